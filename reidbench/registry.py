@@ -1,0 +1,341 @@
+"""Finds models, datasets, measurements and suites by file name, and builds them. Imports no torch.
+
+What exists is read from the source text (its decorators, signatures and docstrings), so that listing and checking
+options costs milliseconds; a file is imported only when something in it is built.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import hashlib
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any, TypeVar
+
+from reidbench.spec import Quantity, Suite, UserError
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+HERE = Path(__file__).resolve().parent
+REQUIRED = object()
+"""The default of an option that has none."""
+
+
+def model(*, presets: Mapping[str, Mapping[str, Any]] | None = None) -> Callable[[F], F]:
+    """Registers a builder `name(*, classes=0, **options) -> nn.Module` under its own name.
+
+    `presets` registers further names: `{"bicnet_tks": {"temporal": "tks"}}` is the same builder with other defaults.
+    Both must be literals, for they are read from the source text.
+    """
+    return lambda builder: builder
+
+
+def dataset(function: F) -> F:
+    """Registers a function `name(root, **options) -> Dataset` under its own name."""
+    return function
+
+
+def measurement(
+    *,
+    quantities: Mapping[str, Quantity],
+    mode: str,
+    needs_training: bool = False,
+) -> Callable[[F], F]:
+    """Registers a function `name(cells, progress) -> Iterator[tuple[Cell, Outcome]]`.
+
+    It yields each cell's outcome as soon as it has it, and calls `progress(cell, done, total, note)` now and then.
+
+    `mode` says how cells share a process: "alone" (one cell a fresh process), "batch" (several, one after the other),
+    "interleaved" (the rows of a suite measured round by round in one process, alone on the machine).
+    """
+
+    def register(function: F) -> F:
+        MEASUREMENTS[function.__name__] = Measurement(
+            function.__name__, first_line(function.__doc__), quantities, mode, needs_training, function
+        )
+        return function
+
+    return register
+
+
+@dataclass(frozen=True)
+class Measurement:
+    name: str
+    about: str
+    quantities: Mapping[str, Quantity]
+    mode: str
+    needs_training: bool
+    function: Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A registered function as its source text describes it."""
+
+    name: str
+    about: str
+    path: Path
+    function: str
+    options: Mapping[str, Any]
+    preset: Mapping[str, Any] = field(default_factory=dict)
+
+    def load(self) -> Callable[..., Any]:
+        return getattr(import_file(self.path), self.function)
+
+
+MEASUREMENTS: dict[str, Measurement] = {}
+_plugins: list[Path] = []
+
+
+def add_plugin(path: str | Path) -> None:
+    """Makes the models, datasets, measurements and suite of a user's file known. Raises UserError if it cannot."""
+    file = Path(path).resolve()
+    if not file.is_file():
+        raise UserError(f"--plugin {path}: no such file")
+    if file in _plugins:
+        return
+    _parse(file)
+    _plugins.append(file)
+    for find in (models, datasets, suite_paths):
+        find.cache_clear()
+    if any(_decorated(_parse(file), "measurement")):
+        import_file(file)
+
+
+def plugins() -> tuple[str, ...]:
+    return tuple(str(path) for path in _plugins)
+
+
+def folder(name: str) -> Path:
+    """The folder of `models` or `suites`: inside the package when installed, beside it in a checkout."""
+    for candidate in (HERE / name, HERE.parent / name):
+        if candidate.is_dir():
+            return candidate
+    raise UserError(f"the folder {name}/ is missing beside {HERE}: reinstall reidbench")
+
+
+@cache
+def models() -> dict[str, Entry]:
+    """Every registered model by name."""
+    return _entries([*sorted(folder("models").glob("*.py")), *_plugins], "model")
+
+
+@cache
+def datasets() -> dict[str, Entry]:
+    """Every registered dataset by name."""
+    return _entries([*sorted((HERE / "data").rglob("*.py")), *_plugins], "dataset")
+
+
+@cache
+def suite_paths() -> dict[str, Path]:
+    """The file of every suite by name, which is the file's own."""
+    paths = [*sorted(folder("suites").glob("*.py")), *_plugins]
+    return {p.stem: p for p in paths if p.stem != "__init__" and _defines(_parse(p), "SUITE")}
+
+
+def measurements() -> dict[str, Measurement]:
+    """Every registered measurement by name."""
+    importlib.import_module("reidbench.measurements")
+    return dict(sorted(MEASUREMENTS.items()))
+
+
+def suite(name: str) -> Suite:
+    """The suite of that name. Raises UserError naming the nearest one."""
+    path = lookup("suite", name, suite_paths())
+    found = import_file(path).SUITE
+    if not isinstance(found, Suite):
+        raise UserError(f"suite {name}: SUITE in {path} is not a reidbench.spec.Suite")
+    return found
+
+
+def suite_about(name: str) -> str:
+    return first_line(ast.get_docstring(_parse(suite_paths()[name])))
+
+
+def lookup(kind: str, name: str, known: Mapping[str, Any]) -> Any:
+    """`known[name]`, or a UserError with the nearest name."""
+    if name in known:
+        return known[name]
+    raise UserError(f"no {kind} is named {name!r}{nearest(name, known)}")
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The tail of an error message that proposes the most similar known name, or lists them all."""
+    names = sorted(known)
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    return f"; there {'is' if len(names) == 1 else 'are'} {', '.join(names) or 'none'}"
+
+
+def check_options(kind: str, entry: Entry, options: Mapping[str, Any]) -> None:
+    """Raises UserError for an option the function does not have, with the nearest one."""
+    for option in options:
+        if option not in entry.options:
+            raise UserError(f"{kind} {entry.name} has no option {option!r}{nearest(option, entry.options)}")
+
+
+def resolve_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """All options of a model with their values: its defaults, its preset's, then those given."""
+    entry = lookup("model", name, models())
+    check_options("model", entry, options)
+    return {**entry.options, **entry.preset, **options}
+
+
+def build(name: str, *, classes: int = 0, **options: Any) -> Any:
+    """Builds a model by name: `build("bicnet_tks", alpha=3)`.
+
+    `classes` is the number of training identities (0: no classifier). Raises UserError for an unknown name or option
+    and for a value the model refuses.
+    """
+    entry = lookup("model", name, models())
+    resolved = resolve_options(name, options)
+    try:
+        return entry.load()(**{**resolved, "classes": classes})
+    except (ValueError, TypeError) as error:
+        raise UserError(f"model {name}: {error}") from error
+
+
+def model_source(name: str) -> str:
+    """Twelve digits of a hash over the code of a model's file and of the files it imports beside it.
+
+    Comments, docstrings and layout do not count, nor does the Python version.
+    """
+    path = lookup("model", name, models()).path
+    digest = hashlib.sha256()
+    for file in sorted(_with_siblings(path), key=lambda p: p.name):
+        digest.update(f"{file.name}\n{_code(_parse(file))}\n".encode())
+    return digest.hexdigest()[:12]
+
+
+def import_file(path: Path) -> ModuleType:
+    """Imports a file of the project under its package name, any other file under a name of its own."""
+    for home in ("models", "suites"):
+        if path.parent == folder(home):
+            return importlib.import_module(f"reidbench.{home}.{path.stem}")
+    if path.is_relative_to(HERE):
+        return importlib.import_module(".".join(("reidbench", *path.relative_to(HERE).with_suffix("").parts)))
+    name = f"reidbench_plugin_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, path)
+        assert spec and spec.loader
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        try:
+            spec.loader.exec_module(module)
+        except Exception as error:
+            del sys.modules[name]
+            raise UserError(f"--plugin {path}: {type(error).__name__}: {error}") from error
+    return sys.modules[name]
+
+
+def first_line(text: str | None) -> str:
+    return (text or "").strip().partition("\n")[0]
+
+
+def _entries(paths: Iterable[Path], decorator: str) -> dict[str, Entry]:
+    found: dict[str, Entry] = {}
+    for path in paths:
+        for function, call in _decorated(_parse(path), decorator):
+            about = first_line(ast.get_docstring(function))
+            options = _signature(function)
+            names = {function.name: {}, **_presets(call)}
+            for name, preset in names.items():
+                if name in found:
+                    raise UserError(f"{decorator} {name!r} is defined in both {found[name].path} and {path}")
+                text = about if name == function.name else _preset_about(function.name, preset)
+                found[name] = Entry(name, text, path, function.name, options, preset)
+    return found
+
+
+def _preset_about(base: str, preset: Mapping[str, Any]) -> str:
+    return f"{base} with " + ", ".join(f"{key}={value!r}" for key, value in preset.items())
+
+
+def _presets(decorator: ast.expr) -> dict[str, dict[str, Any]]:
+    if isinstance(decorator, ast.Call):
+        for keyword in decorator.keywords:
+            if keyword.arg == "presets":
+                return ast.literal_eval(keyword.value)
+    return {}
+
+
+def _signature(function: ast.FunctionDef) -> dict[str, Any]:
+    arguments = function.args
+    positional = [*arguments.posonlyargs, *arguments.args]
+    defaults = [None] * (len(positional) - len(arguments.defaults)) + list(arguments.defaults)
+    pairs = [*zip(positional, defaults, strict=True), *zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)]
+    return {argument.arg: REQUIRED if value is None else ast.literal_eval(value) for argument, value in pairs}
+
+
+@cache
+def _parse(path: Path) -> ast.Module:
+    try:
+        return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+    except (SyntaxError, UnicodeDecodeError, ValueError) as error:
+        raise UserError(f"{path}: not a Python file: {error}") from error
+
+
+def _decorated(tree: ast.Module, name: str) -> list[tuple[ast.FunctionDef, ast.expr]]:
+    found = []
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef):
+            for decorator in node.decorator_list:
+                target = decorator.func if isinstance(decorator, ast.Call) else decorator
+                called = target.attr if isinstance(target, ast.Attribute) else getattr(target, "id", "")
+                if called == name:
+                    found.append((node, decorator))
+    return found
+
+
+def _defines(tree: ast.Module, name: str) -> bool:
+    return any(
+        isinstance(node, ast.Assign) and any(getattr(t, "id", "") == name for t in node.targets) for node in tree.body
+    )
+
+
+def _with_siblings(path: Path) -> set[Path]:
+    """A file and, transitively, the files beside it that it imports relatively."""
+    seen: set[Path] = set()
+    waiting = [path]
+    while waiting:
+        file = waiting.pop()
+        if file in seen:
+            continue
+        seen.add(file)
+        for node in ast.walk(_parse(file)):
+            if isinstance(node, ast.ImportFrom) and node.level == 1 and node.module:
+                sibling = file.parent / f"{node.module}.py"
+                if sibling.is_file():
+                    waiting.append(sibling)
+    return seen
+
+
+def _code(node: Any) -> str:
+    """The syntax tree as text, without docstrings, positions and empty fields (which vary with Python's version)."""
+    if isinstance(node, ast.AST):
+        parts = []
+        for name, value in ast.iter_fields(node):
+            if name == "body" and isinstance(value, list):
+                value = [s for s in value if not _is_docstring(s)]
+            if value not in (None, []):
+                parts.append(f"{name}={_code(value)}")
+        return f"{type(node).__name__}({','.join(parts)})"
+    if isinstance(node, list):
+        return f"[{','.join(_code(item) for item in node)}]"
+    return repr(node)
+
+
+def _is_docstring(statement: Any) -> bool:
+    return (
+        isinstance(statement, ast.Expr)
+        and isinstance(statement.value, ast.Constant)
+        and isinstance(statement.value.value, str)
+    )

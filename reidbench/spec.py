@@ -1,0 +1,269 @@
+"""The vocabulary of the project: frozen dataclasses that every layer shares. Imports neither torch nor pandas."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+FORMAT = 1
+"""Version of the record format; part of every cell's key."""
+
+CLIP_FRAMES = 8
+PAPER_SIZE = (256, 128)
+"""Frames a clip and (height, width) of a frame in the paper: the scale at which costs are measured."""
+
+
+class UserError(Exception):
+    """Something the user can mend. The message is one line: what is wrong, where, what to do. The exit code is 2."""
+
+
+@dataclass(frozen=True)
+class Published:
+    """Values of one row exactly as a publication prints them.
+
+    `values` maps a key (`gflops`, `params`, `mAP`, `top1`, `latency_ms`, ...) to the printed string; `dataset` names
+    the dataset of its accuracy values; `source` the publication's table.
+    """
+
+    values: Mapping[str, str]
+    dataset: str = "mars"
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a table: a model of the registry with its options, and what was published for it."""
+
+    name: str
+    model: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    published: Published | None = None
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table: a quantity of a measurement (`"accuracy.mAP"`).
+
+    `published` is the key of `Published.values` it is compared with, `settings` what this column asks of the
+    measurement beyond its defaults, such as `{"device": "cuda", "precision": "bf16"}`.
+    """
+
+    quantity: str
+    published: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    title: str = ""
+
+    @property
+    def measurement(self) -> str:
+        return self.quantity.partition(".")[0]
+
+    @property
+    def field(self) -> str:
+        return self.quantity.partition(".")[2]
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A table or figure to regenerate. `reference` names the row that latency ratios are taken to."""
+
+    title: str
+    rows: tuple[Row, ...]
+    columns: tuple[Column, ...]
+    reference: str
+    source: str = ""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """What one number of a measurement means.
+
+    `better` is "lower", "higher" or "" (neither); `scale` multiplies the stored SI value for display (1e-9 shows
+    operations as G) and `digits` are the decimals shown. `statistic` says how the number follows from a record:
+    "value" (`values[field]`), "median" of `samples[sample]`, "ratio" (median of the pairwise quotients of `sample` and
+    `over`), or "mean" of `sample`, bootstrapped over the groups in sample `by`, restricted to where sample `where` is 1.
+    """
+
+    title: str
+    unit: str
+    better: str
+    digits: int = 2
+    scale: float = 1.0
+    about: str = ""
+    statistic: str = "value"
+    sample: str = ""
+    over: str = ""
+    by: str = ""
+    where: str = ""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a model is trained. The defaults are the paper's (section 4.1), filled in from the authors' release.
+
+    `size` is (height, width) in pixels; a batch holds `identities` x `clips_per_identity` clips of `frames` frames
+    taken every `stride` frames. Training lasts `epochs`, or `steps` optimiser steps where that is not 0. `schedule` is
+    "step" (times `gamma` at each epoch of `milestones`) or "cosine" (to 0 over the steps, after `warmup_steps`).
+    `rates` multiplies the learning rate of parameters whose name starts with a prefix. `metric_loss` is "triplet"
+    (batch-hard, cosine) or "contrastive". `trunk` names the weights the trunk starts from: "" for random, "imagenet",
+    "synthetic", or a file. `grouped` keeps look-alike identities (a dataset's `group` trait) in one batch.
+    """
+
+    size: tuple[int, int] = PAPER_SIZE
+    frames: int = CLIP_FRAMES
+    stride: int = 4
+    identities: int = 16
+    clips_per_identity: int = 4
+    epochs: int = 150
+    steps: int = 0
+    lr: float = 3.5e-4
+    weight_decay: float = 5e-4
+    schedule: str = "step"
+    milestones: tuple[int, ...] = (40, 80, 120)
+    gamma: float = 0.1
+    warmup_steps: int = 0
+    rates: Mapping[str, float] = field(default_factory=dict)
+    metric_loss: str = "triplet"
+    metric_weight: float = 1.0
+    margin: float = 0.5
+    flip: float = 0.5
+    erase: float = 0.5
+    trunk: str = "imagenet"
+    grouped: bool = False
+    precision: str = "fp32"
+
+
+@dataclass(frozen=True)
+class Preset:
+    """How much: the recipe, the options given to every model that has them, the dataset and the number of seeds."""
+
+    name: str
+    about: str
+    recipe: Recipe
+    dataset: str
+    dataset_options: Mapping[str, Any] = field(default_factory=dict)
+    model_options: Mapping[str, Any] = field(default_factory=dict)
+    seeds: int = 1
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How features become an accuracy. Every accuracy carries its protocol's name.
+
+    `clips` is "all" (all frames in chunks of the clip length, the tracklet loop-padded from its start) or "first" (one
+    clip from the first frames). `neck` is "after" or "before" the mean over clips. `queries_in_gallery` adds the query
+    tracklets to the gallery (None: as the dataset prescribes). Same-identity same-camera entries and junk are always
+    left out of a query's ranking; distractors stay unless `distractors` is False. `ap` is "rectangular" (mean precision
+    at the positives) or "trapezoid" (the MARS authors' MATLAB).
+    """
+
+    name: str = "release"
+    about: str = "all frames in 8-frame chunks, mean, neck, cosine; rectangular AP"
+    clips: str = "all"
+    neck: str = "after"
+    queries_in_gallery: bool | None = None
+    distractors: bool = True
+    ap: str = "rectangular"
+
+
+class Loss(NamedTuple):
+    """An auxiliary loss term of a model: `weight * value` is added to the objective."""
+
+    weight: float
+    value: Tensor
+
+
+@dataclass
+class Output:
+    """What a model returns for clips `[B, T, 3, H, W]`.
+
+    `feature` `[B, D]` is what retrieval averages over a tracklet's clips, before the model's `neck`. In training,
+    `logits` (each `[B, classes]`) and `embeddings` (each `[B, D_i]`, after the neck: what the metric loss sees) hold
+    one entry a head, and `losses` the named auxiliary terms; in evaluation all three are empty. `maps` holds attention
+    maps by name, each `[B, T', h, w]`, non-negative.
+    """
+
+    feature: Tensor
+    logits: tuple[Tensor, ...] = ()
+    embeddings: tuple[Tensor, ...] = ()
+    losses: dict[str, Loss] = field(default_factory=dict)
+    maps: dict[str, Tensor] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One thing to measure. Everything that can change its value is in `identity`, and only that.
+
+    `row` is a label for people and files. `settings` are the measurement's (input shape, device, precision, recipe,
+    dataset fingerprint, protocol, seed, ...), JSON values only.
+    """
+
+    row: str
+    measurement: str
+    model: str
+    options: Mapping[str, Any]
+    settings: Mapping[str, Any]
+    source: str
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        identity = {
+            "format": FORMAT,
+            "measurement": self.measurement,
+            "model": self.model,
+            "options": self.options,
+            "settings": self.settings,
+            "source": self.source,
+        }
+        return json.loads(canonical_json(identity))
+
+    @property
+    def key(self) -> str:
+        """Twelve hexadecimal digits of the SHA-256 of the identity."""
+        return hashlib.sha256(canonical_json(self.identity).encode()).hexdigest()[:12]
+
+
+STATUSES = ("ok", "failed", "out-of-memory", "skipped")
+
+
+@dataclass(frozen=True)
+class Record:
+    """The immutable result of one cell.
+
+    `values` are numbers measured once, in SI units (bytes, seconds, operations); `samples` are raw repeated readings
+    by name, warm-ups under a name of their own; `context` holds what else a reader needs (dataset content, peers of an
+    interleaved session, ...). Statistics are derived when reading.
+    """
+
+    cell: Mapping[str, Any]
+    key: str
+    row: str
+    status: str
+    values: Mapping[str, float]
+    samples: Mapping[str, list[float]]
+    context: Mapping[str, Any]
+    machine: str
+    versions: Mapping[str, str]
+    started: str
+    seconds: float
+    error: str = ""
+
+
+@dataclass
+class Outcome:
+    """What a measurement function yields for a cell: the part of a `Record` that it knows."""
+
+    values: dict[str, float] = field(default_factory=dict)
+    samples: dict[str, list[float]] = field(default_factory=dict)
+    context: dict[str, Any] = field(default_factory=dict)
+
+
+def canonical_json(value: Any) -> str:
+    """The one JSON text of a value: keys sorted, no spaces, tuples as lists, no NaN."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False, default=dict)
