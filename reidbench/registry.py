@@ -198,7 +198,7 @@ def build(name: str, *, classes: int = 0, **options: Any) -> Any:
     entry = lookup("model", name, models())
     resolved = resolve_options(name, options)
     try:
-        return entry.load()(**{**resolved, "classes": classes})
+        return entry.load()(**{**_tuples(resolved), "classes": classes})
     except (ValueError, TypeError) as error:
         raise UserError(f"model {name}: {error}") from error
 
@@ -238,6 +238,11 @@ def import_file(path: Path) -> ModuleType:
 
 def first_line(text: str | None) -> str:
     return (text or "").strip().partition("\n")[0]
+
+
+def _tuples(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options as builders expect them: JSON knows only lists where Python has tuples."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in options.items()}
 
 
 def _entries(paths: Iterable[Path], decorator: str) -> dict[str, Entry]:

@@ -87,7 +87,8 @@ class Quantity:
     `better` is "lower", "higher" or "" (neither); `scale` multiplies the stored SI value for display (1e-9 shows
     operations as G) and `digits` are the decimals shown. `statistic` says how the number follows from a record:
     "value" (`values[field]`), "median" of `samples[sample]`, "ratio" (median of the pairwise quotients of `sample` and
-    `over`), or "mean" of `sample`, bootstrapped over the groups in sample `by`, restricted to where sample `where` is 1.
+    `over`), or "mean" of `sample`, bootstrapped over the groups in sample `by`, restricted to where sample `where` is
+    1.
     """
 
     title: str

@@ -1,0 +1,106 @@
+"""What a number was measured on: the machine's fingerprint and the versions of what ran. Imports no torch."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import re
+import shutil
+import subprocess
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from reidbench.spec import UserError, canonical_json
+
+PACKAGES = ("reidbench", "torch", "numpy", "fvcore", "ptflops", "pillow", "scipy")
+
+
+@cache
+def describe() -> dict[str, Any]:
+    """The facts that make two machines comparable: processor, cores, memory (GiB), accelerator, system."""
+    import psutil
+
+    return {
+        "cpu": _cpu(),
+        "cores": physical_cores(),
+        "memory_gib": round(psutil.virtual_memory().total / 2**30),
+        "gpu": _gpu(),
+        "system": platform.system(),
+        "architecture": platform.machine(),
+    }
+
+
+def name() -> str:
+    """The folder name of this machine under `results/`: $REIDBENCH_MACHINE, or made from its description."""
+    chosen = os.environ.get("REIDBENCH_MACHINE", "")
+    if chosen:
+        return check_name(chosen)
+    facts = describe()
+    words = f"{facts['gpu'] or facts['cpu'].partition(' (')[0]} {facts['cores']} core"
+    digest = hashlib.sha256(canonical_json(facts).encode()).hexdigest()[:4]
+    return f"{slug(words)}-{digest}"
+
+
+def check_name(text: str) -> str:
+    """The name itself if it can be a folder's, else UserError."""
+    if slug(text) != text.lower():
+        raise UserError(f"machine name {text!r}: use letters, digits, '-' and '.' only")
+    return text
+
+
+def slug(text: str) -> str:
+    """Lower-case letters, digits, dots and dashes: safe in file names everywhere."""
+    return re.sub(r"[^a-z0-9.]+", "-", text.lower()).strip("-.")
+
+
+def physical_cores() -> int:
+    """Physical cores this process may run on: the number of threads used for latency on a CPU."""
+    import psutil
+
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(allowed, psutil.cpu_count(logical=False) or allowed))
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that can change a number; "" where one is not installed."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            found[package] = ""
+    if not found["reidbench"]:
+        from reidbench import __version__
+
+        found["reidbench"] = __version__
+    return found
+
+
+def _cpu() -> str:
+    """Model name with family, model and stepping, because virtual machines shorten the name."""
+    cpuinfo = Path("/proc/cpuinfo")
+    if not cpuinfo.is_file():
+        return platform.processor() or platform.machine()
+    fields: dict[str, str] = {}
+    for line in cpuinfo.read_text(errors="replace").splitlines():
+        label, _, value = line.partition(":")
+        fields.setdefault(label.strip(), value.strip())
+    model = re.sub(r"\(R\)|\(TM\)|CPU|Processor", "", fields.get("model name", platform.machine()))
+    numbers = [fields.get(label, "") for label in ("cpu family", "model", "stepping")]
+    detail = f" (family {numbers[0]} model {numbers[1]} stepping {numbers[2]})" if all(numbers) else ""
+    return " ".join(model.split()) + detail
+
+
+def _gpu() -> str:
+    """The name of the first NVIDIA GPU, asked of the driver rather than of torch; "" where there is none."""
+    if not shutil.which("nvidia-smi"):
+        return ""
+    command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return answer.stdout.strip().partition("\n")[0]

@@ -1,0 +1,218 @@
+"""From what a command asks to the cells that answer it. Imports no torch and measures nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from reidbench import presets, registry
+from reidbench.registry import check_options, lookup, resolve_options
+from reidbench.spec import CLIP_FRAMES, PAPER_SIZE, Cell, Column, Preset, Protocol, Row, Suite, UserError
+from reidbench.store import Store
+
+COST_SHAPE = (1, CLIP_FRAMES, 3, *PAPER_SIZE)
+"""One clip [B, T, 3, H, W] at the paper's scale."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the command line asks of a suite. Empty values mean the preset's or the machine's own."""
+
+    preset: str = "quick"
+    only: str = ""
+    rows: tuple[str, ...] = ()
+    dataset: str = ""
+    root: str = ""
+    dataset_options: Mapping[str, Any] = field(default_factory=dict)
+    protocol: str = "release"
+    device: str = "cpu"
+    seeds: int = 0
+    subset: bool = False
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A suite with the cells that fill it.
+
+    `cells` maps (row name, column index) to its cells: one a seed for accuracy, else one. `absent` says why a column
+    cannot be measured here.
+    """
+
+    name: str
+    suite: Suite
+    preset: Preset
+    dataset: str
+    only: str
+    cells: Mapping[tuple[str, int], tuple[Cell, ...]]
+    absent: Mapping[tuple[str, int], str]
+
+    def all_cells(self) -> list[Cell]:
+        """Every cell once, in the order of rows and columns."""
+        return list({cell.key: cell for cells in self.cells.values() for cell in cells}.values())
+
+
+def make_plan(name: str, suite: Suite, request: Request, store: Store) -> Plan:
+    """Expands rows x columns x seeds. Raises UserError for anything unknown in the request."""
+    preset = choose_preset(request)
+    rows = _choose_rows(suite, request.rows)
+    wanted = _wanted(request.only)
+    machine = store.machine()
+    reference = next((row for row in suite.rows if row.name == suite.reference), None)
+    if reference is None:
+        raise UserError(f"suite {name}: its reference row {suite.reference!r} is not among its rows")
+    training: dict[str, Any] = {}
+    cells: dict[tuple[str, int], tuple[Cell, ...]] = {}
+    absent: dict[tuple[str, int], str] = {}
+    for index, column in enumerate(suite.columns):
+        measurement = lookup("measurement", column.measurement, registry.measurements())
+        lookup(f"quantity of {column.measurement}", column.field, measurement.quantities)
+        if measurement.needs_training != ("accuracy" in wanted) and len(wanted) == 1:
+            continue
+        if measurement.needs_training and not training:
+            training = _training_settings(request, preset, store)
+        device = column.settings.get("device", "cpu")
+        for row in rows:
+            if device == "cuda" and not measurement.needs_training and not machine["gpu"]:
+                absent[row.name, index] = "no CUDA GPU on this machine"
+            elif measurement.needs_training:
+                cells[row.name, index] = _accuracy_cells(row, column, preset, training)
+            else:
+                settings = _cost_settings(column, reference, machine)
+                cells[row.name, index] = (_cell(row, column.measurement, row.options, settings),)
+    shown = replace(suite, rows=rows)
+    return Plan(name, shown, preset, request.dataset or preset.dataset, request.only, cells, absent)
+
+
+def choose_preset(request: Request) -> Preset:
+    """The preset with the dataset and the seeds of the request."""
+    preset: Preset = lookup("preset", request.preset, presets.PRESETS)
+    if request.dataset and request.dataset != preset.dataset:
+        preset = replace(preset, dataset=request.dataset, dataset_options={})
+    if request.seeds < 0:
+        raise UserError(f"--seeds {request.seeds}: give 1 or more")
+    return replace(preset, seeds=request.seeds or preset.seeds)
+
+
+def dataset_arguments(request: Request, preset: Preset) -> dict[str, Any]:
+    """The keyword arguments of the dataset's function, checked by name."""
+    entry = lookup("dataset", preset.dataset, registry.datasets())
+    given = {**preset.dataset_options, **request.dataset_options}
+    if request.root:
+        given["root"] = request.root
+    if request.subset:
+        given["subset"] = True
+    check_options("dataset", entry, given)
+    missing = [name for name, value in entry.options.items() if value is registry.REQUIRED and name not in given]
+    if missing:
+        raise UserError(f"dataset {preset.dataset} needs --{missing[0]}: the folder that holds it")
+    return given
+
+
+def model_options(row: Row, preset: Preset) -> dict[str, Any]:
+    """A row's options under a preset: those of the preset that the model has, the frame size, then the row's own."""
+    known = lookup("model", row.model, registry.models()).options
+    wanted = {**preset.model_options, "size": preset.recipe.size}
+    return {**{name: value for name, value in wanted.items() if name in known}, **row.options}
+
+
+def _wanted(only: str) -> tuple[str, ...]:
+    kinds = {"": ("accuracy", "cost"), "accuracy": ("accuracy",), "cost": ("cost",)}
+    wanted: tuple[str, ...] = lookup("kind of column for --only", only, kinds)
+    return wanted
+
+
+def _choose_rows(suite: Suite, names: Iterable[str]) -> tuple[Row, ...]:
+    """The rows asked for by name or number from 1, in the suite's order; all of them where none is asked for."""
+    by_name = {row.name: row for row in suite.rows}
+    by_name.update({str(number): row for number, row in enumerate(suite.rows, 1)})
+    chosen = [lookup("row", name, by_name).name for name in names]
+    return tuple(row for row in suite.rows if not chosen or row.name in chosen)
+
+
+def _cell(row: Row, measurement: str, options: Mapping[str, Any], settings: Mapping[str, Any]) -> Cell:
+    """A cell whose identity does not depend on how its model was named: presets and defaults are spelled out."""
+    return Cell(row.name, measurement, **_model_identity(row.model, options), settings=settings)
+
+
+def _model_identity(model: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    resolved = resolve_options(model, options)
+    resolved.pop("classes", None)
+    entry = lookup("model", model, registry.models())
+    return {"model": entry.function, "options": resolved, "source": registry.model_source(model)}
+
+
+def _cost_settings(column: Column, reference: Row, machine: Mapping[str, Any]) -> dict[str, Any]:
+    settings: dict[str, Any] = {"shape": COST_SHAPE}
+    if column.measurement == "complexity":
+        return settings
+    settings |= {"device": "cpu", "precision": "fp32", **column.settings}
+    if column.measurement == "memory":
+        return settings
+    identity = _model_identity(reference.model, reference.options)
+    return settings | {"backend": "eager", "threads": machine["cores"], "reference": identity}
+
+
+def _training_settings(request: Request, preset: Preset, store: Store) -> dict[str, Any]:
+    from reidbench.retrieval.protocols import PROTOCOLS
+
+    protocol: Protocol = lookup("protocol", request.protocol, PROTOCOLS)
+    if request.device not in ("cpu", "cuda"):
+        raise UserError(f"--device {request.device}: give cpu or cuda")
+    return {
+        "recipe": asdict(preset.recipe),
+        "dataset": _dataset_identity(request, preset, store),
+        "protocol": asdict(protocol),
+        "device": request.device,
+        "threads": 1 if request.device == "cpu" else 0,
+    }
+
+
+def _dataset_identity(request: Request, preset: Preset, store: Store) -> dict[str, Any]:
+    """Name, fingerprint and options of the dataset, from its options alone where it can be made again from them.
+
+    A dataset on disk is read for its fingerprint; without `--root` (a report) the one in the store's records is taken.
+    """
+    entry = lookup("dataset", preset.dataset, registry.datasets())
+    needs_root = entry.options.get("root") is registry.REQUIRED
+    if needs_root and not request.root:
+        recorded = _recorded_dataset(preset.dataset, store)
+        if recorded:
+            return recorded
+    arguments = dataset_arguments(request, preset)
+    options = {name: value for name, value in arguments.items() if name != "root"}
+    module = registry.import_file(entry.path)
+    if not request.root and hasattr(module, "fingerprint"):
+        return {
+            "name": preset.dataset,
+            "fingerprint": module.fingerprint(**options),
+            "options": options,
+            "subset": False,
+        }
+    found = entry.load()(**arguments)
+    return {"name": found.name, "fingerprint": found.fingerprint, "options": options, "subset": found.subset}
+
+
+def _recorded_dataset(name: str, store: Store) -> dict[str, Any] | None:
+    found = [
+        record
+        for record in store.records()
+        if record.cell["settings"].get("dataset", {}).get("name") == name and record.status == "ok"
+    ]
+    return max(found, key=lambda record: record.started).cell["settings"]["dataset"] if found else None
+
+
+def _accuracy_cells(row: Row, column: Column, preset: Preset, training: Mapping[str, Any]) -> tuple[Cell, ...]:
+    options = model_options(row, preset)
+    return tuple(
+        _cell(row, column.measurement, options, {**training, "seed": seed, **column.settings})
+        for seed in range(preset.seeds)
+    )
+
+
+def group(cells: Sequence[Cell]) -> dict[str, list[Cell]]:
+    """Cells by measurement and settings: what one process measures together."""
+    groups: dict[str, list[Cell]] = {}
+    for cell in cells:
+        groups.setdefault(f"{cell.measurement} {cell.settings}", []).append(cell)
+    return groups

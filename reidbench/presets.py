@@ -1,0 +1,63 @@
+"""How much is trained and measured: quick, standard, full, paper. Data only."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from reidbench.spec import Preset, Recipe
+
+SLIM = {"depth": 50, "width": 16, "blocks": (1, 1, 1, 1)}
+"""The slim trunk of the quick and standard presets: a bottleneck ResNet of 512 channels, 0.6 M parameters."""
+
+QUICK = Recipe(
+    size=(64, 32),
+    stride=1,
+    identities=8,
+    clips_per_identity=2,
+    epochs=0,
+    steps=600,
+    lr=3e-3,
+    schedule="cosine",
+    warmup_steps=20,
+    rates={"tks": 4.0, "csp": 0.1},
+    metric_weight=3.0,
+    margin=0.3,
+    erase=0.0,
+    trunk="synthetic",
+    grouped=True,
+)
+
+PRESETS = {
+    preset.name: preset
+    for preset in (
+        Preset(
+            "quick",
+            "embedded synthetic data, shared pre-trained slim trunk, one seed: minutes on 2 CPU cores",
+            QUICK,
+            "synthetic",
+            model_options={**SLIM, "small": "input", "tks_scale": 1.0},
+        ),
+        Preset(
+            "standard",
+            "as quick with twice the steps and three seeds: about an hour on 2 CPU cores",
+            replace(QUICK, steps=1200),
+            "synthetic",
+            model_options={**SLIM, "small": "input", "tks_scale": 1.0},
+            seeds=3,
+        ),
+        Preset(
+            "full",
+            "ResNet-50 at 256x128 from random weights on synthetic data: a GPU",
+            replace(QUICK, size=(256, 128), identities=16, lr=3.5e-4, steps=3000, trunk="", precision="bf16"),
+            "synthetic",
+            dataset_options={"height": 256, "width": 128},
+            model_options={"small": "input", "tks_scale": 1.0},
+        ),
+        Preset(
+            "paper",
+            "the paper's recipe on a real dataset (--dataset, --root), ImageNet weights: a GPU, hours",
+            Recipe(),
+            "mars",
+        ),
+    )
+}

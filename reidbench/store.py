@@ -1,0 +1,118 @@
+"""Immutable JSON records under `results/<machine>/<measurement>/<row>-<key>.json`, written atomically. No torch."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from reidbench import machine
+from reidbench.spec import STATUSES, Cell, Record, UserError
+
+
+def machines(root: Path | str) -> list[str]:
+    """Names of the machines that have records under a results folder."""
+    folder = Path(root)
+    return sorted(path.parent.name for path in folder.glob("*/machine.json")) if folder.is_dir() else []
+
+
+class Store:
+    """The records of one machine.
+
+    A successful record is never replaced by a failed one. A failed attempt lies beside it under its own file name and
+    goes when the cell succeeds.
+    """
+
+    def __init__(self, root: Path | str, machine_name: str) -> None:
+        self.folder = Path(root) / machine.check_name(machine_name)
+        self.name = machine_name
+
+    def machine(self) -> dict[str, Any]:
+        """The description of the machine, from its machine.json, or of this one where that does not exist yet."""
+        path = self.folder / "machine.json"
+        return _read_json(path) if path.is_file() else dict(machine.describe())
+
+    def load(self, cell: Cell) -> Record | None:
+        """The record of a cell: the successful one, else the last failed attempt, else None."""
+        for ending in ("", ".failed"):
+            for path in sorted((self.folder / cell.measurement).glob(f"*-{cell.key}{ending}.json")):
+                return read_record(path)
+        return None
+
+    def records(self) -> list[Record]:
+        """All records of the machine, ordered by file name."""
+        return [read_record(path) for path in sorted(self.folder.glob("*/*.json"))]
+
+    def save(self, record: Record) -> Path:
+        """Writes a record. Raises UserError where the folder cannot be written or the disk is full."""
+        self._introduce_machine()
+        folder = self.folder / str(record.cell["measurement"])
+        stem = f"{machine.slug(record.row)}-{record.key}"
+        failed = folder / f"{stem}.failed.json"
+        path = folder / f"{stem}.json" if record.status == "ok" else failed
+        write_text(path, json.dumps(asdict(record), indent=1, sort_keys=True, allow_nan=False) + "\n")
+        if record.status == "ok":
+            for old in folder.glob(f"*-{record.key}*.json"):
+                if old != path:
+                    old.unlink(missing_ok=True)
+        return path
+
+    def check_writable(self) -> None:
+        """Raises UserError now if records could not be written later."""
+        self._introduce_machine()
+        write_text(self.folder / ".writable", "")
+        (self.folder / ".writable").unlink(missing_ok=True)
+
+    def _introduce_machine(self) -> None:
+        path = self.folder / "machine.json"
+        if not path.is_file():
+            write_text(path, json.dumps(machine.describe(), indent=1, sort_keys=True) + "\n")
+
+
+def read_record(path: Path) -> Record:
+    """One record from its file. Raises UserError naming the file if it is damaged or of another format."""
+    content = _read_json(path)
+    try:
+        record = Record(**content)
+    except TypeError:
+        raise UserError(f"{path}: not a record of this version of reidbench; move it away") from None
+    if record.status not in STATUSES:
+        raise UserError(f"{path}: unknown status {record.status!r}; move it away")
+    return record
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a file whole or not at all. Raises UserError for a folder that cannot be written or a full disk."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).chmod(0o644)
+            Path(temporary).replace(path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise UserError(f"{path.parent}: no space left on the disk; what is measured so far is kept") from error
+        raise UserError(f"{path.parent}: cannot write: {error.strerror or error}") from error
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"{path}: cannot read: {error.strerror or error}") from error
+    except ValueError as error:
+        raise UserError(f"{path}: damaged ({error}); move it away to measure the cell again") from error
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: damaged (not an object); move it away to measure the cell again")
+    return content
