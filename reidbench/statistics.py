@@ -1,0 +1,246 @@
+"""What follows from raw samples: estimates with intervals, paired differences, order agreement. Imports only numpy.
+
+Every interval is a percentile bootstrap, deterministic for a given `seed`. An accuracy has two sources of variance,
+kept apart: `Estimate.low` and `high` cover the choice of query identities (resampled whole, the same ones in every
+seed), `Estimate.sd` is the spread over training seeds. Only `paired_difference` joins the two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from math import nan, sqrt
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from reidbench.spec import Quantity, Record
+
+LEVEL = 0.95
+RESAMPLES = 2000
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number with its uncertainty, in the unit of the samples (SI; `Quantity.scale` is not applied).
+
+    `low` and `high` bound the interval, NaN where there are too few readings for one. `n` counts the readings behind
+    `value` and `sd` is their standard deviation (NaN for one reading): the rounds of a latency, but the training
+    seeds of an accuracy.
+    """
+
+    value: float
+    low: float = nan
+    high: float = nan
+    n: int = 1
+    sd: float = nan
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How far two orderings agree: Kendall's tau-b, with the pairs ordered alike, ordered contrarily, and tied."""
+
+    tau: float
+    concordant: int
+    discordant: int
+    tied: int
+
+    @property
+    def pairs(self) -> int:
+        return self.concordant + self.discordant + self.tied
+
+
+def median_interval(samples: ArrayLike, *, level: float = LEVEL, resamples: int = RESAMPLES, seed: int = 0) -> Estimate:
+    """The median of samples `[n]` with its bootstrap interval. Raises ValueError where there is no sample."""
+    values = _readings(samples)
+    n = len(values)
+    median = float(np.median(values))
+    if n < 2:
+        return Estimate(median, n=n)
+    drawn = np.random.default_rng(seed).integers(n, size=(resamples, n))
+    low, high = _bounds(np.median(values[drawn], axis=1), level)
+    return Estimate(median, low, high, n, _spread(values))
+
+
+def ratio_interval(
+    numerator: ArrayLike, denominator: ArrayLike, *, level: float = LEVEL, resamples: int = RESAMPLES, seed: int = 0
+) -> Estimate:
+    """The median of the quotients of two series `[n]` read in the same rounds, with its bootstrap interval.
+
+    Dividing round by round cancels the machine's drift. Raises ValueError if the lengths differ.
+    """
+    above, below = _readings(numerator), _readings(denominator)
+    if len(above) != len(below):
+        raise ValueError(f"a ratio needs readings in pairs, got {len(above)} and {len(below)}")
+    return median_interval(above / below, level=level, resamples=resamples, seed=seed)
+
+
+def mean_interval(
+    values: ArrayLike,
+    groups: Sequence[object] | ArrayLike | None = None,
+    where: ArrayLike | None = None,
+    *,
+    level: float = LEVEL,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Estimate:
+    """The mean of values `[n]` where `where` is 1, with a bootstrap interval that resamples whole groups `[n]`.
+
+    Queries of one identity resemble each other, so the identity is the unit that is drawn; without `groups` each
+    value is. Raises ValueError for lengths that differ and for a mean over nothing.
+    """
+    readings = np.asarray(values, dtype=float)
+    kept = np.ones(len(readings), bool) if where is None else np.asarray(where, dtype=float) == 1
+    labels = np.arange(len(readings)) if groups is None else np.asarray(groups)
+    if not len(readings) == len(labels) == len(kept):
+        raise ValueError(f"{len(readings)} values, {len(labels)} groups and {len(kept)} marks must be equally many")
+    readings, labels = _readings(readings[kept]), labels[kept]
+    sums, counts = _group_sums(readings, labels)
+    value = float(readings.mean())
+    if len(counts) < 2:
+        return Estimate(value, n=len(readings), sd=_spread(readings))
+    low, high = _bounds(_resampled_means(sums, counts, resamples, seed), level)
+    return Estimate(value, low, high, len(readings), _spread(readings))
+
+
+def paired_difference(
+    a: ArrayLike,
+    b: ArrayLike,
+    groups: Sequence[object] | ArrayLike,
+    where: ArrayLike | None = None,
+    *,
+    level: float = LEVEL,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Estimate:
+    """The difference mean(a) - mean(b) of two rows over the same queries, values `[n]` or `[seeds, n]`, groups `[n]`.
+
+    Groups (identities) are drawn alike for both rows. Where a row has several seeds, the interval is widened by
+    their spread: the pooled standard error over seeds times a t variate. `sd` is that pooled spread and NaN when
+    neither row has a second seed: then the interval says nothing about the chance of training.
+    """
+    first, second = np.atleast_2d(np.asarray(a, dtype=float)), np.atleast_2d(np.asarray(b, dtype=float))
+    labels = np.asarray(groups)
+    kept = np.ones(len(labels), bool) if where is None else np.asarray(where, dtype=float) == 1
+    if not first.shape[1] == second.shape[1] == len(labels) == len(kept):
+        raise ValueError(
+            f"rows over {first.shape[1]} and {second.shape[1]} queries are not paired ({len(labels)} groups)"
+        )
+    first, second, labels = first[:, kept], second[:, kept], labels[kept]
+    difference = _readings(first.mean(axis=0) - second.mean(axis=0))
+    sd, error, freedom = _seed_noise(first.mean(axis=1), second.mean(axis=1))
+    n = min(len(first), len(second))
+    sums, counts = _group_sums(difference, labels)
+    if len(counts) < 2:
+        return Estimate(float(difference.mean()), n=n, sd=sd)
+    replicates = _resampled_means(sums, counts, resamples, seed)
+    if freedom:
+        replicates = replicates + error * np.random.default_rng(seed).standard_t(freedom, resamples)
+    low, high = _bounds(replicates, level)
+    return Estimate(float(difference.mean()), low, high, n, sd)
+
+
+def estimate(quantity: Quantity, field: str, records: Sequence[Record]) -> Estimate | None:
+    """What the records of one row (one a seed) say about a quantity, or None where they do not hold it.
+
+    Records are pooled: the readings of all of them, or for an accuracy the queries of all seeds, whose identities
+    are then resampled jointly; `n` and `sd` of an accuracy are over the seeds.
+    """
+    if not records:
+        return None
+    if quantity.statistic == "value":
+        if any(field not in record.values for record in records):
+            return None
+        values = _readings([record.values[field] for record in records])
+        return Estimate(float(values.mean()), n=len(values), sd=_spread(values))
+    needed = [name for name in (quantity.sample, quantity.over, quantity.by, quantity.where) if name]
+    if any(not record.samples.get(name) for record in records for name in needed):
+        return None
+    if quantity.statistic == "median":
+        return median_interval(_pooled(records, quantity.sample))
+    if quantity.statistic == "ratio":
+        return ratio_interval(_pooled(records, quantity.sample), _pooled(records, quantity.over))
+    if quantity.statistic == "mean":
+        return _mean_over_seeds(quantity, records)
+    raise ValueError(f"quantity {field}: unknown statistic {quantity.statistic!r}")
+
+
+def order_agreement(a: ArrayLike, b: ArrayLike) -> Agreement:
+    """Kendall's tau-b between two lists of equal length `[n]`; NaN where one of them is constant."""
+    first, second = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
+    i, j = np.triu_indices(len(first), k=1)
+    up_a, up_b = np.sign(first[i] - first[j]), np.sign(second[i] - second[j])
+    concordant = int(np.sum(up_a * up_b > 0))
+    discordant = int(np.sum(up_a * up_b < 0))
+    scale = sqrt(np.count_nonzero(up_a)) * sqrt(np.count_nonzero(up_b))
+    tau = (concordant - discordant) / scale if scale else nan
+    return Agreement(tau, concordant, discordant, len(i) - concordant - discordant)
+
+
+def _mean_over_seeds(quantity: Quantity, records: Sequence[Record]) -> Estimate | None:
+    values = _pooled(records, quantity.sample)
+    groups = _pooled(records, quantity.by) if quantity.by else None
+    where = _pooled(records, quantity.where) if quantity.where else np.ones(len(values))
+    if not np.any(where == 1):
+        return None
+    pooled = mean_interval(values, groups, where)
+    bounds = np.cumsum([len(record.samples[quantity.sample]) for record in records])[:-1]
+    parts = zip(np.split(values, bounds), np.split(where, bounds), strict=True)
+    seeds = np.array([part[mark == 1].mean() for part, mark in parts if np.any(mark == 1)])
+    return Estimate(pooled.value, pooled.low, pooled.high, len(seeds), _spread(seeds))
+
+
+def _pooled(records: Sequence[Record], sample: str) -> Floats:
+    return np.concatenate([np.asarray(record.samples[sample], dtype=float) for record in records])
+
+
+def _readings(samples: ArrayLike) -> Floats:
+    values = np.asarray(samples, dtype=float)
+    if values.ndim != 1 or not values.size:
+        raise ValueError(f"expected a non-empty list of numbers, got shape {values.shape}")
+    if not np.isfinite(values).all():
+        raise ValueError("a reading is not a finite number")
+    return values
+
+
+def _spread(values: Floats) -> float:
+    return float(values.std(ddof=1)) if len(values) > 1 else nan
+
+
+def _bounds(replicates: Floats, level: float) -> tuple[float, float]:
+    low, high = np.quantile(replicates, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def _group_sums(values: Floats, labels: NDArray[np.generic]) -> tuple[Floats, Floats]:
+    """Sums and counts `[groups]` of values `[n]` by label `[n]`."""
+    _, index = np.unique(labels, return_inverse=True)
+    return np.bincount(index, weights=values), np.bincount(index).astype(float)
+
+
+def _resampled_means(sums: Floats, counts: Floats, resamples: int, seed: int) -> Floats:
+    """Means `[resamples]` over groups drawn with replacement."""
+    weights = _draws(len(counts), resamples, seed)
+    return (weights @ sums) / (weights @ counts)
+
+
+@lru_cache(maxsize=8)
+def _draws(groups: int, resamples: int, seed: int) -> Floats:
+    """How often each group is drawn `[resamples, groups]`; every column of a table shares these draws."""
+    drawn = np.random.default_rng(seed).multinomial(groups, np.full(groups, 1 / groups), size=resamples)
+    weights = drawn.astype(float)
+    weights.flags.writeable = False
+    return weights
+
+
+def _seed_noise(a: Floats, b: Floats) -> tuple[float, float, int]:
+    """Pooled standard deviation over seeds, standard error of the difference of the means, degrees of freedom."""
+    freedom = len(a) + len(b) - 2
+    if freedom == 0:
+        return nan, 0.0, 0
+    squares = float(((a - a.mean()) ** 2).sum() + ((b - b.mean()) ** 2).sum())
+    sd = sqrt(squares / freedom)
+    return sd, sd * sqrt(1 / len(a) + 1 / len(b)), freedom

@@ -1,0 +1,208 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from reidbench.spec import Quantity, Record
+from reidbench.statistics import (
+    Estimate,
+    estimate,
+    mean_interval,
+    median_interval,
+    order_agreement,
+    paired_difference,
+    ratio_interval,
+)
+
+numbers = st.floats(-1e3, 1e3, allow_nan=False)
+
+
+def record(values=None, **samples) -> Record:
+    return Record({}, "k", "row", "ok", values or {}, samples, {}, "made-up", {}, "", 0.0)
+
+
+@given(st.lists(numbers, min_size=2, max_size=40))
+def test_median_interval_lies_within_the_samples(samples):
+    found = median_interval(samples, resamples=200)
+    assert found.value == np.median(samples)
+    assert min(samples) <= found.low <= found.high <= max(samples)
+    assert found.n == len(samples)
+
+
+@given(st.lists(numbers, min_size=2, max_size=30), st.floats(0.1, 100))
+def test_median_interval_scales_with_the_unit(samples, factor):
+    plain, scaled = median_interval(samples, resamples=100), median_interval(np.array(samples) * factor, resamples=100)
+    assert scaled.low == pytest.approx(plain.low * factor, abs=1e-6)
+    assert scaled.high == pytest.approx(plain.high * factor, abs=1e-6)
+
+
+def test_intervals_are_deterministic_and_depend_on_the_seed():
+    samples = np.random.default_rng(1).normal(size=30)
+    assert median_interval(samples) == median_interval(samples)
+    assert mean_interval(samples, seed=1) != mean_interval(samples)
+    assert mean_interval(samples) == mean_interval(samples)
+
+
+def test_a_higher_level_widens_the_interval():
+    samples = np.random.default_rng(2).normal(size=30)
+    narrow, wide = median_interval(samples, level=0.5), median_interval(samples, level=0.99)
+    assert wide.low < narrow.low < narrow.high < wide.high
+
+
+def test_one_reading_has_no_interval():
+    found = median_interval([3.0])
+    assert (found.value, found.n) == (3.0, 1)
+    assert math.isnan(found.low) and math.isnan(found.high) and math.isnan(found.sd)
+
+
+@pytest.mark.parametrize("samples", [[], [1.0, math.nan], [[1.0], [2.0]]])
+def test_what_is_no_list_of_numbers_is_refused(samples):
+    with pytest.raises(ValueError, match=r"numbers|finite"):
+        median_interval(samples)
+
+
+def test_ratio_pairs_the_rounds_so_that_drift_cancels():
+    drift = np.linspace(1, 10, 25)
+    found = ratio_interval(0.5 * drift, drift)
+    assert (found.value, found.low, found.high) == (0.5, 0.5, 0.5)
+    with pytest.raises(ValueError, match="pairs"):
+        ratio_interval([1.0, 2.0], [1.0])
+
+
+@given(st.lists(st.tuples(numbers, st.integers(0, 5), st.booleans()), min_size=1, max_size=40))
+def test_mean_interval_is_the_masked_mean(rows):
+    values, groups, where = (list(column) for column in zip(*rows, strict=True))
+    chosen = [value for value, mark in zip(values, where, strict=True) if mark]
+    if not chosen:
+        with pytest.raises(ValueError, match="non-empty"):
+            mean_interval(values, groups, where)
+        return
+    found = mean_interval(values, groups, where, resamples=100)
+    assert found.value == pytest.approx(np.mean(chosen), abs=1e-9)
+    if len({group for group, mark in zip(groups, where, strict=True) if mark}) > 1:
+        assert min(chosen) - 1e-9 <= found.low <= found.high <= max(chosen) + 1e-9
+
+
+def test_queries_of_one_identity_count_as_one_draw():
+    values = np.repeat(np.random.default_rng(3).normal(size=20), 10)
+    alone, clustered = mean_interval(values), mean_interval(values, np.repeat(np.arange(20), 10))
+    assert (clustered.high - clustered.low) > 2.5 * (alone.high - alone.low)
+
+
+def test_mean_interval_refuses_lists_of_different_lengths():
+    with pytest.raises(ValueError, match="equally many"):
+        mean_interval([1.0, 2.0], [1])
+
+
+@pytest.mark.parametrize("kind", ["median", "mean", "clusters", "difference"])
+def test_intervals_cover_the_truth_about_as_often_as_they_claim(kind):
+    """300 simulated experiments; the binomial spread of the hit rate at 95 % is 1.3 points."""
+    rng = np.random.default_rng(4)
+    people = np.repeat(np.arange(60), 4)
+    hits = 0
+    for _ in range(300):
+        if kind == "median":
+            found, truth = median_interval(rng.exponential(size=41), resamples=400), math.log(2)
+        elif kind == "mean":
+            found, truth = mean_interval(rng.exponential(size=60), resamples=400), 1.0
+        else:
+            identity, noise = rng.normal(size=60)[people], rng.normal(size=(2, 240))
+            if kind == "clusters":
+                found, truth = mean_interval(identity + noise[0], people, resamples=400), 0.0
+            else:
+                trained = rng.normal(scale=0.3, size=(2, 3, 1))
+                a, b = identity + trained[0] + noise[0], identity + trained[1] + noise[1]
+                found, truth = paired_difference(a, b, people, resamples=400), 0.0
+        hits += found.low <= truth <= found.high
+    assert 0.90 <= hits / 300 <= 0.99
+
+
+def test_paired_difference_is_narrower_than_the_rows_apart():
+    rng = np.random.default_rng(5)
+    people = np.arange(80)
+    easy = rng.normal(size=80)
+    found = paired_difference(easy + 0.1, easy + rng.normal(scale=0.05, size=80), people)
+    apart = mean_interval(easy, people)
+    assert found.low > 0
+    assert found.high - found.low < 0.2 * (apart.high - apart.low)
+
+
+def test_paired_difference_of_a_row_with_itself_is_zero():
+    values = np.random.default_rng(6).random(30)
+    found = paired_difference(values, values, np.arange(30))
+    assert (found.value, found.low, found.high) == (0.0, 0.0, 0.0)
+
+
+def test_paired_difference_widens_by_the_spread_over_seeds_and_says_when_it_cannot():
+    rng = np.random.default_rng(7)
+    people, base = np.arange(50), rng.random(50)
+    one = paired_difference(base + 0.1, base, people)
+    assert math.isnan(one.sd)
+    steady = paired_difference([base + 0.1] * 3, [base] * 3, people)
+    shaky = paired_difference([base + 0.0, base + 0.1, base + 0.2], [base] * 3, people)
+    assert steady.low > 0 > shaky.low
+    assert shaky.sd == pytest.approx(0.1 / math.sqrt(2))
+    assert (shaky.n, shaky.value) == (3, pytest.approx(0.1))
+
+
+def test_paired_difference_refuses_rows_over_other_queries():
+    with pytest.raises(ValueError, match="not paired"):
+        paired_difference([1.0, 2.0], [1.0], [0, 1])
+
+
+MEAN = Quantity("mAP", "%", "higher", statistic="mean", sample="ap", by="identity")
+MASKED = Quantity("mAP", "%", "higher", statistic="mean", sample="ap", by="identity", where="occluded")
+
+
+def test_estimate_of_one_value():
+    quantity = Quantity("Params", "M", "lower")
+    assert estimate(quantity, "params", [record({"params": 5.0})]).value == 5.0
+    assert estimate(quantity, "params", [record({"macs": 5.0})]) is None
+    assert estimate(quantity, "params", []) is None
+
+
+def test_estimate_of_a_median_and_a_ratio():
+    made = record(seconds=[1.0, 2.0, 3.0], reference=[2.0, 4.0, 6.0])
+    assert estimate(Quantity("", "ms", "lower", statistic="median", sample="seconds"), "latency", [made]).value == 2.0
+    ratio = Quantity("", "", "lower", statistic="ratio", sample="seconds", over="reference")
+    assert estimate(ratio, "ratio", [made]) == Estimate(0.5, 0.5, 0.5, 3, 0.0)
+    assert estimate(ratio, "ratio", [record(seconds=[1.0])]) is None
+
+
+def test_estimate_of_two_seeds_pools_the_queries_and_spreads_over_seeds():
+    seeds = [record(ap=[0.2, 0.4], identity=[1, 2]), record(ap=[0.4, 0.6], identity=[1, 2])]
+    found = estimate(MEAN, "mAP", seeds)
+    assert (found.value, found.n) == (pytest.approx(0.4), 2)
+    assert found.sd == pytest.approx(np.std([0.3, 0.5], ddof=1))
+    assert (found.low, found.high) == (pytest.approx(0.3), pytest.approx(0.5)), "identities drawn jointly, not 4 values"
+
+
+def test_estimate_of_one_seed_has_an_interval_but_no_spread():
+    found = estimate(MEAN, "mAP", [record(ap=[0.2, 0.4, 0.9], identity=[1, 2, 3])])
+    assert found.n == 1 and math.isnan(found.sd) and found.low < found.value < found.high
+
+
+def test_estimate_with_a_mark_uses_the_marked_queries_alone():
+    made = record(ap=[0.2, 0.4, 0.9], identity=[1, 2, 3], occluded=[0, 1, 1])
+    assert estimate(MASKED, "mAP_occluded", [made]).value == pytest.approx(0.65)
+    assert estimate(MASKED, "mAP_occluded", [record(ap=[0.2], identity=[1], occluded=[0])]) is None
+    assert estimate(MASKED, "mAP_occluded", [record(ap=[0.2], identity=[1])]) is None
+
+
+def test_estimate_refuses_an_unknown_statistic():
+    with pytest.raises(ValueError, match="mode"):
+        estimate(Quantity("", "", "", statistic="mode", sample="x"), "x", [record(x=[1.0])])
+
+
+@given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=2, max_size=20))
+def test_order_agreement_is_kendalls_tau_b(pairs):
+    a, b = zip(*pairs, strict=True)
+    found = order_agreement(a, b)
+    assert found.pairs == len(a) * (len(a) - 1) // 2
+    if len(set(a)) == 1 or len(set(b)) == 1:
+        assert math.isnan(found.tau)
+    else:
+        assert found.tau == pytest.approx(stats.kendalltau(a, b).statistic, abs=1e-9)
