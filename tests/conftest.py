@@ -1,0 +1,75 @@
+"""Small MARS trees, written with the real file formats."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy.io import savemat
+
+Row = tuple[int, int, int, int]
+"""Identity, camera, track number, frames."""
+
+TRAIN: tuple[Row, ...] = ((1, 1, 1, 5), (1, 2, 1, 9), (3, 1, 1, 16), (3, 2, 1, 8), (5, 1, 1, 3), (5, 3, 1, 40))
+TEST: tuple[Row, ...] = (
+    (-1, 1, 1, 2),
+    (0, 1, 1, 4),
+    (2, 1, 1, 6),
+    (2, 2, 1, 8),
+    (4, 1, 1, 9),
+    (4, 1, 2, 3),
+    (4, 2, 1, 17),
+)
+QUERIES: tuple[int, ...] = (3, 5)
+
+
+@pytest.fixture
+def write_mars(tmp_path: Path) -> Callable[..., Path]:
+    """Returns `write(folder="mars", train=..., test=..., queries=..., size=(height, width), traits=None) -> root`."""
+
+    def write(
+        folder: str = "mars",
+        *,
+        train: Sequence[Row] = TRAIN,
+        test: Sequence[Row] = TEST,
+        queries: Sequence[int] = QUERIES,
+        size: tuple[int, int] = (16, 8),
+        traits: Mapping[str, Any] | None = None,
+    ) -> Path:
+        root = tmp_path / folder
+        (root / "info").mkdir(parents=True)
+        for part, rows in (("train", train), ("test", test)):
+            write_part(root, part, rows, size)
+        savemat(root / "info" / "query_IDX.mat", {"query_IDX": np.array([queries], dtype=np.uint16)})
+        if traits is not None:
+            (root / "info" / "traits.json").write_text(json.dumps(traits))
+        return root
+
+    return write
+
+
+@pytest.fixture
+def mars_tree(write_mars: Callable[..., Path]) -> Path:
+    return write_mars()
+
+
+def write_part(root: Path, part: str, rows: Sequence[Row], size: tuple[int, int]) -> None:
+    names: list[str] = []
+    table: list[tuple[int, int, int, int]] = []
+    for identity, camera, track, frames in rows:
+        folder = "00-1" if identity == -1 else f"{identity:04d}"
+        (root / f"bbox_{part}" / folder).mkdir(parents=True, exist_ok=True)
+        table.append((len(names) + 1, len(names) + frames, identity, camera))
+        pixels = np.random.default_rng([identity + 1, camera, track]).integers(0, 256, (frames, 4, 2, 3))
+        for number in range(frames):
+            name = f"{folder}C{camera}T{track:04d}F{number + 1:03d}.jpg"
+            image = Image.fromarray(pixels[number].astype(np.uint8)).resize(size[::-1], Image.Resampling.NEAREST)
+            image.save(root / f"bbox_{part}" / folder / name, quality=90)
+            names.append(name)
+    (root / "info" / f"{part}_name.txt").write_text("".join(f"{name}\n" for name in names))
+    savemat(root / "info" / f"tracks_{part}_info.mat", {f"track_{part}_info": np.array(table, dtype=np.int32)})
