@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -56,7 +56,8 @@ def make_plan(name: str, suite: Suite, request: Request, store: Store) -> Plan:
     """Expands rows x columns x seeds. Raises UserError for anything unknown in the request."""
     preset = choose_preset(request)
     rows = _choose_rows(suite, request.rows)
-    wanted = _wanted(request.only)
+    if request.only:
+        lookup("kind of column for --only", request.only, {"accuracy": 1, "cost": 1})
     machine = store.machine()
     reference = next((row for row in suite.rows if row.name == suite.reference), None)
     if reference is None:
@@ -67,7 +68,7 @@ def make_plan(name: str, suite: Suite, request: Request, store: Store) -> Plan:
     for index, column in enumerate(suite.columns):
         measurement = lookup("measurement", column.measurement, registry.measurements())
         lookup(f"quantity of {column.measurement}", column.field, measurement.quantities)
-        if measurement.needs_training != ("accuracy" in wanted) and len(wanted) == 1:
+        if request.only == ("cost" if measurement.needs_training else "accuracy"):
             continue
         if measurement.needs_training and not training:
             training = _training_settings(request, preset, store)
@@ -114,12 +115,6 @@ def model_options(row: Row, preset: Preset) -> dict[str, Any]:
     known = lookup("model", row.model, registry.models()).options
     wanted = {**preset.model_options, "size": preset.recipe.size}
     return {**{name: value for name, value in wanted.items() if name in known}, **row.options}
-
-
-def _wanted(only: str) -> tuple[str, ...]:
-    kinds = {"": ("accuracy", "cost"), "accuracy": ("accuracy",), "cost": ("cost",)}
-    wanted: tuple[str, ...] = lookup("kind of column for --only", only, kinds)
-    return wanted
 
 
 def _choose_rows(suite: Suite, names: Iterable[str]) -> tuple[Row, ...]:
@@ -208,11 +203,3 @@ def _accuracy_cells(row: Row, column: Column, preset: Preset, training: Mapping[
         _cell(row, column.measurement, options, {**training, "seed": seed, **column.settings})
         for seed in range(preset.seeds)
     )
-
-
-def group(cells: Sequence[Cell]) -> dict[str, list[Cell]]:
-    """Cells by measurement and settings: what one process measures together."""
-    groups: dict[str, list[Cell]] = {}
-    for cell in cells:
-        groups.setdefault(f"{cell.measurement} {cell.settings}", []).append(cell)
-    return groups

@@ -1,0 +1,161 @@
+"""The command line: `python bench.py COMMAND` or `python bench.py SUITE`. Imports no torch."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from reidbench import registry
+from reidbench.registry import nearest
+from reidbench.spec import UserError
+
+INTERRUPTED = 130
+
+
+class Parser(argparse.ArgumentParser):
+    """Errors are one line, propose the nearest name, and become a UserError."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UserError(message)
+
+    def parse_all(self, arguments: Sequence[str]) -> argparse.Namespace:
+        namespace, unknown = self.parse_known_args(arguments)
+        if unknown:
+            options = [o for o in namespace.parser._option_string_actions if o.startswith("--")]
+            hint = nearest(unknown[0].partition("=")[0], options) if unknown[0].startswith("-") else ""
+            raise UserError(f"{namespace.command}: unknown argument {unknown[0]!r}{hint}")
+        return namespace
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command. Returns 0, 2 after an error that the user can mend, 130 after Ctrl-C."""
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    show_traceback = "--traceback" in arguments
+    try:
+        for plugin in _plugins(arguments):
+            registry.add_plugin(plugin)
+        parser = _parser()
+        command = next((a for a in arguments if not a.startswith("-")), "")
+        known = parser.get_default("known")
+        if command and arguments[0] == command and command not in known:
+            raise UserError(f"no command or suite is named {command!r}{nearest(command, known)}")
+        if not arguments:
+            parser.print_help()
+            return 0
+        namespace = parser.parse_all(arguments)
+        from reidbench import commands
+
+        return int(getattr(commands, namespace.run)(namespace))
+    except UserError as error:
+        if show_traceback:
+            traceback.print_exc()
+        print(f"bench.py: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("bench.py: interrupted; what is measured is kept, the same command goes on from there", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _plugins(arguments: Sequence[str]) -> list[str]:
+    early = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    early.add_argument("--plugin", action="append", default=[])
+    try:
+        found: list[str] = early.parse_known_args(arguments)[0].plugin
+    except SystemExit:
+        raise UserError("--plugin needs the path of a Python file") from None
+    return found
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        prog="bench.py",
+        description="Benchmark and efficiency profiling for video person re-identification.",
+        allow_abbrev=False,
+    )
+    commands = parser.add_subparsers(title="commands and suites", metavar="COMMAND", dest="command", required=True)
+
+    def add(name: str, run: str, about: str, *parents: Parser) -> Parser:
+        sub = commands.add_parser(
+            name, help=about, description=about, parents=[_common(), *parents], allow_abbrev=False
+        )
+        sub.set_defaults(run=run, parser=sub)
+        return sub
+
+    for suite in registry.suite_paths():
+        about = registry.suite_about(suite)
+        sub = add(suite, "run_suite", about, _training(), _selection())
+        sub.add_argument("--fresh", action="store_true", help="measure again what is already recorded")
+    add("list", "list_everything", "models, datasets, suites, measurements and presets, each with one line")
+    sub = add("report", "report", "rewrite a suite's table and figures from its records", _training(), _selection())
+    sub.add_argument("suite", help="the suite's name")
+    sub = add("profile", "profile", "all costs of one model", _model())
+    sub.add_argument("--device", default="cpu", help="cpu or cuda")
+    sub.add_argument("--fresh", action="store_true", help="measure again what is already recorded")
+    sub = add("train", "train", "train one model and keep its weights", _model(), _training())
+    sub.add_argument("--seed", type=int, default=0, help="random seed (default 0)")
+    sub.add_argument("--out", required=True, metavar="DIR", help="folder for checkpoints and model.pt")
+    sub = add("evaluate", "evaluate", "accuracy of one model with given weights", _model(), _training())
+    sub.add_argument("--weights", required=True, metavar="FILE", help="a checkpoint: ours or the authors' .pth.tar")
+    _add_data_command(commands)
+    parser.set_defaults(known=sorted(commands.choices))
+    return parser
+
+
+def _add_data_command(commands: Any) -> None:
+    about = "make and inspect datasets"
+    data = commands.add_parser("data", help=about, description=about, allow_abbrev=False)
+    kinds = data.add_subparsers(metavar="ACTION", dest="action", required=True)
+    about = "write a synthetic dataset in the MARS layout"
+    make = kinds.add_parser("synthetic", help=about, description=about, parents=[_common()], allow_abbrev=False)
+    make.add_argument("out", metavar="OUT", help="the folder to make")
+    for name, default in registry.datasets()["synthetic"].options.items():
+        if name != "root":
+            flag = f"--{name.replace('_', '-')}"
+            make.add_argument(
+                flag, dest=f"option_{name}", type=type(default), default=default, help=f"default {default}"
+            )
+    make.set_defaults(run="data_synthetic", parser=make)
+    data.set_defaults(parser=data)
+
+
+def _common() -> Parser:
+    parser = Parser(add_help=False)
+    parser.add_argument("--json", action="store_true", help="print the answer as JSON")
+    parser.add_argument("--results", default="results", metavar="DIR", help="where records lie (default: results)")
+    parser.add_argument("--machine", default="", metavar="NAME", help="the machine's folder (default: this machine's)")
+    parser.add_argument("--plugin", action="append", default=[], metavar="FILE", help="a Python file to register")
+    parser.add_argument("--traceback", action="store_true", help="show where in the code an error arose")
+    return parser
+
+
+def _training() -> Parser:
+    parser = Parser(add_help=False)
+    parser.add_argument("--preset", default="quick", help="quick, standard, full or paper (default: quick)")
+    parser.add_argument("--dataset", default="", metavar="NAME", help="another dataset than the preset's")
+    parser.add_argument("--root", default="", metavar="DIR", help="the folder that holds the dataset")
+    parser.add_argument("--subset", action="store_true", help="accept counts that differ from the published ones")
+    parser.add_argument("--protocol", default="release", help="how features are scored (default: release)")
+    parser.add_argument("--device", default="cpu", help="where to train: cpu or cuda")
+    return parser
+
+
+def _selection() -> Parser:
+    parser = Parser(add_help=False)
+    parser.add_argument("--only", default="", metavar="KIND", help="cost or accuracy")
+    parser.add_argument("--rows", nargs="+", default=[], metavar="ROW", help="rows by name or by number from 1")
+    parser.add_argument("--seeds", type=int, default=0, metavar="N", help="training seeds (default: the preset's)")
+    return parser
+
+
+def _model() -> Parser:
+    parser = Parser(add_help=False)
+    parser.add_argument("model", metavar="MODEL", help="a registered model")
+    parser.add_argument("--set", action="append", default=[], metavar="OPTION=VALUE", help="a model option")
+    return parser

@@ -1,0 +1,179 @@
+"""What each command does. Each function takes the parsed arguments and returns the exit code. Imports no torch."""
+
+from __future__ import annotations
+
+import ast
+import json
+import sys
+from argparse import Namespace
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from reidbench import machine, presets, registry
+from reidbench.spec import Column, Row, Suite, UserError
+from reidbench.store import Store, machines
+
+
+def list_everything(arguments: Namespace) -> int:
+    """Prints every registered thing with one line."""
+    groups = {
+        "models": {name: entry.about for name, entry in registry.models().items()},
+        "datasets": {name: entry.about for name, entry in registry.datasets().items()},
+        "suites": {name: registry.suite_about(name) for name in registry.suite_paths()},
+        "measurements": {name: found.about for name, found in registry.measurements().items()},
+        "presets": {name: preset.about for name, preset in presets.PRESETS.items()},
+    }
+    if arguments.json:
+        _print_json(groups)
+        return 0
+    for title, entries in groups.items():
+        print(title)
+        for name, about in entries.items():
+            print(f"  {name:<14} {about}")
+    return 0
+
+
+def run_suite(arguments: Namespace) -> int:
+    """Measures what a suite lacks and writes its report."""
+    return _run(arguments.command, registry.suite(arguments.command), arguments)
+
+
+def report(arguments: Namespace) -> int:
+    """Writes a suite's report from the records of one machine."""
+    from reidbench.plan import make_plan
+    from reidbench.reporting.report import write_report
+
+    store = Store(arguments.results, _recorded_machine(arguments))
+    plan = make_plan(arguments.suite, registry.suite(arguments.suite), _request(arguments), store)
+    written = write_report(plan, store)
+    _print_written(plan, store, written, arguments)
+    return 0
+
+
+def profile(arguments: Namespace) -> int:
+    """Measures every cost of one model, beside the suite `table2`'s reference row."""
+    table2 = registry.suite("table2")
+    reference = next(row for row in table2.rows if row.name == table2.reference)
+    options = _model_options(arguments)
+    label = " ".join((arguments.model, *(f"{name}={value}" for name, value in options.items())))
+    rows = (reference, Row(label, arguments.model, options))
+    columns = tuple(column for column in table2.columns if _measures_cost(column, arguments.device))
+    suite = Suite(f"Costs of {label}", rows, columns, reference.name)
+    arguments.only = "cost"
+    return _run("profile", suite, arguments)
+
+
+def train(arguments: Namespace) -> int:
+    """Trains one model into a folder, going on from the checkpoint that lies there."""
+    from reidbench import accuracy
+
+    result = accuracy.train_command(arguments.model, _model_options(arguments), _request(arguments), arguments)
+    return _print_result(result, arguments)
+
+
+def evaluate(arguments: Namespace) -> int:
+    """Scores one model with given weights on the queries of a dataset."""
+    from reidbench import accuracy
+
+    result = accuracy.evaluate_command(arguments.model, _model_options(arguments), _request(arguments), arguments)
+    return _print_result(result, arguments)
+
+
+def data_synthetic(arguments: Namespace) -> int:
+    """Writes a synthetic dataset to keep."""
+    from reidbench.data.synthetic import write_synthetic
+
+    prefix = "option_"
+    options = {name.removeprefix(prefix): value for name, value in vars(arguments).items() if name.startswith(prefix)}
+    write_synthetic(Path(arguments.out), **options)
+    if arguments.json:
+        _print_json({"root": arguments.out, "options": options})
+    else:
+        print(f"written: {arguments.out}")
+    return 0
+
+
+def _run(name: str, suite: Suite, arguments: Namespace) -> int:
+    from reidbench.display import open_display
+    from reidbench.plan import make_plan
+    from reidbench.reporting.report import write_report
+    from reidbench.runner import Runner
+
+    store = Store(arguments.results, arguments.machine or machine.name())
+    plan = make_plan(name, suite, _request(arguments), store)
+    with open_display(plan) as display:
+        runner = Runner(store, display)
+        runner.run(plan, fresh=arguments.fresh)
+    written = write_report(plan, store)
+    _print_written(plan, store, written, arguments)
+    for failure in runner.failures:
+        print(f"bench.py: {failure.row} · {failure.cell['measurement']}: {failure.error}", file=sys.stderr)
+    return 2 if runner.failures else 0
+
+
+def _request(arguments: Namespace) -> Any:
+    from reidbench.plan import Request
+
+    given = vars(arguments)
+    names = ("preset", "only", "dataset", "root", "protocol", "device", "seeds", "subset")
+    return Request(rows=tuple(given.get("rows", ())), **{name: given[name] for name in names if name in given})
+
+
+def _model_options(arguments: Namespace) -> dict[str, Any]:
+    """The options of `--set name=value`; values are Python literals, anything else is text."""
+    options: dict[str, Any] = {}
+    for setting in arguments.set:
+        name, equals, text = setting.partition("=")
+        if not equals:
+            raise UserError(f"--set {setting}: write it as OPTION=VALUE")
+        try:
+            options[name] = ast.literal_eval(text)
+        except (ValueError, SyntaxError):
+            options[name] = text
+    registry.check_options("model", registry.lookup("model", arguments.model, registry.models()), options)
+    return options
+
+
+def _measures_cost(column: Column, device: str) -> bool:
+    asked = column.settings.get("device", "cpu")
+    return not registry.measurements()[column.measurement].needs_training and (asked == "cpu" or device == "cuda")
+
+
+def _recorded_machine(arguments: Namespace) -> str:
+    """The machine asked for, this one if it has records, else the only one that has."""
+    known = machines(arguments.results)
+    chosen = arguments.machine or machine.name()
+    if chosen in known:
+        return chosen
+    if not arguments.machine and len(known) == 1:
+        return known[0]
+    if not known:
+        raise UserError(f"no records under {arguments.results}: run the suite first, or give --results DIR")
+    raise UserError(f"no records of machine {chosen!r} under {arguments.results}; give --machine {' or '.join(known)}")
+
+
+def _print_written(plan: Any, store: Store, written: list[Path], arguments: Namespace) -> None:
+    from reidbench.reporting.tables import assemble, terminal_table, to_frame
+
+    table = assemble(plan, store)
+    if arguments.json:
+        print(to_frame(table).to_json(orient="records", indent=1))
+        return
+    print(terminal_table(table))
+    for path in written:
+        if path.suffix in (".md", ".png"):
+            print(f"written: {path}")
+
+
+def _print_result(result: dict[str, Any], arguments: Namespace) -> int:
+    if arguments.json:
+        _print_json(result)
+    else:
+        for name, value in result.items():
+            print(f"{name:<14} {value}")
+    return 0
+
+
+def _print_json(content: Any) -> None:
+    print(json.dumps(content, indent=1, default=asdict))

@@ -1,0 +1,231 @@
+"""Runs the missing cells of a plan in fresh worker processes and stores each record as it comes. Imports no torch."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterable, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from reidbench import machine, registry
+from reidbench.data.cache import cache_folder
+from reidbench.plan import Plan
+from reidbench.spec import Cell, Outcome, Record
+from reidbench.store import Store
+
+KEEP_FREED_MEMORY = {
+    "MALLOC_MMAP_MAX_": "0",
+    "MALLOC_TRIM_THRESHOLD_": str(2**33),
+    "MALLOC_TOP_PAD_": str(2**26),
+}
+"""For training on a CPU: glibc gives large blocks back to the system at each step otherwise, a quarter of the time."""
+
+
+class Display(Protocol):
+    """What the runner tells whoever watches."""
+
+    def state(self, cell: Cell, state: str, record: Record | None = None) -> None: ...
+    def progress(self, cell: Cell, done: int, total: int, note: str) -> None: ...
+
+
+@dataclass(frozen=True)
+class Job:
+    """Cells for one worker process."""
+
+    cells: tuple[Cell, ...]
+    mode: str
+    needs_training: bool
+
+    @property
+    def phase(self) -> int:
+        """0: costs that do not depend on time; 1: timings, alone on the machine; 2: training."""
+        return 2 if self.needs_training else int(self.mode == "interleaved")
+
+    @property
+    def concurrency(self) -> int:
+        """How many such jobs may run side by side."""
+        on_gpu = self.cells[0].settings.get("device") == "cuda"
+        return 1 if self.phase == 1 or on_gpu else machine.physical_cores()
+
+
+@dataclass
+class Runner:
+    """One run of a plan. `failures` are the records of cells that did not succeed, in order of time."""
+
+    store: Store
+    display: Display
+    failures: list[Record] = field(default_factory=list)
+    _processes: set[subprocess.Popen[str]] = field(default_factory=set)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _stopping: bool = False
+
+    def run(self, plan: Plan, *, fresh: bool = False) -> None:
+        """Measures what the store lacks, or everything where `fresh`. Failed cells are tried again.
+
+        Raises UserError where records cannot be written; KeyboardInterrupt ends the workers and keeps all records.
+        """
+        missing = []
+        for cell in plan.all_cells():
+            record = None if fresh else self.store.load(cell)
+            if record is not None and record.status == "ok":
+                self.display.state(cell, "stored", record)
+            else:
+                missing.append(cell)
+        if missing:
+            self.store.check_writable()
+        jobs = make_jobs(missing)
+        for phase in sorted({job.phase for job in jobs}):
+            self._run_side_by_side([job for job in jobs if job.phase == phase])
+
+    def _run_side_by_side(self, jobs: Sequence[Job]) -> None:
+        with ThreadPoolExecutor(min(job.concurrency for job in jobs)) as pool:
+            futures = [pool.submit(self._run_job, job) for job in jobs]
+            try:
+                wait(futures, return_when=FIRST_EXCEPTION)
+                for future in futures:
+                    if future.done():
+                        future.result()
+            except BaseException:
+                self._stop(futures)
+                raise
+
+    def _stop(self, futures: Iterable[Any]) -> None:
+        for future in futures:
+            future.cancel()
+        with self._lock:
+            self._stopping = True
+            for process in self._processes:
+                process.kill()
+
+    def _run_job(self, job: Job) -> None:
+        """Runs a job to its end; where a worker dies, the cell it was at has failed and the others go on in another."""
+        waiting = {cell.key: cell for cell in job.cells}
+        while waiting and not self._stopping:
+            log = _log_path(next(iter(waiting.values())))
+            code = self._run_worker(job, waiting, log)
+            if not waiting or self._stopping:
+                return
+            died = list(waiting.values()) if job.mode == "interleaved" else [next(iter(waiting.values()))]
+            for cell in died:
+                del waiting[cell.key]
+                error = f"the worker {_how_it_ended(code)}; its log: {log}"
+                self._finish(cell, "failed", Outcome(), _now(), 0.0, error)
+
+    def _run_worker(self, job: Job, waiting: dict[str, Cell], log: Path) -> int:
+        """One worker process; takes the cells it settles out of `waiting` and returns its exit code."""
+        request = {"cells": [asdict(cell) for cell in waiting.values()], "plugins": registry.plugins()}
+        with log.open("w", encoding="utf-8") as errors:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "reidbench.worker"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                encoding="utf-8",
+                env=_environment(job),
+            )
+            with self._lock:
+                self._processes.add(process)
+                if self._stopping:
+                    process.kill()
+            assert process.stdin and process.stdout
+            try:
+                with process.stdin as stdin:
+                    stdin.write(json.dumps(request))
+                for cell in waiting.values() if job.mode == "interleaved" else list(waiting.values())[:1]:
+                    self.display.state(cell, "running")
+                for line in process.stdout:
+                    self._handle(json.loads(line), waiting, log)
+                return process.wait()
+            except BrokenPipeError:
+                return process.wait()
+            finally:
+                process.kill()
+                process.wait()
+                process.stdout.close()
+                with self._lock:
+                    self._processes.discard(process)
+
+    def _handle(self, event: dict[str, Any], waiting: dict[str, Cell], log: Path) -> None:
+        if event["event"] == "progress":
+            cell = waiting.get(event["key"])
+            if cell:
+                self.display.progress(cell, event["done"], event["total"], event["note"])
+        elif event["event"] == "outcome":
+            cell = waiting.pop(event["key"])
+            self._finish(cell, "ok", Outcome(**event["outcome"]), event["started"], event["seconds"])
+        else:
+            for key in event["keys"]:
+                error = f"{event['error']}; log: {log}"
+                self._finish(waiting.pop(key), event["status"], Outcome(), event["started"], event["seconds"], error)
+
+    def _finish(self, cell: Cell, status: str, outcome: Outcome, started: str, seconds: float, error: str = "") -> None:
+        record = Record(
+            cell=cell.identity,
+            key=cell.key,
+            row=cell.row,
+            status=status,
+            values=outcome.values,
+            samples=outcome.samples,
+            context=outcome.context,
+            machine=self.store.name,
+            versions=machine.versions(),
+            started=started,
+            seconds=round(seconds, 3),
+            error=error,
+        )
+        with self._lock:
+            self.store.save(record)
+            if status != "ok":
+                self.failures.append(record)
+        self.display.state(cell, status, record)
+
+
+def make_jobs(cells: Iterable[Cell]) -> list[Job]:
+    """Groups cells into jobs by the mode of their measurement: alone, a batch, or interleaved per settings."""
+    groups: dict[str, list[Cell]] = {}
+    for cell in cells:
+        mode = registry.measurements()[cell.measurement].mode
+        own = {"alone": cell.key, "batch": "", "interleaved": json.dumps(cell.settings, default=list)}[mode]
+        groups.setdefault(f"{cell.measurement} {own}", []).append(cell)
+    jobs = []
+    for group in groups.values():
+        measurement = registry.measurements()[group[0].measurement]
+        jobs.append(Job(tuple(group), measurement.mode, measurement.needs_training))
+    return jobs
+
+
+def _environment(job: Job) -> dict[str, str]:
+    environment = dict(os.environ)
+    package_home = str(Path(__file__).resolve().parent.parent)
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, (package_home, environment.get("PYTHONPATH", ""))))
+    threads = job.cells[0].settings.get("threads", 0)
+    if threads:
+        environment["OMP_NUM_THREADS"] = environment["MKL_NUM_THREADS"] = str(threads)
+    if job.needs_training and job.cells[0].settings.get("device") == "cpu":
+        environment.update(KEEP_FREED_MEMORY)
+    return environment
+
+
+def _log_path(cell: Cell) -> Path:
+    folder = cache_folder() / "logs"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"{cell.measurement}-{machine.slug(cell.row)}-{cell.key}.log"
+
+
+def _how_it_ended(code: int) -> str:
+    if code < 0:
+        return f"was ended by {signal.Signals(-code).name}"
+    return f"stopped with exit code {code}"
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

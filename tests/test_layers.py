@@ -1,0 +1,92 @@
+"""The layers of the project: imports run downwards only, and what must start fast imports no torch."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+LAYERS = [
+    {"bench"},
+    {"reidbench.cli"},
+    {"reidbench.commands"},
+    {"reidbench.display", "reidbench.runner", "reidbench.worker", "reidbench.reporting"},
+    {"reidbench.measurements"},
+    {"reidbench.plan", "reidbench.presets"},
+    {"reidbench.accuracy"},
+    {"reidbench.training", "reidbench.retrieval", "reidbench.profiling", "reidbench.store", "reidbench.statistics"},
+    {"reidbench.data", "reidbench.machine"},
+    {"models"},
+    {"suites"},
+    {"reidbench.registry"},
+    {"reidbench.spec"},
+]
+"""From the top down. A module may import those below it and, inside its own package, its neighbours."""
+
+
+def files() -> list[Path]:
+    return sorted([*ROOT.glob("reidbench/**/*.py"), *ROOT.glob("models/*.py"), *ROOT.glob("suites/*.py")])
+
+
+def layer(module: str) -> int:
+    for index, names in enumerate(LAYERS):
+        if any(module == name or module.startswith(f"{name}.") for name in names):
+            return index
+    raise AssertionError(f"{module} has no layer: add it to LAYERS")
+
+
+def module_name(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def imports(path: Path) -> set[str]:
+    """The project's modules that a file imports anywhere, by the names used in LAYERS."""
+    found: set[str] = set()
+    package = module_name(path).rpartition(".")[0]
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = f"{package}.{node.module}" if node.level else node.module or ""
+            candidates = {f"{base}.{alias.name}" for alias in node.names}
+            found |= {c if is_module(c) else base for c in candidates}
+    return {name for name in found if name.split(".")[0] in ("reidbench", "models", "suites")}
+
+
+def is_module(name: str) -> bool:
+    path = ROOT.joinpath(*name.split("."))
+    return path.with_suffix(".py").is_file() or path.is_dir()
+
+
+@pytest.mark.parametrize("path", files(), ids=lambda p: str(p.relative_to(ROOT)))
+def test_imports_run_downwards(path: Path) -> None:
+    if path == ROOT / "reidbench" / "__init__.py":
+        return  # the public names, imported inside functions
+    importer = module_name(path)
+    for imported in imports(path):
+        if imported == "reidbench":
+            continue
+        assert layer(importer) <= layer(imported), f"{importer} imports {imported}, which stands above it"
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("models/*.py")), ids=lambda p: p.name)
+def test_models_import_only_the_vocabulary_and_each_other(path: Path) -> None:
+    for name in imports(path):
+        assert name in ("reidbench.registry", "reidbench.spec") or name.startswith("models."), name
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("suites/*.py")), ids=lambda p: p.name)
+def test_suites_import_only_the_vocabulary(path: Path) -> None:
+    assert imports(path) <= {"reidbench.spec"}
+
+
+FAST = ["cli", "commands", "plan", "runner", "display", "store", "registry", "measurements", "reporting.report"]
+
+
+@pytest.mark.parametrize("module", FAST)
+def test_does_not_import_torch(module: str) -> None:
+    code = f"import sys, reidbench.{module}; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

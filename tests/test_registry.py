@@ -1,0 +1,110 @@
+"""The registry: what exists is read from source text, wrong names get the nearest one, hashes follow the code."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from reidbench import registry
+from reidbench.spec import UserError
+
+
+def test_every_model_is_listed_with_a_line_and_literal_options() -> None:
+    assert {"baseline", "two_branch", "bicnet", "bicnet_tk", "bicnet_tks", "tclnet"} <= set(registry.models())
+    for entry in registry.models().values():
+        assert entry.about
+        assert entry.options["classes"] == 0
+
+
+def test_a_preset_is_its_function_with_other_defaults() -> None:
+    assert registry.resolve_options("bicnet_tks", {})["temporal"] == "tks"
+    assert registry.resolve_options("bicnet_tks", {"temporal": "tk"})["temporal"] == "tk"
+    assert registry.models()["bicnet_tks"].function == "bicnet"
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: registry.build("bicnet_tsk"), "did you mean 'bicnet_tks'"),
+        (lambda: registry.build("bicnet", alhpa=3), "no option 'alhpa'; did you mean 'alpha'"),
+        (lambda: registry.suite("tabel2"), "did you mean 'table2'"),
+        (lambda: registry.build("bicnet", alpha=-1), "model bicnet: .*alpha"),
+    ],
+)
+def test_errors_are_one_line_and_propose_the_nearest_name(call, message: str) -> None:
+    with pytest.raises(UserError, match=message) as caught:
+        call()
+    assert "\n" not in str(caught.value)
+
+
+def test_options_from_json_are_tuples_again() -> None:
+    slim = {"width": 16, "blocks": [1, 1, 1, 1], "size": [64, 32]}
+    assert registry.build("baseline", **slim).trunk.channels == (64, 128, 256, 512)
+
+
+PLUGIN = '''"""A user's own."""
+from reidbench.registry import model
+from reidbench.spec import Column, Row, Suite
+
+@model()
+def {name}(*, classes=0, depth=3):
+    """My network."""
+    return depth
+
+SUITE = Suite("Mine", (Row("r", "{name}"),), (Column("complexity.macs"),), "r")
+'''
+
+
+@pytest.fixture
+def plugin(tmp_path: Path):
+    path = tmp_path / "mysuite.py"
+    path.write_text(PLUGIN.format(name="mynet"))
+    registry.add_plugin(path)
+    yield path
+    registry._plugins.remove(path)
+    for find in (registry.models, registry.datasets, registry.suite_paths):
+        find.cache_clear()
+
+
+def test_a_plugin_brings_models_and_a_suite(plugin: Path) -> None:
+    assert registry.models()["mynet"].about == "My network."
+    assert registry.build("mynet", depth=5) == 5
+    assert registry.suite("mysuite").title == "Mine"
+
+
+@pytest.mark.parametrize(("text", "message"), [("def (", "not a Python file"), (None, "no such file")])
+def test_a_bad_plugin_is_named(tmp_path: Path, text: str | None, message: str) -> None:
+    path = tmp_path / "bad.py"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(UserError, match=message):
+        registry.add_plugin(path)
+
+
+def test_two_models_of_one_name_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "again.py"
+    path.write_text(PLUGIN.format(name="bicnet"))
+    registry.add_plugin(path)
+    try:
+        with pytest.raises(UserError, match="defined in both"):
+            registry.models()
+    finally:
+        registry._plugins.remove(path)
+        registry.models.cache_clear()
+
+
+def code(text: str) -> str:
+    return registry._code(ast.parse(text))
+
+
+def test_the_source_hash_follows_code_and_nothing_else() -> None:
+    plain = code("def f(x):\n    return x + 1\n")
+    assert plain == code('def f(x):  # why\n    """What."""\n\n    return (x + 1)\n')
+    assert plain != code("def f(x):\n    return x + 2\n")
+
+
+def test_the_source_hash_covers_the_files_a_model_imports() -> None:
+    path = registry.models()["bicnet"].path
+    assert path.parent / "resnet.py" in registry._with_siblings(path)
+    assert registry.model_source("bicnet") == registry.model_source("bicnet_tks")
+    assert registry.model_source("bicnet") != registry.model_source("tclnet")

@@ -1,0 +1,108 @@
+"""The store: records survive, damage is named, a success is never replaced by a failure."""
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from reidbench.spec import Cell, Record, UserError
+from reidbench.store import Store, machines, write_text
+
+CELL = Cell("Base-B (256x128)", "complexity", "baseline", {"shrink": (1,)}, {"shape": (1, 8, 3, 256, 128)}, "abc")
+
+
+def record(cell: Cell = CELL, status: str = "ok", value: float = 1.0) -> Record:
+    return Record(
+        cell=cell.identity,
+        key=cell.key,
+        row=cell.row,
+        status=status,
+        values={"macs": value},
+        samples={},
+        context={},
+        machine="here",
+        versions={"python": "3.11"},
+        started="2026-01-01T00:00:00+00:00",
+        seconds=1.0,
+    )
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "results", "here")
+
+
+def test_a_record_comes_back_as_it_was(store: Store) -> None:
+    assert store.load(CELL) is None
+    path = store.save(record())
+    assert path.name == f"base-b-256x128-{CELL.key}.json"
+    assert store.load(CELL) == record()
+    assert store.records() == [record()]
+    assert machines(store.folder.parent) == ["here"]
+
+
+def test_the_label_is_no_part_of_the_key_and_everything_else_is() -> None:
+    assert replace(CELL, row="another label").key == CELL.key
+    changed = [
+        replace(CELL, measurement="latency"),
+        replace(CELL, model="bicnet"),
+        replace(CELL, options={"shrink": (2,)}),
+        replace(CELL, settings={"shape": (2, 8, 3, 256, 128)}),
+        replace(CELL, source="abd"),
+    ]
+    assert len({CELL.key, *(cell.key for cell in changed)}) == 6
+
+
+def test_tuples_and_lists_are_the_same_identity() -> None:
+    assert replace(CELL, options={"shrink": [1]}).key == CELL.key
+
+
+def test_a_failure_never_replaces_a_success_and_goes_when_the_cell_succeeds(store: Store) -> None:
+    store.save(record(status="failed"))
+    assert (found := store.load(CELL)) and found.status == "failed"
+    store.save(record())
+    assert (found := store.load(CELL)) and found.status == "ok"
+    assert len(list(store.folder.glob("complexity/*.json"))) == 1
+    store.save(record(status="failed"))
+    assert (found := store.load(CELL)) and found.status == "ok"
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"key": 1}', json.dumps({**vars(record()), "status": "odd"})])
+def test_a_damaged_record_is_named(store: Store, text: str) -> None:
+    path = store.save(record())
+    path.write_text(text)
+    with pytest.raises(UserError, match=path.name):
+        store.load(CELL)
+
+
+def test_nothing_half_written_stays_when_writing_fails(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.save(record())
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(UserError, match="no space left"):
+        store.save(record(value=2.0))
+    monkeypatch.undo()
+    assert store.records() == [record()]
+    assert not list(store.folder.rglob(".*"))
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "results").write_text("a file where a folder should be")
+    with pytest.raises(UserError, match="cannot write"):
+        Store(tmp_path / "results", "here").check_writable()
+
+
+def test_machine_names_cannot_leave_the_results_folder(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="machine name"):
+        Store(tmp_path, "../elsewhere")
+
+
+def test_write_text_makes_folders_and_readable_files(tmp_path: Path) -> None:
+    write_text(tmp_path / "a" / "b.txt", "text")
+    assert (tmp_path / "a" / "b.txt").read_text() == "text"
+    assert (tmp_path / "a" / "b.txt").stat().st_mode & 0o444 == 0o444
