@@ -1,0 +1,23 @@
+"""What follows the clip feature in every model: the batch-norm neck and the identity classifier.
+
+Bag of Tricks and a Strong Baseline for Deep Person Re-Identification, Luo et al., CVPR Workshops 2019.
+"""
+
+from __future__ import annotations
+
+from torch import nn
+
+
+def batch_norm_neck(features: int) -> nn.BatchNorm1d:
+    """The neck `[B, features] -> [B, features]`, its scale drawn from N(1, 0.02)."""
+    neck = nn.BatchNorm1d(features)
+    nn.init.normal_(neck.weight, 1.0, 0.02)
+    return neck
+
+
+def identity_classifier(features: int, classes: int) -> nn.Linear:
+    """The classifier `[B, features] -> [B, classes]`, near zero at first: N(0, 0.001) and no bias."""
+    classifier = nn.Linear(features, classes)
+    nn.init.normal_(classifier.weight, std=0.001)
+    nn.init.zeros_(classifier.bias)
+    return classifier
