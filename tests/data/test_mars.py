@@ -41,9 +41,10 @@ def test_fingerprint_names_the_content(write_mars: Write) -> None:
     moved = write_mars("b")
     other_queries = write_mars("c", queries=(3, 6))
     traits = write_mars("d", traits={"0002C1T0001": {"group": "g1"}})
-    prints = [read_layout(root, name="x").fingerprint for root in (base, moved, other_queries, traits)]
+    pixels = write_mars("e", size=(16, 9))
+    prints = [read_layout(root, name="x").fingerprint for root in (base, moved, other_queries, traits, pixels)]
     assert prints[0] == prints[1]
-    assert len(set(prints)) == 3
+    assert len(set(prints)) == 4
 
 
 def test_mars_refuses_other_counts_and_accepts_a_subset(mars_tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,100 @@
+"""Clips: which frames of a tracklet they take, and how a batch of them is augmented and normalised."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+MEAN = (0.485, 0.456, 0.406)
+STD = (0.229, 0.224, 0.225)
+"""ImageNet's, for RGB in 0..1."""
+
+ERASED = (0.4914, 0.4822, 0.4465)
+"""What an erased pixel holds after normalisation, as in the authors' release."""
+
+ERASED_AREA = (0.02, 0.4)
+ERASED_ASPECT = (0.3, 1 / 0.3)
+ERASING_ATTEMPTS = 100
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """What is done to each clip of a batch: `flips` bool [B], `boxes` int64 [B, 4] as top, left, height, width.
+
+    A box of height 0 erases nothing. All frames of a clip are treated alike.
+    """
+
+    flips: np.ndarray
+    boxes: np.ndarray
+
+
+def training_clip(length: int, frames: int, stride: int, rng: np.random.Generator) -> np.ndarray:
+    """The frames of one training clip of a tracklet of `length` frames, int64 [frames], as in the authors' release.
+
+    Every `stride`-th frame from a random start where the tracklet has at least `frames * stride`; else `frames`
+    distinct ones in order; else `frames` drawn with repetition, in order.
+    """
+    if length >= frames * stride:
+        start = rng.integers(length - (frames - 1) * stride)
+        return start + stride * np.arange(frames)
+    return np.sort(rng.choice(length, size=frames, replace=length < frames)).astype(np.int64)
+
+
+def test_clips(length: int, frames: int, clips: str = "all") -> np.ndarray:
+    """The frames of the test clips of a tracklet of `length` frames, int64 [clips, frames].
+
+    "all": every frame in contiguous chunks, the tracklet continued from its own start up to a multiple of `frames`.
+    "first": the first of those chunks.
+    """
+    count = -(-length // frames) if clips == "all" else 1
+    return (np.arange(count * frames) % length).reshape(count, frames)
+
+
+def draw_augmentation(
+    rng: np.random.Generator, batch: int, size: tuple[int, int], *, flip: float, erase: float
+) -> Augmentation:
+    """Draws for each of `batch` clips whether it is flipped and which rectangle of (height, width) `size` is erased.
+
+    A rectangle covers 0.02 to 0.4 of the area at an aspect ratio (height to width) of 0.3 to 1/0.3, both uniform, and
+    is drawn again, up to 100 times, until both sides are shorter than the frame's.
+    """
+    height, width = size
+    flips = rng.random(batch) < flip
+    erased = rng.random(batch) < erase
+    area = rng.uniform(*ERASED_AREA, (batch, ERASING_ATTEMPTS)) * (height * width)
+    aspect = rng.uniform(*ERASED_ASPECT, (batch, ERASING_ATTEMPTS))
+    heights, widths = np.rint(np.sqrt(area * aspect)), np.rint(np.sqrt(area / aspect))
+    fits = (heights < height) & (widths < width)
+    first = fits.argmax(axis=1)
+    rows = np.arange(batch)
+    erased &= fits[rows, first]
+    h = np.where(erased, heights[rows, first], 0).astype(np.int64)
+    w = np.where(erased, widths[rows, first], 0).astype(np.int64)
+    boxes = np.stack([rng.integers(height - h + 1), rng.integers(width - w + 1), h, w], axis=1)
+    return Augmentation(flips, boxes)
+
+
+def normalise(clips: Tensor) -> Tensor:
+    """uint8 [B, T, H, W, 3] to float32 [B, T, 3, H, W] with ImageNet's mean and deviation.
+
+    The result is a view: its memory keeps the channels last, so that frames folded into the batch are channels_last.
+    """
+    mean = 255 * torch.tensor(MEAN, device=clips.device)
+    std = 255 * torch.tensor(STD, device=clips.device)
+    return clips.float().sub_(mean).div_(std).permute(0, 1, 4, 2, 3)
+
+
+def augment(clips: Tensor, augmentation: Augmentation) -> Tensor:
+    """Flips, normalises and erases: uint8 [B, T, H, W, 3] to float32 [B, T, 3, H, W], channels last in memory."""
+    device = clips.device
+    flips = torch.from_numpy(augmentation.flips).to(device)
+    clips = torch.where(flips[:, None, None, None, None], clips.flip(3), clips)
+    top, left, height, width = torch.from_numpy(augmentation.boxes).to(device).T[..., None]
+    y = torch.arange(clips.shape[2], device=device)
+    x = torch.arange(clips.shape[3], device=device)
+    inside = ((y >= top) & (y < top + height))[:, :, None] & ((x >= left) & (x < left + width))[:, None, :]
+    colour = torch.tensor(ERASED, device=device)[:, None, None]
+    return torch.where(inside[:, None, None], colour, normalise(clips))

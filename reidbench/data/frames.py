@@ -1,0 +1,165 @@
+"""Frames from disk to uint8 tensors, decoded once and kept in one memory-mapped file where they fit."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from reidbench.data.cache import cache_folder, replacing
+from reidbench.data.tracklets import Dataset, Tracklet
+from reidbench.spec import UserError
+
+CACHE_LIMIT = 8 << 30
+"""Bytes of decoded frames that a cache file may take, unless the caller says otherwise."""
+
+DECODER = "1: RGB, bicubic"
+"""Names how pixels are made; a change makes every cache file anew."""
+
+CHUNK = 1024
+"""Frames decoded between two writes to a cache file."""
+
+
+@dataclass(frozen=True)
+class Frames:
+    """The frames of a list of tracklets at one size, numbered through from the first tracklet to the last.
+
+    `starts` int64 [N + 1] holds each tracklet's first number and, at the end, the total. `pixels` uint8
+    [total, H, W, 3] holds them decoded; where it is None they are decoded whenever they are asked for.
+    """
+
+    root: Path
+    paths: tuple[str, ...]
+    starts: np.ndarray
+    size: tuple[int, int]
+    pixels: Tensor | None
+    threads: int
+
+    def gather(self, numbers: np.ndarray) -> Tensor:
+        """The frames of these numbers, uint8 [*numbers.shape, H, W, 3], on the device that `pixels` is on.
+
+        Raises UserError naming the first frame that is missing or damaged, where frames are decoded when asked for.
+        """
+        flat = numbers.reshape(-1)
+        if self.pixels is not None:
+            rows = torch.from_numpy(flat).to(self.pixels.device)
+            found = self.pixels.index_select(0, rows)
+        else:
+            distinct, inverse = np.unique(flat, return_inverse=True)
+            decoded = decode_frames(self.root, [self.paths[n] for n in distinct], self.size, threads=self.threads)
+            found = torch.from_numpy(decoded[inverse])
+        return found.reshape(*numbers.shape, *self.size, 3)
+
+    def on(self, device: torch.device) -> Frames:
+        """The same frames held on a CUDA device, where they take at most a quarter of its free memory."""
+        if self.pixels is None or device.type != "cuda":
+            return self
+        free, _ = torch.cuda.mem_get_info(device)
+        return replace(self, pixels=self.pixels.to(device)) if self.pixels.nbytes <= free // 4 else self
+
+
+def open_frames(
+    dataset: Dataset,
+    tracklets: Sequence[Tracklet],
+    size: tuple[int, int],
+    *,
+    limit: int = CACHE_LIMIT,
+    threads: int = 0,
+) -> Frames:
+    """The frames of `tracklets` at `size` (height, width), from a cache file that is made if it is not there.
+
+    The file is named by the dataset's fingerprint, the size, and every frame's path and length in bytes. Frames that
+    would take more than `limit` bytes, or the disk's last tenth, are decoded when asked for instead. `threads` decode
+    in parallel (0: as many as torch may use).
+
+    Raises UserError naming the first frame that is missing or damaged, and if the cache cannot be written.
+    """
+    threads = threads or torch.get_num_threads()
+    paths = tuple(chain.from_iterable(t.frames for t in tracklets))
+    starts = np.cumsum([0, *(len(t.frames) for t in tracklets)], dtype=np.int64)
+    frames = Frames(dataset.root, paths, starts, size, None, threads)
+    shape = (len(paths), *size, 3)
+    need = int(np.prod(shape))
+    if not paths or need > limit:
+        return frames
+    file = cache_folder() / "frames" / f"{dataset.name}-{size[0]}x{size[1]}-{_key(frames, dataset.fingerprint)}.npy"
+    pixels = _map(file, shape)
+    if pixels is None:
+        disk = shutil.disk_usage(cache_folder())
+        if disk.free - need < disk.total // 10:
+            return frames
+        _write(file, frames)
+        pixels = _map(file, shape)
+    return replace(frames, pixels=pixels)
+
+
+def decode(path: Path, size: tuple[int, int]) -> np.ndarray:
+    """One JPEG or PNG as uint8 [H, W, 3] at `size` (height, width), resized bicubically where it differs.
+
+    Raises UserError naming the file if it is missing or damaged.
+    """
+    height, width = size
+    try:
+        with Image.open(path, formats=("JPEG", "PNG")) as image:
+            rgb = image.convert("RGB")
+            if rgb.size != (width, height):
+                rgb = rgb.resize((width, height), Image.Resampling.BICUBIC)
+            return np.asarray(rgb)
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: missing frame; restore it") from error
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise UserError(f"{path}: damaged frame ({str(error).partition(chr(10))[0]}); restore it") from error
+
+
+def decode_frames(root: Path, paths: Sequence[str], size: tuple[int, int], *, threads: int) -> np.ndarray:
+    """Frames given by their paths below `root`, uint8 [len(paths), H, W, 3], decoded by `threads` threads."""
+    out = np.empty((len(paths), *size, 3), dtype=np.uint8)
+    if threads <= 1 or len(paths) < 2 * threads:
+        for row, path in enumerate(paths):
+            out[row] = decode(root / path, size)
+        return out
+    with ThreadPoolExecutor(threads) as pool:
+        decoded = pool.map(partial(decode, size=size), (root / path for path in paths))
+        for row, frame in enumerate(decoded):
+            out[row] = frame
+    return out
+
+
+def _key(frames: Frames, fingerprint: str) -> str:
+    digest = hashlib.sha256(f"{DECODER}\n{fingerprint}\n{frames.size}\n".encode())
+    for path in frames.paths:
+        try:
+            length = (frames.root / path).stat().st_size
+        except OSError as error:
+            raise UserError(f"{frames.root / path}: missing frame; restore it") from error
+        digest.update(f"{path} {length}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def _map(file: Path, shape: tuple[int, ...]) -> Tensor | None:
+    """The array of a cache file, or None if there is no whole one of that shape."""
+    try:
+        array = np.load(file, mmap_mode="c", allow_pickle=False)
+    except (OSError, EOFError, ValueError):
+        return None
+    return torch.from_numpy(array) if array.shape == shape and array.dtype == np.uint8 else None
+
+
+def _write(file: Path, frames: Frames) -> None:
+    # Written in sequence, not through a memory map: there a full disk is a signal that kills the process.
+    header = {"descr": "|u1", "fortran_order": False, "shape": (len(frames.paths), *frames.size, 3)}
+    with replacing(file) as temporary, temporary.open("wb") as out:
+        np.lib.format.write_array_header_1_0(out, header)
+        for first in range(0, len(frames.paths), CHUNK):
+            paths = frames.paths[first : first + CHUNK]
+            out.write(decode_frames(frames.root, paths, frames.size, threads=frames.threads).data)

@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from reidbench.data import frames as module
+from reidbench.data.frames import Frames, decode, open_frames
+from reidbench.data.mars import read_layout
+from reidbench.data.tracklets import Dataset
+from reidbench.spec import UserError
+
+SIZE = (16, 8)
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("REIDBENCH_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def tiny(mars_tree: Path) -> Dataset:
+    return read_layout(mars_tree, name="tiny")
+
+
+def naive(dataset: Dataset, size: tuple[int, int] = SIZE) -> np.ndarray:
+    images = [Image.open(dataset.root / frame) for t in dataset.train for frame in t.frames]
+    found = np.stack([np.asarray(i.convert("RGB").resize(size[::-1], Image.Resampling.BICUBIC)) for i in images])
+    for image in images:
+        image.close()
+    return found
+
+
+@pytest.mark.parametrize("size", [SIZE, (24, 20)])
+@pytest.mark.parametrize(("limit", "threads"), [(1 << 30, 1), (1 << 30, 3), (0, 1), (0, 3)])
+def test_frames_are_the_same_cached_or_decoded_when_asked_for(
+    tiny: Dataset, size: tuple[int, int], limit: int, threads: int
+) -> None:
+    frames = open_frames(tiny, tiny.train, size, limit=limit, threads=threads)
+    assert (frames.pixels is None) == (limit == 0)
+    assert frames.starts.tolist() == [0, 5, 14, 30, 38, 41, 81]
+    wanted = naive(tiny, size)
+    assert np.array_equal(frames.gather(np.arange(81)).numpy(), wanted)
+    numbers = np.array([[80, 3, 3], [0, 41, 14]])
+    found = frames.gather(numbers)
+    assert found.dtype == torch.uint8 and found.shape == (2, 3, *size, 3)
+    assert np.array_equal(found.numpy(), wanted[numbers])
+
+
+def test_each_frame_is_decoded_once(tiny: Dataset, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = open_frames(tiny, tiny.train, SIZE).gather(np.arange(81))
+
+    def refuse(path: Path, size: tuple[int, int]) -> np.ndarray:
+        raise AssertionError(path)
+
+    monkeypatch.setattr(module, "decode", refuse)
+    again = open_frames(tiny, tiny.train, SIZE)
+    assert torch.equal(again.gather(np.arange(81)), first)
+    assert len(list((cache / "frames").iterdir())) == 1
+
+
+def test_the_cache_file_is_never_written_through(tiny: Dataset) -> None:
+    frames = open_frames(tiny, tiny.train, SIZE)
+    assert frames.pixels is not None
+    before = frames.pixels[0].clone()
+    frames.pixels[0] = 255 - before
+    assert torch.equal(open_frames(tiny, tiny.train, SIZE).gather(np.array([0]))[0], before)
+
+
+def test_another_size_split_or_image_is_another_cache(tiny: Dataset, cache: Path) -> None:
+    open_frames(tiny, tiny.train, SIZE)
+    open_frames(tiny, tiny.query, SIZE)
+    open_frames(tiny, tiny.train, (8, 8))
+    path = tiny.root / tiny.train[0].frames[0]
+    Image.new("RGB", (8, 16), "white").save(path)
+    assert open_frames(tiny, tiny.train, SIZE).gather(np.array([0])).min() > 250
+    assert len(list((cache / "frames").iterdir())) == 4
+
+
+def test_a_damaged_cache_file_is_made_again(tiny: Dataset, cache: Path) -> None:
+    wanted = open_frames(tiny, tiny.train, SIZE).gather(np.arange(81))
+    (file,) = (cache / "frames").iterdir()
+    file.write_bytes(file.read_bytes()[:-1])
+    assert torch.equal(open_frames(tiny, tiny.train, SIZE).gather(np.arange(81)), wanted)
+    file.write_bytes(b"")
+    assert torch.equal(open_frames(tiny, tiny.train, SIZE).gather(np.arange(81)), wanted)
+
+
+@pytest.mark.parametrize("limit", [1 << 30, 0])
+@pytest.mark.parametrize("content", [b"", b"GIF89a", None])
+def test_a_damaged_or_missing_frame_is_named(tiny: Dataset, cache: Path, limit: int, content: bytes | None) -> None:
+    path = tiny.root / tiny.train[4].frames[1]
+    path.unlink() if content is None else path.write_bytes(content)
+    with pytest.raises(UserError, match=r"0005C1T0001F002\.jpg: (damaged|missing) frame") as error:
+        open_frames(tiny, tiny.train, SIZE, limit=limit, threads=2).gather(np.arange(81))
+    assert "\n" not in str(error.value)
+    assert not list(cache.rglob("*.npy")) and not list(cache.rglob("*.part"))
+
+
+def test_a_truncated_frame_is_damaged(tiny: Dataset) -> None:
+    path = tiny.root / tiny.train[0].frames[0]
+    path.write_bytes(path.read_bytes()[:-60])
+    with pytest.raises(UserError, match="damaged frame"):
+        decode(path, SIZE)
+
+
+def test_greyscale_and_png_become_rgb(tmp_path: Path) -> None:
+    Image.new("L", (8, 16), 7).save(tmp_path / "grey.png")
+    assert np.array_equal(decode(tmp_path / "grey.png", SIZE), np.full((16, 8, 3), 7))
+
+
+def test_a_nearly_full_disk_is_left_alone(tiny: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = Callable[[Path], object]
+    full: usage = lambda path: type("Usage", (), {"total": 1000, "free": 150})()  # noqa: E731
+    monkeypatch.setattr(module.shutil, "disk_usage", full)
+    assert open_frames(tiny, tiny.train, SIZE).pixels is None
+
+
+def test_frames_stay_on_the_host_for_a_cpu(tiny: Dataset) -> None:
+    frames: Frames = open_frames(tiny, tiny.train, SIZE)
+    assert frames.on(torch.device("cpu")) is frames
