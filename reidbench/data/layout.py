@@ -1,0 +1,156 @@
+"""Writes rendered tracklets in the MARS layout (see `reidbench.data.mars`), with their traits and a stamp."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from reidbench.spec import UserError
+
+STAMP = "info/synthetic.json"
+THREADS = min(2, os.cpu_count() or 1)
+ABANDONED_AFTER = 24 * 3600
+"""Seconds after which a draft folder is taken for one whose writer was killed."""
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A tracklet to be rendered: its part ("train" or "test"), and its numbers in the layout, all from 1."""
+
+    part: str
+    identity: int
+    camera: int
+    track: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.identity:04d}C{self.camera}T{self.track:04d}"
+
+
+@dataclass(frozen=True)
+class Footage:
+    """What a shot gave: `pixels` uint8 `[T, height, width, 3]`, the JPEG quality to keep them at, and its traits."""
+
+    pixels: NDArray[np.uint8]
+    quality: int
+    traits: Mapping[str, str | int]
+
+
+def write_layout(
+    folder: Path, shots: Sequence[Shot], film: Callable[[Shot], Footage], about: Mapping[str, Any]
+) -> None:
+    """Films every shot and writes the tree; it appears at `folder` whole or not at all, and of two writers one wins.
+
+    The stamp, info/synthetic.json, holds `about`, `content` (SHA-256 over the shots' names and pixels before JPEG, in
+    their order) and `jpeg_bytes`. Raises UserError where the system refuses.
+    """
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(folder)
+        draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent))
+        try:
+            _fill(draft, shots, film, about)
+            draft.chmod(0o755)
+            try:
+                draft.rename(folder)
+            except OSError:
+                if not (folder / STAMP).is_file():
+                    raise
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise UserError(f"{folder}: cannot be written ({reason}); free some space or choose another folder") from error
+
+
+def read_stamp(root: Path) -> dict[str, Any]:
+    """The stamp of a tree that `write_layout` wrote. Raises UserError if there is none, or a damaged one."""
+    file = root / STAMP
+    try:
+        stamp = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        advice = "write one with `python bench.py data synthetic OUT`"
+        raise UserError(f"{file}: missing, so {root} is no synthetic dataset; {advice}") from error
+    except (OSError, ValueError) as error:
+        raise UserError(f"{file}: cannot be read as JSON; delete {root} and write it again") from error
+    if not isinstance(stamp, dict) or not {"generator", "options", "content", "jpeg_bytes"} <= stamp.keys():
+        raise UserError(f"{file}: lacks what the writer notes there; delete {root} and write it again")
+    return stamp
+
+
+def frame_bytes(root: Path) -> int:
+    """The size of all frames together: a cheap sign that none was cut short or replaced."""
+    folders = (folder for part in ("bbox_train", "bbox_test") for folder in os.scandir(root / part))
+    return sum(entry.stat().st_size for folder in folders for entry in os.scandir(folder))
+
+
+def _sweep(folder: Path) -> None:
+    for draft in folder.parent.glob(f".{folder.name}.*.part"):
+        if time.time() - draft.stat().st_mtime > ABANDONED_AFTER:
+            shutil.rmtree(draft, ignore_errors=True)
+
+
+def _fill(out: Path, shots: Sequence[Shot], film: Callable[[Shot], Footage], about: Mapping[str, Any]) -> None:
+    from scipy.io import savemat
+
+    for shot in shots:
+        _home(out, shot).mkdir(parents=True, exist_ok=True)
+    content, size = hashlib.sha256(), 0
+    names: dict[str, list[str]] = defaultdict(list)
+    rows: dict[str, list[tuple[int, int, int, int]]] = defaultdict(list)
+    traits: dict[str, Mapping[str, str | int]] = {}
+    with ThreadPoolExecutor(THREADS) as pool:
+        for shot, written in zip(shots, pool.map(lambda s: _write_shot(out, s, film(s)), shots), strict=True):
+            content.update(f"{shot.name} {written.pixels}\n".encode())
+            size += written.size
+            first = len(names[shot.part]) + 1
+            names[shot.part] += written.names
+            rows[shot.part].append((first, len(names[shot.part]), shot.identity, shot.camera))
+            traits[shot.name] = written.traits
+    info = out / "info"
+    info.mkdir()
+    for part in ("train", "test"):
+        (info / f"{part}_name.txt").write_text("".join(f"{name}\n" for name in names[part]), encoding="ascii")
+        savemat(info / f"tracks_{part}_info.mat", {f"track_{part}_info": np.array(rows[part], dtype=np.int32)})
+    queries = np.arange(1, len(rows["test"]) + 1, dtype=np.int32)[None]
+    savemat(info / "query_IDX.mat", {"query_IDX": queries})
+    (info / "traits.json").write_text(json.dumps(traits, indent=0) + "\n", encoding="utf-8")
+    stamp = {**about, "content": content.hexdigest(), "jpeg_bytes": size}
+    (out / STAMP).write_text(json.dumps(stamp, indent=2) + "\n", encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class _Written:
+    names: list[str]
+    pixels: str
+    size: int
+    traits: Mapping[str, str | int]
+
+
+def _write_shot(out: Path, shot: Shot, footage: Footage) -> _Written:
+    names, size = [], 0
+    for number, frame in enumerate(footage.pixels, start=1):
+        encoded = io.BytesIO()
+        Image.fromarray(frame).save(encoded, "jpeg", quality=footage.quality)
+        names.append(f"{shot.name}F{number:03d}.jpg")
+        size += (_home(out, shot) / names[-1]).write_bytes(encoded.getvalue())
+    return _Written(names, hashlib.sha256(footage.pixels.tobytes()).hexdigest(), size, footage.traits)
+
+
+def _home(out: Path, shot: Shot) -> Path:
+    return out / f"bbox_{shot.part}" / f"{shot.identity:04d}"

@@ -1,0 +1,236 @@
+"""The embedded dataset: rendered walkers with look-alikes, written once to the cache in the MARS layout.
+
+Published numbers come from PUBLISHED_SEED, on which nothing was ever chosen. Settings are chosen on VALIDATION_SEED,
+and the shared trunk is taught on PRETRAINING_SEED: three sets of persons and cameras that have nothing in common.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from reidbench.data.cache import cache_folder
+from reidbench.data.canvas import Draws
+from reidbench.data.layout import Footage, Shot, frame_bytes, read_stamp, write_layout
+from reidbench.data.mars import read_layout
+from reidbench.data.scene import draw_cameras, draw_take, render
+from reidbench.data.tracklets import Dataset
+from reidbench.data.walkers import EMBLEM, GROUP_SIZE, TEMPO, Person, population
+from reidbench.registry import dataset, nearest
+from reidbench.spec import UserError, canonical_json
+
+GENERATOR = 1
+"""Version of the renderer: raise it whenever the same options give other pixels."""
+
+PUBLISHED_SEED, VALIDATION_SEED, PRETRAINING_SEED = 50211, 50212, 50213
+
+BOUNDS: Mapping[str, tuple[float, float]] = {
+    "train_ids": (2, 9997),
+    "test_ids": (2, 9997),
+    "cameras": (2, 6),
+    "tracklets": (1, 9999),
+    "frames": (1, 999),
+    "height": (16, 1024),
+    "width": (8, 512),
+    "occlusion": (0, 1),
+    "detail": (0, 1),
+    "gait": (0, 1),
+    "camera_shift": (0, 2),
+    "seed": (0, 2**63 - 1),
+}
+
+
+@dataset
+def synthetic(
+    root: str = "",
+    *,
+    train_ids: int = 192,
+    test_ids: int = 80,
+    cameras: int = 4,
+    tracklets: int = 1,
+    frames: int = 16,
+    height: int = 64,
+    width: int = 32,
+    occlusion: float = 0.2,
+    detail: float = 0.5,
+    gait: float = 0.5,
+    camera_shift: float = 1.0,
+    seed: int = 50211,
+) -> Dataset:
+    """Rendered walkers whose look-alikes differ in a small emblem or in the tempo of their gait; nothing to download.
+
+    Each identity has `tracklets` of `frames` frames from each camera. `occlusion` is the share of tracklets with an
+    occluder, `detail` and `gait` the shares of identities in emblem groups of 4 and tempo pairs, `camera_shift` how far
+    the cameras' images differ. Every test tracklet is a query and stays in the gallery. Without `root` it is written to
+    the cache folder once; a root that `write_synthetic` made brings its own options.
+
+    Raises UserError for an option out of range, a damaged folder, or a root made with other options than those given.
+    """
+    given = {name: value for name, value in locals().items() if name != "root"}
+    if root:
+        options = _stored_options(Path(root), given)
+        return _read(Path(root), options)
+    options = SyntheticOptions.of(**given)
+    folder = cache_folder() / "synthetic" / options.fingerprint
+    if not folder.exists():
+        _write(folder, options)
+    return _read(folder, options)
+
+
+def write_synthetic(out: Path, **options: Any) -> None:
+    """Writes a synthetic dataset to `out`, which must be missing or empty. Options are those of `synthetic`.
+
+    It appears whole or not at all. Raises UserError.
+    """
+    checked = SyntheticOptions.of(**options)
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UserError(f"{out}: exists already; name a new or an empty folder")
+    _write(out, checked)
+
+
+def fingerprint(root: str = "", **options: Any) -> str:
+    """`Dataset.fingerprint` of `synthetic(root, **options)`, known without rendering or reading a frame."""
+    if root:
+        return _stored_options(Path(root), options).fingerprint
+    return SyntheticOptions.of(**options).fingerprint
+
+
+def content_hash(root: Path) -> str:
+    """The SHA-256 over the pixels before JPEG that the writer noted: equal wherever the renderer drew the same."""
+    return str(read_stamp(root)["content"])
+
+
+@dataclass(frozen=True)
+class SyntheticOptions:
+    """The options of `synthetic`, checked. Raises UserError for a value out of range."""
+
+    train_ids: int
+    test_ids: int
+    cameras: int
+    tracklets: int
+    frames: int
+    height: int
+    width: int
+    occlusion: float
+    detail: float
+    gait: float
+    camera_shift: float
+    seed: int
+
+    @classmethod
+    def of(cls, **given: Any) -> SyntheticOptions:
+        """The given options, the others at their defaults."""
+        defaults = _defaults()
+        for name in given:
+            if name not in defaults:
+                raise UserError(f"dataset synthetic has no option {name!r}{nearest(name, defaults)}")
+        return cls(**{**defaults, **given})
+
+    def __post_init__(self) -> None:
+        for name, (low, high) in BOUNDS.items():
+            value, whole = getattr(self, name), isinstance(_defaults()[name], int)
+            if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)):
+                raise UserError(f"dataset synthetic: {name}={value!r} must be a {'whole ' if whole else ''}number")
+            if not low <= value <= high:
+                raise UserError(f"dataset synthetic: {name}={value!r} must lie between {low} and {high}")
+            if not whole:
+                # 1 and 1.0 must give one fingerprint.
+                object.__setattr__(self, name, float(value))
+        if self.train_ids + self.test_ids > 9999:
+            total = f"train_ids + test_ids = {self.train_ids + self.test_ids}"
+            raise UserError(f"dataset synthetic: {total} must not exceed 9999, the identities the MARS layout can name")
+        if self.detail + self.gait > 1:
+            raise UserError(f"dataset synthetic: detail + gait = {self.detail + self.gait:g} must not exceed 1")
+
+    @property
+    def fingerprint(self) -> str:
+        """Twelve hexadecimal digits over the renderer's version and all options."""
+        text = canonical_json({"generator": GENERATOR, **asdict(self)})
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def persons(options: SyntheticOptions) -> tuple[list[Person], list[Person]]:
+    """The training and the test persons of a dataset; the numbers of their groups go on from one to the other."""
+    train = population(Draws(options.seed, 1), _factor_counts(options, options.train_ids))
+    test = population(Draws(options.seed, 2), _factor_counts(options, options.test_ids))
+    groups = train[-1].group + 1
+    return train, [replace(person, group=groups + person.group) for person in test]
+
+
+def sample_sheet(found: Dataset, path: Path, *, tracklets: int = 8, frames: int = 8, zoom: int = 3) -> None:
+    """Draws the first frames of tracklets spread evenly over the queries as a PNG, one tracklet a row."""
+    chosen = found.query[:: max(1, len(found.query) // tracklets)][:tracklets]
+    strips = [
+        np.concatenate([np.asarray(Image.open(found.root / frame)) for frame in tracklet.frames[:frames]], axis=1)
+        for tracklet in chosen
+    ]
+    sheet = Image.fromarray(np.concatenate(strips))
+    sheet.resize((sheet.width * zoom, sheet.height * zoom), Image.Resampling.NEAREST).save(path, "png")
+
+
+def _defaults() -> dict[str, Any]:
+    return {n: p.default for n, p in inspect.signature(synthetic).parameters.items() if n != "root"}
+
+
+def _factor_counts(options: SyntheticOptions, count: int) -> dict[str, int]:
+    """How many of `count` persons are told from a twin by each factor: whole groups; the rest have no twin."""
+    counts: dict[str, int] = {}
+    for factor, share in ((EMBLEM, options.detail), (TEMPO, options.gait)):
+        size, left = GROUP_SIZE[factor], count - sum(counts.values())
+        counts[factor] = min(round(count * share / size), left // size) * size
+    return {**counts, "": count - sum(counts.values())}
+
+
+def _write(folder: Path, options: SyntheticOptions) -> None:
+    train, test = persons(options)
+    everybody = [*train, *test]
+    views = draw_cameras(Draws(options.seed, 3), options.cameras, options.camera_shift)
+    shots = [
+        Shot("train" if identity <= len(train) else "test", identity, camera, track)
+        for identity in range(1, len(everybody) + 1)
+        for camera in range(1, options.cameras + 1)
+        for track in range(1, options.tracklets + 1)
+    ]
+
+    def film(shot: Shot) -> Footage:
+        person = everybody[shot.identity - 1]
+        draws = Draws(options.seed, 4, shot.identity, shot.camera, shot.track)
+        take = draw_take(draws, options.frames, options.occlusion)
+        pixels = render(person, take, views[shot.camera - 1], options.height, options.width)
+        twins = {"group": f"g{person.group}", "factor": person.factor} if person.factor else {}
+        return Footage(pixels, take.quality, {**twins, "occluded": int(take.occluder is not None)})
+
+    write_layout(folder, shots, film, {"generator": GENERATOR, "options": asdict(options)})
+
+
+def _stored_options(root: Path, given: Mapping[str, Any]) -> SyntheticOptions:
+    """The options a folder was written with. Those given must agree with them or be the defaults."""
+    stamp = read_stamp(root)
+    if stamp["generator"] != GENERATOR:
+        raise UserError(
+            f"{root}: drawn by version {stamp['generator']} of the renderer, this is {GENERATOR}: write it again"
+        )
+    stored = SyntheticOptions.of(**stamp["options"])
+    for name, value in asdict(SyntheticOptions.of(**given)).items():
+        if value not in (_defaults()[name], getattr(stored, name)):
+            raise UserError(
+                f"{root}: was written with {name}={getattr(stored, name)!r}, not {value!r}: leave {name} out"
+            )
+    return stored
+
+
+def _read(root: Path, options: SyntheticOptions) -> Dataset:
+    """Reads the folder back as MARS is read, after a look at its stamp and at the size of its frames."""
+    stamp = read_stamp(root)
+    found = read_layout(root, name="synthetic")
+    if stamp["options"] != asdict(options) or frame_bytes(root) != stamp["jpeg_bytes"]:
+        raise UserError(f"{root}: was changed since it was written: delete the folder, and write it again")
+    about = f"{found.about}; seed {options.seed}, pixels {stamp['content'][:12]}"
+    return replace(found, fingerprint=options.fingerprint, about=about)
