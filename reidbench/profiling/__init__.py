@@ -1,0 +1,61 @@
+"""What a model costs: parameters, multiply-accumulates, latency, throughput, memory."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from reidbench import registry
+from reidbench.profiling.complexity import SHAPE, count, disagreements
+from reidbench.profiling.counters import COUNTERS
+from reidbench.profiling.latency import inference, interleave
+from reidbench.profiling.memory import peak_memory
+from reidbench.statistics import median_interval
+
+__all__ = ["profile"]
+
+
+def profile(
+    model: nn.Module | str,
+    *,
+    shape: Sequence[int] = SHAPE,
+    device: str = "cpu",
+    precision: str = "fp32",
+    rounds: int = 15,
+) -> dict[str, Any]:
+    """All costs of a model, an `nn.Module` or a registered name, for clips of `shape` `[B, T, 3, H, W]`.
+
+    Parameters leave the classifier out; MACs are per frame by counter (None: see `absent`), operations counted once a
+    multiply-accumulate; latency is in seconds for the whole batch, with the threads torch has now; memory is in bytes
+    and read in this process. A module given is copied, never changed. Raises UserError for an unknown name or device.
+    """
+    if isinstance(model, str):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            module: nn.Module = registry.build(model)
+    else:
+        module = model
+    found = count(module, shape)
+    memory = peak_memory(lambda: copy.deepcopy(module), shape, device=device, precision=precision)
+    run = inference(copy.deepcopy(module), shape, device=device, precision=precision)
+    seconds = interleave({"model": run}, rounds=rounds, device=device).seconds["model"]
+    middle = median_interval(seconds)
+    return {
+        "model": model if isinstance(model, str) else type(model).__name__,
+        "shape": list(shape),
+        "device": device,
+        "precision": precision,
+        "threads": torch.get_num_threads(),
+        "parameters": found.parameters,
+        "macs": {counter: found.per_frame(counter) for counter in COUNTERS},
+        "absent": dict(found.absent),
+        "disagreements": [
+            {"module": d.module, "counter": d.counter, "operations": dict(d.operations)} for d in disagreements(found)
+        ],
+        "latency": {"median": middle.value, "low": middle.low, "high": middle.high, "seconds": seconds},
+        "memory": {"peak": memory.peak, "added": memory.added, "reserved": memory.reserved},
+    }

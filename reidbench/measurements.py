@@ -1,0 +1,288 @@
+"""What can be measured: every measurement with its quantities. Imports torch only inside the functions."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from reidbench import registry
+from reidbench.registry import measurement
+from reidbench.spec import Cell, Outcome, Quantity, UserError, canonical_json
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from reidbench.profiling.complexity import Complexity
+    from reidbench.profiling.latency import Timings
+    from reidbench.profiling.throughput import Sweep
+
+Progress = Callable[[Cell, int, int, str], None]
+Outcomes = Iterator[tuple[Cell, Outcome]]
+
+LATENCY_ROUNDS = 15
+LATENCY_SECONDS = 20.0
+"""Rounds of a latency session at least, and the seconds up to which more are made."""
+
+COUNTER_OF = {"macs": "torch", "macs_fvcore": "fvcore", "gflops": "ptflops", "macs_aten": "ptflops_aten"}
+"""The counter behind each quantity of `complexity`."""
+
+THROUGHPUT_SECONDS = 30.0
+"""Seconds that a throughput session of all rows may take before it stops doubling the batch."""
+
+
+@measurement(
+    mode="batch",
+    quantities={
+        "params": Quantity("Params", "M", "lower", 2, 1e-6, "parameters without the classifier"),
+        "macs": Quantity(
+            "MACs/frame", "G", "lower", 3, 1e-9, "convolutions and matrix products (torch FlopCounterMode/2)"
+        ),
+        "macs_fvcore": Quantity(
+            "MACs/frame (fvcore)", "G", "lower", 3, 1e-9, "fvcore: the same, and 2 an element of BN"
+        ),
+        "macs_aten": Quantity("MACs/frame (ptflops aten)", "G", "lower", 3, 1e-9, "ptflops' aten backend: biases too"),
+        "gflops": Quantity(
+            "GFLOPs/frame", "G", "lower", 2, 1e-9, "the paper's sense: MACs, BN, ReLU, pooling (ptflops pytorch)"
+        ),
+        "dimension": Quantity("Feature", "", "lower", 0, about="length of a clip's feature"),
+    },
+)
+def complexity(cells: Sequence[Cell], progress: Progress) -> Outcomes:
+    """Parameters, and multiply-accumulates a frame by four counters with the modules they disagree on."""
+    from reidbench.profiling.complexity import count
+
+    for done, cell in enumerate(cells):
+        progress(cell, done, len(cells), "counting")
+        model = _build(cell.model, cell.options)
+        found = count(model, cell.settings["shape"])
+        values = {"params": float(found.parameters), "dimension": float(found.dimension)}
+        for name, counter in COUNTER_OF.items():
+            macs = found.per_frame(counter)
+            if macs is not None:
+                values[name] = macs
+        progress(cell, done + 1, len(cells), f"{values['macs'] / 1e9:.3f} GMAC a frame")
+        yield cell, Outcome(values, context=_counting_context(found))
+
+
+@measurement(
+    mode="interleaved",
+    quantities={
+        "latency": Quantity(
+            "Latency", "ms", "lower", 1, 1e3, "one clip, eager; median over the rounds", "median", "seconds"
+        ),
+        "ratio": Quantity(
+            "Latency ratio", "x", "lower", 2, 1.0, "to the reference row, in pairs", "ratio", "seconds", "reference"
+        ),
+    },
+)
+def latency(cells: Sequence[Cell], progress: Progress) -> Outcomes:
+    """Seconds a clip, the rows taking turns round by round, with the ratio to the suite's reference row."""
+    from reidbench.profiling.latency import inference, interleave
+
+    settings = cells[0].settings
+    device = settings["device"]
+    with _threads(settings) as threads:
+        models, failures = _models(cells)
+        reference = _reference(cells, settings)
+        if reference not in models:
+            models[reference] = _build(settings["reference"]["model"], settings["reference"]["options"])
+        runs = {
+            name: inference(model, settings["shape"], device=device, precision=settings["precision"])
+            for name, model in models.items()
+        }
+
+        def after_round(done: int, timings: Timings) -> None:
+            total = max(done, LATENCY_ROUNDS)
+            for cell in cells:
+                if cell.key in timings.seconds:
+                    progress(cell, done, total, f"{timings.seconds[cell.key][-1] * 1e3:.0f} ms")
+
+        timings = interleave(
+            runs, rounds=LATENCY_ROUNDS, budget=LATENCY_SECONDS, device=device, after_round=after_round
+        )
+    for cell in cells:
+        if cell.key in models:
+            samples = {
+                "seconds": timings.seconds[cell.key],
+                "reference": timings.seconds[reference],
+                "warmup": timings.warmup[cell.key],
+            }
+            context = {"rounds": timings.rounds, **_session(cells, device, threads)}
+            yield cell, Outcome(samples=samples, context=context)
+    _raise_first(failures)
+
+
+@measurement(
+    mode="interleaved",
+    quantities={
+        "throughput": Quantity(
+            "Throughput",
+            "frames/s",
+            "higher",
+            1,
+            1.0,
+            "at the best batch, eager; median",
+            "median",
+            "frames_per_second",
+        ),
+        "batch": Quantity("Best batch", "clips", "", 0, about="clips a batch at the highest throughput"),
+    },
+)
+def throughput(cells: Sequence[Cell], progress: Progress) -> Outcomes:
+    """Frames a second at the best of the batches 1, 2, 4, ..., the rows taking turns at each batch."""
+    from reidbench.profiling.latency import inference
+    from reidbench.profiling.throughput import sweep
+
+    settings = cells[0].settings
+    device, precision = settings["device"], settings["precision"]
+    _, frames, *frame = settings["shape"]
+    with _threads(settings) as threads:
+        models, failures = _models(cells)
+        runs = {
+            name: lambda batch, m=m: inference(m, (batch, frames, *frame), device=device, precision=precision)
+            for name, m in models.items()
+        }
+        tried = 0
+
+        def after_batch(batch: int, sweeps: Mapping[str, Sweep]) -> None:
+            nonlocal tried
+            tried += 1
+            for cell in cells:
+                if cell.key in sweeps:
+                    progress(cell, tried, tried + 1, f"batch {batch}")
+
+        sweeps = sweep(runs, frames, device=device, budget=THROUGHPUT_SECONDS, after_batch=after_batch)
+    for cell in cells:
+        if cell.key in sweeps and sweeps[cell.key].seconds:
+            yield cell, _throughput_outcome(sweeps[cell.key], _session(cells, device, threads))
+        elif cell.key in sweeps:
+            failures.append(MemoryError(f"{cell.row}: not even one clip of {frames} frames fits on {device}"))
+    _raise_first(failures)
+
+
+@measurement(
+    mode="alone",
+    quantities={
+        "peak": Quantity(
+            "Memory",
+            "MB",
+            "lower",
+            0,
+            1e-6,
+            "peak of a fresh process for one clip (CPU: resident; CUDA: torch's allocator)",
+        ),
+        "added": Quantity(
+            "Memory added", "MB", "lower", 0, 1e-6, "the peak less what was held before the model was built"
+        ),
+        "reserved": Quantity(
+            "Memory reserved", "MB", "lower", 0, 1e-6, "peak that torch's allocator took from the GPU"
+        ),
+    },
+)
+def memory(cells: Sequence[Cell], progress: Progress) -> Outcomes:
+    """Peak memory of a fresh process that builds the model and computes one clip."""
+    from reidbench.profiling.memory import peak_memory
+
+    for cell in cells:
+        progress(cell, 0, 1, "one clip")
+        settings = cell.settings
+        found = peak_memory(
+            partial(_build, cell.model, cell.options),
+            settings["shape"],
+            device=settings["device"],
+            precision=settings["precision"],
+        )
+        values = {"peak": float(found.peak), "added": float(found.added)}
+        if found.reserved:
+            values["reserved"] = float(found.reserved)
+        progress(cell, 1, 1, f"{found.peak / 1e6:.0f} MB")
+        yield cell, Outcome(values, context={"before": found.before})
+
+
+def _build(name: str, options: Mapping[str, Any]) -> nn.Module:
+    """The model with random weights, the same ones every time, in evaluation mode."""
+    import torch
+
+    torch.manual_seed(0)
+    model: nn.Module = registry.build(name, **{option: _tuples(value) for option, value in options.items()})
+    return model.eval()
+
+
+def _tuples(value: Any) -> Any:
+    """JSON has no tuples: a list in a cell's options was one."""
+    return tuple(_tuples(item) for item in value) if isinstance(value, list) else value
+
+
+def _models(cells: Sequence[Cell]) -> tuple[dict[str, nn.Module], list[Exception]]:
+    """The models by their cell's key, and why the others could not be built: one bad row must not cost the session."""
+    models: dict[str, nn.Module] = {}
+    failures: list[Exception] = []
+    for cell in cells:
+        try:
+            models[cell.key] = _build(cell.model, cell.options)
+        except UserError as error:
+            failures.append(UserError(f"{cell.row}: {error}"))
+    return models, failures
+
+
+def _raise_first(failures: Sequence[Exception]) -> None:
+    """Raised after the other rows are handed over; the runner books it on the rows that are missing."""
+    if failures:
+        raise failures[0]
+
+
+def _reference(cells: Sequence[Cell], settings: Mapping[str, Any]) -> str:
+    """The key of the cell that is the reference row, or a name of its own where it is not measured anew."""
+    wanted = settings["reference"]
+    for cell in cells:
+        if cell.model == wanted["model"] and canonical_json(cell.options) == canonical_json(wanted["options"]):
+            return cell.key
+    return "reference"
+
+
+@contextlib.contextmanager
+def _threads(settings: Mapping[str, Any]) -> Iterator[int]:
+    """Sets torch's threads to those of the settings and gives the number it took."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(settings["threads"])
+    try:
+        yield torch.get_num_threads()
+    finally:
+        torch.set_num_threads(before)
+
+
+def _session(cells: Sequence[Cell], device: str, threads: int) -> dict[str, Any]:
+    """What a reader needs to know of the session that the rows shared."""
+    import torch
+
+    context: dict[str, Any] = {"peers": [cell.row for cell in cells], "threads": threads}
+    if torch.device(device).type == "cuda":
+        context["tf32_convolutions"] = torch.backends.cudnn.allow_tf32
+        context["tf32_products"] = torch.get_float32_matmul_precision() != "highest"
+        context["cudnn_benchmark"] = torch.backends.cudnn.benchmark
+    return context
+
+
+def _counting_context(found: Complexity) -> dict[str, Any]:
+    from reidbench.profiling.complexity import disagreements
+
+    return {
+        "macs_per_clip": {name: counted.macs for name, counted in found.counts.items()},
+        "absent": dict(found.absent),
+        "uncounted": {name: list(counted.uncounted) for name, counted in found.counts.items() if counted.uncounted},
+        "modules": found.modules(),
+        "disagreements": [asdict(difference) for difference in disagreements(found)],
+    }
+
+
+def _throughput_outcome(found: Sweep, session: Mapping[str, Any]) -> Outcome:
+    samples = {f"seconds_batch_{batch}": seconds for batch, seconds in found.seconds.items()}
+    samples["warmup"] = list(found.warmup.values())
+    samples["frames_per_second"] = found.rates(found.best)
+    context = {"batches": list(found.seconds), "out_of_memory_at": found.out_of_memory or None, **session}
+    return Outcome({"batch": float(found.best)}, samples, context)

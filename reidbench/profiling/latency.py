@@ -1,0 +1,135 @@
+"""Timing of models side by side: raw readings, taken round by round so that the machine's drift cancels in ratios."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from reidbench.spec import UserError
+
+PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+Run = Callable[[], object]
+
+
+@dataclass(frozen=True)
+class Timings:
+    """Seconds by name in the order they were read: entry i of every list is from round i. Warm-ups are apart."""
+
+    seconds: Mapping[str, list[float]]
+    warmup: Mapping[str, list[float]]
+
+    @property
+    def rounds(self) -> int:
+        return min((len(readings) for readings in self.seconds.values()), default=0)
+
+
+def inference(
+    model: nn.Module, shape: Sequence[int], *, device: str = "cpu", precision: str = "fp32", seed: int = 0
+) -> Run:
+    """A call that sends one fixed batch of clips `shape` = `[B, T, 3, H, W]` through the model.
+
+    The model itself is changed: moved to the device, converted to the precision (weights and clips, as a deployed model
+    is, not autocast) and to channels_last, put in evaluation mode. Raises UserError for a device that is not there.
+    """
+    check_device(device)
+    if precision not in PRECISIONS:
+        raise UserError(f"precision {precision!r} is unknown; give {', '.join(PRECISIONS)}")
+    model.to(device=device, dtype=PRECISIONS[precision]).eval()
+    for parameter in model.parameters():
+        if parameter.dim() == 4:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+    clips = _clips(shape, seed).to(device=device, dtype=PRECISIONS[precision])
+
+    def run() -> object:
+        with torch.inference_mode():
+            return model(clips)
+
+    return run
+
+
+def interleave(
+    runs: Mapping[str, Run],
+    *,
+    rounds: int = 15,
+    most: int = 50,
+    budget: float = 0.0,
+    warmup: int = 2,
+    device: str = "cpu",
+    after_round: Callable[[int, Timings], None] | None = None,
+) -> Timings:
+    """Times every run once a round, in alternating order (A B C, C B A): a drift then weighs on all of them alike.
+
+    After `warmup` rounds kept apart come at least `rounds` rounds, then further ones up to `most` while fewer than
+    `budget` seconds have passed since the first. `after_round(done, timings)` is called between rounds. On CUDA a
+    reading is the time between two events, synchronised; on a CPU that of `perf_counter`.
+    """
+    if not runs:
+        raise ValueError("there is nothing to time")
+    clock = _cuda_seconds if torch.device(device).type == "cuda" else _cpu_seconds
+    timings = Timings({name: [] for name in runs}, {name: [] for name in runs})
+    collecting = gc.isenabled()
+    gc.collect()
+    # A collection during one reading would be charged to whichever model was running.
+    gc.disable()
+    try:
+        for index in range(warmup):
+            _round(runs, clock, timings.warmup, index)
+        start = time.perf_counter()
+        while timings.rounds < rounds or (timings.rounds < most and time.perf_counter() - start < budget):
+            _round(runs, clock, timings.seconds, timings.rounds)
+            if after_round is not None:
+                after_round(timings.rounds, timings)
+    finally:
+        if collecting:
+            gc.enable()
+    return timings
+
+
+def check_device(device: str) -> None:
+    """Raises UserError unless torch can compute there."""
+    if device != "cpu" and not device.startswith("cuda"):
+        raise UserError(f"device {device!r} is unknown; give cpu or cuda")
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise UserError(f"device {device}: torch {torch.__version__} finds no CUDA GPU; give cpu")
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether torch ran out of memory; its CPU allocator raises a plain RuntimeError."""
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+
+
+def _clips(shape: Sequence[int], seed: int) -> Tensor:
+    """Clips `[B, T, 3, H, W]` whose frames, folded into the batch, are channels_last without a copy."""
+    if len(shape) != 5:
+        raise UserError(f"shape {tuple(shape)} is not [B, T, 3, H, W]")
+    batch, frames, *frame = shape
+    values = torch.randn(batch * frames, *frame, generator=torch.Generator().manual_seed(seed))
+    return values.contiguous(memory_format=torch.channels_last).unflatten(0, (batch, frames))
+
+
+def _round(runs: Mapping[str, Run], clock: Callable[[Run], float], into: Mapping[str, list[float]], index: int) -> None:
+    names = list(runs)
+    for name in names if index % 2 == 0 else reversed(names):
+        into[name].append(clock(runs[name]))
+
+
+def _cpu_seconds(run: Run) -> float:
+    start = time.perf_counter()
+    run()
+    return time.perf_counter() - start
+
+
+def _cuda_seconds(run: Run) -> float:
+    start, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+    torch.cuda.synchronize()
+    start.record()
+    run()
+    end.record()
+    torch.cuda.synchronize()
+    return start.elapsed_time(end) / 1000

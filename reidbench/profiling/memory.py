@@ -1,0 +1,101 @@
+"""Peak memory of building a model and sending clips through it, in this process: give it a fresh one."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from reidbench.profiling.latency import check_device, inference
+
+PASSES = 2
+"""The first pass also allocates what the kernels keep (packed weights, workspaces), which a second one uses."""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Bytes. On a CPU the peak of the process's resident memory, on CUDA the peak of what torch's allocator gave out.
+
+    `before` is the same memory just before the model was built; `reserved` is the peak of what the CUDA allocator
+    took from the device (0 on a CPU).
+    """
+
+    peak: int
+    before: int
+    reserved: int = 0
+
+    @property
+    def added(self) -> int:
+        """What the model, its clips and its activations need on top of the process."""
+        return self.peak - self.before
+
+
+def peak_memory(
+    build: Callable[[], nn.Module], shape: Sequence[int], *, device: str = "cpu", precision: str = "fp32"
+) -> Memory:
+    """Builds a model, sends clips `shape` = `[B, T, 3, H, W]` through it and reads the peak.
+
+    On a CPU the peak is that of the whole life of the process where the platform cannot forget an earlier one (Linux
+    can). Raises UserError for a device that is not there.
+    """
+    check_device(device)
+    if torch.device(device).type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        before = torch.cuda.memory_allocated(device)
+    else:
+        _forget_peak()
+        before = resident()
+    run = inference(build(), shape, device=device, precision=precision)
+    for _ in range(PASSES):
+        run()
+    if torch.device(device).type == "cuda":
+        torch.cuda.synchronize(device)
+        return Memory(torch.cuda.max_memory_allocated(device), before, torch.cuda.max_memory_reserved(device))
+    return Memory(peak_resident(), before)
+
+
+def resident() -> int:
+    """Bytes of this process that are in memory now."""
+    import psutil
+
+    return int(psutil.Process().memory_info().rss)
+
+
+def peak_resident() -> int:
+    """The most bytes of this process that were in memory at once.
+
+    Linux's VmHWM comes first: its `ru_maxrss` starts at the parent's resident size and so hides a small child.
+    """
+    status = _linux_status()
+    if "VmHWM" in status:
+        return status["VmHWM"] * 1024
+    if sys.platform == "win32":
+        import psutil
+
+        return int(psutil.Process().memory_info().peak_wset)
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def _linux_status() -> dict[str, int]:
+    """The sizes in /proc/self/status in kB by name; empty elsewhere."""
+    try:
+        text = Path("/proc/self/status").read_text()
+    except OSError:
+        return {}
+    lines = (line.split() for line in text.splitlines())
+    return {words[0].rstrip(":"): int(words[1]) for words in lines if len(words) == 3 and words[2] == "kB"}
+
+
+def _forget_peak() -> None:
+    """Sets VmHWM back to the present size where the kernel allows it."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        return

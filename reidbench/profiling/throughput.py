@@ -1,0 +1,93 @@
+"""Frames a second at the best batch: the batch doubles for as long as that pays."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from reidbench.profiling.latency import Run, interleave, is_out_of_memory
+
+LARGEST = 1024
+"""Clips in the largest batch that is tried."""
+
+
+@dataclass
+class Sweep:
+    """Readings of one model: `seconds[batch]` raw, one first reading a batch apart in `warmup`.
+
+    `frames` are those of a clip; `out_of_memory` is the batch that did not fit (0: all fitted).
+    """
+
+    frames: int
+    seconds: dict[int, list[float]] = field(default_factory=dict)
+    warmup: dict[int, float] = field(default_factory=dict)
+    out_of_memory: int = 0
+
+    def rates(self, batch: int) -> list[float]:
+        """Frames a second of each reading at a batch."""
+        return [batch * self.frames / seconds for seconds in self.seconds[batch]]
+
+    @property
+    def best(self) -> int:
+        """The batch with the highest median rate."""
+        return max(self.seconds, key=lambda batch: statistics.median(self.rates(batch)))
+
+
+def sweep(
+    runs: Mapping[str, Callable[[int], Run]],
+    frames: int,
+    *,
+    device: str = "cpu",
+    rounds: int = 3,
+    budget: float = 30.0,
+    gain: float = 1.03,
+    after_batch: Callable[[int, Mapping[str, Sweep]], None] | None = None,
+) -> dict[str, Sweep]:
+    """Times batches of 1, 2, 4, ... clips; `runs[name](batch)` makes the call that computes a batch.
+
+    The models take turns at each batch. One leaves when a doubling gains less than a factor `gain`, or when it runs out
+    of memory: that is recorded and its smaller batches stay (none, where not even one clip fits). After the first batch
+    no further one is begun that would end later than `budget` seconds after the start, if it lasts twice as long.
+    """
+    sweeps = {name: Sweep(frames) for name in runs}
+    active = list(runs)
+    start = began = time.perf_counter()
+    batch = 1
+    while active and batch <= LARGEST:
+        _measure(batch, {name: runs[name](batch) for name in active}, sweeps, device, rounds)
+        if after_batch is not None:
+            after_batch(batch, sweeps)
+        active = [name for name in active if _still_gains(sweeps[name], batch, gain)]
+        now = time.perf_counter()
+        if now + 2 * (now - began) > start + budget:
+            break
+        began, batch = now, batch * 2
+    return sweeps
+
+
+def _measure(batch: int, runs: Mapping[str, Run], sweeps: Mapping[str, Sweep], device: str, rounds: int) -> None:
+    fitting: dict[str, Run] = {}
+    for name, run in runs.items():
+        try:
+            first = interleave({name: run}, rounds=1, warmup=0, device=device)
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+            sweeps[name].out_of_memory = batch
+        else:
+            sweeps[name].warmup[batch] = first.seconds[name][0]
+            fitting[name] = run
+    if fitting:
+        timings = interleave(fitting, rounds=rounds, warmup=0, device=device)
+        for name, seconds in timings.seconds.items():
+            sweeps[name].seconds[batch] = seconds
+
+
+def _still_gains(found: Sweep, batch: int, gain: float) -> bool:
+    if found.out_of_memory:
+        return False
+    if batch == 1:
+        return True
+    return statistics.median(found.rates(batch)) > gain * statistics.median(found.rates(batch // 2))
