@@ -65,7 +65,8 @@ def write_part(root: Path, part: str, rows: Sequence[Row], size: tuple[int, int]
         folder = "00-1" if identity == -1 else f"{identity:04d}"
         (root / f"bbox_{part}" / folder).mkdir(parents=True, exist_ok=True)
         table.append((len(names) + 1, len(names) + frames, identity, camera))
-        pixels = np.random.default_rng([identity + 1, camera, track]).integers(0, 256, (frames, 4, 2, 3))
+        coat = np.random.default_rng(identity + 1).integers(0, 200, (4, 2, 3))
+        pixels = coat + np.random.default_rng([identity + 1, camera, track]).integers(0, 56, (frames, 4, 2, 3))
         for number in range(frames):
             name = f"{folder}C{camera}T{track:04d}F{number + 1:03d}.jpg"
             image = Image.fromarray(pixels[number].astype(np.uint8)).resize(size[::-1], Image.Resampling.NEAREST)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -19,6 +20,8 @@ from torch import Tensor
 from reidbench.data.cache import cache_folder, replacing
 from reidbench.data.tracklets import Dataset, Tracklet
 from reidbench.spec import UserError
+
+Made = TypeVar("Made")
 
 CACHE_LIMIT = 8 << 30
 """Bytes of decoded frames that a cache file may take, unless the caller says otherwise."""
@@ -101,6 +104,20 @@ def open_frames(
         _write(file, frames)
         pixels = _map(file, shape)
     return replace(frames, pixels=pixels)
+
+
+def in_turn(make: Callable[[int], Made], numbers: range, device: torch.device) -> Iterator[tuple[int, Made]]:
+    """Each number with what `make` makes of it; for a GPU the next is made in a thread while the last is used."""
+    if device.type != "cuda" or not numbers:
+        yield from ((number, make(number)) for number in numbers)
+        return
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(make, numbers[0])
+        for number, following in zip(numbers, [*numbers[1:], None], strict=True):
+            made = coming.result()
+            if following is not None:
+                coming = pool.submit(make, following)
+            yield number, made
 
 
 def decode(path: Path, size: tuple[int, int]) -> np.ndarray:

@@ -1,0 +1,126 @@
+"""How well queries find their identity: average precision, ranks, inverse negative penalty, look-alike AUC.
+
+Ties are ranked pessimistically: a match comes after every entry that is exactly as similar and no match. So the numbers
+do not depend on the gallery's order, and a network that maps everybody to one point scores lowest, not by luck.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from reidbench.data.tracklets import DISTRACTOR, JUNK, Tracklet
+from reidbench.retrieval.features import Features
+from reidbench.spec import Protocol, UserError
+
+BLOCK = 1 << 25
+"""Similarities held at a time (128 MiB)."""
+
+RANKS = (1, 5, 10, 20)
+
+
+@dataclass(frozen=True)
+class QueryScores:
+    """One entry a query, in order; NaN (rank 0) where it is not `valid`, that is, has no match to be found.
+
+    `ap` is the average precision, `first` the rank of the first match from 1, `inp` the inverse negative penalty: the
+    number of matches over the rank of the last (Ye et al., TPAMI 2021). `twin_auc` is the probability that a match is
+    nearer than a look-alike (same group, another identity; ties count half), NaN where there is none. It compares like
+    with like: look-alikes of the query's own camera, in which a match cannot be, are left out, so that chance is 0.5.
+    """
+
+    ap: np.ndarray
+    first: np.ndarray
+    inp: np.ndarray
+    twin_auc: np.ndarray
+    valid: np.ndarray
+
+
+def evaluate(query: Features, gallery: Features, protocol: Protocol) -> QueryScores:
+    """Ranks the gallery by cosine similarity for every query.
+
+    Left out of a query's ranking are junk, entries of its own identity and camera (itself, if it is in the gallery),
+    and distractors where the protocol drops them. The gallery is not sorted: an entry counts for the ranks of the
+    matches it is above. Raises UserError if the protocol's AP is unknown or no query has a match.
+    """
+    if protocol.ap not in ("rectangular", "trapezoid"):
+        raise UserError(f"protocol {protocol.name}: ap is {protocol.ap!r}; choose rectangular or trapezoid")
+    count = len(query)
+    ap, inp, twin_auc = np.full((3, count), np.nan)
+    first = np.zeros(count, dtype=np.int64)
+    searchable = gallery.identities != JUNK
+    if not protocol.distractors:
+        searchable &= gallery.identities != DISTRACTOR
+    for row, similarities in _similarity_rows(query.vectors, gallery.vectors):
+        own = gallery.identities == query.identities[row]
+        elsewhere = gallery.cameras != query.cameras[row]
+        matches = np.sort(similarities[own & elsewhere & searchable])[::-1]
+        if not len(matches):
+            continue
+        others = similarities[~own & searchable]
+        ranks = _ranks(matches, others)
+        ap[row] = _average_precision(ranks, protocol.ap)
+        first[row] = ranks[0]
+        inp[row] = len(ranks) / ranks[-1]
+        if query.groups[row]:
+            twins = similarities[(gallery.groups == query.groups[row]) & ~own & elsewhere & searchable]
+            if len(twins):
+                twin_auc[row] = _auc(matches, twins)
+    if not (first > 0).any():
+        raise UserError(f"protocol {protocol.name}: no query has a match in another camera; use another protocol")
+    return QueryScores(ap, first, inp, twin_auc, first > 0)
+
+
+def score_samples(scores: QueryScores, query: Sequence[Tracklet]) -> dict[str, list[float]]:
+    """The samples of a record: lists of equal length with one entry for each valid query, in order.
+
+    `ap`, `inp`, `top1`, `top5`, `top10`, `top20` (0 or 1), `twin_auc` (0 where `has_twin` is 0), `identity`; and where
+    the queries' traits say so `occluded` and one `factor:<name>` for each factor, as masks of 0 and 1.
+    """
+    valid = scores.valid
+    tracklets = [tracklet for tracklet, counts in zip(query, valid, strict=True) if counts]
+    has_twin = ~np.isnan(scores.twin_auc[valid])
+    columns: dict[str, np.ndarray] = {"ap": scores.ap[valid], "inp": scores.inp[valid]}
+    columns |= {f"top{rank}": scores.first[valid] <= rank for rank in RANKS}
+    columns |= {"has_twin": has_twin, "twin_auc": np.where(has_twin, scores.twin_auc[valid], 0.0)}
+    columns["identity"] = np.array([t.identity for t in tracklets])
+    if any("occluded" in t.traits for t in tracklets):
+        columns["occluded"] = np.array([t.traits.get("occluded", 0) == 1 for t in tracklets])
+    for factor in sorted({str(t.traits["factor"]) for t in tracklets if t.traits.get("factor")}):
+        columns[f"factor:{factor}"] = np.array([t.traits.get("factor") == factor for t in tracklets])
+    return {name: column.astype(np.float64).tolist() for name, column in columns.items()}
+
+
+def _similarity_rows(query: np.ndarray, gallery: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+    """For each query its similarities [gallery], computed in blocks of bounded memory."""
+    rows = max(1, BLOCK // max(1, len(gallery)))
+    for start in range(0, len(query), rows):
+        block = query[start : start + rows] @ gallery.T
+        yield from ((start + offset, row) for offset, row in enumerate(block))
+
+
+def _ranks(matches: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """The ranks from 1 of the matches, given in descending order, among themselves and the others."""
+    ascending = matches[::-1]
+    # An other that is at least as similar as exactly n of the matches stands above those n.
+    above = np.searchsorted(ascending, others, side="right")
+    counts = np.bincount(above, minlength=len(matches) + 1)
+    worse = counts[::-1].cumsum()[::-1]
+    return np.arange(1, len(matches) + 1) + worse[len(matches) - np.arange(len(matches))]
+
+
+def _average_precision(ranks: np.ndarray, rule: str) -> float:
+    found = np.arange(1, len(ranks) + 1)
+    precision = found / ranks
+    if rule == "trapezoid":
+        # The precision one entry above a match; above the first entry it is 1.
+        before = np.divide(found - 1, ranks - 1, out=np.ones(len(ranks)), where=ranks > 1)
+        precision = (precision + before) / 2
+    return float(precision.mean())
+
+
+def _auc(matches: np.ndarray, twins: np.ndarray) -> float:
+    difference = matches[:, None] - twins[None, :]
+    return float((difference > 0).mean() + 0.5 * (difference == 0).mean())

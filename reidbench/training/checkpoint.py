@@ -1,0 +1,216 @@
+"""Weights in files, read weights-only: ours, the authors' release checkpoints, torchvision's ImageNet ResNets."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import io
+import shutil
+import urllib.error
+import urllib.request
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from reidbench.data.cache import cache_folder, replacing
+from reidbench.spec import UserError
+
+FORMAT = "reidbench-model-1"
+
+IMAGENET_ADDRESS = "https://download.pytorch.org/models/"
+IMAGENET_FILES = {
+    18: "resnet18-5c106cde.pth",
+    34: "resnet34-333f7ec4.pth",
+    50: "resnet50-19c8e357.pth",
+    101: "resnet101-5d3b4d8f.pth",
+}
+"""torchvision's ImageNet weights by depth; a name ends with the first 8 digits of the file's SHA-256."""
+
+TRUNK_NAMES = ("conv1.", "bn1.", "layer1.", "layer2.", "layer3.", "layer4.", "fc.")
+"""What the names of a ResNet's parameters begin with."""
+
+SYNTHETIC_TRUNK = Path(__file__).with_name("synthetic_trunk.pt")
+"""The slim trunk pre-trained on synthetic identities, made by `python -m reidbench.training.pretrain`."""
+
+NUMPY_SCALARS: list[Any] = [
+    (np.float64(0).__reduce__()[0], "numpy.core.multiarray.scalar"),
+    (np.float64(0).__reduce__()[0], "numpy._core.multiarray.scalar"),
+    np.dtype,
+    type(np.dtype(np.float64)),
+    type(np.dtype(np.float32)),
+]
+"""What release checkpoints hold besides tensors: their mAP, a NumPy scalar, under its name in NumPy 1 or 2."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Weights of a file: `kind` is "model", "release" or "trunk"; `state` has our models' names, or a ResNet's.
+
+    `model` and `options` are those given to `save_model` (for a release: the registered model it is of), `about` what
+    else is written in the file.
+    """
+
+    kind: str
+    state: Mapping[str, Tensor]
+    model: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+
+def save_model(
+    path: Path, model: nn.Module, *, name: str, options: Mapping[str, Any], about: Mapping[str, Any] | None = None
+) -> None:
+    """Writes a model's weights with its registered name and options, atomically; `about` holds plain values."""
+    state = {key: value.cpu() for key, value in model.state_dict().items()}
+    content = {"format": FORMAT, "model": name, "options": dict(options), "about": dict(about or {}), "state": state}
+    write_archive(path, content)
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """Reads any of the three kinds of file; weights kept in half precision become float32.
+
+    Raises UserError if it is none of them.
+    """
+    content = read_archive(path)
+    if not isinstance(content, dict):
+        content = {}
+    if content.get("format") == FORMAT and _is_state(content.get("state")):
+        about = {name: content.get(name) or {} for name in ("options", "about")}
+        return Checkpoint("model", content["state"], str(content.get("model", "")), **about)
+    state = content.get("state_dict", content)
+    if _is_state(state) and all(name.startswith(TRUNK_NAMES) for name in state):
+        about = {name: value for name, value in content.items() if state is not content and name != "state_dict"}
+        return Checkpoint(
+            "trunk", {n: v.float() if v.dtype == torch.float16 else v for n, v in state.items()}, about=about
+        )
+    if _is_state(state) and state is not content:
+        from reidbench.training.release import convert_release, release_model
+
+        try:
+            return Checkpoint("release", convert_release(state), release_model(state))
+        except UserError as error:
+            raise UserError(f"{path}: {error}") from error
+    raise UserError(
+        f"{path}: holds no weights known here; give a checkpoint of this project, of the authors' release, or a ResNet"
+    )
+
+
+def load_weights(model: nn.Module, path: Path) -> Checkpoint:
+    """Loads a whole model's weights into `model`, or none of them; the classifier's are left out if it has none.
+
+    Raises UserError, one line, naming the parameters that are missing, unexpected or of another shape.
+    """
+    checkpoint = read_checkpoint(path)
+    if checkpoint.kind == "trunk":
+        raise UserError(f"{path}: holds a trunk alone; train from it, or give the checkpoint of a whole model")
+    wanted = model.state_dict()
+    has_classifier = any(name.startswith("classifier") for name in wanted)
+    given = {n: v for n, v in checkpoint.state.items() if has_classifier or not n.startswith("classifier")}
+    faults = [
+        *_named("missing", [name for name in wanted if name not in given]),
+        *_named("unexpected", [name for name in given if name not in wanted]),
+        *_named("of another shape", [n for n, v in wanted.items() if n in given and given[n].shape != v.shape]),
+    ]
+    if faults:
+        origin = (
+            f"a checkpoint of {checkpoint.model} {dict(checkpoint.options)}" if checkpoint.model else "a checkpoint"
+        )
+        raise UserError(f"{path}: {origin} that does not fit this model: {'; '.join(faults)}")
+    model.load_state_dict(given)
+    return checkpoint
+
+
+def start_trunk(model: nn.Module, trunk: str) -> None:
+    """Starts a model's trunk from what `Recipe.trunk` names: "" (as it is), "imagenet", "synthetic", or a file.
+
+    Raises UserError if the weights cannot be had or are not this trunk's.
+    """
+    if not trunk:
+        return
+    if trunk == "imagenet":
+        path = imagenet_weights(_depth(model.get_submodule("trunk").state_dict()))
+    else:
+        path = SYNTHETIC_TRUNK if trunk == "synthetic" else Path(trunk)
+    checkpoint = read_checkpoint(path)
+    state = checkpoint.state
+    if checkpoint.kind != "trunk":
+        state = {name.removeprefix("trunk."): value for name, value in state.items() if name.startswith("trunk.")}
+    try:
+        model.load_trunk(state)  # type: ignore[operator]
+    except ValueError as error:
+        raise UserError(f"{path}: {error}") from error
+
+
+def imagenet_weights(depth: int, *, address: str = IMAGENET_ADDRESS) -> Path:
+    """The file of torchvision's ImageNet weights of a ResNet of that depth, fetched once into the cache folder.
+
+    Raises UserError if it cannot be fetched or its SHA-256 does not begin as its name says.
+    """
+    name = IMAGENET_FILES[depth]
+    path = cache_folder() / "weights" / name
+    if not path.exists():
+        with replacing(path) as temporary:
+            _download(address + name, temporary, path)
+            wanted = name.removesuffix(".pth").partition("-")[2]
+            with temporary.open("rb") as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+            if not found.startswith(wanted):
+                raise UserError(f"{address}{name}: arrived damaged (SHA-256 {found[:8]}, not {wanted}); try again")
+    return path
+
+
+def write_archive(path: Path, content: Mapping[str, Any]) -> None:
+    """Writes tensors and plain values atomically. Raises UserError where the system refuses."""
+    buffer = io.BytesIO()
+    torch.save(dict(content), buffer)
+    with replacing(path) as temporary:
+        temporary.write_bytes(buffer.getbuffer())
+
+
+def read_archive(path: Path) -> Any:
+    """Reads what `torch.save` wrote onto the CPU: tensors and plain values, never code.
+
+    Raises UserError for a file that is missing, damaged, no such archive, or that carries anything else.
+    """
+    try:
+        with torch.serialization.safe_globals(NUMPY_SCALARS):
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: no such file") from error
+    except Exception as error:  # a damaged archive raises errors of a dozen types
+        reason = (
+            "it carries code, not only weights" if "Unsupported global" in str(error) else "damaged, or no checkpoint"
+        )
+        raise UserError(f"{path}: cannot be read as a checkpoint ({reason}); give another file") from error
+
+
+def _download(address: str, temporary: Path, path: Path) -> None:
+    try:
+        with urllib.request.urlopen(address, timeout=30) as response, temporary.open("wb") as out:
+            shutil.copyfileobj(response, out)
+    except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
+        reason = getattr(error, "reason", None) or error
+        raise UserError(f"{address}: cannot be fetched ({reason}); put the file at {path} by hand") from error
+
+
+def _is_state(content: Any) -> bool:
+    return isinstance(content, Mapping) and bool(content) and all(isinstance(v, Tensor) for v in content.values())
+
+
+def _named(fault: str, names: Iterable[str], shown: int = 3) -> list[str]:
+    listed = list(names)
+    more = ", ..." if len(listed) > shown else ""
+    return [f"{len(listed)} {fault} ({', '.join(listed[:shown])}{more})"] if listed else []
+
+
+def _depth(trunk: Mapping[str, Any]) -> int:
+    """A ResNet's depth from the names of its parameters; 50 or 18 for one that is not standard, which will not fit."""
+    blocks = len({name.split(".")[1] for name in trunk if name.startswith("layer3.")})
+    if "layer1.0.conv3.weight" in trunk:
+        return 101 if blocks == 23 else 50
+    return 34 if blocks == 6 else 18

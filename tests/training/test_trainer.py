@@ -1,0 +1,194 @@
+from __future__ import annotations
+
+import math
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from tiny import RECIPE, tiny
+from torch import nn
+
+import reidbench
+from reidbench.data.mars import read_layout
+from reidbench.data.tracklets import Dataset
+from reidbench.spec import Loss, Output, Recipe, UserError
+from reidbench.training.losses import batch_hard_triplet, supervised_contrastive
+from reidbench.training.trainer import TrainingResult, objective, parameter_groups, schedule_factor, train
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(autouse=True)
+def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REIDBENCH_CACHE", str(tmp_path / "cache"))
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def dataset(mars_tree: Path) -> Dataset:
+    return read_layout(mars_tree, name="tiny")
+
+
+def same(a: nn.Module, b: nn.Module) -> bool:
+    return all(torch.equal(x, y) for x, y in zip(a.state_dict().values(), b.state_dict().values(), strict=True))
+
+
+def test_training_lowers_the_loss(dataset: Dataset) -> None:
+    seen: list[tuple[int, int, str]] = []
+    model = tiny()
+    recipe = replace(RECIPE, steps=60, erase=0.0)
+    result = train(model, dataset, recipe, seed=1, device=CPU, progress=lambda *call: seen.append(call))
+    assert result.steps == 60 and result.resumed_at == 0 and result.seconds > 0
+    assert [step for step, _ in result.losses] == list(range(1, 61))
+    losses = [loss for _, loss in result.losses]
+    assert sum(losses[-10:]) < 0.8 * sum(losses[:10])
+    assert seen[-1][:2] == (60, 60) and "loss" in seen[-1][2] and "steps/s" in seen[-1][2]
+    assert not model.training
+
+
+def test_everything_follows_from_the_seed(dataset: Dataset) -> None:
+    models = [tiny() for _ in range(3)]
+    for model, seed in zip(models, (1, 1, 2), strict=True):
+        torch.manual_seed(int(torch.randint(100, ()).item()))  # whatever state the process is in
+        train(model, dataset, RECIPE, seed=seed, device=CPU)
+    assert same(models[0], models[1])
+    assert not same(models[0], models[2])
+
+
+def test_frames_decoded_when_asked_for_train_the_same_network(dataset: Dataset) -> None:
+    cached, direct = tiny(), tiny()
+    train(cached, dataset, RECIPE, seed=1, device=CPU)
+    train(direct, dataset, RECIPE, seed=1, device=CPU, cache_limit=0)
+    assert same(cached, direct)
+
+
+def test_the_callers_random_state_is_left_alone(dataset: Dataset) -> None:
+    torch.manual_seed(7)
+    model = tiny()
+    torch.manual_seed(7)
+    wanted = torch.rand(3)
+    torch.manual_seed(7)
+    train(model, dataset, RECIPE, seed=1, device=CPU)
+    assert torch.equal(torch.rand(3), wanted)
+
+
+def test_killed_training_goes_on_to_the_same_bits(mars_tree: Path, tmp_path: Path) -> None:
+    def session(workdir: str, killed_at: int, saved: str) -> int:
+        arguments = [str(mars_tree), str(tmp_path / workdir), str(killed_at), str(tmp_path / saved)]
+        script = str(Path(__file__).with_name("tiny.py"))
+        environment = {**os.environ, "PYTHONPATH": str(Path(reidbench.__file__).parents[1])}
+        return subprocess.run([sys.executable, script, *arguments], env=environment).returncode
+
+    assert session("straight", 0, "straight.pt") == 0
+    assert session("killed", 6, "killed.pt") == -signal.SIGKILL
+    assert not (tmp_path / "killed.pt").exists()
+    assert session("killed", 4, "killed.pt") == -signal.SIGKILL
+    assert session("killed", 0, "killed.pt") == 0
+    straight, killed = torch.load(tmp_path / "straight.pt"), torch.load(tmp_path / "killed.pt")
+    assert killed["resumed_at"] == 8 and straight["resumed_at"] == 0
+    assert straight["losses"] == killed["losses"]
+    for name, value in straight["state"].items():
+        assert torch.equal(value, killed["state"][name]), name
+
+
+def test_a_finished_training_is_not_repeated(dataset: Dataset, tmp_path: Path) -> None:
+    first, again = tiny(), tiny()
+    result = train(first, dataset, RECIPE, seed=1, device=CPU, workdir=tmp_path, run="a")
+    repeated = train(again, dataset, RECIPE, seed=1, device=CPU, workdir=tmp_path, run="a")
+    assert repeated.resumed_at == result.steps == 12 and repeated.losses == result.losses
+    assert same(first, again)
+
+
+@pytest.mark.parametrize(
+    ("run", "recipe", "classes", "message"),
+    [
+        ("b", RECIPE, 3, "belongs to another training"),
+        ("a", replace(RECIPE, steps=13), 3, "does not fit the training"),
+        ("a", RECIPE, 4, "does not fit the training"),
+    ],
+)
+def test_another_runs_state_is_refused(
+    dataset: Dataset, tmp_path: Path, run: str, recipe: Recipe, classes: int, message: str
+) -> None:
+    train(tiny(), dataset, RECIPE, seed=1, device=CPU, workdir=tmp_path, run="a")
+    with pytest.raises(UserError, match=rf"training\.pt: {message}") as error:
+        train(tiny(classes), dataset, recipe, seed=1, device=CPU, workdir=tmp_path, run=run)
+    assert "\n" not in str(error.value)
+
+
+def test_a_loss_that_is_not_finite_stops_and_is_not_saved(dataset: Dataset, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"the loss is (nan|inf) at step [0-9]+"):
+        train(
+            tiny(),
+            dataset,
+            replace(RECIPE, lr=1e30, warmup_steps=0),
+            seed=1,
+            device=CPU,
+            workdir=tmp_path,
+            save_every=3600,
+        )
+    assert not list(tmp_path.glob("*.pt"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"schedule": "linear"}, "schedule is 'linear'; choose one of step, cosine"),
+        ({"metric_loss": "arcface"}, "metric_loss is 'arcface'"),
+        ({"precision": "int8"}, "precision is 'int8'"),
+        ({"precision": "fp16"}, "needs --device cuda"),
+        ({"identities": 16}, "do not fill a batch of 16"),
+    ],
+)
+def test_recipes_that_cannot_be_followed(dataset: Dataset, changes: dict[str, object], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        train(tiny(), dataset, replace(RECIPE, **changes), seed=1, device=CPU)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "changes", [{"precision": "bf16"}, {"metric_loss": "contrastive"}, {"schedule": "step", "steps": 0, "epochs": 2}]
+)
+def test_other_recipes_run(dataset: Dataset, changes: dict[str, object]) -> None:
+    result: TrainingResult = train(tiny(), dataset, replace(RECIPE, **changes), seed=1, device=CPU)  # type: ignore[arg-type]
+    assert all(math.isfinite(loss) for _, loss in result.losses)
+
+
+def test_objective_adds_up_heads_and_losses() -> None:
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.tensor([0, 0, 1, 1])
+    logits = [torch.randn(4, 2, generator=generator) for _ in range(2)]
+    embeddings = [torch.randn(4, 5, generator=generator) for _ in range(2)]
+    losses = {"divergence": Loss(0.25, torch.tensor(2.0)), "other": Loss(2.0, torch.tensor(1.5))}
+    output = Output(embeddings[0], tuple(logits), tuple(embeddings), losses)
+    cross = sum(float(nn.functional.cross_entropy(x, labels)) for x in logits)
+    triplet = sum(float(batch_hard_triplet(x, labels, 0.3)) for x in embeddings)
+    contrastive = sum(float(supervised_contrastive(x, labels)) for x in embeddings)
+    recipe = Recipe(margin=0.3, metric_weight=3.0)
+    assert objective(output, labels, recipe).item() == pytest.approx(cross + 3 * triplet + 3.5)
+    recipe = replace(recipe, metric_loss="contrastive")
+    assert objective(output, labels, recipe).item() == pytest.approx(cross + 3 * contrastive + 3.5)
+
+
+def test_rates_go_by_the_longest_prefix() -> None:
+    model = nn.ModuleDict({"tks": nn.Linear(2, 3), "tks_out": nn.Linear(2, 5), "trunk": nn.Linear(2, 7)})
+    model["trunk"].bias.requires_grad_(False)
+    groups = parameter_groups(model, replace(RECIPE, rates={"tks": 4.0, "tks_out": 0.1, "csp": 9.0}))
+    found = {group["rate"]: [tuple(p.shape) for p in group["params"]] for group in groups}
+    assert found == {4.0: [(3, 2), (3,)], 0.1: [(5, 2), (5,)], 1.0: [(7, 2)]}
+
+
+def test_schedules() -> None:
+    step = Recipe()
+    assert [schedule_factor(step, 0, epoch, 1) for epoch in (0, 39, 40, 80, 120, 149)] == pytest.approx(
+        [1, 1, 0.1, 0.01, 0.001, 0.001]
+    )
+    cosine = Recipe(schedule="cosine", warmup_steps=4)
+    factors = [schedule_factor(cosine, s, 0, 24) for s in range(24)]
+    assert factors[:5] == pytest.approx([0.25, 0.5, 0.75, 1.0, 1.0])
+    assert factors[14] == pytest.approx(0.5) and 0 < factors[-1] < 0.01
+    assert factors[4:] == sorted(factors[4:], reverse=True)
