@@ -90,19 +90,22 @@ def _parser() -> Parser:
 
     for suite in registry.suite_paths():
         about = registry.suite_about(suite)
-        sub = add(suite, "run_suite", about, _training(), _selection())
+        sub = add(suite, "run_suite", about, _training(), _start(), _selection())
         sub.add_argument("--fresh", action="store_true", help="measure again what is already recorded")
     add("list", "list_everything", "models, datasets, suites, measurements and presets, each with one line")
-    sub = add("report", "report", "rewrite a suite's table and figures from its records", _training(), _selection())
+    sub = add(
+        "report", "report", "rewrite a suite's table and figures from its records", _training(), _start(), _selection()
+    )
     sub.add_argument("suite", help="the suite's name")
     sub = add("profile", "profile", "all costs of one model", _model())
     sub.add_argument("--device", default="cpu", help="cpu or cuda")
     sub.add_argument("--fresh", action="store_true", help="measure again what is already recorded")
-    sub = add("train", "train", "train one model and keep its weights", _model(), _training())
+    sub = add("train", "train", "train one model and keep its weights", _model(), _training(), _start())
     sub.add_argument("--seed", type=int, default=0, help="random seed (default 0)")
     sub.add_argument("--out", required=True, metavar="DIR", help="folder for checkpoints and model.pt")
     sub = add("evaluate", "evaluate", "accuracy of one model with given weights", _model(), _training())
-    sub.add_argument("--weights", required=True, metavar="FILE", help="a checkpoint: ours or the authors' .pth.tar")
+    about = "a checkpoint: ours or the authors' .pth.tar"
+    sub.add_argument("--weights", dest="checkpoint", required=True, metavar="FILE", help=about)
     _add_data_command(commands)
     parser.set_defaults(known=sorted(commands.choices))
     return parser
@@ -143,6 +146,12 @@ def _training() -> Parser:
     parser.add_argument("--subset", action="store_true", help="accept counts that differ from the published ones")
     parser.add_argument("--protocol", default="release", help="how features are scored (default: release)")
     parser.add_argument("--device", default="cpu", help="where to train: cpu or cuda")
+    return parser
+
+
+def _start() -> Parser:
+    parser = Parser(add_help=False)
+    parser.add_argument("--weights", default="", metavar="FILE", help="what trunks start from: a file, or imagenet")
     return parser
 
 

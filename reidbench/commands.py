@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from reidbench import machine, presets, registry
-from reidbench.spec import Column, Row, Suite, UserError
+from reidbench.spec import Cell, Column, Places, Row, Suite, UserError
 from reidbench.store import Store, machines
 
 
@@ -66,17 +66,34 @@ def profile(arguments: Namespace) -> int:
 
 def train(arguments: Namespace) -> int:
     """Trains one model into a folder, going on from the checkpoint that lies there."""
-    from reidbench import accuracy
+    from reidbench.accuracy import train_cell
+    from reidbench.training.checkpoint import save_model
 
-    result = accuracy.train_command(arguments.model, _model_options(arguments), _request(arguments), arguments)
-    return _print_result(result, arguments)
+    cell, plan_places = _accuracy_cell(arguments, arguments.seed)
+    folder = Path(arguments.out)
+    model, _, result = train_cell(cell, plan_places, folder, _print_progress)
+    path = folder / "model.pt"
+    save_model(path, model, name=cell.model, options=cell.identity["options"], about={"cell": cell.key})
+    return _print_result({"weights": str(path), "steps": result.steps, "seconds": round(result.seconds, 1)}, arguments)
 
 
 def evaluate(arguments: Namespace) -> int:
     """Scores one model with given weights on the queries of a dataset."""
-    from reidbench import accuracy
+    from reidbench.accuracy import open_dataset, prepare_device, score
+    from reidbench.statistics import estimate
+    from reidbench.training.checkpoint import load_weights
 
-    result = accuracy.evaluate_command(arguments.model, _model_options(arguments), _request(arguments), arguments)
+    cell, places = _accuracy_cell(arguments, 0)
+    model = registry.build(cell.model, **cell.options)
+    load_weights(model, Path(arguments.checkpoint))
+    dataset = open_dataset(cell.settings["dataset"], places)
+    outcome = score(model.to(prepare_device(cell.settings)), dataset, cell.settings, _print_progress)
+    result: dict[str, Any] = {"protocol": cell.settings["protocol"]["name"], "dataset": dataset.name}
+    for name, quantity in registry.measurements()["accuracy"].quantities.items():
+        found = estimate(quantity, name, [outcome])
+        if found is not None:
+            bounds = {"value": found.value, "low": found.low, "high": found.high}
+            result[name] = {end: round(bound * quantity.scale, quantity.digits) for end, bound in bounds.items()}
     return _print_result(result, arguments)
 
 
@@ -116,7 +133,7 @@ def _request(arguments: Namespace) -> Any:
     from reidbench.plan import Request
 
     given = vars(arguments)
-    names = ("preset", "only", "dataset", "root", "protocol", "device", "seeds", "subset")
+    names = ("preset", "only", "dataset", "root", "protocol", "device", "seeds", "subset", "weights")
     return Request(rows=tuple(given.get("rows", ())), **{name: given[name] for name in names if name in given})
 
 
@@ -133,6 +150,19 @@ def _model_options(arguments: Namespace) -> dict[str, Any]:
             options[name] = text
     registry.check_options("model", registry.lookup("model", arguments.model, registry.models()), options)
     return options
+
+
+def _accuracy_cell(arguments: Namespace, seed: int) -> tuple[Cell, Places]:
+    from reidbench.plan import accuracy_cell
+
+    request = _request(arguments)
+    store = Store(arguments.results, arguments.machine or machine.name())
+    cell = accuracy_cell(arguments.model, _model_options(arguments), request, seed, store)
+    return cell, Places(request.root, request.weights)
+
+
+def _print_progress(done: int, total: int, note: str) -> None:
+    print(f"{done}/{total} {note}", file=sys.stderr, flush=True)
 
 
 def _measures_cost(column: Column, device: str) -> bool:
@@ -171,7 +201,8 @@ def _print_result(result: dict[str, Any], arguments: Namespace) -> int:
         _print_json(result)
     else:
         for name, value in result.items():
-            print(f"{name:<14} {value}")
+            shown = "{value} ({low} to {high})".format(**value) if isinstance(value, dict) else value
+            print(f"{name:<14} {shown}")
     return 0
 
 

@@ -192,7 +192,7 @@ def headline(cell: Cell, record: Record) -> str:
 def value_text(cell: Cell, name: str, records: list[Record]) -> str:
     quantity = registry.measurements()[cell.measurement].quantities[name]
     found = estimate(quantity, name, records)
-    return "–" if found is None else f"{found.value * quantity.scale:.{quantity.digits}f}"
+    return "-" if found is None else f"{found.value * quantity.scale:.{quantity.digits}f}"
 
 
 def describe(cell: Cell) -> str:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from reidbench import presets, registry
 from reidbench.registry import check_options, lookup, resolve_options
-from reidbench.spec import CLIP_FRAMES, PAPER_SIZE, Cell, Column, Preset, Protocol, Row, Suite, UserError
+from reidbench.spec import CLIP_FRAMES, PAPER_SIZE, Cell, Column, Places, Preset, Protocol, Row, Suite, UserError
 from reidbench.store import Store
 
 COST_SHAPE = (1, CLIP_FRAMES, 3, *PAPER_SIZE)
 """One clip [B, T, 3, H, W] at the paper's scale."""
+
+NAMED_TRUNKS = ("imagenet", "synthetic")
+SYNTHETIC_TRUNK = Path(__file__).parent / "training" / "synthetic_trunk.pt"
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,7 @@ class Request:
     device: str = "cpu"
     seeds: int = 0
     subset: bool = False
+    weights: str = ""
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,7 @@ class Plan:
     only: str
     cells: Mapping[tuple[str, int], tuple[Cell, ...]]
     absent: Mapping[tuple[str, int], str]
+    places: Places = field(default_factory=Places)
 
     def all_cells(self) -> list[Cell]:
         """Every cell once, in the order of rows and columns."""
@@ -82,12 +89,23 @@ def make_plan(name: str, suite: Suite, request: Request, store: Store) -> Plan:
                 settings = _cost_settings(column, reference, machine)
                 cells[row.name, index] = (_cell(row, column.measurement, row.options, settings),)
     shown = replace(suite, rows=rows)
-    return Plan(name, shown, preset, request.dataset or preset.dataset, request.only, cells, absent)
+    return Plan(name, shown, preset, preset.dataset, request.only, cells, absent, Places(request.root, request.weights))
+
+
+def accuracy_cell(model: str, options: Mapping[str, Any], request: Request, seed: int, store: Store) -> Cell:
+    """The accuracy cell of one model under a preset, as any suite would plan it."""
+    preset = choose_preset(request)
+    training = _training_settings(request, preset, store)
+    row = Row(model, model, options)
+    return _cell(row, "accuracy", model_options(row, preset), {**training, "seed": seed})
 
 
 def choose_preset(request: Request) -> Preset:
-    """The preset with the dataset and the seeds of the request."""
+    """The preset with the dataset, the seeds and the trunk's weights of the request."""
     preset: Preset = lookup("preset", request.preset, presets.PRESETS)
+    if request.weights:
+        trunk = request.weights if request.weights in NAMED_TRUNKS else "file"
+        preset = replace(preset, recipe=replace(preset.recipe, trunk=trunk))
     if request.dataset and request.dataset != preset.dataset:
         preset = replace(preset, dataset=request.dataset, dataset_options={})
     if request.seeds < 0:
@@ -156,11 +174,23 @@ def _training_settings(request: Request, preset: Preset, store: Store) -> dict[s
         raise UserError(f"--device {request.device}: give cpu or cuda")
     return {
         "recipe": asdict(preset.recipe),
+        "trunk": _trunk_identity(preset.recipe.trunk, request.weights),
         "dataset": _dataset_identity(request, preset, store),
         "protocol": asdict(protocol),
         "device": request.device,
         "threads": 1 if request.device == "cpu" else 0,
     }
+
+
+def _trunk_identity(trunk: str, file: str) -> str:
+    """What the trunk starts from: a name, or a hash of the file it is read from."""
+    if trunk in ("", "imagenet"):
+        return trunk
+    path = SYNTHETIC_TRUNK if trunk == "synthetic" else Path(file)
+    try:
+        return f"{trunk} {hashlib.sha256(path.read_bytes()).hexdigest()[:12]}"
+    except OSError as error:
+        raise UserError(f"--weights {path}: cannot read: {error.strerror}") from error
 
 
 def _dataset_identity(request: Request, preset: Preset, store: Store) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,9 +17,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from reidbench import machine, registry
-from reidbench.data.cache import cache_folder
+from reidbench.data.cache import cache_folder, scratch_folder
 from reidbench.plan import Plan
-from reidbench.spec import Cell, Outcome, Record
+from reidbench.spec import Cell, Outcome, Places, Record
 from reidbench.store import Store
 
 KEEP_FREED_MEMORY = {
@@ -66,12 +67,14 @@ class Runner:
     _processes: set[subprocess.Popen[str]] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _stopping: bool = False
+    _places: Places = field(default_factory=Places)
 
     def run(self, plan: Plan, *, fresh: bool = False) -> None:
         """Measures what the store lacks, or everything where `fresh`. Failed cells are tried again.
 
         Raises UserError where records cannot be written; KeyboardInterrupt ends the workers and keeps all records.
         """
+        self._places = plan.places
         missing = []
         for cell in plan.all_cells():
             record = None if fresh else self.store.load(cell)
@@ -130,7 +133,7 @@ class Runner:
                 stderr=errors,
                 text=True,
                 encoding="utf-8",
-                env=_environment(job),
+                env=_environment(job, self._places),
             )
             with self._lock:
                 self._processes.add(process)
@@ -186,6 +189,8 @@ class Runner:
             self.store.save(record)
             if status != "ok":
                 self.failures.append(record)
+        if status == "ok":
+            shutil.rmtree(scratch_folder(cell.key), ignore_errors=True)
         self.display.state(cell, status, record)
 
 
@@ -203,8 +208,8 @@ def make_jobs(cells: Iterable[Cell]) -> list[Job]:
     return jobs
 
 
-def _environment(job: Job) -> dict[str, str]:
-    environment = dict(os.environ)
+def _environment(job: Job, places: Places) -> dict[str, str]:
+    environment = {**os.environ, **places.environment()}
     package_home = str(Path(__file__).resolve().parent.parent)
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, (package_home, environment.get("PYTHONPATH", ""))))
     threads = job.cells[0].settings.get("threads", 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -113,7 +114,8 @@ class Recipe:
     "step" (times `gamma` at each epoch of `milestones`) or "cosine" (to 0 over the steps, after `warmup_steps`).
     `rates` multiplies the learning rate of parameters whose name starts with a prefix. `metric_loss` is "triplet"
     (batch-hard, cosine) or "contrastive". `trunk` names the weights the trunk starts from: "" for random, "imagenet",
-    "synthetic", or a file. `grouped` keeps look-alike identities (a dataset's `group` trait) in one batch.
+    "synthetic" (the shipped slim one), or "file" (`Places.trunk`). `grouped` keeps look-alike identities (a dataset's
+    `group` trait) in one batch.
     """
 
     size: tuple[int, int] = PAPER_SIZE
@@ -228,6 +230,25 @@ class Cell:
     def key(self) -> str:
         """Twelve hexadecimal digits of the SHA-256 of the identity."""
         return hashlib.sha256(canonical_json(self.identity).encode()).hexdigest()[:12]
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where on this machine things lie: paths, which are no part of a cell's identity.
+
+    `root` holds the dataset ("" where the dataset makes itself), `trunk` the weights that trunks start from where the
+    recipe says "file". Workers find them in their environment.
+    """
+
+    root: str = ""
+    trunk: str = ""
+
+    @classmethod
+    def from_environment(cls) -> Places:
+        return cls(os.environ.get("REIDBENCH_ROOT", ""), os.environ.get("REIDBENCH_TRUNK", ""))
+
+    def environment(self) -> dict[str, str]:
+        return {"REIDBENCH_ROOT": self.root, "REIDBENCH_TRUNK": self.trunk}
 
 
 STATUSES = ("ok", "failed", "out-of-memory", "skipped")

@@ -25,7 +25,7 @@ def test_a_preset_is_its_function_with_other_defaults() -> None:
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: registry.build("bicnet_tsk"), "did you mean 'bicnet_tks'"),
+        (lambda: registry.build("bicnet_tkss"), "did you mean 'bicnet_tks'"),
         (lambda: registry.build("bicnet", alhpa=3), "no option 'alhpa'; did you mean 'alpha'"),
         (lambda: registry.suite("tabel2"), "did you mean 'table2'"),
         (lambda: registry.build("bicnet", alpha=-1), "model bicnet: .*alpha"),

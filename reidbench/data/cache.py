@@ -32,6 +32,11 @@ def cache_folder() -> Path:
     return folder
 
 
+def scratch_folder(key: str) -> Path:
+    """Where the cell of that key keeps what a later attempt can go on from; removed once its record is stored."""
+    return cache_folder() / "runs" / key
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Gives a temporary path beside `path` to write to, and renames it onto `path` at the end.

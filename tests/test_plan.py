@@ -1,0 +1,84 @@
+"""The plan: rows x columns x seeds become cells whose keys hold exactly what can change a value."""
+
+from pathlib import Path
+
+import pytest
+
+from reidbench import registry
+from reidbench.plan import Plan, Request, make_plan, model_options
+from reidbench.presets import PRESETS
+from reidbench.spec import Cell, Column, Row, Suite
+from reidbench.store import Store
+
+SUITE = Suite(
+    "Two",
+    (Row("A", "two_branch"), Row("B", "baseline", {"shrink": (1,)})),
+    (Column("complexity.macs"), Column("latency.latency"), Column("accuracy.mAP"), Column("accuracy.top1")),
+    "B",
+)
+
+
+def plan(tmp_path: Path, suite: Suite = SUITE, **request: object) -> Plan:
+    return make_plan("two", suite, Request(**request), Store(tmp_path, "here"))  # type: ignore[arg-type]
+
+
+def cell(made: Plan, row: str, column: int) -> Cell:
+    return made.cells[row, column][0]
+
+
+def test_quantities_of_one_measurement_share_a_cell(tmp_path: Path) -> None:
+    made = plan(tmp_path)
+    assert cell(made, "A", 2).key == cell(made, "A", 3).key
+    assert len(made.all_cells()) == 2 * 3
+
+
+def test_costs_do_not_depend_on_the_preset_and_accuracy_does(tmp_path: Path) -> None:
+    quick, full = plan(tmp_path), plan(tmp_path, preset="full")
+    assert cell(quick, "A", 0).key == cell(full, "A", 0).key
+    assert cell(quick, "A", 2).key != cell(full, "A", 2).key
+
+
+def test_a_model_is_the_same_cell_under_any_name(tmp_path: Path) -> None:
+    spelled = {"alpha": 3, "csp": False, "attention": "none", "temporal": "none"}
+    other = Suite("Other", (Row("C", "bicnet", spelled), SUITE.rows[1]), SUITE.columns, "B")
+    assert cell(plan(tmp_path, other), "C", 0).key == cell(plan(tmp_path), "A", 0).key
+
+
+def test_seeds_make_cells(tmp_path: Path) -> None:
+    cells = plan(tmp_path, seeds=3).cells["A", 2]
+    assert [c.settings["seed"] for c in cells] == [0, 1, 2]
+    assert cells[0].key == cell(plan(tmp_path), "A", 2).key
+
+
+def test_only_leaves_the_other_kind_out(tmp_path: Path) -> None:
+    assert {c.measurement for c in plan(tmp_path, only="cost").all_cells()} == {"complexity", "latency"}
+    assert {c.measurement for c in plan(tmp_path, only="accuracy").all_cells()} == {"accuracy"}
+
+
+@pytest.mark.parametrize("rows", [("B",), ("2",)])
+def test_rows_are_chosen_by_name_or_number(tmp_path: Path, rows: tuple[str, ...]) -> None:
+    assert [row.name for row in plan(tmp_path, rows=rows).suite.rows] == ["B"]
+
+
+def test_a_gpu_column_without_a_gpu_is_absent_with_a_reason(tmp_path: Path) -> None:
+    gpu = Column("latency.latency", settings={"device": "cuda", "precision": "bf16"})
+    (tmp_path / "here").mkdir()
+    facts = '{"cpu": "x", "cores": 2, "memory_gib": 4, "gpu": "%s"}'
+    (tmp_path / "here" / "machine.json").write_text(facts % "")
+    made = plan(tmp_path, Suite("G", SUITE.rows, (gpu,), "B"))
+    assert made.absent["A", 0] == "no CUDA GPU on this machine" and not made.cells
+    (tmp_path / "here" / "machine.json").write_text(facts % "NVIDIA H200")
+    made = plan(tmp_path, Suite("G", SUITE.rows, (gpu,), "B"))
+    assert cell(made, "A", 0).settings["device"] == "cuda" and not made.absent
+
+
+def test_latency_names_its_reference_and_the_reference_its_source(tmp_path: Path) -> None:
+    reference = cell(plan(tmp_path), "A", 1).settings["reference"]
+    assert reference["model"] == "baseline" and reference["source"] == registry.model_source("baseline")
+
+
+def test_a_preset_gives_a_model_only_the_options_it_has() -> None:
+    quick = PRESETS["quick"]
+    assert "small" not in model_options(SUITE.rows[1], quick)
+    assert model_options(SUITE.rows[0], quick)["small"] == "input"
+    assert model_options(Row("x", "bicnet", {"small": "stem"}), quick)["small"] == "stem"

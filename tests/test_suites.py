@@ -1,0 +1,45 @@
+"""Every suite: its rows build, its columns exist, and what it calls published is what the paper prints."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from reidbench import registry
+from reidbench.plan import Request, make_plan
+from reidbench.store import Store
+
+PAPER = tomllib.loads((Path(__file__).parent / "published.toml").read_text())
+SUITES = sorted(registry.suite_paths())
+
+
+@pytest.mark.parametrize("name", SUITES)
+def test_every_row_and_column_is_registered(name: str) -> None:
+    suite = registry.suite(name)
+    assert registry.suite_about(name)
+    assert suite.reference in [row.name for row in suite.rows]
+    assert len({row.name for row in suite.rows}) == len(suite.rows)
+    for row in suite.rows:
+        registry.resolve_options(row.model, row.options)
+    for column in suite.columns:
+        assert column.field in registry.measurements()[column.measurement].quantities
+
+
+@pytest.mark.parametrize("name", SUITES)
+def test_rows_have_cells_of_their_own(name: str, tmp_path: Path) -> None:
+    suite = registry.suite(name)
+    plan = make_plan(name, suite, Request(), Store(tmp_path, "here"))
+    for index in range(len(suite.columns)):
+        keys = [cell.key for row in suite.rows for cell in plan.cells.get((row.name, index), ())]
+        assert len(set(keys)) == len(keys), f"two rows of {name} are the same cell in column {index}"
+
+
+@pytest.mark.parametrize("name", sorted(set(SUITES) & set(PAPER)))
+def test_published_values_are_those_the_paper_prints(name: str) -> None:
+    printed = PAPER[name]["row"]
+    rows = registry.suite(name).rows
+    assert len(rows) == len(printed)
+    for row, expected in zip(rows, printed, strict=True):
+        values = dict(row.published.values) if row.published else {}
+        assert values == {key: value for key, value in expected.items() if isinstance(value, str) and key != "model"}
+        assert expected.get("model", row.name) == row.name
