@@ -218,7 +218,7 @@ def _bounds(replicates: Floats, level: float) -> tuple[float, float]:
 def _group_sums(values: Floats, labels: NDArray[np.generic]) -> tuple[Floats, Floats]:
     """Sums and counts `[groups]` of values `[n]` by label `[n]`."""
     _, index = np.unique(labels, return_inverse=True)
-    return np.bincount(index, weights=values), np.bincount(index).astype(float)
+    return np.bincount(index, weights=values).astype(float), np.bincount(index).astype(float)
 
 
 def _resampled_means(sums: Floats, counts: Floats, resamples: int, seed: int) -> Floats:

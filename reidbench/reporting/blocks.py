@@ -1,0 +1,207 @@
+"""Lays a table out as blocks of text cells, narrow enough to read, and writes them as Markdown or plain text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import isnan
+from typing import TYPE_CHECKING
+
+from reidbench.spec import Quantity
+from reidbench.statistics import Estimate
+
+if TYPE_CHECKING:
+    from reidbench.reporting.tables import Entry, Heading, Table
+
+WIDTH = 100
+"""Characters a block may be wide."""
+
+WORDS = {
+    "failed": "failed",
+    "out-of-memory": "out of memory",
+    "skipped": "skipped",
+    "missing": "not run",
+    "absent": "n/a",
+    "published": "-",
+}
+"""What stands in a cell without a value."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """One printed table: every line is as long as the header. `notes` belong to the marks in the header."""
+
+    title: str
+    header: tuple[str, ...]
+    lines: tuple[tuple[str, ...], ...]
+    bold: frozenset[tuple[int, int]]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Strip:
+    """The printed columns of one heading, kept together: measured, and where published also that and the difference."""
+
+    header: tuple[str, ...]
+    lines: tuple[tuple[str, ...], ...]
+    best: int
+    notes: tuple[str, ...]
+
+    @cached_property
+    def width(self) -> int:
+        return sum(max(map(len, column)) + 3 for column in zip(self.header, *self.lines, strict=True))
+
+
+def blocks(table: Table) -> list[Block]:
+    """The table as blocks, one for each way of measuring, split where it would be wider than `WIDTH`.
+
+    A column that cannot be measured here at all is left out; the report names it.
+    """
+    groups: dict[str, list[_Strip]] = {}
+    for heading in table.headings:
+        entries = list(table.column(heading).values())
+        if any(entry.state not in ("absent", "published") for entry in entries):
+            groups.setdefault(block_title(heading, table), []).append(_strip(heading, entries, table))
+    names = [row.name for row in table.plan.suite.rows]
+    return [block for title, strips in groups.items() for block in _split(title, names, strips)]
+
+
+def block_title(heading: Heading, table: Table) -> str:
+    """What the numbers of a block have in common: the data they were trained on, or the device they ran on."""
+    settings = heading.settings
+    if heading.training:
+        dataset = settings.get("dataset", {}).get("name", table.plan.dataset)
+        return f"Accuracy: dataset {dataset}, preset {table.plan.preset.name}, {seeds_text(table.plan.preset.seeds)}"
+    if "device" not in settings:
+        return "Complexity: counted at the paper's scale"
+    return f"Cost: {settings['device']}, {settings.get('precision', 'fp32')}, the paper's scale"
+
+
+def seeds_text(count: int) -> str:
+    return f"{count} seed{'s' if count != 1 else ''}"
+
+
+def value_text(quantity: Quantity, known: Estimate, *, training: bool = False) -> str:
+    """A value with half the width of its interval, and for several seeds their standard deviation in parentheses."""
+    scale, digits = quantity.scale, quantity.digits
+    text = f"{known.value * scale:.{digits}f}"
+    if not isnan(known.low):
+        text += f" ± {(known.high - known.low) / 2 * scale:.{digits}f}"
+    if training and not isnan(known.sd):
+        text += f" ({known.sd * scale:.{digits}f})"
+    return text
+
+
+def entry_text(heading: Heading, entry: Entry) -> str:
+    """The cell of an entry: its value, or the word for its state; a stale value is called so."""
+    if entry.estimate is None:
+        return WORDS[entry.state]
+    text = value_text(heading.quantity, entry.estimate, training=heading.training)
+    return {"stale": f"stale: {text}", "partial": f"{text} [{len(entry.records)} seeds]"}.get(entry.state, text)
+
+
+def markdown(block: Block) -> str:
+    """A GitHub table with its cells padded, so that it also reads as plain text."""
+    header = [escape(text) for text in block.header]
+    lines = [
+        [f"**{escape(text)}**" if (y, x) in block.bold else escape(text) for x, text in enumerate(line)]
+        for y, line in enumerate(block.lines)
+    ]
+    widths = [max(3, *map(len, column)) for column in zip(header, *lines, strict=True)]
+    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+    rows = [_aligned(header, widths), rule, *(_aligned(line, widths) for line in lines)]
+    text = "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return text + "".join(f"\n\n{escape(note)}" for note in block.notes)
+
+
+def plain(found: Sequence[Block]) -> str:
+    """Blocks for a terminal: no markup; the best of a column is marked with an asterisk."""
+    parts = []
+    for block in found:
+        lines = [
+            [text + "*" if (y, x) in block.bold else text for x, text in enumerate(line)]
+            for y, line in enumerate(block.lines)
+        ]
+        widths = [max(map(len, column)) for column in zip(block.header, *lines, strict=True)]
+        rows = ["  ".join(_aligned(line, widths)).rstrip() for line in (list(block.header), *lines)]
+        parts.append("\n".join([block.title, *rows, *block.notes]))
+    return "\n\n".join(parts)
+
+
+def escape(text: str) -> str:
+    """Text that Markdown shows as it is, on one line."""
+    text = re.sub(r"([\\`*<>|~$]|\](?=[(\[:]))", r"\\\1", " ".join(text.split()))
+    text = re.sub(r"(?<!\w)_|_(?!\w)", r"\\_", text)
+    return re.sub(r"&(?=#?\w+;)", r"\\&", text)
+
+
+def _strip(heading: Heading, entries: Sequence[Entry], table: Table) -> _Strip:
+    quantity = heading.quantity
+    name = heading.column.title or quantity.title
+    title = f"{name} ({quantity.unit})" if quantity.unit and quantity.unit not in name else name
+    names = [row.name for row in table.plan.suite.rows]
+    best = names.index(heading.best) if heading.best else -1
+    columns = [[entry_text(heading, entry) for entry in entries]]
+    header: list[str] = [title]
+    notes: list[str] = []
+    if any(entry.published for entry in entries):
+        header.append("published")
+        columns.append([entry.published or "-" for entry in entries])
+        notes = list(dict.fromkeys(entry.incomparable for entry in entries if entry.incomparable))
+        if any(entry.difference is not None for entry in entries):
+            header.append("diff.")
+            columns.append([_difference_text(quantity, entry) for entry in entries])
+    return _Strip(tuple(header), tuple(zip(*columns, strict=True)), best, tuple(notes))
+
+
+def _difference_text(quantity: Quantity, entry: Entry) -> str:
+    if entry.difference is None:
+        return "-"
+    text = f"{entry.difference:+.{quantity.digits}f}"
+    return text.replace("-", "+") if float(text) == 0 else text
+
+
+def _split(title: str, names: Sequence[str], strips: Sequence[_Strip]) -> list[Block]:
+    """As few blocks as fit into `WIDTH`, of about the same width."""
+    room = WIDTH - max(len("row"), *map(len, names)) - 4
+    fewest = len(_shelves(strips, room))
+    narrow = next((width for width in range(room) if len(_shelves(strips, width)) == fewest), room)
+    shelves = _shelves(strips, narrow)
+    return [_block(title if i == 0 else f"{title} (continued)", names, shelf) for i, shelf in enumerate(shelves)]
+
+
+def _shelves(strips: Sequence[_Strip], room: int) -> list[list[_Strip]]:
+    shelves: list[list[_Strip]] = []
+    left = 0
+    for strip in strips:
+        if not shelves or strip.width > left:
+            shelves.append([])
+            left = room
+        shelves[-1].append(strip)
+        left -= strip.width
+    return shelves
+
+
+def _block(title: str, names: Sequence[str], strips: Sequence[_Strip]) -> Block:
+    header, lines, bold = ["row"], [[name] for name in names], set()
+    notes = list(dict.fromkeys(note for strip in strips for note in strip.notes))
+    for strip in strips:
+        if strip.best >= 0:
+            bold.add((strip.best, len(header)))
+        marks = "".join(_superscript(notes.index(note) + 1) for note in strip.notes)
+        header += [text + marks if text == "published" else text for text in strip.header]
+        for line, cells in zip(lines, strip.lines, strict=True):
+            line += cells
+    numbered = tuple(f"{_superscript(i)} {note}." for i, note in enumerate(notes, 1))
+    return Block(title, tuple(header), tuple(map(tuple, lines)), frozenset(bold), numbered)
+
+
+def _superscript(number: int) -> str:
+    return str(number).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
+
+
+def _aligned(cells: Sequence[str], widths: Sequence[int]) -> list[str]:
+    """Names to the left, numbers to the right."""
+    return [text.ljust(w) if i == 0 else text.rjust(w) for i, (text, w) in enumerate(zip(cells, widths, strict=True))]

@@ -1,0 +1,97 @@
+"""Whether the difference of two rows is larger than its noise, and how far an order agrees with a published one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import isnan, nan
+
+import numpy as np
+
+from reidbench.spec import Quantity, Record
+from reidbench.statistics import Estimate, estimate, median_interval, paired_difference
+
+Readings = tuple[Estimate, Sequence[Record]]
+"""A row's estimate of one quantity with the records it comes from, one a seed."""
+
+
+def compare(quantity: Quantity, first: Readings, second: Readings) -> Estimate | None:
+    """The difference first - second with its interval, in SI units; None where no noise was measured.
+
+    Accuracies over the same queries are paired by identity, latencies of one interleaved session round by round; all
+    else is compared by its intervals, as if each were at its worst.
+    """
+    if quantity.statistic == "value" or not first[1] or not second[1]:
+        return None
+    if quantity.statistic == "mean":
+        return _paired_queries(quantity, first[1], second[1])
+    if _same_session(first[1], second[1]):
+        return median_interval(_rounds(quantity, first[1][0]) - _rounds(quantity, second[1][0]))
+    a, b = first[0], second[0]
+    return Estimate(a.value - b.value, a.low - b.high, a.high - b.low, min(a.n, b.n))
+
+
+def exceeds_noise(quantity: Quantity, difference: Estimate) -> bool:
+    """Whether zero lies outside the interval, and the interval covers every known source of noise.
+
+    An accuracy trained once does not: how much another seed would change it is unknown.
+    """
+    if quantity.statistic == "mean" and isnan(difference.sd):
+        return False
+    return excludes_zero(difference)
+
+
+def excludes_zero(difference: Estimate) -> bool:
+    return difference.low > 0 or difference.high < 0
+
+
+def clear_best(quantity: Quantity, rows: Mapping[str, Readings]) -> str:
+    """The row that beats every other one by more than the noise, or ""."""
+    if not quantity.better or len(rows) < 2:
+        return ""
+    sign = 1 if quantity.better == "higher" else -1
+    best = max(rows, key=lambda name: sign * rows[name][0].value)
+    for name, readings in rows.items():
+        if name == best:
+            continue
+        gap = compare(quantity, rows[best], readings)
+        if gap is None or sign * gap.value <= 0 or not exceeds_noise(quantity, gap):
+            return ""
+    return best
+
+
+def readings(quantity: Quantity, field: str, records: Sequence[Record]) -> Readings | None:
+    """The estimate of a quantity with its records, or None where they do not hold it."""
+    known = estimate(quantity, field, records)
+    return (known, records) if known else None
+
+
+def _paired_queries(quantity: Quantity, first: Sequence[Record], second: Sequence[Record]) -> Estimate | None:
+    records = [*first, *second]
+    groups = records[0].samples.get(quantity.by) or range(len(records[0].samples.get(quantity.sample, ())))
+    where = records[0].samples.get(quantity.where) if quantity.where else None
+    for record in records:
+        same_groups = list(record.samples.get(quantity.by) or groups) == list(groups)
+        same_marks = not quantity.where or record.samples.get(quantity.where) == where
+        if not same_groups or not same_marks or len(record.samples.get(quantity.sample, ())) != len(groups):
+            return None
+    values = [np.array([record.samples[quantity.sample] for record in rows]) for rows in (first, second)]
+    return paired_difference(values[0], values[1], list(groups), where)
+
+
+def _same_session(first: Sequence[Record], second: Sequence[Record]) -> bool:
+    """Interleaved rows carry the reference row's readings of their rounds: equal ones mean the same rounds."""
+    if len(first) != 1 or len(second) != 1:
+        return False
+    rounds = first[0].samples.get("reference")
+    return bool(rounds) and rounds == second[0].samples.get("reference")
+
+
+def _rounds(quantity: Quantity, record: Record) -> np.ndarray:
+    values = np.array(record.samples[quantity.sample], dtype=float)
+    return values / np.array(record.samples[quantity.over], dtype=float) if quantity.over else values
+
+
+def spread_over_seeds(rows: Mapping[str, Readings]) -> tuple[float, float]:
+    """The smallest and the largest standard deviation over seeds of a column's rows; NaN where there is one seed."""
+    spreads = [known.sd for known, _ in rows.values() if not isnan(known.sd)]
+    return (min(spreads), max(spreads)) if spreads else (nan, nan)

@@ -1,0 +1,131 @@
+"""Sentences computed from a table: what its numbers support, and what they do not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from math import isnan
+from typing import TYPE_CHECKING
+
+from reidbench.reporting.blocks import seeds_text, value_text
+from reidbench.reporting.comparison import compare, excludes_zero, spread_over_seeds
+from reidbench.statistics import Estimate, order_agreement
+
+if TYPE_CHECKING:
+    from reidbench.reporting.tables import Heading, Table
+
+
+def findings(table: Table) -> list[str]:
+    """One sentence a finding, in the order of importance; empty where nothing is measured."""
+    return [*_steps(table), *_ratios(table), *_agreements(table), *_deviations(table)]
+
+
+def _steps(table: Table) -> Iterator[str]:
+    """The first accuracy column, each row against the measured row above it."""
+    heading = next((h for h in table.headings if h.training and len(table.fresh(h)) > 1), None)
+    if heading is None:
+        return
+    rows, quantity = table.fresh(heading), heading.quantity
+    above: list[str] = []
+    within: list[str] = []
+    single = False
+    for upper, lower in pairwise(rows):
+        gap = compare(quantity, rows[lower], rows[upper])
+        if gap is None:
+            continue
+        single |= isnan(gap.sd)
+        text = f"{lower} over {upper} {_signed(heading, gap)}"
+        (above if excludes_zero(gap) else within).append(text)
+    what = "the noise of the queries (95 % interval by identities)" if single else "the noise of queries and seeds"
+    name = quantity.title
+    if above:
+        yield f"{name}, each row against the one above it: the difference exceeds {what} for {'; '.join(above)}."
+    if within:
+        yield f"{name}, within {what}: {'; '.join(within)}."
+    if single and (above or within):
+        yield (
+            "Trained with one seed a row: how much another seed would change these differences is not known, so no "
+            "accuracy is printed in bold."
+        )
+    elif heading.best:
+        yield f"{name}: {heading.best} is the best row by more than the noise of queries and seeds."
+    low, high = spread_over_seeds(rows)
+    if not isnan(low):
+        count = seeds_text(max(len(records) for _, records in rows.values()))
+        digits, scale = quantity.digits, quantity.scale
+        yield f"{name}: the standard deviation over {count} is {low * scale:.{digits}f} to {high * scale:.{digits}f}."
+
+
+def _ratios(table: Table) -> Iterator[str]:
+    """The last row, the full method of an ablation, against the reference row in each ratio column."""
+    reference = table.plan.suite.reference
+    for heading in table.headings:
+        others = [name for name in table.fresh(heading) if name != reference]
+        if heading.quantity.statistic != "ratio" or not others:
+            continue
+        known, _ = table.fresh(heading)[others[-1]]
+        where = ", ".join(str(heading.settings[n]) for n in ("device", "precision") if n in heading.settings)
+        interval = f" {_interval(heading, known)}" if not isnan(known.low) else ""
+        verdict = "slower than" if known.low > 1 else "faster than" if known.high < 1 else "as fast as"
+        yield (
+            f"Latency on {where}: {others[-1]} takes {value_text(heading.quantity, _bare(known))}{interval} "
+            f"of the time of {reference}: {verdict} it over {known.n} interleaved rounds."
+        )
+
+
+def _agreements(table: Table) -> Iterator[str]:
+    """Whether the rows come in the published order."""
+    for heading in table.headings:
+        pairs = _published_pairs(table, heading)
+        if not heading.training or len(pairs) < 3:
+            continue
+        found = order_agreement([a for a, _ in pairs], [b for _, b in pairs])
+        if isnan(found.tau):
+            continue
+        entries = table.column(heading).values()
+        reason = next((f" ({entry.incomparable})" for entry in entries if entry.incomparable), "")
+        yield (
+            f"{heading.quantity.title}, order against the published one{reason}: Kendall's tau {found.tau:.2f} over "
+            f"{len(pairs)} rows; of {found.pairs} pairs {found.concordant} agree, {found.discordant} disagree and "
+            f"{found.tied} are tied."
+        )
+
+
+def _deviations(table: Table) -> Iterator[str]:
+    """The largest deviation from what was published, where the two are comparable."""
+    for heading in table.headings:
+        gaps = {name: e.difference for name, e in table.column(heading).items() if e.difference is not None}
+        if not gaps:
+            continue
+        worst = max(gaps, key=lambda name: abs(gaps[name]))
+        digits, unit = heading.quantity.digits, heading.quantity.unit
+        published = table.entries[worst, heading.index].published
+        yield (
+            f"{heading.quantity.title}, measured minus published: at most {abs(gaps[worst]):.{digits}f} {unit} over "
+            f"{len(gaps)} rows ({worst}: {gaps[worst]:+.{digits}f}, published {published})."
+        )
+
+
+def _published_pairs(table: Table, heading: Heading) -> list[tuple[float, float]]:
+    pairs = []
+    for name, (known, _) in table.fresh(heading).items():
+        try:
+            published = float(table.entries[name, heading.index].published)
+        except ValueError:
+            continue
+        pairs.append((round(known.value * heading.quantity.scale, heading.quantity.digits), published))
+    return pairs
+
+
+def _signed(heading: Heading, gap: Estimate) -> str:
+    quantity = heading.quantity
+    return f"{gap.value * quantity.scale:+.{quantity.digits}f} {_interval(heading, gap)}"
+
+
+def _interval(heading: Heading, known: Estimate) -> str:
+    scale, digits = heading.quantity.scale, heading.quantity.digits
+    return f"[{known.low * scale:.{digits}f}, {known.high * scale:.{digits}f}]"
+
+
+def _bare(known: Estimate) -> Estimate:
+    return Estimate(known.value, n=known.n)

@@ -1,0 +1,110 @@
+"""Which record answers a cell, which one is stale, and which numbers may stand side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from reidbench.spec import PAPER_SIZE, Cell, Column, Published, Quantity, Record
+from reidbench.statistics import Estimate
+
+if TYPE_CHECKING:
+    from reidbench.store import Store
+
+MAY_DIFFER = ("source", "settings.recipe", "settings.reference.source")
+"""Where the identity of a stale record may differ from the cell's."""
+
+JOINED = {
+    "dataset": ("settings", "dataset", "fingerprint"),
+    "protocol": ("settings", "protocol"),
+    "recipe": ("settings", "recipe"),
+    "precision": ("settings", "precision"),
+    "device": ("settings", "device"),
+    "thread count": ("settings", "threads"),
+}
+"""What must be one and the same in all records of a column, and where a cell holds it."""
+
+
+class Records:
+    """The records of a store, each read once, and all of them only where a stale one is looked for."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._by_key: dict[str, Record | None] = {}
+        self._good: list[Record] | None = None
+
+    def fresh(self, cell: Cell) -> Record | None:
+        """The record of exactly this cell, whatever its status."""
+        if cell.key not in self._by_key:
+            self._by_key[cell.key] = self._store.load(cell)
+        return self._by_key[cell.key]
+
+    def stale(self, cell: Cell) -> tuple[Record, str] | None:
+        """The latest record that differs only as a stale one may, with where it differs."""
+        if self._good is None:
+            self._good = [record for record in self._store.records() if record.status == "ok"]
+        identity = cell.identity
+        found = []
+        for record in self._good:
+            if (record.cell["measurement"], record.cell["model"]) != (cell.measurement, cell.model):
+                continue
+            paths = _differences(identity, record.cell)
+            if paths and all(path.startswith(MAY_DIFFER) for path in paths):
+                found.append((record, f"measured with another {', '.join(paths)}"))
+        return max(found, key=lambda pair: pair[0].started, default=None)
+
+
+def against_published(
+    published: Published | None, column: Column, quantity: Quantity, known: Estimate | None, settings: Mapping[str, Any]
+) -> tuple[float | None, str]:
+    """Measured minus published in the unit shown, or None and why the two are not comparable."""
+    if published is None or known is None:
+        return None, ""
+    if reason := _incomparable(published, column, settings):
+        return None, reason
+    try:
+        return known.value * quantity.scale - float(published.values[column.published]), ""
+    except ValueError:
+        return None, "the published value is not a number"
+
+
+def mixtures(measurement: str, rows: Sequence[tuple[str, Record]]) -> Iterable[str]:
+    """One sentence for each thing that differs between the records of a column, given as (row, record)."""
+    if not rows:
+        return
+    kinds = {label: [_at(record.cell, path) for _, record in rows] for label, path in JOINED.items()}
+    kinds["machine"] = [record.machine for _, record in rows]
+    kinds["version of torch"] = [record.versions.get("torch", "") for _, record in rows]
+    for label, values in kinds.items():
+        others = dict.fromkeys(name for (name, _), value in zip(rows, values, strict=True) if value != values[0])
+        if others:
+            yield f"{measurement}: rows differ in their {label}: {', '.join(others)} from {rows[0][0]}"
+    sessions = {tuple(record.samples.get("reference", ())) for _, record in rows}
+    if len(sessions) > 1:
+        yield f"{measurement}: measured in {len(sessions)} sessions; compare the rows by their ratio"
+
+
+def _incomparable(published: Published, column: Column, settings: Mapping[str, Any]) -> str:
+    if "dataset" not in settings:
+        return "" if column.measurement == "complexity" else "another machine"
+    dataset = settings["dataset"]
+    if dataset["name"] != published.dataset:
+        return f"another dataset: published on {published.dataset}, measured on {dataset['name']}"
+    if dataset.get("subset"):
+        return f"measured on a subset of {published.dataset}"
+    size = tuple(settings.get("recipe", {}).get("size", PAPER_SIZE))
+    return "" if size == PAPER_SIZE else f"another scale: measured on frames of {size[0]}x{size[1]} pixels"
+
+
+def _at(tree: Any, path: Sequence[str]) -> Any:
+    for name in path:
+        tree = tree.get(name) if isinstance(tree, Mapping) else None
+    return tree
+
+
+def _differences(a: Any, b: Any, path: str = "") -> list[str]:
+    """Dotted paths at which two JSON trees differ."""
+    if isinstance(a, Mapping) and isinstance(b, Mapping):
+        names = sorted({*a, *b})
+        return [p for n in names for p in _differences(a.get(n), b.get(n), f"{path}.{n}" if path else n)]
+    return [] if a == b else [path]

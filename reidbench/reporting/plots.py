@@ -1,0 +1,296 @@
+"""The figures of a report as SVG and PNG: legible in print, in grey and to the colour-blind; no pyplot, no screen."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import isnan
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from reidbench.reporting.blocks import seeds_text
+from reidbench.reporting.labels import place_labels
+from reidbench.spec import Quantity, UserError
+from reidbench.statistics import Estimate
+
+if TYPE_CHECKING:
+    from reidbench.reporting.tables import Heading, Table
+
+OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
+MARKERS = "osD^vPX*"
+HATCHES = ("", "///", "...", "xx", "\\\\\\", "++", "oo", "--")
+STYLE: Any = {
+    "font.size": 9,
+    "axes.titlesize": 9,
+    "axes.labelsize": 9,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "hatch.linewidth": 0.6,
+    "svg.hashsalt": "reidbench",
+    "savefig.facecolor": "white",
+}
+DPI = 150
+
+
+@dataclass(frozen=True)
+class Point:
+    """One row in the accuracy figure, in the units shown; `low` and `high` are NaN where there is no interval."""
+
+    name: str
+    rank: int
+    x: float
+    y: float
+    low: float = float("nan")
+    high: float = float("nan")
+
+
+def draw_figures(table: Table, stem: Path) -> list[Path]:
+    """Writes the figures that the table has numbers for, as `<stem>-<figure>.svg` and `.png`; returns the paths."""
+    drawings: dict[str, Callable[[Table], Figure | None]] = {
+        "accuracy": accuracy_figure,
+        "latency": latency_figure,
+        "factors": factor_figure,
+    }
+    written = []
+    with matplotlib.rc_context(STYLE):
+        for name, draw in drawings.items():
+            figure = draw(table)
+            if figure is None:
+                continue
+            for ending, metadata in (("svg", {"Date": None}), ("png", {"Software": None})):
+                content = io.BytesIO()
+                figure.savefig(content, format=ending, dpi=DPI, metadata=metadata)
+                path = stem.with_name(f"{stem.name}-{name}.{ending}")
+                _write_whole(path, content.getvalue())
+                written.append(path)
+    return written
+
+
+def accuracy_figure(table: Table) -> Figure | None:
+    """Accuracy against GFLOPs with the Pareto front; published values in a panel of their own, hollow."""
+    found = _accuracy_and_cost(table)
+    if found is None:
+        return None
+    accuracy, cost = found
+    measured, published = _measured_points(table, accuracy, cost), _published_points(table, accuracy, cost)
+    panels = [points for points in (measured, published) if points]
+    if not measured:
+        return None
+    figure = _figure(7.2, 3.6 if len(panels) > 1 else 4.0)
+    axes = figure.subplots(1, len(panels), squeeze=False)[0]
+    for axis, points in zip(axes, panels, strict=True):
+        hollow = points is published
+        _scatter(axis, points, hollow)
+        _front(axis, points, accuracy.quantity.better != "lower")
+        axis.set_xlabel("GFLOPs per frame, the paper's scale" + (" (published)" if hollow else ""))
+        axis.set_ylabel(_label(accuracy.quantity))
+        axis.set_title(_published_title(table) if hollow else f"measured: {_setting(table, accuracy)}")
+    figure.suptitle(_title(table, f"{accuracy.quantity.title} against cost"), fontsize=10)
+    _settle(figure)
+    for axis, points in zip(axes, panels, strict=True):
+        place_labels(axis, [(p.name, p.x, p.y) for p in points], [(p.x, p.low, p.high) for p in points])
+    return figure
+
+
+def latency_figure(table: Table) -> Figure | None:
+    """The median latency of each row with its interval, and its ratio to the reference row; one panel a device."""
+    panels = [h for h in table.headings if h.quantity.statistic == "median" and h.quantity.unit in ("s", "ms", "us")]
+    panels = [heading for heading in panels if table.fresh(heading)]
+    if not panels:
+        return None
+    rows = [row.name for row in table.plan.suite.rows]
+    figure = _figure(7.2, len(panels) * (0.9 + 0.27 * len(rows)) + 0.5)
+    for axis, heading in zip(figure.subplots(len(panels), 1, squeeze=False)[:, 0], panels, strict=True):
+        shown = {name: readings[0] for name, readings in table.fresh(heading).items()}
+        ratios = _ratios(table, heading)
+        for place, name in enumerate(rows):
+            if name not in shown:
+                axis.text(0, place, f" {table.column(heading)[name].state}", va="center", fontsize=8, style="italic")
+                continue
+            reference = name == table.plan.suite.reference
+            _bar(axis, place, shown[name], heading.quantity, reference)
+            end = _display(shown[name], heading.quantity)[2]
+            text = f"{shown[name].value * heading.quantity.scale:.{heading.quantity.digits}f} {heading.quantity.unit}"
+            ratio = "  (reference)" if reference else f"  x {ratios[name]}" if name in ratios else ""
+            axis.text(end, place, f"  {text}{ratio}", va="center", fontsize=8)
+        axis.set_yticks(range(len(rows)), rows)
+        axis.invert_yaxis()
+        axis.set_xlim(0, max(_display(known, heading.quantity)[2] for known in shown.values()) * 1.45)
+        axis.set_xlabel(_label(heading.quantity))
+        axis.set_title(_setting(table, heading))
+    figure.suptitle(_title(table, "latency, median and 95 % interval"), fontsize=10)
+    _settle(figure)
+    return figure
+
+
+def factor_figure(table: Table) -> Figure | None:
+    """Mean AP of each row overall and for each factor (`mAP_<factor>`), grouped."""
+    groups = [h for h in table.headings if h.training and h.column.field.partition("_")[0] == "mAP" and table.fresh(h)]
+    if len(groups) < 2:
+        return None
+    rows = [row.name for row in table.plan.suite.rows]
+    figure = _figure(7.2, 3.6)
+    axis = figure.subplots()
+    width = 0.8 / len(groups)
+    for i, heading in enumerate(groups):
+        fresh = table.fresh(heading)
+        places = [rows.index(name) + (i - (len(groups) - 1) / 2) * width for name in fresh]
+        values = np.array([_display(known, heading.quantity) for known, _ in fresh.values()])
+        errors = _errors(values[:, 0], values[:, 1], values[:, 2])
+        style: dict[str, Any] = {"color": OKABE_ITO[i], "hatch": HATCHES[i], "edgecolor": "black", "linewidth": 0.6}
+        axis.bar(places, values[:, 0], width, label=heading.column.title or heading.quantity.title, **style)
+        axis.errorbar(places, values[:, 0], errors, fmt="none", ecolor="black", elinewidth=0.8, capsize=1.5)
+    axis.set_xticks(range(len(rows)), rows, rotation=20, ha="right")
+    axis.set_ylabel(_label(groups[0].quantity))
+    axis.set_ylim(bottom=0)
+    axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncol=len(groups), frameon=False, fontsize=8)
+    figure.suptitle(_title(table, f"by factor ({_setting(table, groups[0])})"), fontsize=10)
+    _settle(figure)
+    return figure
+
+
+def pareto(points: Sequence[Point], higher: bool = True) -> list[Point]:
+    """The points that no other one beats in both cost and accuracy, by rising cost."""
+    sign = 1 if higher else -1
+    front: list[Point] = []
+    for point in sorted(points, key=lambda p: (p.x, -sign * p.y)):
+        if not front or sign * point.y > sign * front[-1].y:
+            front.append(point)
+    return front
+
+
+def _accuracy_and_cost(table: Table) -> tuple[Heading, Heading] | None:
+    accuracy = next((heading for heading in table.headings if heading.training), None)
+    costs = [heading for heading in table.headings if heading.column.measurement == "complexity"]
+    cost = next((heading for heading in costs if heading.column.field == "gflops"), None)
+    return (accuracy, cost) if accuracy and cost else None
+
+
+def _measured_points(table: Table, accuracy: Heading, cost: Heading) -> list[Point]:
+    ys, xs = table.fresh(accuracy), table.fresh(cost)
+    rows = [(i, row.name) for i, row in enumerate(table.plan.suite.rows) if row.name in ys and row.name in xs]
+    return [
+        Point(name, i, xs[name][0].value * cost.quantity.scale, *_display(ys[name][0], accuracy.quantity))
+        for i, name in rows
+    ]
+
+
+def _published_points(table: Table, accuracy: Heading, cost: Heading) -> list[Point]:
+    points = []
+    for rank, row in enumerate(table.plan.suite.rows):
+        values = row.published.values if row.published else {}
+        try:
+            x, y = float(values[cost.column.published]), float(values[accuracy.column.published])
+        except (KeyError, ValueError):
+            continue
+        points.append(Point(row.name, rank, x, y))
+    return points
+
+
+def _scatter(axis: Axes, points: Sequence[Point], hollow: bool) -> None:
+    for point in points:
+        colour, marker = OKABE_ITO[point.rank % 7], MARKERS[point.rank % len(MARKERS)]
+        if not isnan(point.low):
+            errors = _errors(np.array([point.y]), np.array([point.low]), np.array([point.high]))
+            axis.errorbar(point.x, point.y, errors, fmt="none", ecolor=colour, elinewidth=0.9, capsize=2, zorder=2)
+        face = "white" if hollow else colour
+        axis.plot(point.x, point.y, marker, mfc=face, mec=colour, ms=7, mew=1.3, zorder=3)
+    axis.grid(True, color="#DDDDDD", linewidth=0.5)
+    axis.set_axisbelow(True)
+    axis.margins(x=0.22, y=0.16)
+
+
+def _front(axis: Axes, points: Sequence[Point], higher: bool) -> None:
+    front = pareto(points, higher)
+    axis.plot([p.x for p in front], [p.y for p in front], "--", color="#666666", linewidth=0.9, zorder=1)
+
+
+def _bar(axis: Axes, place: int, known: Estimate, quantity: Quantity, reference: bool) -> None:
+    value, low, high = _display(known, quantity)
+    colour, hatch = ("#BBBBBB", "///") if reference else (OKABE_ITO[5], "")
+    axis.barh(place, value, 0.62, color=colour, hatch=hatch, edgecolor="black", linewidth=0.6)
+    errors = _errors(np.array([value]), np.array([low]), np.array([high]))
+    axis.errorbar(value, place, xerr=errors, fmt="none", ecolor="black", elinewidth=1, capsize=2.5)
+
+
+def _ratios(table: Table, latency: Heading) -> dict[str, str]:
+    """The ratio column measured in the same setting, as text."""
+    for heading in table.headings:
+        same = heading.column.measurement == latency.column.measurement and heading.settings == latency.settings
+        if same and heading.quantity.statistic == "ratio":
+            quantity = heading.quantity
+            return {
+                name: f"{known.value * quantity.scale:.{quantity.digits}f}"
+                for name, (known, _) in table.fresh(heading).items()
+            }
+    return {}
+
+
+def _display(known: Estimate, quantity: Quantity) -> tuple[float, float, float]:
+    return known.value * quantity.scale, known.low * quantity.scale, known.high * quantity.scale
+
+
+def _errors(values: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Lengths below and above `[2, n]`; 0 where there is no interval."""
+    return np.nan_to_num(np.maximum([values - low, high - values], 0))
+
+
+def _label(quantity: Quantity) -> str:
+    return f"{quantity.title} ({quantity.unit})" if quantity.unit else quantity.title
+
+
+def _setting(table: Table, heading: Heading) -> str:
+    settings = heading.settings
+    if heading.training:
+        dataset = settings.get("dataset", {}).get("name", table.plan.dataset)
+        return f"{dataset}, preset {table.plan.preset.name}, {seeds_text(table.plan.preset.seeds)}"
+    threads = f", {settings['threads']} threads" if settings.get("device") == "cpu" and "threads" in settings else ""
+    return f"{settings.get('device', '')}, {settings.get('precision', '')}{threads}"
+
+
+def _published_title(table: Table) -> str:
+    published = [row.published for row in table.plan.suite.rows if row.published]
+    return "published: " + ", ".join(dict.fromkeys(f"{p.dataset}, {p.source}" for p in published))
+
+
+def _title(table: Table, what: str) -> str:
+    return f"{table.plan.name} on {table.machine}: {what}"
+
+
+def _figure(width: float, height: float) -> Figure:
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _settle(figure: Figure) -> None:
+    """Fixes the layout now, so that what is placed by pixels afterwards stays where it is."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+
+
+def _write_whole(path: Path, content: bytes) -> None:
+    """Writes a file whole or not at all. Raises UserError where it cannot be written."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+            temporary = Path(file.name)
+            try:
+                file.write(content)
+                file.close()
+                temporary.chmod(0o644)
+                temporary.replace(path)
+            finally:
+                temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise UserError(f"{path}: cannot write: {error.strerror or error}") from error

@@ -1,0 +1,25 @@
+import json
+from pathlib import Path
+
+import pytest
+from made_up import QUANTITIES, Bench
+
+from reidbench import registry
+from reidbench.registry import Measurement
+from reidbench.store import Store, write_text
+
+
+@pytest.fixture(autouse=True)
+def made_up_measurements(monkeypatch):
+    found = {
+        name: Measurement(name, "", quantities, "batch", name == "accuracy", print)
+        for name, quantities in QUANTITIES.items()
+    }
+    monkeypatch.setattr(registry, "measurements", lambda: found)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    machine = {"cpu": "Imaginary 9000", "cores": 2, "memory_gib": 8, "gpu": "", "system": "Linux"}
+    write_text(tmp_path / "made-up" / "machine.json", json.dumps(machine))
+    return Bench(Store(tmp_path, "made-up"))

@@ -1,0 +1,131 @@
+"""A made-up suite with made-up records: none of these numbers was measured."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, replace
+
+import numpy as np
+
+from reidbench.plan import Plan
+from reidbench.spec import Cell, Column, Preset, Protocol, Published, Quantity, Recipe, Record, Row, Suite
+from reidbench.store import Store
+
+QUANTITIES = {
+    "accuracy": {
+        name: Quantity(title, "%", "higher", 1, 100.0, about, "mean", "ap", "", "identity", where)
+        for name, title, about, where in (
+            ("mAP", "mAP", "mean average precision; 37 with no twin resolved", ""),
+            ("mAP_emblem", "mAP, emblem twins", "", "factor:emblem"),
+            ("mAP_tempo", "mAP, tempo twins", "", "factor:tempo"),
+        )
+    },
+    "complexity": {
+        "gflops": Quantity("GFLOPs/frame", "G", "lower", 2, 1e-9, "ptflops' pytorch backend"),
+        "params": Quantity("Params", "M", "lower", 1, 1e-6, "without the classifier"),
+    },
+    "latency": {
+        "latency": Quantity("Latency", "ms", "lower", 1, 1e3, "one clip", "median", "seconds"),
+        "ratio": Quantity("Latency ratio", "x", "lower", 2, 1.0, "to the reference", "ratio", "seconds", "reference"),
+    },
+}
+RECIPE = Recipe(size=(64, 32), steps=600, schedule="cosine", trunk="synthetic")
+COLUMNS = (
+    Column("accuracy.mAP", "mAP"),
+    Column("accuracy.mAP_emblem"),
+    Column("accuracy.mAP_tempo"),
+    Column("complexity.gflops", "gflops"),
+    Column("complexity.params", "params"),
+    Column("latency.latency"),
+    Column("latency.ratio"),
+    Column("latency.latency", settings={"device": "cuda"}),
+)
+ROWS = (
+    Row(
+        "Small", "toy", {"width": 1}, Published({"gflops": "1.02", "params": "23.5", "mAP": "80.7"}, "mars", "Table 2")
+    ),
+    Row("Base", "toy", {"width": 4}, Published({"gflops": "4.08", "params": "23.5", "mAP": "85.2"}, "mars", "Table 2")),
+    Row("Full", "toy", {"width": 2}, Published({"gflops": "1.99", "params": "29.2", "mAP": "86.0"}, "mars", "Table 2")),
+)
+SUITE = Suite("A made-up suite", ROWS, COLUMNS, "Base", "Nobody, Table 2")
+MEAN_AP = {"Small": 0.40, "Base": 0.55, "Full": 0.57}
+GFLOPS = {"Small": 1.02e9, "Base": 4.08e9, "Full": 2.0e9}
+PARAMS = {"Small": 23.5e6, "Base": 23.5e6, "Full": 29.27e6}
+SECONDS = {"Small": 0.1, "Base": 0.4, "Full": 0.26}
+PEOPLE = np.repeat(np.arange(40), 4)
+
+
+@dataclass
+class Bench:
+    """A plan over `SUITE` and the store that its records go to."""
+
+    store: Store
+    seeds: int = 1
+    rows: tuple[Row, ...] = ROWS
+    dataset: dict = field(default_factory=lambda: {"name": "synthetic", "fingerprint": "f00d", "options": {}})
+    source: str = "now"
+
+    def cell(self, row: Row, column: Column, seed: int = 0, **changes) -> Cell:
+        settings = {"shape": [1, 8, 3, 256, 128]}
+        if column.measurement == "accuracy":
+            protocol = asdict(Protocol())
+            settings = {"recipe": asdict(RECIPE), "dataset": self.dataset, "protocol": protocol, "device": "cpu"}
+            settings |= {"seed": seed}
+        elif column.measurement == "latency":
+            settings |= {"device": "cpu", "precision": "fp32", "threads": 2, "backend": "eager"}
+        settings |= changes
+        return Cell(row.name, column.measurement, row.model, row.options, settings, self.source)
+
+    @property
+    def plan(self) -> Plan:
+        cells, absent = {}, {}
+        for index, column in enumerate(SUITE.columns):
+            for row in self.rows:
+                if column.settings.get("device") == "cuda":
+                    absent[row.name, index] = "no CUDA GPU on this machine"
+                elif row.model:
+                    count = self.seeds if column.measurement == "accuracy" else 1
+                    cells[row.name, index] = tuple(self.cell(row, column, seed) for seed in range(count))
+        preset = Preset("quick", "made up for a test", RECIPE, "synthetic", seeds=self.seeds)
+        return Plan("made_up", replace(SUITE, rows=self.rows), preset, "synthetic", "", cells, absent)
+
+    def save(self, cell: Cell, status: str = "ok", error: str = "", **context) -> Record:
+        values, samples = _content(cell) if status == "ok" else ({}, {})
+        record = Record(
+            cell=cell.identity,
+            key=cell.key,
+            row=cell.row,
+            status=status,
+            values=values,
+            samples=samples,
+            context=context,
+            machine=self.store.name,
+            versions={"python": "3.11.0", "torch": "2.9.0"},
+            started="2026-01-01T00:00:00",
+            seconds=1.0,
+            error=error,
+        )
+        self.store.save(record)
+        return record
+
+    def save_all(self, *, without: str = "") -> None:
+        for cell in self.plan.all_cells():
+            if cell.row != without:
+                self.save(cell)
+
+
+def _content(cell: Cell) -> tuple[dict, dict]:
+    seed = cell.settings.get("seed", 0)
+    noise = np.random.default_rng([seed, len(cell.row), ord(cell.row[0])])
+    if cell.measurement == "accuracy":
+        easy = np.random.default_rng(0).normal(scale=0.15, size=40)[PEOPLE]
+        values = MEAN_AP[cell.row] + easy + 0.01 * seed + noise.normal(scale=0.05, size=len(PEOPLE))
+        emblem = (PEOPLE < 20).astype(float)
+        samples = {"ap": np.clip(values, 0, 1), "identity": PEOPLE.astype(float), "factor:emblem": emblem}
+        samples["factor:tempo"] = 1 - emblem
+        return {}, {name: [round(float(x), 6) for x in column] for name, column in samples.items()}
+    if cell.measurement == "complexity":
+        return {"gflops": GFLOPS[cell.row], "params": PARAMS[cell.row]}, {}
+    drift = np.linspace(1, 1.3, 20)
+    reference = SECONDS["Base"] * drift
+    own = reference if cell.row == "Base" else SECONDS[cell.row] * drift * noise.normal(1, 0.01, 20)
+    return {}, {"seconds": [float(x) for x in own], "reference": [float(x) for x in reference], "warmup": [1.0]}

@@ -1,0 +1,79 @@
+import math
+
+import numpy as np
+import pytest
+from made_up import QUANTITIES
+
+from reidbench.reporting.comparison import clear_best, compare, exceeds_noise, readings
+from reidbench.spec import Record
+
+MEAN_AP, EMBLEM = QUANTITIES["accuracy"]["mAP"], QUANTITIES["accuracy"]["mAP_emblem"]
+LATENCY, RATIO = QUANTITIES["latency"]["latency"], QUANTITIES["latency"]["ratio"]
+PARAMS = QUANTITIES["complexity"]["params"]
+
+
+def row(quantity, *samples, values=None):
+    records = [
+        Record(
+            {}, str(i), "row", "ok", values or {}, {k: list(map(float, v)) for k, v in s.items()}, {}, "m", {}, "", 0
+        )
+        for i, s in enumerate(samples)
+    ]
+    found = readings(quantity, "params", records)
+    assert found is not None
+    return found
+
+
+def accuracy(offset, seeds=1, people=None):
+    rng = np.random.default_rng(0)
+    people = np.arange(30) if people is None else people
+    easy = rng.random(30)
+    return row(MEAN_AP, *({"ap": easy + offset + 0.01 * s, "identity": people} for s in range(seeds)))
+
+
+def test_queries_are_paired_by_identity():
+    gap = compare(MEAN_AP, accuracy(0.2, 3), accuracy(0.1, 3))
+    assert gap.value == pytest.approx(0.1)
+    assert exceeds_noise(MEAN_AP, gap)
+
+
+def test_one_seed_a_row_never_exceeds_the_noise():
+    gap = compare(MEAN_AP, accuracy(0.5), accuracy(0.1))
+    assert gap.low > 0 and math.isnan(gap.sd)
+    assert not exceeds_noise(MEAN_AP, gap)
+
+
+def test_rows_over_other_queries_are_not_compared():
+    assert compare(MEAN_AP, accuracy(0.5, 3), accuracy(0.1, 3, people=np.arange(30) + 1)) is None
+
+
+def test_one_session_is_paired_round_by_round():
+    drift = np.linspace(1, 2, 20)
+    fast = row(LATENCY, {"seconds": 0.99 * drift, "reference": drift})
+    slow = row(LATENCY, {"seconds": drift, "reference": drift})
+    assert compare(LATENCY, fast, slow).high < 0
+    assert clear_best(LATENCY, {"fast": fast, "slow": slow}) == "fast"
+
+
+def test_two_sessions_are_compared_by_their_intervals_at_their_worst():
+    drift = np.linspace(1, 2, 20)
+    fast = row(LATENCY, {"seconds": 0.99 * drift, "reference": drift})
+    later = row(LATENCY, {"seconds": drift, "reference": 1.1 * drift})
+    gap = compare(LATENCY, fast, later)
+    assert gap.low < 0 < gap.high
+    assert clear_best(LATENCY, {"fast": fast, "slow": later}) == ""
+
+
+def test_a_tie_has_no_best_row():
+    drift = np.linspace(1, 2, 20)
+    same = row(RATIO, {"seconds": drift, "reference": drift})
+    assert clear_best(RATIO, {"a": same, "b": same}) == ""
+
+
+def test_numbers_without_a_measured_noise_have_no_best_row():
+    small, large = row(PARAMS, {}, values={"params": 1.0}), row(PARAMS, {}, values={"params": 2.0})
+    assert clear_best(PARAMS, {"small": small, "large": large}) == ""
+
+
+def test_a_row_alone_is_not_the_best():
+    assert clear_best(MEAN_AP, {"only": accuracy(0.5, 3)}) == ""

@@ -1,0 +1,82 @@
+import matplotlib
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from made_up import ROWS
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from reidbench.reporting.labels import place_labels
+from reidbench.reporting.plots import STYLE, Point, accuracy_figure, factor_figure, latency_figure, pareto
+from reidbench.reporting.tables import assemble
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=12))
+def test_pareto_front_holds_exactly_the_points_that_none_beats(pairs):
+    points = [Point(str(i), i, x, y) for i, (x, y) in enumerate(pairs)]
+    front = pareto(points)
+    kept = {(p.x, p.y) for p in front}
+    beaten = {(p.x, p.y) for p in points if any(q.x <= p.x and q.y >= p.y and (q.x, q.y) != (p.x, p.y) for q in points)}
+    assert kept == {(p.x, p.y) for p in points} - beaten
+    assert [p.x for p in front] == sorted(p.x for p in front)
+
+
+def test_labels_of_a_cluster_do_not_overlap_and_stay_inside():
+    figure = Figure(figsize=(6, 4))
+    FigureCanvasAgg(figure)
+    axis = figure.subplots()
+    points = [(f"a rather long name {i}", 1.9 + 0.01 * (i % 3), 50 + 0.4 * i) for i in range(6)]
+    axis.set(xlim=(0, 5), ylim=(40, 60))
+    boxes = place_labels(axis, points)
+    frame = axis.get_window_extent()
+    for i, box in enumerate(boxes):
+        assert frame.x0 <= box.x0 and box.x1 <= frame.x1
+        for other in boxes[i + 1 :]:
+            assert box.x1 <= other.x0 or other.x1 <= box.x0 or box.y1 <= other.y0 or other.y1 <= box.y0
+
+
+def test_measured_and_published_accuracy_of_other_data_never_share_an_axis(bench):
+    bench.save_all()
+    figure = accuracy_figure(assemble(bench.plan, bench.store))
+    measured, published = figure.axes
+    assert "synthetic" in measured.get_title() and "mars" in published.get_title()
+    assert max(line.get_ydata()[0] for line in measured.lines) < 70
+    hollow = [line.get_markerfacecolor() for line in published.lines if line.get_marker() not in ("None", None)]
+    assert hollow == ["white"] * len(ROWS)
+
+
+def test_the_latency_figure_prints_the_ratio_to_the_reference(bench):
+    bench.save_all()
+    figure = latency_figure(assemble(bench.plan, bench.store))
+    texts = " ".join(text.get_text() for axis in figure.axes for text in axis.texts)
+    assert len(figure.axes) == 1, "the absent CUDA column has no panel"
+    assert "(reference)" in texts and "x 0.65" in texts
+
+
+def test_a_row_without_a_value_keeps_its_place_with_its_state(bench):
+    bench.save_all(without="Full")
+    figure = latency_figure(assemble(bench.plan, bench.store))
+    assert any(text.get_text().strip() == "missing" for text in figure.axes[0].texts)
+
+
+def test_bars_differ_in_hatch_and_not_in_colour_alone(bench):
+    bench.save_all()
+    figure = factor_figure(assemble(bench.plan, bench.store))
+    containers = figure.axes[0].containers
+    hatches = [container[0].get_hatch() for container in containers if hasattr(container[0], "get_hatch")]
+    assert len(hatches) == len(set(hatches)) == 3
+
+
+@pytest.mark.parametrize("draw", [accuracy_figure, latency_figure, factor_figure])
+def test_nothing_measured_draws_nothing(bench, draw):
+    assert draw(assemble(bench.plan, bench.store)) is None
+
+
+@pytest.mark.parametrize("draw", [accuracy_figure, latency_figure, factor_figure])
+def test_no_text_is_smaller_than_8_points(bench, draw):
+    bench.save_all()
+    with matplotlib.rc_context(STYLE):
+        figure = draw(assemble(bench.plan, bench.store))
+        figure.draw_without_rendering()
+        sizes = [text.get_fontsize() for text in figure.findobj(matplotlib.text.Text) if text.get_text()]
+    assert min(sizes) >= 8

@@ -1,0 +1,200 @@
+from dataclasses import replace
+
+import pytest
+from made_up import COLUMNS, GFLOPS, RECIPE, ROWS, SUITE
+
+from reidbench import registry
+from reidbench.reporting.tables import FRAME_COLUMNS, STATES, assemble, frame, terminal_table, to_frame
+from reidbench.spec import Published, Row
+
+MEAN_AP, EMBLEM, TEMPO, GFLOPS_AT, PARAMS_AT, LATENCY, RATIO, CUDA = range(8)
+
+
+def heading(table, index):
+    return next(found for found in table.headings if found.index == index)
+
+
+def test_every_entry_is_ok_when_everything_is_measured(bench):
+    bench.save_all()
+    table = assemble(bench.plan, bench.store)
+    states = {entry.state for (_, index), entry in table.entries.items() if index != CUDA}
+    assert states == {"ok"}
+    assert table.warnings == ()
+    assert table.entries["Base", MEAN_AP].estimate.n == 1
+
+
+def test_the_states_of_cells_without_a_record_differ(bench):
+    small, base, full = (bench.cell(row, COLUMNS[GFLOPS_AT]) for row in ROWS)
+    bench.save(small, "failed", "ValueError: made to fail")
+    bench.save(base, "out-of-memory", "8 GiB were not enough")
+    table = assemble(bench.plan, bench.store)
+    assert table.entries["Small", GFLOPS_AT].state == "failed"
+    assert table.entries["Small", GFLOPS_AT].reason == "ValueError: made to fail"
+    assert table.entries["Base", GFLOPS_AT].state == "out-of-memory"
+    assert table.entries["Full", GFLOPS_AT].state == "missing"
+    assert table.entries["Full", CUDA].state == "absent"
+    assert all(entry.estimate is None for entry in table.entries.values())
+    assert {entry.state for entry in table.entries.values()} <= set(STATES)
+    assert full.key not in {record.key for record in bench.store.records()}
+
+
+@pytest.mark.parametrize(
+    ("old", "where"),
+    [({"source": "then"}, "source"), ({"recipe": {"steps": 1}}, "settings.recipe")],
+)
+def test_a_record_of_another_source_or_recipe_is_stale_and_has_no_difference(bench, old, where):
+    if "source" in old:
+        bench.source = old["source"]
+        bench.save(bench.cell(ROWS[0], COLUMNS[MEAN_AP]))
+        bench.source = "now"
+    else:
+        bench.save(bench.cell(ROWS[0], COLUMNS[MEAN_AP], **old))
+    entry = assemble(bench.plan, bench.store).entries["Small", MEAN_AP]
+    assert entry.state == "stale" and where in entry.reason
+    assert entry.estimate is not None and entry.difference is None and entry.fresh is None
+
+
+def test_a_record_of_another_dataset_or_protocol_is_not_shown_at_all(bench):
+    bench.save(bench.cell(ROWS[0], COLUMNS[MEAN_AP], dataset={"name": "synthetic", "fingerprint": "beef"}))
+    bench.save(bench.cell(ROWS[1], COLUMNS[MEAN_AP], protocol={"name": "other"}))
+    table = assemble(bench.plan, bench.store)
+    assert table.entries["Small", MEAN_AP].state == table.entries["Base", MEAN_AP].state == "missing"
+
+
+def test_some_seeds_of_several_are_partial(bench):
+    bench.seeds = 3
+    for seed in (0, 1):
+        bench.save(bench.cell(ROWS[0], COLUMNS[MEAN_AP], seed))
+    entry = assemble(bench.plan, bench.store).entries["Small", MEAN_AP]
+    assert (entry.state, entry.estimate.n) == ("partial", 2)
+    assert entry.reason.startswith("2 of 3 seeds")
+
+
+def test_accuracy_on_another_dataset_has_no_difference_but_counts_have(bench):
+    bench.save_all()
+    table = assemble(bench.plan, bench.store)
+    accuracy = table.entries["Full", MEAN_AP]
+    assert accuracy.published == "86.0" and accuracy.difference is None
+    assert "another dataset" in accuracy.incomparable
+    assert table.entries["Full", GFLOPS_AT].difference == pytest.approx(GFLOPS["Full"] / 1e9 - 1.99)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "size", "reason"),
+    [
+        ({"name": "mars", "fingerprint": "1"}, [256, 128], ""),
+        ({"name": "mars", "fingerprint": "1"}, [64, 32], "another scale"),
+        ({"name": "mars", "fingerprint": "1", "subset": True}, [256, 128], "subset"),
+    ],
+)
+def test_accuracy_is_compared_on_the_published_dataset_whole_and_at_its_scale(
+    bench, monkeypatch, dataset, size, reason
+):
+    bench.dataset = dataset
+    monkeypatch.setattr("made_up.RECIPE", replace(RECIPE, size=tuple(size)))
+    bench.save(bench.cell(ROWS[0], COLUMNS[MEAN_AP]))
+    entry = assemble(bench.plan, bench.store).entries["Small", MEAN_AP]
+    assert (entry.difference is None) == bool(reason)
+    assert reason in entry.incomparable
+
+
+def test_one_seed_is_never_bold_and_a_clear_lead_over_three_is(bench):
+    bench.save_all()
+    assert heading(assemble(bench.plan, bench.store), MEAN_AP).best == ""
+    bench.seeds, bench.rows = 3, ROWS[:2]
+    bench.save_all()
+    assert heading(assemble(bench.plan, bench.store), MEAN_AP).best == "Base"
+
+
+def test_a_gap_within_the_noise_of_three_seeds_is_not_bold(bench):
+    bench.seeds, bench.rows = 3, ROWS[1:]
+    bench.save_all()
+    table = assemble(bench.plan, bench.store)
+    assert table.entries["Full", MEAN_AP].estimate.value > table.entries["Base", MEAN_AP].estimate.value
+    assert heading(table, MEAN_AP).best == ""
+
+
+def test_the_fastest_row_of_one_session_is_bold_and_counts_never_are(bench):
+    bench.save_all()
+    table = assemble(bench.plan, bench.store)
+    assert heading(table, LATENCY).best == "Small"
+    assert heading(table, GFLOPS_AT).best == heading(table, PARAMS_AT).best == ""
+
+
+def test_records_of_other_settings_in_one_column_are_named(bench):
+    bench.save_all(without="Full")
+    bench.source = "then"
+    bench.save(bench.cell(ROWS[2], COLUMNS[MEAN_AP], recipe={"steps": 1}))
+    bench.source = "now"
+    table = assemble(bench.plan, bench.store)
+    assert table.warnings == ("accuracy: rows differ in their recipe: Full from Small",)
+
+
+def test_rows_without_a_model_are_published_only(bench):
+    bench.rows = (*ROWS, Row("Elsewhere", "", {}, Published({"mAP": "79.9"}, "mars", "Table 1")))
+    bench.save_all()
+    entry = assemble(bench.plan, bench.store).entries["Elsewhere", MEAN_AP]
+    assert (entry.state, entry.published, entry.estimate) == ("published", "79.9", None)
+
+
+def test_to_frame_has_a_line_a_row_and_column_in_the_units_shown(bench):
+    bench.save_all()
+    found = to_frame(assemble(bench.plan, bench.store))
+    assert tuple(found.columns) == FRAME_COLUMNS
+    assert len(found) == len(ROWS) * len(COLUMNS)
+    line = found[(found.row == "Full") & (found.quantity == "gflops")].iloc[0]
+    assert line.value == pytest.approx(2.0) and line.published == "1.99" and line.published_dataset == ""
+    accuracy = found[(found.row == "Full") & (found.quantity == "mAP")].iloc[0]
+    assert 50 < accuracy.low < accuracy.value < accuracy.high < 65
+    assert (accuracy.published_dataset, accuracy.dataset, accuracy.protocol) == ("mars", "synthetic", "release")
+
+
+def test_terminal_table_is_narrow_and_marks_states(bench):
+    bench.save_all(without="Full")
+    bench.save(bench.cell(ROWS[2], COLUMNS[LATENCY]), "failed", "made to fail")
+    text = terminal_table(assemble(bench.plan, bench.store))
+    assert max(map(len, text.splitlines())) <= 100
+    assert "failed" in text and "not run" in text and "cuda" not in text
+
+
+TOY = '''
+from reidbench.registry import model
+
+
+@model
+def toy(*, classes=0, width=1):
+    """A model that is never built."""
+'''
+
+
+@pytest.fixture
+def toy(tmp_path, monkeypatch):
+    path = tmp_path / "toy.py"
+    path.write_text(TOY)
+    monkeypatch.setattr(registry, "_plugins", [path])
+    registry.models.cache_clear()
+    monkeypatch.setattr(registry, "suite", lambda name: SUITE)
+    yield
+    monkeypatch.undo()
+    registry.models.cache_clear()
+
+
+def test_frame_lists_all_records_of_the_suite_whatever_their_label(bench, toy):
+    bench.source = registry.model_source("toy")
+    bench.save_all(without="Full")
+    cell = replace(bench.cell(ROWS[2], COLUMNS[GFLOPS_AT]), row="Full")
+    bench.save(cell)
+    bench.source = "then"
+    bench.save(bench.cell(ROWS[2], COLUMNS[LATENCY]))
+    found = frame("made_up", str(bench.store.folder.parent))
+    assert tuple(found.columns) == FRAME_COLUMNS
+    states = found.set_index(["row", "quantity"]).state
+    assert states["Base", "mAP"] == states["Full", "gflops"] == "ok"
+    assert states["Full", "latency"] == "stale"
+    assert ("Full", "mAP") not in states.index
+    assert set(found.machine) == {"made-up"}
+    assert not found.duplicated(["row", "quantity"]).any()
+
+
+def test_frame_of_nothing_is_empty(toy, tmp_path):
+    assert frame("made_up", str(tmp_path / "none")).empty
