@@ -164,15 +164,38 @@ def persons(options: SyntheticOptions) -> tuple[list[Person], list[Person]]:
     return train, [replace(person, group=groups + person.group) for person in test]
 
 
-def sample_sheet(found: Dataset, path: Path, *, tracklets: int = 8, frames: int = 8, zoom: int = 3) -> None:
-    """Draws the first frames of tracklets spread evenly over the queries as a PNG, one tracklet a row."""
-    chosen = found.query[:: max(1, len(found.query) // tracklets)][:tracklets]
-    strips = [
-        np.concatenate([np.asarray(Image.open(found.root / frame)) for frame in tracklet.frames[:frames]], axis=1)
-        for tracklet in chosen
-    ]
+def sample_sheet(found: Dataset, path: Path, *, frames: int = 8, zoom: int = 3) -> None:
+    """Draws a PNG: for each factor two look-alikes, each before two cameras, a tracklet a row, its first frames."""
+    strips = []
+    for factor in sorted({str(t.traits.get("factor", "")) for t in found.query}):
+        some = [t for t in found.query if t.traits.get("factor", "") == factor]
+        group = [t for t in some if t.traits.get("group") == some[0].traits.get("group")]
+        identities, views = sorted({t.identity for t in group})[:2], sorted({t.camera for t in group})[:2]
+        for tracklet in (t for t in group if t.identity in identities and t.camera in views):
+            pictures = [np.asarray(Image.open(found.root / frame)) for frame in tracklet.frames[:frames]]
+            strips.append(np.concatenate(pictures, axis=1))
     sheet = Image.fromarray(np.concatenate(strips))
     sheet.resize((sheet.width * zoom, sheet.height * zoom), Image.Resampling.NEAREST).save(path, "png")
+
+
+def unresolved_map(found: Dataset, factor: str = "") -> float:
+    """The mAP of a network that finds every group of look-alikes and tells no two of a group apart: what a score has
+    to exceed to show that a factor is seen. `factor` restricts the queries to it.
+
+    Of n entries of the group, m of them matches, in random order: E[AP] = 1/n sum_k (1 + (k-1)(m-1)/(n-1)) / k.
+    """
+    gallery = (*found.query, *found.gallery)
+    expected = []
+    for query in found.query:
+        if factor and query.traits.get("factor") != factor:
+            continue
+        own = [t for t in gallery if t.identity == query.identity and t.camera != query.camera]
+        group = query.traits.get("group")
+        twins = [t for t in gallery if group and t.traits.get("group") == group and t.identity != query.identity]
+        m, n = len(own), len(own) + len(twins)
+        k = np.arange(1, n + 1)
+        expected.append(((1 + (k - 1) * (m - 1) / max(1, n - 1)) / k).mean())
+    return float(np.mean(expected))
 
 
 def _defaults() -> dict[str, Any]:

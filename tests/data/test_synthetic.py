@@ -10,6 +10,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ from reidbench.data.synthetic import SyntheticOptions, content_hash, fingerprint
 from reidbench.data.walkers import EMBLEM, FLAP, TEMPO, population
 from reidbench.spec import UserError
 
-SMALL = {"train_ids": 8, "test_ids": 8, "cameras": 2, "frames": 3}
+SMALL: dict[str, Any] = {"train_ids": 8, "test_ids": 8, "cameras": 2, "frames": 3}
 SMALL_CONTENT = "4de164195b13c1e80bf70bd7bcbb87a51bee99208f732e4d5b692d573950ca49"
 """Pixels of SMALL at the default seed. If it changes, raise GENERATOR: caches and records must not be mixed up."""
 
@@ -285,14 +286,22 @@ def test_only_an_empty_folder_is_written_to(small: Path, tmp_path: Path) -> None
         ({"detail": 0.7, "gait": 0.7}, "detail \\+ gait = 1.4 must not exceed 1"),
     ],
 )
-def test_bad_options_are_refused(options: dict[str, object], message: str) -> None:
+def test_bad_options_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
         fingerprint(**options)
 
 
 def test_fingerprint_follows_every_option() -> None:
     base = fingerprint()
-    changed = {"frames": 15, "occlusion": 0.3, "detail": 0.4, "gait": 0.4, "camera_shift": 0.5, "seed": 1, "height": 32}
+    changed: dict[str, Any] = {
+        "frames": 15,
+        "occlusion": 0.3,
+        "detail": 0.4,
+        "gait": 0.4,
+        "camera_shift": 0.5,
+        "seed": 1,
+        "height": 32,
+    }
     assert len({base, *(fingerprint(**{name: value}) for name, value in changed.items())}) == len(changed) + 1
     assert fingerprint(occlusion=1) == fingerprint(occlusion=1.0)
 
@@ -304,7 +313,25 @@ def test_fingerprint_needs_no_torch() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_sample_sheet_shows_tracklets_in_rows(small: Path, tmp_path: Path) -> None:
-    synthetic.sample_sheet(synthetic.synthetic(str(small)), tmp_path / "sheet.png", tracklets=4, frames=3, zoom=2)
+@pytest.mark.parametrize("factor", ["", EMBLEM, TEMPO])
+def test_unresolved_map_is_that_of_random_order_within_groups(small: Path, factor: str) -> None:
+    found = synthetic.synthetic(str(small))
+    rng = np.random.default_rng(0)
+    simulated = []
+    for query in found.query * 300:
+        if factor in ("", query.traits["factor"]):
+            ranked = [
+                entry.identity == query.identity
+                for entry in found.query
+                if entry.traits["group"] == query.traits["group"]
+                and (entry.identity != query.identity or entry.camera != query.camera)
+            ]
+            matches = 1 + np.flatnonzero(rng.permutation(ranked))
+            simulated.append(np.mean(np.arange(1, len(matches) + 1) / matches))
+    assert synthetic.unresolved_map(found, factor) == pytest.approx(np.mean(simulated), abs=0.02)
+
+
+def test_sample_sheet_shows_two_look_alikes_of_each_factor(small: Path, tmp_path: Path) -> None:
+    synthetic.sample_sheet(synthetic.synthetic(str(small)), tmp_path / "sheet.png", frames=3, zoom=2)
     with Image.open(tmp_path / "sheet.png") as sheet:
-        assert sheet.size == (3 * 32 * 2, 4 * 64 * 2)
+        assert sheet.size == (3 * 32 * 2, 2 * 2 * 2 * 64 * 2)
