@@ -43,7 +43,7 @@ def training_clip(length: int, frames: int, stride: int, rng: np.random.Generato
     return np.sort(rng.choice(length, size=frames, replace=length < frames)).astype(np.int64)
 
 
-def test_clips(length: int, frames: int, clips: str = "all") -> np.ndarray:
+def evaluation_clips(length: int, frames: int, clips: str = "all") -> np.ndarray:
     """The frames of the test clips of a tracklet of `length` frames, int64 [clips, frames].
 
     "all": every frame in contiguous chunks, the tracklet continued from its own start up to a multiple of `frames`.

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from reidbench.data.clips import normalise, test_clips
+from reidbench.data.clips import evaluation_clips, normalise
 from reidbench.data.frames import CACHE_LIMIT, Frames, in_turn, open_frames
 from reidbench.data.tracklets import DISTRACTOR, JUNK, Dataset, Tracklet
 from reidbench.spec import Protocol, Recipe
@@ -143,7 +143,7 @@ def _clips(frames: Frames, length: int, which: str) -> tuple[np.ndarray, np.ndar
     owners: list[np.ndarray] = []
     numbers: list[np.ndarray] = []
     for row, (start, end) in enumerate(zip(frames.starts, frames.starts[1:], strict=False)):
-        clips = start + test_clips(int(end - start), length, which)
+        clips = start + evaluation_clips(int(end - start), length, which)
         owners.append(np.full(len(clips), row))
         numbers.append(clips)
     return np.concatenate(owners), np.concatenate(numbers)

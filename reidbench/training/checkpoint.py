@@ -117,10 +117,8 @@ def load_weights(model: nn.Module, path: Path) -> Checkpoint:
         *_named("of another shape", [n for n, v in wanted.items() if n in given and given[n].shape != v.shape]),
     ]
     if faults:
-        origin = (
-            f"a checkpoint of {checkpoint.model} {dict(checkpoint.options)}" if checkpoint.model else "a checkpoint"
-        )
-        raise UserError(f"{path}: {origin} that does not fit this model: {'; '.join(faults)}")
+        origin = f" ({checkpoint.model} {dict(checkpoint.options)})" if checkpoint.model else ""
+        raise UserError(f"{path}: another model's checkpoint{origin}: {'; '.join(faults)}; give this model's own")
     model.load_state_dict(given)
     return checkpoint
 

@@ -13,10 +13,10 @@ from reidbench.data.clips import (
     Augmentation,
     augment,
     draw_augmentation,
+    evaluation_clips,
     normalise,
     training_clip,
 )
-from reidbench.data.clips import test_clips as chunks
 
 
 @given(st.integers(1, 200), st.integers(1, 16), st.integers(1, 8), st.integers(0, 2**32))
@@ -55,8 +55,8 @@ def test_short_tracklets_use_every_frame_in_the_long_run() -> None:
     ],
 )
 def test_test_clips_take_all_frames_and_start_over(length: int, wanted: list[list[int]]) -> None:
-    assert chunks(length, 4).tolist() == wanted
-    assert chunks(length, 4, "first").tolist() == wanted[:1]
+    assert evaluation_clips(length, 4).tolist() == wanted
+    assert evaluation_clips(length, 4, "first").tolist() == wanted[:1]
 
 
 def test_normalise_against_arithmetic() -> None:

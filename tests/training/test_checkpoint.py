@@ -1,0 +1,239 @@
+from __future__ import annotations
+
+import hashlib
+import http.server
+import pickle
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tiny import tiny
+
+from reidbench import registry
+from reidbench.spec import UserError
+from reidbench.training import checkpoint as module
+from reidbench.training.checkpoint import (
+    imagenet_weights,
+    load_weights,
+    read_archive,
+    read_checkpoint,
+    save_model,
+    start_trunk,
+    write_archive,
+)
+
+SLIM = {"width": 4, "blocks": (1, 1, 1, 1), "size": (32, 16)}
+
+
+def slim(classes: int = 0, **options: object) -> torch.nn.Module:
+    return registry.build("baseline", classes=classes, **{**SLIM, **options})
+
+
+def test_our_own_round_trip(tmp_path: Path) -> None:
+    path = tmp_path / "model.pt"
+    model, other = tiny(), tiny()
+    torch.nn.init.normal_(model.tks)
+    save_model(path, model, name="tiny", options={"alpha": 3, "kernels": (3, 5)}, about={"dataset": "mars", "seed": 1})
+    found = load_weights(other, path)
+    assert torch.equal(other.tks, model.tks)
+    assert (found.kind, found.model) == ("model", "tiny")
+    assert dict(found.options) == {"alpha": 3, "kernels": (3, 5)} and found.about["seed"] == 1
+
+
+def test_the_classifier_is_left_out_of_a_model_that_has_none(tmp_path: Path) -> None:
+    save_model(tmp_path / "model.pt", tiny(), name="tiny", options={})
+    load_weights(tiny(0), tmp_path / "model.pt")
+    with pytest.raises(UserError, match=r"2 of another shape \(classifier\.weight, classifier\.bias\)"):
+        load_weights(tiny(4), tmp_path / "model.pt")
+
+
+def test_another_models_checkpoint_is_refused_whole(tmp_path: Path) -> None:
+    path = tmp_path / "model.pt"
+    save_model(path, slim(), name="baseline", options={"width": 4})
+    model = tiny(0)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    with pytest.raises(UserError, match=r"model\.pt: another model's .*\(baseline .*width.*\): 8 missing") as error:
+        load_weights(model, path)
+    assert "unexpected (trunk.conv1.weight, " in str(error.value) and ", ...)" in str(error.value)
+    assert "\n" not in str(error.value)
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+class Code:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return Path.touch, (Path("executed"),)  # type: ignore[return-value]
+
+
+def test_code_in_a_checkpoint_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    torch.save({"state_dict": {"a": torch.zeros(1)}, "mAP": Code()}, "evil.pth.tar")
+    Path("plain.pt").write_bytes(pickle.dumps(Code()))
+    for name in ("evil.pth.tar", "plain.pt"):
+        with pytest.raises(UserError, match=f"{name}: cannot be read as a checkpoint"):
+            read_checkpoint(Path(name))
+    with pytest.raises(UserError, match="carries code"):
+        read_checkpoint(Path("evil.pth.tar"))
+    assert not Path("executed").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"\x00" * 100, b"PK\x03\x04 not a zip", b"<html>not found</html>"])
+def test_what_is_no_archive_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "x.pt").write_bytes(content)
+    with pytest.raises(UserError, match=r"x\.pt: cannot be read as a checkpoint") as error:
+        read_checkpoint(tmp_path / "x.pt")
+    assert "\n" not in str(error.value)
+
+
+def test_a_truncated_archive_and_a_missing_one_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.pt"
+    save_model(path, tiny(), name="tiny", options={})
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(UserError, match="damaged, or no checkpoint"):
+        read_checkpoint(path)
+    with pytest.raises(UserError, match="no such file"):
+        read_checkpoint(tmp_path / "y.pt")
+
+
+@pytest.mark.parametrize(
+    "content", [{"a": torch.zeros(1)}, {"state_dict": {"a": 1}}, [1], {}, {"format": module.FORMAT}]
+)
+def test_an_archive_of_something_else_is_refused(tmp_path: Path, content: object) -> None:
+    torch.save(content, tmp_path / "x.pt")
+    with pytest.raises(UserError, match="holds no weights known here"):
+        read_checkpoint(tmp_path / "x.pt")
+
+
+def test_numpy_scalars_of_a_release_are_read(tmp_path: Path) -> None:
+    for legacy in (True, False):
+        torch.save(
+            {"mAP": np.float64(0.86), "x": np.float32(1), "epoch": 3},
+            tmp_path / "x.pth.tar",
+            _use_new_zipfile_serialization=not legacy,
+        )
+        assert read_archive(tmp_path / "x.pth.tar")["mAP"] == 0.86
+        with pytest.raises(pickle.UnpicklingError):
+            torch.load(tmp_path / "x.pth.tar", weights_only=True)
+
+
+def test_numpy_scalars_written_under_numpy_1_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "x.pth.tar"
+    torch.save({"mAP": np.float64(0.86)}, path, _use_new_zipfile_serialization=False)
+    path.write_bytes(path.read_bytes().replace(b"numpy._core.multiarray", b"numpy.core.multiarray"))
+    assert read_archive(path)["mAP"] == 0.86
+
+
+def test_a_release_checkpoint_goes_through_the_converter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from reidbench.training import release
+
+    model = tiny()
+    monkeypatch.setattr(release, "convert_release", lambda state: {**model.state_dict(), "tks": state["TKS.weight"]})
+    torch.save(
+        {"state_dict": {"TKS.weight": torch.arange(6.0)}, "mAP": np.float64(0.8), "epoch": 1}, tmp_path / "x.tar"
+    )
+    found = load_weights(model, tmp_path / "x.tar")
+    assert (found.kind, found.model) == ("release", "bicnet_tks")
+    assert model.tks.tolist() == [0, 1, 2, 3, 4, 5]
+
+
+def test_an_unknown_release_names_its_file(tmp_path: Path) -> None:
+    torch.save({"state_dict": {"backbone.weight": torch.zeros(1)}}, tmp_path / "x.tar")
+    with pytest.raises(UserError, match=r"x\.tar: .*not of a known release"):
+        read_checkpoint(tmp_path / "x.tar")
+
+
+def test_a_trunk_starts_from_a_file(tmp_path: Path) -> None:
+    given, model, whole = slim(), slim(classes=3), slim(classes=5)
+    state = {
+        name: value.half() if value.is_floating_point() else value for name, value in given.trunk.state_dict().items()
+    }
+    torch.save({**state, "fc.weight": torch.zeros(2, 2)}, tmp_path / "resnet.pth")
+    torch.save({"state_dict": state, "taught": "coats"}, tmp_path / "trunk.pt")
+    save_model(tmp_path / "whole.pt", whole, name="baseline", options=SLIM)
+    for name in ("resnet.pth", "trunk.pt"):
+        start_trunk(model, str(tmp_path / name))
+        assert torch.equal(model.trunk.conv1.weight, given.trunk.conv1.weight.half().float())
+    assert read_checkpoint(tmp_path / "trunk.pt").about == {"taught": "coats"}
+    start_trunk(model, str(tmp_path / "whole.pt"))
+    assert torch.equal(model.trunk.conv1.weight, whole.trunk.conv1.weight)
+    start_trunk(model, "")
+    with pytest.raises(UserError, match=r"resnet\.pth: these weights are not this trunk's"):
+        start_trunk(slim(width=8), str(tmp_path / "resnet.pth"))
+    with pytest.raises(UserError, match="holds a trunk alone"):
+        load_weights(model, tmp_path / "trunk.pt")
+
+
+def test_writing_is_atomic_and_refusals_are_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match=r"x\.pt: cannot be written"):
+        write_archive(tmp_path / "file" / "x.pt", {"a": 1})
+    write_archive(tmp_path / "x.pt", {"a": 1})
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "x.pt"]
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, list[str]]]:
+    """Serves ImageNet "weights" of depth 18, whose name is patched to fit their hash; and lists what is asked for."""
+    monkeypatch.setenv("REIDBENCH_CACHE", str(tmp_path / "cache"))
+    content = b"weights" * 1000
+    name = f"resnet18-{hashlib.sha256(content).hexdigest()[:8]}.pth"
+    monkeypatch.setattr(module, "IMAGENET_FILES", {18: name, 34: "resnet34-00000000.pth", 50: "resnet50-11111111.pth"})
+    asked: list[str] = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(404 if "resnet50" in self.path else 200)
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *arguments: object) -> None: ...
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as running:
+        thread = threading.Thread(target=running.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{running.server_port}/", asked
+        running.shutdown()
+        thread.join()
+
+
+def test_imagenet_weights_are_fetched_once(server: tuple[str, list[str]], tmp_path: Path) -> None:
+    address, asked = server
+    first = imagenet_weights(18, address=address)
+    assert first.read_bytes() == b"weights" * 1000 and first.is_relative_to(tmp_path / "cache")
+    assert imagenet_weights(18, address=address) == first and len(asked) == 1
+
+
+def test_damaged_and_missing_downloads_leave_nothing(server: tuple[str, list[str]], tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"resnet34-00000000\.pth: arrived damaged"):
+        imagenet_weights(34, address=server[0])
+    with pytest.raises(
+        UserError, match=r"resnet50-1{8}\.pth: cannot be fetched \(Not Found\); put the file at .*weights"
+    ):
+        imagenet_weights(50, address=server[0])
+    assert not list((tmp_path / "cache" / "weights").iterdir())
+
+
+def test_offline_says_where_to_put_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REIDBENCH_CACHE", str(tmp_path))
+    with pytest.raises(UserError, match=r"cannot be fetched .*put the file at .*resnet50-19c8e357\.pth by") as error:
+        imagenet_weights(50, address="http://127.0.0.1:9/")
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("depth", [18, 34, 50, 101])
+def test_imagenet_goes_by_the_trunks_depth(depth: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def weights(depth: int) -> Path:
+        asked.append(depth)
+        raise UserError("asked")
+
+    monkeypatch.setattr(module, "imagenet_weights", weights)
+    with torch.device("meta"):
+        model = registry.build("baseline", depth=depth)
+    with pytest.raises(UserError, match="asked"):
+        start_trunk(model, "imagenet")
+    assert asked == [depth]
