@@ -93,7 +93,9 @@ def count_fvcore(model: nn.Module, clips: Tensor) -> Count:
 def count_ptflops(model: nn.Module, clips: Tensor) -> Count:
     """ptflops' `pytorch` backend, the sense of "GFLOPs" in the paper: hooks on modules, patches on functions.
 
-    The engine is driven step by step, since its front end gives no table, and prints. Raises ImportError without it.
+    It needs real weights and computes the clips once: on `meta` some kernels are written in Python and would call the
+    patched functions. The engine is driven step by step, since its front end gives no table, and prints. Raises
+    ImportError without ptflops.
     """
     from ptflops import pytorch_engine as engine
 
@@ -113,7 +115,10 @@ def count_ptflops(model: nn.Module, clips: Tensor) -> Count:
 
 
 def count_ptflops_aten(model: nn.Module, clips: Tensor) -> Count:
-    """ptflops' `aten` backend: the same rules as PyTorch's counter plus biases, without baddbmm and fused attention."""
+    """ptflops' `aten` backend: the same rules as PyTorch's counter plus biases, without baddbmm.
+
+    Runs on `meta`, where attention is not fused; elsewhere this counter misses it. Raises ImportError without it.
+    """
     from ptflops.aten_engine import FlopCounterMode as AtenCounter
 
     # Not inference_mode, in which this counter is shown undecomposed operations that it has no rules for.
@@ -131,7 +136,7 @@ REFERENCE = "torch"
 COUNTERS: Mapping[str, tuple[Counter, str]] = {
     REFERENCE: (count_torch, "meta"),
     "fvcore": (count_fvcore, "cpu"),
-    "ptflops": (count_ptflops, "meta"),
+    "ptflops": (count_ptflops, "cpu"),
     "ptflops_aten": (count_ptflops_aten, "meta"),
 }
 """Every counter with the device it needs; `ptflops` is the `pytorch` backend."""
