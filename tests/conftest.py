@@ -1,4 +1,4 @@
-"""Small MARS trees, written with the real file formats."""
+"""Settings of all tests, and small MARS trees written with the real file formats."""
 
 from __future__ import annotations
 
@@ -9,8 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 from PIL import Image
 from scipy.io import savemat
+
+# A property does not fail because the machine is busy.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 Row = tuple[int, int, int, int]
 """Identity, camera, track number, frames."""

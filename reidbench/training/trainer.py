@@ -228,15 +228,16 @@ def _loop(state: _State, feed: _Feed, file: Path | None, save_every: float, prog
     for step, batch in in_turn(feed.batch, range(first, total), feed.device):
         state.losses[step] = _step(state, feed, step, batch)
         state.step = step + 1
+        last = state.step == total
+        save = file is not None and (last or time.monotonic() - saved >= save_every)
+        if save or last or feed.device.type == "cpu" or state.step % GPU_LOOK == 0:
+            _refuse_non_finite(state.losses[: state.step])
         now = time.monotonic()
         state.seconds = spent + now - began
-        save = file is not None and (now - saved >= save_every or state.step == total)
-        if save or feed.device.type == "cpu" or state.step % GPU_LOOK == 0 or state.step == total:
-            _refuse_non_finite(state.losses[: state.step])
         if save and file:
             state.save(file)
             saved = time.monotonic()
-        if progress and (now - reported >= REPORT_SECONDS or state.step == total):
+        if progress and (last or now - reported >= REPORT_SECONDS):
             recent = state.losses[max(0, state.step - 20) : state.step].mean().item()
             progress(state.step, total, f"loss {recent:.3f}, {(state.step - first) / (now - began):.1f} steps/s")
             reported = now

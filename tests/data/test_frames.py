@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from reidbench.data import frames as module
-from reidbench.data.frames import Frames, decode, open_frames
+from reidbench.data.frames import Frames, decode, in_turn, open_frames
 from reidbench.data.mars import read_layout
 from reidbench.data.tracklets import Dataset
 from reidbench.spec import UserError
@@ -124,3 +124,20 @@ def test_a_nearly_full_disk_is_left_alone(tiny: Dataset, monkeypatch: pytest.Mon
 def test_frames_stay_on_the_host_for_a_cpu(tiny: Dataset) -> None:
     frames: Frames = open_frames(tiny, tiny.train, SIZE)
     assert frames.on(torch.device("cpu")) is frames
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_things_made_ahead_come_in_turn(device: str) -> None:
+    made: list[int] = []
+
+    def make(number: int) -> int:
+        made.append(number)
+        if number == 8:
+            raise ValueError("damaged")
+        return number * number
+
+    assert list(in_turn(make, range(2, 6), torch.device(device))) == [(2, 4), (3, 9), (4, 16), (5, 25)]
+    assert made == [2, 3, 4, 5]
+    assert list(in_turn(make, range(3, 3), torch.device(device))) == []
+    with pytest.raises(ValueError, match="damaged"):
+        list(in_turn(make, range(7, 10), torch.device(device)))

@@ -77,7 +77,7 @@ def random_set(seed: int, queries: int = 6, entries: int = 40, levels: int = 4) 
     return draw(queries, 1), draw(entries, JUNK)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 2**32), st.sampled_from([RECTANGULAR, TRAPEZOID]), st.booleans(), st.sampled_from([1, 50]))
 def test_against_the_definition(seed: int, protocol: Protocol, distractors: bool, levels: int) -> None:
     query, gallery = random_set(seed, levels=levels)
@@ -92,7 +92,7 @@ def test_against_the_definition(seed: int, protocol: Protocol, distractors: bool
             assert math.isnan(found.ap[row]) and math.isnan(found.inp[row]) and found.first[row] == 0
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 2**32))
 def test_ap_against_sklearn(seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -105,7 +105,7 @@ def test_ap_against_sklearn(seed: int) -> None:
         assert found.ap[row] == pytest.approx(wanted)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 2**32))
 def test_the_gallerys_order_does_not_matter(seed: int) -> None:
     query, gallery = random_set(seed)
@@ -116,7 +116,7 @@ def test_the_gallerys_order_does_not_matter(seed: int) -> None:
         np.testing.assert_array_equal(getattr(a, name), getattr(b, name))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 2**32))
 def test_bounds(seed: int) -> None:
     query, gallery = random_set(seed)

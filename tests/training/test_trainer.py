@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from tiny import RECIPE, tiny
 from torch import nn
 
 import reidbench
+from reidbench import registry
 from reidbench.data.mars import read_layout
 from reidbench.data.tracklets import Dataset
 from reidbench.spec import Loss, Output, Recipe, UserError
@@ -77,23 +79,18 @@ def test_the_callers_random_state_is_left_alone(dataset: Dataset) -> None:
     assert torch.equal(torch.rand(3), wanted)
 
 
-def test_killed_training_goes_on_to_the_same_bits(mars_tree: Path, tmp_path: Path) -> None:
-    def session(workdir: str, killed_at: int, saved: str) -> int:
-        arguments = [str(mars_tree), str(tmp_path / workdir), str(killed_at), str(tmp_path / saved)]
-        script = str(Path(__file__).with_name("tiny.py"))
-        environment = {**os.environ, "PYTHONPATH": str(Path(reidbench.__file__).parents[1])}
-        return subprocess.run([sys.executable, script, *arguments], env=environment).returncode
-
-    assert session("straight", 0, "straight.pt") == 0
-    assert session("killed", 6, "killed.pt") == -signal.SIGKILL
-    assert not (tmp_path / "killed.pt").exists()
-    assert session("killed", 4, "killed.pt") == -signal.SIGKILL
-    assert session("killed", 0, "killed.pt") == 0
-    straight, killed = torch.load(tmp_path / "straight.pt"), torch.load(tmp_path / "killed.pt")
-    assert killed["resumed_at"] == 8 and straight["resumed_at"] == 0
-    assert straight["losses"] == killed["losses"]
-    for name, value in straight["state"].items():
-        assert torch.equal(value, killed["state"][name]), name
+def test_killed_training_goes_on_to_the_same_bits(dataset: Dataset, tmp_path: Path) -> None:
+    workdir = tmp_path / "work"
+    script = Path(__file__).with_name("tiny.py")
+    environment = {**os.environ, "PYTHONPATH": str(Path(reidbench.__file__).parents[1])}
+    for killed_at in ("6", "4"):
+        arguments = [sys.executable, script, dataset.root, workdir, killed_at]
+        assert subprocess.run(arguments, env=environment).returncode == -signal.SIGKILL
+    straight, killed = tiny(), tiny()
+    undisturbed = train(straight, dataset, RECIPE, seed=3, device=CPU)
+    result = train(killed, dataset, RECIPE, seed=3, device=CPU, workdir=workdir, run="a")
+    assert result.resumed_at == 8 and result.losses == undisturbed.losses
+    assert same(straight, killed)
 
 
 def test_a_finished_training_is_not_repeated(dataset: Dataset, tmp_path: Path) -> None:
@@ -102,6 +99,35 @@ def test_a_finished_training_is_not_repeated(dataset: Dataset, tmp_path: Path) -
     repeated = train(again, dataset, RECIPE, seed=1, device=CPU, workdir=tmp_path, run="a")
     assert repeated.resumed_at == result.steps == 12 and repeated.losses == result.losses
     assert same(first, again)
+
+
+class Stopped(Exception):
+    pass
+
+
+@pytest.mark.parametrize("name", sorted(registry.models()))
+def test_every_model_resumes_to_the_same_bits(name: str, write_mars: Callable[..., Path], tmp_path: Path) -> None:
+    dataset = read_layout(write_mars("large", size=(64, 32)), name="large")
+    recipe = replace(RECIPE, size=(64, 32), frames=8, steps=4)
+
+    def slim() -> nn.Module:
+        torch.manual_seed(0)
+        return registry.build(name, classes=3, size=(64, 32), width=4, blocks=(1, 1, 1, 1))
+
+    straight, stopped, resumed = slim(), slim(), slim()
+    train(straight, dataset, recipe, seed=1, device=CPU)
+    calls = iter(range(100))
+
+    def stop(model: nn.Module, clips: object) -> None:
+        if next(calls) == 2:
+            raise Stopped
+
+    stopped.register_forward_pre_hook(stop)
+    with pytest.raises(Stopped):
+        train(stopped, dataset, recipe, seed=1, device=CPU, workdir=tmp_path, save_every=0.0)
+    result = train(resumed, dataset, recipe, seed=1, device=CPU, workdir=tmp_path)
+    assert result.resumed_at == 2
+    assert same(straight, resumed)
 
 
 @pytest.mark.parametrize(
