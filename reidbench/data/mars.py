@@ -27,7 +27,7 @@ from reidbench.data.tracklets import DISTRACTOR, JUNK, Dataset, Tracklet
 from reidbench.registry import dataset
 from reidbench.spec import UserError
 
-FRAME_NAME = re.compile(r"(?P<prefix>(?P<identity>[0-9]{4}|00-1)C(?P<camera>[0-9])T[0-9]+)F[0-9]+\.(?:jpg|jpeg|png)")
+FRAME_NAME = re.compile(r"(?:[0-9]{4}|00-1)C[0-9]T[0-9]+F[0-9]+\.(?:jpg|jpeg|png)")
 """A frame's name. It has no separator in it, so that no list can name a file outside its identity's folder."""
 
 PUBLISHED = {
@@ -140,20 +140,14 @@ def _read_part(root: Path, part: str, traits: Mapping[str, Any], digest: Any) ->
         where = f"{rows_file}: row {number}"
         if not 1 <= first <= last <= len(names):
             raise UserError(f"{where}: frames {first} to {last} do not lie in the {len(names)} names of {names_file}")
-        parsed = [_parse(names_file, line, names[line - 1]) for line in range(first, last + 1)]
-        for match in parsed:
-            if (int(match["identity"].lstrip("0") or 0), int(match["camera"])) != (identity, camera):
-                raise UserError(f"{where}: says identity {identity}, camera {camera}, but lists {match[0]}")
-        frames = tuple(f"bbox_{part}/{match['identity']}/{match[0]}" for match in parsed)
-        tracklets.append(Tracklet(frames, identity, camera, traits.get(parsed[0]["prefix"], {})))
+        folder = "00-1" if identity == JUNK else f"{identity:04d}"
+        listed, head = names[first - 1 : last], f"{folder}C{camera}T"
+        for name in listed:
+            if not name.startswith(head):
+                raise UserError(f"{where}: says identity {identity}, camera {camera}, but lists {name}")
+        frames = tuple(f"bbox_{part}/{folder}/{name}" for name in listed)
+        tracklets.append(Tracklet(frames, identity, camera, traits.get(listed[0].rpartition("F")[0], {})))
     return tracklets
-
-
-def _parse(file: Path, line: int, name: str) -> re.Match[str]:
-    match = FRAME_NAME.fullmatch(name)
-    if match is None:
-        raise UserError(f"{file}: line {line}: {name[:80]!r} is not a frame name such as 0001C1T0001F001.jpg")
-    return match
 
 
 def _read_queries(file: Path, test: Sequence[Tracklet], digest: Any) -> list[int]:
@@ -173,9 +167,13 @@ def _read_queries(file: Path, test: Sequence[Tracklet], digest: Any) -> list[int
 
 def _read_names(file: Path) -> list[str]:
     try:
-        return [line.strip() for line in file.read_text(encoding="ascii").splitlines()]
+        names = [line.strip() for line in file.read_text(encoding="ascii").splitlines()]
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{file}: cannot be read ({_reason(error)}); it lists frame names, one a line") from error
+    for line, name in enumerate(names, start=1):
+        if FRAME_NAME.fullmatch(name) is None:
+            raise UserError(f"{file}: line {line}: {name[:80]!r} is not a frame name such as 0001C1T0001F001.jpg")
+    return names
 
 
 def _read_matrix(file: Path, key: str) -> np.ndarray:
