@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from reidbench.profiling.complexity import Complexity
-    from reidbench.profiling.latency import Timings
+    from reidbench.profiling.latency import Run, Timings
     from reidbench.profiling.throughput import Sweep
 
 Progress = Callable[[Cell, int, int, str], None]
@@ -93,6 +93,9 @@ def latency(cells: Sequence[Cell], progress: Progress) -> Outcomes:
             name: inference(model, settings["shape"], device=device, precision=settings["precision"])
             for name, model in models.items()
         }
+        failures += _drop_what_does_not_fit(runs, cells, device)
+        if reference not in runs:
+            raise MemoryError(f"one clip of the reference row does not fit on {device}")
 
         def after_round(done: int, timings: Timings) -> None:
             total = max(done, LATENCY_ROUNDS)
@@ -104,7 +107,7 @@ def latency(cells: Sequence[Cell], progress: Progress) -> Outcomes:
             runs, rounds=LATENCY_ROUNDS, budget=LATENCY_SECONDS, device=device, after_round=after_round
         )
     for cell in cells:
-        if cell.key in models:
+        if cell.key in timings.seconds:
             samples = {
                 "seconds": timings.seconds[cell.key],
                 "reference": timings.seconds[reference],
@@ -282,6 +285,23 @@ def _models(cells: Sequence[Cell]) -> tuple[dict[str, nn.Module], list[Exception
         except UserError as error:
             failures.append(UserError(f"{cell.row}: {error}"))
     return models, failures
+
+
+def _drop_what_does_not_fit(runs: dict[str, Run], cells: Sequence[Cell], device: str) -> list[Exception]:
+    """Tries every run once and takes out those that run out of memory; returns what to raise for their cells."""
+    from reidbench.profiling.latency import is_out_of_memory
+
+    rows = {cell.key: cell.row for cell in cells}
+    failures: list[Exception] = []
+    for name, run in list(runs.items()):
+        try:
+            run()
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+            del runs[name]
+            failures.append(MemoryError(f"{rows.get(name, name)}: one clip does not fit on {device}"))
+    return failures
 
 
 def _raise_first(failures: Sequence[Exception]) -> None:

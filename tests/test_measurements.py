@@ -12,7 +12,9 @@ import pytest
 import torch
 
 from reidbench import measurements, registry
+from reidbench.profiling import latency as timing
 from reidbench.profiling import throughput as sweeping
+from reidbench.profiling.latency import Run
 from reidbench.spec import Cell, Outcome, Record, UserError
 from reidbench.statistics import estimate
 
@@ -133,7 +135,28 @@ def test_throughput_is_that_of_the_best_batch() -> None:
     assert len(found.samples["warmup"]) == 1
 
 
-def test_a_row_that_does_not_fit_costs_only_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("misfit", ["big", "small"])
+def test_a_clip_that_does_not_fit_costs_only_its_row_unless_it_is_the_reference(
+    misfit: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def tight(model: Any, *given: Any, **settings: Any) -> Run:
+        if (model.shrink == (1,)) == (misfit == "big"):
+            return full
+        return inference(model, *given, **settings)
+
+    def full() -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    inference = timing.inference
+    monkeypatch.setattr(timing, "inference", tight)
+    outcomes = registry.measurements()["latency"].function(rows("latency"), lambda *_: None)
+    if misfit == "small":
+        assert next(outcomes)[0].row == "big"
+    with pytest.raises(MemoryError, match="does not fit on cpu"):
+        next(outcomes)
+
+
+def test_a_row_of_which_no_batch_fits_costs_only_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     def full(runs: Mapping[str, Any], frames: int, **settings: Any) -> dict[str, sweeping.Sweep]:
         first, *others = sweep(runs, frames, **settings).items()
         return {first[0]: sweeping.Sweep(frames, out_of_memory=1), **dict(others)}
