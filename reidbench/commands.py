@@ -8,11 +8,14 @@ import sys
 from argparse import Namespace
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reidbench import machine, presets, registry
 from reidbench.spec import Cell, Column, Places, Row, Suite, UserError
 from reidbench.store import Store, machines
+
+if TYPE_CHECKING:
+    from reidbench.plan import Plan, Request
 
 
 def list_everything(arguments: Namespace) -> int:
@@ -42,12 +45,10 @@ def run_suite(arguments: Namespace) -> int:
 def report(arguments: Namespace) -> int:
     """Writes a suite's report from the records of one machine."""
     from reidbench.plan import make_plan
-    from reidbench.reporting.report import write_report
 
     store = Store(arguments.results, _recorded_machine(arguments))
     plan = make_plan(arguments.suite, registry.suite(arguments.suite), _request(arguments), store)
-    written = write_report(plan, store)
-    _print_written(plan, store, written, arguments)
+    _report(plan, store, arguments)
     return 0
 
 
@@ -114,7 +115,6 @@ def data_synthetic(arguments: Namespace) -> int:
 def _run(name: str, suite: Suite, arguments: Namespace) -> int:
     from reidbench.display import open_display
     from reidbench.plan import make_plan
-    from reidbench.reporting.report import write_report
     from reidbench.runner import Runner
 
     store = Store(arguments.results, arguments.machine or machine.name())
@@ -122,14 +122,13 @@ def _run(name: str, suite: Suite, arguments: Namespace) -> int:
     with open_display(plan) as display:
         runner = Runner(store, display)
         runner.run(plan, fresh=arguments.fresh)
-    written = write_report(plan, store)
-    _print_written(plan, store, written, arguments)
+    _report(plan, store, arguments)
     for failure in runner.failures:
         print(f"bench.py: {failure.row} · {failure.cell['measurement']}: {failure.error}", file=sys.stderr)
     return 2 if runner.failures else 0
 
 
-def _request(arguments: Namespace) -> Any:
+def _request(arguments: Namespace) -> Request:
     from reidbench.plan import Request
 
     given = vars(arguments)
@@ -183,10 +182,13 @@ def _recorded_machine(arguments: Namespace) -> str:
     raise UserError(f"no records of machine {chosen!r} under {arguments.results}; give --machine {' or '.join(known)}")
 
 
-def _print_written(plan: Any, store: Store, written: list[Path], arguments: Namespace) -> None:
+def _report(plan: Plan, store: Store, arguments: Namespace) -> None:
+    """Writes the report and prints its table."""
+    from reidbench.reporting.report import write_report
     from reidbench.reporting.tables import assemble, terminal_table, to_frame
 
     table = assemble(plan, store)
+    written = write_report(table, store)
     if arguments.json:
         print(to_frame(table).to_json(orient="records", indent=1))
         return

@@ -137,10 +137,10 @@ def model_options(row: Row, preset: Preset) -> dict[str, Any]:
 
 def _choose_rows(suite: Suite, names: Iterable[str]) -> tuple[Row, ...]:
     """The rows asked for by name or number from 1, in the suite's order; all of them where none is asked for."""
+    by_number = {str(number): row for number, row in enumerate(suite.rows, 1)}
     by_name = {row.name: row for row in suite.rows}
-    by_name.update({str(number): row for number, row in enumerate(suite.rows, 1)})
-    chosen = [lookup("row", name, by_name).name for name in names]
-    return tuple(row for row in suite.rows if not chosen or row.name in chosen)
+    chosen = [by_number.get(name) or lookup("row", name, by_name) for name in names]
+    return tuple(row for row in suite.rows if not chosen or row in chosen)
 
 
 def _cell(row: Row, measurement: str, options: Mapping[str, Any], settings: Mapping[str, Any]) -> Cell:

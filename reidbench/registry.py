@@ -103,7 +103,7 @@ def add_plugin(path: str | Path) -> None:
         return
     _parse(file)
     _plugins.append(file)
-    for find in (models, datasets, suite_paths):
+    for find in (models, datasets, suite_paths, model_source):
         find.cache_clear()
     if any(_decorated(_parse(file), "measurement")):
         import_file(file)
@@ -169,9 +169,10 @@ def lookup(kind: str, name: str, known: Mapping[str, Any]) -> Any:
 def nearest(name: str, known: Iterable[str]) -> str:
     """The tail of an error message that proposes the most similar known name, or lists them all."""
     names = sorted(known)
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    alike = {candidate.lower(): candidate for candidate in names}
+    close = difflib.get_close_matches(name.lower(), alike, n=1, cutoff=0.4)
     if close:
-        return f"; did you mean {close[0]!r}?"
+        return f"; did you mean {alike[close[0]]!r}?"
     return f"; there {'is' if len(names) == 1 else 'are'} {', '.join(names) or 'none'}"
 
 
@@ -203,6 +204,7 @@ def build(name: str, *, classes: int = 0, **options: Any) -> Any:
         raise UserError(f"model {name}: {error}") from error
 
 
+@cache
 def model_source(name: str) -> str:
     """Twelve digits of a hash over the code of a model's file and of the files it imports beside it.
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import errno
 import json
-import os
-import tempfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from reidbench import machine
+from reidbench.files import write_text
 from reidbench.spec import STATUSES, Cell, Record, UserError
 
 
@@ -32,7 +30,7 @@ class Store:
         self.name = machine_name
 
     def machine(self) -> dict[str, Any]:
-        """The description of the machine, from its machine.json, or of this one where that does not exist yet."""
+        """The description of the machine, from its machine.json, or of this one, which is about to be introduced."""
         path = self.folder / "machine.json"
         return _read_json(path) if path.is_file() else dict(machine.describe())
 
@@ -83,27 +81,6 @@ def read_record(path: Path) -> Record:
     if record.status not in STATUSES:
         raise UserError(f"{path}: unknown status {record.status!r}; move it away")
     return record
-
-
-def write_text(path: Path, text: str) -> None:
-    """Writes a file whole or not at all. Raises UserError for a folder that cannot be written or a full disk."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).chmod(0o644)
-            Path(temporary).replace(path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        if error.errno == errno.ENOSPC:
-            raise UserError(f"{path.parent}: no space left on the disk; what is measured so far is kept") from error
-        raise UserError(f"{path.parent}: cannot write: {error.strerror or error}") from error
 
 
 def _read_json(path: Path) -> dict[str, Any]:

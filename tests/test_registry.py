@@ -62,7 +62,7 @@ def plugin(tmp_path: Path):
     registry.add_plugin(path)
     yield path
     registry._plugins.remove(path)
-    for find in (registry.models, registry.datasets, registry.suite_paths):
+    for find in (registry.models, registry.datasets, registry.suite_paths, registry.model_source):
         find.cache_clear()
 
 

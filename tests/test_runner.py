@@ -103,7 +103,7 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator:
         registry._plugins.remove(path)
     for name in ("toybatch", "toytime"):
         registry.MEASUREMENTS.pop(name, None)
-    for find in (registry.models, registry.datasets, registry.suite_paths):
+    for find in (registry.models, registry.datasets, registry.suite_paths, registry.model_source):
         find.cache_clear()
     for name in [name for name in sys.modules if name.startswith("reidbench_plugin_toys")]:
         del sys.modules[name]

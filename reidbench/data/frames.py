@@ -17,8 +17,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from reidbench.data.cache import cache_folder, replacing
+from reidbench.data.cache import cache_folder
 from reidbench.data.tracklets import Dataset, Tracklet
+from reidbench.files import replacing
 from reidbench.spec import UserError
 
 Made = TypeVar("Made")

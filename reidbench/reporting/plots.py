@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import isnan
@@ -16,9 +15,10 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from reidbench.files import write_bytes
 from reidbench.reporting.blocks import seeds_text
 from reidbench.reporting.labels import place_labels
-from reidbench.spec import Quantity, UserError
+from reidbench.spec import Quantity
 from reidbench.statistics import Estimate
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def draw_figures(table: Table, stem: Path) -> list[Path]:
                 content = io.BytesIO()
                 figure.savefig(content, format=ending, dpi=DPI, metadata=metadata)
                 path = stem.with_name(f"{stem.name}-{name}.{ending}")
-                _write_whole(path, content.getvalue())
+                write_bytes(path, content.getvalue())
                 written.append(path)
     return written
 
@@ -277,20 +277,3 @@ def _settle(figure: Figure) -> None:
     """Fixes the layout now, so that what is placed by pixels afterwards stays where it is."""
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    """Writes a file whole or not at all. Raises UserError where it cannot be written."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-            temporary = Path(file.name)
-            try:
-                file.write(content)
-                file.close()
-                temporary.chmod(0o644)
-                temporary.replace(path)
-            finally:
-                temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise UserError(f"{path}: cannot write: {error.strerror or error}") from error

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from reidbench.files import write_text
 from reidbench.reporting.blocks import block_title, blocks, escape, markdown, seeds_text
 from reidbench.reporting.findings import findings
-from reidbench.reporting.tables import Heading, Table, assemble
-from reidbench.spec import Record, UserError
-from reidbench.store import write_text
+from reidbench.reporting.tables import Heading, Table
+from reidbench.spec import Record
 
 if TYPE_CHECKING:
     from reidbench.plan import Plan
@@ -29,18 +29,15 @@ LEGEND = (
 )
 
 
-def write_report(plan: Plan, store: Store, *, formats: Sequence[str] = ("md",), command: str = "") -> list[Path]:
+def write_report(table: Table, store: Store, *, command: str = "") -> list[Path]:
     """Writes `<machine>/<suite>.md` and its figures into the results folder, each file whole or not at all.
 
     `command` is the command line to print as the report's origin; without it one is made from the plan. Returns the
-    paths written. Raises UserError for an unknown format or a folder that cannot be written.
+    paths written. Raises UserError for a folder that cannot be written.
     """
-    for name in formats:
-        if name != "md":
-            raise UserError(f"report format {name!r} is unknown; there is md")
     from reidbench.reporting.plots import draw_figures
 
-    table = assemble(plan, store)
+    plan = table.plan
     figures = draw_figures(table, store.folder / plan.name)
     path = store.folder / f"{plan.name}.md"
     write_text(path, report_text(table, store.machine(), figures, command or _command(plan)))

@@ -17,7 +17,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from reidbench.data.cache import cache_folder, replacing
+from reidbench.data.cache import cache_folder
+from reidbench.files import replacing
 from reidbench.spec import UserError
 
 FORMAT = "reidbench-model-1"

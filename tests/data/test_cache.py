@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from reidbench.data.cache import cache_folder, replacing
+from reidbench.data.cache import cache_folder
 from reidbench.spec import UserError
 
 
@@ -37,22 +37,3 @@ def test_a_folder_that_cannot_be_written_to_is_named(tmp_path: Path, monkeypatch
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     with pytest.raises(UserError, match="no permission"):
         cache_folder()
-
-
-def test_replacing_writes_whole_files_only(tmp_path: Path) -> None:
-    path = tmp_path / "new" / "file"
-    with replacing(path) as temporary:
-        temporary.write_text("first")
-        assert not path.exists()
-    assert path.read_text() == "first"
-    with pytest.raises(ZeroDivisionError), replacing(path) as temporary:
-        temporary.write_text("second")
-        raise ZeroDivisionError
-    assert path.read_text() == "first"
-    assert [p.name for p in path.parent.iterdir()] == ["file"]
-
-
-def test_replacing_names_the_file_on_a_full_disk(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"weights\.pt: cannot be written"), replacing(tmp_path / "weights.pt"):
-        raise OSError(28, "No space left on device")
-    assert not list(tmp_path.iterdir())

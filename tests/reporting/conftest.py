@@ -5,8 +5,9 @@ import pytest
 from made_up import QUANTITIES, Bench
 
 from reidbench import registry
+from reidbench.files import write_text
 from reidbench.registry import Measurement
-from reidbench.store import Store, write_text
+from reidbench.store import Store
 
 
 @pytest.fixture(autouse=True)

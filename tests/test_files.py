@@ -1,0 +1,27 @@
+"""Files appear whole or not at all, and a refusal of the system is one line that names the file."""
+
+from pathlib import Path
+
+import pytest
+
+from reidbench.files import replacing
+from reidbench.spec import UserError
+
+
+def test_replacing_writes_whole_files_only(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "file"
+    with replacing(path) as temporary:
+        temporary.write_text("first")
+        assert not path.exists()
+    assert path.read_text() == "first"
+    with pytest.raises(ZeroDivisionError), replacing(path) as temporary:
+        temporary.write_text("second")
+        raise ZeroDivisionError
+    assert path.read_text() == "first"
+    assert [p.name for p in path.parent.iterdir()] == ["file"]
+
+
+def test_replacing_names_the_file_on_a_full_disk(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"weights\.pt: cannot be written"), replacing(tmp_path / "weights.pt"):
+        raise OSError(28, "No space left on device")
+    assert not list(tmp_path.iterdir())
