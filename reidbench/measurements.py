@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from reidbench import registry
 from reidbench.registry import measurement
-from reidbench.spec import Cell, Outcome, Places, Quantity, UserError, canonical_json
+from reidbench.spec import Cell, Outcome, Places, Quantity
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from reidbench.profiling.complexity import Complexity
-    from reidbench.profiling.latency import Run, Timings
+    from reidbench.profiling.latency import Timings
     from reidbench.profiling.throughput import Sweep
 
 Progress = Callable[[Cell, int, int, str], None]
 Outcomes = Iterator[tuple[Cell, Outcome]]
 
+COUNTER_OF = {"macs": "torch", "macs_fvcore": "fvcore", "gflops": "ptflops", "macs_aten": "ptflops_aten"}
+"""The counter behind each quantity of `complexity`."""
+
 LATENCY_ROUNDS = 15
 LATENCY_SECONDS = 20.0
 """Rounds of a latency session at least, and the seconds up to which more are made."""
-
-COUNTER_OF = {"macs": "torch", "macs_fvcore": "fvcore", "gflops": "ptflops", "macs_aten": "ptflops_aten"}
-"""The counter behind each quantity of `complexity`."""
 
 THROUGHPUT_SECONDS = 30.0
 """Seconds that a throughput session of all rows may take before it stops doubling the batch."""
@@ -52,12 +48,12 @@ THROUGHPUT_SECONDS = 30.0
 )
 def complexity(cells: Sequence[Cell], progress: Progress) -> Outcomes:
     """Parameters, and multiply-accumulates a frame by four counters with the modules they disagree on."""
+    from reidbench.profiling import session
     from reidbench.profiling.complexity import count
 
     for done, cell in enumerate(cells):
         progress(cell, done, len(cells), "counting")
-        model = _build(cell.model, cell.options)
-        found = count(model, cell.settings["shape"])
+        found = count(session.build(cell.model, cell.options), cell.settings["shape"])
         values = {"params": float(found.parameters), "dimension": float(found.dimension)}
         for name, counter in COUNTER_OF.items():
             macs = found.per_frame(counter)
@@ -80,20 +76,21 @@ def complexity(cells: Sequence[Cell], progress: Progress) -> Outcomes:
 )
 def latency(cells: Sequence[Cell], progress: Progress) -> Outcomes:
     """Seconds a clip, the rows taking turns round by round, with the ratio to the suite's reference row."""
+    from reidbench.profiling import session
     from reidbench.profiling.latency import inference, interleave
 
     settings = cells[0].settings
     device = settings["device"]
-    with _threads(settings) as threads:
-        models, failures = _models(cells)
-        reference = _reference(cells, settings)
+    with session.threads(settings["threads"]) as threads:
+        models, failures = session.build_rows(cells)
+        reference = session.reference_key(cells)
         if reference not in models:
-            models[reference] = _build(settings["reference"]["model"], settings["reference"]["options"])
+            models[reference] = session.build(settings["reference"]["model"], settings["reference"]["options"])
         runs = {
             name: inference(model, settings["shape"], device=device, precision=settings["precision"])
             for name, model in models.items()
         }
-        failures += _drop_what_does_not_fit(runs, cells, device)
+        failures += session.drop_misfits(runs, cells, device)
         if reference not in runs:
             raise MemoryError(f"one clip of the reference row does not fit on {device}")
 
@@ -113,7 +110,7 @@ def latency(cells: Sequence[Cell], progress: Progress) -> Outcomes:
                 "reference": timings.seconds[reference],
                 "warmup": timings.warmup[cell.key],
             }
-            context = {"rounds": timings.rounds, **_session(cells, device, threads)}
+            context = {"rounds": timings.rounds, **session.context(cells, threads)}
             yield cell, Outcome(samples=samples, context=context)
     _raise_first(failures)
 
@@ -136,14 +133,15 @@ def latency(cells: Sequence[Cell], progress: Progress) -> Outcomes:
 )
 def throughput(cells: Sequence[Cell], progress: Progress) -> Outcomes:
     """Frames a second at the best of the batches 1, 2, 4, ..., the rows taking turns at each batch."""
+    from reidbench.profiling import session
     from reidbench.profiling.latency import inference
     from reidbench.profiling.throughput import sweep
 
     settings = cells[0].settings
     device, precision = settings["device"], settings["precision"]
     _, frames, *frame = settings["shape"]
-    with _threads(settings) as threads:
-        models, failures = _models(cells)
+    with session.threads(settings["threads"]) as threads:
+        models, failures = session.build_rows(cells)
         runs = {
             name: lambda batch, m=m: inference(m, (batch, frames, *frame), device=device, precision=precision)
             for name, m in models.items()
@@ -160,7 +158,7 @@ def throughput(cells: Sequence[Cell], progress: Progress) -> Outcomes:
         sweeps = sweep(runs, frames, device=device, budget=THROUGHPUT_SECONDS, after_batch=after_batch)
     for cell in cells:
         if cell.key in sweeps and sweeps[cell.key].seconds:
-            yield cell, _throughput_outcome(sweeps[cell.key], _session(cells, device, threads))
+            yield cell, _throughput_outcome(sweeps[cell.key], session.context(cells, threads))
         elif cell.key in sweeps:
             failures.append(MemoryError(f"{cell.row}: not even one clip of {frames} frames fits on {device}"))
     _raise_first(failures)
@@ -187,13 +185,14 @@ def throughput(cells: Sequence[Cell], progress: Progress) -> Outcomes:
 )
 def memory(cells: Sequence[Cell], progress: Progress) -> Outcomes:
     """Peak memory of a fresh process that builds the model and computes one clip."""
+    from reidbench.profiling import session
     from reidbench.profiling.memory import peak_memory
 
     for cell in cells:
         progress(cell, 0, 1, "one clip")
         settings = cell.settings
         found = peak_memory(
-            partial(_build, cell.model, cell.options),
+            partial(session.build, cell.model, cell.options),
             settings["shape"],
             device=settings["device"],
             precision=settings["precision"],
@@ -261,87 +260,10 @@ def accuracy(cells: Sequence[Cell], progress: Progress) -> Outcomes:
         yield cell, outcome
 
 
-def _build(name: str, options: Mapping[str, Any]) -> nn.Module:
-    """The model with random weights, the same ones every time, in evaluation mode."""
-    import torch
-
-    torch.manual_seed(0)
-    model: nn.Module = registry.build(name, **{option: _tuples(value) for option, value in options.items()})
-    return model.eval()
-
-
-def _tuples(value: Any) -> Any:
-    """JSON has no tuples: a list in a cell's options was one."""
-    return tuple(_tuples(item) for item in value) if isinstance(value, list) else value
-
-
-def _models(cells: Sequence[Cell]) -> tuple[dict[str, nn.Module], list[Exception]]:
-    """The models by their cell's key, and why the others could not be built: one bad row must not cost the session."""
-    models: dict[str, nn.Module] = {}
-    failures: list[Exception] = []
-    for cell in cells:
-        try:
-            models[cell.key] = _build(cell.model, cell.options)
-        except UserError as error:
-            failures.append(UserError(f"{cell.row}: {error}"))
-    return models, failures
-
-
-def _drop_what_does_not_fit(runs: dict[str, Run], cells: Sequence[Cell], device: str) -> list[Exception]:
-    """Tries every run once and takes out those that run out of memory; returns what to raise for their cells."""
-    from reidbench.profiling.latency import is_out_of_memory
-
-    rows = {cell.key: cell.row for cell in cells}
-    failures: list[Exception] = []
-    for name, run in list(runs.items()):
-        try:
-            run()
-        except RuntimeError as error:
-            if not is_out_of_memory(error):
-                raise
-            del runs[name]
-            failures.append(MemoryError(f"{rows.get(name, name)}: one clip does not fit on {device}"))
-    return failures
-
-
 def _raise_first(failures: Sequence[Exception]) -> None:
     """Raised after the other rows are handed over; the runner books it on the rows that are missing."""
     if failures:
         raise failures[0]
-
-
-def _reference(cells: Sequence[Cell], settings: Mapping[str, Any]) -> str:
-    """The key of the cell that is the reference row, or a name of its own where it is not measured anew."""
-    wanted = settings["reference"]
-    for cell in cells:
-        if cell.model == wanted["model"] and canonical_json(cell.options) == canonical_json(wanted["options"]):
-            return cell.key
-    return "reference"
-
-
-@contextlib.contextmanager
-def _threads(settings: Mapping[str, Any]) -> Iterator[int]:
-    """Sets torch's threads to those of the settings and gives the number it took."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(settings["threads"])
-    try:
-        yield torch.get_num_threads()
-    finally:
-        torch.set_num_threads(before)
-
-
-def _session(cells: Sequence[Cell], device: str, threads: int) -> dict[str, Any]:
-    """What a reader needs to know of the session that the rows shared."""
-    import torch
-
-    context: dict[str, Any] = {"peers": [cell.row for cell in cells], "threads": threads}
-    if torch.device(device).type == "cuda":
-        context["tf32_convolutions"] = torch.backends.cudnn.allow_tf32
-        context["tf32_products"] = torch.get_float32_matmul_precision() != "highest"
-        context["cudnn_benchmark"] = torch.backends.cudnn.benchmark
-    return context
 
 
 def _counting_context(found: Complexity) -> dict[str, Any]:
@@ -356,9 +278,9 @@ def _counting_context(found: Complexity) -> dict[str, Any]:
     }
 
 
-def _throughput_outcome(found: Sweep, session: Mapping[str, Any]) -> Outcome:
+def _throughput_outcome(found: Sweep, shared: Mapping[str, Any]) -> Outcome:
     samples = {f"seconds_batch_{batch}": seconds for batch, seconds in found.seconds.items()}
     samples["warmup"] = list(found.warmup.values())
     samples["frames_per_second"] = found.rates(found.best)
-    context = {"batches": list(found.seconds), "out_of_memory_at": found.out_of_memory or None, **session}
+    context = {"batches": list(found.seconds), "out_of_memory_at": found.out_of_memory or None, **shared}
     return Outcome({"batch": float(found.best)}, samples, context)
