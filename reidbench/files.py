@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from filelock import FileLock
+
 from reidbench.spec import UserError
 
 
@@ -36,6 +38,19 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Lets one process at a time make `path`; the others wait. The lock goes with its process, however that ends."""
+    lock = path.with_name(f".{path.name}.lock")
+    try:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        held = FileLock(lock).acquire()
+    except OSError as error:
+        raise UserError(f"{lock}: cannot be locked ({error.strerror or error}); choose another folder") from error
+    with held:
+        yield
 
 
 def write_text(path: Path, text: str) -> None:

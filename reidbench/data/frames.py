@@ -19,7 +19,7 @@ from torch import Tensor
 
 from reidbench.data.cache import cache_folder
 from reidbench.data.tracklets import Dataset, Tracklet
-from reidbench.files import replacing
+from reidbench.files import alone, replacing
 from reidbench.spec import UserError
 
 Made = TypeVar("Made")
@@ -102,8 +102,11 @@ def open_frames(
         disk = shutil.disk_usage(cache_folder())
         if disk.free - need < disk.total // 10:
             return frames
-        _write(file, frames)
-        pixels = _map(file, shape)
+        with alone(file):
+            pixels = _map(file, shape)
+            if pixels is None:
+                _write(file, frames)
+                pixels = _map(file, shape)
     return replace(frames, pixels=pixels)
 
 
