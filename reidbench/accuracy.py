@@ -106,7 +106,9 @@ def open_dataset(identity: Mapping[str, Any], places: Places) -> Dataset:
 
 def recipe_of(settings: Mapping[str, Any]) -> Recipe:
     """The recipe of a cell, whose tuples were lists in JSON."""
-    plain = {name: tuple(value) if isinstance(value, list) else value for name, value in settings["recipe"].items()}
+    plain: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in settings["recipe"].items()
+    }
     return Recipe(**plain)
 
 

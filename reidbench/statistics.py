@@ -15,7 +15,7 @@ from math import nan, sqrt
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reidbench.spec import Quantity, Record
+from reidbench.spec import Outcome, Quantity, Record
 
 LEVEL = 0.95
 RESAMPLES = 2000
@@ -143,7 +143,7 @@ def paired_difference(
     return Estimate(float(difference.mean()), low, high, n, sd)
 
 
-def estimate(quantity: Quantity, field: str, records: Sequence[Record]) -> Estimate | None:
+def estimate(quantity: Quantity, field: str, records: Sequence[Record | Outcome]) -> Estimate | None:
     """What the records of one row (one a seed) say about a quantity, or None where they do not hold it.
 
     Records are pooled: the readings of all of them, or for an accuracy the queries of all seeds, whose identities
@@ -180,7 +180,7 @@ def order_agreement(a: ArrayLike, b: ArrayLike) -> Agreement:
     return Agreement(tau, concordant, discordant, len(i) - concordant - discordant)
 
 
-def _mean_over_seeds(quantity: Quantity, records: Sequence[Record]) -> Estimate | None:
+def _mean_over_seeds(quantity: Quantity, records: Sequence[Record | Outcome]) -> Estimate | None:
     values = _pooled(records, quantity.sample)
     groups = _pooled(records, quantity.by) if quantity.by else None
     where = _pooled(records, quantity.where) if quantity.where else np.ones(len(values))
@@ -193,7 +193,7 @@ def _mean_over_seeds(quantity: Quantity, records: Sequence[Record]) -> Estimate 
     return Estimate(pooled.value, pooled.low, pooled.high, len(seeds), _spread(seeds))
 
 
-def _pooled(records: Sequence[Record], sample: str) -> Floats:
+def _pooled(records: Sequence[Record | Outcome], sample: str) -> Floats:
     return np.concatenate([np.asarray(record.samples[sample], dtype=float) for record in records])
 
 
