@@ -1,0 +1,74 @@
+"""The shared trunk: how it is taught, and the file that ships."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from reidbench import registry
+from reidbench.data import synthetic
+from reidbench.data.walkers import EMBLEM, FLAP
+from reidbench.training import pretrain
+from reidbench.training.checkpoint import SYNTHETIC_TRUNK, read_checkpoint, start_trunk
+
+
+def test_the_shipped_trunk_is_small_and_says_what_it_was_taught() -> None:
+    assert SYNTHETIC_TRUNK.stat().st_size <= 2.5e6
+    checkpoint = read_checkpoint(SYNTHETIC_TRUNK)
+    assert checkpoint.about["taught"] == pretrain.TAUGHT
+    assert checkpoint.about["seed"] == synthetic.PRETRAINING_SEED
+    assert (checkpoint.about["steps"], checkpoint.about["persons"]) == (pretrain.STEPS, pretrain.PERSONS)
+
+
+@pytest.mark.parametrize("name", ["baseline", "two_branch", "bicnet_tks"])
+def test_the_shipped_trunk_starts_the_models_of_the_quick_preset(name: str) -> None:
+    model = registry.build(name, **pretrain.OPTIONS)
+    before = {key: value.clone() for key, value in model.trunk.state_dict().items()}
+    start_trunk(model, "synthetic")
+    after = model.trunk.state_dict()
+    assert all(value.isfinite().all() for value in after.values())
+    changed = [key for key in before if not torch.equal(before[key], after[key])]
+    assert len(changed) == len(before)
+
+
+def test_the_shipped_trunk_finds_persons_that_a_random_one_does_not() -> None:
+    """The nearest of unseen persons' frames, each from another camera, among look-alikes in fours."""
+    images = pretrain.pretraining_images(32, synthetic.VALIDATION_SEED)
+    frames = pretrain.normalise(images[:, ::6].flatten(0, 1)[:, None])
+    person = torch.arange(32).repeat_interleave(6)
+    torch.manual_seed(0)
+    model = registry.build("baseline", **pretrain.OPTIONS).eval()
+    found = []
+    for trunk in ("", "synthetic"):
+        start_trunk(model, trunk)
+        with torch.inference_mode():
+            features = torch.nn.functional.normalize(model(frames).feature, dim=1)
+        nearest = (features @ features.T).fill_diagonal_(-1).argmax(1)
+        found.append((person[nearest] == person).float().mean())
+    assert found[1] > 2 * found[0]
+
+
+def test_pretraining_persons_stand_still_and_come_in_fours() -> None:
+    images = pretrain.pretraining_images(16, 3)
+    assert (tuple(images.shape), images.dtype) == ((16, 36, 64, 32, 3), torch.uint8)
+    people = pretrain.pretraining_persons(16, 3)
+    assert [person.factor for person in people] == [EMBLEM] * 8 + [FLAP] * 8
+    assert all(person.flap is not None for person in people)
+    for first in range(0, 16, 4):
+        twins = people[first : first + 4]
+        assert len({twin.group for twin in twins}) == 1
+        assert len({twin.flap for twin in twins}) == (4 if twins[0].factor == FLAP else 1)
+
+
+def test_a_short_pretraining_is_repeatable_and_can_be_started_from(tmp_path: Path) -> None:
+    size = {"steps": 2, "persons": 24, "seed": 5}
+    files = [tmp_path / "one.pt", tmp_path / "two.pt"]
+    for file in files:
+        pretrain.save_trunk(file, pretrain.pretrain(**size), **size)
+    one, two = (read_checkpoint(file) for file in files)
+    assert one.about["steps"] == 2 and not any(name.startswith("classifier") for name in one.state)
+    assert one.state.keys() == two.state.keys()
+    assert all(torch.equal(one.state[name], two.state[name]) for name in one.state)
+    start_trunk(registry.build("bicnet", **pretrain.OPTIONS), str(files[0]))
