@@ -12,6 +12,9 @@ import torch
 from torch import Tensor, nn
 
 STEM_STRIDE = 4
+FEWEST_CHANNELS = 8
+"""After stage 1. With fewer, oneDNN's backward pass of a strided 1x1 convolution in channels_last writes out of bounds
+(torch 2.13, AVX2)."""
 
 
 class BasicBlock(nn.Module):
@@ -85,8 +88,10 @@ class ResNet(nn.Module):
         block, counts = DEPTHS[depth][0], tuple(blocks) or DEPTHS[depth][1]
         if len(counts) != 4 or min(counts) < 1:
             raise ValueError(f"blocks={counts}: give four counts of at least 1, one a stage")
-        if width < 1 or last_stride not in (1, 2):
-            raise ValueError(f"width={width}, last_stride={last_stride}: width is at least 1, last_stride 1 or 2")
+        if width * block.expansion < FEWEST_CHANNELS:
+            raise ValueError(f"width={width}: a depth of {depth} needs at least {FEWEST_CHANNELS // block.expansion}")
+        if last_stride not in (1, 2):
+            raise ValueError(f"last_stride={last_stride}: choose 1 or 2")
         self.conv1 = nn.Conv2d(3, width, 7, stride=2, padding=3, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
         self.relu = nn.ReLU(inplace=True)

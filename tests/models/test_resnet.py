@@ -23,7 +23,7 @@ def test_parameter_count_is_torchvisions_without_fc(depth: int, parameters: int)
 @settings(max_examples=20, deadline=None)
 @given(
     depth=st.sampled_from(sorted(DEPTHS)),
-    width=st.integers(1, 24),
+    width=st.integers(8, 24),
     blocks=st.tuples(*[st.integers(1, 3)] * 4),
     last_stride=st.sampled_from([1, 2]),
     cells=st.tuples(st.integers(1, 3), st.integers(1, 3)),
@@ -54,7 +54,7 @@ def test_initial_weights_are_kaiming_fan_out() -> None:
 def test_frames_stay_in_channels_last() -> None:
     frames = fold_frames(torch.rand(2, 3, 3, 32, 16))
     assert frames.shape == (6, 3, 32, 16)
-    y = ResNet(18, width=4, blocks=(1, 1, 1, 1))(frames)
+    y = ResNet(18, width=8, blocks=(1, 1, 1, 1))(frames)
     assert y.is_contiguous(memory_format=torch.channels_last)
 
 
@@ -64,7 +64,8 @@ def test_frames_stay_in_channels_last() -> None:
         ({"depth": 20}, "depth=20"),
         ({"blocks": (1, 1, 1)}, "blocks="),
         ({"blocks": (1, 1, 0, 1)}, "blocks="),
-        ({"width": 0}, "width=0"),
+        ({"depth": 50, "width": 1}, "width=1: a depth of 50 needs at least 2"),
+        ({"depth": 18, "width": 7}, "width=7: a depth of 18 needs at least 8"),
         ({"last_stride": 3}, "last_stride=3"),
     ],
 )

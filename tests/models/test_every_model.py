@@ -1,0 +1,168 @@
+"""What holds for every registered model: a new file in models/ is tested here without a new line."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+import torch
+from reidbench.models.resnet import ResNet
+from torch import Tensor, nn
+
+from reidbench import registry
+
+SLIM = {"size": (64, 32), "width": 8, "blocks": (1, 1, 1, 1)}
+FRAMES = 8
+CLASSES = 5
+
+every_model = pytest.mark.parametrize("name", sorted(registry.models()))
+every_depth = pytest.mark.parametrize("depth", [18, 50])
+
+
+def slim_model(name: str, **options: Any) -> nn.Module:
+    """At 64x32, a trunk of four narrow blocks; no batch norm starts at zero, so that every module has its effect."""
+    torch.manual_seed(0)
+    model = registry.build(name, classes=CLASSES, **SLIM, **options)
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+            nn.init.uniform_(module.weight, 0.5, 1.5)
+            nn.init.uniform_(module.bias, -0.1, 0.1)
+    return model
+
+
+def clips(batch: int = 3, frames: int = FRAMES) -> Tensor:
+    return torch.randn(batch, frames, 3, *SLIM["size"], generator=torch.Generator().manual_seed(1))
+
+
+@every_model
+@every_depth
+def test_training_output_has_all_that_the_losses_need(name: str, depth: int) -> None:
+    model = slim_model(name, depth=depth).train()
+    out = model(clips())
+    assert out.feature.shape[0] == 3
+    assert len(out.logits) == len(out.embeddings) >= 1
+    assert all(logits.shape == (3, CLASSES) for logits in out.logits)
+    assert sum(embedding.shape[1] for embedding in out.embeddings) == out.feature.shape[1]
+    assert all(torch.isfinite(loss.value) and loss.weight > 0 for loss in out.losses.values())
+
+
+@every_model
+@every_depth
+def test_every_parameter_learns(name: str, depth: int) -> None:
+    model = slim_model(name, depth=depth).train()
+    out = model(clips())
+    terms = [logits.square().sum() for logits in out.logits]
+    terms += [loss.weight * loss.value for loss in out.losses.values()]
+    torch.stack(terms).sum().backward()
+    for parameter_name, parameter in model.named_parameters():
+        assert parameter.grad is not None, parameter_name
+        assert torch.isfinite(parameter.grad).all(), parameter_name
+        if parameter.ndim > 1:
+            assert parameter.grad.abs().sum() > 0, parameter_name
+
+
+@every_model
+@torch.no_grad()
+def test_evaluation_output_is_the_feature_and_the_maps(name: str) -> None:
+    model = slim_model(name).eval()
+    out = model(clips())
+    assert out.logits == () and out.embeddings == () and out.losses == {}
+    assert model.neck(out.feature).shape == out.feature.shape
+    for map_name, values in out.maps.items():
+        assert values.ndim == 4 and values.shape[0] == 3, map_name
+        assert values.min() >= 0, map_name
+
+
+@every_model
+def test_without_classes_there_is_no_classifier(name: str) -> None:
+    model = registry.build(name, **SLIM).train()
+    assert model.classifier is None
+    assert model(clips()).logits == ()
+
+
+@every_model
+@torch.no_grad()
+def test_a_clip_does_not_see_the_others_of_its_batch(name: str) -> None:
+    model = slim_model(name).eval()
+    together = model(clips()).feature
+    alone = torch.cat([model(clip[None]).feature for clip in clips()])
+    torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-5)
+
+
+@every_model
+@torch.no_grad()
+def test_every_frame_counts(name: str) -> None:
+    model = slim_model(name).eval()
+    before = model(clips(1)).feature
+    for frame in range(FRAMES):
+        changed = clips(1)
+        changed[:, frame] = 0
+        assert not torch.allclose(model(changed).feature, before), frame
+
+
+@every_model
+@torch.no_grad()
+def test_memory_format_of_the_clips_does_not_matter(name: str) -> None:
+    model = slim_model(name).eval()
+    strided = clips().permute(0, 2, 1, 3, 4).contiguous().permute(0, 2, 1, 3, 4)
+    torch.testing.assert_close(model(strided).feature, model(clips()).feature, rtol=1e-4, atol=1e-5)
+
+
+@every_model
+@pytest.mark.parametrize("shape", [(2, 0, 3, 64, 32), (8, 3, 64, 32), (2, 8, 1, 64, 32)])
+def test_what_is_not_a_clip_is_refused(name: str, shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="clip"):
+        slim_model(name)(torch.zeros(shape))
+
+
+@every_model
+@torch.no_grad()
+def test_copies_and_reloaded_weights_give_the_same_feature(name: str) -> None:
+    model = slim_model(name).eval()
+    expected = model(clips()).feature
+    assert torch.equal(copy.deepcopy(model)(clips()).feature, expected)
+    other = registry.build(name, classes=CLASSES, **SLIM).eval()
+    other.load_state_dict(model.state_dict())
+    assert torch.equal(other(clips()).feature, expected)
+
+
+@every_model
+@every_depth
+@torch.no_grad()
+def test_trunk_weights_reach_the_whole_trunk(name: str, depth: int) -> None:
+    """Loading what is loaded already changes nothing; other weights change the feature, and only the trunk decides."""
+    trunk = ResNet(depth, width=SLIM["width"], blocks=SLIM["blocks"])  # type: ignore[arg-type]
+    for parameter in trunk.parameters():
+        nn.init.uniform_(parameter, -0.5, 0.5)
+    state = {**trunk.state_dict(), "fc.weight": torch.zeros(1), "fc.bias": torch.zeros(1)}
+    model = slim_model(name, depth=depth).eval()
+    model.load_trunk(state)
+    held = {tuple(p.shape): [] for p in model.parameters()}
+    for parameter in model.parameters():
+        held[tuple(parameter.shape)].append(parameter)
+    for key, parameter in trunk.named_parameters():
+        assert any(torch.equal(parameter, p) for p in held[tuple(parameter.shape)]), key
+
+
+@every_model
+def test_trunk_weights_of_another_width_are_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="check depth, width and blocks"):
+        slim_model(name).load_trunk(ResNet(50, width=16, blocks=(1, 1, 1, 1)).state_dict())
+
+
+@every_model
+@torch.no_grad()
+def test_builds_and_runs_at_paper_scale_without_memory(name: str) -> None:
+    with torch.device("meta"):
+        model = registry.build(name).eval()
+        feature = model(torch.empty(1, 8, 3, 256, 128)).feature
+    assert feature.shape[0] == 1 and feature.shape[1] % 2048 == 0
+
+
+@every_model
+def test_trunk_is_named_as_recipes_and_loaders_expect(name: str) -> None:
+    model = slim_model(name)
+    assert isinstance(model.trunk, ResNet)
+    known = {"trunk", "csp", "dao", "tks", "tsb", "tse", "neck", "classifier"}
+    assert {key.partition(".")[0] for key in model.state_dict()} <= known
