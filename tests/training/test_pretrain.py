@@ -9,6 +9,7 @@ import torch
 
 from reidbench import registry
 from reidbench.data import synthetic
+from reidbench.data.clips import normalise
 from reidbench.data.walkers import EMBLEM, FLAP
 from reidbench.training import pretrain
 from reidbench.training.checkpoint import SYNTHETIC_TRUNK, read_checkpoint, start_trunk
@@ -36,7 +37,7 @@ def test_the_shipped_trunk_starts_the_models_of_the_quick_preset(name: str) -> N
 def test_the_shipped_trunk_finds_persons_that_a_random_one_does_not() -> None:
     """The nearest of unseen persons' frames, each from another camera, among look-alikes in fours."""
     images = pretrain.pretraining_images(32, synthetic.VALIDATION_SEED)
-    frames = pretrain.normalise(images[:, ::6].flatten(0, 1)[:, None])
+    frames = normalise(images[:, ::6].flatten(0, 1)[:, None])
     person = torch.arange(32).repeat_interleave(6)
     torch.manual_seed(0)
     model = registry.build("baseline", **pretrain.OPTIONS).eval()
