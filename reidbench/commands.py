@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import shutil
 import sys
 from argparse import Namespace
 from dataclasses import asdict
@@ -192,7 +193,7 @@ def _report(plan: Plan, store: Store, arguments: Namespace) -> None:
     if arguments.json:
         print(to_frame(table).to_json(orient="records", indent=1))
         return
-    print(terminal_table(table))
+    print(terminal_table(table, min(shutil.get_terminal_size().columns, 100)))
     for path in written:
         if path.suffix in (".md", ".png"):
             print(f"written: {path}")

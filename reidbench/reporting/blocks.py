@@ -54,8 +54,8 @@ class _Strip:
         return sum(max(map(len, column)) + 3 for column in zip(self.header, *self.lines, strict=True))
 
 
-def blocks(table: Table) -> list[Block]:
-    """The table as blocks, one for each way of measuring, split where it would be wider than `WIDTH`.
+def blocks(table: Table, width: int = WIDTH) -> list[Block]:
+    """The table as blocks, one for each way of measuring, split where it would be wider than `width` characters.
 
     A column that cannot be measured here at all is left out; the report names it.
     """
@@ -65,15 +65,16 @@ def blocks(table: Table) -> list[Block]:
         if any(entry.state not in ("absent", "published") for entry in entries):
             groups.setdefault(block_title(heading, table), []).append(_strip(heading, entries, table))
     names = [row.name for row in table.plan.suite.rows]
-    return [block for title, strips in groups.items() for block in _split(title, names, strips)]
+    return [block for title, strips in groups.items() for block in _split(title, names, strips, width)]
 
 
 def block_title(heading: Heading, table: Table) -> str:
     """What the numbers of a block have in common: the data they were trained on, or the device they ran on."""
     settings = heading.settings
     if heading.training:
-        dataset = settings.get("dataset", {}).get("name", table.plan.dataset)
-        return f"Accuracy: dataset {dataset}, preset {table.plan.preset.name}, {seeds_text(table.plan.preset.seeds)}"
+        dataset = settings.get("dataset", {})
+        name = dataset.get("name", table.plan.dataset) + (" (a subset)" if dataset.get("subset") else "")
+        return f"Accuracy: dataset {name}, preset {table.plan.preset.name}, {seeds_text(table.plan.preset.seeds)}"
     if "device" not in settings:
         return "Complexity: counted at the paper's scale"
     return f"Cost: {settings['device']}, {settings.get('precision', 'fp32')}, the paper's scale"
@@ -163,11 +164,11 @@ def _difference_text(quantity: Quantity, entry: Entry) -> str:
     return text.replace("-", "+") if float(text) == 0 else text
 
 
-def _split(title: str, names: Sequence[str], strips: Sequence[_Strip]) -> list[Block]:
-    """As few blocks as fit into `WIDTH`, of about the same width."""
-    room = WIDTH - max(len("row"), *map(len, names)) - 4
+def _split(title: str, names: Sequence[str], strips: Sequence[_Strip], width: int) -> list[Block]:
+    """As few blocks as fit into `width`, of about the same width."""
+    room = width - max(len("row"), *map(len, names)) - 4
     fewest = len(_shelves(strips, room))
-    narrow = next((width for width in range(room) if len(_shelves(strips, width)) == fewest), room)
+    narrow = next((most for most in range(room) if len(_shelves(strips, most)) == fewest), room)
     shelves = _shelves(strips, narrow)
     return [_block(title if i == 0 else f"{title} (continued)", names, shelf) for i, shelf in enumerate(shelves)]
 

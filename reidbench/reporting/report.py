@@ -6,11 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from reidbench import registry
 from reidbench.files import write_text
 from reidbench.reporting.blocks import block_title, blocks, escape, markdown, seeds_text
 from reidbench.reporting.findings import findings
 from reidbench.reporting.tables import Heading, Table
 from reidbench.spec import Record
+from reidbench.statistics import estimate
 
 if TYPE_CHECKING:
     from reidbench.plan import Plan
@@ -97,15 +99,16 @@ def _gaps(table: Table) -> Iterator[str]:
 
 
 def _columns(table: Table) -> Iterator[str]:
+    """What each column counts, those measured alike together."""
+    groups: dict[str, list[str]] = {}
     for heading in table.headings:
-        if all(entry.state in ("absent", "published") for entry in table.column(heading).values()):
-            continue
-        quantity = heading.quantity
-        name = heading.column.title or quantity.title
-        unit = f" in {quantity.unit}" if quantity.unit else ""
-        better = f"; {quantity.better} is better" if quantity.better else ""
-        about = f": {quantity.about.rstrip('.')}" if quantity.about else ""
-        yield f"{name}{unit} ({heading.column.quantity}){about}. Measured at {_scale(heading, table)}{better}."
+        if any(entry.state not in ("absent", "published") for entry in table.column(heading).values()):
+            quantity = heading.quantity
+            better = f"{quantity.better} is better" if quantity.better else ""
+            about = "; ".join(part for part in (quantity.about.rstrip("."), better) if part)
+            groups.setdefault(_scale(heading, table), []).append(f"{heading.column.title or quantity.title}: {about}.")
+    for scale, abouts in groups.items():
+        yield f"At {scale}. {' '.join(abouts)}"
 
 
 def _scale(heading: Heading, table: Table) -> str:
@@ -148,10 +151,20 @@ def _training(table: Table) -> Iterator[str]:
     if table.plan.preset.model_options:
         options = ", ".join(f"{name} {value}" for name, value in table.plan.preset.model_options.items())
         yield f"Model options of the preset: {options}."
+    floor = _floor(table, heading)
+    if floor:
+        yield f"Floor: a model that finds every group of look-alikes and tells none apart has {floor}."
     contexts = [record.context for record in _records(table, heading)]
     for key, label in (("dataset_about", "What the data can and cannot show"), ("trunk_about", "The trunk")):
         for text in dict.fromkeys(str(context[key]) for context in contexts if context.get(key)):
             yield f"{label}: {text}"
+
+
+def _floor(table: Table, heading: Heading) -> str:
+    """The accuracy that needs no look-alike told apart, where the records hold it."""
+    quantity = registry.measurements()[heading.column.measurement].quantities.get("floor")
+    known = estimate(quantity, "floor", _records(table, heading)[:1]) if quantity else None
+    return f"mAP {known.value * quantity.scale:.{quantity.digits}f} %" if quantity and known else ""
 
 
 def recipe_text(recipe: Mapping[str, Any]) -> str:

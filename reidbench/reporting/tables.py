@@ -106,11 +106,11 @@ def assemble(plan: Plan, store: Store) -> Table:
     return Table(plan, store.name, tuple(headings), entries, tuple(warnings))
 
 
-def terminal_table(table: Table) -> str:
-    """The table as plain text of at most 100 columns a block."""
+def terminal_table(table: Table, width: int) -> str:
+    """The table as plain text in blocks of at most `width` characters."""
     from reidbench.reporting.blocks import blocks, plain
 
-    return plain(blocks(table))
+    return plain(blocks(table, width))
 
 
 def to_frame(table: Table) -> pd.DataFrame:
