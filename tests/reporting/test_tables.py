@@ -153,7 +153,7 @@ def test_terminal_table_is_narrow_and_marks_states(bench):
     bench.save_all(without="Full")
     bench.save(bench.cell(ROWS[2], COLUMNS[LATENCY]), "failed", "made to fail")
     text = terminal_table(assemble(bench.plan, bench.store), 80)
-    assert max(map(len, text.splitlines())) <= 100
+    assert max(map(len, text.splitlines())) <= 80
     assert "failed" in text and "not run" in text and "cuda" not in text
 
 
