@@ -234,11 +234,11 @@ class BiCnet(nn.Module):
 def _split(maps: Tensor, run: tuple[int, int]) -> tuple[Tensor, Tensor]:
     """Maps `[N * (b + s), C, H, W]` to the big `[N * b, ...]` and small `[N * s, ...]` ones, both in channels_last.
 
-    It slices with the channels last, for flattening a slice of the usual order would copy to a contiguous tensor.
+    It slices with the channels last, for flattening a slice of the usual order would copy to that order first.
     """
     runs = maps.permute(0, 2, 3, 1).unflatten(0, (-1, sum(run)))
-    big, small = runs[:, : run[0]], runs[:, run[0] :]
-    return big.flatten(0, 1).permute(0, 3, 1, 2), small.flatten(0, 1).permute(0, 3, 1, 2)
+    big, small = (part.flatten(0, 1).permute(0, 3, 1, 2) for part in runs.split(run, 1))
+    return big.contiguous(memory_format=torch.channels_last), small.contiguous(memory_format=torch.channels_last)
 
 
 def _run(length: int, alpha: int) -> tuple[int, int]:
