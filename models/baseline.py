@@ -7,7 +7,6 @@ CVPR 2021, section 4.3.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -59,7 +58,7 @@ class Baseline(nn.Module):
         self.neck = batch_norm_neck(features)
         self.classifier = identity_classifier(features, classes) if classes else None
 
-    def load_trunk(self, state: Mapping[str, Any]) -> None:
+    def load_trunk(self, state: Mapping[str, Tensor]) -> None:
         load_backbone(self.trunk, state)
 
     def forward(self, clips: Tensor) -> Output:
