@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from reidbench.registry import model
 from reidbench.spec import Output
 
-from .head import batch_norm_neck, identity_classifier
+from .head import batch_norm_neck, identity_classifier, max_pool
 from .resnet import ResNet, fold_frames, load_backbone
 
 
@@ -81,4 +81,4 @@ class Baseline(nn.Module):
         frames = fold_frames(clips)
         if factor > 1:
             frames = F.avg_pool2d(frames, factor)
-        return self.trunk(frames).amax((2, 3)).unflatten(0, clips.shape[:2]).mean(1)
+        return max_pool(self.trunk(frames)).unflatten(0, clips.shape[:2]).mean(1)

@@ -16,7 +16,7 @@ from reidbench.registry import model
 from reidbench.spec import Loss, Output
 
 from .attention import PixelAttention, RowAttention, dot_product_divergence, overlap_divergence
-from .head import batch_norm_neck, identity_classifier
+from .head import batch_norm_neck, identity_classifier, max_pool
 from .resnet import ResNet, fold_frames, load_backbone
 from .temporal import TemporalKernelSelection, check_kernels
 
@@ -219,7 +219,7 @@ class BiCnet(nn.Module):
 
     def _pool(self, maps: Tensor, batch: int) -> Tensor:
         """Maps `[B * T', C, h, w]` to one vector a clip `[B, C]`, the mean over its T' frames."""
-        vectors = maps.mean((2, 3)) if self.paper else maps.amax((2, 3))
+        vectors = maps.mean((2, 3)) if self.paper else max_pool(maps)
         return vectors.unflatten(0, (batch, -1)).mean(1)
 
     def _divergence(self, attention: Mapping[str, Tensor]) -> dict[str, Loss]:

@@ -1,11 +1,21 @@
-"""What follows the clip feature in every model: the batch-norm neck and the identity classifier.
+"""What every model ends with: maps pooled to vectors, the batch-norm neck, the identity classifier.
 
 Bag of Tricks and a Strong Baseline for Deep Person Re-Identification, Luo et al., CVPR Workshops 2019.
 """
 
 from __future__ import annotations
 
-from torch import nn
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+def max_pool(maps: Tensor) -> Tensor:
+    """Maps `[N, C, h, w]` to the maximum of each channel `[N, C]`.
+
+    A pooling operator, as in the authors' release, not `amax`: among equal maxima (all zero after a ReLU, often) its
+    gradient goes to one of them, and counters that count pooling see it.
+    """
+    return F.max_pool2d(maps, maps.shape[2:]).flatten(1)
 
 
 def batch_norm_neck(features: int) -> nn.BatchNorm1d:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from reidbench.registry import model
 from reidbench.spec import Output
 
-from .head import batch_norm_neck, identity_classifier
+from .head import batch_norm_neck, identity_classifier, max_pool
 from .resnet import ResNet, fold_frames, load_backbone
 
 SEGMENT = 4
@@ -89,7 +89,7 @@ class TCLNet(nn.Module):
         x = self.trunk.layer2(self.trunk.layer1(self.trunk.stem(frames)))
         x = self.trunk.layer3(self.tsb(x))
         first, second, erased = self.tse(x, self.trunk.layer4)
-        vectors = [y.amax((2, 3)).unflatten(0, (len(clips), -1)).mean(1) for y in (first, second)]
+        vectors = [max_pool(y).unflatten(0, (len(clips), -1)).mean(1) for y in (first, second)]
         feature = torch.cat(vectors, 1)
         maps = {"tse_erased": erased.unflatten(0, (len(clips), -1))}
         if not self.training or self.classifier is None:
