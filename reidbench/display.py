@@ -41,9 +41,14 @@ class Progress:
         return (now - self.since) / steps * (self.total - self.done)
 
     def describe(self, now: float) -> str:
+        """Step, note and time left; the rows of an interleaved session are at the same step and share a line."""
         left = self.seconds_left(now)
         time_left = f", {duration(left)} left" if left is not None and self.done < self.total else ""
-        return f"{self.cell.row} · {self.cell.measurement} {self.done}/{self.total} {self.note}{time_left}"
+        shared = registry.measurements()[self.cell.measurement].mode == "interleaved"
+        who = describe(self.cell) if shared else f"{self.cell.row} · {self.cell.measurement}"
+        if not self.total:
+            return f"{who} starting"
+        return f"{who} {self.done}/{self.total}{'' if shared else f' {self.note}'}{time_left}"
 
 
 class PlainDisplay:
@@ -114,14 +119,16 @@ class LiveDisplay:
     def state(self, cell: Cell, state: str, record: Record | None = None) -> None:
         with self._lock:
             self._states[cell.key] = (state, record)
-            if state != "running":
+            if state == "running":
+                self._running[cell.key] = Progress(cell, 0, 0, "", time.monotonic(), 0)
+            else:
                 self._running.pop(cell.key, None)
 
     def progress(self, cell: Cell, done: int, total: int, note: str) -> None:
         with self._lock:
             now = time.monotonic()
             previous = self._running.get(cell.key)
-            since, first = (previous.since, previous.first) if previous else (now, done)
+            since, first = (previous.since, previous.first) if previous and previous.total else (now, done)
             self._running[cell.key] = Progress(cell, done, total, note, since, first)
             self._states[cell.key] = ("running", None)
 
@@ -131,20 +138,23 @@ class LiveDisplay:
 
         with self._lock:
             now = time.monotonic()
-            lines = [Text(item.describe(now), overflow="ellipsis", no_wrap=True) for item in self._running.values()]
+            running = dict.fromkeys(item.describe(now) for item in self._running.values())
+            lines = [Text(line, overflow="ellipsis", no_wrap=True) for line in running]
             cells = self._plan.all_cells()
             settled = sum(self._states.get(cell.key, ("", None))[0] not in ("", "running") for cell in cells)
             summary = Text(f"{settled}/{len(cells)} cells, {duration(now - self._began)} so far", style="dim")
             return Group(self._table(), *lines, summary)
 
     def _table(self) -> Table:
+        from rich import box
         from rich.table import Table
 
-        table = Table(title=self._plan.suite.title, title_justify="left", pad_edge=False)
+        title = f"{self._plan.name}: {self._plan.suite.title}"
+        table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
         table.add_column("", no_wrap=True)
         columns = self._columns()
-        for title in columns:
-            table.add_column(title, justify="right", no_wrap=True)
+        for heading in columns:
+            table.add_column(heading, justify="right")
         for row in self._plan.suite.rows:
             table.add_row(row.name, *(self._cell_text(row.name, index) for index in columns.values()))
         return table
@@ -158,9 +168,9 @@ class LiveDisplay:
             if place not in taken and any(key[1] == index for key in self._plan.cells):
                 taken.add(place)
                 quantity = registry.measurements()[column.measurement].quantities[column.field]
-                where = " ".join(str(value) for value in column.settings.values())
-                unit = f" {quantity.unit}" if quantity.unit and quantity.unit not in quantity.title else ""
-                chosen[f"{quantity.title}{unit}\n{where}".strip()] = index
+                title = quantity.title.replace("/", "\n/", 1)
+                unit = quantity.unit if quantity.unit not in quantity.title else ""
+                chosen["\n".join(filter(None, (title, unit, *map(str, column.settings.values()))))] = index
         return chosen
 
     def _cell_text(self, row: str, index: int) -> str:
