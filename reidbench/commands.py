@@ -185,15 +185,16 @@ def _recorded_machine(arguments: Namespace) -> str:
 
 def _report(plan: Plan, store: Store, arguments: Namespace) -> None:
     """Writes the report and prints its table."""
+    from reidbench.reporting.blocks import terminal_text
     from reidbench.reporting.report import write_report
-    from reidbench.reporting.tables import assemble, terminal_table, to_frame
+    from reidbench.reporting.tables import assemble, to_frame
 
     table = assemble(plan, store)
     written = write_report(table, store)
     if arguments.json:
         print(to_frame(table).to_json(orient="records", indent=1))
         return
-    print(terminal_table(table, min(shutil.get_terminal_size().columns, 100)))
+    print(terminal_text(table, min(shutil.get_terminal_size().columns, 100)))
     for path in written:
         if path.suffix in (".md", ".png"):
             print(f"written: {path}")

@@ -10,6 +10,7 @@ from typing import Any
 
 from reidbench import presets, registry
 from reidbench.registry import check_options, lookup, resolve_options
+from reidbench.source import REQUIRED
 from reidbench.spec import CLIP_FRAMES, PAPER_SIZE, Cell, Column, Places, Preset, Protocol, Row, Suite, UserError
 from reidbench.store import Store
 
@@ -122,7 +123,7 @@ def dataset_arguments(request: Request, preset: Preset) -> dict[str, Any]:
     if request.subset:
         given["subset"] = True
     check_options("dataset", entry, given)
-    missing = [name for name, value in entry.options.items() if value is registry.REQUIRED and name not in given]
+    missing = [name for name, value in entry.options.items() if value is REQUIRED and name not in given]
     if missing:
         raise UserError(f"dataset {preset.dataset} needs --{missing[0]}: the folder that holds it")
     return given
@@ -199,7 +200,7 @@ def _dataset_identity(request: Request, preset: Preset, store: Store) -> dict[st
     A dataset on disk is read for its fingerprint; without `--root` (a report) the one in the store's records is taken.
     """
     entry = lookup("dataset", preset.dataset, registry.datasets())
-    needs_root = entry.options.get("root") is registry.REQUIRED
+    needs_root = entry.options.get("root") is REQUIRED
     if needs_root and not request.root:
         recorded = _recorded_dataset(preset.dataset, store)
         if recorded:

@@ -19,13 +19,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
 
+from reidbench.source import code, decorated, defines, first_line, parse, signature, with_siblings
 from reidbench.spec import Quantity, Suite, UserError
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 HERE = Path(__file__).resolve().parent
-REQUIRED = object()
-"""The default of an option that has none."""
 
 
 def model(*, presets: Mapping[str, Mapping[str, Any]] | None = None) -> Callable[[F], F]:
@@ -101,11 +100,11 @@ def add_plugin(path: str | Path) -> None:
         raise UserError(f"--plugin {path}: no such file")
     if file in _plugins:
         return
-    _parse(file)
+    parse(file)
     _plugins.append(file)
     for find in (models, datasets, suite_paths, model_source):
         find.cache_clear()
-    if any(_decorated(_parse(file), "measurement")):
+    if any(decorated(parse(file), "measurement")):
         import_file(file)
 
 
@@ -137,7 +136,7 @@ def datasets() -> dict[str, Entry]:
 def suite_paths() -> dict[str, Path]:
     """The file of every suite by name, which is the file's own."""
     paths = [*sorted(folder("suites").glob("*.py")), *_plugins]
-    return {p.stem: p for p in paths if p.stem != "__init__" and _defines(_parse(p), "SUITE")}
+    return {p.stem: p for p in paths if p.stem != "__init__" and defines(parse(p), "SUITE")}
 
 
 def measurements() -> dict[str, Measurement]:
@@ -156,7 +155,7 @@ def suite(name: str) -> Suite:
 
 
 def suite_about(name: str) -> str:
-    return first_line(ast.get_docstring(_parse(suite_paths()[name])))
+    return first_line(ast.get_docstring(parse(suite_paths()[name])))
 
 
 def lookup(kind: str, name: str, known: Mapping[str, Any]) -> Any:
@@ -212,8 +211,8 @@ def model_source(name: str) -> str:
     """
     path = lookup("model", name, models()).path
     digest = hashlib.sha256()
-    for file in sorted(_with_siblings(path), key=lambda p: p.name):
-        digest.update(f"{file.name}\n{_code(_parse(file))}\n".encode())
+    for file in sorted(with_siblings(path), key=lambda p: p.name):
+        digest.update(f"{file.name}\n{code(parse(file))}\n".encode())
     return digest.hexdigest()[:12]
 
 
@@ -238,10 +237,6 @@ def import_file(path: Path) -> ModuleType:
     return sys.modules[name]
 
 
-def first_line(text: str | None) -> str:
-    return (text or "").strip().partition("\n")[0]
-
-
 def _tuples(options: Mapping[str, Any]) -> dict[str, Any]:
     """Options as builders expect them: JSON knows only lists where Python has tuples."""
     return {name: tuple(value) if isinstance(value, list) else value for name, value in options.items()}
@@ -250,9 +245,9 @@ def _tuples(options: Mapping[str, Any]) -> dict[str, Any]:
 def _entries(paths: Iterable[Path], decorator: str) -> dict[str, Entry]:
     found: dict[str, Entry] = {}
     for path in paths:
-        for function, call in _decorated(_parse(path), decorator):
+        for function, call in decorated(parse(path), decorator):
             about = first_line(ast.get_docstring(function))
-            options = _signature(function)
+            options = signature(function)
             names = {function.name: {}, **_presets(call)}
             for name, preset in names.items():
                 if name in found:
@@ -272,77 +267,3 @@ def _presets(decorator: ast.expr) -> dict[str, dict[str, Any]]:
             if keyword.arg == "presets":
                 return ast.literal_eval(keyword.value)
     return {}
-
-
-def _signature(function: ast.FunctionDef) -> dict[str, Any]:
-    arguments = function.args
-    positional = [*arguments.posonlyargs, *arguments.args]
-    defaults = [None] * (len(positional) - len(arguments.defaults)) + list(arguments.defaults)
-    pairs = [*zip(positional, defaults, strict=True), *zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)]
-    return {argument.arg: REQUIRED if value is None else ast.literal_eval(value) for argument, value in pairs}
-
-
-@cache
-def _parse(path: Path) -> ast.Module:
-    try:
-        return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
-    except (SyntaxError, UnicodeDecodeError, ValueError) as error:
-        raise UserError(f"{path}: not a Python file: {error}") from error
-
-
-def _decorated(tree: ast.Module, name: str) -> list[tuple[ast.FunctionDef, ast.expr]]:
-    found = []
-    for node in tree.body:
-        if isinstance(node, ast.FunctionDef):
-            for decorator in node.decorator_list:
-                target = decorator.func if isinstance(decorator, ast.Call) else decorator
-                called = target.attr if isinstance(target, ast.Attribute) else getattr(target, "id", "")
-                if called == name:
-                    found.append((node, decorator))
-    return found
-
-
-def _defines(tree: ast.Module, name: str) -> bool:
-    return any(
-        isinstance(node, ast.Assign) and any(getattr(t, "id", "") == name for t in node.targets) for node in tree.body
-    )
-
-
-def _with_siblings(path: Path) -> set[Path]:
-    """A file and, transitively, the files beside it that it imports relatively."""
-    seen: set[Path] = set()
-    waiting = [path]
-    while waiting:
-        file = waiting.pop()
-        if file in seen:
-            continue
-        seen.add(file)
-        for node in ast.walk(_parse(file)):
-            if isinstance(node, ast.ImportFrom) and node.level == 1 and node.module:
-                sibling = file.parent / f"{node.module}.py"
-                if sibling.is_file():
-                    waiting.append(sibling)
-    return seen
-
-
-def _code(node: Any) -> str:
-    """The syntax tree as text, without docstrings, positions and empty fields (which vary with Python's version)."""
-    if isinstance(node, ast.AST):
-        parts = []
-        for name, value in ast.iter_fields(node):
-            if name == "body" and isinstance(value, list):
-                value = [s for s in value if not _is_docstring(s)]
-            if value not in (None, []):
-                parts.append(f"{name}={_code(value)}")
-        return f"{type(node).__name__}({','.join(parts)})"
-    if isinstance(node, list):
-        return f"[{','.join(_code(item) for item in node)}]"
-    return repr(node)
-
-
-def _is_docstring(statement: Any) -> bool:
-    return (
-        isinstance(statement, ast.Expr)
-        and isinstance(statement.value, ast.Constant)
-        and isinstance(statement.value.value, str)
-    )

@@ -21,7 +21,8 @@ LAYERS = [
     {"reidbench.data", "reidbench.machine"},
     {"models"},
     {"suites"},
-    {"reidbench.registry", "reidbench.files"},
+    {"reidbench.registry"},
+    {"reidbench.source", "reidbench.files"},
     {"reidbench.spec"},
 ]
 """From the top down. A module may import those below it and, inside its own package, its neighbours."""

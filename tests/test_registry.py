@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from reidbench import registry
+from reidbench import registry, source
 from reidbench.spec import UserError
 
 
@@ -94,7 +94,7 @@ def test_two_models_of_one_name_are_refused(tmp_path: Path) -> None:
 
 
 def code(text: str) -> str:
-    return registry._code(ast.parse(text))
+    return source.code(ast.parse(text))
 
 
 def test_the_source_hash_follows_code_and_nothing_else() -> None:
@@ -105,6 +105,6 @@ def test_the_source_hash_follows_code_and_nothing_else() -> None:
 
 def test_the_source_hash_covers_the_files_a_model_imports() -> None:
     path = registry.models()["bicnet"].path
-    assert path.parent / "resnet.py" in registry._with_siblings(path)
+    assert path.parent / "resnet.py" in source.with_siblings(path)
     assert registry.model_source("bicnet") == registry.model_source("bicnet_tks")
     assert registry.model_source("bicnet") != registry.model_source("tclnet")

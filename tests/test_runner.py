@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from reidbench import registry
+from reidbench import registry, source
 from reidbench.plan import Plan, Request, make_plan
 from reidbench.runner import Runner, make_jobs
 from reidbench.spec import Cell, Record
@@ -93,7 +93,7 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator:
         path = tmp_path / "toys.py"
         text = PLUGIN.replace("ROWS", repr(("well", *rows))).replace("COLUMNS", repr((column,)))
         path.write_text(text)
-        registry._parse.cache_clear()
+        source.parse.cache_clear()
         registry.add_plugin(path)
         added.append(path)
         return make_plan("toys", registry.suite("toys"), Request(), store), store

@@ -117,10 +117,10 @@ def markdown(block: Block) -> str:
     return text + "".join(f"\n\n{escape(note)}" for note in block.notes)
 
 
-def plain(found: Sequence[Block]) -> str:
-    """Blocks for a terminal: no markup; the best of a column is marked with an asterisk."""
+def terminal_text(table: Table, width: int) -> str:
+    """The table for a terminal: no markup; the best of a column is marked with an asterisk."""
     parts = []
-    for block in found:
+    for block in blocks(table, width):
         lines = [
             [text + "*" if (y, x) in block.bold else text for x, text in enumerate(line)]
             for y, line in enumerate(block.lines)

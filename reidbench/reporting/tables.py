@@ -106,13 +106,6 @@ def assemble(plan: Plan, store: Store) -> Table:
     return Table(plan, store.name, tuple(headings), entries, tuple(warnings))
 
 
-def terminal_table(table: Table, width: int) -> str:
-    """The table as plain text in blocks of at most `width` characters."""
-    from reidbench.reporting.blocks import blocks, plain
-
-    return plain(blocks(table, width))
-
-
 def to_frame(table: Table) -> pd.DataFrame:
     """The entries of a table as a pandas frame (`FRAME_COLUMNS`), values in the unit of the column `unit`."""
     import pandas as pd

@@ -56,10 +56,12 @@ def pretrain(*, steps: int = STEPS, persons: int = PERSONS, seed: int = PRETRAIN
     draws = np.random.Generator(np.random.PCG64(seed))
     for step in range(steps):
         frames, labels = _batch(images, draws)
-        outputs = [model(half[:, None]) for half in (frames[::2], F.avg_pool2d(frames[1::2], 2))]
+        features = [model(half[:, None]).feature for half in (frames[::2], F.avg_pool2d(frames[1::2], 2))]
+        # One neck over both sizes: it must find the same person in a full and in a half-size frame.
+        embeddings = model.neck(torch.cat(features))
         labels = torch.cat([labels[::2], labels[1::2]])
-        entropy = F.cross_entropy(torch.cat([output.logits[0] for output in outputs]), labels)
-        triplet = batch_hard_triplet(torch.cat([output.embeddings[0] for output in outputs]), labels, MARGIN)
+        entropy = F.cross_entropy(model.classifier(embeddings), labels)
+        triplet = batch_hard_triplet(embeddings, labels, MARGIN)
         optimiser.zero_grad(set_to_none=True)
         (entropy + TRIPLET * triplet).backward()
         optimiser.step()

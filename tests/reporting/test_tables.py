@@ -4,7 +4,8 @@ import pytest
 from made_up import COLUMNS, GFLOPS, RECIPE, ROWS, SUITE
 
 from reidbench import registry
-from reidbench.reporting.tables import FRAME_COLUMNS, STATES, assemble, frame, terminal_table, to_frame
+from reidbench.reporting.blocks import terminal_text
+from reidbench.reporting.tables import FRAME_COLUMNS, STATES, assemble, frame, to_frame
 from reidbench.spec import Published, Row
 
 MEAN_AP, EMBLEM, TEMPO, GFLOPS_AT, PARAMS_AT, LATENCY, RATIO, CUDA = range(8)
@@ -152,7 +153,7 @@ def test_to_frame_has_a_line_a_row_and_column_in_the_units_shown(bench):
 def test_terminal_table_is_narrow_and_marks_states(bench):
     bench.save_all(without="Full")
     bench.save(bench.cell(ROWS[2], COLUMNS[LATENCY]), "failed", "made to fail")
-    text = terminal_table(assemble(bench.plan, bench.store), 80)
+    text = terminal_text(assemble(bench.plan, bench.store), 80)
     assert max(map(len, text.splitlines())) <= 80
     assert "failed" in text and "not run" in text and "cuda" not in text
 
