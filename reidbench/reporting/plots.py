@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import isnan
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -18,11 +18,9 @@ from matplotlib.figure import Figure
 from reidbench.files import write_bytes
 from reidbench.reporting.blocks import seeds_text
 from reidbench.reporting.labels import place_labels
+from reidbench.reporting.tables import Heading, Table, lookalike_floor
 from reidbench.spec import Quantity
 from reidbench.statistics import Estimate
-
-if TYPE_CHECKING:
-    from reidbench.reporting.tables import Heading, Table
 
 OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
 MARKERS = "osD^vPX*"
@@ -150,10 +148,14 @@ def factor_figure(table: Table) -> Figure | None:
         style: dict[str, Any] = {"color": OKABE_ITO[i], "hatch": HATCHES[i], "edgecolor": "black", "linewidth": 0.6}
         axis.bar(places, values[:, 0], width, label=heading.column.title or heading.quantity.title, **style)
         axis.errorbar(places, values[:, 0], errors, fmt="none", ecolor="black", elinewidth=0.8, capsize=1.5)
+    floor = lookalike_floor(table, groups[0])
+    if floor is not None:
+        level = floor * groups[0].quantity.scale
+        axis.axhline(level, color="black", linestyle=(0, (4, 3)), linewidth=0.9, label="no look-alike told apart")
     axis.set_xticks(range(len(rows)), rows, rotation=20, ha="right")
     axis.set_ylabel(_label(groups[0].quantity))
     axis.set_ylim(bottom=0)
-    axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncol=len(groups), frameon=False, fontsize=8)
+    axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncol=len(groups) + 1, frameon=False, fontsize=8)
     figure.suptitle(_title(table, f"by factor ({_setting(table, groups[0])})"), fontsize=10)
     _settle(figure)
     return figure

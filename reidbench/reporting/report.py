@@ -6,13 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reidbench import registry
 from reidbench.files import write_text
 from reidbench.reporting.blocks import block_title, blocks, escape, markdown, seeds_text
 from reidbench.reporting.findings import findings
-from reidbench.reporting.tables import Heading, Table
+from reidbench.reporting.tables import Heading, Table, lookalike_floor
 from reidbench.spec import Record
-from reidbench.statistics import estimate
 
 if TYPE_CHECKING:
     from reidbench.plan import Plan
@@ -151,20 +149,13 @@ def _training(table: Table) -> Iterator[str]:
     if table.plan.preset.model_options:
         options = ", ".join(f"{name} {value}" for name, value in table.plan.preset.model_options.items())
         yield f"Model options of the preset: {options}."
-    floor = _floor(table, heading)
-    if floor:
-        yield f"Floor: a model that finds every group of look-alikes and tells none apart has {floor}."
+    floor = lookalike_floor(table, heading)
+    if floor is not None:
+        yield f"Floor: a model that finds every group of look-alikes and tells none apart has mAP {100 * floor:.1f} %."
     contexts = [record.context for record in _records(table, heading)]
     for key, label in (("dataset_about", "What the data can and cannot show"), ("trunk_about", "The trunk")):
         for text in dict.fromkeys(str(context[key]) for context in contexts if context.get(key)):
             yield f"{label}: {text}"
-
-
-def _floor(table: Table, heading: Heading) -> str:
-    """The accuracy that needs no look-alike told apart, where the records hold it."""
-    quantity = registry.measurements()[heading.column.measurement].quantities.get("floor")
-    known = estimate(quantity, "floor", _records(table, heading)[:1]) if quantity else None
-    return f"mAP {known.value * quantity.scale:.{quantity.digits}f} %" if quantity and known else ""
 
 
 def recipe_text(recipe: Mapping[str, Any]) -> str:

@@ -106,6 +106,14 @@ def assemble(plan: Plan, store: Store) -> Table:
     return Table(plan, store.name, tuple(headings), entries, tuple(warnings))
 
 
+def lookalike_floor(table: Table, heading: Heading) -> float | None:
+    """The mAP (0 to 1) of telling no look-alike apart, where an accuracy's records hold it: the data's, not a row's."""
+    quantity = registry.measurements()[heading.column.measurement].quantities.get("floor")
+    found = next(iter(table.fresh(heading).values()), None)
+    known = estimate(quantity, "floor", found[1][:1]) if quantity and found else None
+    return known.value if known else None
+
+
 def to_frame(table: Table) -> pd.DataFrame:
     """The entries of a table as a pandas frame (`FRAME_COLUMNS`), values in the unit of the column `unit`."""
     import pandas as pd
