@@ -6,17 +6,16 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
 from reidbench import registry
 from reidbench.data.synthetic import content_hash
-from reidbench.data.tracklets import Dataset, Tracklet
+from reidbench.data.tracklets import Dataset
 from reidbench.retrieval.features import embed_dataset
-from reidbench.retrieval.metrics import evaluate, score_samples
+from reidbench.retrieval.metrics import evaluate, lookalike_floor, score_samples
 from reidbench.spec import Cell, Outcome, Places, Protocol, Recipe, UserError
-from reidbench.training.checkpoint import start_trunk
+from reidbench.training.checkpoint import load_weights, start_trunk
 from reidbench.training.pretrain import TAUGHT
 from reidbench.training.trainer import TrainingResult, train
 
@@ -47,11 +46,31 @@ def train_cell(
     return model, dataset, result
 
 
+def load_trained(cell: Cell, path: Path) -> nn.Module:
+    """The model of a cell with the weights of a file, without its classifier.
+
+    Raises UserError for weights that do not fit, and for a file that was saved as another model or with other options:
+    two networks can have the same parameters and yet compute different things.
+    """
+    model: nn.Module = registry.build(cell.model, **cell.options)
+    checkpoint = load_weights(model, path)
+    if checkpoint.model:
+        wanted = {"model": cell.model, **cell.identity["options"]}
+        saved = {"model": checkpoint.model, **checkpoint.options}
+        differing = [
+            f"{name} {saved.get(name)!r}, not {value!r}" for name, value in wanted.items() if saved.get(name) != value
+        ]
+        if differing:
+            raise UserError(
+                f"{path}: was saved from another model ({'; '.join(differing[:3])}); give that model and --set"
+            )
+    return model
+
+
 def score(model: nn.Module, dataset: Dataset, settings: Mapping[str, Any], progress: Progress) -> Outcome:
     """Embeds the dataset's queries and gallery and scores every query under the protocol of the settings.
 
-    The samples are those of `score_samples`, and `floor`: the average precision that a query would have if its own
-    tracklets and its look-alikes' stood above all others in random order.
+    The samples are those of `score_samples`, and where the dataset has look-alikes each query's `floor`.
     """
     protocol = Protocol(**settings["protocol"])
     device = prepare_device(settings)
@@ -73,23 +92,6 @@ def score(model: nn.Module, dataset: Dataset, settings: Mapping[str, Any], progr
     if settings["recipe"]["trunk"] == "synthetic":
         context["trunk_about"] = TAUGHT
     return Outcome(samples=samples, context=context)
-
-
-def lookalike_floor(query: Tracklet, gallery: tuple[Tracklet, ...]) -> float:
-    """The expected average precision of a query that finds its look-alikes but cannot tell them apart.
-
-    With R matches among N entries in random order it is (R - 1) / (N - 1) * (1 - H / N) + H / N, where H is the N-th
-    harmonic number (the mean of the AP over all orders).
-    """
-    elsewhere = [t for t in gallery if t.camera != query.camera]
-    matches = sum(t.identity == query.identity for t in elsewhere)
-    group = query.traits.get("group", "")
-    twins = sum(bool(group) and t.traits.get("group") == group and t.identity != query.identity for t in elsewhere)
-    entries = matches + twins
-    if twins == 0:
-        return 1.0
-    harmonic = float(np.sum(1 / np.arange(1, entries + 1)))
-    return (matches - 1) / (entries - 1) * (1 - harmonic / entries) + harmonic / entries
 
 
 def open_dataset(identity: Mapping[str, Any], places: Places) -> Dataset:

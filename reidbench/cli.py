@@ -124,6 +124,7 @@ def _add_data_command(commands: Any) -> None:
             make.add_argument(
                 flag, dest=f"option_{name}", type=type(default), default=default, help=f"default {default}"
             )
+    make.add_argument("--sheet", metavar="FILE", help="also draw look-alikes under each other as a PNG")
     make.set_defaults(run="data_synthetic", parser=make)
     data.set_defaults(parser=data)
 

@@ -81,13 +81,11 @@ def train(arguments: Namespace) -> int:
 
 def evaluate(arguments: Namespace) -> int:
     """Scores one model with given weights on the queries of a dataset."""
-    from reidbench.accuracy import open_dataset, prepare_device, score
+    from reidbench.accuracy import load_trained, open_dataset, prepare_device, score
     from reidbench.statistics import estimate
-    from reidbench.training.checkpoint import load_weights
 
     cell, places = _accuracy_cell(arguments, 0)
-    model = registry.build(cell.model, **cell.options)
-    load_weights(model, Path(arguments.checkpoint))
+    model = load_trained(cell, Path(arguments.checkpoint))
     dataset = open_dataset(cell.settings["dataset"], places)
     outcome = score(model.to(prepare_device(cell.settings)), dataset, cell.settings, _print_progress)
     result: dict[str, Any] = {"protocol": cell.settings["protocol"]["name"], "dataset": dataset.name}
@@ -101,11 +99,13 @@ def evaluate(arguments: Namespace) -> int:
 
 def data_synthetic(arguments: Namespace) -> int:
     """Writes a synthetic dataset to keep."""
-    from reidbench.data.synthetic import write_synthetic
+    from reidbench.data.synthetic import sample_sheet, synthetic, write_synthetic
 
     prefix = "option_"
     options = {name.removeprefix(prefix): value for name, value in vars(arguments).items() if name.startswith(prefix)}
     write_synthetic(Path(arguments.out), **options)
+    if arguments.sheet:
+        sample_sheet(synthetic(arguments.out), Path(arguments.sheet))
     if arguments.json:
         _print_json({"root": arguments.out, "options": options})
     else:

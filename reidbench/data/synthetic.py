@@ -23,6 +23,7 @@ from reidbench.data.mars import read_layout
 from reidbench.data.scene import draw_cameras, draw_take, render
 from reidbench.data.tracklets import Dataset
 from reidbench.data.walkers import EMBLEM, GROUP_SIZE, TEMPO, Person, population
+from reidbench.files import alone
 from reidbench.registry import dataset, nearest
 from reidbench.spec import UserError, canonical_json
 
@@ -30,6 +31,13 @@ GENERATOR = 1
 """Version of the renderer: raise it whenever the same options give other pixels."""
 
 PUBLISHED_SEED, VALIDATION_SEED, PRETRAINING_SEED = 50211, 50212, 50213
+
+LIMITS = (
+    "It can show whether a network sees a small detail (emblem twins), a rhythm (tempo twins), or a person behind an "
+    "occluder. It cannot stand in for real pedestrians: absolute values do not carry over, nor does an order of rows "
+    "within the noise, and real backgrounds, poses and detector errors are not in it."
+)
+"""What a reader must know of every accuracy on this dataset."""
 
 BOUNDS: Mapping[str, tuple[float, float]] = {
     "train_ids": (2, 9997),
@@ -80,7 +88,9 @@ def synthetic(
     options = SyntheticOptions.of(**given)
     folder = cache_folder() / "synthetic" / options.fingerprint
     if not folder.exists():
-        _write(folder, options)
+        with alone(folder):
+            if not folder.exists():
+                _write(folder, options)
     return _read(folder, options)
 
 
@@ -178,26 +188,6 @@ def sample_sheet(found: Dataset, path: Path, *, frames: int = 8, zoom: int = 3) 
     sheet.resize((sheet.width * zoom, sheet.height * zoom), Image.Resampling.NEAREST).save(path, "png")
 
 
-def unresolved_map(found: Dataset, factor: str = "") -> float:
-    """The mAP of a network that finds every group of look-alikes and tells no two of a group apart: what a score has
-    to exceed to show that a factor is seen. `factor` restricts the queries to it.
-
-    Of n entries of the group, m of them matches, in random order: E[AP] = 1/n sum_k (1 + (k-1)(m-1)/(n-1)) / k.
-    """
-    gallery = (*found.query, *found.gallery)
-    expected = []
-    for query in found.query:
-        if factor and query.traits.get("factor") != factor:
-            continue
-        own = [t for t in gallery if t.identity == query.identity and t.camera != query.camera]
-        group = query.traits.get("group")
-        twins = [t for t in gallery if group and t.traits.get("group") == group and t.identity != query.identity]
-        m, n = len(own), len(own) + len(twins)
-        k = np.arange(1, n + 1)
-        expected.append(((1 + (k - 1) * (m - 1) / max(1, n - 1)) / k).mean())
-    return float(np.mean(expected))
-
-
 def _defaults() -> dict[str, Any]:
     return {n: p.default for n, p in inspect.signature(synthetic).parameters.items() if n != "root"}
 
@@ -255,5 +245,5 @@ def _read(root: Path, options: SyntheticOptions) -> Dataset:
     found = read_layout(root, name="synthetic")
     if stamp["options"] != asdict(options) or frame_bytes(root) != stamp["jpeg_bytes"]:
         raise UserError(f"{root}: was changed since it was written: delete the folder, and write it again")
-    about = f"{found.about}; seed {options.seed}, pixels {stamp['content'][:12]}"
+    about = f"{found.about}; seed {options.seed}, pixels {stamp['content'][:12]}. {LIMITS}"
     return replace(found, fingerprint=options.fingerprint, about=about)

@@ -93,6 +93,20 @@ def score_samples(scores: QueryScores, query: Sequence[Tracklet]) -> dict[str, l
     return {name: column.astype(np.float64).tolist() for name, column in columns.items()}
 
 
+def lookalike_floor(query: Tracklet, gallery: Sequence[Tracklet]) -> float:
+    """The average precision expected of a query whose group of look-alikes is found and not one of it told apart.
+
+    Of n entries of the group, m of them matches, in random order: E[AP] = 1/n sum_k (1 + (k - 1)(m - 1) / (n - 1)) / k.
+    A score has to exceed it to show that the look-alikes' factor is seen; without look-alikes it is 1.
+    """
+    group = query.traits.get("group", "")
+    matches = sum(t.identity == query.identity and t.camera != query.camera for t in gallery)
+    twins = sum(bool(group) and t.traits.get("group") == group and t.identity != query.identity for t in gallery)
+    n = matches + twins
+    k = np.arange(1, n + 1)
+    return float(((1 + (k - 1) * (matches - 1) / max(1, n - 1)) / k).mean())
+
+
 def _similarity_rows(query: np.ndarray, gallery: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
     """For each query its similarities [gallery], computed in blocks of bounded memory."""
     rows = max(1, BLOCK // max(1, len(gallery)))

@@ -205,7 +205,7 @@ def test_two_writers_at_once_leave_one_whole_dataset(small: Path, tmp_path: Path
     environment = {**os.environ, "REIDBENCH_CACHE": str(tmp_path)}
     writers = [subprocess.Popen([sys.executable, "-c", code], env=environment) for _ in range(2)]
     assert [writer.wait(60) for writer in writers] == [0, 0]
-    (folder,) = (tmp_path / "synthetic").iterdir()
+    (folder,) = (tmp_path / "synthetic").glob("[!.]*")
     assert content_hash(folder) == content_hash(small)
 
 
@@ -217,7 +217,7 @@ def test_a_killed_writer_leaves_nothing_that_is_read(cache: Path) -> None:
         time.sleep(0.02)
     writer.send_signal(signal.SIGKILL)
     writer.wait()
-    (draft,) = (cache / "synthetic").iterdir()
+    (draft,) = (path for path in (cache / "synthetic").iterdir() if path.is_dir())
     assert draft.name.startswith(".") and not (draft / layout.STAMP).exists()
 
     name = fingerprint(**SMALL)
@@ -225,7 +225,7 @@ def test_a_killed_writer_leaves_nothing_that_is_read(cache: Path) -> None:
     draft.rename(abandoned)
     os.utime(abandoned, (0, 0))
     assert synthetic.synthetic(**SMALL).root.name == name
-    assert [path.name for path in (cache / "synthetic").iterdir()] == [name]
+    assert [path.name for path in (cache / "synthetic").iterdir() if path.is_dir()] == [name]
 
 
 def test_a_failing_writer_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -311,24 +311,6 @@ def test_fingerprint_needs_no_torch() -> None:
         "import sys; from reidbench.data.synthetic import fingerprint; fingerprint(); sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-
-
-@pytest.mark.parametrize("factor", ["", EMBLEM, TEMPO])
-def test_unresolved_map_is_that_of_random_order_within_groups(small: Path, factor: str) -> None:
-    found = synthetic.synthetic(str(small))
-    rng = np.random.default_rng(0)
-    simulated = []
-    for query in found.query * 300:
-        if factor in ("", query.traits["factor"]):
-            ranked = [
-                entry.identity == query.identity
-                for entry in found.query
-                if entry.traits["group"] == query.traits["group"]
-                and (entry.identity != query.identity or entry.camera != query.camera)
-            ]
-            matches = 1 + np.flatnonzero(rng.permutation(ranked))
-            simulated.append(np.mean(np.arange(1, len(matches) + 1) / matches))
-    assert synthetic.unresolved_map(found, factor) == pytest.approx(np.mean(simulated), abs=0.02)
 
 
 def test_sample_sheet_shows_two_look_alikes_of_each_factor(small: Path, tmp_path: Path) -> None:

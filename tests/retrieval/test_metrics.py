@@ -12,7 +12,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from reidbench.data.tracklets import DISTRACTOR, JUNK, Tracklet
 from reidbench.retrieval import metrics as module
 from reidbench.retrieval.features import Features
-from reidbench.retrieval.metrics import QueryScores, evaluate, score_samples
+from reidbench.retrieval.metrics import QueryScores, evaluate, lookalike_floor, score_samples
 from reidbench.retrieval.protocols import PROTOCOLS
 from reidbench.spec import Protocol, UserError
 
@@ -226,3 +226,17 @@ def test_protocols_are_named_as_they_are_listed(name: str) -> None:
     assert protocol.name == name and protocol.about
     assert protocol.clips in ("all", "first") and protocol.neck in ("after", "before")
     assert protocol.ap in ("rectangular", "trapezoid")
+
+
+@pytest.mark.parametrize(("identities", "cameras"), [(1, 4), (2, 3), (4, 4)])
+def test_the_floor_is_that_of_random_order_within_a_group(identities: int, cameras: int) -> None:
+    traits = {"group": "g1"}
+    group = [Tracklet(("f",), 1 + i, c, traits) for i in range(identities) for c in range(cameras)]
+    others = [Tracklet(("f",), 50, 0, {"group": "g2"}), Tracklet(("f",), 51, 0)]
+    ranked = np.array([t.identity == 1 for t in group if t.identity != 1 or t.camera != 0])
+    rng = np.random.default_rng(0)
+    simulated = []
+    for _ in range(4000):
+        ranks = 1 + np.flatnonzero(rng.permutation(ranked))
+        simulated.append(np.mean(np.arange(1, len(ranks) + 1) / ranks))
+    assert lookalike_floor(group[0], [*group, *others]) == pytest.approx(np.mean(simulated), abs=0.01)
