@@ -144,7 +144,10 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Preset:
-    """How much: the recipe, the options given to every model that has them, the dataset and the number of seeds."""
+    """How much: the recipe, the options given to every model that has them, the dataset and the number of seeds.
+
+    `notes` are printed with every result: the choices that favour some rows, and how they were made.
+    """
 
     name: str
     about: str
@@ -153,6 +156,7 @@ class Preset:
     dataset_options: Mapping[str, Any] = field(default_factory=dict)
     model_options: Mapping[str, Any] = field(default_factory=dict)
     seeds: int = 1
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -149,6 +149,7 @@ def _training(table: Table) -> Iterator[str]:
     if table.plan.preset.model_options:
         options = ", ".join(f"{name} {value}" for name, value in table.plan.preset.model_options.items())
         yield f"Model options of the preset: {options}."
+    yield from table.plan.preset.notes
     floor = lookalike_floor(table, heading)
     if floor is not None:
         yield f"Floor: a model that finds every group of look-alikes and tells none apart has mAP {100 * floor:.1f} %."
