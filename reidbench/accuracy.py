@@ -54,7 +54,7 @@ def load_trained(cell: Cell, path: Path) -> nn.Module:
     """
     model: nn.Module = registry.build(cell.model, **cell.options)
     checkpoint = load_weights(model, path)
-    if checkpoint.model:
+    if checkpoint.kind == "model":
         wanted = {"model": cell.model, **cell.identity["options"]}
         saved = {"model": checkpoint.model, **checkpoint.options}
         differing = [
@@ -100,6 +100,8 @@ def open_dataset(identity: Mapping[str, Any], places: Places) -> Dataset:
     options = dict(identity["options"])
     if places.root:
         options["root"] = places.root
+    if identity["subset"]:
+        options["subset"] = True
     dataset: Dataset = entry.load()(**options)
     if dataset.fingerprint != identity["fingerprint"]:
         raise UserError(f"{dataset.root}: is not the dataset that was planned for; it has changed: start again")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import sys
 import traceback
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from reidbench.registry import nearest
 from reidbench.spec import UserError
 
 INTERRUPTED = 130
+COMMANDS = ("list", "report", "profile", "train", "evaluate", "data")
 
 
 class Parser(argparse.ArgumentParser):
@@ -47,6 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             parser.print_help()
             return 0
         namespace = parser.parse_all(arguments)
+        namespace.command_line = f"python bench.py {shlex.join(arguments)}"
         from reidbench import commands
 
         return int(getattr(commands, namespace.run)(namespace))
@@ -56,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"bench.py: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("bench.py: interrupted; what is measured is kept, the same command goes on from there", file=sys.stderr)
+        print("bench.py: interrupted; records and checkpoints written so far are kept", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -64,12 +67,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _plugins(arguments: Sequence[str]) -> list[str]:
-    early = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    early.add_argument("--plugin", action="append", default=[])
-    try:
-        found: list[str] = early.parse_known_args(arguments)[0].plugin
-    except SystemExit:
-        raise UserError("--plugin needs the path of a Python file") from None
+    early = Parser(add_help=False, allow_abbrev=False)
+    early.add_argument("--plugin", action="append", default=[], metavar="FILE")
+    found: list[str] = early.parse_known_args(arguments)[0].plugin
     return found
 
 
@@ -89,6 +89,8 @@ def _parser() -> Parser:
         return sub
 
     for suite in registry.suite_paths():
+        if suite in COMMANDS:
+            raise UserError(f"{registry.suite_paths()[suite]}: a suite cannot be named {suite!r}, which is a command")
         about = registry.suite_about(suite)
         sub = add(suite, "run_suite", about, _training(), _start(), _selection())
         sub.add_argument("--fresh", action="store_true", help="measure again what is already recorded")

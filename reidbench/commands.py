@@ -7,12 +7,12 @@ import json
 import shutil
 import sys
 from argparse import Namespace
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reidbench import machine, presets, registry
-from reidbench.spec import Cell, Column, Places, Row, Suite, UserError
+from reidbench.spec import Cell, Column, Places, Row, Suite, UserError, canonical_json
 from reidbench.store import Store, machines
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def report(arguments: Namespace) -> int:
 
     store = Store(arguments.results, _recorded_machine(arguments))
     plan = make_plan(arguments.suite, registry.suite(arguments.suite), _request(arguments), store)
-    _report(plan, store, arguments)
+    _report(plan, store, arguments, registry.suite(arguments.suite))
     return 0
 
 
@@ -119,11 +119,13 @@ def _run(name: str, suite: Suite, arguments: Namespace) -> int:
     from reidbench.runner import Runner
 
     store = Store(arguments.results, arguments.machine or machine.name())
+    store.check_is_here()
+    _check_gpu(arguments.device)
     plan = make_plan(name, suite, _request(arguments), store)
     with open_display(plan) as display:
         runner = Runner(store, display)
         runner.run(plan, fresh=arguments.fresh)
-    _report(plan, store, arguments)
+    _report(plan, store, arguments, suite)
     for failure in runner.failures:
         print(f"bench.py: {failure.row} · {failure.cell['measurement']}: {failure.error}", file=sys.stderr)
     return 2 if runner.failures else 0
@@ -148,6 +150,12 @@ def _model_options(arguments: Namespace) -> dict[str, Any]:
             options[name] = ast.literal_eval(text)
         except (ValueError, SyntaxError):
             options[name] = text
+        try:
+            canonical_json(options[name])
+        except (TypeError, ValueError):
+            raise UserError(
+                f"--set {setting}: give a finite number, a text, True, False, None or a tuple of such"
+            ) from None
     registry.check_options("model", registry.lookup("model", arguments.model, registry.models()), options)
     return options
 
@@ -155,6 +163,9 @@ def _model_options(arguments: Namespace) -> dict[str, Any]:
 def _accuracy_cell(arguments: Namespace, seed: int) -> tuple[Cell, Places]:
     from reidbench.plan import accuracy_cell
 
+    _check_gpu(arguments.device)
+    if seed < 0:
+        raise UserError(f"--seed {seed}: give 0 or more")
     request = _request(arguments)
     store = Store(arguments.results, arguments.machine or machine.name())
     cell = accuracy_cell(arguments.model, _model_options(arguments), request, seed, store)
@@ -183,14 +194,15 @@ def _recorded_machine(arguments: Namespace) -> str:
     raise UserError(f"no records of machine {chosen!r} under {arguments.results}; give --machine {' or '.join(known)}")
 
 
-def _report(plan: Plan, store: Store, arguments: Namespace) -> None:
-    """Writes the report and prints its table."""
+def _report(plan: Plan, store: Store, arguments: Namespace, suite: Suite) -> None:
+    """Writes the whole suite's report, whatever part of it was asked for, and prints the table of that part."""
     from reidbench.reporting.blocks import terminal_text
     from reidbench.reporting.report import write_report
     from reidbench.reporting.tables import assemble, to_frame
 
     table = assemble(plan, store)
-    written = write_report(table, store)
+    whole = assemble(_whole(plan, suite, _request(arguments), store), store)
+    written = write_report(whole, store, command=arguments.command_line)
     if arguments.json:
         print(to_frame(table).to_json(orient="records", indent=1))
         return
@@ -198,6 +210,21 @@ def _report(plan: Plan, store: Store, arguments: Namespace) -> None:
     for path in written:
         if path.suffix in (".md", ".png"):
             print(f"written: {path}")
+
+
+def _whole(plan: Plan, suite: Suite, request: Request, store: Store) -> Plan:
+    """The plan of all rows and columns. Where a dataset that was not asked for cannot be had, what was asked for."""
+    from reidbench.plan import make_plan
+
+    try:
+        return make_plan(plan.name, suite, replace(request, rows=(), only=""), store)
+    except UserError:
+        return plan
+
+
+def _check_gpu(device: str) -> None:
+    if device == "cuda" and not machine.describe()["gpu"]:
+        raise UserError("--device cuda: this machine shows no CUDA GPU; use --device cpu")
 
 
 def _print_result(result: dict[str, Any], arguments: Namespace) -> int:

@@ -78,7 +78,7 @@ class PlainDisplay:
                 return
             took = f" in {duration(record.seconds)}" if record else ""
             value = f": {headline(cell, record)}" if record and state == "ok" else ""
-            what = "" if state == "ok" else f": {state}: {record.error if record else ''}"
+            what = "" if state == "ok" else f": {state}"
             self._print(f"[{self._settled}/{self._total}] {cell.row} · {describe(cell)}{value}{what}{took}")
 
     def progress(self, cell: Cell, done: int, total: int, note: str) -> None:

@@ -81,7 +81,7 @@ def latency(cells: Sequence[Cell], progress: Progress) -> Outcomes:
 
     settings = cells[0].settings
     device = settings["device"]
-    with session.threads(settings["threads"]) as threads:
+    with session.conditions(settings["threads"]) as under:
         models, failures = session.build_rows(cells)
         reference = session.reference_key(cells)
         if reference not in models:
@@ -110,7 +110,7 @@ def latency(cells: Sequence[Cell], progress: Progress) -> Outcomes:
                 "reference": timings.seconds[reference],
                 "warmup": timings.warmup[cell.key],
             }
-            context = {"rounds": timings.rounds, **session.context(cells, threads)}
+            context = {"rounds": timings.rounds, **session.context(cells, under)}
             yield cell, Outcome(samples=samples, context=context)
     _raise_first(failures)
 
@@ -140,7 +140,7 @@ def throughput(cells: Sequence[Cell], progress: Progress) -> Outcomes:
     settings = cells[0].settings
     device, precision = settings["device"], settings["precision"]
     _, frames, *frame = settings["shape"]
-    with session.threads(settings["threads"]) as threads:
+    with session.conditions(settings["threads"]) as under:
         models, failures = session.build_rows(cells)
         runs = {
             name: lambda batch, m=m: inference(m, (batch, frames, *frame), device=device, precision=precision)
@@ -158,7 +158,7 @@ def throughput(cells: Sequence[Cell], progress: Progress) -> Outcomes:
         sweeps = sweep(runs, frames, device=device, budget=THROUGHPUT_SECONDS, after_batch=after_batch)
     for cell in cells:
         if cell.key in sweeps and sweeps[cell.key].seconds:
-            yield cell, _throughput_outcome(sweeps[cell.key], session.context(cells, threads))
+            yield cell, _throughput_outcome(sweeps[cell.key], session.context(cells, under))
         elif cell.key in sweeps:
             failures.append(MemoryError(f"{cell.row}: not even one clip of {frames} frames fits on {device}"))
     _raise_first(failures)

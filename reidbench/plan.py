@@ -62,6 +62,7 @@ class Plan:
 
 def make_plan(name: str, suite: Suite, request: Request, store: Store) -> Plan:
     """Expands rows x columns x seeds. Raises UserError for anything unknown in the request."""
+    check_device(request.device)
     preset = choose_preset(request)
     rows = _choose_rows(suite, request.rows)
     if request.only:
@@ -95,10 +96,17 @@ def make_plan(name: str, suite: Suite, request: Request, store: Store) -> Plan:
 
 def accuracy_cell(model: str, options: Mapping[str, Any], request: Request, seed: int, store: Store) -> Cell:
     """The accuracy cell of one model under a preset, as any suite would plan it."""
+    check_device(request.device)
     preset = choose_preset(request)
     training = _training_settings(request, preset, store)
     row = Row(model, model, options)
     return _cell(row, "accuracy", model_options(row, preset), {**training, "seed": seed})
+
+
+def check_device(device: str) -> None:
+    """Raises UserError for a device that is not known."""
+    if device not in ("cpu", "cuda"):
+        raise UserError(f"--device {device}: give cpu or cuda")
 
 
 def choose_preset(request: Request) -> Preset:
@@ -157,23 +165,24 @@ def _model_identity(model: str, options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _cost_settings(column: Column, reference: Row, machine: Mapping[str, Any]) -> dict[str, Any]:
-    settings: dict[str, Any] = {"shape": COST_SHAPE}
+    settings: dict[str, Any] = {"shape": COST_SHAPE, "version": registry.measurements()[column.measurement].version}
     if column.measurement == "complexity":
         return settings
-    settings |= {"device": "cpu", "precision": "fp32", **column.settings}
+    settings |= {"device": "cpu", "precision": "fp32", "threads": machine["cores"], **column.settings}
     if column.measurement == "memory":
         return settings
-    identity = _model_identity(reference.model, reference.options)
-    return settings | {"backend": "eager", "threads": machine["cores"], "reference": identity}
+    settings["backend"] = "eager"
+    if column.measurement == "latency":
+        settings["reference"] = _model_identity(reference.model, reference.options)
+    return settings
 
 
 def _training_settings(request: Request, preset: Preset, store: Store) -> dict[str, Any]:
     from reidbench.retrieval.protocols import PROTOCOLS
 
     protocol: Protocol = lookup("protocol", request.protocol, PROTOCOLS)
-    if request.device not in ("cpu", "cuda"):
-        raise UserError(f"--device {request.device}: give cpu or cuda")
     return {
+        "version": registry.measurements()["accuracy"].version,
         "recipe": asdict(preset.recipe),
         "trunk": _trunk_identity(preset.recipe.trunk, request.weights),
         "dataset": _dataset_identity(request, preset, store),
@@ -206,7 +215,7 @@ def _dataset_identity(request: Request, preset: Preset, store: Store) -> dict[st
         if recorded:
             return recorded
     arguments = dataset_arguments(request, preset)
-    options = {name: value for name, value in arguments.items() if name != "root"}
+    options = {name: value for name, value in arguments.items() if name not in ("root", "subset")}
     module = registry.import_file(entry.path)
     if not request.root and hasattr(module, "fingerprint"):
         return {

@@ -46,18 +46,20 @@ def measurement(
     quantities: Mapping[str, Quantity],
     mode: str,
     needs_training: bool = False,
+    version: int = 1,
 ) -> Callable[[F], F]:
     """Registers a function `name(cells, progress) -> Iterator[tuple[Cell, Outcome]]`.
 
     It yields each cell's outcome as soon as it has it, and calls `progress(cell, done, total, note)` now and then.
 
     `mode` says how cells share a process: "alone" (one cell a fresh process), "batch" (several, one after the other),
-    "interleaved" (the rows of a suite measured round by round in one process, alone on the machine).
+    "interleaved" (the rows of a suite measured round by round in one process, alone on the machine). `version` is part
+    of every cell's key: raise it when a change of code, here or in what it calls, changes the numbers.
     """
 
     def register(function: F) -> F:
         MEASUREMENTS[function.__name__] = Measurement(
-            function.__name__, first_line(function.__doc__), quantities, mode, needs_training, function
+            function.__name__, first_line(function.__doc__), quantities, mode, needs_training, version, function
         )
         return function
 
@@ -71,6 +73,7 @@ class Measurement:
     quantities: Mapping[str, Quantity]
     mode: str
     needs_training: bool
+    version: int
     function: Callable[..., Any]
 
 
@@ -136,7 +139,13 @@ def datasets() -> dict[str, Entry]:
 def suite_paths() -> dict[str, Path]:
     """The file of every suite by name, which is the file's own."""
     paths = [*sorted(folder("suites").glob("*.py")), *_plugins]
-    return {p.stem: p for p in paths if p.stem != "__init__" and defines(parse(p), "SUITE")}
+    found: dict[str, Path] = {}
+    for path in paths:
+        if path.stem != "__init__" and defines(parse(path), "SUITE"):
+            if path.stem in found:
+                raise UserError(f"suite {path.stem!r} is defined in both {found[path.stem]} and {path}")
+            found[path.stem] = path
+    return found
 
 
 def measurements() -> dict[str, Measurement]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import json
 import os
@@ -10,6 +11,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, field
@@ -18,8 +20,9 @@ from typing import Any, Protocol
 
 from reidbench import machine, registry
 from reidbench.data.cache import cache_folder, scratch_folder
+from reidbench.files import alone
 from reidbench.plan import Plan
-from reidbench.spec import Cell, Outcome, Places, Record
+from reidbench.spec import Cell, Outcome, Places, Record, UserError
 from reidbench.store import Store
 
 KEEP_FREED_MEMORY = {
@@ -35,6 +38,10 @@ class Display(Protocol):
 
     def state(self, cell: Cell, state: str, record: Record | None = None) -> None: ...
     def progress(self, cell: Cell, done: int, total: int, note: str) -> None: ...
+
+
+SECONDS_TO_LEAVE = 10.0
+"""What a worker that is asked to stop has for saving a training."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +93,10 @@ class Runner:
             self.store.check_writable()
         jobs = make_jobs(missing)
         for phase in sorted({job.phase for job in jobs}):
-            self._run_side_by_side([job for job in jobs if job.phase == phase])
+            mine = [job for job in jobs if job.phase == phase]
+            # Other runs on this machine may compute meanwhile, but two must not time at once.
+            with alone(cache_folder() / "timing") if phase == 1 else contextlib.nullcontext():
+                self._run_side_by_side(mine)
 
     def _run_side_by_side(self, jobs: Sequence[Job]) -> None:
         with ThreadPoolExecutor(min(job.concurrency for job in jobs)) as pool:
@@ -101,12 +111,19 @@ class Runner:
                 raise
 
     def _stop(self, futures: Iterable[Any]) -> None:
+        """Asks the workers to save what they can and leave; those that have not left in time are killed."""
         for future in futures:
             future.cancel()
         with self._lock:
             self._stopping = True
-            for process in self._processes:
-                process.kill()
+            processes = list(self._processes)
+        for process in processes:
+            process.terminate()
+        deadline = time.monotonic() + SECONDS_TO_LEAVE
+        for process in processes:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(max(0.0, deadline - time.monotonic()))
+            process.kill()
 
     def _run_job(self, job: Job) -> None:
         """Runs a job to its end; where a worker dies, the cell it was at has failed and the others go on in another."""
@@ -222,7 +239,10 @@ def _environment(job: Job, places: Places) -> dict[str, str]:
 
 def _log_path(cell: Cell) -> Path:
     folder = cache_folder() / "logs"
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be made ({error.strerror}); move what lies there away") from error
     return folder / f"{cell.measurement}-{machine.slug(cell.row)}-{cell.key}.log"
 
 

@@ -37,9 +37,13 @@ def decorated(tree: ast.Module, name: str) -> list[tuple[ast.FunctionDef, ast.ex
 
 def defines(tree: ast.Module, name: str) -> bool:
     """Whether a file assigns `name` at its top level."""
-    return any(
-        isinstance(node, ast.Assign) and any(getattr(t, "id", "") == name for t in node.targets) for node in tree.body
-    )
+    targets: list[ast.expr] = []
+    for node in tree.body:
+        if isinstance(node, ast.Assign):
+            targets += node.targets
+        elif isinstance(node, ast.AnnAssign) and node.value is not None:
+            targets.append(node.target)
+    return any(getattr(target, "id", "") == name for target in targets)
 
 
 def signature(function: ast.FunctionDef) -> dict[str, Any]:
@@ -48,7 +52,12 @@ def signature(function: ast.FunctionDef) -> dict[str, Any]:
     positional = [*arguments.posonlyargs, *arguments.args]
     defaults = [None] * (len(positional) - len(arguments.defaults)) + list(arguments.defaults)
     pairs = [*zip(positional, defaults, strict=True), *zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)]
-    return {argument.arg: REQUIRED if value is None else ast.literal_eval(value) for argument, value in pairs}
+    try:
+        return {argument.arg: REQUIRED if value is None else ast.literal_eval(value) for argument, value in pairs}
+    except ValueError:
+        raise UserError(
+            f"{function.name}: its arguments need literal defaults, such as width=64 or stages=(2,)"
+        ) from None
 
 
 def with_siblings(path: Path) -> set[Path]:

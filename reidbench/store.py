@@ -59,6 +59,12 @@ class Store:
                     old.unlink(missing_ok=True)
         return path
 
+    def check_is_here(self) -> None:
+        """Raises UserError if the folder is another machine's, whose records a measurement here must not join."""
+        path = self.folder / "machine.json"
+        if path.is_file() and _read_json(path) != machine.describe():
+            raise UserError(f"{path}: describes another machine than this one; name a new folder with --machine NAME")
+
     def check_writable(self) -> None:
         """Raises UserError now if records could not be written later."""
         self._introduce_machine()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime
 import json
 import os
+import signal
 import sys
 import time
 import traceback
@@ -48,6 +49,7 @@ class Events:
 
 def main() -> int:
     """Reads the job, measures, reports. Returns 0 even when cells failed: their events say so."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     job = json.load(sys.stdin)
     stream = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())

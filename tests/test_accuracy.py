@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from reidbench import registry
-from reidbench.accuracy import open_dataset, recipe_of, score, train_cell
+from reidbench.accuracy import load_trained, open_dataset, recipe_of, score, train_cell
 from reidbench.cli import main
 from reidbench.data import synthetic
 from reidbench.plan import Request, accuracy_cell
@@ -140,3 +142,19 @@ def test_weights_of_another_trunk_are_refused(root: Path, tmp_path: Path) -> Non
     assert cell.settings["recipe"]["trunk"] == "file" and cell.settings["trunk"].startswith("file ")
     with pytest.raises(UserError, match=r"wide\.pt"):
         train_cell(cell, Places(str(root), str(path)), tmp_path / "run", ignore)
+
+
+def test_the_authors_checkpoint_is_a_model_under_its_own_name(tmp_path: Path) -> None:
+    with (Path(__file__).parent / "training" / "release_bicnet_tks_keys.csv").open() as file:
+        shapes = {row["key"]: row["shape"] for row in csv.DictReader(file)}
+    state = {
+        key: torch.ones(() if shape == "scalar" else tuple(map(int, shape.split("x")))) for key, shape in shapes.items()
+    }
+    path = tmp_path / "checkpoint_ep150.pth.tar"
+    torch.save({"state_dict": state, "mAP": np.float64(0.86), "epoch": 149}, path)
+    options = {**registry.resolve_options("bicnet_tks", {})}
+    options.pop("classes")
+    model = load_trained(Cell("", "accuracy", "bicnet", options, {}, ""), path)
+    assert model.get_parameter("trunk.conv1.weight").sum().item() == 64 * 3 * 7 * 7
+    with pytest.raises(UserError, match="checkpoint_ep150"):
+        load_trained(Cell("", "accuracy", "bicnet", {**options, "temporal": "none"}, {}, ""), path)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from reidbench import machine, registry
 from reidbench.cli import main
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -35,6 +36,11 @@ ROOT = Path(__file__).resolve().parent.parent
         (["report", "tabel2"], "no records|did you mean"),
         (["evaluate", "bicnet"], "--weights"),
         (["data"], "ACTION"),
+        (["list", "--plugin"], "--plugin"),
+        (["profile", "bicnet", "--set", "alpha={1,2}"], "--set alpha={1,2}"),
+        (["profile", "bicnet", "--set", "alpha=1e999"], "--set alpha=1e999"),
+        (["profile", "bicnet", "--device", "foo"], "--device foo"),
+        (["train", "bicnet", "--seed", "-1", "--out", "x"], "--seed -1"),
         (["--nonsense"], "COMMAND"),
     ],
 )
@@ -75,3 +81,48 @@ def test_help_shows_the_commands_without_torch() -> None:
 def test_no_arguments_print_the_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 0
     assert "COMMAND" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(bool(machine.describe()["gpu"]), reason="there is a GPU")
+@pytest.mark.parametrize("command", [["table2"], ["profile", "bicnet"], ["train", "bicnet", "--out", "x"]])
+def test_a_missing_gpu_is_told_before_anything_runs(
+    command: list[str], capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main([*command, "--device", "cuda"]) == 2
+    assert "no CUDA GPU" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_another_machines_folder_is_not_measured_into(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "results" / "other"
+    folder.mkdir(parents=True)
+    (folder / "machine.json").write_text('{"cpu": "x", "cores": 64, "memory_gib": 4, "gpu": ""}')
+    assert main(["table2", "--machine", "other"]) == 2
+    assert "another machine" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("list", "SUITE = 1", "cannot be named 'list'"),
+        ("table2", "SUITE: int = 1", "suite 'table2' is defined in both"),
+        ("mine", "from reidbench.registry import model\nW = 3\n@model()\ndef f(*, width=W): ...", "literal defaults"),
+    ],
+)
+def test_a_plugin_that_cannot_work_is_refused(
+    name: str, text: str, message: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = tmp_path / f"{name}.py"
+    path.write_text(text)
+    try:
+        assert main(["list", "--plugin", str(path)]) == 2
+    finally:
+        registry._plugins.remove(path)
+        for find in (registry.models, registry.datasets, registry.suite_paths, registry.model_source):
+            find.cache_clear()
+    said = capsys.readouterr().err
+    assert message in said and said.count("\n") == 1

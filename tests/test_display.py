@@ -44,7 +44,7 @@ def test_plain_lines_say_what_ended_and_how(plan: Plan) -> None:
     total = len(plan.all_cells())
     assert out.getvalue().splitlines() == [
         f"[1/{total}] BiCnet-TKS · complexity: Params 29.20 M in 1:01",
-        f"[2/{total}] BiCnet-TKS · latency cpu fp32: failed: the worker was ended by SIGKILL; its log: a.log in 1:01",
+        f"[2/{total}] BiCnet-TKS · latency cpu fp32: failed in 1:01",
     ]
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
+import psutil
 import torch
 from torch import nn
 
@@ -15,12 +18,9 @@ from reidbench.spec import Cell, UserError, canonical_json
 
 
 def build(name: str, options: Mapping[str, Any]) -> nn.Module:
-    """A cell's model with random weights, the same ones every time, in evaluation mode.
-
-    JSON has no tuples: a list among the options was one. Raises UserError as `registry.build` does.
-    """
+    """A cell's model with random weights, the same ones every time, in evaluation mode. Raises UserError."""
     torch.manual_seed(0)
-    model: nn.Module = registry.build(name, **{option: _tuples(value) for option, value in options.items()})
+    model: nn.Module = registry.build(name, **options)
     return model.eval()
 
 
@@ -60,26 +60,43 @@ def reference_key(cells: Sequence[Cell]) -> str:
     return "reference"
 
 
+@dataclass
+class Conditions:
+    """Under which a session ran: torch's threads, and the cores that other processes used meanwhile, on average.
+
+    `other_load` is known at the session's end. Above a small fraction of a core its times are not to be trusted.
+    """
+
+    threads: int
+    other_load: float = 0.0
+
+
 @contextlib.contextmanager
-def threads(count: int) -> Iterator[int]:
-    """Sets torch's threads, gives the number it took, and puts the earlier one back."""
+def conditions(threads: int) -> Iterator[Conditions]:
+    """Sets torch's threads for a session, puts the earlier number back, and watches what else the machine does."""
     before = torch.get_num_threads()
-    torch.set_num_threads(count)
+    torch.set_num_threads(threads)
+    found = Conditions(torch.get_num_threads())
+    busy, own, clock = _busy_seconds(), time.process_time(), time.perf_counter()
     try:
-        yield torch.get_num_threads()
+        yield found
     finally:
+        others = (_busy_seconds() - busy) - (time.process_time() - own)
+        found.other_load = round(max(0.0, others / (time.perf_counter() - clock)), 2)
         torch.set_num_threads(before)
 
 
-def context(cells: Sequence[Cell], threads: int) -> dict[str, Any]:
+def _busy_seconds() -> float:
+    """Seconds that all cores together were not idle; time stolen by the host counts, for it is lost here too."""
+    times = psutil.cpu_times()
+    return float(sum(times) - times.idle - getattr(times, "iowait", 0.0) - getattr(times, "guest", 0.0))
+
+
+def context(cells: Sequence[Cell], under: Conditions) -> dict[str, Any]:
     """What a reader of a record needs to know of the session that the rows shared."""
-    shared: dict[str, Any] = {"peers": [cell.row for cell in cells], "threads": threads}
+    shared: dict[str, Any] = {"peers": [cell.row for cell in cells], **asdict(under)}
     if torch.device(cells[0].settings["device"]).type == "cuda":
         shared["tf32_convolutions"] = torch.backends.cudnn.allow_tf32
         shared["tf32_products"] = torch.get_float32_matmul_precision() != "highest"
         shared["cudnn_benchmark"] = torch.backends.cudnn.benchmark
     return shared
-
-
-def _tuples(value: Any) -> Any:
-    return tuple(_tuples(item) for item in value) if isinstance(value, list) else value
