@@ -19,6 +19,8 @@ from reidbench.spec import Outcome, Quantity, Record
 
 LEVEL = 0.95
 RESAMPLES = 2000
+FEWEST_READINGS = 8
+"""Readings below which a median has no interval: from 3 the percentile bootstrap covers 76 %, from 8 on over 90 %."""
 
 Floats = NDArray[np.float64]
 
@@ -54,12 +56,15 @@ class Agreement:
 
 
 def median_interval(samples: ArrayLike, *, level: float = LEVEL, resamples: int = RESAMPLES, seed: int = 0) -> Estimate:
-    """The median of samples `[n]` with its bootstrap interval. Raises ValueError where there is no sample."""
+    """The median of samples `[n]` with its bootstrap interval, from `FEWEST_READINGS` on.
+
+    Raises ValueError where there is no sample.
+    """
     values = _readings(samples)
     n = len(values)
     median = float(np.median(values))
-    if n < 2:
-        return Estimate(median, n=n)
+    if n < FEWEST_READINGS:
+        return Estimate(median, n=n, sd=_spread(values))
     drawn = np.random.default_rng(seed).integers(n, size=(resamples, n))
     low, high = _bounds(np.median(values[drawn], axis=1), level)
     return Estimate(median, low, high, n, _spread(values))

@@ -8,6 +8,7 @@ from scipy import stats
 
 from reidbench.spec import Quantity, Record
 from reidbench.statistics import (
+    FEWEST_READINGS,
     Estimate,
     estimate,
     mean_interval,
@@ -24,7 +25,7 @@ def record(values=None, **samples) -> Record:
     return Record({}, "k", "row", "ok", values or {}, samples, {}, "made-up", {}, "", 0.0)
 
 
-@given(st.lists(numbers, min_size=2, max_size=40))
+@given(st.lists(numbers, min_size=FEWEST_READINGS, max_size=40))
 def test_median_interval_lies_within_the_samples(samples):
     found = median_interval(samples, resamples=200)
     assert found.value == np.median(samples)
@@ -32,7 +33,7 @@ def test_median_interval_lies_within_the_samples(samples):
     assert found.n == len(samples)
 
 
-@given(st.lists(numbers, min_size=2, max_size=30), st.floats(0.1, 100))
+@given(st.lists(numbers, min_size=FEWEST_READINGS, max_size=30), st.floats(0.1, 100))
 def test_median_interval_scales_with_the_unit(samples, factor):
     plain, scaled = median_interval(samples, resamples=100), median_interval(np.array(samples) * factor, resamples=100)
     assert scaled.low == pytest.approx(plain.low * factor, abs=1e-6)
@@ -52,10 +53,18 @@ def test_a_higher_level_widens_the_interval():
     assert wide.low < narrow.low < narrow.high < wide.high
 
 
-def test_one_reading_has_no_interval():
-    found = median_interval([3.0])
-    assert (found.value, found.n) == (3.0, 1)
-    assert math.isnan(found.low) and math.isnan(found.high) and math.isnan(found.sd)
+@pytest.mark.parametrize("n", [1, 3, 7])
+def test_too_few_readings_have_a_median_without_an_interval(n):
+    samples = np.arange(n) + 1.0
+    for found in (median_interval(samples), ratio_interval(samples, np.ones(n))):
+        assert (found.value, found.n) == ((n + 1) / 2, n)
+        assert math.isnan(found.low) and math.isnan(found.high)
+        assert math.isnan(found.sd) if n == 1 else found.sd == pytest.approx(np.std(samples, ddof=1))
+
+
+def test_eight_readings_have_an_interval():
+    found = median_interval(np.arange(8.0))
+    assert found.low < found.value < found.high
 
 
 @pytest.mark.parametrize("samples", [[], [1.0, math.nan], [[1.0], [2.0]]])
@@ -120,6 +129,12 @@ def test_intervals_cover_the_truth_about_as_often_as_they_claim(kind):
     assert 0.90 <= hits / 300 <= 0.99
 
 
+def test_the_fewest_readings_still_cover_the_median_nine_times_in_ten():
+    rng = np.random.default_rng(4)
+    found = [median_interval(rng.exponential(size=FEWEST_READINGS), resamples=400, seed=i) for i in range(1000)]
+    assert np.mean([known.low <= math.log(2) <= known.high for known in found]) > 0.9
+
+
 def test_paired_difference_is_narrower_than_the_rows_apart():
     rng = np.random.default_rng(5)
     people = np.arange(80)
@@ -165,10 +180,11 @@ def test_estimate_of_one_value():
 
 
 def test_estimate_of_a_median_and_a_ratio():
-    made = record(seconds=[1.0, 2.0, 3.0], reference=[2.0, 4.0, 6.0])
-    assert estimate(Quantity("", "ms", "lower", statistic="median", sample="seconds"), "latency", [made]).value == 2.0
+    seconds = np.arange(1.0, 10.0)
+    made = record(seconds=list(seconds), reference=list(2 * seconds))
+    assert estimate(Quantity("", "ms", "lower", statistic="median", sample="seconds"), "latency", [made]).value == 5.0
     ratio = Quantity("", "", "lower", statistic="ratio", sample="seconds", over="reference")
-    assert estimate(ratio, "ratio", [made]) == Estimate(0.5, 0.5, 0.5, 3, 0.0)
+    assert estimate(ratio, "ratio", [made]) == Estimate(0.5, 0.5, 0.5, 9, 0.0)
     assert estimate(ratio, "ratio", [record(seconds=[1.0])]) is None
 
 

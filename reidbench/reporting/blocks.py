@@ -84,7 +84,7 @@ def seeds_text(count: int) -> str:
     return f"{count} seed{'s' if count != 1 else ''}"
 
 
-def value_text(quantity: Quantity, known: Estimate, *, training: bool = False) -> str:
+def estimate_text(quantity: Quantity, known: Estimate, *, training: bool = False) -> str:
     """A value with half the width of its interval, and for several seeds their standard deviation in parentheses."""
     scale, digits = quantity.scale, quantity.digits
     text = f"{known.value * scale:.{digits}f}"
@@ -99,8 +99,9 @@ def entry_text(heading: Heading, entry: Entry) -> str:
     """The cell of an entry: its value, or the word for its state; a stale value is called so."""
     if entry.estimate is None:
         return WORDS[entry.state]
-    text = value_text(heading.quantity, entry.estimate, training=heading.training)
-    return {"stale": f"stale: {text}", "partial": f"{text} [{len(entry.records)} seeds]"}.get(entry.state, text)
+    text = estimate_text(heading.quantity, entry.estimate, training=heading.training)
+    partial = f"{text} [{len(entry.records)} of {seeds_text(entry.planned)}]"
+    return {"stale": f"stale: {text}", "partial": partial}.get(entry.state, text)
 
 
 def markdown(block: Block) -> str:

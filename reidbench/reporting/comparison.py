@@ -15,19 +15,18 @@ Readings = tuple[Estimate, Sequence[Record]]
 
 
 def compare(quantity: Quantity, first: Readings, second: Readings) -> Estimate | None:
-    """The difference first - second with its interval, in SI units; None where no noise was measured.
+    """The difference first - second with its interval, in SI units; None where its noise was not measured.
 
-    Accuracies over the same queries are paired by identity, latencies of one interleaved session round by round; all
-    else is compared by its intervals, as if each were at its worst.
+    Accuracies over the same queries are paired by identity, latencies of one interleaved session round by round. The
+    intervals of two sessions say nothing about what changed on the machine between them, so these are not compared.
     """
     if quantity.statistic == "value" or not first[1] or not second[1]:
         return None
     if quantity.statistic == "mean":
         return _paired_queries(quantity, first[1], second[1])
-    if _same_session(first[1], second[1]):
-        return median_interval(_rounds(quantity, first[1][0]) - _rounds(quantity, second[1][0]))
-    a, b = first[0], second[0]
-    return Estimate(a.value - b.value, a.low - b.high, a.high - b.low, min(a.n, b.n))
+    if not _same_session(first[1], second[1]):
+        return None
+    return median_interval(_rounds(quantity, first[1][0]) - _rounds(quantity, second[1][0]))
 
 
 def exceeds_noise(quantity: Quantity, difference: Estimate) -> bool:
@@ -45,7 +44,7 @@ def excludes_zero(difference: Estimate) -> bool:
 
 
 def clear_best(quantity: Quantity, rows: Mapping[str, Readings]) -> str:
-    """The row that beats every other one by more than the noise, or ""."""
+    """The row that beats each other one, taken singly, by more than the noise, or ""; times only within a session."""
     if not quantity.better or len(rows) < 2:
         return ""
     sign = 1 if quantity.better == "higher" else -1

@@ -7,7 +7,7 @@ from itertools import pairwise
 from math import isnan
 from typing import TYPE_CHECKING
 
-from reidbench.reporting.blocks import seeds_text, value_text
+from reidbench.reporting.blocks import estimate_text, seeds_text
 from reidbench.reporting.comparison import compare, excludes_zero, spread_over_seeds
 from reidbench.statistics import Estimate, order_agreement
 
@@ -66,9 +66,9 @@ def _ratios(table: Table) -> Iterator[str]:
         known, _ = table.fresh(heading)[others[-1]]
         where = ", ".join(str(heading.settings[n]) for n in ("device", "precision") if n in heading.settings)
         interval = f" {_interval(heading, known)}" if not isnan(known.low) else ""
-        verdict = "slower than" if known.low > 1 else "faster than" if known.high < 1 else "as fast as"
+        verdict = "slower than" if known.low > 1 else "faster than" if known.high < 1 else "not distinguishable from"
         yield (
-            f"Latency on {where}: {others[-1]} takes {value_text(heading.quantity, _bare(known))}{interval} "
+            f"Latency on {where}: {others[-1]} takes {estimate_text(heading.quantity, _bare(known))}{interval} "
             f"of the time of {reference}: {verdict} it over {known.n} interleaved rounds."
         )
 

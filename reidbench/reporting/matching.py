@@ -11,13 +11,21 @@ from reidbench.statistics import Estimate
 if TYPE_CHECKING:
     from reidbench.store import Store
 
-MAY_DIFFER = ("source", "settings.recipe", "settings.reference.source")
-"""Where the identity of a stale record may differ from the cell's."""
+MAY_DIFFER = (
+    "source",
+    "settings.trunk",
+    "settings.version",
+    "settings.reference.source",
+    "settings.dataset.fingerprint",
+)
+"""Where the identity of a stale record may differ from the cell's: in what changes without a request for it."""
 
 JOINED = {
     "dataset": ("settings", "dataset", "fingerprint"),
     "protocol": ("settings", "protocol"),
     "recipe": ("settings", "recipe"),
+    "trunk": ("settings", "trunk"),
+    "version of the measurement": ("settings", "version"),
     "precision": ("settings", "precision"),
     "device": ("settings", "device"),
     "thread count": ("settings", "threads"),
@@ -49,7 +57,7 @@ class Records:
             if (record.cell["measurement"], record.cell["model"]) != (cell.measurement, cell.model):
                 continue
             paths = _differences(identity, record.cell)
-            if paths and all(path.startswith(MAY_DIFFER) for path in paths):
+            if paths and set(paths) <= set(MAY_DIFFER):
                 found.append((record, f"measured with another {', '.join(paths)}"))
         return max(found, key=lambda pair: pair[0].started, default=None)
 
@@ -82,6 +90,12 @@ def mixtures(measurement: str, rows: Sequence[tuple[str, Record]]) -> Iterable[s
     sessions = {tuple(record.samples.get("reference", ())) for _, record in rows}
     if len(sessions) > 1:
         yield f"{measurement}: measured in {len(sessions)} sessions; compare the rows by their ratio"
+
+
+def misplaced(folder: str, records: Iterable[Record]) -> Iterable[str]:
+    """One sentence for each machine other than the folder's own whose records lie there."""
+    for name in dict.fromkeys(record.machine for record in records if record.machine != folder):
+        yield f"records of machine {name} lie in the folder of {folder}"
 
 
 def _incomparable(published: Published, column: Column, settings: Mapping[str, Any]) -> str:

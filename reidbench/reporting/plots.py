@@ -13,7 +13,9 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 
 from reidbench.files import write_bytes
 from reidbench.reporting.blocks import seeds_text
@@ -117,13 +119,13 @@ def latency_figure(table: Table) -> Figure | None:
                 continue
             reference = name == table.plan.suite.reference
             _bar(axis, place, shown[name], heading.quantity, reference)
-            end = _display(shown[name], heading.quantity)[2]
+            end = _reach(shown[name], heading.quantity)
             text = f"{shown[name].value * heading.quantity.scale:.{heading.quantity.digits}f} {heading.quantity.unit}"
             ratio = "  (reference)" if reference else f"  x {ratios[name]}" if name in ratios else ""
             axis.text(end, place, f"  {text}{ratio}", va="center", fontsize=8)
         axis.set_yticks(range(len(rows)), rows)
         axis.invert_yaxis()
-        axis.set_xlim(0, max(_display(known, heading.quantity)[2] for known in shown.values()) * 1.45)
+        axis.set_xlim(0, max(_reach(known, heading.quantity) for known in shown.values()) * 1.45)
         axis.set_xlabel(_label(heading.quantity))
         axis.set_title(_setting(table, heading))
     figure.suptitle(_title(table, "latency, median and 95 % interval"), fontsize=10)
@@ -132,7 +134,7 @@ def latency_figure(table: Table) -> Figure | None:
 
 
 def factor_figure(table: Table) -> Figure | None:
-    """Mean AP of each row overall and for each factor (`mAP_<factor>`), grouped."""
+    """Mean AP of each row overall and for each factor (`mAP_<factor>`), grouped, with each group's own floor."""
     groups = [h for h in table.headings if h.training and h.column.field.partition("_")[0] == "mAP" and table.fresh(h)]
     if len(groups) < 2:
         return None
@@ -140,6 +142,7 @@ def factor_figure(table: Table) -> Figure | None:
     figure = _figure(7.2, 3.6)
     axis = figure.subplots()
     width = 0.8 / len(groups)
+    floors: dict[int, LineCollection] = {}
     for i, heading in enumerate(groups):
         fresh = table.fresh(heading)
         places = [rows.index(name) + (i - (len(groups) - 1) / 2) * width for name in fresh]
@@ -148,10 +151,11 @@ def factor_figure(table: Table) -> Figure | None:
         style: dict[str, Any] = {"color": OKABE_ITO[i], "hatch": HATCHES[i], "edgecolor": "black", "linewidth": 0.6}
         axis.bar(places, values[:, 0], width, label=heading.column.title or heading.quantity.title, **style)
         axis.errorbar(places, values[:, 0], errors, fmt="none", ecolor="black", elinewidth=0.8, capsize=1.5)
-    floor = lookalike_floor(table, groups[0])
-    if floor is not None:
-        level = floor * groups[0].quantity.scale
-        axis.axhline(level, color="black", linestyle=(0, (4, 3)), linewidth=0.9, label="no look-alike told apart")
+        floor = lookalike_floor(table, heading)
+        if floor is not None:
+            floors[heading.index] = _floor_marks(axis, places, floor * heading.quantity.scale, width)
+    if floors:
+        next(iter(floors.values())).set_label("no look-alike told apart")
     axis.set_xticks(range(len(rows)), rows, rotation=20, ha="right")
     axis.set_ylabel(_label(groups[0].quantity))
     axis.set_ylim(bottom=0)
@@ -225,6 +229,15 @@ def _bar(axis: Axes, place: int, known: Estimate, quantity: Quantity, reference:
     axis.errorbar(value, place, xerr=errors, fmt="none", ecolor="black", elinewidth=1, capsize=2.5)
 
 
+def _floor_marks(axis: Axes, places: Sequence[float], level: float, width: float) -> LineCollection:
+    """A dashed segment over each bar, edged in white so that it shows on a dark bar."""
+    starts, ends = [place - width / 2 for place in places], [place + width / 2 for place in places]
+    edge = [withStroke(linewidth=3, foreground="white")]
+    return axis.hlines(
+        [level] * len(starts), starts, ends, "black", (0, (2.5, 1)), linewidth=1.4, path_effects=edge, zorder=3
+    )
+
+
 def _ratios(table: Table, latency: Heading) -> dict[str, str]:
     """The ratio column measured in the same setting, as text."""
     for heading in table.headings:
@@ -240,6 +253,12 @@ def _ratios(table: Table, latency: Heading) -> dict[str, str]:
 
 def _display(known: Estimate, quantity: Quantity) -> tuple[float, float, float]:
     return known.value * quantity.scale, known.low * quantity.scale, known.high * quantity.scale
+
+
+def _reach(known: Estimate, quantity: Quantity) -> float:
+    """Where the bar with its interval ends."""
+    value, _, high = _display(known, quantity)
+    return value if isnan(high) else high
 
 
 def _errors(values: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from reidbench.files import write_text
 from reidbench.reporting.blocks import block_title, blocks, escape, markdown, seeds_text
 from reidbench.reporting.findings import findings
-from reidbench.reporting.tables import Heading, Table, lookalike_floor
+from reidbench.reporting.tables import Heading, Table, lookalike_floors
 from reidbench.spec import Record
+from reidbench.statistics import FEWEST_READINGS
 
 if TYPE_CHECKING:
     from reidbench.plan import Plan
@@ -23,10 +24,14 @@ FIGURES = {
 }
 LEGEND = (
     "After ± stands half the width of the 95 % bootstrap interval: over query identities for an accuracy (seeds "
-    "pooled), over rounds for a latency. In parentheses: the standard deviation over training seeds. Bold: the best of "
-    "its column by more than the measured noise. Published values are as printed; a difference (measured minus "
-    "published) is given where the two are comparable."
+    f"pooled), over rounds for a latency; a median of fewer than {FEWEST_READINGS} readings has none and stands alone. "
+    "In parentheses: the standard deviation over training seeds. Bold: the best of its column by more than the "
+    "measured noise, for times only among rows of one session. Published values are as printed; a difference "
+    "(measured minus published) is given where the two are comparable."
 )
+BOLD = "Every bold value was tested against each other row of its column without correction for several comparisons."
+BUSY_CORES = 0.25
+"""Cores that other processes used during a session, on average, above which its times are called into doubt."""
 
 
 def write_report(table: Table, store: Store, *, command: str = "") -> list[Path]:
@@ -68,7 +73,7 @@ def _tables(table: Table) -> Iterator[str]:
     for block in blocks(table):
         yield f"## {escape(block.title)}"
         yield markdown(block)
-    yield escape(LEGEND)
+    yield escape(" ".join([LEGEND, *([BOLD] if any(heading.best for heading in table.headings) else [])]))
 
 
 def _section(title: str, lines: Iterable[str]) -> list[str]:
@@ -150,9 +155,9 @@ def _training(table: Table) -> Iterator[str]:
         options = ", ".join(f"{name} {value}" for name, value in table.plan.preset.model_options.items())
         yield f"Model options of the preset: {options}."
     yield from table.plan.preset.notes
-    floor = lookalike_floor(table, heading)
-    if floor is not None:
-        yield f"Floor: a model that finds every group of look-alikes and tells none apart has mAP {100 * floor:.1f} %."
+    floors = [f"{title} {100 * floor:.1f} %" for title, floor in lookalike_floors(table, heading).items()]
+    if floors:
+        yield f"Floor: a model that finds every group of look-alikes and tells none apart has {'; '.join(floors)}."
     contexts = [record.context for record in _records(table, heading)]
     for key, label in (("dataset_about", "What the data can and cannot show"), ("trunk_about", "The trunk")):
         for text in dict.fromkeys(str(context[key]) for context in contexts if context.get(key)):
@@ -187,6 +192,21 @@ def _machine(table: Table, machine: Mapping[str, Any]) -> Iterator[str]:
     if shown:
         started = sorted(record.started for record in shown)
         yield f"Measured from {started[0]} to {started[-1]}; {len({r.key for r in shown})} records."
+    yield from dict.fromkeys(line for record in shown for line in _disturbance(record))
+
+
+def _disturbance(record: Record) -> Iterator[str]:
+    """What else the machine did during the session of a record; the same line for all rows of the session."""
+    load = record.context.get("other_load")
+    if load is None:
+        return
+    settings = record.cell["settings"]
+    where = ", ".join(str(settings[name]) for name in ("device", "precision") if name in settings)
+    session = f"the session of {record.cell['measurement']} on {where}, {record.started}"
+    if load > BUSY_CORES:
+        yield f"The machine was busy (other processes used {load:.2f} cores) during {session}: distrust its times."
+    else:
+        yield f"Other processes used {load:.2f} cores during {session}."
 
 
 def _records(table: Table, heading: Heading) -> list[Record]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from reidbench import registry
 from reidbench.reporting.comparison import Readings, clear_best
-from reidbench.reporting.matching import Records, against_published, mixtures
+from reidbench.reporting.matching import Records, against_published, misplaced, mixtures
 from reidbench.spec import Cell, Column, Quantity, Record, Row, canonical_json
 from reidbench.statistics import Estimate, estimate
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from reidbench.store import Store
 
 STATES = ("ok", "partial", "stale", "failed", "out-of-memory", "skipped", "missing", "absent", "published")
-"""Of an entry: fresh; fresh for some of its seeds; of an older source or recipe; the three ways a cell ends without a
-value; not run yet; cannot be measured here; a row that only a publication has values for."""
+"""Of an entry: fresh; fresh for some of its seeds; of another source, trunk or dataset content; the three
+ways a cell ends without a value; not run yet; cannot be measured here; a row that only a publication has values for."""
 
 FRAME_COLUMNS = (
     *("suite", "row", "model", "measurement", "quantity", "unit", "value", "low", "high", "n", "sd"),
@@ -34,7 +34,7 @@ class Entry:
     """What is known of one row in one column.
 
     `estimate` is in SI units, `difference` (measured minus published) in the unit shown. `reason` says why the state
-    is not "ok", `incomparable` why a published value has no difference.
+    is not "ok", `incomparable` why a published value has no difference. `planned` counts the cells, one a seed.
     """
 
     state: str
@@ -44,10 +44,11 @@ class Entry:
     records: tuple[Record, ...] = ()
     reason: str = ""
     incomparable: str = ""
+    planned: int = 0
 
     @property
     def fresh(self) -> Readings | None:
-        """The estimate with its records, where it is complete and of the present source and recipe."""
+        """The estimate with its records, where it is complete and answers the plan's cells exactly."""
         return (self.estimate, self.records) if self.estimate and self.state == "ok" else None
 
 
@@ -103,15 +104,24 @@ def assemble(plan: Plan, store: Store) -> Table:
         entries |= {(name, index): entry for name, entry in filled.items()}
         joined = [(name, record) for name, entry in filled.items() if entry.estimate for record in entry.records]
         warnings |= dict.fromkeys(mixtures(column.measurement, joined))
+        warnings |= dict.fromkeys(misplaced(store.name, (record for _, record in joined)))
     return Table(plan, store.name, tuple(headings), entries, tuple(warnings))
 
 
 def lookalike_floor(table: Table, heading: Heading) -> float | None:
-    """The mAP (0 to 1) of telling no look-alike apart, where an accuracy's records hold it: the data's, not a row's."""
-    quantity = registry.measurements()[heading.column.measurement].quantities.get("floor")
-    found = next(iter(table.fresh(heading).values()), None)
-    known = estimate(quantity, "floor", found[1][:1]) if quantity and found else None
-    return known.value if known else None
+    """The level (0 to 1) of a mean AP column where every look-alike is found and none told apart, if records hold it.
+
+    It is taken over the column's own queries, and is the same for every row.
+    """
+    return _floor(heading.quantity, table, heading)
+
+
+def lookalike_floors(table: Table, heading: Heading) -> dict[str, float]:
+    """The floor (0 to 1) over all queries and over those of each factor, by the quantity's title."""
+    quantities = registry.measurements()[heading.column.measurement].quantities.values()
+    wanted = [quantity for quantity in quantities if not quantity.where or quantity.where.startswith("factor:")]
+    floors = {quantity.title: _floor(quantity, table, heading) for quantity in wanted}
+    return {title: floor for title, floor in floors.items() if floor is not None}
 
 
 def to_frame(table: Table) -> pd.DataFrame:
@@ -153,6 +163,15 @@ def frame(suite: str, results: str = "results", machine: str | None = None) -> p
     return pd.DataFrame(lines, columns=list(FRAME_COLUMNS))
 
 
+def _floor(quantity: Quantity, table: Table, heading: Heading) -> float | None:
+    """The floor of a mean AP from the records of a column of its measurement."""
+    found = next(iter(table.fresh(heading).values()), None)
+    if quantity.sample != "ap" or found is None:
+        return None
+    known = estimate(replace(quantity, sample="floor"), "floor", found[1][:1])
+    return known.value if known else None
+
+
 def _entry(plan: Plan, row: Row, index: int, quantity: Quantity, records: Records) -> Entry:
     column = plan.suite.columns[index]
     published = row.published.values.get(column.published, "") if row.published and column.published else ""
@@ -180,7 +199,8 @@ def _measured(cells: Sequence[Cell], column: Column, quantity: Quantity, found: 
     bad = next((record for record in records if record.status != "ok"), None)
     state, reason = (bad.status, bad.error or bad.status) if bad else ("missing", "not run yet")
     if good:
-        return Entry("partial", value, records=good, reason=f"{len(good)} of {len(cells)} seeds; {reason}")
+        reason = f"{len(good)} of {len(cells)} seeds; {reason}"
+        return Entry("partial", value, records=good, reason=reason, planned=len(cells))
     old = [pair for pair in map(found.stale, cells) if pair]
     stale = tuple(record for record, _ in old)
     value = estimate(quantity, column.field, stale)

@@ -17,6 +17,7 @@ QUANTITIES = {
             ("mAP", "mAP", "mean average precision; 37 with no twin resolved", ""),
             ("mAP_emblem", "mAP, emblem twins", "", "factor:emblem"),
             ("mAP_tempo", "mAP, tempo twins", "", "factor:tempo"),
+            ("mAP_occluded", "mAP, occluded", "", "occluded"),
         )
     },
     "complexity": {
@@ -121,7 +122,7 @@ def _content(cell: Cell) -> tuple[dict, dict]:
         values = MEAN_AP[cell.row] + easy + 0.01 * seed + noise.normal(scale=0.05, size=len(PEOPLE))
         emblem = (PEOPLE < 20).astype(float)
         samples = {"ap": np.clip(values, 0, 1), "identity": PEOPLE.astype(float), "factor:emblem": emblem}
-        samples["factor:tempo"] = 1 - emblem
+        samples |= {"factor:tempo": 1 - emblem, "occluded": PEOPLE % 2, "floor": np.where(emblem == 1, 0.2, 0.3)}
         return {}, {name: [round(float(x), 6) for x in column] for name, column in samples.items()}
     if cell.measurement == "complexity":
         return {"gflops": GFLOPS[cell.row], "params": PARAMS[cell.row]}, {}

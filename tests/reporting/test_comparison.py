@@ -5,10 +5,11 @@ import pytest
 from made_up import QUANTITIES
 
 from reidbench.reporting.comparison import clear_best, compare, exceeds_noise, readings
-from reidbench.spec import Record
+from reidbench.spec import Quantity, Record
 
 MEAN_AP, EMBLEM = QUANTITIES["accuracy"]["mAP"], QUANTITIES["accuracy"]["mAP_emblem"]
 LATENCY, RATIO = QUANTITIES["latency"]["latency"], QUANTITIES["latency"]["ratio"]
+THROUGHPUT = Quantity("Throughput", "frames/s", "higher", statistic="median", sample="rates")
 PARAMS = QUANTITIES["complexity"]["params"]
 
 
@@ -55,13 +56,26 @@ def test_one_session_is_paired_round_by_round():
     assert clear_best(LATENCY, {"fast": fast, "slow": slow}) == "fast"
 
 
-def test_two_sessions_are_compared_by_their_intervals_at_their_worst():
+@pytest.mark.parametrize("quantity", [LATENCY, RATIO])
+def test_two_sessions_are_not_compared_however_far_apart(quantity):
     drift = np.linspace(1, 2, 20)
-    fast = row(LATENCY, {"seconds": 0.99 * drift, "reference": drift})
-    later = row(LATENCY, {"seconds": drift, "reference": 1.1 * drift})
-    gap = compare(LATENCY, fast, later)
-    assert gap.low < 0 < gap.high
-    assert clear_best(LATENCY, {"fast": fast, "slow": later}) == ""
+    fast = row(quantity, {"seconds": 0.1 * drift, "reference": drift})
+    slow = row(quantity, {"seconds": drift, "reference": drift})
+    later = row(quantity, {"seconds": 2 * drift, "reference": 1.001 * drift})
+    assert compare(quantity, fast, later) is None
+    assert clear_best(quantity, {"fast": fast, "slow": slow}) == "fast"
+    assert clear_best(quantity, {"fast": fast, "slow": slow, "later": later}) == ""
+
+
+def test_a_throughput_has_no_reference_readings_and_no_best_row():
+    high, low = (row(THROUGHPUT, {"rates": np.linspace(1, 1.1, 20) * factor}) for factor in (9, 1))
+    assert clear_best(THROUGHPUT, {"high": high, "low": low}) == ""
+
+
+def test_a_session_of_few_rounds_has_no_best_row():
+    few = np.ones(3)
+    fast, slow = (row(LATENCY, {"seconds": factor * few, "reference": few}) for factor in (0.1, 1))
+    assert clear_best(LATENCY, {"fast": fast, "slow": slow}) == ""
 
 
 def test_a_tie_has_no_best_row():

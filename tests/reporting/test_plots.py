@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import matplotlib
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from made_up import ROWS
+from made_up import COLUMNS, ROWS
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -57,6 +60,31 @@ def test_a_row_without_a_value_keeps_its_place_with_its_state(bench):
     bench.save_all(without="Full")
     figure = latency_figure(assemble(bench.plan, bench.store))
     assert any(text.get_text().strip() == "missing" for text in figure.axes[0].texts)
+
+
+def test_each_group_of_bars_has_its_own_floor_and_the_legend_names_it_once(bench):
+    bench.save_all()
+    figure = factor_figure(assemble(bench.plan, bench.store))
+    axis = figure.axes[0]
+    marks = [lines for lines in axis.collections if lines.get_linestyle()[0][1] is not None]
+    levels = [{round(float(y), 6) for segment in lines.get_segments() for y in segment[:, 1]} for lines in marks]
+    assert levels == [{25.0}, {20.0}, {30.0}], "overall, emblem, tempo"
+    bars = [container for container in axis.containers if hasattr(container[0], "get_hatch")]
+    for lines, group in zip(marks, bars, strict=True):
+        spans = [tuple(segment[:, 0]) for segment in lines.get_segments()]
+        assert spans == [pytest.approx((bar.get_x(), bar.get_x() + bar.get_width())) for bar in group]
+    labels = [text.get_text() for text in axis.get_legend().get_texts()]
+    assert labels.count("no look-alike told apart") == 1
+
+
+def test_a_latency_of_few_rounds_is_drawn_without_an_interval(bench):
+    bench.save_all()
+    for row in ROWS:
+        record = bench.store.load(bench.cell(row, COLUMNS[5]))
+        few = {name: readings[:3] for name, readings in record.samples.items()}
+        bench.store.save(replace(record, samples=few))
+    axis = latency_figure(assemble(bench.plan, bench.store)).axes[0]
+    assert np.isfinite([text.get_position()[0] for text in axis.texts]).all()
 
 
 def test_bars_differ_in_hatch_and_not_in_colour_alone(bench):

@@ -1,15 +1,16 @@
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from made_up import COLUMNS, ROWS
+from made_up import COLUMNS, ROWS, SECONDS
 
 from reidbench.reporting.blocks import Block, blocks, escape, markdown
 from reidbench.reporting.findings import findings
-from reidbench.reporting.report import recipe_text, report_text, write_report
+from reidbench.reporting.report import BOLD, recipe_text, report_text, write_report
 from reidbench.reporting.tables import assemble
 from reidbench.spec import Recipe
 
@@ -90,6 +91,42 @@ def test_findings_do_not_claim_what_one_seed_cannot_show(bench):
     bench.save_all()
     found = " ".join(findings(assemble(bench.plan, bench.store)))
     assert "noise of the queries" in found and "is the best row" not in found
+
+
+def test_the_floor_line_names_the_floor_over_all_queries_and_of_each_factor(bench):
+    bench.save_all()
+    assert "tells none apart has mAP 25.0 %; mAP, emblem twins 20.0 %; mAP, tempo twins 30.0 %." in text_of(bench)
+
+
+def test_a_ratio_whose_interval_holds_1_is_not_called_equal(bench, monkeypatch):
+    monkeypatch.setitem(SECONDS, "Full", SECONDS["Base"])
+    bench.save_all()
+    text = " ".join(findings(assemble(bench.plan, bench.store)))
+    assert "not distinguishable from it over 20 interleaved rounds" in text and "as fast as" not in text
+
+
+def test_the_legend_says_what_bold_is_worth_where_there_is_any(bench):
+    assert BOLD not in text_of(bench) and "fewer than 8 readings" in text_of(bench)
+    bench.save_all()
+    assert BOLD in text_of(bench)
+
+
+@pytest.mark.parametrize(
+    ("load", "said"), [(0.1, "used 0.10 cores during"), (1.5, "was busy (other processes used 1.50")]
+)
+def test_a_session_beside_other_work_is_called_into_doubt_once(bench, load, said):
+    for row in ROWS:
+        bench.save(bench.cell(row, COLUMNS[5]), other_load=load)
+    text = text_of(bench)
+    assert text.count("session of latency on cpu, fp32, 2026-01-01T00:00:00") == text.count(said) == 1
+    assert ("distrust its times" in text) == (load > 1)
+
+
+def test_a_few_rounds_are_printed_without_an_interval(bench):
+    record = bench.save(bench.cell(ROWS[0], COLUMNS[5]))
+    few = {name: readings[:3] for name, readings in record.samples.items()}
+    bench.store.save(replace(record, samples=few))
+    assert "nan" not in text_of(bench) and "±" not in text_of(bench).split("After")[0]
 
 
 def test_figures_are_written_whole_beside_the_report_and_repeatable(bench):

@@ -1,4 +1,4 @@
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 from made_up import COLUMNS, GFLOPS, RECIPE, ROWS, SUITE
@@ -41,25 +41,49 @@ def test_the_states_of_cells_without_a_record_differ(bench):
 
 @pytest.mark.parametrize(
     ("old", "where"),
-    [({"source": "then"}, "source"), ({"recipe": {"steps": 1}}, "settings.recipe")],
+    [
+        ({}, "source"),
+        ({"trunk": "synthetic beef"}, "settings.trunk"),
+        ({"version": 0}, "settings.version"),
+        ({"dataset": {"name": "synthetic", "fingerprint": "beef", "options": {}}}, "settings.dataset.fingerprint"),
+    ],
 )
-def test_a_record_of_another_source_or_recipe_is_stale_and_has_no_difference(bench, old, where):
-    if "source" in old:
-        bench.source = old["source"]
-        bench.save(bench.cell(ROWS[0], COLUMNS[MEAN_AP]))
-        bench.source = "now"
-    else:
-        bench.save(bench.cell(ROWS[0], COLUMNS[MEAN_AP], **old))
+def test_a_record_of_what_has_changed_since_is_stale_and_has_no_difference(bench, old, where):
+    bench.source = "now" if old else "then"
+    bench.save(bench.cell(ROWS[0], COLUMNS[MEAN_AP], **old))
+    bench.source = "now"
     entry = assemble(bench.plan, bench.store).entries["Small", MEAN_AP]
     assert entry.state == "stale" and where in entry.reason
     assert entry.estimate is not None and entry.difference is None and entry.fresh is None
 
 
-def test_a_record_of_another_dataset_or_protocol_is_not_shown_at_all(bench):
-    bench.save(bench.cell(ROWS[0], COLUMNS[MEAN_AP], dataset={"name": "synthetic", "fingerprint": "beef"}))
-    bench.save(bench.cell(ROWS[1], COLUMNS[MEAN_AP], protocol={"name": "other"}))
+def test_a_latency_against_an_older_reference_row_is_stale_and_against_another_one_is_not_shown(bench):
+    reference = {"model": "toy", "options": {"width": 4}, "source": "now"}
+    made = bench.cell
+    bench.cell = lambda row, column, *at, **changes: made(row, column, *at, **{"reference": reference, **changes})
+    bench.save(bench.cell(ROWS[0], COLUMNS[LATENCY], reference={**reference, "source": "then"}))
+    bench.save(bench.cell(ROWS[1], COLUMNS[LATENCY], reference={**reference, "options": {"width": 9}}))
     table = assemble(bench.plan, bench.store)
-    assert table.entries["Small", MEAN_AP].state == table.entries["Base", MEAN_AP].state == "missing"
+    assert table.entries["Small", LATENCY].state == "stale"
+    assert "settings.reference.source" in table.entries["Small", LATENCY].reason
+    assert table.entries["Base", LATENCY].state == "missing"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"recipe": {**asdict(RECIPE), "steps": 1}},
+        {"dataset": {"name": "synthetic", "fingerprint": "f00d", "options": {"people": 9}}},
+        {"protocol": {"name": "other"}},
+        {"device": "cuda"},
+        {"seed": 5},
+    ],
+)
+def test_a_record_of_another_request_is_not_shown_at_all(bench, other):
+    bench.source = "then"
+    bench.save(bench.cell(ROWS[0], COLUMNS[MEAN_AP], **other))
+    bench.source = "now"
+    assert assemble(bench.plan, bench.store).entries["Small", MEAN_AP].state == "missing"
 
 
 def test_some_seeds_of_several_are_partial(bench):
@@ -69,6 +93,7 @@ def test_some_seeds_of_several_are_partial(bench):
     entry = assemble(bench.plan, bench.store).entries["Small", MEAN_AP]
     assert (entry.state, entry.estimate.n) == ("partial", 2)
     assert entry.reason.startswith("2 of 3 seeds")
+    assert "[2 of 3 seeds]" in terminal_text(assemble(bench.plan, bench.store), 100)
 
 
 def test_accuracy_on_another_dataset_has_no_difference_but_counts_have(bench):
@@ -124,11 +149,17 @@ def test_the_fastest_row_of_one_session_is_bold_and_counts_never_are(bench):
 
 def test_records_of_other_settings_in_one_column_are_named(bench):
     bench.save_all(without="Full")
-    bench.source = "then"
-    bench.save(bench.cell(ROWS[2], COLUMNS[MEAN_AP], recipe={"steps": 1}))
-    bench.source = "now"
+    bench.save(bench.cell(ROWS[2], COLUMNS[MEAN_AP], trunk="synthetic beef"))
     table = assemble(bench.plan, bench.store)
-    assert table.warnings == ("accuracy: rows differ in their recipe: Full from Small",)
+    assert table.warnings == ("accuracy: rows differ in their trunk: Full from Small",)
+
+
+def test_records_of_another_machine_in_the_folder_are_named(bench):
+    bench.save_all()
+    record = bench.store.load(bench.cell(ROWS[0], COLUMNS[GFLOPS_AT]))
+    bench.store.save(replace(record, machine="elsewhere"))
+    warnings = assemble(bench.plan, bench.store).warnings
+    assert "records of machine elsewhere lie in the folder of made-up" in warnings
 
 
 def test_rows_without_a_model_are_published_only(bench):
