@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import errno
+import glob
 import os
+import shutil
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock
 
 from reidbench.spec import UserError
+
+ABANDONED_AFTER = 24 * 3600
+"""Seconds after which a draft is taken for one whose writer was killed."""
 
 
 @contextmanager
@@ -18,12 +25,13 @@ def replacing(path: Path) -> Iterator[Path]:
     """Gives a temporary path beside `path` to write to, and renames it onto `path` at the end.
 
     A reader sees the old file or the whole new one, whenever the process dies. On an exception the temporary file is
-    removed and `path` stays as it was. Raises UserError, naming `path`, where the system refuses (no permission, full
-    disk).
+    removed and `path` stays as it was. What a killed process left a day ago goes. Raises UserError, naming `path`,
+    where the system refuses (no permission, full disk).
     """
     temporary: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        sweep_drafts(path)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
         os.close(handle)
         temporary = Path(name)
@@ -33,11 +41,33 @@ def replacing(path: Path) -> Iterator[Path]:
             os.fsync(written.fileno())
         temporary.replace(path)
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise UserError(f"{path}: cannot be written ({reason}); free some space or choose another folder") from error
+        raise refused(path, error) from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def refused(path: Path, error: OSError) -> UserError:
+    """What to tell a user when the system refuses to write `path`: space is not short where a folder is in the way."""
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    advice = "free some space or choose another folder" if full else "choose another folder"
+    return UserError(f"{path}: cannot be written ({error.strerror or error}); {advice}")
+
+
+def sweep_drafts(path: Path) -> None:
+    """Removes the drafts of `path`, files or folders named `.<name>.*.part` beside it, that are older than a day."""
+    for draft in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
+        # Another process may sweep at the same time; what cannot be removed is in nobody's way.
+        with suppress(OSError):
+            if time.time() - draft.stat().st_mtime > ABANDONED_AFTER:
+                shutil.rmtree(draft) if draft.is_dir() else draft.unlink()
+
+
+def check_writable(folder: Path) -> None:
+    """Makes a folder and writes a small file there, so that a refusal comes before the work. Raises UserError."""
+    probe = folder / ".writable"
+    write_bytes(probe, b"")
+    probe.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from reidbench import machine
-from reidbench.files import write_text
+from reidbench.files import check_writable, write_text
 from reidbench.spec import STATUSES, Cell, Record, UserError
+
+CELL_FIELDS: Mapping[str, type] = {
+    "measurement": str,
+    "model": str,
+    "options": dict,
+    "settings": dict,
+    "source": str,
+}
+"""What of a cell's identity its readers rely on."""
 
 
 def machines(root: Path | str) -> list[str]:
@@ -68,8 +79,7 @@ class Store:
     def check_writable(self) -> None:
         """Raises UserError now if records could not be written later."""
         self._introduce_machine()
-        write_text(self.folder / ".writable", "")
-        (self.folder / ".writable").unlink(missing_ok=True)
+        check_writable(self.folder)
 
     def _introduce_machine(self) -> None:
         path = self.folder / "machine.json"
@@ -84,17 +94,55 @@ def read_record(path: Path) -> Record:
         record = Record(**content)
     except TypeError:
         raise UserError(f"{path}: not a record of this version of reidbench; move it away") from None
-    if record.status not in STATUSES:
-        raise UserError(f"{path}: unknown status {record.status!r}; move it away")
+    if fault := _fault(record):
+        raise UserError(f"{path}: damaged ({fault}); move it away to measure the cell again")
     return record
+
+
+def _fault(record: Record) -> str:
+    """What in a record from a file is of another type than `Record` and `Cell.identity` say; "" if nothing is."""
+    for name in ("key", "row", "status", "machine", "started", "error"):
+        if not isinstance(getattr(record, name), str):
+            return f"{name} is no text"
+    if record.status not in STATUSES:
+        return f"unknown status {record.status!r}"
+    for name in ("cell", "values", "samples", "context", "versions"):
+        if not isinstance(getattr(record, name), Mapping):
+            return f"{name} is no object"
+    for name, kind in CELL_FIELDS.items():
+        if not isinstance(record.cell.get(name), kind):
+            return f"cell.{name} is missing or of another type"
+    for name, version in record.versions.items():
+        if not isinstance(version, str):
+            return f"versions.{name} is no text"
+    for name, value in {"seconds": record.seconds, **{f"values.{n}": v for n, v in record.values.items()}}.items():
+        if not _is_finite(value):
+            return f"{name} is no finite number"
+    for name, readings in record.samples.items():
+        if not isinstance(readings, list) or not all(map(_is_finite, readings)):
+            return f"samples.{name} is no list of finite numbers"
+    return ""
+
+
+def _is_finite(value: object) -> bool:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number beyond what a float holds
+        return False
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number of JSON")
 
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
     except OSError as error:
         raise UserError(f"{path}: cannot read: {error.strerror or error}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path}: damaged ({error}); move it away to measure the cell again") from error
     if not isinstance(content, dict):
         raise UserError(f"{path}: damaged (not an object); move it away to measure the cell again")

@@ -1,12 +1,13 @@
 """Files appear whole or not at all, and a refusal of the system is one line that names the file."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from reidbench.files import alone, replacing
+from reidbench.files import ABANDONED_AFTER, alone, check_writable, replacing
 from reidbench.spec import UserError
 
 
@@ -24,9 +25,40 @@ def test_replacing_writes_whole_files_only(tmp_path: Path) -> None:
 
 
 def test_replacing_names_the_file_on_a_full_disk(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"weights\.pt: cannot be written"), replacing(tmp_path / "weights.pt"):
+    with (
+        pytest.raises(UserError, match=r"weights\.pt: cannot be written .*free some space"),
+        replacing(tmp_path / "weights.pt"),
+    ):
         raise OSError(28, "No space left on device")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("below", ["weights.pt", "deeper/weights.pt"])
+def test_a_file_where_a_folder_should_be_is_no_lack_of_space(tmp_path: Path, below: str) -> None:
+    (tmp_path / "file").write_text("")
+    for write in (check_writable, lambda path: replacing(path).__enter__()):
+        with pytest.raises(UserError, match=r"cannot be written \(.+\); choose another folder$"):
+            write(tmp_path / "file" / below)
+
+
+def test_a_folder_that_can_be_written_is_made_and_left_empty(tmp_path: Path) -> None:
+    check_writable(tmp_path / "new" / "folder")
+    assert not list((tmp_path / "new" / "folder").iterdir())
+
+
+def test_what_a_killed_writer_left_goes_after_a_day(tmp_path: Path) -> None:
+    path = tmp_path / "a[1].pt"
+    left, young, others = (tmp_path / f".{name}.x.part" for name in ("a[1].pt", "a[1].pt.young", "a1.pt"))
+    folder = tmp_path / ".a[1].pt.y.part"
+    folder.mkdir()
+    for draft in (left, young, others):
+        draft.write_text("half")
+    long_ago = young.stat().st_mtime - ABANDONED_AFTER - 60
+    for draft in (left, others, folder):
+        os.utime(draft, (long_ago, long_ago))
+    with replacing(path) as temporary:
+        temporary.write_text("whole")
+    assert {found.name for found in tmp_path.iterdir()} == {path.name, young.name, others.name}
 
 
 def test_alone_lets_others_wait_and_survives_the_death_of_its_holder(tmp_path: Path) -> None:

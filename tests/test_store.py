@@ -2,7 +2,7 @@
 
 import json
 import os
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -75,6 +75,49 @@ def test_a_damaged_record_is_named(store: Store, text: str) -> None:
     path.write_text(text)
     with pytest.raises(UserError, match=path.name):
         store.load(CELL)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("cell", None),
+        ("cell", {}),
+        ("cell", {**CELL.identity, "settings": None}),
+        ("key", 1),
+        ("row", None),
+        ("status", None),
+        ("values", []),
+        ("values", {"macs": "1"}),
+        ("values", {"macs": True}),
+        ("values", {"macs": float("nan")}),
+        ("values", {"macs": 10**400}),
+        ("samples", None),
+        ("samples", {"ap": 0.5}),
+        ("samples", {"ap": [0.5, "0.5"]}),
+        ("samples", {"ap": [0.5, None]}),
+        ("samples", {"ap": [0.5, float("inf")]}),
+        ("context", []),
+        ("machine", 3),
+        ("versions", {"python": 3.11}),
+        ("started", 0),
+        ("seconds", "1"),
+        ("error", None),
+    ],
+)
+def test_a_record_of_other_types_is_one_line_that_names_it(store: Store, field: str, value: object) -> None:
+    path = store.save(record())
+    path.write_text(json.dumps({**asdict(record()), field: value}))
+    with pytest.raises(UserError, match=rf"{path.name}: damaged \(.+\); move it away") as error:
+        store.load(CELL)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
+def test_numbers_that_are_not_finite_are_refused(store: Store, number: str) -> None:
+    path = store.save(record(value=12345.0))
+    path.write_text(path.read_text().replace("12345.0", number))
+    with pytest.raises(UserError, match=rf"{path.name}: damaged"):
+        store.records()
 
 
 def test_nothing_half_written_stays_when_writing_fails(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -82,9 +82,10 @@ def open_frames(
 ) -> Frames:
     """The frames of `tracklets` at `size` (height, width), from a cache file that is made if it is not there.
 
-    The file is named by the dataset's fingerprint, the size, and every frame's path and length in bytes. Frames that
-    would take more than `limit` bytes, or the disk's last tenth, are decoded when asked for instead. `threads` decode
-    in parallel (0: as many as torch may use).
+    The file is named by the dataset's fingerprint, the size, and every frame's path, length in bytes and time of
+    change, so that it serves no other root and no overwritten frame. Frames that would take more than `limit` bytes,
+    or the disk's last tenth, are decoded when asked for instead. `threads` decode in parallel (0: as many as torch may
+    use).
 
     Raises UserError naming the first frame that is missing or damaged, and if the cache cannot be written.
     """
@@ -160,10 +161,10 @@ def _key(frames: Frames, fingerprint: str) -> str:
     digest = hashlib.sha256(f"{DECODER}\n{fingerprint}\n{frames.size}\n".encode())
     for path in frames.paths:
         try:
-            length = (frames.root / path).stat().st_size
+            found = (frames.root / path).stat()
         except OSError as error:
             raise UserError(f"{frames.root / path}: missing frame; restore it") from error
-        digest.update(f"{path} {length}\n".encode())
+        digest.update(f"{path} {found.st_size} {found.st_mtime_ns}\n".encode())
     return digest.hexdigest()[:16]
 
 

@@ -8,7 +8,6 @@ import json
 import os
 import shutil
 import tempfile
-import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,12 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from reidbench.data.mars import read_layout
+from reidbench.files import refused, sweep_drafts
 from reidbench.spec import UserError
 
 STAMP = "info/synthetic.json"
+NOTED = ("generator", "options", "content", "jpeg_bytes")
 THREADS = min(2, os.cpu_count() or 1)
-ABANDONED_AFTER = 24 * 3600
-"""Seconds after which a draft folder is taken for one whose writer was killed."""
+JPEG_END = b"\xff\xd9"
 
 
 @dataclass(frozen=True)
@@ -57,11 +58,12 @@ def write_layout(
     """Films every shot and writes the tree; it appears at `folder` whole or not at all, and of two writers one wins.
 
     The stamp, info/synthetic.json, holds `about`, `content` (SHA-256 over the shots' names and pixels before JPEG, in
-    their order) and `jpeg_bytes`. Raises UserError where the system refuses.
+    their order), `jpeg_bytes`, and the `fingerprint` that the tree has as MARS is read. Raises UserError where the
+    system refuses.
     """
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        _sweep(folder)
+        sweep_drafts(folder)
         draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent))
         try:
             _fill(draft, shots, film, about)
@@ -74,8 +76,7 @@ def write_layout(
         finally:
             shutil.rmtree(draft, ignore_errors=True)
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise UserError(f"{folder}: cannot be written ({reason}); free some space or choose another folder") from error
+        raise refused(folder, error) from error
 
 
 def read_stamp(root: Path) -> dict[str, Any]:
@@ -88,8 +89,10 @@ def read_stamp(root: Path) -> dict[str, Any]:
         raise UserError(f"{file}: missing, so {root} is no synthetic dataset; {advice}") from error
     except (OSError, ValueError) as error:
         raise UserError(f"{file}: cannot be read as JSON; delete {root} and write it again") from error
-    if not isinstance(stamp, dict) or not {"generator", "options", "content", "jpeg_bytes"} <= stamp.keys():
+    if not isinstance(stamp, dict) or not stamp.keys() >= {*NOTED}:
         raise UserError(f"{file}: lacks what the writer notes there; delete {root} and write it again")
+    if "fingerprint" not in stamp:
+        raise UserError(f"{file}: written by an older version of reidbench; delete {root} and write it again")
     return stamp
 
 
@@ -99,10 +102,14 @@ def frame_bytes(root: Path) -> int:
     return sum(entry.stat().st_size for folder in folders for entry in os.scandir(folder))
 
 
-def _sweep(folder: Path) -> None:
-    for draft in folder.parent.glob(f".{folder.name}.*.part"):
-        if time.time() - draft.stat().st_mtime > ABANDONED_AFTER:
-            shutil.rmtree(draft, ignore_errors=True)
+def cut_frame(root: Path) -> Path | None:
+    """The first frame, by name, that does not end as a JPEG does; None if all do."""
+    for frame in sorted(root.glob("bbox_*/*/*.jpg")):
+        with frame.open("rb") as file:
+            file.seek(max(0, frame.stat().st_size - len(JPEG_END)))
+            if file.read() != JPEG_END:
+                return frame
+    return None
 
 
 def _fill(out: Path, shots: Sequence[Shot], film: Callable[[Shot], Footage], about: Mapping[str, Any]) -> None:
@@ -130,7 +137,8 @@ def _fill(out: Path, shots: Sequence[Shot], film: Callable[[Shot], Footage], abo
     queries = np.arange(1, len(rows["test"]) + 1, dtype=np.int32)[None]
     savemat(info / "query_IDX.mat", {"query_IDX": queries})
     (info / "traits.json").write_text(json.dumps(traits, indent=0) + "\n", encoding="utf-8")
-    stamp = {**about, "content": content.hexdigest(), "jpeg_bytes": size}
+    seen = read_layout(out, name="synthetic").fingerprint
+    stamp = {**about, "content": content.hexdigest(), "jpeg_bytes": size, "fingerprint": seen}
     (out / STAMP).write_text(json.dumps(stamp, indent=2) + "\n", encoding="utf-8")
 
 

@@ -178,6 +178,8 @@ def _read_names(file: Path) -> list[str]:
 
 def _read_matrix(file: Path, key: str) -> np.ndarray:
     """The integer array `key` of a MATLAB file."""
+    if not file.is_file():
+        raise UserError(f"{file}: no such file; restore it from the published info folder")
     try:
         array = loadmat(file, variable_names=[key])[key]
     except KeyError as error:

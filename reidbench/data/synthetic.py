@@ -18,7 +18,7 @@ from PIL import Image
 
 from reidbench.data.cache import cache_folder
 from reidbench.data.canvas import Draws
-from reidbench.data.layout import Footage, Shot, frame_bytes, read_stamp, write_layout
+from reidbench.data.layout import Footage, Shot, cut_frame, frame_bytes, read_stamp, write_layout
 from reidbench.data.mars import read_layout
 from reidbench.data.scene import draw_cameras, draw_take, render
 from reidbench.data.tracklets import Dataset
@@ -240,10 +240,13 @@ def _stored_options(root: Path, given: Mapping[str, Any]) -> SyntheticOptions:
 
 
 def _read(root: Path, options: SyntheticOptions) -> Dataset:
-    """Reads the folder back as MARS is read, after a look at its stamp and at the size of its frames."""
+    """Reads the folder back as MARS is read, and compares it and the size of its frames with what its stamp notes."""
     stamp = read_stamp(root)
     found = read_layout(root, name="synthetic")
-    if stamp["options"] != asdict(options) or frame_bytes(root) != stamp["jpeg_bytes"]:
+    noted = (stamp["options"], stamp["fingerprint"], stamp["jpeg_bytes"])
+    if noted != (asdict(options), found.fingerprint, frame_bytes(root)):
+        if cut := cut_frame(root):
+            raise UserError(f"{cut}: damaged since it was written: delete {root}, and write it again")
         raise UserError(f"{root}: was changed since it was written: delete the folder, and write it again")
     about = f"{found.about}; seed {options.seed}, pixels {stamp['content'][:12]}. {LIMITS}"
     return replace(found, fingerprint=options.fingerprint, about=about)

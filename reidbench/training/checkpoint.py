@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import http.client
 import io
+import re
 import shutil
 import urllib.error
 import urllib.request
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,6 +48,10 @@ NUMPY_SCALARS: list[Any] = [
     type(np.dtype(np.float32)),
 ]
 """What release checkpoints hold besides tensors: their mAP, a NumPy scalar, under its name in NumPy 1 or 2."""
+
+
+CARRIES_CODE = re.compile("unsupported global|unrecognized function", re.IGNORECASE)
+"""How torch words its refusal of a pickle that names a function or a class beyond tensors and plain values."""
 
 
 @dataclass(frozen=True)
@@ -177,14 +183,19 @@ def read_archive(path: Path) -> Any:
     Raises UserError for a file that is missing, damaged, no such archive, or that carries anything else.
     """
     try:
-        with torch.serialization.safe_globals(NUMPY_SCALARS):
+        with torch.serialization.safe_globals(NUMPY_SCALARS), warnings.catch_warnings():
+            # torch warns of a pickle's protocol before it refuses it; the refusal below says it in one line.
+            warnings.simplefilter("ignore")
             return torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such file") from error
     except Exception as error:  # a damaged archive raises errors of a dozen types
-        reason = (
-            "it carries code, not only weights" if "Unsupported global" in str(error) else "damaged, or no checkpoint"
-        )
+        if CARRIES_CODE.search(str(error)):
+            reason = "it carries code, not only weights"
+        elif "Unsupported operand" in str(error):
+            reason = "a plain pickle, which may carry code, not what torch.save writes"
+        else:
+            reason = "damaged, or no checkpoint"
         raise UserError(f"{path}: cannot be read as a checkpoint ({reason}); give another file") from error
 
 

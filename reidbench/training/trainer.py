@@ -22,8 +22,10 @@ from reidbench.data.clips import Augmentation, augment, draw_augmentation, train
 from reidbench.data.frames import CACHE_LIMIT, Frames, in_turn, open_frames
 from reidbench.data.sampler import BatchPlan, plan_batches
 from reidbench.data.tracklets import Dataset
+from reidbench.files import check_writable
 from reidbench.spec import Output, Recipe, UserError
 from reidbench.training.checkpoint import read_archive, write_archive
+from reidbench.training.interrupts import interrupts_held
 from reidbench.training.losses import batch_hard_triplet, supervised_contrastive
 
 Progress = Callable[[int, int, str], None]
@@ -134,14 +136,18 @@ def train(
 ) -> TrainingResult:
     """Trains `model` in place on `dataset.train` by `recipe`, and leaves it in evaluation mode on `device`.
 
-    With a `workdir` the state is saved there every `save_every` seconds and at the end; a state that is there already
-    is taken up, if it is of the same `run`, a text that names whatever determines the result. The model must have
-    been built for `len(dataset.train_identities)` classes. Frames are cached up to `cache_limit` bytes.
+    With a `workdir` the state is saved there every `save_every` seconds, at the end, and on Ctrl-C, which waits for
+    the end of the step; a state that is there already is taken up, if it is of the same `run`, a text that names
+    whatever determines the result. The model must have been built for `len(dataset.train_identities)` classes. Frames
+    are cached up to `cache_limit` bytes.
 
-    Raises UserError for a recipe that cannot be followed, another run's checkpoint, or a loss that is not finite.
+    Raises UserError for a recipe that cannot be followed, a `workdir` that cannot be written, another run's
+    checkpoint, or a loss that is not finite.
     """
     _check(recipe, device)
     feed = _feed(dataset, recipe, seed, device, cache_limit)
+    if workdir:
+        check_writable(workdir)
     model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     model.train()
     optimiser = torch.optim.Adam(
@@ -222,25 +228,37 @@ def _feed(dataset: Dataset, recipe: Recipe, seed: int, device: torch.device, cac
 
 
 def _loop(state: _State, feed: _Feed, file: Path | None, save_every: float, progress: Progress | None) -> None:
-    total, began = len(feed.plan), time.monotonic()
-    first, spent = state.step, state.seconds
-    saved = reported = began
-    for step, batch in in_turn(feed.batch, range(first, total), feed.device):
-        state.losses[step] = _step(state, feed, step, batch)
-        state.step = step + 1
-        last = state.step == total
-        save = file is not None and (last or time.monotonic() - saved >= save_every)
-        if save or last or feed.device.type == "cpu" or state.step % GPU_LOOK == 0:
-            _refuse_non_finite(state.losses[: state.step])
-        now = time.monotonic()
-        state.seconds = spent + now - began
-        if save and file:
-            state.save(file)
-            saved = time.monotonic()
-        if progress and (last or now - reported >= REPORT_SECONDS):
-            recent = state.losses[max(0, state.step - 20) : state.step].mean().item()
-            progress(state.step, total, f"loss {recent:.3f}, {(state.step - first) / (now - began):.1f} steps/s")
-            reported = now
+    with interrupts_held() as interrupts:
+        unsaved = False
+        total, began = len(feed.plan), time.monotonic()
+        first, spent = state.step, state.seconds
+        saved = reported = began
+        try:
+            for step, batch in in_turn(feed.batch, range(first, total), feed.device):
+                # Within a step the weights, moments and running means are not those of one step: nothing to save.
+                unsaved = False
+                state.losses[step] = _step(state, feed, step, batch)
+                state.step, unsaved = step + 1, True
+                last = state.step == total
+                save = file is not None and (last or time.monotonic() - saved >= save_every)
+                if save or last or feed.device.type == "cpu" or state.step % GPU_LOOK == 0:
+                    _refuse_non_finite(state.losses[: state.step])
+                now = time.monotonic()
+                state.seconds = spent + now - began
+                if save and file:
+                    state.save(file)
+                    saved, unsaved = time.monotonic(), False
+                if progress and (last or now - reported >= REPORT_SECONDS):
+                    recent = state.losses[max(0, state.step - 20) : state.step].mean().item()
+                    speed = (state.step - first) / (now - began)
+                    progress(state.step, total, f"loss {recent:.3f}, {speed:.1f} steps/s")
+                    reported = now
+                if interrupts:
+                    raise KeyboardInterrupt
+        except KeyboardInterrupt:
+            if file and unsaved and state.losses[: state.step].isfinite().all():
+                state.save(file)
+            raise
 
 
 def _step(state: _State, feed: _Feed, step: int, batch: Batch) -> Tensor:

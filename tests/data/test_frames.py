@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -80,6 +81,23 @@ def test_another_size_split_or_image_is_another_cache(tiny: Dataset, cache: Path
     Image.new("RGB", (8, 16), "white").save(path)
     assert open_frames(tiny, tiny.train, SIZE).gather(np.array([0])).min() > 250
     assert len(list((cache / "frames").glob("*.npy"))) == 4
+
+
+def test_an_overwritten_frame_of_equal_length_and_another_root_are_other_caches(
+    tiny: Dataset, write_mars: Callable[..., Path]
+) -> None:
+    path = tiny.root / tiny.train[0].frames[1]
+    black, white = (Image.new("RGB", (8, 16), colour) for colour in ("black", "white"))
+    black.save(path, "png", compress_level=0)
+    length = path.stat().st_size
+    assert open_frames(tiny, tiny.train, SIZE).gather(np.array([1])).max() == 0
+    white.save(path, "png", compress_level=0)
+    assert path.stat().st_size == length
+    assert open_frames(tiny, tiny.train, SIZE).gather(np.array([1])).min() == 255
+    # Another root that looks alike by name, length and fingerprint, which sees only a sample of the frames.
+    other = replace(tiny, root=write_mars("other"))
+    black.save(other.root / other.train[0].frames[1], "png", compress_level=0)
+    assert open_frames(other, other.train, SIZE).gather(np.array([1])).max() == 0
 
 
 def test_a_damaged_cache_file_is_made_again(tiny: Dataset, cache: Path) -> None:

@@ -115,7 +115,8 @@ def test_a_list_cannot_leave_the_root(mars_tree: Path, name: str) -> None:
     ("file", "content", "message"),
     [
         ("tracks_test_info.mat", b"not a matrix", "tracks_test_info.mat: cannot be read as a MATLAB file"),
-        ("tracks_test_info.mat", None, "tracks_test_info.mat: cannot be read as a MATLAB file"),
+        ("tracks_test_info.mat", None, "tracks_test_info.mat: no such file"),
+        ("query_IDX.mat", None, "query_IDX.mat: no such file"),
         ("test_name.txt", None, "test_name.txt: cannot be read"),
         ("test_name.txt", b"\xff\xfe", "test_name.txt: cannot be read"),
         ("traits.json", b"{", "traits.json: cannot be read as JSON"),

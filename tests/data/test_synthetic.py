@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.io import savemat
 
 from reidbench import registry
 from reidbench.data import layout, synthetic
@@ -242,11 +244,49 @@ def test_a_cut_frame_is_noticed(cache: Path) -> None:
     found = synthetic.synthetic(**SMALL)
     frame = found.root / found.train[0].frames[0]
     frame.write_bytes(frame.read_bytes()[:-1])
-    with pytest.raises(UserError, match="changed since it was written"):
+    with pytest.raises(UserError, match=rf"{frame.name}: damaged since it was written: delete .*, and write it again"):
         synthetic.synthetic(**SMALL)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"generator": 0, "options": {}, "content": "", "jpeg_bytes": 0}'])
+def other_traits(root: Path) -> None:
+    (root / "info/traits.json").write_text("{}")
+
+
+def other_queries(root: Path) -> None:
+    savemat(root / "info/query_IDX.mat", {"query_IDX": np.array([[1, 3]])})
+
+
+def other_frame(root: Path) -> None:
+    """Exchanges two whole frames: the sum of all lengths is as it was."""
+    first, second = sorted((root / "bbox_test/0009").glob("*F001.jpg"))
+    texts = first.read_bytes(), second.read_bytes()
+    first.write_bytes(texts[1])
+    second.write_bytes(texts[0])
+
+
+@pytest.mark.parametrize("change", [other_traits, other_queries, other_frame])
+def test_a_changed_folder_is_noticed(cache: Path, change: Callable[[Path], None]) -> None:
+    found = synthetic.synthetic(**SMALL)
+    change(found.root)
+    for root in ("", str(found.root)):
+        with pytest.raises(UserError, match=f"{found.root.name}: was changed since it was written: delete the folder"):
+            synthetic.synthetic(root, **SMALL)
+
+
+def test_a_folder_of_an_older_version_is_refused(cache: Path) -> None:
+    found = synthetic.synthetic(**SMALL)
+    file = found.root / layout.STAMP
+    stamp = json.loads(file.read_text())
+    del stamp["fingerprint"]
+    file.write_text(json.dumps(stamp))
+    with pytest.raises(UserError, match=r"older version of reidbench; delete .* and write it again"):
+        synthetic.synthetic(**SMALL)
+
+
+NO_STAMPS = ["", "[]", "{}", '{"generator": 0, "options": {}, "content": "", "jpeg_bytes": 0, "fingerprint": ""}']
+
+
+@pytest.mark.parametrize("text", NO_STAMPS)
 def test_a_damaged_stamp_is_refused(cache: Path, text: str) -> None:
     found = synthetic.synthetic(**SMALL)
     (found.root / layout.STAMP).write_text(text)

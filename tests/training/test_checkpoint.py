@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import http.server
+import os
 import pickle
 import threading
 from collections.abc import Iterator
@@ -76,6 +77,25 @@ def test_code_in_a_checkpoint_is_not_run(tmp_path: Path, monkeypatch: pytest.Mon
             read_checkpoint(Path(name))
     with pytest.raises(UserError, match="carries code"):
         read_checkpoint(Path("evil.pth.tar"))
+    with pytest.raises(UserError, match="may carry code"):
+        read_checkpoint(Path("plain.pt"))
+    assert not Path("executed").exists()
+
+
+class Shell:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.system, ("touch executed",)
+
+
+@pytest.mark.parametrize("legacy", [True, False])
+def test_a_call_of_the_shell_is_called_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, legacy: bool) -> None:
+    monkeypatch.chdir(tmp_path)
+    torch.save({"state_dict": Shell()}, "evil.pt", _use_new_zipfile_serialization=not legacy)
+    Path("plain.pt").write_bytes(pickle.dumps(Shell(), protocol=2))
+    for name in ("evil.pt", "plain.pt"):
+        with pytest.raises(UserError, match=rf"{name}: .*carries code") as error:
+            read_checkpoint(Path(name))
+        assert "\n" not in str(error.value)
     assert not Path("executed").exists()
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny import RECIPE, tiny
+from tiny import RECIPE, Tiny, tiny
 from torch import nn
 
 import reidbench
@@ -19,6 +19,7 @@ from reidbench import registry
 from reidbench.data.mars import read_layout
 from reidbench.data.tracklets import Dataset
 from reidbench.spec import Loss, Output, Recipe, UserError
+from reidbench.training import trainer
 from reidbench.training.losses import batch_hard_triplet, supervised_contrastive
 from reidbench.training.trainer import TrainingResult, objective, parameter_groups, schedule_factor, train
 
@@ -128,6 +129,59 @@ def test_every_model_resumes_to_the_same_bits(name: str, write_mars: Callable[..
     result = train(resumed, dataset, recipe, seed=1, device=CPU, workdir=tmp_path)
     assert result.resumed_at == 2
     assert same(straight, resumed)
+
+
+def test_an_interrupt_between_steps_loses_none_of_them(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trainer, "REPORT_SECONDS", 0.0)
+
+    def stop(done: int, total: int, note: str) -> None:
+        if done == 5:
+            raise KeyboardInterrupt
+
+    straight, stopped, resumed = tiny(), tiny(), tiny()
+    undisturbed = train(straight, dataset, RECIPE, seed=3, device=CPU)
+    with pytest.raises(KeyboardInterrupt):
+        train(stopped, dataset, RECIPE, seed=3, device=CPU, workdir=tmp_path, save_every=3600, progress=stop)
+    result = train(resumed, dataset, RECIPE, seed=3, device=CPU, workdir=tmp_path)
+    assert result.resumed_at == 5 and result.losses == undisturbed.losses
+    assert same(straight, resumed)
+
+
+@pytest.mark.parametrize(
+    ("signals", "resumed_at"),
+    [([signal.SIGINT], 4), ([signal.SIGTERM], 4), ([signal.SIGINT, signal.SIGTERM], 4), ([signal.SIGINT] * 2, 0)],
+)
+def test_a_signal_within_a_step_waits_for_its_end_unless_it_comes_twice(
+    dataset: Dataset, tmp_path: Path, signals: list[signal.Signals], resumed_at: int
+) -> None:
+    def hurry(model: Tiny, *_: object) -> None:
+        if model.calls == 4:
+            for number in signals:
+                signal.raise_signal(number)
+
+    straight, stopped, resumed = tiny(), tiny(), tiny()
+    undisturbed = train(straight, dataset, RECIPE, seed=3, device=CPU)
+    stopped.register_forward_hook(hurry)
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            train(stopped, dataset, RECIPE, seed=3, device=CPU, workdir=tmp_path, save_every=3600)
+        assert {signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)} == {signal.default_int_handler}
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    result = train(resumed, dataset, RECIPE, seed=3, device=CPU, workdir=tmp_path)
+    assert result.resumed_at == resumed_at and result.losses == undisturbed.losses
+    assert same(straight, resumed)
+
+
+def test_a_folder_that_cannot_be_written_is_named_before_the_first_step(dataset: Dataset, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    model = tiny()
+    with pytest.raises(UserError, match=r"file/work/.*cannot be written"):
+        train(model, dataset, RECIPE, seed=1, device=CPU, workdir=tmp_path / "file" / "work")
+    assert model.calls == 0
 
 
 @pytest.mark.parametrize(
