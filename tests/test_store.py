@@ -97,6 +97,7 @@ def test_a_damaged_record_is_named(store: Store, text: str) -> None:
         ("samples", {"ap": [0.5, None]}),
         ("samples", {"ap": [0.5, float("inf")]}),
         ("context", []),
+        ("context", {"queries": float("nan")}),
         ("machine", 3),
         ("versions", {"python": 3.11}),
         ("started", 0),
