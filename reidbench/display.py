@@ -44,7 +44,7 @@ class Progress:
         """Step, note and time left; the rows of an interleaved session are at the same step and share a line."""
         left = self.seconds_left(now)
         time_left = f", {duration(left)} left" if left is not None and self.done < self.total else ""
-        shared = registry.measurements()[self.cell.measurement].mode == "interleaved"
+        shared = is_shared(self.cell)
         who = describe(self.cell) if shared else f"{self.cell.row} · {self.cell.measurement}"
         if not self.total:
             return f"{who} starting"
@@ -87,8 +87,9 @@ class PlainDisplay:
             previous = self._running.get(cell.key)
             since, first = (previous.since, previous.first) if previous else (now, done)
             self._running[cell.key] = Progress(cell, done, total, note, since, first)
-            if now - self._shown.setdefault(cell.key, now) >= LINE_EVERY:
-                self._shown[cell.key] = now
+            subject = describe(cell) if is_shared(cell) else cell.key
+            if now - self._shown.setdefault(subject, now) >= LINE_EVERY:
+                self._shown[subject] = now
                 self._print(f"    {self._running[cell.key].describe(now)}")
 
     def _print(self, text: str) -> None:
@@ -203,6 +204,11 @@ def value_text(cell: Cell, name: str, records: list[Record]) -> str:
     quantity = registry.measurements()[cell.measurement].quantities[name]
     found = estimate(quantity, name, records)
     return "-" if found is None else f"{found.value * quantity.scale:.{quantity.digits}f}"
+
+
+def is_shared(cell: Cell) -> bool:
+    """Whether a cell is measured side by side with others, and so makes the same progress as they."""
+    return registry.measurements()[cell.measurement].mode == "interleaved"
 
 
 def describe(cell: Cell) -> str:

@@ -11,11 +11,8 @@ from typing import Any
 from reidbench import presets, registry
 from reidbench.registry import check_options, lookup, resolve_options
 from reidbench.source import REQUIRED
-from reidbench.spec import CLIP_FRAMES, PAPER_SIZE, Cell, Column, Places, Preset, Protocol, Row, Suite, UserError
+from reidbench.spec import COST_SHAPE, Cell, Column, Places, Preset, Protocol, Row, Suite, UserError
 from reidbench.store import Store
-
-COST_SHAPE = (1, CLIP_FRAMES, 3, *PAPER_SIZE)
-"""One clip [B, T, 3, H, W] at the paper's scale."""
 
 NAMED_TRUNKS = ("imagenet", "synthetic")
 SYNTHETIC_TRUNK = Path(__file__).parent / "training" / "synthetic_trunk.pt"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import datetime
 import json
 import os
 import shutil
@@ -137,7 +136,7 @@ class Runner:
             for cell in died:
                 del waiting[cell.key]
                 error = f"the worker {_how_it_ended(code)}; its log: {log}"
-                self._finish(cell, "failed", Outcome(), _now(), 0.0, error)
+                self._finish(cell, "failed", Outcome(), machine.now(), 0.0, error)
 
     def _run_worker(self, job: Job, waiting: dict[str, Cell], log: Path) -> int:
         """One worker process; takes the cells it settles out of `waiting` and returns its exit code."""
@@ -250,7 +249,3 @@ def _how_it_ended(code: int) -> str:
     if code < 0:
         return f"was ended by {signal.Signals(-code).name}"
     return f"stopped with exit code {code}"
-
-
-def _now() -> str:
-    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

@@ -19,6 +19,9 @@ CLIP_FRAMES = 8
 PAPER_SIZE = (256, 128)
 """Frames a clip and (height, width) of a frame in the paper: the scale at which costs are measured."""
 
+COST_SHAPE = (1, CLIP_FRAMES, 3, *PAPER_SIZE)
+"""One clip [B, T, 3, H, W] at that scale."""
+
 
 class UserError(Exception):
     """Something the user can mend. The message is one line: what is wrong, where, what to do. The exit code is 2."""

@@ -7,7 +7,6 @@ measured code prints goes to stderr, which the runner keeps as the job's log.
 
 from __future__ import annotations
 
-import datetime
 import json
 import os
 import signal
@@ -18,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, TextIO
 
-from reidbench import registry
+from reidbench import machine, registry
 from reidbench.registry import Measurement
 from reidbench.spec import Cell, UserError
 
@@ -67,7 +66,7 @@ def main() -> int:
 def measure(measurement: Measurement, cells: Sequence[Cell], events: Events) -> None:
     """Measures cells that share their fate: an error is that of all of them that have no outcome yet."""
     waiting = {cell.key for cell in cells}
-    started, clock = _now(), time.monotonic()
+    started, clock = machine.now(), time.monotonic()
     try:
         for cell, outcome in measurement.function(cells, events.progress):
             waiting.discard(cell.key)
@@ -91,16 +90,11 @@ def _one_line(error: Exception) -> str:
 
 
 def _is_out_of_memory(error: Exception) -> bool:
-    """Torch's CUDA error, Python's own, and torch's CPU allocator, which raises a plain RuntimeError."""
-    return (
-        isinstance(error, MemoryError)
-        or type(error).__name__ == "OutOfMemoryError"
-        or "can't allocate memory" in str(error)
-    )
+    if isinstance(error, MemoryError):
+        return True
+    from reidbench.profiling.latency import is_out_of_memory
 
-
-def _now() -> str:
-    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    return is_out_of_memory(error)
 
 
 if __name__ == "__main__":

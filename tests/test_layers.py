@@ -20,7 +20,7 @@ LAYERS = [
     {"reidbench.accuracy"},
     {"reidbench.training", "reidbench.retrieval", "reidbench.profiling", "reidbench.store"},
     {"reidbench.statistics"},
-    {"reidbench.data", "reidbench.machine"},
+    {"reidbench.data", "reidbench.machine", "reidbench.precision"},
     {"models"},
     {"suites"},
     {"reidbench.registry"},

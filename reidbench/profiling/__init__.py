@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,10 +11,11 @@ import torch
 from torch import nn
 
 from reidbench import registry
-from reidbench.profiling.complexity import SHAPE, count, disagreements
+from reidbench.profiling.complexity import count, disagreements
 from reidbench.profiling.counters import COUNTERS
 from reidbench.profiling.latency import inference, interleave
 from reidbench.profiling.memory import peak_memory
+from reidbench.spec import COST_SHAPE
 from reidbench.statistics import median_interval
 
 __all__ = ["profile"]
@@ -22,7 +24,7 @@ __all__ = ["profile"]
 def profile(
     model: nn.Module | str,
     *,
-    shape: Sequence[int] = SHAPE,
+    shape: Sequence[int] = COST_SHAPE,
     device: str = "cpu",
     precision: str = "fp32",
     rounds: int = 15,
@@ -30,8 +32,9 @@ def profile(
     """All costs of a model, an `nn.Module` or a registered name, for clips of `shape` `[B, T, 3, H, W]`.
 
     Parameters leave the classifier out; MACs are per frame by counter (None: see `absent`), operations counted once a
-    multiply-accumulate; latency is in seconds for the whole batch, with the threads torch has now; memory is in bytes
-    and read in this process. A module given is copied, never changed. Raises UserError for an unknown name or device.
+    multiply-accumulate; latency is in seconds for the whole batch, with the threads torch has now, its interval None
+    where the rounds are too few for one; memory is in bytes and read in this process. A module given is copied, never
+    changed. Raises UserError for an unknown name or device.
     """
     if isinstance(model, str):
         with torch.random.fork_rng(devices=[]):
@@ -44,6 +47,7 @@ def profile(
     run = inference(copy.deepcopy(module), shape, device=device, precision=precision)
     seconds = interleave({"model": run}, rounds=rounds, device=device).seconds["model"]
     middle = median_interval(seconds)
+    interval = None if math.isnan(middle.low) else [middle.low, middle.high]
     return {
         "model": model if isinstance(model, str) else type(model).__name__,
         "shape": list(shape),
@@ -56,6 +60,6 @@ def profile(
         "disagreements": [
             {"module": d.module, "counter": d.counter, "operations": dict(d.operations)} for d in disagreements(found)
         ],
-        "latency": {"median": middle.value, "low": middle.low, "high": middle.high, "seconds": seconds},
+        "latency": {"median": middle.value, "interval": interval, "seconds": seconds},
         "memory": {"peak": memory.peak, "added": memory.added, "reserved": memory.reserved},
     }

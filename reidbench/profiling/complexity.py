@@ -10,10 +10,7 @@ import torch
 from torch import nn
 
 from reidbench.profiling.counters import COUNTERS, REFERENCE, Count, feature
-from reidbench.spec import CLIP_FRAMES, PAPER_SIZE
-
-SHAPE = (1, CLIP_FRAMES, 3, *PAPER_SIZE)
-"""One clip `[B, T, 3, H, W]` at the paper's scale."""
+from reidbench.spec import COST_SHAPE
 
 
 @dataclass(frozen=True)
@@ -61,7 +58,7 @@ class Disagreement:
     operations: Mapping[str, float]
 
 
-def count(model: nn.Module, shape: Sequence[int] = SHAPE) -> Complexity:
+def count(model: nn.Module, shape: Sequence[int] = COST_SHAPE) -> Complexity:
     """Counts a model's parameters and MACs for clips of `shape` `[B, T, 3, H, W]`; B only has to be there.
 
     One clip is counted whatever B. The model is left as it was: each counter works on a copy, in evaluation mode. A
@@ -89,7 +86,7 @@ def parameters(model: nn.Module) -> int:
     return sum(value.numel() for name, value in model.named_parameters() if not name.startswith("classifier."))
 
 
-def dimension(model: nn.Module, shape: Sequence[int] = SHAPE) -> int:
+def dimension(model: nn.Module, shape: Sequence[int] = COST_SHAPE) -> int:
     """The length D of the feature `[B, D]` that the model makes of clips of `shape`; nothing is computed."""
     with torch.inference_mode():
         return feature(copy.deepcopy(model).eval().to("meta")(torch.zeros(*shape, device="meta"))).shape[1]

@@ -13,6 +13,7 @@ from torch.nn import functional
 from reidbench.data.clips import evaluation_clips, normalise
 from reidbench.data.frames import CACHE_LIMIT, Frames, in_turn, open_frames
 from reidbench.data.tracklets import DISTRACTOR, JUNK, Dataset, Tracklet
+from reidbench.precision import PRECISIONS
 from reidbench.spec import Protocol, Recipe
 
 Progress = Callable[[int, int, str], None]
@@ -20,8 +21,6 @@ Progress = Callable[[int, int, str], None]
 
 CLIPS_AT_ONCE = 32
 """Clips in a forward pass: with the frames of these alone in memory, a tracklet may have any length."""
-
-AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 @dataclass(frozen=True)
@@ -117,7 +116,7 @@ def _sum_clips(
     owners, numbers = _clips(frames, recipe.frames, protocol.clips)
     counts = torch.from_numpy(np.bincount(owners, minlength=len(frames.starts) - 1)).to(device)
     sums: Tensor | None = None
-    dtype = AUTOCAST.get(recipe.precision)
+    dtype = PRECISIONS[recipe.precision]
 
     def load(first: int) -> Tensor:
         return frames.gather(numbers[first : first + CLIPS_AT_ONCE])
@@ -125,7 +124,7 @@ def _sum_clips(
     with torch.inference_mode():
         for first, pixels in in_turn(load, range(0, len(owners), CLIPS_AT_ONCE), device):
             clips = normalise(pixels.to(device))
-            with torch.autocast(device.type, dtype, enabled=dtype is not None):
+            with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
                 feature = model(clips).feature
                 if protocol.neck == "before":
                     feature = model.neck(feature)  # type: ignore[operator]

@@ -23,6 +23,7 @@ from reidbench.data.frames import CACHE_LIMIT, Frames, in_turn, open_frames
 from reidbench.data.sampler import BatchPlan, plan_batches
 from reidbench.data.tracklets import Dataset
 from reidbench.files import check_writable
+from reidbench.precision import PRECISIONS
 from reidbench.spec import Output, Recipe, UserError
 from reidbench.training.checkpoint import read_archive, write_archive
 from reidbench.training.interrupts import interrupts_held
@@ -31,7 +32,6 @@ from reidbench.training.losses import batch_hard_triplet, supervised_contrastive
 Progress = Callable[[int, int, str], None]
 """Called with the steps done, the steps in all, and a note on loss and speed."""
 
-PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 CHECKPOINT = "training.pt"
 HISTORY = 200
 REPORT_SECONDS = 0.5
