@@ -57,12 +57,19 @@ class Store:
         return [read_record(path) for path in sorted(self.folder.glob("*/*.json"))]
 
     def save(self, record: Record) -> Path:
-        """Writes a record. Raises UserError where the folder cannot be written or the disk is full."""
+        """Writes a record. One of the same cell that was measured before goes to the folder `superseded` beside it.
+
+        Raises UserError where the folder cannot be written or the disk is full.
+        """
         self._introduce_machine()
         folder = self.folder / str(record.cell["measurement"])
         stem = f"{machine.slug(record.row)}-{record.key}"
         failed = folder / f"{stem}.failed.json"
         path = folder / f"{stem}.json" if record.status == "ok" else failed
+        if record.status == "ok":
+            for old in folder.glob(f"*-{record.key}.json"):
+                kept = f"{old.stem}-{machine.slug(read_record(old).started)}.json"
+                write_text(folder / "superseded" / kept, old.read_text(encoding="utf-8"))
         write_text(path, json.dumps(asdict(record), indent=1, sort_keys=True, allow_nan=False) + "\n")
         if record.status == "ok":
             for old in folder.glob(f"*-{record.key}*.json"):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from reidbench.spec import Cell, Record, UserError
-from reidbench.store import Store, machines
+from reidbench.store import Store, machines, read_record
 
 CELL = Cell("Base-B (256x128)", "complexity", "baseline", {"shrink": (1,)}, {"shape": (1, 8, 3, 256, 128)}, "abc")
 
@@ -67,6 +67,14 @@ def test_a_failure_never_replaces_a_success_and_goes_when_the_cell_succeeds(stor
     assert len(list(store.folder.glob("complexity/*.json"))) == 1
     store.save(record(status="failed"))
     assert (found := store.load(CELL)) and found.status == "ok"
+
+
+def test_measuring_again_keeps_what_was_measured_before(store: Store) -> None:
+    store.save(record(value=1.0))
+    store.save(record(value=2.0))
+    assert [found.values for found in store.records()] == [{"macs": 2.0}]
+    (kept,) = (store.folder / "complexity" / "superseded").iterdir()
+    assert read_record(kept) == record(value=1.0)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"key": 1}', json.dumps({**vars(record()), "status": "odd"})])
