@@ -38,7 +38,7 @@ PRESETS = {
     for preset in (
         Preset(
             "quick",
-            "embedded synthetic data, shared pre-trained slim trunk, one seed: minutes on 2 CPU cores",
+            "a pre-trained slim trunk, 600 steps at 64x32, by default on embedded synthetic data: minutes on 2 CPU cores",
             QUICK,
             "synthetic",
             model_options={**SLIM, "small": "input", "tks_scale": 1.0},
@@ -46,7 +46,7 @@ PRESETS = {
         ),
         Preset(
             "standard",
-            "as quick with twice the steps and three seeds: about half an hour on 2 CPU cores",
+            "as quick with twice the steps, by default three seeds: about half an hour on 2 CPU cores",
             replace(QUICK, steps=1200),
             "synthetic",
             model_options={**SLIM, "small": "input", "tks_scale": 1.0},
@@ -55,7 +55,7 @@ PRESETS = {
         ),
         Preset(
             "full",
-            "ResNet-50 at 256x128 from random weights on synthetic data: a GPU",
+            "ResNet-50 at 256x128 from random weights, by default on synthetic data: a GPU",
             replace(QUICK, size=(256, 128), identities=16, lr=3.5e-4, steps=3000, trunk="", precision="bf16"),
             "synthetic",
             dataset_options={"height": 256, "width": 128},

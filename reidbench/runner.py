@@ -228,7 +228,7 @@ def _environment(job: Job, places: Places) -> dict[str, str]:
     environment = {**os.environ, **places.environment()}
     package_home = str(Path(__file__).resolve().parent.parent)
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, (package_home, environment.get("PYTHONPATH", ""))))
-    threads = job.cells[0].settings.get("threads", 0)
+    threads = job.cells[0].settings.get("threads", 1)
     if threads:
         environment["OMP_NUM_THREADS"] = environment["MKL_NUM_THREADS"] = str(threads)
     if job.needs_training and job.cells[0].settings.get("device") == "cpu":
