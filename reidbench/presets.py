@@ -38,7 +38,7 @@ PRESETS = {
     for preset in (
         Preset(
             "quick",
-            "a pre-trained slim trunk, 600 steps at 64x32, by default on embedded synthetic data: minutes on 2 CPU cores",
+            "pre-trained slim trunk, 600 steps at 64x32, by default embedded synthetic data: minutes on 2 CPU cores",
             QUICK,
             "synthetic",
             model_options={**SLIM, "small": "input", "tks_scale": 1.0},
