@@ -201,7 +201,9 @@ def _report(plan: Plan, store: Store, arguments: Namespace, suite: Suite) -> Non
     from reidbench.reporting.tables import assemble, to_frame
 
     table = assemble(plan, store)
-    whole = assemble(_whole(plan, suite, _request(arguments), store), store)
+    request = _request(arguments)
+    partial = request.rows or request.only
+    whole = assemble(_whole(plan, suite, request, store), store) if partial else table
     written = write_report(whole, store, command=arguments.command_line)
     if arguments.json:
         print(to_frame(table).to_json(orient="records", indent=1))
