@@ -25,6 +25,7 @@ def test_every_command_is_understood(command: str) -> None:
 def test_the_table_is_the_committed_reports() -> None:
     shown = re.search(r"<!-- table2 (\S+) -->(.*?)<!-- end -->", README, flags=re.DOTALL)
     assert shown
+    assert README.count("<!-- end -->") == 1, "the table stands there once"
     report = (ROOT / shown[1]).read_text()
     lines = [line for line in shown[2].splitlines() if line.startswith("|")]
     assert len(lines) > 20
