@@ -25,8 +25,8 @@ LATENCY_ROUNDS = 15
 LATENCY_SECONDS = 20.0
 """Rounds of a latency session at least, and the seconds up to which more are made."""
 
-THROUGHPUT_SECONDS = 30.0
-"""Seconds that a throughput session of all rows may take before it stops doubling the batch."""
+THROUGHPUT_SECONDS = 4.0
+"""Seconds a row that a throughput session of all rows may take before it stops doubling the batch."""
 
 
 @measurement(
@@ -69,13 +69,25 @@ def complexity(cells: Sequence[Cell], progress: Progress) -> Outcomes:
         "latency": Quantity(
             "Latency", "ms", "lower", 1, 1e3, "one clip, eager; median over the rounds", "median", "seconds"
         ),
+        "per_frame": Quantity(
+            "Latency/frame", "ms", "lower", 2, 1e3, "one clip, eager, by its frames; median", "median", "per_frame"
+        ),
         "ratio": Quantity(
-            "Latency ratio", "x", "lower", 2, 1.0, "to the reference row, in pairs", "ratio", "seconds", "reference"
+            "Latency ratio",
+            "x",
+            "lower",
+            2,
+            1.0,
+            "a frame's time to the reference row's, in pairs",
+            "ratio",
+            "per_frame",
+            "reference",
         ),
     },
+    version=2,
 )
 def latency(cells: Sequence[Cell], progress: Progress) -> Outcomes:
-    """Seconds a clip, the rows taking turns round by round, with the ratio to the suite's reference row."""
+    """Seconds a clip and a frame, the rows taking turns round by round, with the ratio to the suite's reference row."""
     from reidbench.profiling import session
     from reidbench.profiling.latency import inference, interleave
 
@@ -86,8 +98,9 @@ def latency(cells: Sequence[Cell], progress: Progress) -> Outcomes:
         reference = session.reference_key(cells)
         if reference not in models:
             models[reference] = session.build(settings["reference"]["model"], settings["reference"]["options"])
+        shapes = {reference: settings["reference"]["shape"], **{cell.key: cell.settings["shape"] for cell in cells}}
         runs = {
-            name: inference(model, settings["shape"], device=device, precision=settings["precision"])
+            name: inference(model, shapes[name], device=device, precision=settings["precision"])
             for name, model in models.items()
         }
         failures += session.drop_misfits(runs, cells, device)
@@ -107,7 +120,8 @@ def latency(cells: Sequence[Cell], progress: Progress) -> Outcomes:
         if cell.key in timings.seconds:
             samples = {
                 "seconds": timings.seconds[cell.key],
-                "reference": timings.seconds[reference],
+                "per_frame": [seconds / shapes[cell.key][1] for seconds in timings.seconds[cell.key]],
+                "reference": [seconds / shapes[reference][1] for seconds in timings.seconds[reference]],
                 "warmup": timings.warmup[cell.key],
             }
             context = {"rounds": timings.rounds, **session.context(cells, under)}
@@ -139,11 +153,13 @@ def throughput(cells: Sequence[Cell], progress: Progress) -> Outcomes:
 
     settings = cells[0].settings
     device, precision = settings["device"], settings["precision"]
-    _, frames, *frame = settings["shape"]
+    shapes = {cell.key: cell.settings["shape"] for cell in cells}
     with session.conditions(settings["threads"]) as under:
         models, failures = session.build_rows(cells)
         runs = {
-            name: lambda batch, m=m: inference(m, (batch, frames, *frame), device=device, precision=precision)
+            name: lambda batch, m=m, clip=shapes[name][1:]: inference(
+                m, (batch, *clip), device=device, precision=precision
+            )
             for name, m in models.items()
         }
         tried = 0
@@ -155,12 +171,14 @@ def throughput(cells: Sequence[Cell], progress: Progress) -> Outcomes:
                 if cell.key in sweeps:
                     progress(cell, tried, tried + 1, f"batch {batch}")
 
-        sweeps = sweep(runs, frames, device=device, budget=THROUGHPUT_SECONDS, after_batch=after_batch)
+        frames = {name: shapes[name][1] for name in runs}
+        sweeps = sweep(runs, frames, device=device, budget=THROUGHPUT_SECONDS * len(runs), after_batch=after_batch)
     for cell in cells:
         if cell.key in sweeps and sweeps[cell.key].seconds:
             yield cell, _throughput_outcome(sweeps[cell.key], session.context(cells, under))
         elif cell.key in sweeps:
-            failures.append(MemoryError(f"{cell.row}: not even one clip of {frames} frames fits on {device}"))
+            length = sweeps[cell.key].frames
+            failures.append(MemoryError(f"{cell.row}: not even one clip of {length} frames fits on {device}"))
     _raise_first(failures)
 
 

@@ -21,7 +21,7 @@ from reidbench import machine, registry
 from reidbench.data.cache import cache_folder, scratch_folder
 from reidbench.files import alone
 from reidbench.plan import Plan
-from reidbench.spec import Cell, Outcome, Places, Record, UserError
+from reidbench.spec import Cell, Outcome, Places, Record, UserError, canonical_json
 from reidbench.store import Store
 
 KEEP_FREED_MEMORY = {
@@ -211,11 +211,15 @@ class Runner:
 
 
 def make_jobs(cells: Iterable[Cell]) -> list[Job]:
-    """Groups cells into jobs by the mode of their measurement: alone, a batch, or interleaved per settings."""
+    """Groups cells into jobs by the mode of their measurement: alone, a batch, or interleaved.
+
+    Interleaved are those whose settings differ in nothing but the shape of the clips.
+    """
     groups: dict[str, list[Cell]] = {}
     for cell in cells:
         mode = registry.measurements()[cell.measurement].mode
-        own = {"alone": cell.key, "batch": "", "interleaved": json.dumps(cell.settings, default=list)}[mode]
+        shared = {name: value for name, value in cell.settings.items() if name != "shape"}
+        own = {"alone": cell.key, "batch": "", "interleaved": canonical_json(shared)}[mode]
         groups.setdefault(f"{cell.measurement} {own}", []).append(cell)
     jobs = []
     for group in groups.values():

@@ -17,11 +17,6 @@ if TYPE_CHECKING:
     from reidbench.plan import Plan
     from reidbench.store import Store
 
-FIGURES = {
-    "accuracy": "Accuracy against GFLOPs; the dashed line is the Pareto front, bars are 95 % intervals",
-    "latency": "Median latency with its 95 % interval, and its ratio to the reference row",
-    "factors": "Mean AP by what tells the identities apart, with 95 % intervals",
-}
 LEGEND = (
     "After ± stands half the width of the 95 % bootstrap interval: over query identities for an accuracy (seeds "
     f"pooled), over rounds for a latency; a median of fewer than {FEWEST_READINGS} readings has none and stands alone. "
@@ -40,7 +35,7 @@ def write_report(table: Table, store: Store, *, command: str = "") -> list[Path]
     `command` is the command line to print as the report's origin; without it one is made from the plan. Returns the
     paths written. Raises UserError for a folder that cannot be written.
     """
-    from reidbench.reporting.plots import draw_figures
+    from reidbench.reporting.figures import draw_figures
 
     plan = table.plan
     figures = draw_figures(table, store.folder / plan.name)
@@ -82,9 +77,11 @@ def _section(title: str, lines: Iterable[str]) -> list[str]:
 
 
 def _pictures(figures: Iterable[Path]) -> Iterator[tuple[str, str]]:
+    from reidbench.reporting.figures import caption
+
     for path in figures:
         if path.suffix == ".svg":
-            yield path.name, FIGURES[path.stem.rpartition("-")[2]]
+            yield path.name, caption(path)
 
 
 def _gaps(table: Table) -> Iterator[str]:

@@ -185,5 +185,5 @@ def test_a_recipe_in_words():
 
 
 def test_reporting_never_imports_torch():
-    code = "import sys, reidbench.reporting.report, reidbench.reporting.plots; sys.exit('torch' in sys.modules)"
+    code = "import sys, reidbench.reporting.report, reidbench.reporting.figures; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2]).returncode == 0
