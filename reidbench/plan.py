@@ -14,7 +14,7 @@ from reidbench.source import REQUIRED
 from reidbench.spec import COST_SHAPE, Cell, Column, Places, Preset, Protocol, Row, Suite, UserError, canonical_json
 from reidbench.store import Store
 
-PUBLISHED_ONLY = "published only: the registry has no such model"
+PUBLISHED_ONLY = "published only: the registry does not have this method yet"
 NAMED_TRUNKS = ("imagenet", "synthetic")
 SYNTHETIC_TRUNK = Path(__file__).parent / "training" / "synthetic_trunk.pt"
 

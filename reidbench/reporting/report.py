@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reidbench.files import write_text
-from reidbench.reporting.blocks import block_title, blocks, escape, markdown, seeds_text
+from reidbench.reporting.blocks import block_title, blocks, escape, is_measured, markdown, seeds_text
 from reidbench.reporting.findings import findings
 from reidbench.reporting.tables import Heading, Table, lookalike_floors
 from reidbench.spec import Record
@@ -102,7 +102,7 @@ def _columns(table: Table) -> Iterator[str]:
     """What each column counts, those measured alike together."""
     groups: dict[str, list[str]] = {}
     for heading in table.headings:
-        if any(entry.state not in ("absent", "published") for entry in table.column(heading).values()):
+        if is_measured(table.column(heading).values()):
             quantity = heading.quantity
             better = f"{quantity.better} is better" if quantity.better else ""
             about = "; ".join(part for part in (quantity.about.rstrip("."), better) if part)
