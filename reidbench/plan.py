@@ -181,15 +181,13 @@ def _model_identity(model: str, options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _cost_settings(row: Row, column: Column, reference: Row, machine: Mapping[str, Any]) -> dict[str, Any]:
-    version = registry.measurements()[column.measurement].version
-    settings: dict[str, Any] = {"shape": cost_shape(row), "version": version}
-    if column.measurement == "complexity":
-        return settings
-    settings |= {"device": "cpu", "precision": "fp32", "threads": machine["cores"], **column.settings}
-    if column.measurement == "memory":
-        return settings
-    settings["backend"] = "eager"
-    if column.measurement == "latency":
+    measurement = registry.measurements()[column.measurement]
+    settings: dict[str, Any] = {"shape": cost_shape(row), "version": measurement.version}
+    if "device" in measurement.needs:
+        settings |= {"device": "cpu", "precision": "fp32", "threads": machine["cores"], **column.settings}
+    if "backend" in measurement.needs:
+        settings["backend"] = "eager"
+    if "reference" in measurement.needs:
         shape = cost_shape(reference)
         settings["reference"] = {**_model_identity(reference.model, row_options(reference)), "shape": shape}
     return settings

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import torch
 
-from reidbench import measurements, registry
+from reidbench import registry
+from reidbench.measurements import costs
 from reidbench.profiling import latency as timing
 from reidbench.profiling import throughput as sweeping
 from reidbench.profiling.latency import Run
@@ -59,9 +60,9 @@ def record(outcome: Outcome) -> Record:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(measurements, "LATENCY_ROUNDS", 4)
-    monkeypatch.setattr(measurements, "LATENCY_SECONDS", 0.0)
-    monkeypatch.setattr(measurements, "THROUGHPUT_SECONDS", 0.0)
+    monkeypatch.setattr(costs, "LATENCY_ROUNDS", 4)
+    monkeypatch.setattr(costs, "LATENCY_SECONDS", 0.0)
+    monkeypatch.setattr(costs, "THROUGHPUT_SECONDS", 0.0)
 
 
 @pytest.mark.parametrize("name", COSTS)

@@ -1,22 +1,20 @@
-"""What can be measured: every measurement with its quantities. Imports torch only inside the functions."""
+"""What a model costs: operations, latency, throughput, memory. Imports torch only inside the functions."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from reidbench.measurements import Outcomes, Progress
 from reidbench.registry import measurement
-from reidbench.spec import Cell, Outcome, Places, Quantity
+from reidbench.spec import Cell, Outcome, Quantity
 
 if TYPE_CHECKING:
     from reidbench.profiling.complexity import Complexity
     from reidbench.profiling.latency import Timings
     from reidbench.profiling.throughput import Sweep
-
-Progress = Callable[[Cell, int, int, str], None]
-Outcomes = Iterator[tuple[Cell, Outcome]]
 
 COUNTER_OF = {"macs": "torch", "macs_fvcore": "fvcore", "gflops": "ptflops", "macs_aten": "ptflops_aten"}
 """The counter behind each quantity of `complexity`."""
@@ -31,6 +29,7 @@ THROUGHPUT_SECONDS = 4.0
 
 @measurement(
     mode="batch",
+    needs=(),
     quantities={
         "params": Quantity("Params", "M", "lower", 2, 1e-6, "parameters without the classifier"),
         "macs": Quantity(
@@ -65,6 +64,7 @@ def complexity(cells: Sequence[Cell], progress: Progress) -> Outcomes:
 
 @measurement(
     mode="interleaved",
+    needs=("device", "backend", "reference"),
     quantities={
         "latency": Quantity(
             "Latency", "ms", "lower", 1, 1e3, "one clip, eager; median over the rounds", "median", "seconds"
@@ -184,6 +184,7 @@ def throughput(cells: Sequence[Cell], progress: Progress) -> Outcomes:
 
 @measurement(
     mode="alone",
+    needs=("device",),
     quantities={
         "peak": Quantity(
             "Memory",
@@ -220,62 +221,6 @@ def memory(cells: Sequence[Cell], progress: Progress) -> Outcomes:
             values["reserved"] = float(found.reserved)
         progress(cell, 1, 1, f"{found.peak / 1e6:.0f} MB")
         yield cell, Outcome(values, context={"before": found.before})
-
-
-def _percentage(title: str, sample: str, about: str, where: str = "") -> Quantity:
-    """A mean over queries, shown in percent, with identities as the unit of its interval."""
-    return Quantity(
-        title,
-        "%",
-        "higher",
-        digits=1,
-        scale=100,
-        about=about,
-        statistic="mean",
-        sample=sample,
-        by="identity",
-        where=where,
-    )
-
-
-@measurement(
-    mode="alone",
-    needs_training=True,
-    quantities={
-        "mAP": _percentage("mAP", "ap", "mean average precision over all queries"),
-        "top1": _percentage("top-1", "top1", "queries whose best match is right (CMC at rank 1)"),
-        "top5": _percentage("top-5", "top5", "CMC at rank 5"),
-        "top10": _percentage("top-10", "top10", "CMC at rank 10"),
-        "top20": _percentage("top-20", "top20", "CMC at rank 20"),
-        "mINP": _percentage("mINP", "inp", "mean inverse negative penalty: matches over the rank of the last one"),
-        "mAP_emblem": _percentage("mAP emblem", "ap", "mAP of identities with emblem twins", "factor:emblem"),
-        "mAP_tempo": _percentage("mAP tempo", "ap", "mAP of identities with tempo twins", "factor:tempo"),
-        "mAP_occluded": _percentage("mAP occluded", "ap", "mAP of occluded queries", "occluded"),
-        "auc_emblem": _percentage(
-            "AUC emblem", "twin_auc", "how often a match is nearer than an emblem twin; chance is 50", "factor:emblem"
-        ),
-        "auc_tempo": _percentage(
-            "AUC tempo", "twin_auc", "how often a match is nearer than a tempo twin; chance is 50", "factor:tempo"
-        ),
-        "floor": _percentage(
-            "floor", "floor", "the mAP of finding every group of twins and telling none of its members apart"
-        ),
-    },
-)
-def accuracy(cells: Sequence[Cell], progress: Progress) -> Outcomes:
-    """mAP, CMC and mINP after training by the preset's recipe, per query, with look-alikes apart."""
-    from reidbench.accuracy import score, train_cell
-    from reidbench.data.cache import scratch_folder
-
-    places = Places.from_environment()
-    for cell in cells:
-        model, dataset, trained = train_cell(
-            cell, places, scratch_folder(cell.key), lambda *at, cell=cell: progress(cell, *at)
-        )
-        outcome = score(model, dataset, cell.settings, lambda *at, cell=cell: progress(cell, *at))
-        outcome.values["training_seconds"] = trained.seconds
-        outcome.context["losses"] = trained.losses
-        yield cell, outcome
 
 
 def _raise_first(failures: Sequence[Exception]) -> None:
