@@ -67,7 +67,7 @@ class Column:
     `published` is the key of `Published.values` it is compared with, `settings` what this column asks of the
     measurement beyond its defaults, such as `{"device": "cuda", "precision": "bf16"}`. `dataset` binds an accuracy to
     one dataset: measured where the plan trains on it, else only what was published. `data` are options that the plan's
-    dataset is made with for this column.
+    dataset is made with for this column, `level` the factor that they vary and its level there.
     """
 
     quantity: str
@@ -76,6 +76,7 @@ class Column:
     title: str = ""
     dataset: str = ""
     data: Mapping[str, Any] = field(default_factory=dict)
+    level: tuple[str, float] = ("", 0.0)
 
     @property
     def measurement(self) -> str:

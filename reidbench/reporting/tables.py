@@ -108,6 +108,11 @@ def assemble(plan: Plan, store: Store) -> Table:
     return Table(plan, store.name, tuple(headings), entries, tuple(warnings))
 
 
+def heading_of(table: Table, quantity: str) -> Heading | None:
+    """The first column of a quantity, such as "complexity.macs"."""
+    return next((heading for heading in table.headings if heading.column.quantity == quantity), None)
+
+
 def lookalike_floor(table: Table, heading: Heading) -> float | None:
     """The level (0 to 1) of a mean AP column where every look-alike is found and none told apart, if records hold it.
 

@@ -14,6 +14,9 @@ from matplotlib.figure import Figure
 from reidbench.files import write_bytes
 from reidbench.registry import lookup
 from reidbench.reporting.figures.ablation import accuracy_figure, factor_figure, latency_figure
+from reidbench.reporting.figures.components import components_figure
+from reidbench.reporting.figures.costs import formula_figure, overhead_figure
+from reidbench.reporting.figures.stress import stress_figure
 from reidbench.reporting.figures.style import STYLE
 from reidbench.reporting.tables import Table
 
@@ -34,6 +37,12 @@ FIGURES = {
     ),
     "latency": Drawing(latency_figure, "Median latency with its 95 % interval, and its ratio to the reference row"),
     "factors": Drawing(factor_figure, "Mean AP by what tells the identities apart, with 95 % intervals"),
+    "overhead": Drawing(overhead_figure, "Latency against MACs; dashed: in proportion to the reference row's MACs"),
+    "formula": Drawing(formula_figure, "Cost over alpha relative to Base-B: by the formula, counted and measured"),
+    "components": Drawing(
+        components_figure, "Accuracy of every combination, and what each component adds on average over the others"
+    ),
+    "stress": Drawing(stress_figure, "Accuracy under one controlled factor at a time, with 95 % intervals"),
 }
 
 
