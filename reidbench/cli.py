@@ -15,7 +15,7 @@ from reidbench.registry import nearest
 from reidbench.spec import UserError
 
 INTERRUPTED = 130
-COMMANDS = ("list", "report", "profile", "train", "evaluate", "data")
+COMMANDS = ("list", "audit", "report", "profile", "train", "evaluate", "data")
 
 
 class Parser(argparse.ArgumentParser):
@@ -94,11 +94,13 @@ def _parser() -> Parser:
         about = registry.suite_about(suite)
         sub = add(suite, "run_suite", about, _training(), _start(), _selection())
         sub.add_argument("--fresh", action="store_true", help="measure again what is already recorded")
+    sub = add("audit", "audit", "which counting rule each printed cost of Tables 2 to 6 follows")
+    sub.add_argument("--fresh", action="store_true", help="count again what is already recorded")
     add("list", "list_everything", "models, datasets, suites, measurements and presets, each with one line")
     sub = add(
         "report", "report", "rewrite a suite's table and figures from its records", _training(), _start(), _selection()
     )
-    sub.add_argument("suite", help="the suite's name")
+    sub.add_argument("suite", help="the suite's name, or audit")
     sub = add("profile", "profile", "all costs of one model", _model())
     sub.add_argument("--device", default="cpu", help="cpu or cuda")
     sub.add_argument("--fresh", action="store_true", help="measure again what is already recorded")

@@ -7,6 +7,7 @@ import json
 import shutil
 import sys
 from argparse import Namespace
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from reidbench.store import Store, machines
 
 if TYPE_CHECKING:
     from reidbench.plan import Plan, Request
+    from reidbench.runner import Runner
 
 
 def list_everything(arguments: Namespace) -> int:
@@ -43,11 +45,33 @@ def run_suite(arguments: Namespace) -> int:
     return _run(arguments.command, registry.suite(arguments.command), arguments)
 
 
+def audit(arguments: Namespace) -> int:
+    """Counts every network that a printed cost may stand for, and says which rule prints which cost."""
+    from reidbench.audit.assembly import audited_suites, plan_audit
+    from reidbench.display import open_display
+    from reidbench.runner import Runner
+
+    store = Store(arguments.results, arguments.machine or machine.name())
+    store.check_is_here()
+    suites = audited_suites()
+    plan = plan_audit(suites, store)
+    with open_display(plan) as display:
+        runner = Runner(store, display)
+        runner.run(plan, fresh=arguments.fresh)
+    _write_audit(suites, plan, store, arguments)
+    return _tell_failures(runner)
+
+
 def report(arguments: Namespace) -> int:
-    """Writes a suite's report from the records of one machine."""
+    """Writes a suite's report, or the audit's, from the records of one machine."""
+    from reidbench.audit.assembly import NAME, audited_suites, plan_audit
     from reidbench.plan import make_plan
 
     store = Store(arguments.results, _recorded_machine(arguments))
+    if arguments.suite == NAME:
+        suites = audited_suites()
+        _write_audit(suites, plan_audit(suites, store), store, arguments)
+        return 0
     plan = make_plan(arguments.suite, registry.suite(arguments.suite), _request(arguments), store)
     _report(plan, store, arguments, registry.suite(arguments.suite))
     return 0
@@ -126,6 +150,11 @@ def _run(name: str, suite: Suite, arguments: Namespace) -> int:
         runner = Runner(store, display)
         runner.run(plan, fresh=arguments.fresh)
     _report(plan, store, arguments, suite)
+    return _tell_failures(runner)
+
+
+def _tell_failures(runner: Runner) -> int:
+    """Names what could not be measured; returns the exit code."""
     for failure in runner.failures:
         print(f"bench.py: {failure.row} · {failure.cell['measurement']}: {failure.error}", file=sys.stderr)
     return 2 if runner.failures else 0
@@ -209,7 +238,26 @@ def _report(plan: Plan, store: Store, arguments: Namespace, suite: Suite) -> Non
         print(to_frame(table).to_json(orient="records", indent=1))
         return
     print(terminal_text(table, min(shutil.get_terminal_size().columns, 100)))
-    for path in written:
+    _print_written(written)
+
+
+def _write_audit(suites: Mapping[str, Suite], plan: Plan, store: Store, arguments: Namespace) -> None:
+    """Writes the audit with its figure and prints its summary."""
+    from reidbench.audit.assembly import carry_out
+    from reidbench.reporting.audit import to_json, write_audit
+    from reidbench.reporting.audit_findings import headlines
+
+    found = carry_out(suites, plan, store)
+    written = write_audit(found, store, made_by=arguments.command_line)
+    if arguments.json:
+        _print_json(to_json(found))
+        return
+    print("\n".join(headlines(found)))
+    _print_written(written)
+
+
+def _print_written(paths: Iterable[Path]) -> None:
+    for path in paths:
         if path.suffix in (".md", ".png"):
             print(f"written: {path}")
 

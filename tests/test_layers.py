@@ -14,6 +14,7 @@ LAYERS = [
     {"reidbench.cli"},
     {"reidbench.commands"},
     {"reidbench.display", "reidbench.runner", "reidbench.worker", "reidbench.reporting"},
+    {"reidbench.audit"},
     {"reidbench.measurements"},
     {"reidbench.plan"},
     {"reidbench.presets"},
@@ -90,7 +91,18 @@ def test_suites_import_only_the_vocabulary(path: Path) -> None:
     assert imports(path) <= {"reidbench.spec", "suites.columns"}
 
 
-FAST = ["cli", "commands", "plan", "runner", "display", "store", "registry", "measurements", "reporting.report"]
+FAST = [
+    "cli",
+    "commands",
+    "plan",
+    "runner",
+    "display",
+    "store",
+    "registry",
+    "measurements",
+    "reporting.report",
+    "reporting.audit",
+]
 
 
 @pytest.mark.parametrize("module", FAST)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import matplotlib
@@ -52,17 +53,25 @@ def draw_figures(table: Table, stem: Path) -> list[Path]:
     Returns the paths. Raises UserError for a figure that there is not.
     """
     written = []
+    for name in table.plan.suite.figures:
+        drawing: Drawing = lookup("figure", name, FIGURES)
+        written += write_figure(partial(drawing.draw, table), stem.with_name(f"{stem.name}-{name}"))
+    return written
+
+
+def write_figure(draw: Callable[[], Figure | None], stem: Path) -> list[Path]:
+    """Draws a figure in the common style and writes `<stem>.svg` and `.png`; returns the paths, none without one."""
+    written = []
     with matplotlib.rc_context(STYLE):
-        for name in table.plan.suite.figures:
-            figure = lookup("figure", name, FIGURES).draw(table)
-            if figure is None:
-                continue
-            for ending, metadata in (("svg", {"Date": None}), ("png", {"Software": None})):
-                content = io.BytesIO()
-                figure.savefig(content, format=ending, dpi=DPI, metadata=metadata)
-                path = stem.with_name(f"{stem.name}-{name}.{ending}")
-                write_bytes(path, content.getvalue())
-                written.append(path)
+        figure = draw()
+        if figure is None:
+            return []
+        for ending, metadata in (("svg", {"Date": None}), ("png", {"Software": None})):
+            content = io.BytesIO()
+            figure.savefig(content, format=ending, dpi=DPI, metadata=metadata)
+            path = stem.with_name(f"{stem.name}.{ending}")
+            write_bytes(path, content.getvalue())
+            written.append(path)
     return written
 
 
