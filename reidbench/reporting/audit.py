@@ -9,17 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 from reidbench.audit.assembly import NAME, Audit
 from reidbench.audit.disagreements import reasons
-from reidbench.audit.rules import ABOUT, decimals, label
+from reidbench.audit.rules import decimals, label
 from reidbench.audit.verdicts import DRAWS, LUCK, SPREAD, Judgement, Verdict
 from reidbench.files import write_text
 from reidbench.reporting.audit_findings import (
     COLUMNS,
     COMMAND,
+    DEFAULTS,
     afterthoughts,
     contradictions,
     explanation,
     headlines,
     name,
+    part_text,
     table_name,
     unexplained,
 )
@@ -48,7 +50,7 @@ READING = (
     "value before it is cut to the printed digits. Rules that come to the same counts of a cell are taken as one. The "
     "verdict is yes where a rule explains the cell, chance? where some rule prints it but more than chance is not "
     "shown, else how far the value under the nearest rule is from those that print as given. Printed by: how many of "
-    "the rules that differ for this cell print it."
+    "the rules that differ for this cell print it (+: some of their networks are not counted yet)."
 )
 CHANCE = (
     "Among so many rules some print a value by chance. So the same was asked of {draws} draws in which every printed "
@@ -76,7 +78,7 @@ def write_audit(audit: Audit, store: Store, *, made_by: str = "") -> list[Path]:
 def chapter(audit: Audit, figures: Iterable[Path]) -> Chapter:
     """What the audit gives to a report of several: headlines, verdicts, contradictions, counters."""
     parts = (
-        Paragraph(READING),
+        Paragraph(f"{READING} {DEFAULTS}"),
         Paragraph(CHANCE.format(draws=DRAWS, spread=SPREAD, luck=LUCK)),
         section("Rules that explain", *(items(explanation(one)) for one in audit.judgements)),
         items(afterthoughts(audit)),
@@ -161,7 +163,7 @@ def _line(judgement: Judgement, verdict: Verdict, letters: Mapping[str, str]) ->
         f"{float(shown.value):.{digits}f}" if shown else "-",
         f"{float(shown.gap):+.{digits}f}" if shown and shown.gap else _word(verdict),
         name(judgement, verdict.step) if verdict.step else letters.get(_other_rule(verdict), "-"),
-        f"{verdict.matching} of {verdict.tried}",
+        f"{verdict.matching} of {verdict.tried}{'+' if verdict.incomplete else ''}",
     )
 
 
@@ -180,19 +182,13 @@ def _levels(audit: Audit) -> Iterator[Part]:
     yield Paragraph("The most cells that one rule with this part prints, whatever its other parts.")
     for one in audit.judgements:
         lines: list[tuple[str, ...]] = [
-            (_part(one.key, part, level), PARTS[part], f"{count} of {len(one.verdicts)}")
+            (part_text(one.key, part, level), PARTS[part], f"{count} of {len(one.verdicts)}")
             for part, levels in one.levels.items()
             for level, count in levels.items()
         ]
         if lines:
             title = COLUMNS[one.key]
             yield Tabular((Block(title, ("part of a rule", "decides on", "cells"), tuple(lines), frozenset(), ()),))
-
-
-def _part(key: str, part: str, level: str) -> str:
-    """A part of a rule in words; for parameters without what only operations know, which stands behind a comma."""
-    words = ABOUT[part][level]
-    return words.partition(",")[0] if key == "params" else words
 
 
 def _counters(audit: Audit) -> Iterator[Part]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 
+from reidbench import registry
 from reidbench.audit.assembly import NAME, Audit
 from reidbench.audit.rules import ABOUT, AFTERTHOUGHTS, Rule, decimals, gap, label
 from reidbench.audit.verdicts import Judgement, Printed, Reading, Step, Verdict
@@ -14,6 +15,11 @@ COLUMNS = {"gflops": "GFLOPs", "params": "Param."}
 """What the paper calls the columns."""
 
 UNITS = {"gflops": "G", "params": "M"}
+DEFAULTS = (
+    "Unless it is said otherwise, a multiply-accumulate is one operation, prefixes are decimal, the network is the "
+    "release's, TKS is counted by the frame as all else is and pools to 4x2 regions after any stage, and a clip has "
+    "the fewest whole groups that make 8 frames or more."
+)
 
 
 def headlines(audit: Audit) -> Iterator[str]:
@@ -34,7 +40,7 @@ def headlines(audit: Audit) -> Iterator[str]:
         for number, step in enumerate(one.steps[:1], 1):
             yield (
                 f"{COLUMNS[one.key]}: one rule prints {step.total} of {len(one.verdicts)} cells "
-                f"({name(one, number)}: {label(step.rule)}); if the values meant nothing, the best rule would print "
+                f"({name(one, number)}: {sentence(step)}). If the values meant nothing, the best rule would print "
                 f"{one.chance[1]:.1f}, and some rule {one.chance[0]:.1f} of them."
             )
     count = len(audit.two_values) + len(audit.bent) + len(audit.reversed)
@@ -69,25 +75,31 @@ def explanation(judgement: Judgement) -> Iterator[str]:
     for number, step in enumerate(judgement.steps, 1):
         before = "" if number == 1 else f", {len(step.gained)} of them not by the rules before it"
         yield (
-            f"{name(judgement, number)}, {COLUMNS[judgement.key]}: {sentence(step.rule)}. It prints {step.total} of "
+            f"{name(judgement, number)}, {COLUMNS[judgement.key]}: {sentence(step)}. It prints {step.total} of "
             f"{total} cells{before}. {_luck(step)}"
         )
     if judgement.refused:
         step = judgement.refused
         yield (
-            f"{COLUMNS[judgement.key]}, no explanation: {sentence(step.rule)} prints {len(step.gained)} of the cells "
+            f"{COLUMNS[judgement.key]}, no explanation: {sentence(step)} prints {len(step.gained)} of the cells "
             f"left, {_list(step)}. {_luck(step)}"
         )
 
 
-def sentence(rule: Rule) -> str:
-    """Every part of a rule in words, without those that parameters do not know."""
-    asked = ("counted", "unit", "variant", "temporal", "regions", "clip", "rounding")
-    parts = asked if rule.key == "gflops" else ("counted", "unit", "variant", "rounding")
-    words = [ABOUT[part][getattr(rule, part)] for part in parts]
-    if rule.key == "params":
-        words = [word.partition(",")[0] for word in words]
-    return "; ".join(words)
+def sentence(step: Step) -> str:
+    """The rule in words, without `DEFAULTS` and what makes no difference to the cells it explains."""
+    rule = step.rule
+    usual = Rule(rule.key, rule.counted)
+    branches = any("small" in registry.models()[cell.row.model].options for cell in step.gained)
+    always = ("counted", "rounding", *(("variant",) if branches and rule.key == "gflops" else ()))
+    parts = [part for part in ABOUT if part in always or getattr(rule, part) != getattr(usual, part)]
+    return "; ".join(part_text(rule.key, part, getattr(rule, part)) for part in parts)
+
+
+def part_text(key: str, part: str, level: str) -> str:
+    """A part of a rule in words; for parameters without what only operations know, which stands behind a comma."""
+    words = ABOUT[part][level]
+    return words.partition(",")[0] if key == "params" else words
 
 
 def _luck(step: Step) -> str:
