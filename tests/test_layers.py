@@ -90,7 +90,7 @@ def test_suites_import_only_the_vocabulary(path: Path) -> None:
     assert imports(path) <= {"reidbench.spec"}
 
 
-FAST = ["cli", "commands", "plan", "runner", "display", "store", "registry", "measurements", "reporting.report"]
+FAST = ["cli", "commands", "plan", "runner", "display", "store", "registry", "measurements", "reporting.writing"]
 
 
 @pytest.mark.parametrize("module", FAST)
