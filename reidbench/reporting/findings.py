@@ -9,7 +9,7 @@ from math import isnan
 from typing import TYPE_CHECKING
 
 from reidbench.reporting.blocks import estimate_text, seeds_text
-from reidbench.reporting.comparison import compare, excludes_zero, spread_over_seeds
+from reidbench.reporting.comparison import compare, exceeds_noise, excludes_zero, spread_over_seeds
 from reidbench.statistics import Estimate, order_agreement
 
 if TYPE_CHECKING:
@@ -36,7 +36,13 @@ class Steps:
 
 def findings(table: Table) -> list[str]:
     """One sentence a finding, in the order of importance; empty where nothing is measured."""
-    return [*_steps(table), *ratio_findings(table), *_agreements(table), *deviation_findings(table)]
+    return [
+        *best_finding(table),
+        *_steps(table),
+        *ratio_findings(table),
+        *_agreements(table),
+        *deviation_findings(table),
+    ]
 
 
 def steps(table: Table) -> Steps | None:
@@ -71,8 +77,6 @@ def _steps(table: Table) -> Iterator[str]:
             "Trained with one seed a row: how much another seed would change these differences is not known, so no "
             "accuracy is printed in bold."
         )
-    elif heading.best:
-        yield f"{name}: {heading.best} is the best row by more than the noise of queries and seeds."
     low, high = spread_over_seeds(rows)
     if not isnan(low):
         count = seeds_text(max(len(records) for _, records in rows.values()))
@@ -85,6 +89,30 @@ def noise_text(found: Steps) -> str:
     return (
         "the noise of the queries (95 % interval by identities)" if found.single else "the noise of queries and seeds"
     )
+
+
+def best_finding(table: Table) -> Iterator[str]:
+    """The best row of the first accuracy column, and those whose distance from it is within the noise."""
+    heading = next((h for h in table.headings if h.training and table.fresh(h)), None)
+    if heading is None:
+        return
+    rows, quantity = table.fresh(heading), heading.quantity
+    sign = -1 if quantity.better == "lower" else 1
+    best = max(rows, key=lambda name: sign * rows[name][0].value)
+    value = f"{estimate_text(quantity, rows[best][0], training=True)} {quantity.unit}".strip()
+    rivals = []
+    for name, own in rows.items():
+        gap = compare(quantity, rows[best], own) if name != best else None
+        if name != best and (gap is None or not exceeds_noise(quantity, gap)):
+            rivals.append(name)
+    seeds = max(len(records) for _, records in rows.values())
+    if not rivals:
+        verdict = "ahead of every other row by more than the noise" if len(rows) > 1 else "the only row measured"
+    elif seeds == 1:
+        verdict = "trained once, so that no row can be called the best"
+    else:
+        verdict = f"not distinguishable from {', '.join(rivals)}"
+    yield f"{quantity.title} is {'lowest' if sign < 0 else 'highest'} for {best}, {value}: {verdict}."
 
 
 def ratio_findings(table: Table) -> Iterator[str]:

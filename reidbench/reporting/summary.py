@@ -6,14 +6,13 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from reidbench.reporting.blocks import WORDS, estimate_text, seeds_text
-from reidbench.reporting.comparison import compare, exceeds_noise
-from reidbench.reporting.findings import deviation_findings, noise_text, ratio_findings, steps
+from reidbench.reporting.blocks import WORDS, seeds_text
+from reidbench.reporting.findings import best_finding, deviation_findings, noise_text, ratio_findings, steps
 from reidbench.reporting.methods import busy, shown_records
 from reidbench.statistics import LEVEL
 
 if TYPE_CHECKING:
-    from reidbench.reporting.tables import Heading, Table
+    from reidbench.reporting.tables import Table
 
 MEASURED = ("ok", "partial", "stale")
 NOT_A_CELL = ("published",)
@@ -22,8 +21,7 @@ NOT_A_CELL = ("published",)
 
 def headlines(table: Table) -> list[str]:
     """The few sentences that stand for a table in the summary of several."""
-    heading = next((h for h in table.headings if h.training and table.fresh(h)), None)
-    found = [*_best(table, heading)] if heading else []
+    found = [*best_finding(table)]
     differences = steps(table)
     if differences and differences.count:
         name = differences.heading.quantity.title
@@ -60,27 +58,6 @@ def mostly_measured(tables: Sequence[Table]) -> tuple[list[Table], str]:
         else:
             others.append(f"{table.plan.name} ({have} of {all_cells} cells)")
     return kept, f"Left out, because less than half of them is measured here: {', '.join(others)}." if others else ""
-
-
-def _best(table: Table, heading: Heading) -> Iterator[str]:
-    """The highest row of a column, and those whose distance from it is within the noise."""
-    rows, quantity = table.fresh(heading), heading.quantity
-    sign = -1 if quantity.better == "lower" else 1
-    best = max(rows, key=lambda name: sign * rows[name][0].value)
-    value = f"{estimate_text(quantity, rows[best][0], training=True)} {quantity.unit}".strip()
-    rivals = []
-    for name, own in rows.items():
-        gap = compare(quantity, rows[best], own) if name != best else None
-        if name != best and (gap is None or not exceeds_noise(quantity, gap)):
-            rivals.append(name)
-    seeds = max(len(records) for _, records in rows.values())
-    if not rivals:
-        verdict = "ahead of every other row by more than the noise" if len(rows) > 1 else "the only row measured"
-    elif seeds == 1:
-        verdict = "trained once, so that no row can be called the best"
-    else:
-        verdict = f"not distinguishable from {', '.join(rivals)}"
-    yield f"{quantity.title} is {'lowest' if sign < 0 else 'highest'} for {best}, {value}: {verdict}."
 
 
 def _coverage(tables: Sequence[Table]) -> Iterator[str]:

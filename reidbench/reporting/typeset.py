@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from reidbench.reporting.blocks import Block
 from reidbench.reporting.document import Code, Document, Items, Paragraph, Part, Picture, Section, Tabular, pictures
@@ -23,10 +24,14 @@ def typeset(document: Document) -> str:
 def pdf(document: Document) -> bytes:
     """The document as PDF. Reads the files of its pictures. Raises UserError where `typst` is not installed."""
     typst = require_typst()
-    files = {picture.path.name: picture.path.read_bytes() for picture in pictures(document.parts)}
-    files |= {LOOK.name: LOOK.read_bytes(), "main.typ": typeset(document).encode()}
-    # A fixed time and the fonts that typst brings along: the same records give the same file on every machine.
-    return typst.compile(files, format="pdf", ignore_system_fonts=True, timestamp=0)
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        for path in (LOOK, *(picture.path for picture in pictures(document.parts))):
+            (folder / path.name).write_bytes(path.read_bytes())
+        source = folder / "main.typ"
+        source.write_text(typeset(document), encoding="utf-8")
+        # A fixed time and the fonts that typst brings along: the same records give the same file on every machine.
+        return typst.compile(source, root=folder, format="pdf", ignore_system_fonts=True, timestamp=0)
 
 
 def require_typst():

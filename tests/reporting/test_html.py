@@ -1,0 +1,94 @@
+import re
+from collections import Counter
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from made_up import HOSTILE, Bench, document_of, hostile_document
+
+from reidbench.reporting.html import html
+
+VOID = {"meta", "input", "br", "img", "hr"}
+LOADING = {"src", "srcset", "data", "action", "poster", "background", "ping"}
+
+
+class Reader(HTMLParser):
+    """Checks that every element is closed in turn, and keeps texts, attributes and ids."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.open: list[str] = []
+        self.tags: Counter[str] = Counter()
+        self.ids: Counter[str] = Counter()
+        self.attributes: list[tuple[str, str, str]] = []
+        self.texts: list[tuple[str, str]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags[tag] += 1
+        for name, value in attrs:
+            self.attributes.append((tag, name, value or ""))
+            if name == "id":
+                self.ids[value or ""] += 1
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open and self.open.pop() == tag, f"</{tag}> at {self.getpos()}"
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append((self.open[-1] if self.open else "", data))
+
+
+def read(text: str) -> Reader:
+    reader = Reader()
+    reader.feed(text)
+    reader.close()
+    assert not reader.open
+    return reader
+
+
+@pytest.fixture
+def page(bench: Bench, tmp_path: Path) -> Reader:
+    bench.seeds = 3
+    bench.save_all()
+    return read(html(document_of(bench, tmp_path, figures=True)))
+
+
+def test_every_id_is_given_once_and_every_link_leads_to_one(page: Reader) -> None:
+    assert page.tags["svg"] == 3 and set(page.ids.values()) == {1}
+    links = [value for _, name, value in page.attributes if name in ("href", "xlink:href")]
+    uses = [u for _, _, value in page.attributes for u in re.findall(r"url\((#[^)]+)\)", value)]
+    labels = [f"#{value}" for _, name, value in page.attributes if name == "aria-labelledby"]
+    assert len(links) > 50 and uses and labels
+    assert {target for target in (*links, *uses, *labels) if target[1:] not in page.ids} == set()
+
+
+def test_nothing_outside_is_named(page: Reader) -> None:
+    namespaces = {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"}
+    for tag, name, value in page.attributes:
+        assert "//" not in value or (name.startswith("xmlns") and value in namespaces), (tag, name, value)
+        assert name not in LOADING or value.startswith("data:"), (tag, name, value)
+        assert not name.startswith("on"), f"{tag} {name}: the page's policy forbids it"
+    for tag, text in page.texts:
+        assert tag not in ("style", "script") or not re.search(r"https?:|@import|url\(|fetch\(", text)
+    assert page.tags["link"] == page.tags["iframe"] == page.tags["object"] == 0
+
+
+def test_tables_say_what_their_headers_are_for(page: Reader) -> None:
+    scopes = Counter(value for tag, name, value in page.attributes if (tag, name) == ("th", "scope"))
+    assert page.tags["table"] >= 3 and scopes["col"] + scopes["row"] == page.tags["th"] and scopes["row"] >= 9
+    assert any(tag == "strong" for tag, _ in page.texts), "the clear winner of a column"
+    assert any(tag == "td" and "±" in text for tag, text in page.texts)
+
+
+def test_hostile_names_are_text(tmp_path: Path) -> None:
+    reader = read(html(hostile_document(tmp_path)))
+    assert reader.tags["script"] == 1 and reader.tags["img"] == 1
+    whole = [tag for tag, text in reader.texts if text.strip() == HOSTILE]
+    assert Counter(whole) == Counter(["title", "h1", "a", "h2", "h4", "p", "p", "li", "th", "th", "td", "code"])
+    assert ("img", "alt", HOSTILE) in reader.attributes
