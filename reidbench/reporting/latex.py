@@ -67,7 +67,11 @@ SIGNS = {
 }
 """What the fonts of pdfLaTeX do not hold."""
 
-_REPLACED = re.compile("|".join(map(re.escape, {**SPECIAL, **SIGNS})))
+PRINTED = {**SPECIAL, **SIGNS}
+LIGATURES = ("-(?=-)", ",(?=,)")
+"""Signs that LaTeX would draw together with the next one, as a dash or a quotation mark."""
+
+_REPLACED = re.compile("|".join((*map(re.escape, PRINTED), *LIGATURES)))
 
 
 def latex(document: Document) -> str:
@@ -80,7 +84,7 @@ def latex(document: Document) -> str:
 
 def escape(text: str) -> str:
     """Text that LaTeX prints as it is, on one line."""
-    return _REPLACED.sub(lambda found: {**SPECIAL, **SIGNS}[found[0]], " ".join(text.split()))
+    return _REPLACED.sub(lambda found: PRINTED.get(found[0], f"{found[0]}{{}}"), " ".join(text.split()))
 
 
 def _parts(parts: Sequence[Part], level: int) -> Iterator[str]:

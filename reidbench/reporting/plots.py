@@ -20,6 +20,7 @@ from matplotlib.patheffects import withStroke
 from reidbench.files import write_bytes
 from reidbench.reporting.blocks import seeds_text
 from reidbench.reporting.labels import place_labels
+from reidbench.reporting.stamps import bears, figure_stamp
 from reidbench.reporting.tables import Heading, Table, lookalike_floor
 from reidbench.spec import Quantity
 from reidbench.statistics import Estimate
@@ -55,24 +56,32 @@ class Point:
 
 
 def draw_figures(table: Table, stem: Path) -> list[Path]:
-    """Writes the figures that the table has numbers for, as `<stem>-<figure>.svg` and `.png`; returns the paths."""
+    """Writes the figures that the table has numbers for, as `<stem>-<figure>.svg` and `.png`; returns the paths.
+
+    A figure that lies there already, drawn from the same table by the same code, stays.
+    """
     drawings: dict[str, Callable[[Table], Figure | None]] = {
         "accuracy": accuracy_figure,
         "latency": latency_figure,
         "factors": factor_figure,
     }
-    written = []
+    stamp = figure_stamp(table)
+    written: list[Path] = []
     with matplotlib.rc_context(STYLE):
         for name, draw in drawings.items():
-            figure = draw(table)
-            if figure is None:
-                continue
-            for ending, metadata in (("svg", {"Date": None}), ("png", {"Software": None})):
-                content = io.BytesIO()
-                figure.savefig(content, format=ending, dpi=DPI, metadata=metadata)
-                path = stem.with_name(f"{stem.name}-{name}.{ending}")
-                write_bytes(path, content.getvalue())
-                written.append(path)
+            files = {
+                stem.with_name(f"{stem.name}-{name}.svg"): {"Date": None, "Identifier": stamp},
+                stem.with_name(f"{stem.name}-{name}.png"): {"Software": None, "Comment": stamp},
+            }
+            if not all(bears(path, stamp) for path in files):
+                figure = draw(table)
+                if figure is None:
+                    continue
+                for path, metadata in files.items():
+                    content = io.BytesIO()
+                    figure.savefig(content, format=path.suffix[1:], dpi=DPI, metadata=metadata)
+                    write_bytes(path, content.getvalue())
+            written += files
     return written
 
 

@@ -14,6 +14,7 @@ from reidbench.reporting.html import html
 from reidbench.reporting.latex import latex
 from reidbench.reporting.markdown import markdown
 from reidbench.reporting.report import chapter, combined_report, single_report
+from reidbench.reporting.stamps import bring, figure_stamp
 from reidbench.reporting.typeset import pdf, require_typst
 
 if TYPE_CHECKING:
@@ -55,10 +56,10 @@ def write_report(
     unknown format and for a folder that cannot be written.
     """
     check_formats(formats)
-    stem = (folder or store.folder) / table.plan.name
-    figures = _draw(table, stem)
+    home = folder or store.folder
+    figures = _draw(table, store, home)
     document = single_report(table, store.machine(), figures, made_by)
-    return [*_write(document, stem, formats), *figures]
+    return [*_write(document, home / table.plan.name, formats), *figures]
 
 
 def write_combined(
@@ -77,17 +78,19 @@ def write_combined(
     """
     check_formats(formats)
     home = folder or store.folder
-    figures = {table.plan.name: _draw(table, home / table.plan.name) for table in tables}
+    figures = {table.plan.name: _draw(table, store, home) for table in tables}
     chapters = [*(chapter(table, figures[table.plan.name]) for table in tables), *others]
     document = combined_report(tables, chapters, store.name, store.machine(), left_out, made_by)
     written = _write(document, home / COMBINED, formats)
     return [*written, *(path for paths in figures.values() for path in paths)]
 
 
-def _draw(table: Table, stem: Path) -> list[Path]:
+def _draw(table: Table, store: Store, folder: Path) -> list[Path]:
     from reidbench.reporting.plots import draw_figures
 
-    return draw_figures(table, stem)
+    name = table.plan.name
+    bring(figure_stamp(table), store.folder / name, folder / name)
+    return draw_figures(table, folder / name)
 
 
 def _write(document: Document, stem: Path, formats: Sequence[str]) -> list[Path]:
