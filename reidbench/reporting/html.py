@@ -11,13 +11,25 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from reidbench.reporting.blocks import Block
-from reidbench.reporting.document import CONTINUED, Code, Document, Items, Paragraph, Part, Picture, Section, Tabular
+from reidbench.reporting.document import (
+    CONTINUED,
+    Code,
+    Document,
+    Items,
+    Paragraph,
+    Part,
+    Picture,
+    Section,
+    Tabular,
+    has_words,
+    listed_levels,
+)
 
 HERE = Path(__file__).parent
 SVG = "http://www.w3.org/2000/svg"
 XLINK = "http://www.w3.org/1999/xlink"
-LISTED = 3
-"""The deepest heading that the table of contents shows."""
+TABLE = 4
+"""The level of a table's heading, below those that the table of contents may show."""
 
 
 class _Anchors:
@@ -39,7 +51,8 @@ class _Anchors:
 class _Page:
     """Collects the body of a page and, on the way, its table of contents."""
 
-    def __init__(self) -> None:
+    def __init__(self, levels: int) -> None:
+        self.levels = levels
         self.anchors = _Anchors()
         self.contents: list[tuple[int, str, str]] = []
         self.figures = 0
@@ -65,14 +78,14 @@ class _Page:
 
     def heading(self, title: str, level: int, name: str, path: str) -> tuple[str, str]:
         anchor = self.anchors.new(f"{path} {name}")
-        if level <= LISTED:
+        if level <= self.levels + 1:
             self.contents.append((level, anchor, title))
         depth = min(level, 6)
         link = f'<a class="anchor" href="#{anchor}" aria-label="Link to: {escape(title)}">#</a>'
         return anchor, f'<h{depth} id="{anchor}">{escape(title)} {link}</h{depth}>'
 
     def table(self, table: Tabular, level: int, path: str) -> Iterator[str]:
-        anchor, heading = self.heading(table.title, max(level, LISTED + 1), table.title, path)
+        anchor, heading = self.heading(table.title, max(level, TABLE), table.title, path)
         yield f'<div class="table" role="group" aria-labelledby="{anchor}">{heading}'
         for block in table.pieces:
             if block.title.endswith(CONTINUED):
@@ -99,7 +112,7 @@ class _Page:
 
 def html(document: Document) -> str:
     """The document as one page. Reads the files of its pictures. Its policy forbids the browser any other request."""
-    page = _Page()
+    page = _Page(listed_levels(document))
     body = "\n".join(page.parts(document.parts, 2))
     style, script = ((HERE / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
@@ -134,16 +147,18 @@ def html(document: Document) -> str:
 
 
 def _table(block: Block) -> str:
-    head = "".join(f'<th scope="col">{escape(text)}</th>' for text in block.header)
+    words = [' class="words"' if has_words(block, x) else "" for x in range(len(block.header))]
+    head = "".join(f'<th scope="col"{side}>{escape(text)}</th>' for text, side in zip(block.header, words, strict=True))
     lines = []
     for y, (name, *cells) in enumerate(block.lines):
         first = f'<th scope="row">{escape(name)}</th>'
-        lines.append(f"<tr>{first}{''.join(_cell(text, (y, x) in block.bold) for x, text in enumerate(cells, 1))}</tr>")
+        others = (_cell(text, words[x], (y, x) in block.bold) for x, text in enumerate(cells, 1))
+        lines.append(f"<tr>{first}{''.join(others)}</tr>")
     return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
 
 
-def _cell(text: str, bold: bool) -> str:
-    return f"<td><strong>{escape(text)}</strong></td>" if bold else f"<td>{escape(text)}</td>"
+def _cell(text: str, side: str, bold: bool) -> str:
+    return f"<td{side}>{f'<strong>{escape(text)}</strong>' if bold else escape(text)}</td>"
 
 
 def _inline_svg(picture: Picture, number: int) -> str:

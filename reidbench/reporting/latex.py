@@ -6,7 +6,18 @@ import re
 from collections.abc import Iterator, Sequence
 
 from reidbench.reporting.blocks import Block
-from reidbench.reporting.document import Code, Document, Items, Paragraph, Part, Picture, Section, Tabular
+from reidbench.reporting.document import (
+    Code,
+    Document,
+    Items,
+    Paragraph,
+    Part,
+    Picture,
+    Section,
+    Tabular,
+    has_words,
+    listed_levels,
+)
 
 PREAMBLE = r"""\documentclass[a4paper,10pt]{article}
 \usepackage{iftex}
@@ -18,11 +29,10 @@ PREAMBLE = r"""\documentclass[a4paper,10pt]{article}
 \usepackage{placeins}
 \usepackage{listings}
 \usepackage[hidelinks]{hyperref}
-\lstset{basicstyle=\small\ttfamily,breaklines=true,breakatwhitespace=true,columns=fullflexible,keepspaces=true}
+\lstset{basicstyle=\small\ttfamily,breaklines=true,breakatwhitespace=true,columns=fullflexible,keepspaces=true,upquote=true}
 \setlength{\parindent}{0pt}
 \setlength{\parskip}{0.6em}
 \setcounter{secnumdepth}{2}
-\setcounter{tocdepth}{2}
 \emergencystretch=3em
 """
 HEADINGS = ("section", "subsection", "subsubsection", "paragraph")
@@ -78,7 +88,8 @@ def latex(document: Document) -> str:
     """The document as a LaTeX source. Pictures are included as PNG by file name: they lie beside it."""
     head = f"{PREAMBLE}\\title{{{escape(document.title)}}}\n\\date{{}}\n"
     body = "\n\n".join(_parts(document.parts, 0))
-    contents = "\\tableofcontents\n\n" if any(isinstance(part, Section) for part in document.parts) else ""
+    levels = listed_levels(document)
+    contents = f"\\setcounter{{tocdepth}}{{{levels}}}\n\\tableofcontents\n\n" if levels else ""
     return f"{head}\n\\begin{{document}}\n\\maketitle\n\n{contents}{body}\n\n\\end{{document}}\n"
 
 
@@ -112,8 +123,9 @@ def _table(block: Block) -> str:
         [f"\\textbf{{{escape(text)}}}" if (y, x) in block.bold else escape(text) for x, text in enumerate(line)]
         for y, line in enumerate(block.lines)
     ]
+    sides = "".join("l" if has_words(block, x) else "r" for x in range(len(block.header)))
     tabular = [
-        f"\\begin{{tabular}}{{l{'r' * (len(block.header) - 1)}}}",
+        f"\\begin{{tabular}}{{{sides}}}",
         "\\toprule",
         _row([escape(text) for text in block.header]),
         "\\midrule",

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from reidbench.reporting.blocks import Block
-from reidbench.reporting.document import Code, Document, Items, Paragraph, Part, Picture, Section, Tabular, pictures
+from reidbench.reporting.document import (
+    Code,
+    Document,
+    Items,
+    Paragraph,
+    Part,
+    Picture,
+    Section,
+    Tabular,
+    has_words,
+    listed_levels,
+    pictures,
+)
 from reidbench.spec import UserError
 
 LOOK = Path(__file__).parent / "page.typ"
@@ -16,9 +28,8 @@ LOOK = Path(__file__).parent / "page.typ"
 def typeset(document: Document) -> str:
     """The document as a Typst source beside `page.typ` and its pictures."""
     body = "\n\n".join(_parts(document.parts, 1))
-    contents = "true" if any(isinstance(part, Section) for part in document.parts) else "false"
     look = f'#import "{LOOK.name}": report, piece, picture'
-    return f"{look}\n#show: report.with({quoted(document.title)}, contents: {contents})\n\n{body}\n"
+    return f"{look}\n#show: report.with({quoted(document.title)}, levels: {listed_levels(document)})\n\n{body}\n"
 
 
 def pdf(document: Document) -> bytes:
@@ -57,7 +68,7 @@ def _parts(parts: Sequence[Part], level: int) -> Iterator[str]:
                 sticky = str(text.endswith(":")).lower()
                 yield f"#block(sticky: {sticky}, par({quoted(text)}))"
             case Items(lines):
-                yield f"#list({_sequence(lines)})"
+                yield f"#list({', '.join(map(quoted, lines))})"
             case Tabular(pieces):
                 yield from map(_table, pieces)
             case Picture(path, caption):
@@ -77,14 +88,11 @@ def _table(block: Block) -> str:
         for x, text in enumerate(line)
     ]
     header, notes = _array(map(quoted, block.header)), _array(map(quoted, block.notes))
-    return f"#piece({quoted(block.title)}, {header}, {_array(cells)}, {notes})"
+    sides = _array("left" if has_words(block, x) else "right" for x in range(len(block.header)))
+    return f"#piece({quoted(block.title)}, {sides}, {header}, {_array(cells)}, {notes})"
 
 
-def _array(values: Iterator[str] | Sequence[str]) -> str:
+def _array(values: Iterable[str]) -> str:
     """An array; the comma at its end keeps a single value from being read as a mere parenthesis."""
     found = list(values)
     return f"({', '.join(found)},)" if found else "()"
-
-
-def _sequence(lines: Sequence[str]) -> str:
-    return ", ".join(map(quoted, lines))
