@@ -7,6 +7,7 @@ import json
 import shutil
 import sys
 from argparse import Namespace
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,7 +41,7 @@ def list_everything(arguments: Namespace) -> int:
 
 def run_suite(arguments: Namespace) -> int:
     """Measures what a suite lacks and writes its report."""
-    return _run(arguments.command, registry.suite(arguments.command), arguments)
+    return _run(registry.suites_of(arguments.command), arguments)
 
 
 def report(arguments: Namespace) -> int:
@@ -63,7 +64,7 @@ def profile(arguments: Namespace) -> int:
     columns = tuple(column for column in table2.columns if _measures_cost(column, arguments.device))
     suite = Suite(f"Costs of {label}", rows, columns, reference.name)
     arguments.only = "cost"
-    return _run("profile", suite, arguments)
+    return _run({"profile": suite}, arguments)
 
 
 def train(arguments: Namespace) -> int:
@@ -113,7 +114,7 @@ def data_synthetic(arguments: Namespace) -> int:
     return 0
 
 
-def _run(name: str, suite: Suite, arguments: Namespace) -> int:
+def _run(suites: Mapping[str, Suite], arguments: Namespace) -> int:
     from reidbench.display import open_display
     from reidbench.plan import make_plan
     from reidbench.runner import Runner
@@ -121,11 +122,12 @@ def _run(name: str, suite: Suite, arguments: Namespace) -> int:
     store = Store(arguments.results, arguments.machine or machine.name())
     store.check_is_here()
     _check_gpu(arguments.device)
-    plan = make_plan(name, suite, _request(arguments), store)
-    with open_display(plan) as display:
+    plans = {name: make_plan(name, suite, _request(arguments), store) for name, suite in suites.items()}
+    with open_display(list(plans.values())) as display:
         runner = Runner(store, display)
-        runner.run(plan, fresh=arguments.fresh)
-    _report(plan, store, arguments, suite)
+        runner.run(list(plans.values()), fresh=arguments.fresh)
+    for name, plan in plans.items():
+        _report(plan, store, arguments, suites[name])
     for failure in runner.failures:
         print(f"bench.py: {failure.row} · {failure.cell['measurement']}: {failure.error}", file=sys.stderr)
     return 2 if runner.failures else 0

@@ -58,6 +58,11 @@ class Plan:
         return list({cell.key: cell for cells in self.cells.values() for cell in cells}.values())
 
 
+def all_cells(plans: Iterable[Plan]) -> list[Cell]:
+    """The cells of several plans, each once: what they share is measured once."""
+    return list({cell.key: cell for plan in plans for cell in plan.all_cells()}.values())
+
+
 def make_plan(name: str, suite: Suite, request: Request, store: Store) -> Plan:
     """Expands rows x columns x seeds. Raises UserError for anything unknown in the request."""
     check_device(request.device)

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from reidbench import registry
-from reidbench.plan import Request, make_plan
+from reidbench.plan import Request, all_cells, make_plan
 from reidbench.store import Store
 
 PAPER = tomllib.loads((Path(__file__).parent / "published.toml").read_text())
 LABELS = ("model", "alpha", "group", "heights", "kernels", "stages")
 """Keys that name a row of the paper rather than hold a value."""
-SUITES = sorted(registry.suite_paths())
+SUITES = sorted(name for name in registry.suite_paths() if list(registry.suites_of(name)) == [name])
 
 
 @pytest.mark.parametrize("name", SUITES)
@@ -50,3 +50,17 @@ def test_published_values_are_those_the_paper_prints(name: str) -> None:
         else:
             values = dict(row.published[0].values)
         assert values == {key: value for key, value in expected.items() if key not in LABELS}
+
+
+def test_the_paper_is_every_table_that_it_prints_and_shares_what_they_share(tmp_path: Path) -> None:
+    members = registry.suites_of("paper")
+    assert {"table1", "table2", "table3", "table4", "table5", "table6", "overhead", "complexity"} <= set(members)
+    plans = [make_plan(name, suite, Request(), Store(tmp_path, "here")) for name, suite in members.items()]
+    together = {cell.key for cell in all_cells(plans)}
+    assert len(together) < sum(len(plan.all_cells()) for plan in plans)
+    for name in ("table2", "table3", "table4", "overhead"):
+        suite = members[name]
+        index = next(i for i, c in enumerate(suite.columns) if c.quantity == "complexity.gflops")
+        base = make_plan(name, suite, Request(), Store(tmp_path, "here")).cells[suite.reference, index][0]
+        assert base.key in together
+        assert base.key == plans[1].cells["Base-B (256x128)", 8][0].key, "Base-B is one cell for all tables"
