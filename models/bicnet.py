@@ -63,8 +63,8 @@ def bicnet(
     `size` is the (height, width) of the clips in pixels. `csp` adds the cross-scale paths after stages 1 to 3.
     `attention` is "dao", "ao" (without the divergence loss) or "none", after stage 3. `temporal` is "tks", "tk" (the
     plain mean of the paths) or "none", after each of `stages`, with `kernels` (of 3, 5, 7) over `regions` (rows,
-    columns); the batch norm of its output starts at `tks_scale`. `small` frames are halved at the "input" or after the
-    "stem" (None: as the variant has it).
+    columns), or over as many as the small maps of that stage have positions; the batch norm of its output starts at
+    `tks_scale`. `small` frames are halved at the "input" or after the "stem" (None: as the variant has it).
 
     `variant="release"` is the authors' code: groups of 1 + alpha frames, the first of each big; halving after the stem.
     `variant="paper"` follows the text: the first frames of the clip are the big ones; halving at the input; in each
@@ -92,12 +92,11 @@ def bicnet(
         make = _pixel_attention if paper else _row_attention
         dao = make(trunk, size, _run(frames, alpha) if paper else (1, alpha))
     if temporal != "none":
-        _check_stages(size, trunk, stages, regions)
         check_kernels(kernels)
         fusion = "mean" if temporal == "tk" else "full" if paper else "bottleneck"
-        for stage in stages:
+        for stage, parts in _regions(size, trunk, stages, regions).items():
             tks[str(stage)] = TemporalKernelSelection(
-                trunk.channels[stage - 1], kernels, fusion, regions, None if paper else tks_scale
+                trunk.channels[stage - 1], kernels, fusion, parts, None if paper else tks_scale
             )
     return BiCnet(
         trunk,
@@ -267,15 +266,21 @@ def _pixel_attention(trunk: ResNet, size: tuple[int, int], run: tuple[int, int])
     )
 
 
-def _check_stages(size: tuple[int, int], trunk: ResNet, stages: tuple[int, ...], regions: tuple[int, int]) -> None:
+def _regions(
+    size: tuple[int, int], trunk: ResNet, stages: tuple[int, ...], most: tuple[int, int]
+) -> dict[int, tuple[int, int]]:
+    """The (rows, columns) of regions after each stage: `most`, or as many as its small maps have positions."""
     if not stages or len(set(stages)) < len(stages) or not set(stages) <= {1, 2, 3, 4}:
         raise ValueError(f"stages={tuple(stages)}: give some of 1, 2, 3, 4, each once")
-    if min(regions) < 1:
-        raise ValueError(f"regions={tuple(regions)}: give at least 1 row and 1 column")
+    if min(most) < 1:
+        raise ValueError(f"regions={tuple(most)}: give at least 1 row and 1 column")
+    found = {}
     for stage in stages:
         cell = 2 * trunk.strides[stage - 1]
-        what = f"{regions[0]}x{regions[1]} regions after stage {stage}"
-        _check_size(size, cell * regions[0], cell * regions[1], what)
+        rows, columns = (max(1, min(parts, length // cell)) for parts, length in zip(most, size, strict=True))
+        _check_size(size, cell * rows, cell * columns, f"{rows}x{columns} regions after stage {stage}")
+        found[stage] = rows, columns
+    return found
 
 
 def _check_size(size: tuple[int, int], rows: int, columns: int, what: str) -> None:

@@ -7,7 +7,7 @@ import json
 import shutil
 import sys
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,7 +42,7 @@ def list_everything(arguments: Namespace) -> int:
 
 def run_suite(arguments: Namespace) -> int:
     """Measures what a suite lacks and writes its report."""
-    return _run(arguments.command, registry.suite(arguments.command), arguments)
+    return _run(registry.suites_of(arguments.command), arguments)
 
 
 def report(arguments: Namespace) -> int:
@@ -50,16 +50,14 @@ def report(arguments: Namespace) -> int:
     from reidbench.plan import make_plan
     from reidbench.reporting.writing import check_formats
 
-    for name in arguments.suites:
-        registry.lookup("suite", name, registry.suite_paths())
+    suites = {name: suite for asked in arguments.suites for name, suite in registry.suites_of(asked).items()}
     check_formats(arguments.format)
     store = Store(arguments.results, _recorded_machine(arguments))
-    names = list(dict.fromkeys(arguments.suites))
-    if len(names) == 1:
-        suite = registry.suite(names[0])
-        _report(make_plan(names[0], suite, _request(arguments), store), store, arguments, suite)
+    if len(suites) == 1:
+        (name, suite), *_ = suites.items()
+        _report(make_plan(name, suite, _request(arguments), store), store, arguments, suite)
     else:
-        _report_several(names, store, arguments)
+        _report_several(suites, store, arguments)
     return 0
 
 
@@ -73,7 +71,7 @@ def profile(arguments: Namespace) -> int:
     columns = tuple(column for column in table2.columns if _measures_cost(column, arguments.device))
     suite = Suite(f"Costs of {label}", rows, columns, reference.name)
     arguments.only = "cost"
-    return _run("profile", suite, arguments)
+    return _run({"profile": suite}, arguments)
 
 
 def train(arguments: Namespace) -> int:
@@ -123,7 +121,7 @@ def data_synthetic(arguments: Namespace) -> int:
     return 0
 
 
-def _run(name: str, suite: Suite, arguments: Namespace) -> int:
+def _run(suites: Mapping[str, Suite], arguments: Namespace) -> int:
     from reidbench.display import open_display
     from reidbench.plan import make_plan
     from reidbench.runner import Runner
@@ -131,11 +129,12 @@ def _run(name: str, suite: Suite, arguments: Namespace) -> int:
     store = Store(arguments.results, arguments.machine or machine.name())
     store.check_is_here()
     _check_gpu(arguments.device)
-    plan = make_plan(name, suite, _request(arguments), store)
-    with open_display(plan) as display:
+    plans = {name: make_plan(name, suite, _request(arguments), store) for name, suite in suites.items()}
+    with open_display(list(plans.values())) as display:
         runner = Runner(store, display)
-        runner.run(plan, fresh=arguments.fresh)
-    _report(plan, store, arguments, suite)
+        runner.run(list(plans.values()), fresh=arguments.fresh)
+    for name, plan in plans.items():
+        _report(plan, store, arguments, suites[name])
     for failure in runner.failures:
         print(f"bench.py: {failure.row} · {failure.cell['measurement']}: {failure.error}", file=sys.stderr)
     return 2 if runner.failures else 0
@@ -220,7 +219,7 @@ def _report(plan: Plan, store: Store, arguments: Namespace, suite: Suite) -> Non
     _print_written([table], written, arguments)
 
 
-def _report_several(names: Sequence[str], store: Store, arguments: Namespace) -> None:
+def _report_several(suites: Mapping[str, Suite], store: Store, arguments: Namespace) -> None:
     """Writes one report of the suites named; of all that are mostly measured on the machine where none is."""
     from reidbench.plan import make_plan
     from reidbench.reporting.summary import mostly_measured
@@ -230,9 +229,9 @@ def _report_several(names: Sequence[str], store: Store, arguments: Namespace) ->
     request = _request(arguments)
     if request.rows:
         raise UserError("--rows: give it with one suite")
-    every = names or registry.suite_paths()
-    tables = [assemble(make_plan(name, registry.suite(name), request, store), store) for name in every]
-    tables, left_out = (tables, "") if names else mostly_measured(tables)
+    every = suites or {n: suite for known in registry.suite_paths() for n, suite in registry.suites_of(known).items()}
+    tables = [assemble(make_plan(name, suite, request, store), store) for name, suite in every.items()]
+    tables, left_out = (tables, "") if suites else mostly_measured(tables)
     if not tables:
         raise UserError(f"{store.folder}: holds less than half of every suite with these options; name the suites")
     made_by = arguments.command_line

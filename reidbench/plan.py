@@ -11,9 +11,10 @@ from typing import Any
 from reidbench import presets, registry
 from reidbench.registry import check_options, lookup, resolve_options
 from reidbench.source import REQUIRED
-from reidbench.spec import COST_SHAPE, Cell, Column, Places, Preset, Protocol, Row, Suite, UserError
+from reidbench.spec import COST_SHAPE, Cell, Column, Places, Preset, Protocol, Row, Suite, UserError, canonical_json
 from reidbench.store import Store
 
+PUBLISHED_ONLY = "published only: the registry does not have this method yet"
 NAMED_TRUNKS = ("imagenet", "synthetic")
 SYNTHETIC_TRUNK = Path(__file__).parent / "training" / "synthetic_trunk.pt"
 
@@ -57,6 +58,11 @@ class Plan:
         return list({cell.key: cell for cells in self.cells.values() for cell in cells}.values())
 
 
+def all_cells(plans: Iterable[Plan]) -> list[Cell]:
+    """The cells of several plans, each once: what they share is measured once."""
+    return list({cell.key: cell for plan in plans for cell in plan.all_cells()}.values())
+
+
 def make_plan(name: str, suite: Suite, request: Request, store: Store) -> Plan:
     """Expands rows x columns x seeds. Raises UserError for anything unknown in the request."""
     check_device(request.device)
@@ -68,7 +74,7 @@ def make_plan(name: str, suite: Suite, request: Request, store: Store) -> Plan:
     reference = next((row for row in suite.rows if row.name == suite.reference), None)
     if reference is None:
         raise UserError(f"suite {name}: its reference row {suite.reference!r} is not among its rows")
-    training: dict[str, Any] = {}
+    training: dict[str, dict[str, Any]] = {}
     cells: dict[tuple[str, int], tuple[Cell, ...]] = {}
     absent: dict[tuple[str, int], str] = {}
     for index, column in enumerate(suite.columns):
@@ -76,19 +82,31 @@ def make_plan(name: str, suite: Suite, request: Request, store: Store) -> Plan:
         lookup(f"quantity of {column.measurement}", column.field, measurement.quantities)
         if request.only == ("cost" if measurement.needs_training else "accuracy"):
             continue
-        if measurement.needs_training and not training:
-            training = _training_settings(request, preset, store)
-        device = column.settings.get("device", "cpu")
+        reason = _reason_to_leave_out(column, suite, preset.dataset, machine)
+        data = canonical_json(column.data)
+        if measurement.needs_training and reason is None and data not in training:
+            options = {**request.dataset_options, **column.data}
+            training[data] = _training_settings(replace(request, dataset_options=options), preset, store)
         for row in rows:
-            if device == "cuda" and not measurement.needs_training and not machine["gpu"]:
-                absent[row.name, index] = "no CUDA GPU on this machine"
-            elif measurement.needs_training:
-                cells[row.name, index] = _accuracy_cells(row, column, preset, training)
-            else:
-                settings = _cost_settings(column, reference, machine)
-                cells[row.name, index] = (_cell(row, column.measurement, row.options, settings),)
+            if reason or not row.model:
+                absent[row.name, index] = reason or PUBLISHED_ONLY
+            elif reason is None and measurement.needs_training:
+                cells[row.name, index] = _accuracy_cells(row, column, preset, training[data])
+            elif reason is None:
+                settings = _cost_settings(row, column, reference, machine)
+                cells[row.name, index] = (_cell(row, column.measurement, row_options(row), settings),)
     shown = replace(suite, rows=rows)
     return Plan(name, shown, preset, preset.dataset, request.only, cells, absent, Places(request.root, request.weights))
+
+
+def _reason_to_leave_out(column: Column, suite: Suite, dataset: str, machine: Mapping[str, Any]) -> str | None:
+    """Why no row of a column can be measured here; "" for a column that another one makes needless; else None."""
+    if column.settings.get("device") == "cuda" and not machine["gpu"]:
+        return "no CUDA GPU on this machine"
+    if column.dataset and column.dataset != dataset:
+        return f"trained on {dataset}, not on {column.dataset}"
+    bound = any(other.quantity == column.quantity and other.dataset == dataset for other in suite.columns)
+    return "" if bound and not column.dataset else None
 
 
 def accuracy_cell(model: str, options: Mapping[str, Any], request: Request, seed: int, store: Store) -> Cell:
@@ -138,7 +156,13 @@ def model_options(row: Row, preset: Preset) -> dict[str, Any]:
     """A row's options under a preset: those of the preset that the model has, the frame size, then the row's own."""
     known = lookup("model", row.model, registry.models()).options
     wanted = {**preset.model_options, "size": preset.recipe.size}
-    return {**{name: value for name, value in wanted.items() if name in known}, **row.options}
+    return {**{name: value for name, value in wanted.items() if name in known}, **row_options(row)}
+
+
+def row_options(row: Row) -> dict[str, Any]:
+    """A row's own options, with the length of its clips where the model is built for one."""
+    known = lookup("model", row.model, registry.models()).options
+    return {**({"frames": row.frames} if "frames" in known else {}), **row.options}
 
 
 def _choose_rows(suite: Suite, names: Iterable[str]) -> tuple[Row, ...]:
@@ -161,17 +185,22 @@ def _model_identity(model: str, options: Mapping[str, Any]) -> dict[str, Any]:
     return {"model": entry.function, "options": resolved, "source": registry.model_source(model)}
 
 
-def _cost_settings(column: Column, reference: Row, machine: Mapping[str, Any]) -> dict[str, Any]:
-    settings: dict[str, Any] = {"shape": COST_SHAPE, "version": registry.measurements()[column.measurement].version}
-    if column.measurement == "complexity":
-        return settings
-    settings |= {"device": "cpu", "precision": "fp32", "threads": machine["cores"], **column.settings}
-    if column.measurement == "memory":
-        return settings
-    settings["backend"] = "eager"
-    if column.measurement == "latency":
-        settings["reference"] = _model_identity(reference.model, reference.options)
+def _cost_settings(row: Row, column: Column, reference: Row, machine: Mapping[str, Any]) -> dict[str, Any]:
+    measurement = registry.measurements()[column.measurement]
+    settings: dict[str, Any] = {"shape": cost_shape(row), "version": measurement.version}
+    if "device" in measurement.needs:
+        settings |= {"device": "cpu", "precision": "fp32", "threads": machine["cores"], **column.settings}
+    if "backend" in measurement.needs:
+        settings["backend"] = "eager"
+    if "reference" in measurement.needs:
+        shape = cost_shape(reference)
+        settings["reference"] = {**_model_identity(reference.model, row_options(reference)), "shape": shape}
     return settings
+
+
+def cost_shape(row: Row) -> tuple[int, ...]:
+    """One clip of a row, [B, T, 3, H, W], at the paper's scale."""
+    return (1, row.frames, *COST_SHAPE[2:])
 
 
 def _training_settings(request: Request, preset: Preset, store: Store) -> dict[str, Any]:
@@ -236,7 +265,8 @@ def _recorded_dataset(name: str, store: Store) -> dict[str, Any] | None:
 
 def _accuracy_cells(row: Row, column: Column, preset: Preset, training: Mapping[str, Any]) -> tuple[Cell, ...]:
     options = model_options(row, preset)
+    recipe = {**training["recipe"], "frames": row.frames}
     return tuple(
-        _cell(row, column.measurement, options, {**training, "seed": seed, **column.settings})
+        _cell(row, column.measurement, options, {**training, "recipe": recipe, "seed": seed, **column.settings})
         for seed in range(preset.seeds)
     )

@@ -20,7 +20,7 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 from reidbench.source import code, decorated, defines, first_line, parse, signature, with_siblings
-from reidbench.spec import Quantity, Suite, UserError
+from reidbench.spec import Collection, Quantity, Suite, UserError
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -45,6 +45,7 @@ def measurement(
     *,
     quantities: Mapping[str, Quantity],
     mode: str,
+    needs: tuple[str, ...] = ("device", "backend"),
     needs_training: bool = False,
     version: int = 1,
 ) -> Callable[[F], F]:
@@ -53,13 +54,15 @@ def measurement(
     It yields each cell's outcome as soon as it has it, and calls `progress(cell, done, total, note)` now and then.
 
     `mode` says how cells share a process: "alone" (one cell a fresh process), "batch" (several, one after the other),
-    "interleaved" (the rows of a suite measured round by round in one process, alone on the machine). `version` is part
-    of every cell's key: raise it when a change of code, here or in what it calls, changes the numbers.
+    "interleaved" (the rows of a suite measured round by round in one process, alone on the machine). `needs` names what
+    a cost's cells hold beside the shape of the clips: "device" (with precision and threads), "backend", "reference"
+    (the suite's reference row). `version` is part of every cell's key: raise it when a change of code, here or in what
+    it calls, changes the numbers.
     """
 
     def register(function: F) -> F:
         MEASUREMENTS[function.__name__] = Measurement(
-            function.__name__, first_line(function.__doc__), quantities, mode, needs_training, version, function
+            function.__name__, first_line(function.__doc__), quantities, mode, needs, needs_training, version, function
         )
         return function
 
@@ -72,6 +75,7 @@ class Measurement:
     about: str
     quantities: Mapping[str, Quantity]
     mode: str
+    needs: tuple[str, ...]
     needs_training: bool
     version: int
     function: Callable[..., Any]
@@ -150,7 +154,8 @@ def suite_paths() -> dict[str, Path]:
 
 def measurements() -> dict[str, Measurement]:
     """Every registered measurement by name."""
-    importlib.import_module("reidbench.measurements")
+    for path in sorted((HERE / "measurements").glob("[!_]*.py")):
+        importlib.import_module(f"reidbench.measurements.{path.stem}")
     return dict(sorted(MEASUREMENTS.items()))
 
 
@@ -161,6 +166,15 @@ def suite(name: str) -> Suite:
     if not isinstance(found, Suite):
         raise UserError(f"suite {name}: SUITE in {path} is not a reidbench.spec.Suite")
     return found
+
+
+def suites_of(name: str) -> dict[str, Suite]:
+    """The suites that a name stands for: itself, or those of a collection. Raises UserError naming the nearest one."""
+    path = lookup("suite", name, suite_paths())
+    found = import_file(path).SUITE
+    if isinstance(found, Collection):
+        return {member: suite(member) for member in found.suites}
+    return {name: suite(name)}
 
 
 def suite_about(name: str) -> str:

@@ -20,8 +20,8 @@ from typing import Any, Protocol
 from reidbench import machine, registry
 from reidbench.data.cache import cache_folder, scratch_folder
 from reidbench.files import alone
-from reidbench.plan import Plan
-from reidbench.spec import Cell, Outcome, Places, Record, UserError
+from reidbench.plan import Plan, all_cells
+from reidbench.spec import Cell, Outcome, Places, Record, UserError, canonical_json
 from reidbench.store import Store
 
 KEEP_FREED_MEMORY = {
@@ -65,7 +65,7 @@ class Job:
 
 @dataclass
 class Runner:
-    """One run of a plan. `failures` are the records of cells that did not succeed, in order of time."""
+    """One run of one or more plans. `failures` are the records of cells that did not succeed, in order of time."""
 
     store: Store
     display: Display
@@ -75,14 +75,16 @@ class Runner:
     _stopping: bool = False
     _places: Places = field(default_factory=Places)
 
-    def run(self, plan: Plan, *, fresh: bool = False) -> None:
+    def run(self, plans: Sequence[Plan], *, fresh: bool = False) -> None:
         """Measures what the store lacks, or everything where `fresh`. Failed cells are tried again.
+
+        What several plans share is measured once, and what they time alike in one session; all have the same places.
 
         Raises UserError where records cannot be written; KeyboardInterrupt ends the workers and keeps all records.
         """
-        self._places = plan.places
+        self._places = plans[0].places
         missing = []
-        for cell in plan.all_cells():
+        for cell in all_cells(plans):
             record = None if fresh else self.store.load(cell)
             if record is not None and record.status == "ok":
                 self.display.state(cell, "stored", record)
@@ -211,11 +213,15 @@ class Runner:
 
 
 def make_jobs(cells: Iterable[Cell]) -> list[Job]:
-    """Groups cells into jobs by the mode of their measurement: alone, a batch, or interleaved per settings."""
+    """Groups cells into jobs by the mode of their measurement: alone, a batch, or interleaved.
+
+    Interleaved are those whose settings differ in nothing but the shape of the clips.
+    """
     groups: dict[str, list[Cell]] = {}
     for cell in cells:
         mode = registry.measurements()[cell.measurement].mode
-        own = {"alone": cell.key, "batch": "", "interleaved": json.dumps(cell.settings, default=list)}[mode]
+        shared = {name: value for name, value in cell.settings.items() if name != "shape"}
+        own = {"alone": cell.key, "batch": "", "interleaved": canonical_json(shared)}[mode]
         groups.setdefault(f"{cell.measurement} {own}", []).append(cell)
     jobs = []
     for group in groups.values():

@@ -42,12 +42,22 @@ class Published:
 
 @dataclass(frozen=True)
 class Row:
-    """One row of a table: a model of the registry with its options, and what was published for it."""
+    """One row of a table: a model of the registry with its options, and what was published for it.
+
+    Without a `model` the row shows only what was published. `frames` are those of a clip, in training and for costs: a
+    model that splits its frames over branches needs a multiple. `published` holds one entry a dataset.
+    """
 
     name: str
-    model: str
+    model: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
-    published: Published | None = None
+    published: tuple[Published, ...] = ()
+    frames: int = CLIP_FRAMES
+
+    def publication(self, key: str, dataset: str = "") -> Published | None:
+        """What was published under a key, on a dataset where one is named; None if nothing was."""
+        found = (p for p in self.published if key in p.values and dataset in ("", p.dataset))
+        return next(found, None)
 
 
 @dataclass(frozen=True)
@@ -55,13 +65,18 @@ class Column:
     """One column of a table: a quantity of a measurement (`"accuracy.mAP"`).
 
     `published` is the key of `Published.values` it is compared with, `settings` what this column asks of the
-    measurement beyond its defaults, such as `{"device": "cuda", "precision": "bf16"}`.
+    measurement beyond its defaults, such as `{"device": "cuda", "precision": "bf16"}`. `dataset` binds an accuracy to
+    one dataset: measured where the plan trains on it, else only what was published. `data` are options that the plan's
+    dataset is made with for this column, `level` the factor that they vary and its level there.
     """
 
     quantity: str
     published: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
     title: str = ""
+    dataset: str = ""
+    data: Mapping[str, Any] = field(default_factory=dict)
+    level: tuple[str, float] = ("", 0.0)
 
     @property
     def measurement(self) -> str:
@@ -74,7 +89,10 @@ class Column:
 
 @dataclass(frozen=True)
 class Suite:
-    """A table or figure to regenerate. `reference` names the row that latency ratios are taken to."""
+    """A table or figure to regenerate.
+
+    `reference` names the row that latency ratios are taken to, `figures` what is drawn of it (`reporting.figures`).
+    """
 
     title: str
     rows: tuple[Row, ...]
@@ -82,6 +100,15 @@ class Suite:
     reference: str
     source: str = ""
     notes: tuple[str, ...] = ()
+    figures: tuple[str, ...] = ("accuracy", "latency", "factors")
+
+
+@dataclass(frozen=True)
+class Collection:
+    """Suites by name that are run as one: what they share is measured once and in one session."""
+
+    title: str
+    suites: tuple[str, ...]
 
 
 @dataclass(frozen=True)

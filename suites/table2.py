@@ -7,10 +7,12 @@ python bench.py table2 --preset paper --dataset mars --root DIR --device cuda
 
 from reidbench.spec import Column, Published, Row, Suite
 
+from .columns import ACCURACY, COMPLEXITY, GPU, GPU_BF16
+
 
 def _row(name: str, model: str, gflops: str, params: str, mean_ap: str, top1: str, **options: object) -> Row:
     values = {"gflops": gflops, "params": params, "mAP": mean_ap, "top1": top1}
-    return Row(name, model, options, Published(values, "mars", "Table 2"))
+    return Row(name, model, options, (Published(values, "mars", "Table 2"),))
 
 
 ROWS = (
@@ -24,27 +26,20 @@ ROWS = (
     _row("BiCnet-TKS", "bicnet_tks", "1.99", "29.2", "86.0", "90.2"),
 )
 
-GPU = {"device": "cuda", "precision": "fp32"}
-GPU_BF16 = {"device": "cuda", "precision": "bf16"}
-
 SUITE = Suite(
     title="Component analysis of BiCnet-TKS",
     source="Hou et al., BiCnet-TKS, CVPR 2021, Table 2",
     reference="Base-B (256x128)",
     rows=ROWS,
     columns=(
-        Column("accuracy.mAP", "mAP"),
-        Column("accuracy.top1", "top1"),
+        *ACCURACY,
         Column("accuracy.mINP"),
         Column("accuracy.mAP_emblem"),
         Column("accuracy.mAP_tempo"),
         Column("accuracy.mAP_occluded"),
         Column("accuracy.auc_emblem"),
         Column("accuracy.auc_tempo"),
-        Column("complexity.gflops", "gflops"),
-        Column("complexity.macs"),
-        Column("complexity.macs_fvcore"),
-        Column("complexity.params", "params"),
+        *COMPLEXITY,
         Column("latency.latency"),
         Column("latency.ratio"),
         Column("throughput.throughput"),

@@ -68,6 +68,27 @@ def test_a_cell_becomes_samples_that_every_quantity_reads(root: Path, tmp_path: 
     assert outcome.context["dataset_content"] == synthetic.content_hash(root)
 
 
+@pytest.mark.parametrize(
+    ("options", "absent"),
+    [
+        ({"detail": 1.0, "gait": 0.0}, {"mAP_tempo", "auc_tempo"}),
+        ({"detail": 0.0, "gait": 1.0}, {"mAP_emblem", "auc_emblem"}),
+        ({"detail": 0.0, "gait": 0.0}, {"mAP_emblem", "auc_emblem", "mAP_tempo", "auc_tempo", "floor"}),
+        ({"occlusion": 0.0}, {"mAP_occluded"}),
+        ({"occlusion": 1.0, "rate": 0.25, "misalignment": 6.0}, set()),
+        ({"rate": 4.0, "misalignment": 0.0}, set()),
+    ],
+)
+def test_what_a_dataset_has_nobody_for_is_absent(tmp_path: Path, options: dict[str, float], absent: set[str]) -> None:
+    synthetic.write_synthetic(tmp_path / "data", **FEW, **options)
+    cell, places = quick_cell(tmp_path / "data"), Places(str(tmp_path / "data"))
+    model, dataset, _ = train_cell(cell, places, tmp_path / "run", ignore)
+    outcome = score(model, dataset, cell.settings, ignore)
+    assert np.isfinite([value for values in outcome.samples.values() for value in values]).all()
+    quantities = registry.measurements()["accuracy"].quantities.items()
+    assert {name for name, quantity in quantities if estimate(quantity, name, [outcome]) is None} == absent
+
+
 def test_the_same_cell_gives_the_same_accuracy(root: Path, tmp_path: Path) -> None:
     cell, places = quick_cell(root), Places(str(root))
     twice = []

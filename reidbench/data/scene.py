@@ -30,7 +30,8 @@ class Camera:
 
 @dataclass(frozen=True)
 class Occluder:
-    """A striped thing in front of the walker in frames first..last-1: a "post" passing by, a "wall" or a "person"."""
+    """A striped thing in front of the walker in frames first..last-1: a "post" passing by, a "wall" or a "person".
+    `cover` is the share it hides of the frame's width (a wall: height), `drift` in widths from frame to frame."""
 
     kind: str
     first: int
@@ -44,12 +45,14 @@ class Occluder:
 @dataclass(frozen=True)
 class Take:
     """The circumstances of one tracklet. `left`, `top` and `scale` `[T]` are in frame widths, heights and heights;
-    `phase` is where in the gait it begins; `noise` is in levels of 255; `seed` is that of the noise."""
+    `rate` is the frame rate relative to the default; `phase` is where in the gait it begins; `noise` is in levels of
+    255; `seed` is that of the noise."""
 
     facing: int
     left: NDArray[np.float64]
     top: NDArray[np.float64]
     scale: NDArray[np.float64]
+    rate: float
     phase: float
     noise: float
     background: float
@@ -60,6 +63,11 @@ class Take:
     @property
     def frames(self) -> int:
         return len(self.left)
+
+    @property
+    def elapsed(self) -> NDArray[np.float64]:
+        """`[T]`, the time since the first frame; its unit is that from one frame to the next at rate 1."""
+        return np.arange(self.frames) / self.rate
 
 
 def draw_cameras(draws: Draws, count: int, shift: float) -> list[Camera]:
@@ -87,19 +95,24 @@ def draw_cameras(draws: Draws, count: int, shift: float) -> list[Camera]:
     return found
 
 
-def draw_take(draws: Draws, frames: int, occlusion: float) -> Take:
-    """The circumstances of a tracklet of `frames` frames, hidden in part with probability `occlusion`."""
+def draw_take(draws: Draws, frames: int, occlusion: float, *, rate: float = 1.0, misalignment: float = 1.0) -> Take:
+    """The circumstances of a tracklet of `frames` frames, hidden in part with probability `occlusion`.
+
+    At `rate` r whatever moves goes 1/r times as far between frames, and an occluder stays for r times as many of them,
+    the whole tracklet at most. `misalignment` scales how far the box strays: its offset and its size, drawn once, and
+    its jitter from frame to frame. Neither changes what is drawn later: takes that differ in them alone are comparable.
+    """
     seed = draws.below(2**32)
     facing = 1 if draws.chance(0.5) else -1
     jitter = draws.uniform(-0.0087, 0.0087, 2 * frames).reshape(2, frames)
-    left = 0.5 + draws.number(-0.035, 0.035) + jitter[0]
-    scale = np.full(frames, 0.87 * draws.number(0.92, 1.08))
-    top = (1 - scale) / 2 + draws.number(-0.02, 0.02) + jitter[1] / 2
+    left = 0.5 + misalignment * draws.number(-0.035, 0.035) + misalignment * jitter[0]
+    scale = np.full(frames, 0.87 * (1 + misalignment * (draws.number(0.92, 1.08) - 1)))
+    top = (1 - scale) / 2 + misalignment * draws.number(-0.02, 0.02) + misalignment * jitter[1] / 2
     phase, noise, background = draws.number(0, 1), draws.number(1.5, 4), draws.number(0, 1)
     quality = 80 + draws.below(16)
     hidden = draws.chance(occlusion)
-    occluder = _occluder(draws, frames)
-    return Take(facing, left, top, scale, phase, noise, background, quality, occluder if hidden else None, seed)
+    occluder = _occluder(draws, frames, rate)
+    return Take(facing, left, top, scale, rate, phase, noise, background, quality, occluder if hidden else None, seed)
 
 
 def render(person: Person, take: Take, camera: Camera, height: int, width: int) -> NDArray[np.uint8]:
@@ -107,32 +120,32 @@ def render(person: Person, take: Take, camera: Camera, height: int, width: int) 
     canvas = Canvas(
         height, width, take.left * width, take.top * height, take.scale * height * person.stature, take.facing
     )
-    _background(canvas, camera, take.background)
-    cycles = take.phase + np.arange(take.frames) / person.period
+    _background(canvas, camera, take)
+    cycles = take.phase + take.elapsed / person.period
     draw_walker(canvas, person, cycles, camera.yaw)
     if take.occluder:
         _occlude(canvas, take.occluder)
     return _expose(canvas.planes, camera, take)
 
 
-def _background(canvas: Canvas, camera: Camera, offset: float) -> None:
+def _background(canvas: Canvas, camera: Camera, take: Take) -> None:
     """Bands that glide by as the walker goes."""
-    frames, height, width = canvas.shape
+    _, height, width = canvas.shape
     x = (np.arange(width, dtype=np.float32) / np.float32(width))[None, None, :]
     y = (np.arange(height, dtype=np.float32) / np.float32(height))[None, :, None]
-    glide = on_grid(offset - 0.02 * int(canvas.facing) * np.arange(frames))[:, None, None]
+    glide = on_grid(take.background - 0.02 * take.facing * take.elapsed)[:, None, None]
     turns = (x + y * np.float32(on_grid(2 * camera.slope)) - glide) / np.float32(on_grid(camera.pitch))
     mix = np.abs(2 * (turns - np.floor(turns)) - 1) * np.float32(0.5) + y * np.float32(0.5)
     for plane, a, b in zip(canvas.planes, *camera.colours, strict=True):
         plane[:] = np.float32(a) + mix * np.float32(b - a)
 
 
-def _occluder(draws: Draws, frames: int) -> Occluder:
+def _occluder(draws: Draws, frames: int, rate: float) -> Occluder:
     kind = ("post", "wall", "person")[draws.below(3)]
-    length = max(1, round(frames * draws.number(0.3, 0.8)))
+    length = min(frames, max(1, round(frames * draws.number(0.3, 0.8) * rate)))
     first = draws.below(frames - length + 1)
     cover = draws.number(0.3, 0.6)
-    start, drift = draws.number(0, 1 - cover), draws.number(-0.02, 0.02)
+    start, drift = draws.number(0, 1 - cover), draws.number(-0.02, 0.02) / rate
     return Occluder(kind, first, first + length, cover, start, drift, (_tint(draws), _tint(draws)))
 
 

@@ -51,8 +51,14 @@ BOUNDS: Mapping[str, tuple[float, float]] = {
     "detail": (0, 1),
     "gait": (0, 1),
     "camera_shift": (0, 2),
+    "rate": (0.25, 4),
+    "misalignment": (0, 6),
     "seed": (0, 2**63 - 1),
 }
+
+LATER = ("rate", "misalignment")
+"""Options younger than the first records. At its default, where it changes no pixel, such an option is left out of what
+is noted and hashed, so that folders and records made before it came stay valid. A new option belongs here."""
 
 
 @dataset
@@ -70,14 +76,23 @@ def synthetic(
     detail: float = 0.5,
     gait: float = 0.5,
     camera_shift: float = 1.0,
+    rate: float = 1.0,
+    misalignment: float = 1.0,
     seed: int = 50211,
 ) -> Dataset:
     """Rendered walkers whose look-alikes differ in a small emblem or in the tempo of their gait; nothing to download.
 
     Each identity has `tracklets` of `frames` frames from each camera. `occlusion` is the share of tracklets with an
     occluder, `detail` and `gait` the shares of identities in emblem groups of 4 and tempo pairs, `camera_shift` how far
-    the cameras' images differ. Every test tracklet is a query and stays in the gallery. Without `root` it is written to
-    the cache folder once; a root that `write_synthetic` made brings its own options.
+    the cameras' images differ. Every test tracklet is a query and stays in the gallery.
+
+    `rate` is the frame rate relative to the default. At 0.5 a gait cycle has half as many frames, background and
+    occluder go twice as far between two, and an occluder hides half as many; `frames` stays, so that a tracklet lasts
+    twice as long. At 2 or more most occluders are there from the first frame to the last; from 0.5 down the gait of
+    quick walkers is aliased (see `walkers.PERIODS`). `misalignment` scales the detector's errors, that is offset, size
+    and jitter of its boxes: 0 centres everybody, from about 2 on the frame's edge cuts some persons off.
+
+    Without `root` it is written to the cache folder once; a root that `write_synthetic` made brings its own options.
 
     Raises UserError for an option out of range, a damaged folder, or a root made with other options than those given.
     """
@@ -132,6 +147,8 @@ class SyntheticOptions:
     detail: float
     gait: float
     camera_shift: float
+    rate: float
+    misalignment: float
     seed: int
 
     @classmethod
@@ -160,9 +177,15 @@ class SyntheticOptions:
             raise UserError(f"dataset synthetic: detail + gait = {self.detail + self.gait:g} must not exceed 1")
 
     @property
+    def noted(self) -> dict[str, Any]:
+        """All options but those of LATER that are at their defaults: what the stamp holds and the fingerprint is of."""
+        defaults = _defaults()
+        return {n: value for n, value in asdict(self).items() if n not in LATER or value != defaults[n]}
+
+    @property
     def fingerprint(self) -> str:
-        """Twelve hexadecimal digits over the renderer's version and all options."""
-        text = canonical_json({"generator": GENERATOR, **asdict(self)})
+        """Twelve hexadecimal digits over the renderer's version and the options, as `noted`."""
+        text = canonical_json({"generator": GENERATOR, **self.noted})
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
@@ -215,12 +238,12 @@ def _write(folder: Path, options: SyntheticOptions) -> None:
     def film(shot: Shot) -> Footage:
         person = everybody[shot.identity - 1]
         draws = Draws(options.seed, 4, shot.identity, shot.camera, shot.track)
-        take = draw_take(draws, options.frames, options.occlusion)
+        take = draw_take(draws, options.frames, options.occlusion, rate=options.rate, misalignment=options.misalignment)
         pixels = render(person, take, views[shot.camera - 1], options.height, options.width)
         twins = {"group": f"g{person.group}", "factor": person.factor} if person.factor else {}
         return Footage(pixels, take.quality, {**twins, "occluded": int(take.occluder is not None)})
 
-    write_layout(folder, shots, film, {"generator": GENERATOR, "options": asdict(options)})
+    write_layout(folder, shots, film, {"generator": GENERATOR, "options": options.noted})
 
 
 def _stored_options(root: Path, given: Mapping[str, Any]) -> SyntheticOptions:
@@ -244,7 +267,7 @@ def _read(root: Path, options: SyntheticOptions) -> Dataset:
     stamp = read_stamp(root)
     found = read_layout(root, name="synthetic")
     noted = (stamp["options"], stamp["fingerprint"], stamp["jpeg_bytes"])
-    if noted != (asdict(options), found.fingerprint, frame_bytes(root)):
+    if noted != (options.noted, found.fingerprint, frame_bytes(root)):
         if cut := cut_frame(root):
             raise UserError(f"{cut}: damaged since it was written: delete {root}, and write it again")
         raise UserError(f"{root}: was changed since it was written: delete the folder, and write it again")

@@ -18,7 +18,13 @@ from reidbench.data.canvas import Canvas, Colour, Draws, on_grid
 EMBLEM, TEMPO, FLAP = "emblem", "tempo", "flap"
 GROUP_SIZE = {EMBLEM: 4, TEMPO: 2, FLAP: 4}
 PERIODS = (4.0, 14.0)
-"""Frames a gait cycle, of the quick and of the slow walkers."""
+"""Frames a gait cycle at rate 1, of the quick and of the slow walkers.
+
+At another frame rate r a cycle has r times as many. From r = 0.5 down a quick cycle has two frames or fewer and is
+aliased: at 0.5 its flap flickers, by an amount that depends on where in the gait the tracklet begins; below, it seems
+to go backwards and ever slower; at 0.32 as fast as the slow walker's, 4.5 frames a cycle; at 0.25 it stands almost
+still. At 4 a quick cycle has 16 frames and a slow one 56, of which a tracklet of 16 shows less than a third.
+"""
 FLAP_STATES = (0.0, 0.33, 0.67, 1.0)
 
 SKIN: tuple[Colour, ...] = ((0.96, 0.80, 0.69), (0.87, 0.67, 0.50), (0.66, 0.46, 0.33), (0.42, 0.28, 0.20))
@@ -45,8 +51,8 @@ EMBLEM_CELL = 1.7 / 64
 @dataclass(frozen=True)
 class Person:
     """Everything that stays with an identity. Lengths are in statures; `emblem` holds the lit cells of the left half
-    of a 4x4 mirror-symmetric glyph, row by row; `period` is in frames; `flap` holds the coat flap still at that
-    opacity (None: it follows the gait)."""
+    of a 4x4 mirror-symmetric glyph, row by row; `period` is in frames at rate 1; `flap` holds the coat flap still at
+    that opacity (None: it follows the gait)."""
 
     group: int
     factor: str

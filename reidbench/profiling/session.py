@@ -55,7 +55,8 @@ def reference_key(cells: Sequence[Cell]) -> str:
     """The key of the cell that is the reference row, or a name of its own where that row is not among the cells."""
     wanted = cells[0].settings["reference"]
     for cell in cells:
-        if cell.model == wanted["model"] and canonical_json(cell.options) == canonical_json(wanted["options"]):
+        own = {"model": cell.model, "options": cell.options, "shape": cell.settings["shape"]}
+        if all(canonical_json(value) == canonical_json(wanted[name]) for name, value in own.items()):
             return cell.key
     return "reference"
 

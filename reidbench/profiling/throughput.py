@@ -37,7 +37,7 @@ class Sweep:
 
 def sweep(
     runs: Mapping[str, Callable[[int], Run]],
-    frames: int,
+    frames: Mapping[str, int],
     *,
     device: str = "cpu",
     rounds: int = 3,
@@ -45,13 +45,13 @@ def sweep(
     gain: float = 1.03,
     after_batch: Callable[[int, Mapping[str, Sweep]], None] | None = None,
 ) -> dict[str, Sweep]:
-    """Times batches of 1, 2, 4, ... clips; `runs[name](batch)` makes the call that computes a batch.
+    """Times batches of 1, 2, 4, ... clips of `frames[name]`; `runs[name](batch)` makes the call that computes a batch.
 
     The models take turns at each batch. One leaves when a doubling gains less than a factor `gain`, or when it runs out
     of memory: that is recorded and its smaller batches stay (none, where not even one clip fits). After the first batch
     no further one is begun that would end later than `budget` seconds after the start, if it lasts twice as long.
     """
-    sweeps = {name: Sweep(frames) for name in runs}
+    sweeps = {name: Sweep(frames[name]) for name in runs}
     active = list(runs)
     start = began = time.perf_counter()
     batch = 1

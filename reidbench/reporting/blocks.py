@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import isnan
 from typing import TYPE_CHECKING
 
+from reidbench.plan import PUBLISHED_ONLY
 from reidbench.spec import Quantity
 from reidbench.statistics import Estimate
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 WIDTH = 100
 """Characters a block may be wide."""
+
+DAGGER = "†"
+"""Marks a row that only a publication has values for."""
 
 WORDS = {
     "failed": "failed",
@@ -57,20 +61,29 @@ class _Strip:
 def blocks(table: Table, width: int = WIDTH) -> list[Block]:
     """The table as blocks, one for each way of measuring, split where it would be wider than `width` characters.
 
-    A column that cannot be measured here at all is left out; the report names it.
+    A column that cannot be measured here at all shows what was published, or is left out; the report names it.
     """
     groups: dict[str, list[_Strip]] = {}
     for heading in table.headings:
         entries = list(table.column(heading).values())
-        if any(entry.state not in ("absent", "published") for entry in entries):
+        if is_measured(entries) or any(entry.published for entry in entries):
             groups.setdefault(block_title(heading, table), []).append(_strip(heading, entries, table))
-    names = [row.name for row in table.plan.suite.rows]
-    return [block for title, strips in groups.items() for block in _split(title, names, strips, width)]
+    marks = {row.name: "" if row.model else f" {DAGGER}" for row in table.plan.suite.rows}
+    names = [name + mark for name, mark in marks.items()]
+    notes = (f"{DAGGER} {PUBLISHED_ONLY}.",) if any(marks.values()) else ()
+    return [block for title, strips in groups.items() for block in _split(title, names, strips, width, notes)]
+
+
+def is_measured(entries: Iterable[Entry]) -> bool:
+    """Whether any row of a column can be measured here, be it done or not."""
+    return any(entry.state not in ("absent", "published") for entry in entries)
 
 
 def block_title(heading: Heading, table: Table) -> str:
     """What the numbers of a block have in common: the data they were trained on, or the device they ran on."""
     settings = heading.settings
+    if not is_measured(table.column(heading).values()):
+        return "Published, not measured here"
     if heading.training:
         dataset = settings.get("dataset", {})
         name = dataset.get("name", table.plan.dataset) + (" (a subset)" if dataset.get("subset") else "")
@@ -141,10 +154,11 @@ def escape(text: str) -> str:
 
 def _strip(heading: Heading, entries: Sequence[Entry], table: Table) -> _Strip:
     quantity = heading.quantity
-    name = heading.column.title or quantity.title
-    title = f"{name} ({quantity.unit})" if quantity.unit and quantity.unit not in name else name
+    title = heading_text(heading)
     names = [row.name for row in table.plan.suite.rows]
     best = names.index(heading.best) if heading.best else -1
+    if not is_measured(entries):
+        return _Strip((f"{title} published",), tuple((entry.published or "-",) for entry in entries), -1, ())
     columns = [[entry_text(heading, entry) for entry in entries]]
     header: list[str] = [title]
     notes: list[str] = []
@@ -158,6 +172,13 @@ def _strip(heading: Heading, entries: Sequence[Entry], table: Table) -> _Strip:
     return _Strip(tuple(header), tuple(zip(*columns, strict=True)), best, tuple(notes))
 
 
+def heading_text(heading: Heading) -> str:
+    """The name of a column, with its dataset where it is bound to one, and its unit."""
+    quantity = heading.quantity
+    name = " ".join(filter(None, (heading.column.title or quantity.title, heading.column.dataset)))
+    return f"{name} ({quantity.unit})" if quantity.unit and quantity.unit not in name else name
+
+
 def _difference_text(quantity: Quantity, entry: Entry) -> str:
     if entry.difference is None:
         return "-"
@@ -165,13 +186,16 @@ def _difference_text(quantity: Quantity, entry: Entry) -> str:
     return text.replace("-", "+") if float(text) == 0 else text
 
 
-def _split(title: str, names: Sequence[str], strips: Sequence[_Strip], width: int) -> list[Block]:
+def _split(
+    title: str, names: Sequence[str], strips: Sequence[_Strip], width: int, remarks: tuple[str, ...]
+) -> list[Block]:
     """As few blocks as fit into `width`, of about the same width."""
     room = width - max(len("row"), *map(len, names)) - 4
     fewest = len(_shelves(strips, room))
     narrow = next((most for most in range(room) if len(_shelves(strips, most)) == fewest), room)
     shelves = _shelves(strips, narrow)
-    return [_block(title if i == 0 else f"{title} (continued)", names, shelf) for i, shelf in enumerate(shelves)]
+    titles = [title if i == 0 else f"{title} (continued)" for i in range(len(shelves))]
+    return [_block(text, names, shelf, remarks) for text, shelf in zip(titles, shelves, strict=True)]
 
 
 def _shelves(strips: Sequence[_Strip], room: int) -> list[list[_Strip]]:
@@ -186,7 +210,7 @@ def _shelves(strips: Sequence[_Strip], room: int) -> list[list[_Strip]]:
     return shelves
 
 
-def _block(title: str, names: Sequence[str], strips: Sequence[_Strip]) -> Block:
+def _block(title: str, names: Sequence[str], strips: Sequence[_Strip], remarks: tuple[str, ...]) -> Block:
     header, lines, bold = ["row"], [[name] for name in names], set()
     notes = list(dict.fromkeys(note for strip in strips for note in strip.notes))
     for strip in strips:
@@ -197,7 +221,7 @@ def _block(title: str, names: Sequence[str], strips: Sequence[_Strip]) -> Block:
         for line, cells in zip(lines, strip.lines, strict=True):
             line += cells
     numbered = tuple(f"{_superscript(i)} {note}." for i, note in enumerate(notes, 1))
-    return Block(title, tuple(header), tuple(map(tuple, lines)), frozenset(bold), numbered)
+    return Block(title, tuple(header), tuple(map(tuple, lines)), frozenset(bold), (*numbered, *remarks))
 
 
 def _superscript(number: int) -> str:

@@ -20,13 +20,20 @@ def compare(quantity: Quantity, first: Readings, second: Readings) -> Estimate |
     Accuracies over the same queries are paired by identity, latencies of one interleaved session round by round. The
     intervals of two sessions say nothing about what changed on the machine between them, so these are not compared.
     """
-    if quantity.statistic == "value" or not first[1] or not second[1]:
+    return contrast(quantity, [first], [second])
+
+
+def contrast(quantity: Quantity, first: Sequence[Readings], second: Sequence[Readings]) -> Estimate | None:
+    """As `compare`, of the means over two groups of rows; rows of one group have the same number of seeds."""
+    groups = [[records for _, records in rows] for rows in (first, second)]
+    if quantity.statistic == "value" or not all(rows and all(rows) for rows in groups):
         return None
     if quantity.statistic == "mean":
-        return _paired_queries(quantity, first[1], second[1])
-    if not _same_session(first[1], second[1]):
+        return _paired_queries(quantity, *groups)
+    if not _same_session([record for rows in groups for records in rows for record in records]):
         return None
-    return median_interval(_rounds(quantity, first[1][0]) - _rounds(quantity, second[1][0]))
+    means = [np.mean([_rounds(quantity, records[0]) for records in rows], axis=0) for rows in groups]
+    return median_interval(means[0] - means[1])
 
 
 def exceeds_noise(quantity: Quantity, difference: Estimate) -> bool:
@@ -64,8 +71,13 @@ def readings(quantity: Quantity, field: str, records: Sequence[Record]) -> Readi
     return (known, records) if known else None
 
 
-def _paired_queries(quantity: Quantity, first: Sequence[Record], second: Sequence[Record]) -> Estimate | None:
-    records = [*first, *second]
+def _paired_queries(
+    quantity: Quantity, first: Sequence[Sequence[Record]], second: Sequence[Sequence[Record]]
+) -> Estimate | None:
+    """`first` and `second` hold the records of each row, one a seed; each seed's queries are averaged over the rows."""
+    records = [record for row in (*first, *second) for record in row]
+    if any(len({len(row) for row in rows}) > 1 for rows in (first, second)):
+        return None
     groups = records[0].samples.get(quantity.by) or range(len(records[0].samples.get(quantity.sample, ())))
     where = records[0].samples.get(quantity.where) if quantity.where else None
     for record in records:
@@ -73,16 +85,17 @@ def _paired_queries(quantity: Quantity, first: Sequence[Record], second: Sequenc
         same_marks = not quantity.where or record.samples.get(quantity.where) == where
         if not same_groups or not same_marks or len(record.samples.get(quantity.sample, ())) != len(groups):
             return None
-    values = [np.array([record.samples[quantity.sample] for record in rows]) for rows in (first, second)]
+    values = [
+        np.mean([[record.samples[quantity.sample] for record in row] for row in rows], axis=0)
+        for rows in (first, second)
+    ]
     return paired_difference(values[0], values[1], list(groups), where)
 
 
-def _same_session(first: Sequence[Record], second: Sequence[Record]) -> bool:
+def _same_session(records: Sequence[Record]) -> bool:
     """Interleaved rows carry the reference row's readings of their rounds: equal ones mean the same rounds."""
-    if len(first) != 1 or len(second) != 1:
-        return False
-    rounds = first[0].samples.get("reference")
-    return bool(rounds) and rounds == second[0].samples.get("reference")
+    rounds = records[0].samples.get("reference")
+    return bool(rounds) and all(record.samples.get("reference") == rounds for record in records)
 
 
 def _rounds(quantity: Quantity, record: Record) -> np.ndarray:

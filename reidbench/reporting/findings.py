@@ -107,12 +107,14 @@ def best_finding(table: Table) -> Iterator[str]:
             rivals.append(name)
     seeds = max(len(records) for _, records in rows.values())
     if not rivals:
-        verdict = "ahead of every other row by more than the noise" if len(rows) > 1 else "the only row measured"
+        verdict = "ahead of each other measured row by more than the noise" if len(rows) > 1 else "the only one"
     elif seeds == 1:
         verdict = "trained once, so that no row can be called the best"
     else:
         verdict = f"not distinguishable from {', '.join(rivals)}"
-    yield f"{quantity.title} is {'lowest' if sign < 0 else 'highest'} for {best}, {value}: {verdict}."
+    planned = sum(entry.state not in ("absent", "published") for entry in table.column(heading).values())
+    part = f"; {len(rows)} of {planned} rows are measured" if len(rows) < planned else ""
+    yield f"{quantity.title} is {'lowest' if sign < 0 else 'highest'} for {best}, {value}: {verdict}{part}."
 
 
 def ratio_findings(table: Table) -> Iterator[str]:

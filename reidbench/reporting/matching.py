@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from reidbench.spec import PAPER_SIZE, Cell, Column, Published, Quantity, Record
+from reidbench.spec import PAPER_SIZE, Cell, Column, Published, Quantity, Record, Row
 from reidbench.statistics import Estimate
 
 if TYPE_CHECKING:
@@ -62,10 +62,17 @@ class Records:
         return max(found, key=lambda pair: pair[0].started, default=None)
 
 
+def printed_value(row: Row, column: Column) -> str:
+    """What was published for a row in a column, as printed; "" if nothing was."""
+    published = row.publication(column.published, column.dataset)
+    return published.values[column.published] if published else ""
+
+
 def against_published(
-    published: Published | None, column: Column, quantity: Quantity, known: Estimate | None, settings: Mapping[str, Any]
+    row: Row, column: Column, quantity: Quantity, known: Estimate | None, settings: Mapping[str, Any]
 ) -> tuple[float | None, str]:
     """Measured minus published in the unit shown, or None and why the two are not comparable."""
+    published = row.publication(column.published, column.dataset)
     if published is None or known is None:
         return None, ""
     if reason := _incomparable(published, column, settings):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from reidbench.reporting.blocks import seeds_text
+from reidbench.reporting.blocks import is_measured, seeds_text
 from reidbench.reporting.document import Paragraph, Part, Section, items, section
 from reidbench.reporting.tables import lookalike_floors
 
@@ -67,19 +67,19 @@ def shown_records(table: Table, headings: Iterable[Heading] = ()) -> list[Record
 
 
 def _columns(tables: Sequence[Table]) -> Iterator[Part | None]:
-    """What each column counts, those measured alike together."""
-    groups: dict[str, dict[str, None]] = {}
+    """What each column counts, those measured alike together, and those that count the same in one line."""
+    scales: dict[str, dict[str, dict[str, None]]] = {}
     for table in tables:
         for heading in table.headings:
-            if any(entry.state not in ("absent", "published") for entry in table.column(heading).values()):
+            if is_measured(table.column(heading).values()):
                 quantity = heading.quantity
                 better = f"{quantity.better} is better" if quantity.better else ""
                 about = "; ".join(part for part in (quantity.about.rstrip("."), better) if part)
-                line = f"{heading.column.title or quantity.title}: {about}."
-                groups.setdefault(_scale(heading, table), {})[line] = None
-    for scale, abouts in groups.items():
+                names = scales.setdefault(_scale(heading, table), {}).setdefault(about, {})
+                names[heading.column.title or quantity.title] = None
+    for scale, abouts in scales.items():
         yield Paragraph(f"At {scale}:")
-        yield items(abouts)
+        yield items(f"{'; '.join(names)}: {about}." for about, names in abouts.items())
 
 
 def _scale(heading: Heading, table: Table) -> str:
@@ -112,6 +112,7 @@ def _training(table: Table) -> Iterator[str]:
         return
     yield preset_text(table)
     yield from dict.fromkeys(line for heading in headings for line in _settings(heading.settings))
+    yield from _recipes(table)
     yield f"Seeds: {seeds_text(table.plan.preset.seeds)} a row."
     if table.plan.preset.model_options:
         options = ", ".join(f"{name} {value}" for name, value in table.plan.preset.model_options.items())
@@ -134,8 +135,17 @@ def _settings(settings: Mapping[str, Any]) -> Iterator[str]:
     if "protocol" in settings:
         protocol = settings["protocol"]
         yield f"Protocol {protocol['name']}: {protocol.get('about', '')}."
-    if "recipe" in settings:
-        yield f"Recipe: {recipe_text(settings['recipe'])}"
+
+
+def _recipes(table: Table) -> Iterator[str]:
+    """The recipe, or each of them with its rows where rows differ in the length of their clips."""
+    found: dict[str, dict[str, None]] = {}
+    for (row, _), cells in table.plan.cells.items():
+        for cell in cells:
+            if "recipe" in cell.settings:
+                found.setdefault(recipe_text(cell.settings["recipe"]), {})[row] = None
+    for text, rows in found.items():
+        yield f"Recipe: {text}" if len(found) == 1 else f"Recipe of {', '.join(rows)}: {text}"
 
 
 def _floors(table: Table, heading: Heading) -> Iterator[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reidbench.reporting.blocks import block_title, blocks
+from reidbench.reporting.blocks import blocks
 from reidbench.reporting.document import (
     Chapter,
     Code,
@@ -26,13 +26,8 @@ from reidbench.reporting.summary import certainty, headlines
 from reidbench.statistics import FEWEST_READINGS
 
 if TYPE_CHECKING:
-    from reidbench.reporting.tables import Table
+    from reidbench.reporting.tables import Heading, Table
 
-FIGURES = {
-    "accuracy": "Accuracy against GFLOPs; the dashed line is the Pareto front, bars are 95 % intervals",
-    "latency": "Median latency with its 95 % interval, and its ratio to the reference row",
-    "factors": "Mean AP by what tells the identities apart, with 95 % intervals",
-}
 LEGEND = (
     "After ± stands half the width of the 95 % bootstrap interval: over query identities for an accuracy (seeds "
     f"pooled), over rounds for a latency; a median of fewer than {FEWEST_READINGS} readings has none and stands alone. "
@@ -80,7 +75,7 @@ def combined_report(
         Paragraph(f"What was measured on {place}: {', '.join(one.name for one in chapters)}."),
         section("Summary", *found, section("How sure this is", items(sure))),
         section("Methods", _reading(tables), *methods(tables, place, machine)),
-        *(Section(one.title, one.parts, one.name) for one in chapters),
+        *(Section(f"{one.title} ({one.name})", one.parts, one.name) for one in chapters),
         _reproduction(commands, made_by),
     )
     return Document(f"Video person re-identification on {place}", tuple(part for part in parts if part))
@@ -114,11 +109,13 @@ def _results(table: Table, figures: Iterable[Path]) -> Iterator[Part]:
 
 def _pictures(figures: Iterable[Path]) -> Iterator[Picture]:
     """One picture a figure, whatever file formats it was drawn in; the SVG where there is one."""
+    from reidbench.reporting.figures import caption
+
     by_stem: dict[str, Path] = {}
     for path in sorted(figures, key=lambda path: path.suffix != ".svg"):
         by_stem.setdefault(path.stem, path)
-    for stem, path in by_stem.items():
-        yield Picture(path, FIGURES[stem.rpartition("-")[2]])
+    for path in by_stem.values():
+        yield Picture(path, caption(path))
 
 
 def _shortcomings(table: Table) -> Iterator[Section | None]:
@@ -131,13 +128,22 @@ def _gaps(table: Table) -> Iterator[str]:
     found: dict[tuple[str, str, str], dict[str, None]] = {}
     for heading in table.headings:
         for name, entry in table.column(heading).items():
-            if entry.state not in ("ok", "published"):
-                what = f"{heading.column.measurement} ({block_title(heading, table)})"
-                found.setdefault((what, entry.state, entry.reason), {})[name] = None
-    rows = len(table.plan.suite.rows)
+            if entry.reason and entry.state not in ("ok", "published"):
+                found.setdefault((_measured_where(heading, table), entry.state, entry.reason), {})[name] = None
+    rows = sum(bool(row.model) for row in table.plan.suite.rows)
     for (what, state, reason), names in found.items():
         which = "all rows" if len(names) == rows else ", ".join(names)
         yield f"{what}: {state}, {which}: {reason}"
+
+
+def _measured_where(heading: Heading, table: Table) -> str:
+    """The measurement of a column with its dataset or device."""
+    settings = heading.settings
+    if heading.training:
+        dataset = settings.get("dataset", {}).get("name", table.plan.dataset)
+        return f"{heading.column.measurement} on {heading.column.dataset or dataset}"
+    where = ", ".join(settings[name] for name in ("device", "precision") if name in settings)
+    return f"{heading.column.measurement} on {where}" if where else heading.column.measurement
 
 
 def _legend(tables: Sequence[Table]) -> str:

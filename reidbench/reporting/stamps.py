@@ -25,7 +25,7 @@ def figure_stamp(table: Table) -> str:
     plan = table.plan
     content = (plan.name, plan.suite, plan.preset, plan.dataset, table.machine, table.headings, entries)
     digest = hashlib.sha256(f"{content!r}{version('matplotlib')}".encode())
-    for path in sorted(Path(__file__).parent.glob("*.py")):
+    for path in sorted(Path(__file__).parent.rglob("*.py")):
         digest.update(path.read_bytes())
     return f"reidbench {digest.hexdigest()[:20]}"
 

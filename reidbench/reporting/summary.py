@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from reidbench.reporting.tables import Table
 
 MEASURED = ("ok", "partial", "stale")
-NOT_A_CELL = ("published",)
-"""States of entries with a value, and of those that nothing was ever to be measured for."""
+"""States of entries with a value."""
 
 
 def headlines(table: Table) -> list[str]:
@@ -26,8 +25,8 @@ def headlines(table: Table) -> list[str]:
     if differences and differences.count:
         name = differences.heading.quantity.title
         found.append(
-            f"{name}: of {differences.count} differences between neighbouring rows {len(differences.above)} "
-            f"exceed{'s' if len(differences.above) == 1 else ''} {noise_text(differences)}."
+            f"{name}: {_exceeding(len(differences.above), differences.count)} between neighbouring rows "
+            f"{_verb('exceed', len(differences.above))} {noise_text(differences)}."
         )
     return [*found, *ratio_findings(table), *deviation_findings(table)] or ["Nothing of it is measured here."]
 
@@ -63,7 +62,7 @@ def mostly_measured(tables: Sequence[Table]) -> tuple[list[Table], str]:
 def _coverage(tables: Sequence[Table]) -> Iterator[str]:
     states = _states(tables)
     reasons = {e.reason for table in tables for e in table.entries.values() if e.state == "absent"}
-    words = {**WORDS, "absent": f"absent ({', '.join(sorted(reasons))})"}
+    words = {**WORDS, "absent": f"absent ({'; '.join(sorted(reasons))})"}
     rest = ", ".join(f"{count} {words.get(state, state)}" for state, count in sorted(states.items()) if state != "ok")
     text = f"Of {sum(states.values())} table cells {states['ok']} hold a complete and up-to-date value"
     yield f"{text}; {rest}." if rest else f"{text}."
@@ -88,9 +87,9 @@ def _chance(tables: Sequence[Table]) -> Iterator[str]:
     if count > 1:
         beyond = sum(len(differences.above) for differences in found)
         yield (
-            f"{count} differences between neighbouring rows were tested at {100 * LEVEL:.0f} % each, without "
-            f"correction for their number: {beyond} exceed{'s' if beyond == 1 else ''} the noise, and about "
-            f"{count * (1 - LEVEL):.1f} would if there were none."
+            f"{_exceeding(beyond, count)} between neighbouring rows {_verb('exceed', beyond)} the noise, each tested "
+            f"at {100 * LEVEL:.0f} % without correction for their number: about {count * (1 - LEVEL):.1f} would if "
+            "there were none."
         )
 
 
@@ -125,5 +124,14 @@ def _joined(tables: Sequence[Table]) -> Iterator[str]:
 
 
 def _states(tables: Sequence[Table]) -> Counter[str]:
-    states = (e.state for table in tables for h in table.headings for e in table.column(h).values())
-    return Counter(state for state in states if state not in NOT_A_CELL)
+    """How many entries there are in each state, without those that nothing was ever to be measured for."""
+    entries = (entry for table in tables for heading in table.headings for entry in table.column(heading).values())
+    return Counter(e.state for e in entries if e.state == "ok" or (e.reason and e.state != "published"))
+
+
+def _exceeding(count: int, total: int) -> str:
+    return f"{count} of {total} difference{'' if total == 1 else 's'}"
+
+
+def _verb(stem: str, count: int) -> str:
+    return f"{stem}s" if count == 1 else stem

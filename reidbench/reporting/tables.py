@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from reidbench import registry
 from reidbench.reporting.comparison import Readings, clear_best
-from reidbench.reporting.matching import Records, against_published, misplaced, mixtures
+from reidbench.reporting.matching import Records, against_published, misplaced, mixtures, printed_value
 from reidbench.spec import Cell, Column, Quantity, Record, Row, canonical_json
 from reidbench.statistics import Estimate, estimate
 
@@ -108,6 +108,11 @@ def assemble(plan: Plan, store: Store) -> Table:
     return Table(plan, store.name, tuple(headings), entries, tuple(warnings))
 
 
+def heading_of(table: Table, quantity: str) -> Heading | None:
+    """The first column of a quantity, such as "complexity.macs"."""
+    return next((heading for heading in table.headings if heading.column.quantity == quantity), None)
+
+
 def lookalike_floor(table: Table, heading: Heading) -> float | None:
     """The level (0 to 1) of a mean AP column where every look-alike is found and none told apart, if records hold it.
 
@@ -149,7 +154,8 @@ def frame(suite: str, results: str = "results", machine: str | None = None) -> p
     from reidbench.store import Store, machines
 
     found = registry.suite(suite)
-    columns = [Column(*pair) for pair in dict.fromkeys((c.quantity, c.published) for c in found.columns)]
+    wanted = dict.fromkeys((c.quantity, c.published, c.dataset) for c in found.columns)
+    columns = [Column(quantity, published, dataset=dataset) for quantity, published, dataset in wanted]
     lines = []
     for name in [machine] if machine else machines(results):
         groups = _over_seeds(Store(results, name).records())
@@ -174,16 +180,16 @@ def _floor(quantity: Quantity, table: Table, heading: Heading) -> float | None:
 
 def _entry(plan: Plan, row: Row, index: int, quantity: Quantity, records: Records) -> Entry:
     column = plan.suite.columns[index]
-    published = row.published.values.get(column.published, "") if row.published and column.published else ""
+    published = printed_value(row, column)
     cells = plan.cells.get((row.name, index), ())
     if not cells:
-        reason = plan.absent.get((row.name, index), "")
-        return Entry("absent" if reason else "published", published=published, reason=reason)
+        state = "absent" if row.model else "published"
+        return Entry(state, published=published, reason=plan.absent.get((row.name, index), ""))
     entry = _measured(cells, column, quantity, records)
     if not published:
         return entry
     settings = cells[0].identity["settings"]
-    difference, reason = against_published(row.published, column, quantity, entry.estimate, settings)
+    difference, reason = against_published(row, column, quantity, entry.estimate, settings)
     complete = difference if entry.state == "ok" else None
     return replace(entry, published=published, difference=complete, incomparable=reason)
 
@@ -220,7 +226,7 @@ def _shared_settings(plan: Plan, index: int) -> dict[str, Any]:
 
 def _line(row: Row, column: Column, quantity: Quantity, entry: Entry, settings: Mapping[str, Any]) -> dict[str, Any]:
     known, scale = entry.estimate, quantity.scale
-    accuracy = entry.published and row.published and "dataset" in settings
+    published = row.publication(column.published, column.dataset) if "dataset" in settings else None
     return {
         "row": row.name,
         "model": row.model,
@@ -233,7 +239,7 @@ def _line(row: Row, column: Column, quantity: Quantity, entry: Entry, settings: 
         "n": known.n if known else 0,
         "sd": known.sd * scale if known else None,
         "published": entry.published,
-        "published_dataset": row.published.dataset if accuracy and row.published else "",
+        "published_dataset": published.dataset if published else "",
         "difference": entry.difference,
         "preset": _preset_name(settings),
         "dataset": settings.get("dataset", {}).get("name", ""),
@@ -250,10 +256,10 @@ def _recorded_line(row: Row, column: Column, records: Sequence[Record], source: 
     cell = records[0].cell
     known = estimate(quantity, column.field, good)
     state = records[0].status if not good else "ok" if cell["source"] == source else "stale"
-    published = row.published.values.get(column.published, "") if row.published else ""
+    published = printed_value(row, column)
     difference = None
     if published and state == "ok":
-        difference, _ = against_published(row.published, column, quantity, known, cell["settings"])
+        difference, _ = against_published(row, column, quantity, known, cell["settings"])
     return _line(row, column, quantity, Entry(state, known, published, difference, good), cell["settings"])
 
 

@@ -86,7 +86,7 @@ def write_combined(
 
 
 def _draw(table: Table, store: Store, folder: Path) -> list[Path]:
-    from reidbench.reporting.plots import draw_figures
+    from reidbench.reporting.figures import draw_figures
 
     name = table.plan.name
     bring(figure_stamp(table), store.folder / name, folder / name)

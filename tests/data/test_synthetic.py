@@ -21,14 +21,27 @@ from scipy.io import savemat
 from reidbench import registry
 from reidbench.data import layout, synthetic
 from reidbench.data.canvas import Canvas, Draws
-from reidbench.data.scene import draw_cameras, draw_take, render
+from reidbench.data.scene import Take, draw_cameras, draw_take, render
 from reidbench.data.synthetic import SyntheticOptions, content_hash, fingerprint, persons, write_synthetic
-from reidbench.data.walkers import EMBLEM, FLAP, TEMPO, population
+from reidbench.data.walkers import EMBLEM, FLAP, TEMPO, Person, population
 from reidbench.spec import UserError
 
 SMALL: dict[str, Any] = {"train_ids": 8, "test_ids": 8, "cameras": 2, "frames": 3}
 SMALL_CONTENT = "4de164195b13c1e80bf70bd7bcbb87a51bee99208f732e4d5b692d573950ca49"
 """Pixels of SMALL at the default seed. If it changes, raise GENERATOR: caches and records must not be mixed up."""
+HIDDEN: dict[str, Any] = {
+    "train_ids": 6,
+    "test_ids": 6,
+    "cameras": 2,
+    "height": 48,
+    "width": 24,
+    "occlusion": 1.0,
+    "detail": 0.0,
+}
+HIDDEN_CONTENT = "e120e4d4311a7d8002529011d10c17a4b40c189dad0b48f1cffb17eae5d6404d"
+"""Pixels of HIDDEN, an occluder in every tracklet, as they were before `rate` and `misalignment` were options."""
+DEFAULT_FINGERPRINT = "5377a981d64d"
+"""By which records name the default data since before those options."""
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +82,11 @@ def test_jpeg_holds_what_was_rendered(small: Path) -> None:
 
 def test_pixels_are_those_of_every_machine(small: Path) -> None:
     assert content_hash(small) == SMALL_CONTENT
+
+
+def test_later_options_at_their_defaults_change_no_pixel(tmp_path: Path) -> None:
+    write_synthetic(tmp_path / "out", **HIDDEN, rate=1, misalignment=1)
+    assert content_hash(tmp_path / "out") == HIDDEN_CONTENT
 
 
 @pytest.mark.parametrize("threads", [1, 3])
@@ -153,6 +171,84 @@ def test_without_camera_shift_cameras_differ_in_their_background_only() -> None:
     assert replace(second, colours=first.colours, slope=first.slope, pitch=first.pitch) == first
     one, two = draw_cameras(Draws(11), 2, 1.0)
     assert one.gain != two.gain
+
+
+@pytest.mark.parametrize(
+    ("period", "rate", "frames"),
+    [(14, 1, 14), (14, 0.5, 7), (14, 2, 28), (4, 1, 4), (4, 2, 8), (14, 9 / 28, 4.5), (4, 9 / 28, 4.5)],
+)
+def test_rate_scales_the_frames_of_a_gait_cycle(period: float, rate: float, frames: float) -> None:
+    """Read off the flap. The last one is aliased: there a quick walker looks as fast as a slow one."""
+    person, view = replace(population(Draws(13), {"": 1})[0], period=period), draw_cameras(Draws(13), 1, 1.0)[0]
+    take = replace(draw_take(Draws(14), 504, 0.0, rate=rate, misalignment=0.0), noise=0.0)
+    moving, still = (render(walker, take, view, 32, 16).astype(float) for walker in (person, replace(person, flap=0.0)))
+    opening = (moving - still).sum((1, 2, 3))
+    strength = np.abs(np.fft.rfft(opening - opening.mean()))
+    assert strength.argmax() == 504 / frames
+
+
+def test_at_half_the_rate_every_other_frame_is_seen() -> None:
+    person, view = population(Draws(15), {"": 1})[0], draw_cameras(Draws(15), 1, 1.0)[0]
+    take = replace(draw_take(Draws(16), 16, 0.0), noise=0.0)
+    half = replace(take, rate=0.5, left=take.left[::2], top=take.top[::2], scale=take.scale[::2])
+    np.testing.assert_array_equal(render(person, half, view, 64, 32), render(person, take, view, 64, 32)[::2])
+
+
+def test_an_occluder_passes_in_the_same_time_at_any_rate() -> None:
+    shares = {}
+    for rate in (0.25, 0.5, 1.0, 4.0):
+        found = [draw_take(Draws(17, i), 100, 1.0, rate=rate).occluder for i in range(50)]
+        shares[rate] = np.array([occluder.last - occluder.first for occluder in found if occluder]) / 100
+        assert all(occluder and 0 <= occluder.first < occluder.last <= 100 for occluder in found)
+        for occluder, usual in zip(found, (draw_take(Draws(17, i), 100, 1.0).occluder for i in range(50)), strict=True):
+            assert occluder and usual
+            same = {"first": usual.first, "last": usual.last, "drift": usual.drift}
+            assert occluder.drift == usual.drift / rate and replace(occluder, **same) == usual
+    np.testing.assert_allclose(shares[0.5], shares[1.0] / 2, atol=0.011)
+    np.testing.assert_allclose(shares[0.25], shares[1.0] / 4, atol=0.011)
+    assert (shares[4.0] == 1).all()
+
+
+def test_rate_and_misalignment_leave_the_rest_of_a_take_alone() -> None:
+    usual, other = draw_take(Draws(18), 16, 1.0), draw_take(Draws(18), 16, 1.0, rate=0.5, misalignment=3.0)
+    for name in ("facing", "phase", "noise", "background", "quality", "seed"):
+        assert getattr(usual, name) == getattr(other, name), name
+
+
+def torso(person: Person, take: Take) -> np.ndarray:
+    """How much each pixel shows of the torso, `[T, 64, 32]`: what changes with its colour."""
+    view = draw_cameras(Draws(19), 1, 0.0)[0]
+    person = replace(person, stripes=0, bag="", long_sleeves=False, period=1e9)
+    take = replace(take, facing=1, phase=0.0, noise=0.0)
+    one, two = (render(replace(person, top=(c, c, c)), take, view, 64, 32).astype(float) for c in (0.2, 0.8))
+    return np.abs(one - two).sum(-1)
+
+
+def strays(misalignment: float) -> np.ndarray:
+    """Standard deviations of where and how large walkers are seen: offset from tracklet to tracklet, jitter from frame
+    to frame (both across, in pixels), and logarithm of the size."""
+    person = population(Draws(20), {"": 1})[0]
+    seen = np.stack([torso(person, draw_take(Draws(21, i), 6, 0.0, misalignment=misalignment)) for i in range(60)])
+    across = (seen.sum(2) * np.arange(32)).sum(-1) / seen.sum((2, 3))
+    sizes = np.log(seen.sum((2, 3)).mean(1)) / 2
+    return np.array([across.mean(1).std(), across.std(1).mean(), sizes.std()])
+
+
+def test_misalignment_scales_how_far_boxes_stray() -> None:
+    usual, half, double = strays(1.0), strays(0.5), strays(2.0)
+    assert (strays(0.0) < 0.02 * usual).all()
+    np.testing.assert_allclose(half / usual, 0.5, rtol=0.1)
+    np.testing.assert_allclose(double / usual, 2, rtol=0.1)
+
+
+def test_far_off_boxes_cut_persons_off_but_lose_none() -> None:
+    person, cut = population(Draws(22), {"": 1})[0], {}
+    for misalignment in (1.0, 6.0):
+        takes = [draw_take(Draws(23, i), 4, 0.0, misalignment=misalignment) for i in range(60)]
+        seen = np.stack([torso(person, take) for take in takes])
+        assert (seen.max((2, 3)) > 50).all()
+        cut[misalignment] = np.mean([(take.top < 0).any() or (take.top + take.scale > 1).any() for take in takes])
+    assert cut[1.0] == 0 and 0.3 < cut[6.0] < 0.7
 
 
 @pytest.mark.parametrize(
@@ -296,7 +392,9 @@ def test_a_damaged_stamp_is_refused(cache: Path, text: str) -> None:
 
 
 def test_a_root_brings_its_options(small: Path) -> None:
-    assert synthetic.synthetic(str(small), train_ids=8).fingerprint == fingerprint(**SMALL)
+    assert synthetic.synthetic(str(small), train_ids=8, rate=1).fingerprint == fingerprint(**SMALL)
+    with pytest.raises(UserError, match=r"was written with rate=1\.0, not 0\.5"):
+        synthetic.synthetic(str(small), rate=0.5)
     with pytest.raises(UserError, match="was written with train_ids=8, not 9"):
         synthetic.synthetic(str(small), train_ids=9)
     with pytest.raises(UserError, match=r"synthetic\.json: missing"):
@@ -323,6 +421,9 @@ def test_only_an_empty_folder_is_written_to(small: Path, tmp_path: Path) -> None
         ({"occlusion": -0.1}, "occlusion=-0.1 must lie between 0 and 1"),
         ({"occlusion": float("nan")}, "occlusion=nan must lie between 0 and 1"),
         ({"gait": "0.5"}, "gait='0.5' must be a number"),
+        ({"rate": 0.2}, "rate=0.2 must lie between 0.25 and 4"),
+        ({"rate": 0}, "rate=0 must lie between 0.25 and 4"),
+        ({"misalignment": -1}, "misalignment=-1 must lie between 0 and 6"),
         ({"detail": 0.7, "gait": 0.7}, "detail \\+ gait = 1.4 must not exceed 1"),
     ],
 )
@@ -339,11 +440,29 @@ def test_fingerprint_follows_every_option() -> None:
         "detail": 0.4,
         "gait": 0.4,
         "camera_shift": 0.5,
+        "rate": 0.5,
+        "misalignment": 0.5,
         "seed": 1,
         "height": 32,
     }
     assert len({base, *(fingerprint(**{name: value}) for name, value in changed.items())}) == len(changed) + 1
     assert fingerprint(occlusion=1) == fingerprint(occlusion=1.0)
+
+
+def test_later_options_at_their_defaults_are_not_noted(small: Path) -> None:
+    """So a folder or a record made before they were options is the same as one made since."""
+    assert fingerprint() == fingerprint(rate=1, misalignment=1) == DEFAULT_FINGERPRINT
+    noted = json.loads((small / layout.STAMP).read_text())["options"]
+    assert noted.keys() == registry.datasets()["synthetic"].options.keys() - {"root", *synthetic.LATER}
+
+
+def test_later_options_off_their_defaults_are_read_back(tmp_path: Path) -> None:
+    options = {"train_ids": 2, "test_ids": 2, "cameras": 2, "frames": 2, "rate": 0.5, "misalignment": 3}
+    write_synthetic(tmp_path / "out", **options)
+    assert json.loads((tmp_path / "out" / layout.STAMP).read_text())["options"].items() >= options.items()
+    assert synthetic.synthetic(str(tmp_path / "out")).fingerprint == fingerprint(**options)
+    with pytest.raises(UserError, match=r"was written with misalignment=3\.0, not 2"):
+        synthetic.synthetic(str(tmp_path / "out"), misalignment=2)
 
 
 def test_fingerprint_needs_no_torch() -> None:

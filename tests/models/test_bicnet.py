@@ -211,7 +211,7 @@ def test_float32_gradients_equal_finite_differences(options: dict[str, Any]) -> 
         ({"stages": (5,)}, r"stages=\(5,\)"),
         ({"regions": (0, 2)}, r"regions=\(0, 2\)"),
         ({"size": (48, 32)}, "size=48x32: the two branches need a height in multiples of 32, a width of 32"),
-        ({"stages": (3,)}, "size=64x32: 4x2 regions after stage 3 need a height in multiples of 128, a width of 64"),
+        ({"size": (96, 32)}, "size=96x32: 4x2 regions after stage 2 need a height in multiples of 64, a width of 32"),
         ({"variant": "paper", "frames": 6}, "a clip of 6 frames: with alpha=3 it must be a multiple of 4"),
     ],
 )

@@ -13,6 +13,7 @@ from reidbench.profiling.latency import Run
 from reidbench.profiling.throughput import Sweep, sweep
 
 FRAMES = 8
+CLIPS = dict.fromkeys(("A", "B", "C", "flat", "grows"), FRAMES)
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ def model(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Callable[[int], Run]
 
 def test_doubles_the_batch_while_it_pays(model: Callable[..., Callable[[int], Run]]) -> None:
     """Frames a second 1, 1.6, 2.3, 2.9 times a clip's: the gains are over 3 % until a batch costs what it holds."""
-    found = sweep({"A": model(lambda batch: 1 + 0.25 * batch if batch <= 8 else batch)}, FRAMES, budget=1e6)["A"]
+    found = sweep({"A": model(lambda batch: 1 + 0.25 * batch if batch <= 8 else batch)}, CLIPS, budget=1e6)["A"]
     assert list(found.seconds) == [1, 2, 4, 8, 16]
     assert found.best == 8
     assert found.rates(8) == [pytest.approx(8 * FRAMES / 3)] * 3
@@ -49,14 +50,14 @@ def test_doubles_the_batch_while_it_pays(model: Callable[..., Callable[[int], Ru
 
 
 def test_models_leave_one_by_one(model: Callable[..., Callable[[int], Run]]) -> None:
-    found = sweep({"flat": model(lambda b: b), "grows": model(lambda b: 1 + b / 64)}, FRAMES, budget=1e6)
+    found = sweep({"flat": model(lambda b: b), "grows": model(lambda b: 1 + b / 64)}, CLIPS, budget=1e6)
     assert list(found["flat"].seconds) == [1, 2]
     assert max(found["grows"].seconds) > 2
 
 
 def test_out_of_memory_is_recorded_and_keeps_the_smaller_batches(model: Callable[..., Callable[[int], Run]]) -> None:
     runs = {"A": model(lambda b: 1.0, fits=4), "B": model(lambda b: 1.0, fits=0), "C": model(lambda b: b)}
-    found = sweep(runs, FRAMES, budget=1e6)
+    found = sweep(runs, CLIPS, budget=1e6)
     assert (list(found["A"].seconds), found["A"].out_of_memory, found["A"].best) == ([1, 2, 4], 8, 4)
     assert (found["B"].seconds, found["B"].out_of_memory) == ({}, 1)
     assert list(found["C"].seconds) == [1, 2]
@@ -64,13 +65,13 @@ def test_out_of_memory_is_recorded_and_keeps_the_smaller_batches(model: Callable
 
 @pytest.mark.parametrize("message", ["DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes"])
 def test_the_cpu_allocator_counts_as_out_of_memory(message: str, model: Callable[..., Callable[[int], Run]]) -> None:
-    found = sweep({"A": model(lambda b: 1.0, fits=1, error=RuntimeError(message))}, FRAMES, budget=1e6)["A"]
+    found = sweep({"A": model(lambda b: 1.0, fits=1, error=RuntimeError(message))}, CLIPS, budget=1e6)["A"]
     assert found.out_of_memory == 2
 
 
 def test_other_errors_are_not_taken_for_a_full_memory(model: Callable[..., Callable[[int], Run]]) -> None:
     with pytest.raises(RuntimeError, match="shapes"):
-        sweep({"A": model(lambda b: 1.0, fits=1, error=RuntimeError("shapes differ"))}, FRAMES)
+        sweep({"A": model(lambda b: 1.0, fits=1, error=RuntimeError("shapes differ"))}, CLIPS)
 
 
 @pytest.mark.parametrize(("budget", "batches"), [(0.0, [1]), (8.0, [1]), (12.0, [1, 2]), (28.0, [1, 2, 4])])
@@ -79,7 +80,7 @@ def test_a_budget_is_not_overrun_knowingly(
 ) -> None:
     """A batch of one takes 4 readings of 1 s; the next is guessed at twice that."""
     gains = {1: 1.0, 2: 1.9, 4: 3.6, 8: 7.0}
-    found = sweep({"A": model(lambda batch: gains[batch])}, FRAMES, budget=budget)["A"]
+    found = sweep({"A": model(lambda batch: gains[batch])}, CLIPS, budget=budget)["A"]
     assert list(found.seconds) == batches
 
 

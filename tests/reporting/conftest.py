@@ -13,7 +13,7 @@ from reidbench.store import Store
 @pytest.fixture(autouse=True)
 def made_up_measurements(monkeypatch):
     found = {
-        name: Measurement(name, "", quantities, "batch", name == "accuracy", version=1, function=print)
+        name: Measurement(name, "", quantities, "batch", (), name == "accuracy", version=1, function=print)
         for name, quantities in QUANTITIES.items()
     }
     monkeypatch.setattr(registry, "measurements", lambda: found)

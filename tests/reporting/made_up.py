@@ -11,7 +11,7 @@ from PIL import Image
 from reidbench.plan import Plan
 from reidbench.reporting.blocks import Block
 from reidbench.reporting.document import Code, Document, Items, Paragraph, Picture, Section, Tabular
-from reidbench.reporting.plots import draw_figures
+from reidbench.reporting.figures import draw_figures
 from reidbench.reporting.report import single_report
 from reidbench.reporting.tables import assemble
 from reidbench.spec import Cell, Column, Preset, Protocol, Published, Quantity, Recipe, Record, Row, Suite
@@ -47,12 +47,17 @@ COLUMNS = (
     Column("latency.ratio"),
     Column("latency.latency", settings={"device": "cuda"}),
 )
+
+
+def _row(name: str, width: int, gflops: str, params: str, mean_ap: str) -> Row:
+    values = {"gflops": gflops, "params": params, "mAP": mean_ap}
+    return Row(name, "toy", {"width": width}, (Published(values, "mars", "Table 2"),))
+
+
 ROWS = (
-    Row(
-        "Small", "toy", {"width": 1}, Published({"gflops": "1.02", "params": "23.5", "mAP": "80.7"}, "mars", "Table 2")
-    ),
-    Row("Base", "toy", {"width": 4}, Published({"gflops": "4.08", "params": "23.5", "mAP": "85.2"}, "mars", "Table 2")),
-    Row("Full", "toy", {"width": 2}, Published({"gflops": "1.99", "params": "29.2", "mAP": "86.0"}, "mars", "Table 2")),
+    _row("Small", 1, "1.02", "23.5", "80.7"),
+    _row("Base", 4, "4.08", "23.5", "85.2"),
+    _row("Full", 2, "1.99", "29.2", "86.0"),
 )
 SUITE = Suite("A made-up suite", ROWS, COLUMNS, "Base", "Nobody, Table 2")
 MEAN_AP = {"Small": 0.40, "Base": 0.55, "Full": 0.57}

@@ -1,4 +1,4 @@
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from made_up import COLUMNS, ROWS
 
@@ -40,3 +40,22 @@ def test_every_dataset_that_a_table_trains_on_is_described(bench):
     lines = next(part.lines for part in training.parts if isinstance(part, Items))
     assert any("fingerprint f00d" in line for line in lines)
     assert sum("It has no weather." in line for line in lines) == 1
+
+
+def test_each_recipe_names_its_rows_where_clips_differ_in_length(bench):
+    cell = bench.cell(ROWS[0], COLUMNS[0])
+    longer = replace(cell, settings={**cell.settings, "recipe": {**cell.settings["recipe"], "frames": 9}})
+    plan = bench.plan
+    table = assemble(replace(plan, cells={**plan.cells, (ROWS[0].name, 0): (longer,)}), bench.store)
+    training = next(found for found in methods([table], "made-up", {}) if found.title == "Training and data")
+    recipes = [line for line in training.parts[0].lines if line.startswith("Recipe")]
+    assert [line.split(":")[0] for line in recipes] == ["Recipe of Small", "Recipe of Base, Full, Small"]
+    assert "9 frames" in recipes[0] and "8 frames" in recipes[1]
+
+
+def test_columns_that_count_the_same_are_described_in_one_line(bench):
+    bench.save_all()
+    text = [
+        part for part in methods([assemble(bench.plan, bench.store)], "made-up", {})[0].parts if isinstance(part, Items)
+    ]
+    assert "mAP, emblem twins; mAP, tempo twins: higher is better." in text[0].lines

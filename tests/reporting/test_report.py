@@ -192,8 +192,8 @@ def test_a_report_of_several_tables_has_one_summary_and_one_methods_and_a_chapte
     assert [part.title for part in document.parts if isinstance(part, Section)] == [
         "Summary",
         "Methods",
-        "A made-up suite",
-        "Audit of a paper",
+        "A made-up suite (made_up)",
+        "Audit of a paper (audit)",
         "How to reproduce",
     ]
     text = document_markdown(document)
@@ -205,5 +205,5 @@ def test_a_report_of_several_tables_has_one_summary_and_one_methods_and_a_chapte
 
 
 def test_reporting_never_imports_torch():
-    code = "import sys, reidbench.reporting.writing, reidbench.reporting.plots; sys.exit('torch' in sys.modules)"
+    code = "import sys, reidbench.reporting.writing, reidbench.reporting.figures; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2]).returncode == 0

@@ -4,8 +4,7 @@ from pathlib import Path
 import pytest
 from made_up import COLUMNS, ROWS, Bench
 
-from reidbench.reporting import plots
-from reidbench.reporting.plots import draw_figures
+from reidbench.reporting.figures import FIGURES, draw_figures
 from reidbench.reporting.stamps import bears, bring, figure_stamp
 from reidbench.reporting.tables import Table, assemble
 
@@ -18,8 +17,8 @@ def table(bench: Bench) -> Table:
 
 def test_a_figure_is_drawn_once_and_again_only_for_other_content(table, bench, tmp_path, monkeypatch):
     drawn = []
-    real = plots.latency_figure
-    monkeypatch.setattr(plots, "latency_figure", lambda t: drawn.append(1) or real(t))
+    real = FIGURES["latency"]
+    monkeypatch.setitem(FIGURES, "latency", replace(real, draw=lambda t: drawn.append(1) or real.draw(t)))
     first = draw_figures(table, tmp_path / "made_up")
     contents = [path.read_bytes() for path in first]
     assert draw_figures(table, tmp_path / "made_up") == first and len(drawn) == 1

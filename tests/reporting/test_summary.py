@@ -33,16 +33,25 @@ def test_one_seed_calls_no_row_the_best(bench):
 def test_a_clear_lead_over_three_seeds_is_said(bench):
     bench.seeds, bench.rows = 3, ROWS[:2]
     bench.save_all()
-    assert "ahead of every other row by more than the noise" in headlines(table_of(bench))[0]
+    assert "ahead of each other measured row by more than the noise" in headlines(table_of(bench))[0]
 
 
 def test_the_summary_counts_what_chance_alone_would_give(bench):
     bench.seeds = 3
     bench.save_all()
     table = table_of(bench)
-    line = next(line for line in certainty([table, table]) if "chance" in line or "without correction" in line)
-    assert line.startswith("4 differences between neighbouring rows were tested at 95 % each")
-    assert "2 exceed the noise, and about 0.2 would if there were none" in line
+    assert (
+        "2 of 4 differences between neighbouring rows exceed the noise, each tested at 95 % without correction for "
+        "their number: about 0.2 would if there were none."
+    ) in certainty([table, table])
+
+
+def test_a_lead_over_the_few_rows_that_are_measured_says_how_few(bench):
+    bench.seeds = 3
+    bench.save_all(without="Full")
+    found = headlines(table_of(bench))
+    assert found[0].endswith("ahead of each other measured row by more than the noise; 2 of 3 rows are measured.")
+    assert found[1] == "mAP: 1 of 1 difference between neighbouring rows exceeds the noise of queries and seeds."
 
 
 def test_published_accuracies_of_other_data_are_not_called_compared(bench):

@@ -163,7 +163,7 @@ def test_records_of_another_machine_in_the_folder_are_named(bench):
 
 
 def test_rows_without_a_model_are_published_only(bench):
-    bench.rows = (*ROWS, Row("Elsewhere", "", {}, Published({"mAP": "79.9"}, "mars", "Table 1")))
+    bench.rows = (*ROWS, Row("Elsewhere", "", {}, (Published({"mAP": "79.9"}, "mars", "Table 1"),)))
     bench.save_all()
     entry = assemble(bench.plan, bench.store).entries["Elsewhere", MEAN_AP]
     assert (entry.state, entry.published, entry.estimate) == ("published", "79.9", None)

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import torch
 
-from reidbench import measurements, registry
+from reidbench import registry
+from reidbench.measurements import costs
 from reidbench.profiling import latency as timing
 from reidbench.profiling import throughput as sweeping
 from reidbench.profiling.latency import Run
@@ -27,7 +28,7 @@ SETTINGS: dict[str, Any] = {
     "precision": "fp32",
     "threads": 1,
     "backend": "eager",
-    "reference": {"model": "baseline", "options": SMALL},
+    "reference": {"model": "baseline", "options": SMALL, "shape": SHAPE},
 }
 COSTS = ("complexity", "latency", "throughput", "memory")
 
@@ -59,9 +60,9 @@ def record(outcome: Outcome) -> Record:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(measurements, "LATENCY_ROUNDS", 4)
-    monkeypatch.setattr(measurements, "LATENCY_SECONDS", 0.0)
-    monkeypatch.setattr(measurements, "THROUGHPUT_SECONDS", 0.0)
+    monkeypatch.setattr(costs, "LATENCY_ROUNDS", 4)
+    monkeypatch.setattr(costs, "LATENCY_SECONDS", 0.0)
+    monkeypatch.setattr(costs, "THROUGHPUT_SECONDS", 0.0)
 
 
 @pytest.mark.parametrize("name", COSTS)
@@ -110,8 +111,9 @@ def test_complexity_without_fvcore_leaves_its_number_out(monkeypatch: pytest.Mon
 def test_latency_keeps_the_readings_of_the_reference_round_by_round() -> None:
     found = measured(rows("latency"))
     assert len(found["small"].samples["seconds"]) == 4
-    assert found["small"].samples["reference"] == found["big"].samples["seconds"]
-    assert found["big"].samples["reference"] == found["big"].samples["seconds"]
+    assert found["small"].samples["per_frame"] == [seconds / 2 for seconds in found["small"].samples["seconds"]]
+    assert found["small"].samples["reference"] == found["big"].samples["per_frame"]
+    assert found["big"].samples["reference"] == found["big"].samples["per_frame"]
     assert len(found["small"].samples["warmup"]) > 0
     context = found["small"].context
     assert context.pop("other_load") >= 0
@@ -126,7 +128,14 @@ def test_latency_measures_the_reference_again_where_its_row_is_not_among_the_cel
     found = measured([cell("small", "latency", shrink=[2])])
     assert list(found) == ["small"]
     assert len(found["small"].samples["reference"]) == 4
-    assert found["small"].samples["reference"] != found["small"].samples["seconds"]
+    assert found["small"].samples["reference"] != found["small"].samples["per_frame"]
+
+
+def test_rows_of_other_clip_lengths_share_a_session() -> None:
+    longer = cell("longer", "latency", {**SETTINGS, "shape": [1, 3, 3, *SIZE]})
+    found = measured([cell("big", "latency"), longer])
+    assert found["longer"].samples["reference"] == found["big"].samples["per_frame"]
+    assert found["longer"].samples["per_frame"] == [seconds / 3 for seconds in found["longer"].samples["seconds"]]
 
 
 def test_throughput_is_that_of_the_best_batch() -> None:
@@ -159,9 +168,9 @@ def test_a_clip_that_does_not_fit_costs_only_its_row_unless_it_is_the_reference(
 
 
 def test_a_row_of_which_no_batch_fits_costs_only_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(runs: Mapping[str, Any], frames: int, **settings: Any) -> dict[str, sweeping.Sweep]:
+    def full(runs: Mapping[str, Any], frames: Mapping[str, int], **settings: Any) -> dict[str, sweeping.Sweep]:
         first, *others = sweep(runs, frames, **settings).items()
-        return {first[0]: sweeping.Sweep(frames, out_of_memory=1), **dict(others)}
+        return {first[0]: sweeping.Sweep(frames[first[0]], out_of_memory=1), **dict(others)}
 
     sweep = sweeping.sweep
     monkeypatch.setattr(sweeping, "sweep", full)

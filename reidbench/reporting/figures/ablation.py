@@ -1,46 +1,36 @@
-"""The figures of a report as SVG and PNG: legible in print, in grey and to the colour-blind; no pyplot, no screen."""
+"""The figures of an ablation: accuracy against cost with its Pareto front, latency bars, accuracy by factor."""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isnan
-from pathlib import Path
 from typing import Any
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
-from reidbench.files import write_bytes
-from reidbench.reporting.blocks import seeds_text
+from reidbench.reporting.figures.style import (
+    HATCHES,
+    MARKERS,
+    OKABE_ITO,
+    axis_label,
+    error_lengths,
+    new_figure,
+    reach,
+    setting,
+    settle,
+    shown_values,
+    title,
+)
 from reidbench.reporting.labels import place_labels
-from reidbench.reporting.stamps import bears, figure_stamp
+from reidbench.reporting.matching import printed_value
 from reidbench.reporting.tables import Heading, Table, lookalike_floor
-from reidbench.spec import Quantity
+from reidbench.spec import Column, Quantity
 from reidbench.statistics import Estimate
-
-OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
-MARKERS = "osD^vPX*"
-HATCHES = ("", "///", "...", "xx", "\\\\\\", "++", "oo", "--")
-STYLE: Any = {
-    "font.size": 9,
-    "axes.titlesize": 9,
-    "axes.labelsize": 9,
-    "xtick.labelsize": 8,
-    "ytick.labelsize": 8,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "hatch.linewidth": 0.6,
-    "svg.hashsalt": "reidbench",
-    "savefig.facecolor": "white",
-}
-DPI = 150
 
 
 @dataclass(frozen=True)
@@ -55,36 +45,6 @@ class Point:
     high: float = float("nan")
 
 
-def draw_figures(table: Table, stem: Path) -> list[Path]:
-    """Writes the figures that the table has numbers for, as `<stem>-<figure>.svg` and `.png`; returns the paths.
-
-    A figure that lies there already, drawn from the same table by the same code, stays.
-    """
-    drawings: dict[str, Callable[[Table], Figure | None]] = {
-        "accuracy": accuracy_figure,
-        "latency": latency_figure,
-        "factors": factor_figure,
-    }
-    stamp = figure_stamp(table)
-    written: list[Path] = []
-    with matplotlib.rc_context(STYLE):
-        for name, draw in drawings.items():
-            files = {
-                stem.with_name(f"{stem.name}-{name}.svg"): {"Date": None, "Identifier": stamp},
-                stem.with_name(f"{stem.name}-{name}.png"): {"Software": None, "Comment": stamp},
-            }
-            if not all(bears(path, stamp) for path in files):
-                figure = draw(table)
-                if figure is None:
-                    continue
-                for path, metadata in files.items():
-                    content = io.BytesIO()
-                    figure.savefig(content, format=path.suffix[1:], dpi=DPI, metadata=metadata)
-                    write_bytes(path, content.getvalue())
-            written += files
-    return written
-
-
 def accuracy_figure(table: Table) -> Figure | None:
     """Accuracy against GFLOPs with the Pareto front; published values in a panel of their own, hollow."""
     found = _accuracy_and_cost(table)
@@ -95,17 +55,17 @@ def accuracy_figure(table: Table) -> Figure | None:
     panels = [points for points in (measured, published) if points]
     if not measured:
         return None
-    figure = _figure(7.2, 3.6 if len(panels) > 1 else 4.0)
+    figure = new_figure(7.2, 3.6 if len(panels) > 1 else 4.0)
     axes = figure.subplots(1, len(panels), squeeze=False)[0]
     for axis, points in zip(axes, panels, strict=True):
         hollow = points is published
         _scatter(axis, points, hollow)
         _front(axis, points, accuracy.quantity.better != "lower")
         axis.set_xlabel("GFLOPs per frame, the paper's scale" + (" (published)" if hollow else ""))
-        axis.set_ylabel(_label(accuracy.quantity))
-        axis.set_title(_published_title(table) if hollow else f"measured: {_setting(table, accuracy)}")
-    figure.suptitle(_title(table, f"{accuracy.quantity.title} against cost"), fontsize=10)
-    _settle(figure)
+        axis.set_ylabel(axis_label(accuracy.quantity))
+        axis.set_title(_published_title(table, accuracy.column) if hollow else f"measured: {setting(table, accuracy)}")
+    figure.suptitle(title(table, f"{accuracy.quantity.title} against cost"), fontsize=10)
+    settle(figure)
     for axis, points in zip(axes, panels, strict=True):
         place_labels(axis, [(p.name, p.x, p.y) for p in points], [(p.x, p.low, p.high) for p in points])
     return figure
@@ -118,7 +78,7 @@ def latency_figure(table: Table) -> Figure | None:
     if not panels:
         return None
     rows = [row.name for row in table.plan.suite.rows]
-    figure = _figure(7.2, len(panels) * (0.9 + 0.27 * len(rows)) + 0.5)
+    figure = new_figure(7.2, len(panels) * (0.9 + 0.27 * len(rows)) + 0.5)
     for axis, heading in zip(figure.subplots(len(panels), 1, squeeze=False)[:, 0], panels, strict=True):
         shown = {name: readings[0] for name, readings in table.fresh(heading).items()}
         ratios = _ratios(table, heading)
@@ -128,17 +88,17 @@ def latency_figure(table: Table) -> Figure | None:
                 continue
             reference = name == table.plan.suite.reference
             _bar(axis, place, shown[name], heading.quantity, reference)
-            end = _reach(shown[name], heading.quantity)
+            end = reach(shown[name], heading.quantity)
             text = f"{shown[name].value * heading.quantity.scale:.{heading.quantity.digits}f} {heading.quantity.unit}"
             ratio = "  (reference)" if reference else f"  x {ratios[name]}" if name in ratios else ""
             axis.text(end, place, f"  {text}{ratio}", va="center", fontsize=8)
         axis.set_yticks(range(len(rows)), rows)
         axis.invert_yaxis()
-        axis.set_xlim(0, max(_reach(known, heading.quantity) for known in shown.values()) * 1.45)
-        axis.set_xlabel(_label(heading.quantity))
-        axis.set_title(_setting(table, heading))
-    figure.suptitle(_title(table, "latency, median and 95 % interval"), fontsize=10)
-    _settle(figure)
+        axis.set_xlim(0, max(reach(known, heading.quantity) for known in shown.values()) * 1.45)
+        axis.set_xlabel(axis_label(heading.quantity))
+        axis.set_title(setting(table, heading))
+    figure.suptitle(title(table, "latency, median and 95 % interval"), fontsize=10)
+    settle(figure)
     return figure
 
 
@@ -148,15 +108,15 @@ def factor_figure(table: Table) -> Figure | None:
     if len(groups) < 2:
         return None
     rows = [row.name for row in table.plan.suite.rows]
-    figure = _figure(7.2, 3.6)
+    figure = new_figure(7.2, 3.6)
     axis = figure.subplots()
     width = 0.8 / len(groups)
     floors: dict[int, LineCollection] = {}
     for i, heading in enumerate(groups):
         fresh = table.fresh(heading)
         places = [rows.index(name) + (i - (len(groups) - 1) / 2) * width for name in fresh]
-        values = np.array([_display(known, heading.quantity) for known, _ in fresh.values()])
-        errors = _errors(values[:, 0], values[:, 1], values[:, 2])
+        values = np.array([shown_values(known, heading.quantity) for known, _ in fresh.values()])
+        errors = error_lengths(values[:, 0], values[:, 1], values[:, 2])
         style: dict[str, Any] = {"color": OKABE_ITO[i], "hatch": HATCHES[i], "edgecolor": "black", "linewidth": 0.6}
         axis.bar(places, values[:, 0], width, label=heading.column.title or heading.quantity.title, **style)
         axis.errorbar(places, values[:, 0], errors, fmt="none", ecolor="black", elinewidth=0.8, capsize=1.5)
@@ -166,11 +126,11 @@ def factor_figure(table: Table) -> Figure | None:
     if floors:
         next(iter(floors.values())).set_label("no look-alike told apart")
     axis.set_xticks(range(len(rows)), rows, rotation=20, ha="right")
-    axis.set_ylabel(_label(groups[0].quantity))
+    axis.set_ylabel(axis_label(groups[0].quantity))
     axis.set_ylim(bottom=0)
     axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncol=len(groups) + 1, frameon=False, fontsize=8)
-    figure.suptitle(_title(table, f"by factor ({_setting(table, groups[0])})"), fontsize=10)
-    _settle(figure)
+    figure.suptitle(title(table, f"by factor ({setting(table, groups[0])})"), fontsize=10)
+    settle(figure)
     return figure
 
 
@@ -185,7 +145,7 @@ def pareto(points: Sequence[Point], higher: bool = True) -> list[Point]:
 
 
 def _accuracy_and_cost(table: Table) -> tuple[Heading, Heading] | None:
-    accuracy = next((heading for heading in table.headings if heading.training), None)
+    accuracy = next((heading for heading in table.headings if heading.training and table.fresh(heading)), None)
     costs = [heading for heading in table.headings if heading.column.measurement == "complexity"]
     cost = next((heading for heading in costs if heading.column.field == "gflops"), None)
     return (accuracy, cost) if accuracy and cost else None
@@ -195,7 +155,7 @@ def _measured_points(table: Table, accuracy: Heading, cost: Heading) -> list[Poi
     ys, xs = table.fresh(accuracy), table.fresh(cost)
     rows = [(i, row.name) for i, row in enumerate(table.plan.suite.rows) if row.name in ys and row.name in xs]
     return [
-        Point(name, i, xs[name][0].value * cost.quantity.scale, *_display(ys[name][0], accuracy.quantity))
+        Point(name, i, xs[name][0].value * cost.quantity.scale, *shown_values(ys[name][0], accuracy.quantity))
         for i, name in rows
     ]
 
@@ -203,10 +163,9 @@ def _measured_points(table: Table, accuracy: Heading, cost: Heading) -> list[Poi
 def _published_points(table: Table, accuracy: Heading, cost: Heading) -> list[Point]:
     points = []
     for rank, row in enumerate(table.plan.suite.rows):
-        values = row.published.values if row.published else {}
         try:
-            x, y = float(values[cost.column.published]), float(values[accuracy.column.published])
-        except (KeyError, ValueError):
+            x, y = (float(printed_value(row, heading.column)) for heading in (cost, accuracy))
+        except ValueError:
             continue
         points.append(Point(row.name, rank, x, y))
     return points
@@ -216,7 +175,7 @@ def _scatter(axis: Axes, points: Sequence[Point], hollow: bool) -> None:
     for point in points:
         colour, marker = OKABE_ITO[point.rank % 7], MARKERS[point.rank % len(MARKERS)]
         if not isnan(point.low):
-            errors = _errors(np.array([point.y]), np.array([point.low]), np.array([point.high]))
+            errors = error_lengths(np.array([point.y]), np.array([point.low]), np.array([point.high]))
             axis.errorbar(point.x, point.y, errors, fmt="none", ecolor=colour, elinewidth=0.9, capsize=2, zorder=2)
         face = "white" if hollow else colour
         axis.plot(point.x, point.y, marker, mfc=face, mec=colour, ms=7, mew=1.3, zorder=3)
@@ -231,10 +190,10 @@ def _front(axis: Axes, points: Sequence[Point], higher: bool) -> None:
 
 
 def _bar(axis: Axes, place: int, known: Estimate, quantity: Quantity, reference: bool) -> None:
-    value, low, high = _display(known, quantity)
+    value, low, high = shown_values(known, quantity)
     colour, hatch = ("#BBBBBB", "///") if reference else (OKABE_ITO[5], "")
     axis.barh(place, value, 0.62, color=colour, hatch=hatch, edgecolor="black", linewidth=0.6)
-    errors = _errors(np.array([value]), np.array([low]), np.array([high]))
+    errors = error_lengths(np.array([value]), np.array([low]), np.array([high]))
     axis.errorbar(value, place, xerr=errors, fmt="none", ecolor="black", elinewidth=1, capsize=2.5)
 
 
@@ -260,50 +219,6 @@ def _ratios(table: Table, latency: Heading) -> dict[str, str]:
     return {}
 
 
-def _display(known: Estimate, quantity: Quantity) -> tuple[float, float, float]:
-    return known.value * quantity.scale, known.low * quantity.scale, known.high * quantity.scale
-
-
-def _reach(known: Estimate, quantity: Quantity) -> float:
-    """Where the bar with its interval ends."""
-    value, _, high = _display(known, quantity)
-    return value if isnan(high) else high
-
-
-def _errors(values: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """Lengths below and above `[2, n]`; 0 where there is no interval."""
-    return np.nan_to_num(np.maximum([values - low, high - values], 0))
-
-
-def _label(quantity: Quantity) -> str:
-    return f"{quantity.title} ({quantity.unit})" if quantity.unit else quantity.title
-
-
-def _setting(table: Table, heading: Heading) -> str:
-    settings = heading.settings
-    if heading.training:
-        dataset = settings.get("dataset", {}).get("name", table.plan.dataset)
-        return f"{dataset}, preset {table.plan.preset.name}, {seeds_text(table.plan.preset.seeds)}"
-    threads = f", {settings['threads']} threads" if settings.get("device") == "cpu" and "threads" in settings else ""
-    return f"{settings.get('device', '')}, {settings.get('precision', '')}{threads}"
-
-
-def _published_title(table: Table) -> str:
-    published = [row.published for row in table.plan.suite.rows if row.published]
-    return "published: " + ", ".join(dict.fromkeys(f"{p.dataset}, {p.source}" for p in published))
-
-
-def _title(table: Table, what: str) -> str:
-    return f"{table.plan.name} on {table.machine}: {what}"
-
-
-def _figure(width: float, height: float) -> Figure:
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
-
-
-def _settle(figure: Figure) -> None:
-    """Fixes the layout now, so that what is placed by pixels afterwards stays where it is."""
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")
+def _published_title(table: Table, column: Column) -> str:
+    found = [published for row in table.plan.suite.rows if (published := row.publication(column.published))]
+    return "published: " + ", ".join(dict.fromkeys(f"{p.dataset}, {p.source}" for p in found))

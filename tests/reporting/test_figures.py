@@ -9,8 +9,9 @@ from made_up import COLUMNS, ROWS
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from reidbench.reporting.figures.ablation import Point, accuracy_figure, factor_figure, latency_figure, pareto
+from reidbench.reporting.figures.style import STYLE
 from reidbench.reporting.labels import place_labels
-from reidbench.reporting.plots import STYLE, Point, accuracy_figure, factor_figure, latency_figure, pareto
 from reidbench.reporting.tables import assemble
 
 

@@ -1,22 +1,20 @@
-"""What can be measured: every measurement with its quantities. Imports torch only inside the functions."""
+"""What a model costs: operations, latency, throughput, memory. Imports torch only inside the functions."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from reidbench.measurements import Outcomes, Progress
 from reidbench.registry import measurement
-from reidbench.spec import Cell, Outcome, Places, Quantity
+from reidbench.spec import Cell, Outcome, Quantity
 
 if TYPE_CHECKING:
     from reidbench.profiling.complexity import Complexity
     from reidbench.profiling.latency import Timings
     from reidbench.profiling.throughput import Sweep
-
-Progress = Callable[[Cell, int, int, str], None]
-Outcomes = Iterator[tuple[Cell, Outcome]]
 
 COUNTER_OF = {"macs": "torch", "macs_fvcore": "fvcore", "gflops": "ptflops", "macs_aten": "ptflops_aten"}
 """The counter behind each quantity of `complexity`."""
@@ -25,12 +23,13 @@ LATENCY_ROUNDS = 15
 LATENCY_SECONDS = 20.0
 """Rounds of a latency session at least, and the seconds up to which more are made."""
 
-THROUGHPUT_SECONDS = 30.0
-"""Seconds that a throughput session of all rows may take before it stops doubling the batch."""
+THROUGHPUT_SECONDS = 4.0
+"""Seconds a row that a throughput session of all rows may take before it stops doubling the batch."""
 
 
 @measurement(
     mode="batch",
+    needs=(),
     quantities={
         "params": Quantity("Params", "M", "lower", 2, 1e-6, "parameters without the classifier"),
         "macs": Quantity(
@@ -65,17 +64,30 @@ def complexity(cells: Sequence[Cell], progress: Progress) -> Outcomes:
 
 @measurement(
     mode="interleaved",
+    needs=("device", "backend", "reference"),
     quantities={
         "latency": Quantity(
             "Latency", "ms", "lower", 1, 1e3, "one clip, eager; median over the rounds", "median", "seconds"
         ),
+        "per_frame": Quantity(
+            "Latency/frame", "ms", "lower", 2, 1e3, "one clip, eager, by its frames; median", "median", "per_frame"
+        ),
         "ratio": Quantity(
-            "Latency ratio", "x", "lower", 2, 1.0, "to the reference row, in pairs", "ratio", "seconds", "reference"
+            "Latency ratio",
+            "x",
+            "lower",
+            2,
+            1.0,
+            "a frame's time to the reference row's, in pairs",
+            "ratio",
+            "per_frame",
+            "reference",
         ),
     },
+    version=2,
 )
 def latency(cells: Sequence[Cell], progress: Progress) -> Outcomes:
-    """Seconds a clip, the rows taking turns round by round, with the ratio to the suite's reference row."""
+    """Seconds a clip and a frame, the rows taking turns round by round, with the ratio to the suite's reference row."""
     from reidbench.profiling import session
     from reidbench.profiling.latency import inference, interleave
 
@@ -86,8 +98,9 @@ def latency(cells: Sequence[Cell], progress: Progress) -> Outcomes:
         reference = session.reference_key(cells)
         if reference not in models:
             models[reference] = session.build(settings["reference"]["model"], settings["reference"]["options"])
+        shapes = {reference: settings["reference"]["shape"], **{cell.key: cell.settings["shape"] for cell in cells}}
         runs = {
-            name: inference(model, settings["shape"], device=device, precision=settings["precision"])
+            name: inference(model, shapes[name], device=device, precision=settings["precision"])
             for name, model in models.items()
         }
         failures += session.drop_misfits(runs, cells, device)
@@ -107,7 +120,8 @@ def latency(cells: Sequence[Cell], progress: Progress) -> Outcomes:
         if cell.key in timings.seconds:
             samples = {
                 "seconds": timings.seconds[cell.key],
-                "reference": timings.seconds[reference],
+                "per_frame": [seconds / shapes[cell.key][1] for seconds in timings.seconds[cell.key]],
+                "reference": [seconds / shapes[reference][1] for seconds in timings.seconds[reference]],
                 "warmup": timings.warmup[cell.key],
             }
             context = {"rounds": timings.rounds, **session.context(cells, under)}
@@ -139,11 +153,13 @@ def throughput(cells: Sequence[Cell], progress: Progress) -> Outcomes:
 
     settings = cells[0].settings
     device, precision = settings["device"], settings["precision"]
-    _, frames, *frame = settings["shape"]
+    shapes = {cell.key: cell.settings["shape"] for cell in cells}
     with session.conditions(settings["threads"]) as under:
         models, failures = session.build_rows(cells)
         runs = {
-            name: lambda batch, m=m: inference(m, (batch, frames, *frame), device=device, precision=precision)
+            name: lambda batch, m=m, clip=shapes[name][1:]: inference(
+                m, (batch, *clip), device=device, precision=precision
+            )
             for name, m in models.items()
         }
         tried = 0
@@ -155,17 +171,20 @@ def throughput(cells: Sequence[Cell], progress: Progress) -> Outcomes:
                 if cell.key in sweeps:
                     progress(cell, tried, tried + 1, f"batch {batch}")
 
-        sweeps = sweep(runs, frames, device=device, budget=THROUGHPUT_SECONDS, after_batch=after_batch)
+        frames = {name: shapes[name][1] for name in runs}
+        sweeps = sweep(runs, frames, device=device, budget=THROUGHPUT_SECONDS * len(runs), after_batch=after_batch)
     for cell in cells:
         if cell.key in sweeps and sweeps[cell.key].seconds:
             yield cell, _throughput_outcome(sweeps[cell.key], session.context(cells, under))
         elif cell.key in sweeps:
-            failures.append(MemoryError(f"{cell.row}: not even one clip of {frames} frames fits on {device}"))
+            length = sweeps[cell.key].frames
+            failures.append(MemoryError(f"{cell.row}: not even one clip of {length} frames fits on {device}"))
     _raise_first(failures)
 
 
 @measurement(
     mode="alone",
+    needs=("device",),
     quantities={
         "peak": Quantity(
             "Memory",
@@ -202,62 +221,6 @@ def memory(cells: Sequence[Cell], progress: Progress) -> Outcomes:
             values["reserved"] = float(found.reserved)
         progress(cell, 1, 1, f"{found.peak / 1e6:.0f} MB")
         yield cell, Outcome(values, context={"before": found.before})
-
-
-def _percentage(title: str, sample: str, about: str, where: str = "") -> Quantity:
-    """A mean over queries, shown in percent, with identities as the unit of its interval."""
-    return Quantity(
-        title,
-        "%",
-        "higher",
-        digits=1,
-        scale=100,
-        about=about,
-        statistic="mean",
-        sample=sample,
-        by="identity",
-        where=where,
-    )
-
-
-@measurement(
-    mode="alone",
-    needs_training=True,
-    quantities={
-        "mAP": _percentage("mAP", "ap", "mean average precision over all queries"),
-        "top1": _percentage("top-1", "top1", "queries whose best match is right (CMC at rank 1)"),
-        "top5": _percentage("top-5", "top5", "CMC at rank 5"),
-        "top10": _percentage("top-10", "top10", "CMC at rank 10"),
-        "top20": _percentage("top-20", "top20", "CMC at rank 20"),
-        "mINP": _percentage("mINP", "inp", "mean inverse negative penalty: matches over the rank of the last one"),
-        "mAP_emblem": _percentage("mAP emblem", "ap", "mAP of identities with emblem twins", "factor:emblem"),
-        "mAP_tempo": _percentage("mAP tempo", "ap", "mAP of identities with tempo twins", "factor:tempo"),
-        "mAP_occluded": _percentage("mAP occluded", "ap", "mAP of occluded queries", "occluded"),
-        "auc_emblem": _percentage(
-            "AUC emblem", "twin_auc", "how often a match is nearer than an emblem twin; chance is 50", "factor:emblem"
-        ),
-        "auc_tempo": _percentage(
-            "AUC tempo", "twin_auc", "how often a match is nearer than a tempo twin; chance is 50", "factor:tempo"
-        ),
-        "floor": _percentage(
-            "floor", "floor", "the mAP of finding every group of twins and telling none of its members apart"
-        ),
-    },
-)
-def accuracy(cells: Sequence[Cell], progress: Progress) -> Outcomes:
-    """mAP, CMC and mINP after training by the preset's recipe, per query, with look-alikes apart."""
-    from reidbench.accuracy import score, train_cell
-    from reidbench.data.cache import scratch_folder
-
-    places = Places.from_environment()
-    for cell in cells:
-        model, dataset, trained = train_cell(
-            cell, places, scratch_folder(cell.key), lambda *at, cell=cell: progress(cell, *at)
-        )
-        outcome = score(model, dataset, cell.settings, lambda *at, cell=cell: progress(cell, *at))
-        outcome.values["training_seconds"] = trained.seconds
-        outcome.context["losses"] = trained.losses
-        yield cell, outcome
 
 
 def _raise_first(failures: Sequence[Exception]) -> None:

@@ -1,0 +1,79 @@
+"""The figures of a report, each a function of a table, written as SVG and PNG: legible in print, in grey and to the
+colour-blind. A suite names those it wants in `Suite.figures`."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib
+from matplotlib.figure import Figure
+
+from reidbench.files import write_bytes
+from reidbench.registry import lookup
+from reidbench.reporting.figures.ablation import accuracy_figure, factor_figure, latency_figure
+from reidbench.reporting.figures.components import components_figure
+from reidbench.reporting.figures.costs import formula_figure, overhead_figure
+from reidbench.reporting.figures.stress import stress_figure
+from reidbench.reporting.figures.style import STYLE
+from reidbench.reporting.stamps import bears, figure_stamp
+from reidbench.reporting.tables import Table
+
+DPI = 150
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure: `draw` returns None for a table that has no numbers for it; `caption` says what is to be seen."""
+
+    draw: Callable[[Table], Figure | None]
+    caption: str
+
+
+FIGURES = {
+    "accuracy": Drawing(
+        accuracy_figure, "Accuracy against GFLOPs; the dashed line is the Pareto front, bars are 95 % intervals"
+    ),
+    "latency": Drawing(latency_figure, "Median latency with its 95 % interval, and its ratio to the reference row"),
+    "factors": Drawing(factor_figure, "Mean AP by what tells the identities apart, with 95 % intervals"),
+    "overhead": Drawing(overhead_figure, "Latency against MACs; dashed: in proportion to the reference row's MACs"),
+    "formula": Drawing(formula_figure, "Cost over alpha relative to Base-B: by the formula, counted and measured"),
+    "components": Drawing(
+        components_figure, "Accuracy of every combination, and what each component adds on average over the others"
+    ),
+    "stress": Drawing(stress_figure, "Accuracy under one controlled factor at a time, with 95 % intervals"),
+}
+
+
+def draw_figures(table: Table, stem: Path) -> list[Path]:
+    """Writes the figures of the suite that the table has numbers for, as `<stem>-<figure>.svg` and `.png`.
+
+    A figure that lies there already, drawn from the same table by the same code, stays. Returns the paths. Raises
+    UserError for a figure that there is not.
+    """
+    stamp = figure_stamp(table)
+    written: list[Path] = []
+    with matplotlib.rc_context(STYLE):
+        for name in table.plan.suite.figures:
+            drawing = lookup("figure", name, FIGURES)
+            files = {
+                stem.with_name(f"{stem.name}-{name}.svg"): {"Date": None, "Identifier": stamp},
+                stem.with_name(f"{stem.name}-{name}.png"): {"Software": None, "Comment": stamp},
+            }
+            if not all(bears(path, stamp) for path in files):
+                figure = drawing.draw(table)
+                if figure is None:
+                    continue
+                for path, metadata in files.items():
+                    content = io.BytesIO()
+                    figure.savefig(content, format=path.suffix[1:], dpi=DPI, metadata=metadata)
+                    write_bytes(path, content.getvalue())
+            written += files
+    return written
+
+
+def caption(path: Path) -> str:
+    """The caption of a file that `draw_figures` wrote."""
+    return FIGURES[path.stem.rpartition("-")[2]].caption

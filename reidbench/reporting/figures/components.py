@@ -1,0 +1,95 @@
+"""Every combination of components, in the manner of an UpSet plot, with each one's gain and cost beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from reidbench.reporting.components import PARTS, Effect, combinations, effects
+from reidbench.reporting.figures.style import (
+    HATCHES,
+    OKABE_ITO,
+    axis_label,
+    error_lengths,
+    new_figure,
+    setting,
+    settle,
+    shown_values,
+    title,
+)
+from reidbench.reporting.tables import Heading, Table, heading_of
+
+PANELS = ("accuracy.mAP", "accuracy.mAP_emblem", "accuracy.mAP_tempo", "complexity.macs", "latency.ratio")
+"""Whose effects stand to the right, where the suite has them."""
+
+
+def components_figure(table: Table) -> Figure | None:
+    """Left: accuracy of each combination over a matrix of its components. Right: what each component adds."""
+    accuracy = next((h for h in table.headings if h.training and table.fresh(h)), None)
+    held = combinations(table)
+    if accuracy is None or not any(name in table.fresh(accuracy) for name in held):
+        return None
+    panels = [found for quantity in PANELS if (found := heading_of(table, quantity)) and effects(table, found)]
+    figure = new_figure(7.2, max(4.4, 0.95 * len(panels) + 0.6))
+    halves: Any = figure.subfigures(1, 2, width_ratios=(1.25, 1))
+    left, right = halves
+    bars, matrix = left.subplots(2, 1, sharex=True, height_ratios=(2.6, 1))
+    _combinations(bars, matrix, table, accuracy, held)
+    for axis, heading in zip(np.atleast_1d(right.subplots(len(panels), 1)), panels, strict=True):
+        _effects(axis, table, heading, effects(table, heading))
+    left.suptitle(f"each combination ({setting(table, accuracy)})", fontsize=9)
+    right.suptitle("with minus without, 95 % interval", fontsize=9)
+    figure.suptitle(title(table, "components"), fontsize=10)
+    settle(figure)
+    return figure
+
+
+def _combinations(bars: Axes, matrix: Axes, table: Table, accuracy: Heading, held: dict[str, frozenset[str]]) -> None:
+    fresh = table.fresh(accuracy)
+    names = [name for name in held if name in fresh]
+    values = np.array([shown_values(fresh[name][0], accuracy.quantity) for name in names])
+    lengths = error_lengths(values[:, 0], values[:, 1], values[:, 2])
+    places = np.arange(len(names))
+    bars.bar(places, values[:, 0], 0.6, color=OKABE_ITO[5], edgecolor="black", linewidth=0.6)
+    bars.errorbar(places, values[:, 0], lengths, fmt="none", ecolor="black", elinewidth=0.9, capsize=2.5)
+    bars.set_ylabel(axis_label(accuracy.quantity))
+    bars.set_ylim(bottom=0)
+    for height, part in enumerate(PARTS):
+        matrix.axhspan(height - 0.5, height + 0.5, color="#F2F2F2" if height % 2 else "white", zorder=0)
+        matrix.plot(places, [height] * len(names), "o", color="#CCCCCC", ms=7, zorder=1)
+        there = [place for place, name in enumerate(names) if part in held[name]]
+        matrix.plot(there, [height] * len(there), "o", color="black", ms=7, zorder=3)
+    for place, name in enumerate(names):
+        rows = [height for height, part in enumerate(PARTS) if part in held[name]]
+        if rows:
+            matrix.plot([place, place], [min(rows), max(rows)], color="black", linewidth=1.5, zorder=2)
+    matrix.set_yticks(range(len(PARTS)), list(PARTS))
+    matrix.set_ylim(len(PARTS) - 0.5, -0.5)
+    matrix.set_xticks([])
+    for side in matrix.spines.values():
+        side.set_visible(False)
+    matrix.tick_params(length=0)
+
+
+def _effects(axis: Axes, table: Table, heading: Heading, found: Sequence[Effect]) -> None:
+    quantity = heading.quantity
+    values = np.array([shown_values(effect.difference, quantity) for effect in found])
+    lengths = error_lengths(values[:, 0], values[:, 1], values[:, 2])
+    places = np.arange(len(found))
+    colour, hatch = (OKABE_ITO[2], "") if heading.training else (OKABE_ITO[4], HATCHES[1])
+    axis.barh(places, values[:, 0], 0.55, color=colour, hatch=hatch, edgecolor="black", linewidth=0.6)
+    axis.errorbar(values[:, 0], places, xerr=lengths, fmt="none", ecolor="black", elinewidth=0.9, capsize=2.5)
+    axis.axvline(0, color="black", linewidth=0.8)
+    axis.set_yticks(places, [effect.part for effect in found])
+    axis.invert_yaxis()
+    axis.margins(x=0.1)
+    axis.set_title(f"{axis_label(quantity)}{'' if heading.training else ', ' + where(table, heading)}", loc="left")
+
+
+def where(table: Table, heading: Heading) -> str:
+    """What a cost was measured on, "counted" for one that was not timed."""
+    return setting(table, heading) if "device" in heading.settings else "counted"

@@ -1,0 +1,42 @@
+"""Time overhead: the paper's 11 ms against 6 ms for one clip, on CPU and GPU, by precision, for one clip and a batch.
+
+python bench.py overhead                # 2 CPU cores: about 3 minutes; with a GPU its columns too
+"""
+
+from reidbench.spec import Column, Published, Row, Suite
+
+from .columns import GPU, GPU_BF16
+
+CPU_BF16 = {"device": "cpu", "precision": "bf16"}
+
+
+def _row(name: str, model: str, milliseconds: str = "", **options: object) -> Row:
+    published = (Published({"latency_ms": milliseconds}, source="Time Overhead"),) if milliseconds else ()
+    return Row(name, model, options, published)
+
+
+SUITE = Suite(
+    title="Time overhead of one 8-frame clip, and time as a function of operations",
+    source="Hou et al., BiCnet-TKS, CVPR 2021, section 4.3, Time Overhead",
+    reference="Base-B (256x128)",
+    rows=(
+        _row("Base-S (128x64)", "baseline", shrink=(2,)),
+        _row("Base-B (256x128)", "baseline", "11"),
+        _row("Two-branch (TB)", "two_branch"),
+        _row("BiCnet", "bicnet"),
+        _row("BiCnet-TKS", "bicnet_tks", "6"),
+    ),
+    columns=(
+        Column("complexity.macs"),
+        Column("complexity.gflops"),
+        *(
+            Column(quantity, "latency_ms" if published and quantity == "latency.latency" else "", settings)
+            for settings, published in (({}, False), (CPU_BF16, False), (GPU, True), (GPU_BF16, False))
+            for quantity in ("latency.latency", "latency.ratio", "throughput.throughput", "throughput.batch")
+        ),
+        Column("memory.peak"),
+        Column("memory.peak", settings=GPU),
+    ),
+    figures=("overhead", "latency"),
+    notes=("The paper timed Base-B and BiCnet-TKS on one NVIDIA RTX 2080 Ti; its ratio is 6 : 11, 0.55.",),
+)

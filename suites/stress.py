@@ -1,0 +1,49 @@
+"""Accuracy as a function of one controlled factor of the synthetic data at a time (beyond the paper).
+
+python bench.py stress                  # quick preset, 2 CPU cores: about 35 minutes
+python bench.py stress --rows 1 7       # some rows
+"""
+
+from reidbench.spec import Column, Row, Suite
+
+LEVELS = {
+    "occlusion rate": [(level, {"occlusion": level}) for level in (0.0, 0.2, 0.5, 0.8)],
+    "share told by detail": [(level, {"detail": level, "gait": 0.0}) for level in (0.0, 0.5, 1.0)],
+    "share told by tempo": [(level, {"detail": 0.0, "gait": level}) for level in (0.0, 0.5, 1.0)],
+    "frame rate": [(level, {"rate": level, "occlusion": 0.0}) for level in (0.5, 1.0, 2.0, 4.0)],
+    "misaligned boxes": [(level, {"misalignment": level}) for level in (0.0, 1.0, 3.0, 6.0)],
+}
+"""The levels of each factor, with the options of the dataset. The frame rate is varied without occluders, which would
+stay for more frames at a higher one."""
+
+DEFAULTS = {"occlusion": 0.2, "detail": 0.5, "gait": 0.5, "rate": 1.0, "misalignment": 1.0}
+
+
+def _column(factor: str, level: float, options: dict[str, float]) -> Column:
+    """Options at their default are left out, so that the point shares the records of the other tables."""
+    data = {name: value for name, value in options.items() if value != DEFAULTS[name]}
+    return Column("accuracy.mAP", title=f"{factor} {level:g}", data=data, level=(factor, level))
+
+
+SUITE = Suite(
+    title="Accuracy under one controlled factor at a time",
+    reference="Base-B (256x128)",
+    rows=(
+        Row("Base-S (128x64)", "baseline", {"shrink": (2,)}),
+        Row("Base-B (256x128)", "baseline"),
+        Row("Two-branch (TB)", "two_branch"),
+        Row("BiCnet", "bicnet"),
+        Row("BiCnet-TKS", "bicnet_tks"),
+        Row("BiCnet-TKS, kernel 3", "bicnet_tks", {"kernels": (3,)}),
+        Row("BiCnet-TKS, kernel 7", "bicnet_tks", {"kernels": (7,)}),
+    ),
+    columns=tuple(_column(factor, level, options) for factor, levels in LEVELS.items() for level, options in levels),
+    figures=("stress",),
+    notes=(
+        "Each model is trained and tested on data made with the level. The floor moves with the shares of look-alikes, "
+        "so heights of two panels are not to be compared; rows within a panel are.",
+        "The paper argues (Fig. 2) that short temporal kernels suit occluded sequences and long ones slow motion. The "
+        "two rows of one kernel test it: the one of kernel 7 should win where the frame rate is high, for motion is "
+        "slow there, and the one of kernel 3 where occluders are common.",
+    ),
+)

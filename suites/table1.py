@@ -1,0 +1,61 @@
+"""Table 1: the state of the art on MARS, DukeMTMC-VideoReID and LS-VID, with the costs that the paper does not print.
+
+python bench.py table1                  # quick preset, 2 CPU cores: about 2 minutes
+python bench.py table1 --only cost      # no training: under a minute
+python bench.py table1 --preset paper --dataset mars --root DIR --device cuda
+"""
+
+from reidbench.spec import Column, Published, Row, Suite
+
+from .columns import GPU
+
+DATASETS = ("mars", "duke", "lsvid")
+
+
+def _row(name: str, model: str, **accuracy: tuple[str, str]) -> Row:
+    """`accuracy` holds (mAP, top-1) by dataset."""
+    published = [
+        Published({"mAP": mean_ap, "top1": top1}, dataset, "Table 1") for dataset, (mean_ap, top1) in accuracy.items()
+    ]
+    return Row(name, model, published=tuple(published))
+
+
+SUITE = Suite(
+    title="State of the art in video re-identification, and what it costs",
+    source="Hou et al., BiCnet-TKS, CVPR 2021, Table 1",
+    reference="Base-B (256x128)",
+    rows=(
+        Row("Base-B (256x128)", "baseline"),
+        _row("COSAM", "", mars=("79.9", "84.9"), duke=("94.1", "95.4")),
+        _row("MGRAFA", "", mars=("85.9", "88.8")),
+        _row("Two-stream", "", lsvid=("32.1", "48.2")),
+        _row("STMP", "", mars=("72.7", "84.4"), lsvid=("39.1", "56.8")),
+        _row("M3D", "", mars=("74.1", "84.4"), lsvid=("40.1", "57.7")),
+        _row("GLTP", "", mars=("78.5", "87.0"), duke=("93.7", "96.3"), lsvid=("44.3", "63.1")),
+        _row("DRSA", "", mars=("65.8", "82.3"), lsvid=("37.8", "55.8")),
+        _row("VRSTC", "", mars=("82.3", "88.5"), duke=("93.5", "95.0")),
+        _row("I3D", "", mars=("83.0", "88.6"), lsvid=("33.9", "51.0")),
+        _row("P3D", "", mars=("83.2", "88.9"), lsvid=("35.0", "53.4")),
+        _row("STGCN", "", mars=("83.7", "89.9"), duke=("95.7", "97.3")),
+        _row("IAUnet", "", mars=("85.0", "90.2"), duke=("96.1", "96.9")),
+        _row("TCLNet", "tclnet", mars=("85.1", "89.8"), duke=("96.2", "96.9"), lsvid=("70.3", "81.5")),
+        _row("AP3D", "", mars=("85.1", "90.1"), duke=("95.6", "96.3"), lsvid=("73.2", "84.5")),
+        _row("MGH", "", mars=("85.8", "90.0")),
+        _row("BiCnet-TKS", "bicnet_tks", mars=("86.0", "90.2"), duke=("96.1", "96.3"), lsvid=("75.1", "84.6")),
+    ),
+    columns=(
+        *(Column(f"accuracy.{field}", field, dataset=dataset) for dataset in DATASETS for field in ("mAP", "top1")),
+        Column("accuracy.mAP"),
+        Column("accuracy.top1"),
+        Column("complexity.params"),
+        Column("complexity.macs"),
+        Column("complexity.gflops"),
+        Column("complexity.dimension"),
+        Column("latency.latency"),
+        Column("latency.ratio"),
+        Column("latency.latency", settings=GPU),
+        Column("latency.ratio", settings=GPU),
+    ),
+    figures=("accuracy", "latency"),
+    notes=("The paper's table has no Base-B; it stands here as the reference of the latency ratios.",),
+)
