@@ -1,62 +1,21 @@
 import re
 from collections import Counter
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 from made_up import HOSTILE, Bench, document_of, hostile_document
+from reading import Reader, read_html
 
 from reidbench.reporting.html import html
 
-VOID = {"meta", "input", "br", "img", "hr"}
 LOADING = {"src", "srcset", "data", "action", "poster", "background", "ping"}
-
-
-class Reader(HTMLParser):
-    """Checks that every element is closed in turn, and keeps texts, attributes and ids."""
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.open: list[str] = []
-        self.tags: Counter[str] = Counter()
-        self.ids: Counter[str] = Counter()
-        self.attributes: list[tuple[str, str, str]] = []
-        self.texts: list[tuple[str, str]] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags[tag] += 1
-        for name, value in attrs:
-            self.attributes.append((tag, name, value or ""))
-            if name == "id":
-                self.ids[value or ""] += 1
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.handle_starttag(tag, attrs)
-        if tag not in VOID:
-            self.open.pop()
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open and self.open.pop() == tag, f"</{tag}> at {self.getpos()}"
-
-    def handle_data(self, data: str) -> None:
-        self.texts.append((self.open[-1] if self.open else "", data))
-
-
-def read(text: str) -> Reader:
-    reader = Reader()
-    reader.feed(text)
-    reader.close()
-    assert not reader.open
-    return reader
 
 
 @pytest.fixture
 def page(bench: Bench, tmp_path: Path) -> Reader:
     bench.seeds = 3
     bench.save_all()
-    return read(html(document_of(bench, tmp_path, figures=True)))
+    return read_html(html(document_of(bench, tmp_path, figures=True)))
 
 
 def test_every_id_is_given_once_and_every_link_leads_to_one(page: Reader) -> None:
@@ -87,7 +46,7 @@ def test_tables_say_what_their_headers_are_for(page: Reader) -> None:
 
 
 def test_hostile_names_are_text(tmp_path: Path) -> None:
-    reader = read(html(hostile_document(tmp_path)))
+    reader = read_html(html(hostile_document(tmp_path)))
     assert reader.tags["script"] == 1 and reader.tags["img"] == 1
     whole = [tag for tag, text in reader.texts if text.strip() == HOSTILE]
     assert Counter(whole) == Counter(["title", "h1", "a", "h2", "h4", "p", "p", "li", "th", "th", "td", "code"])

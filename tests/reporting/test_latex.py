@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_up import HOSTILE, Bench, document_of, hostile_document
 from pylatexenc.latex2text import LatexNodes2Text, MacroTextSpec, get_default_latex_context_db
-from pylatexenc.latexwalker import LatexEnvironmentNode, LatexGroupNode, LatexMacroNode, LatexWalker
+from pylatexenc.latexwalker import LatexEnvironmentNode
+from reading import latex_nodes
 
 from reidbench.reporting.latex import SIGNS, escape, latex
 
@@ -31,23 +32,11 @@ def printed(text: str) -> str:
     return LatexNodes2Text(known, strict_latex_spaces=True).latex_to_text(text)
 
 
-def nodes(text: str) -> list:
-    """All nodes of a source, inner ones too; raises where a brace or an environment is left open."""
-    found, _, _ = LatexWalker(text, tolerant_parsing=False).get_latex_nodes()
-    inner = list(found)
-    for node in inner:
-        if isinstance(node, LatexEnvironmentNode | LatexGroupNode):
-            inner.extend(node.nodelist)
-        if isinstance(node, LatexMacroNode) and node.nodeargd:
-            inner.extend(argument for argument in node.nodeargd.argnlist if argument)
-    return inner
-
-
 def test_the_report_parses_and_names_its_pictures(bench: Bench, tmp_path: Path) -> None:
     bench.seeds = 3
     bench.save_all()
     text = latex(document_of(bench, tmp_path, figures=True))
-    environments = [node.environmentname for node in nodes(text) if isinstance(node, LatexEnvironmentNode)]
+    environments = [node.environmentname for node in latex_nodes(text) if isinstance(node, LatexEnvironmentNode)]
     assert environments.count("tabular") == environments.count("table") >= 3
     assert environments.count("figure") == 3 and "document" in environments
     for rule in ("toprule", "midrule", "bottomrule"):
@@ -68,7 +57,7 @@ def test_every_line_of_a_table_has_as_many_cells_as_columns(bench: Bench, tmp_pa
 
 def test_hostile_names_are_text(tmp_path: Path) -> None:
     text = latex(hostile_document(tmp_path))
-    nodes(text)
+    latex_nodes(text)
     assert text.count(HOSTILE) == 1, "only as code, where nothing is read"
     assert printed(escape(HOSTILE)) == HOSTILE
 
@@ -77,7 +66,7 @@ def test_hostile_names_are_text(tmp_path: Path) -> None:
 def test_escaped_text_reads_as_it_was(text: str) -> None:
     wanted = " ".join(text.split())
     escaped = escape(text)
-    nodes(f"{{{escaped}}}")
+    latex_nodes(f"{{{escaped}}}")
     bare = re.sub(r"\\[a-z]+|\\[&%$#_{}]", "", escaped)
     assert not set(bare) & set("&%$#_~^\\<>|\"`'")
     if not set(wanted) & set(SIGNS):

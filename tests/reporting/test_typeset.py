@@ -7,15 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_up import HOSTILE, Bench, document_of, hostile_document
 from pypdf import PdfReader
+from reading import pdf_text
 
 from reidbench.reporting.document import Document, Paragraph
 from reidbench.reporting.typeset import pdf, quoted
 from reidbench.spec import UserError
-
-
-def text_of(content: bytes) -> str:
-    """All text of a PDF with its spaces alike, because a line may break anywhere."""
-    return " ".join(" ".join(page.extract_text() for page in PdfReader(io.BytesIO(content)).pages).split())
 
 
 def test_the_pdf_holds_the_numbers_and_is_the_same_each_time(bench: Bench, tmp_path: Path) -> None:
@@ -23,7 +19,7 @@ def test_the_pdf_holds_the_numbers_and_is_the_same_each_time(bench: Bench, tmp_p
     bench.save_all()
     document = document_of(bench, tmp_path, figures=True)
     content = pdf(document)
-    text = text_of(content)
+    text = pdf_text(content)
     for part in ("A made-up suite", "Summary", "Base 4.08 4.08 +0.00", "Imaginary 9000", "torch 2.9.0", "Figure 3"):
         assert part in text, part
     assert PdfReader(io.BytesIO(content)).metadata.title == "A made-up suite"
@@ -31,7 +27,7 @@ def test_the_pdf_holds_the_numbers_and_is_the_same_each_time(bench: Bench, tmp_p
 
 
 def test_hostile_names_are_text(tmp_path: Path) -> None:
-    text = text_of(pdf(hostile_document(tmp_path)))
+    text = pdf_text(pdf(hostile_document(tmp_path)))
     assert text.replace(" ", "").count(HOSTILE.replace(" ", "")) >= 9
 
 
