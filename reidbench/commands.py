@@ -222,6 +222,7 @@ def _report(plan: Plan, store: Store, arguments: Namespace, suite: Suite) -> Non
 def _report_several(suites: Mapping[str, Suite], store: Store, arguments: Namespace) -> None:
     """Writes one report of the suites named; of all that are mostly measured on the machine where none is."""
     from reidbench.plan import make_plan
+    from reidbench.reporting.matching import Records
     from reidbench.reporting.summary import mostly_measured
     from reidbench.reporting.tables import assemble
     from reidbench.reporting.writing import write_combined
@@ -230,7 +231,8 @@ def _report_several(suites: Mapping[str, Suite], store: Store, arguments: Namesp
     if request.rows:
         raise UserError("--rows: give it with one suite")
     every = suites or {n: suite for known in registry.suite_paths() for n, suite in registry.suites_of(known).items()}
-    tables = [assemble(make_plan(name, suite, request, store), store) for name, suite in every.items()]
+    records = Records(store)
+    tables = [assemble(make_plan(name, suite, request, store), store, records) for name, suite in every.items()]
     tables, left_out = (tables, "") if suites else mostly_measured(tables)
     if not tables:
         raise UserError(f"{store.folder}: holds less than half of every suite with these options; name the suites")
