@@ -7,7 +7,7 @@ import json
 import shutil
 import sys
 from argparse import Namespace
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from reidbench.store import Store, machines
 
 if TYPE_CHECKING:
     from reidbench.plan import Plan, Request
+    from reidbench.reporting.tables import Table
     from reidbench.runner import Runner
 
 
@@ -42,38 +43,35 @@ def list_everything(arguments: Namespace) -> int:
 
 def run_suite(arguments: Namespace) -> int:
     """Measures what a suite lacks and writes its report."""
-    return _run(arguments.command, registry.suite(arguments.command), arguments)
+    return _run(registry.suites_of(arguments.command), arguments)
 
 
 def audit(arguments: Namespace) -> int:
     """Counts every network that a printed cost may stand for, and says which rule prints which cost."""
-    from reidbench.audit.assembly import audited_suites, plan_audit
-    from reidbench.display import open_display
-    from reidbench.runner import Runner
+    from reidbench.audit.assembly import NAME, audit_suite, audited_suites
 
-    store = Store(arguments.results, arguments.machine or machine.name())
-    store.check_is_here()
-    suites = audited_suites()
-    plan = plan_audit(suites, store)
-    with open_display(plan) as display:
-        runner = Runner(store, display)
-        runner.run(plan, fresh=arguments.fresh)
-    _write_audit(suites, plan, store, arguments)
+    runner, _ = _measure({NAME: audit_suite(audited_suites())}, arguments)
+    _report_audit(runner.store, arguments)
     return _tell_failures(runner)
 
 
 def report(arguments: Namespace) -> int:
-    """Writes a suite's report, or the audit's, from the records of one machine."""
-    from reidbench.audit.assembly import NAME, audited_suites, plan_audit
+    """Writes the report of one suite, of the audit, or of several, from the records of one machine."""
+    from reidbench.audit.assembly import NAME
     from reidbench.plan import make_plan
+    from reidbench.reporting.writing import check_formats
 
+    asked = [name for name in arguments.suites if name != NAME]
+    suites = {name: suite for known in asked for name, suite in registry.suites_of(known).items()}
+    check_formats(arguments.format)
     store = Store(arguments.results, _recorded_machine(arguments))
-    if arguments.suite == NAME:
-        suites = audited_suites()
-        _write_audit(suites, plan_audit(suites, store), store, arguments)
-        return 0
-    plan = make_plan(arguments.suite, registry.suite(arguments.suite), _request(arguments), store)
-    _report(plan, store, arguments, registry.suite(arguments.suite))
+    if arguments.suites and not suites:
+        _report_audit(store, arguments)
+    elif len(suites) == 1 and NAME not in arguments.suites:
+        (name, suite), *_ = suites.items()
+        _report(make_plan(name, suite, _request(arguments), store), store, arguments, suite)
+    else:
+        _report_several(suites, store, arguments)
     return 0
 
 
@@ -87,7 +85,7 @@ def profile(arguments: Namespace) -> int:
     columns = tuple(column for column in table2.columns if _measures_cost(column, arguments.device))
     suite = Suite(f"Costs of {label}", rows, columns, reference.name)
     arguments.only = "cost"
-    return _run("profile", suite, arguments)
+    return _run({"profile": suite}, arguments)
 
 
 def train(arguments: Namespace) -> int:
@@ -137,20 +135,27 @@ def data_synthetic(arguments: Namespace) -> int:
     return 0
 
 
-def _run(name: str, suite: Suite, arguments: Namespace) -> int:
+def _run(suites: Mapping[str, Suite], arguments: Namespace) -> int:
+    _check_gpu(arguments.device)
+    runner, plans = _measure(suites, arguments)
+    for name, plan in plans.items():
+        _report(plan, runner.store, arguments, suites[name])
+    return _tell_failures(runner)
+
+
+def _measure(suites: Mapping[str, Suite], arguments: Namespace) -> tuple[Runner, dict[str, Plan]]:
+    """Runs what the store of this machine lacks of the suites."""
     from reidbench.display import open_display
     from reidbench.plan import make_plan
     from reidbench.runner import Runner
 
     store = Store(arguments.results, arguments.machine or machine.name())
     store.check_is_here()
-    _check_gpu(arguments.device)
-    plan = make_plan(name, suite, _request(arguments), store)
-    with open_display(plan) as display:
+    plans = {name: make_plan(name, suite, _request(arguments), store) for name, suite in suites.items()}
+    with open_display(list(plans.values())) as display:
         runner = Runner(store, display)
-        runner.run(plan, fresh=arguments.fresh)
-    _report(plan, store, arguments, suite)
-    return _tell_failures(runner)
+        runner.run(list(plans.values()), fresh=arguments.fresh)
+    return runner, plans
 
 
 def _tell_failures(runner: Runner) -> int:
@@ -226,39 +231,85 @@ def _recorded_machine(arguments: Namespace) -> str:
 def _report(plan: Plan, store: Store, arguments: Namespace, suite: Suite) -> None:
     """Writes the whole suite's report, whatever part of it was asked for, and prints the table of that part."""
     from reidbench.reporting.blocks import terminal_text
-    from reidbench.reporting.report import write_report
-    from reidbench.reporting.tables import assemble, to_frame
+    from reidbench.reporting.tables import assemble
+    from reidbench.reporting.writing import write_report
 
     table = assemble(plan, store)
     request = _request(arguments)
     partial = request.rows or request.only
     whole = assemble(_whole(plan, suite, request, store), store) if partial else table
-    written = write_report(whole, store, command=arguments.command_line)
-    if arguments.json:
-        print(to_frame(table).to_json(orient="records", indent=1))
-        return
-    print(terminal_text(table, min(shutil.get_terminal_size().columns, 100)))
-    _print_written(written)
+    written = write_report(whole, store, made_by=arguments.command_line, **_output(arguments))
+    if not arguments.json:
+        print(terminal_text(table, min(shutil.get_terminal_size().columns, 100)))
+    _print_written([table], written, arguments)
 
 
-def _write_audit(suites: Mapping[str, Suite], plan: Plan, store: Store, arguments: Namespace) -> None:
-    """Writes the audit with its figure and prints its summary."""
-    from reidbench.audit.assembly import carry_out
-    from reidbench.reporting.audit import to_json, write_audit
+def _report_several(suites: Mapping[str, Suite], store: Store, arguments: Namespace) -> None:
+    """Writes one report of what is named; of all that is mostly measured on the machine where nothing is."""
+    from reidbench.audit.assembly import NAME, audited_suites, carry_out
+    from reidbench.plan import make_plan
+    from reidbench.reporting.matching import Records
+    from reidbench.reporting.summary import mostly_measured
+    from reidbench.reporting.tables import assemble
+    from reidbench.reporting.writing import audit_part, write_combined
+
+    request = _request(arguments)
+    if request.rows:
+        raise UserError("--rows: give it with one suite")
+    every = suites or {n: suite for known in registry.suite_paths() for n, suite in registry.suites_of(known).items()}
+    records = Records(store)
+    tables = [assemble(make_plan(name, suite, request, store), store, records) for name, suite in every.items()]
+    tables, left_out = (tables, "") if suites else mostly_measured(tables)
+    if not tables:
+        raise UserError(f"{store.folder}: holds less than half of every suite with these options; name the suites")
+    others = []
+    if NAME in arguments.suites or not arguments.suites:
+        found = carry_out(audited_suites(), store)
+        if arguments.suites or 2 * len(found.records) >= found.wanted:
+            others.append(audit_part(found, store, _output(arguments)["folder"]))
+    how = {"left_out": left_out, "made_by": arguments.command_line, **_output(arguments)}
+    written = write_combined(tables, store, others=others, **how)
+    _print_written(tables, written, arguments)
+
+
+def _report_audit(store: Store, arguments: Namespace) -> None:
+    """Writes the audit and prints its summary."""
+    from reidbench.audit.assembly import audited_suites, carry_out
+    from reidbench.reporting.audit import to_json
     from reidbench.reporting.audit_findings import headlines
+    from reidbench.reporting.writing import write_audit
 
-    found = carry_out(suites, plan, store)
-    written = write_audit(found, store, made_by=arguments.command_line)
+    found = carry_out(audited_suites(), store)
+    written = write_audit(found, store, made_by=arguments.command_line, **_output(arguments))
     if arguments.json:
         _print_json(to_json(found))
         return
     print("\n".join(headlines(found)))
-    _print_written(written)
+    _print_paths(written)
 
 
-def _print_written(paths: Iterable[Path]) -> None:
-    for path in paths:
-        if path.suffix in (".md", ".png"):
+def _output(arguments: Namespace) -> dict[str, Any]:
+    """Formats and folder of a report, where the command lets the user choose."""
+    given = vars(arguments)
+    return (
+        {"formats": given["format"], "folder": Path(given["out"]) if given["out"] else None}
+        if "format" in given
+        else {}
+    )
+
+
+def _print_written(tables: Sequence[Table], written: Sequence[Path], arguments: Namespace) -> None:
+    from reidbench.reporting.tables import to_frame
+
+    if arguments.json:
+        _print_json([line for table in tables for line in json.loads(to_frame(table).to_json(orient="records"))])
+        return
+    _print_paths(written)
+
+
+def _print_paths(written: Sequence[Path]) -> None:
+    for path in written:
+        if path.suffix != ".svg":
             print(f"written: {path}")
 
 

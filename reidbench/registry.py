@@ -20,7 +20,7 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 from reidbench.source import code, decorated, defines, first_line, parse, signature, with_siblings
-from reidbench.spec import Quantity, Suite, UserError
+from reidbench.spec import Collection, Quantity, Suite, UserError
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -166,6 +166,15 @@ def suite(name: str) -> Suite:
     if not isinstance(found, Suite):
         raise UserError(f"suite {name}: SUITE in {path} is not a reidbench.spec.Suite")
     return found
+
+
+def suites_of(name: str) -> dict[str, Suite]:
+    """The suites that a name stands for: itself, or those of a collection. Raises UserError naming the nearest one."""
+    path = lookup("suite", name, suite_paths())
+    found = import_file(path).SUITE
+    if isinstance(found, Collection):
+        return {member: suite(member) for member in found.suites}
+    return {name: suite(name)}
 
 
 def suite_about(name: str) -> str:

@@ -20,7 +20,7 @@ from typing import Any, Protocol
 from reidbench import machine, registry
 from reidbench.data.cache import cache_folder, scratch_folder
 from reidbench.files import alone
-from reidbench.plan import Plan
+from reidbench.plan import Plan, all_cells
 from reidbench.spec import Cell, Outcome, Places, Record, UserError, canonical_json
 from reidbench.store import Store
 
@@ -65,7 +65,7 @@ class Job:
 
 @dataclass
 class Runner:
-    """One run of a plan. `failures` are the records of cells that did not succeed, in order of time."""
+    """One run of one or more plans. `failures` are the records of cells that did not succeed, in order of time."""
 
     store: Store
     display: Display
@@ -75,14 +75,16 @@ class Runner:
     _stopping: bool = False
     _places: Places = field(default_factory=Places)
 
-    def run(self, plan: Plan, *, fresh: bool = False) -> None:
+    def run(self, plans: Sequence[Plan], *, fresh: bool = False) -> None:
         """Measures what the store lacks, or everything where `fresh`. Failed cells are tried again.
+
+        What several plans share is measured once, and what they time alike in one session; all have the same places.
 
         Raises UserError where records cannot be written; KeyboardInterrupt ends the workers and keeps all records.
         """
-        self._places = plan.places
+        self._places = plans[0].places
         missing = []
-        for cell in plan.all_cells():
+        for cell in all_cells(plans):
             record = None if fresh else self.store.load(cell)
             if record is not None and record.status == "ok":
                 self.display.state(cell, "stored", record)

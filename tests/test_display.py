@@ -1,6 +1,7 @@
 """What a run shows: lines that can be read in a log, a table that fits 80 columns of a terminal."""
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from rich.console import Console
 from reidbench import display, registry
 from reidbench.display import LiveDisplay, PlainDisplay, duration, open_display
 from reidbench.plan import Plan, Request, make_plan
-from reidbench.spec import Cell, Record
+from reidbench.spec import Cell, Column, Record, Row, Suite
 from reidbench.store import Store
 
 
@@ -36,7 +37,7 @@ def picture(shown: LiveDisplay) -> str:
 def test_plain_lines_say_what_ended_and_how(plan: Plan) -> None:
     out = io.StringIO()
     counted, timed = cell(plan, "complexity"), cell(plan, "latency")
-    with open_display(plan, stream=out) as shown:
+    with open_display([plan], stream=out) as shown:
         assert isinstance(shown, PlainDisplay)
         shown.state(counted, "running")
         shown.state(counted, "ok", record(counted))
@@ -51,7 +52,7 @@ def test_plain_lines_say_what_ended_and_how(plan: Plan) -> None:
 def test_plain_progress_comes_now_and_then(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
     out, now = io.StringIO(), 0.0
     monkeypatch.setattr(display.time, "monotonic", lambda: now)
-    shown = PlainDisplay(plan, out)
+    shown = PlainDisplay([plan], out)
     trained = cell(plan, "accuracy")
     for done in range(0, 600, 10):
         now = done / 10
@@ -63,7 +64,7 @@ def test_plain_progress_comes_now_and_then(plan: Plan, monkeypatch: pytest.Monke
 
 
 def test_the_live_table_fits_80_columns_and_fills_in(plan: Plan) -> None:
-    shown = LiveDisplay(plan, io.StringIO())
+    shown = LiveDisplay([plan], io.StringIO())
     counted, trained = cell(plan, "complexity"), cell(plan, "accuracy")
     before = picture(shown)
     assert "1.90" not in before and "0/10 cells" in before
@@ -79,7 +80,7 @@ def test_the_live_table_fits_80_columns_and_fills_in(plan: Plan) -> None:
 
 
 def test_rows_measured_side_by_side_share_a_line(plan: Plan) -> None:
-    shown = LiveDisplay(plan, io.StringIO())
+    shown = LiveDisplay([plan], io.StringIO())
     for row in ("Base-S (128x64)", "BiCnet-TKS"):
         shown.state(cell(plan, "latency", row), "running")
     assert picture(shown).count("latency cpu fp32 starting") == 1
@@ -91,3 +92,26 @@ def test_rows_measured_side_by_side_share_a_line(plan: Plan) -> None:
 @pytest.mark.parametrize(("seconds", "text"), [(7.4, "0:07"), (750, "12:30"), (3723, "1:02:03")])
 def test_duration(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+def test_several_suites_are_shown_as_a_row_each_and_shared_cells_once(plan: Plan, tmp_path: Path) -> None:
+    other = replace(plan, name="again")
+    shown = LiveDisplay([plan, other], io.StringIO())
+    shown.state(cell(plan, "complexity"), "ok", record(cell(plan, "complexity")))
+    text = picture(shown)
+    assert "1/10 cells" in text
+    assert [line.split()[:2] for line in text.splitlines() if "1/10" in line][:2] == [
+        [plan.name, "1/10"],
+        ["again", "1/10"],
+    ]
+
+
+def test_a_wide_suite_shows_how_many_cells_of_each_row_are_settled(tmp_path: Path) -> None:
+    levels = tuple(Column("accuracy.mAP", title=f"seed {i}", data={"seed": i}) for i in range(9))
+    suite = Suite("Wide", (Row("A", "baseline"), Row("B", "two_branch")), levels, "A")
+    wide = make_plan("wide", suite, Request(), Store(tmp_path, "here"))
+    shown = LiveDisplay([wide], io.StringIO())
+    shown.state(wide.cells["B", 3][0], "ok", record(wide.cells["B", 3][0]))
+    lines = [line.split() for line in picture(shown).splitlines()]
+    rows = {words[0]: words[1] for words in lines if words and words[0] in ("A", "B")}
+    assert rows == {"A": "0/9", "B": "1/9"}

@@ -111,7 +111,7 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator:
 
 def run(plan: Plan, store: Store, **options: bool) -> tuple[dict[str, str], Runner]:
     runner = Runner(store, Watcher())
-    runner.run(plan, **options)
+    runner.run([plan], **options)
     return {record.row: record.status for record in store.records()}, runner
 
 

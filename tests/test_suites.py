@@ -1,18 +1,32 @@
 """Every suite: its rows build, its columns exist, and what it calls published is what the paper prints."""
 
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from reidbench import registry
-from reidbench.plan import Request, make_plan
+from reidbench import machine, presets, registry
+from reidbench.plan import Request, all_cells, make_plan
+from reidbench.presets import QUICK
+from reidbench.reporting.tables import assemble
+from reidbench.spec import Preset, Record
 from reidbench.store import Store
 
+TINY = Preset(
+    "tiny",
+    "two steps, to see that everything runs",
+    replace(QUICK, steps=2, identities=4, trunk=""),
+    "synthetic",
+    dataset_options={"train_ids": 8, "test_ids": 8, "cameras": 2, "frames": 10, "seed": 3},
+    model_options={"depth": 50, "width": 8, "blocks": (1, 1, 1, 1), "small": "input"},
+)
 PAPER = tomllib.loads((Path(__file__).parent / "published.toml").read_text())
 LABELS = ("model", "alpha", "group", "heights", "kernels", "stages")
 """Keys that name a row of the paper rather than hold a value."""
-SUITES = sorted(registry.suite_paths())
+SUITES = sorted(name for name in registry.suite_paths() if list(registry.suites_of(name)) == [name])
+
+TRAINED = [name for name in SUITES if any(c.measurement == "accuracy" for c in registry.suite(name).columns)]
 
 
 @pytest.mark.parametrize("name", SUITES)
@@ -50,3 +64,36 @@ def test_published_values_are_those_the_paper_prints(name: str) -> None:
         else:
             values = dict(row.published[0].values)
         assert values == {key: value for key, value in expected.items() if key not in LABELS}
+
+
+def test_the_paper_is_every_table_that_it_prints_and_shares_what_they_share(tmp_path: Path) -> None:
+    members = registry.suites_of("paper")
+    assert {"table1", "table2", "table3", "table4", "table5", "table6", "overhead", "complexity"} <= set(members)
+    plans = [make_plan(name, suite, Request(), Store(tmp_path, "here")) for name, suite in members.items()]
+    together = {cell.key for cell in all_cells(plans)}
+    assert len(together) < sum(len(plan.all_cells()) for plan in plans)
+    for name in ("table2", "table3", "table4", "overhead"):
+        suite = members[name]
+        index = next(i for i, c in enumerate(suite.columns) if c.quantity == "complexity.gflops")
+        base = make_plan(name, suite, Request(), Store(tmp_path, "here")).cells[suite.reference, index][0]
+        assert base.key in together
+        assert base.key == plans[1].cells["Base-B (256x128)", 8][0].key, "Base-B is one cell for all tables"
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_every_row_trains_and_is_scored(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In this process and for two steps; of each factor of `stress` at its last level."""
+    monkeypatch.setenv("REIDBENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setitem(presets.PRESETS, "tiny", TINY)
+    suite, store = registry.suite(name), Store(tmp_path, "here")
+    levels = {column.level[0]: column for column in suite.columns if column.level[0]}
+    suite = replace(suite, columns=tuple(c for c in suite.columns if c in levels.values() or not c.level[0]))
+    plan = make_plan(name, suite, Request(preset="tiny", only="accuracy"), store)
+    for cell in plan.all_cells():
+        for measured, outcome in registry.measurements()["accuracy"].function([cell], lambda *_: None):
+            found = (outcome.values, outcome.samples, outcome.context, "here", {}, machine.now(), 1.0)
+            store.save(Record(measured.identity, measured.key, measured.row, "ok", *found))
+    table = assemble(plan, store)
+    states = {entry.state for entry in table.entries.values()}
+    assert "ok" in states
+    assert states <= {"ok", "absent", "published", "skipped"}, "skipped: a factor by which nobody is told apart"

@@ -64,11 +64,12 @@ def audit_suite(suites: Mapping[str, Suite]) -> Suite:
 
 
 def plan_audit(suites: Mapping[str, Suite], store: Store) -> Plan:
-    return make_plan(NAME, audit_suite(suites), Request(only="cost"), store)
+    return make_plan(NAME, audit_suite(suites), Request(), store)
 
 
-def carry_out(suites: Mapping[str, Suite], plan: Plan, store: Store) -> Audit:
-    """The audit of the suites from the records that the store has for the plan's cells."""
+def carry_out(suites: Mapping[str, Suite], store: Store) -> Audit:
+    """The audit of the suites from what the store has of the networks they need."""
+    plan = plan_audit(suites, store)
     found = {row: store.load(cells[0]) for (row, _), cells in plan.cells.items()}
     records = {row: record for row, record in found.items() if record and record.status == "ok"}
     counts: Counts = {row: record.values for row, record in records.items()}

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from string import ascii_lowercase
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from reidbench.audit.assembly import NAME, Audit
 from reidbench.audit.disagreements import reasons
 from reidbench.audit.rules import decimals, label
 from reidbench.audit.verdicts import DRAWS, LUCK, SPREAD, Judgement, Verdict
-from reidbench.files import write_text
 from reidbench.reporting.audit_findings import (
     COLUMNS,
     COMMAND,
@@ -27,10 +26,6 @@ from reidbench.reporting.audit_findings import (
 )
 from reidbench.reporting.blocks import Block
 from reidbench.reporting.document import Chapter, Code, Document, Paragraph, Part, Picture, Tabular, items, section
-from reidbench.reporting.markdown import markdown
-
-if TYPE_CHECKING:
-    from reidbench.store import Store
 
 TITLE = "Audit of the printed costs"
 PARTS = {
@@ -58,21 +53,6 @@ CHANCE = (
     "rule is called an explanation, and has a name here, if at most {luck:.0%} of the draws let some rule print as "
     "many of the cells that the rules before it leave."
 )
-
-
-def write_audit(audit: Audit, store: Store, *, made_by: str = "") -> list[Path]:
-    """Writes `audit.md` and its figure into the machine's results folder, each file whole or not at all.
-
-    `made_by` is the command line to print as the document's origin. Returns the paths written. Raises UserError for a
-    folder that cannot be written.
-    """
-    from reidbench.reporting.figures import write_figure
-    from reidbench.reporting.figures.audit import audit_figure
-
-    figures = write_figure(lambda: audit_figure(audit), store.folder / f"{NAME}-deviations")
-    path = store.folder / f"{NAME}.md"
-    write_text(path, markdown(document(audit, figures, store.name, made_by)))
-    return [path, *figures]
 
 
 def chapter(audit: Audit, figures: Iterable[Path]) -> Chapter:

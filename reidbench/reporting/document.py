@@ -5,14 +5,20 @@ All text is plain. Each renderer (`markdown`, `latex`, `html`, `typeset`) escape
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from reidbench.reporting.blocks import Block
+from reidbench.reporting.blocks import WORDS, Block
 
 CONTINUED = " (continued)"
 """What `blocks.blocks` adds to the title of every piece of a table but the first."""
+
+NUMBER = re.compile(r"(stale: )?[+-]?\d")
+
+LONGEST_CONTENTS = 30
+"""Lines that a table of contents may have."""
 
 
 @dataclass(frozen=True)
@@ -119,3 +125,18 @@ def pictures(parts: Sequence[Part]) -> Iterator[Picture]:
             yield part
         elif isinstance(part, Section):
             yield from pictures(part.parts)
+
+
+def has_words(block: Block, column: int) -> bool:
+    """Whether a column holds words, set to the left, where a number or the state of one is set to the right."""
+    cells = {line[column] for line in block.lines} - {*WORDS.values(), ""}
+    return column == 0 or (bool(cells) and not any(map(NUMBER.match, cells)))
+
+
+def listed_levels(document: Document) -> int:
+    """How many levels of headings a table of contents shows: 2, or 1 where it would be too long; 0 without any."""
+    outer = [part for part in document.parts if isinstance(part, Section)]
+    inner = [part for section in outer for part in section.parts if isinstance(part, Section)]
+    if not outer:
+        return 0
+    return 2 if len(outer) + len(inner) <= LONGEST_CONTENTS else 1

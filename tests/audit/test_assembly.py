@@ -58,7 +58,7 @@ def test_a_plan_shares_its_cells_with_the_tables(tmp_path: Path) -> None:
 
 def test_every_cell_gets_a_verdict(store: Store) -> None:
     suites = audited_suites()
-    audit = carry_out(suites, plan_audit(suites, store), store)
+    audit = carry_out(suites, store)
     assert audit.cells == 62 and len(audit.records) == audit.wanted
     for judgement in audit.judgements:
         for verdict in judgement.verdicts:
@@ -72,9 +72,9 @@ def test_every_cell_gets_a_verdict(store: Store) -> None:
 
 def test_a_changed_printed_value_changes_its_verdict_and_no_count(store: Store) -> None:
     suites = audited_suites()
-    before = carry_out(suites, plan_audit(suites, store), store)
+    before = carry_out(suites, store)
     other = changed(suites, "table2", 1, "gflops", "9.99")
-    after = carry_out(other, plan_audit(other, store), store)
+    after = carry_out(other, store)
     verdicts = [
         next(v for v in audit.judgements[0].verdicts if v.printed.row.name == "Base-B (256x128)")
         for audit in (before, after)
@@ -87,7 +87,7 @@ def test_a_changed_printed_value_changes_its_verdict_and_no_count(store: Store) 
 
 def test_without_records_nothing_is_claimed(tmp_path: Path) -> None:
     suites, empty = audited_suites(), Store(tmp_path, "empty")
-    audit = carry_out(suites, plan_audit(suites, empty), empty)
+    audit = carry_out(suites, empty)
     assert audit.cells == 62 and not audit.records and not audit.first and not audit.offsets and not audit.reversed
     assert all(v.shown is None and not v.matching for j in audit.judgements for v in j.verdicts)
     assert audit.two_values and audit.bent, "what needs no counts is found all the same"

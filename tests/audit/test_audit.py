@@ -11,7 +11,7 @@ from made_up_counts import fill
 
 from reidbench import registry
 from reidbench.audit import assembly
-from reidbench.audit.assembly import Audit, audited_suites, carry_out, plan_audit
+from reidbench.audit.assembly import Audit, audited_suites, carry_out
 from reidbench.cli import main
 from reidbench.reporting.audit import CAPTION, chapter, document, to_json
 from reidbench.reporting.audit_findings import headlines
@@ -35,7 +35,7 @@ def store(tmp_path: Path) -> Store:
 
 def audit_of(store: Store) -> Audit:
     suites = audited_suites()
-    return carry_out(suites, plan_audit(suites, store), store)
+    return carry_out(suites, store)
 
 
 def test_the_document_says_all_it_should_within_the_width(store):

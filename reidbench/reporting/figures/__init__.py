@@ -19,6 +19,7 @@ from reidbench.reporting.figures.components import components_figure
 from reidbench.reporting.figures.costs import formula_figure, overhead_figure
 from reidbench.reporting.figures.stress import stress_figure
 from reidbench.reporting.figures.style import STYLE
+from reidbench.reporting.stamps import bears, figure_stamp
 from reidbench.reporting.tables import Table
 
 DPI = 150
@@ -52,27 +53,34 @@ def draw_figures(table: Table, stem: Path) -> list[Path]:
 
     Returns the paths. Raises UserError for a figure that there is not.
     """
-    written = []
+    stamp = figure_stamp(table)
+    written: list[Path] = []
     for name in table.plan.suite.figures:
         drawing: Drawing = lookup("figure", name, FIGURES)
-        written += write_figure(partial(drawing.draw, table), stem.with_name(f"{stem.name}-{name}"))
+        written += write_figure(partial(drawing.draw, table), stem.with_name(f"{stem.name}-{name}"), stamp)
     return written
 
 
-def write_figure(draw: Callable[[], Figure | None], stem: Path) -> list[Path]:
-    """Draws a figure in the common style and writes `<stem>.svg` and `.png`; returns the paths, none without one."""
-    written = []
+def write_figure(draw: Callable[[], Figure | None], stem: Path, stamp: str) -> list[Path]:
+    """Draws a figure and writes it as `<stem>.svg` and `.png`; returns the paths, none where there is nothing to draw.
+
+    A figure that lies there already with the same stamp, which stands for all that it depends on, stays.
+    """
+    files = {
+        stem.with_name(f"{stem.name}.svg"): {"Date": None, "Identifier": stamp},
+        stem.with_name(f"{stem.name}.png"): {"Software": None, "Comment": stamp},
+    }
+    if all(bears(path, stamp) for path in files):
+        return list(files)
     with matplotlib.rc_context(STYLE):
         figure = draw()
         if figure is None:
             return []
-        for ending, metadata in (("svg", {"Date": None}), ("png", {"Software": None})):
+        for path, metadata in files.items():
             content = io.BytesIO()
-            figure.savefig(content, format=ending, dpi=DPI, metadata=metadata)
-            path = stem.with_name(f"{stem.name}.{ending}")
+            figure.savefig(content, format=path.suffix[1:], dpi=DPI, metadata=metadata)
             write_bytes(path, content.getvalue())
-            written.append(path)
-    return written
+    return list(files)
 
 
 def caption(path: Path) -> str:

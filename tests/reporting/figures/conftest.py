@@ -1,0 +1,78 @@
+"""Real suites with made-up records of every cell, so that each figure is drawn as a run would draw it."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from reidbench import machine, registry
+from reidbench.files import write_text
+from reidbench.measurements.formula import pixel_share
+from reidbench.plan import Request, make_plan
+from reidbench.reporting.tables import Table, assemble
+from reidbench.spec import Cell, Record
+from reidbench.store import Store
+
+PEOPLE = np.repeat(np.arange(20), 4)
+ROUNDS = 20
+DRIFT = np.linspace(1, 1.3, ROUNDS)
+
+
+@pytest.fixture(autouse=True)
+def made_up_measurements() -> None:
+    """The real ones, unlike in the folder above."""
+
+
+@pytest.fixture
+def filled(tmp_path: Path) -> Callable[..., Table]:
+    """The table of a suite, measured by `values(cell)`: a mean AP for an accuracy cell, else seconds a frame."""
+
+    def fill(name: str, values: Callable[[Cell], float] = lambda _: 0.5, *, gpu: str = "", seeds: int = 2) -> Table:
+        store = Store(tmp_path, "made-up")
+        about = {"cpu": "Imaginary 9000", "cores": 2, "memory_gib": 8, "gpu": gpu, "system": "Linux"}
+        write_text(tmp_path / "made-up" / "machine.json", json.dumps(about))
+        plan = make_plan(name, registry.suite(name), Request(seeds=seeds), store)
+        for cell in plan.all_cells():
+            found, samples = _content(cell, values(cell))
+            now = machine.now()
+            store.save(
+                Record(cell.identity, cell.key, cell.row, "ok", found, samples, {}, "made-up", {"torch": "2"}, now, 1.0)
+            )
+        return assemble(plan, store)
+
+    return fill
+
+
+def _content(cell: Cell, value: float) -> tuple[dict[str, float], dict[str, list[float]]]:
+    if cell.measurement == "complexity":
+        share = pixel_share(cell.options) if {"alpha", "shrink"} & set(cell.options) else 1.0
+        names = ("macs", "macs_fvcore", "macs_aten", "gflops")
+        return {**dict.fromkeys(names, 4.05e9 * share), "params": 23.5e6, "dimension": 2048.0}, {}
+    if cell.measurement == "formula":
+        share = pixel_share(cell.options)
+        return {"predicted": share, "counted": 1.05 * share, "excess": 0.05}, {}
+    if cell.measurement == "memory":
+        return {"peak": 4e8, "added": 1e8}, {}
+    if cell.measurement == "throughput":
+        return {"batch": 4.0}, {"frames_per_second": [10.0, 11.0, 12.0]}
+    if cell.measurement == "latency":
+        frames = cell.settings["shape"][1]
+        own = [float(x) for x in value * DRIFT]
+        return {}, {
+            "seconds": [frames * x for x in own],
+            "per_frame": own,
+            "reference": [float(x) for x in 0.5 * DRIFT],
+        }
+    return {}, _accuracy(cell, value)
+
+
+def _accuracy(cell: Cell, value: float) -> dict[str, list[float]]:
+    noise = np.random.default_rng([cell.settings.get("seed", 0), len(cell.row)])
+    ap = np.clip(value + noise.normal(scale=0.02, size=len(PEOPLE)), 0, 1)
+    emblem = (PEOPLE < 10).astype(float)
+    names = ("ap", "top1", "top5", "top10", "top20", "inp", "twin_auc")
+    samples = dict.fromkeys(names, ap) | {"identity": PEOPLE, "occluded": PEOPLE % 2}
+    samples |= {"factor:emblem": emblem, "factor:tempo": 1 - emblem, "floor": np.full(len(PEOPLE), 0.3)}
+    return {name: [round(float(x), 6) for x in column] for name, column in samples.items()}

@@ -1,0 +1,59 @@
+"""Every combination over its matrix, and what each component adds over all the others."""
+
+from collections.abc import Callable
+
+import pytest
+
+from reidbench.reporting.components import combinations, effects
+from reidbench.reporting.figures.components import components_figure
+from reidbench.reporting.tables import Table, heading_of
+from reidbench.spec import Cell
+
+Fill = Callable[..., Table]
+
+
+def made_up(cell: Cell) -> float:
+    """TKS is worth 20 points, CSP 10 of them only together with TKS, DAO nothing; each costs a tenth of the time."""
+    tks, csp = cell.options.get("temporal") == "tks", cell.options.get("csp", False)
+    dao = cell.options.get("attention") == "dao"
+    if cell.measurement == "accuracy":
+        return 0.5 + 0.2 * tks + 0.1 * (tks and csp)
+    return 0.2 + 0.02 * (tks + csp + dao)
+
+
+def test_an_effect_is_the_mean_over_all_combinations_of_the_others(filled: Fill) -> None:
+    table = filled("components", made_up)
+    accuracy = heading_of(table, "accuracy.mAP")
+    assert accuracy is not None
+    found = {effect.part: effect for effect in effects(table, accuracy)}
+    assert {part: effect.pairs for part, effect in found.items()} == {"CSP": 4, "DAO": 4, "TKS": 4}
+    assert found["TKS"].difference.value == pytest.approx(0.25, abs=0.01)
+    assert found["CSP"].difference.value == pytest.approx(0.05, abs=0.01)
+    assert found["DAO"].difference.low < 0 < found["DAO"].difference.high
+    assert found["TKS"].difference.low > 0.2
+
+
+def test_a_cost_in_time_is_compared_within_its_session_and_a_count_as_it_is(filled: Fill) -> None:
+    table = filled("components", made_up)
+    ratio, params = heading_of(table, "latency.ratio"), heading_of(table, "complexity.params")
+    assert ratio is not None and params is not None
+    assert [e.difference.value for e in effects(table, ratio)] == pytest.approx([0.04] * 3)
+    assert [(e.difference.value, e.pairs) for e in effects(table, params)] == [(0, 4)] * 3
+
+
+def test_the_reference_row_is_no_combination(filled: Fill) -> None:
+    held = combinations(filled("components"))
+    assert len(held) == 8
+    assert "Base-B (256x128)" not in held
+    assert held["TB+CSP+TKS"] == {"CSP", "TKS"}
+
+
+def test_the_matrix_has_a_dot_for_each_component_that_is_there(filled: Fill) -> None:
+    figure = components_figure(filled("components", made_up))
+    assert figure is not None
+    matrix = figure.axes[1]
+    assert [tick.get_text() for tick in matrix.get_yticklabels()] == ["CSP", "DAO", "TKS"]
+    filled_dots = sum(
+        len(line.get_xdata()) for line in matrix.lines if line.get_marker() == "o" and line.get_color() == "black"
+    )
+    assert filled_dots == 3 * 4

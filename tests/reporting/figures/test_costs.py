@@ -1,0 +1,49 @@
+"""Time against operations, and the formula against what was counted and measured."""
+
+from collections.abc import Callable
+
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.text import Annotation
+
+from reidbench.measurements.formula import pixel_share
+from reidbench.reporting.figures.costs import formula_figure, overhead_figure
+from reidbench.reporting.tables import Table
+
+Fill = Callable[..., Table]
+
+
+def test_time_against_operations_has_a_panel_a_setting_and_a_line_through_the_reference(filled: Fill) -> None:
+    figure = overhead_figure(filled("overhead", lambda cell: 0.02))
+    assert figure is not None
+    assert [axis.get_title() for axis in figure.axes] == ["cpu, fp32, 2 threads", "cpu, bf16, 2 threads"]
+    axis = figure.axes[0]
+    line = next(line for line in axis.lines if line.get_label() == "in proportion to MACs")
+    assert list(line.get_xdata()) == [0, pytest.approx(8 * 4.05)]
+    assert line.get_ydata()[1] == pytest.approx(1e3 * 8 * 0.02 * 1.15), "the median of the drift"
+    names = {text.get_text() for text in axis.texts if isinstance(text, Annotation)}
+    assert names == {"Base-S (128x64)", "Base-B (256x128)", "Two-branch (TB)", "BiCnet", "BiCnet-TKS"}
+
+
+def test_a_gpu_brings_its_own_panels(filled: Fill) -> None:
+    figure = overhead_figure(filled("overhead", gpu="Imaginary GPU"))
+    assert figure is not None
+    assert [axis.get_title() for axis in figure.axes][2:] == ["cuda, fp32", "cuda, bf16"]
+
+
+def test_the_formula_is_a_line_with_what_was_counted_and_measured_around_it(filled: Fill) -> None:
+    figure = formula_figure(filled("complexity", lambda cell: 0.25))
+    assert figure is not None
+    axis = figure.axes[0]
+    line = next(line for line in axis.lines if line.get_label() == "formula")
+    assert list(line.get_ydata())[-1] == pytest.approx(pixel_share({"alpha": 7}))
+    assert points(axis, "two-branch: MACs") == pytest.approx(
+        [1.05 * share for share in (1, *(pixel_share({"alpha": a}) for a in (1, 2, 3, 4, 7)), 0.25)]
+    )
+    assert points(axis, "BiCnet-TKS: latency, cpu, fp32, 2 threads") == pytest.approx([0.5] * 5)
+    assert [tick.get_text() for tick in axis.get_xticklabels()] == ["0", "1", "2", "3", "4", "7", "∞"]
+
+
+def points(axis: Axes, label: str) -> list[float]:
+    container = next(c for c in axis.containers if c.get_label() == label)
+    return [float(y) for y in container[0].get_ydata()]

@@ -1,0 +1,61 @@
+"""Each figure that a suite names is drawn, with a caption, text that can be read and labels that do not collide."""
+
+from collections.abc import Callable, Iterator
+from itertools import combinations
+from pathlib import Path
+
+import matplotlib
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.text import Annotation, Text
+from matplotlib.transforms import Bbox
+
+from reidbench import registry
+from reidbench.reporting.figures import FIGURES, caption, draw_figures
+from reidbench.reporting.figures.style import STYLE
+from reidbench.reporting.tables import Table
+
+SUITES = sorted(name for name in registry.suite_paths() if list(registry.suites_of(name)) == [name])
+NAMED = [(suite, name) for suite in SUITES for name in registry.suite(suite).figures]
+
+Fill = Callable[..., Table]
+
+
+def drawn(table: Table, name: str) -> Iterator[Figure]:
+    with matplotlib.rc_context(STYLE):
+        figure = FIGURES[name].draw(table)
+        assert figure is not None
+        figure.draw_without_rendering()
+        yield figure
+
+
+@pytest.mark.parametrize(("suite", "name"), NAMED)
+def test_text_can_be_read_and_labels_do_not_collide(suite: str, name: str, filled: Fill) -> None:
+    for figure in drawn(filled(suite), name):
+        texts = [text for text in figure.findobj(Text) if text.get_text() and text.get_visible()]
+        assert min(text.get_fontsize() for text in texts) >= 8
+        for axis in figure.axes:
+            for labels in _labels(axis):
+                for a, b in combinations(labels, 2):
+                    assert not _overlap(a, b), f"{suite}-{name}: two labels cover each other"
+
+
+@pytest.mark.parametrize(("suite", "name"), NAMED)
+def test_files_are_written_with_a_caption(suite: str, name: str, filled: Fill, tmp_path: Path) -> None:
+    table = filled(suite)
+    written = {path.name for path in draw_figures(table, tmp_path / suite)}
+    assert {f"{suite}-{name}.svg", f"{suite}-{name}.png"} <= written
+    assert caption(tmp_path / f"{suite}-{name}.svg") == FIGURES[name].caption
+
+
+def _labels(axis: Axes) -> Iterator[list[Bbox]]:
+    """The level tick labels of each side, and the names beside the points."""
+    notes = [text for text in axis.texts if isinstance(text, Annotation)]
+    for texts in (axis.get_xticklabels(), axis.get_yticklabels(), notes):
+        shown = [text for text in texts if text.get_text() and text.get_visible() and not text.get_rotation()]
+        yield [text.get_window_extent() for text in shown if axis.axison]
+
+
+def _overlap(a: Bbox, b: Bbox) -> bool:
+    return min(a.x1, b.x1) - max(a.x0, b.x0) > 1 and min(a.y1, b.y1) - max(a.y0, b.y0) > 1

@@ -1,0 +1,39 @@
+"""One panel a factor, its levels in order, the floor of look-alikes in each."""
+
+from collections.abc import Callable
+
+import pytest
+
+from reidbench.reporting.figures.stress import stress_figure
+from reidbench.reporting.tables import Table
+from reidbench.spec import Cell
+
+Fill = Callable[..., Table]
+
+
+def by_occlusion(cell: Cell) -> float:
+    return 0.9 - 0.5 * cell.settings["dataset"]["options"].get("occlusion", 0.2)
+
+
+def test_lines_follow_the_level_of_the_factor(filled: Fill) -> None:
+    figure = stress_figure(filled("stress", by_occlusion))
+    assert figure is not None
+    axes = {axis.get_xlabel(): axis for axis in figure.axes if axis.get_xlabel()}
+    assert list(axes) == [
+        *("occlusion rate", "share told by detail", "share told by tempo", "frame rate", "misaligned boxes")
+    ]
+    panel = axes["occlusion rate"]
+    assert [tick.get_text() for tick in panel.get_xticklabels()] == ["0", "0.2", "0.5", "0.8"]
+    lines = {container.get_label(): container[0].get_ydata() for container in panel.containers}
+    assert len(lines) == 7
+    assert list(lines["BiCnet-TKS"]) == pytest.approx([90, 80, 65, 50], abs=1)
+    floors = [line for line in panel.lines if len(line.get_ydata()) == 2 and line.get_linewidth() == 2]
+    assert [float(line.get_ydata()[0]) for line in floors] == pytest.approx([30] * 4)
+
+
+def test_rows_differ_in_marker_and_dash_and_not_in_colour_alone(filled: Fill) -> None:
+    figure = stress_figure(filled("stress", by_occlusion))
+    assert figure is not None
+    lines = [container[0] for container in figure.axes[0].containers]
+    assert len({line.get_marker() for line in lines}) == len(lines)
+    assert len({str(line._unscaled_dash_pattern) for line in lines}) == len(lines)
