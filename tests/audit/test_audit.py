@@ -20,6 +20,7 @@ from reidbench.reporting.document import pictures
 from reidbench.reporting.figures.audit import MARKS, audit_figure
 from reidbench.reporting.figures.style import STYLE
 from reidbench.reporting.markdown import markdown
+from reidbench.reporting.writing import FORMATS
 from reidbench.spec import Column, Suite
 from reidbench.store import Store
 
@@ -126,3 +127,23 @@ def test_the_command_counts_what_is_missing(tmp_path, monkeypatch, capsys):
     assert [(one["key"], one["printed"]) for one in found["cells"]] == [("gflops", "0.25"), ("params", "23.5")]
     assert all(one["matching"] > 0 for one in found["cells"])
     assert len(list((tmp_path / "here" / "complexity").glob("*.json"))) == 1
+
+
+def test_the_audit_comes_in_every_format_and_its_figure_beside_it(store, tmp_path, monkeypatch):
+    pytest.importorskip("typst")
+    out = tmp_path / "out"
+    asked = ["report", "audit", "--results", str(store.folder.parent), "--out", str(out), "--format", *FORMATS]
+    assert main(asked) == 0
+    assert {path.suffix for path in out.iterdir()} == {".md", ".html", ".tex", ".pdf", ".svg", ".png"}
+    assert (out / "audit.pdf").read_bytes().startswith(b"%PDF")
+    for name in ("audit.md", "audit.html", "audit.tex"):
+        assert "Table 2, GFLOPs" in (out / name).read_text()
+
+
+def test_a_report_of_several_has_the_audit_as_a_chapter(store, tmp_path, capsys):
+    asked = ["report", "table3", "audit", "--results", str(store.folder.parent), "--out", str(tmp_path / "out")]
+    assert main(asked) == 0
+    text = (tmp_path / "out" / "report.md").read_text()
+    assert "(audit)" in text and "Of 62 printed costs" in text
+    assert (tmp_path / "out" / "audit-deviations.svg").is_file()
+    assert "python bench.py audit" in text.rpartition("How to reproduce")[2]
