@@ -41,11 +41,14 @@ PARTS = {
 
 READING = (
     "A rule is a choice of what is counted, in which unit, of which network, how the temporal block (TKS) enters, for "
-    "clips of which length, and whether digits are truncated or rounded. Each is applied to every cell; ours is the "
-    "value before it is cut to the printed digits. Rules that come to the same counts of a cell are taken as one. The "
-    "verdict is yes where a rule explains the cell, chance? where some rule prints it but more than chance is not "
-    "shown, else how far the value under the nearest rule is from those that print as given. Printed by: how many of "
-    "the rules that differ for this cell print it (+: some of their networks are not counted yet)."
+    "clips of which length, and whether digits are truncated or rounded. Each is applied to every cell. Rules that "
+    "come to the same counts of a cell are taken as one."
+)
+VERDICTS = (
+    "Ours is the value before it is cut to the printed digits. Verdict: yes where a rule explains the cell; chance? "
+    "where some rule prints it, but more than chance is not shown; else how far the value under the nearest rule is "
+    "off those that print as given. Printed by: how many of the rules that differ for this cell print it (+: some of "
+    "their networks are not counted yet)."
 )
 CHANCE = (
     "Among so many rules some print a value by chance. So the same was asked of {draws} draws in which every printed "
@@ -58,11 +61,15 @@ CHANCE = (
 def chapter(audit: Audit, figures: Iterable[Path]) -> Chapter:
     """What the audit gives to a report of several: headlines, verdicts, contradictions, counters."""
     parts = (
-        Paragraph(f"{READING} {DEFAULTS}"),
+        Paragraph(READING),
         Paragraph(CHANCE.format(draws=DRAWS, spread=SPREAD, luck=LUCK)),
-        section("Rules that explain", *(items(explanation(one)) for one in audit.judgements)),
-        items(afterthoughts(audit)),
-        section("Cells", *_cells(audit), *_pictures(figures)),
+        section(
+            "Rules that explain",
+            Paragraph(DEFAULTS),
+            *(items(explanation(one)) for one in audit.judgements),
+            items(afterthoughts(audit)),
+        ),
+        section("Cells", Paragraph(VERDICTS), *_cells(audit), *_pictures(figures)),
         section("Cells that no rule explains", items(unexplained(audit))),
         section("What decides", *_levels(audit)),
         section("Contradictions of the paper", items(contradictions(audit))),
@@ -131,7 +138,9 @@ def _cells(audit: Audit) -> Iterator[Tabular]:
             lines = tuple(_line(one, verdict, letters) for verdict in one.of(table))
             notes = tuple(f"{letter}: {rule}." for rule, letter in letters.items())
             if lines:
-                yield Tabular((Block(f"{table_name(table)}, {COLUMNS[one.key]}", header, lines, frozenset(), notes),))
+                yield Tabular(
+                    (Block(f"The paper's {table_name(table)}, {COLUMNS[one.key]}", header, lines, frozenset(), notes),)
+                )
 
 
 def _line(judgement: Judgement, verdict: Verdict, letters: Mapping[str, str]) -> tuple[str, ...]:
@@ -141,7 +150,7 @@ def _line(judgement: Judgement, verdict: Verdict, letters: Mapping[str, str]) ->
         cell.row.name,
         cell.text,
         f"{float(shown.value):.{digits}f}" if shown else "-",
-        f"{float(shown.gap):+.{digits}f}" if shown and shown.gap else _word(verdict),
+        f"off {float(shown.gap):+.{digits}f}" if shown and shown.gap else _word(verdict),
         name(judgement, verdict.step) if verdict.step else letters.get(_other_rule(verdict), "-"),
         f"{verdict.matching} of {verdict.tried}{'+' if verdict.incomplete else ''}",
     )

@@ -45,8 +45,8 @@ def test_the_document_says_all_it_should_within_the_width(store):
     for part in (
         "# Audit of the printed costs",
         "Of 62 printed costs",
-        "### Table 2, GFLOPs",
-        "### Table 6, Param.",
+        "### The paper's Table 2, GFLOPs",
+        "### The paper's Table 6, Param.",
         "2.55 in Table 3",
         "put alpha 3 at 1.820 to 1.830 if truncated and 1.815 to 1.825 if rounded; printed is 1.81",
         "thought of after Tables 5 and 6 had been seen",
