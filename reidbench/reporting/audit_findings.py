@@ -43,6 +43,7 @@ def headlines(audit: Audit) -> Iterator[str]:
                 f"({name(one, number)}: {sentence(step)}). If the values meant nothing, the best rule would print "
                 f"{one.chance[1]:.1f}, and some rule {one.chance[0]:.1f} of them."
             )
+    yield from afterthoughts(audit)
     count = len(audit.two_values) + len(audit.bent) + len(audit.reversed)
     yield f"The tables contradict themselves in {count} places, whatever was counted."
 
@@ -121,7 +122,8 @@ def afterthoughts(audit: Audit) -> Iterator[str]:
             yield (
                 f"The readings {readings} were thought of after Tables 5 and 6 had been seen. Without them some rule "
                 f"prints {rest.matched} instead of {full.matched} of {len(full.verdicts)} {COLUMNS[full.key]} cells, "
-                f"and the best one {best.total} ({label(best.rule)}; {best.luck:.1%} of the draws do as well)."
+                f"and the best one {best.total} ({label(best.rule)}; {best.luck:.1%} of the draws do as well); "
+                f"{len(rest.steps) or 'none'} would be called an explanation."
             )
 
 
