@@ -17,7 +17,9 @@ LAYERS = [
     {"reidbench.measurements"},
     {"reidbench.plan"},
     {"reidbench.presets"},
+    {"reidbench.inspection"},
     {"reidbench.accuracy"},
+    {"reidbench.weights"},
     {"reidbench.training", "reidbench.retrieval", "reidbench.profiling", "reidbench.store"},
     {"reidbench.statistics"},
     {"reidbench.data", "reidbench.machine", "reidbench.precision"},
@@ -90,7 +92,18 @@ def test_suites_import_only_the_vocabulary(path: Path) -> None:
     assert imports(path) <= {"reidbench.spec", "suites.columns"}
 
 
-FAST = ["cli", "commands", "plan", "runner", "display", "store", "registry", "measurements", "reporting.report"]
+FAST = [
+    "cli",
+    "commands",
+    "plan",
+    "weights",
+    "runner",
+    "display",
+    "store",
+    "registry",
+    "measurements",
+    "reporting.report",
+]
 
 
 @pytest.mark.parametrize("module", FAST)
