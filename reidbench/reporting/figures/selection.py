@@ -113,6 +113,6 @@ def _gaps(axis: Axes, table: Table, heading: Heading, rows: Sequence[str]) -> No
             axis.plot(values, [place] * len(values), "o", mfc="white", mec="black", ms=4, mew=0.8, zorder=2)
     axis.set_yticks(range(len(rows)), rows)
     axis.set_ylim(len(rows) - 0.5, -0.5)
-    axis.set_xlabel("weight of the longest kernel (percentage points)")
+    axis.set_xlabel("longest kernel's weight (percentage points)")
     axis.set_title(heading.quantity.title, loc="left")
     axis.margins(x=0.15)
