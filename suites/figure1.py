@@ -21,6 +21,7 @@ SUITE = Suite(
         Column("activation.person"),
         Column("activation.area"),
         Column("activation.emblem"),
+        Column("activation.empty"),
         Column("accuracy.mAP"),
     ),
     figures=("activation",),
@@ -28,6 +29,6 @@ SUITE = Suite(
         "Test identities are no classes of the training, so the maps are of pairs: the channels of stage 4 are "
         "weighted by the gradient of the cosine similarity of a query's and its match's clip, as a class-activation "
         "map weights them by a class. A map says where in its frame the similarity lies, not how much the frame "
-        "counts. Negative values are 0.",
+        "counts. Negative values are 0; where a frame has no positive one, its map is black.",
     ),
 )

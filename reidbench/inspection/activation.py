@@ -108,12 +108,15 @@ def measures(maps: Sequence[np.ndarray], size: tuple[int, int], seen: Sequence[n
     """What the activation maps of one clip say: a list of T maps `[h, w]` of a frame of `size` pixels.
 
     `seen`, empty where it is not known, holds which pixels show the walker and which the emblem, bool `[T, H, W]`.
+    A map that is nowhere positive counts as even; `empty` is their share.
     """
+    empty = np.mean([not each.any() for each in maps])
+    maps = [each if each.any() else np.ones_like(each) for each in maps]
     rows, columns = max(1, size[0] // COARSE), max(1, size[1] // COARSE)
     coarse = [_to_grid(each, rows, columns) for each in maps]
     shares = np.stack([each / each.sum() for each in coarse]).reshape(len(maps), -1)
     overlap = (np.sqrt(shares[1:]) * np.sqrt(shares[:-1])).sum(1).mean() if len(maps) > 1 else 1.0
-    found = {"overlap": float(overlap)}
+    found = {"overlap": float(overlap), "empty": float(empty)}
     if not len(seen):
         return found
     walker, emblem = seen
@@ -130,10 +133,7 @@ def measures(maps: Sequence[np.ndarray], size: tuple[int, int], seen: Sequence[n
 
 
 def _activation(model: nn.Module, clips: Tensor) -> tuple[list[list[np.ndarray]], list[float]]:
-    """Of clips `[2 * pairs, T, 3, H, W]`, partners side by side: for each clip its T maps `[h, w]`, and the cosines.
-
-    A map without any positive value is even.
-    """
+    """Of clips `[2 * pairs, T, 3, H, W]`, partners side by side: for each clip its T maps `[h, w]`, and the cosines."""
     heard: list[Tensor] = []
     last = getattr(getattr(model, "trunk", None), "layer4", None)
     if last is None:
@@ -155,7 +155,7 @@ def _activation(model: nn.Module, clips: Tensor) -> tuple[list[list[np.ndarray]]
         by_clip = weighed.unflatten(0, (len(clips), -1)).float().cpu().numpy().astype(np.float64)
         for clip, of_clip in enumerate(by_clip):
             for frame, each in zip(order, of_clip, strict=True):
-                maps[clip][frame] = each if each.any() else np.ones_like(each)
+                maps[clip][frame] = each
     cosines = (units * partners).sum(1)[::2]
     return maps, cosines.tolist()
 
@@ -190,7 +190,7 @@ def _picture(
                 "identity": tracklets[place].identity,
                 "camera": tracklets[place].camera,
                 "frames": strip(frames[:SHOWN_FRAMES].cpu().numpy()),
-                "maps": [rounded(each / each.max()) for each in of_clip[:SHOWN_FRAMES]],
+                "maps": [rounded(each / (each.max() or 1)) for each in of_clip[:SHOWN_FRAMES]],
             }
         )
     return {"similarity": round(similarity, 4), "clips": clips}

@@ -39,6 +39,7 @@ def _mean(
         ),
         "person": _mean("On the person", "%", "higher", "the part of a map that lies on the person's pixels", "person"),
         "area": _mean("Even map", "%", "", "what an even map would have there: the person's part of the frame", "area"),
+        "empty": _mean("No activation", "%", "", "frames whose map is nowhere positive, counted as even", "empty"),
         "emblem": _mean(
             "At the emblem", "x", "", "activation at the emblem to the frame's mean", "emblem", where="has_emblem"
         ),

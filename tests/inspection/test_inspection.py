@@ -113,10 +113,12 @@ def test_measures_of_maps() -> None:
     emblem[0, 16:32] = True
     found = measures([upper, upper], (64, 32), (walker, emblem))
     assert found == pytest.approx(
-        {"overlap": 1, "person": 0.5, "area": 0.5, "emblem": 2, "has_emblem": 1, "coverage": 0.5}
+        {"overlap": 1, "empty": 0, "person": 0.5, "area": 0.5, "emblem": 2, "has_emblem": 1, "coverage": 0.5}
     )
     assert measures([upper, lower], (64, 32), (walker, emblem))["coverage"] == 1
     assert measures([upper, lower], (64, 32), (walker, emblem & False))["has_emblem"] == 0
+    none = measures([upper, upper * 0], (64, 32), (walker, emblem))
+    assert none["empty"] == 0.5 and none["overlap"] == pytest.approx(np.sqrt(0.5))
 
 
 def test_maps_of_another_stride_are_compared_in_the_same_cells() -> None:

@@ -42,7 +42,7 @@ def _activation(cell: Cell, rng: np.random.Generator) -> Content:
             clip = {"number": 100 * number, "identity": 7, "camera": camera, "frames": frames(rng, 4), "maps": maps}
             clips.append(clip)
         pairs.append({"similarity": 0.5, "clips": clips})
-    samples = _per_query(rng, "overlap", "coverage", "person", "area", "emblem")
+    samples = _per_query(rng, "overlap", "coverage", "person", "area", "emblem", "empty")
     samples["has_emblem"] = [1.0] * len(PEOPLE)
     return {}, samples, {"grids": sorted(set(grids)), "pairs": pairs}
 
