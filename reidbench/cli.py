@@ -93,7 +93,7 @@ def _parser() -> Parser:
             raise UserError(f"{registry.suite_paths()[suite]}: a suite cannot be named {suite!r}, which is a command")
         about = registry.suite_about(suite)
         sub = add(suite, "run_suite", about, _training(), _start(), _selection())
-        sub.add_argument("--fresh", action="store_true", help="measure again what is already recorded")
+        sub.add_argument("--fresh", action="store_true", help="measure again what is recorded, training again")
     add("list", "list_everything", "models, datasets, suites, measurements and presets, each with one line")
     sub = add(
         "report", "report", "rewrite a suite's table and figures from its records", _training(), _start(), _selection()
@@ -101,7 +101,7 @@ def _parser() -> Parser:
     sub.add_argument("suite", help="the suite's name")
     sub = add("profile", "profile", "all costs of one model", _model())
     sub.add_argument("--device", default="cpu", help="cpu or cuda")
-    sub.add_argument("--fresh", action="store_true", help="measure again what is already recorded")
+    sub.add_argument("--fresh", action="store_true", help="measure again what is recorded, training again")
     sub = add("train", "train", "train one model and keep its weights", _model(), _training(), _start())
     sub.add_argument("--seed", type=int, default=0, help="random seed (default 0)")
     sub.add_argument("--out", required=True, metavar="DIR", help="folder for checkpoints and model.pt")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from reidbench.reporting.blocks import estimate_text, seeds_text
 from reidbench.reporting.comparison import compare, excludes_zero, spread_over_seeds
+from reidbench.reporting.contrasts import contrast_findings
 from reidbench.statistics import Estimate, order_agreement
 
 if TYPE_CHECKING:
@@ -17,12 +18,12 @@ if TYPE_CHECKING:
 
 def findings(table: Table) -> list[str]:
     """One sentence a finding, in the order of importance; empty where nothing is measured."""
-    return [*_steps(table), *_ratios(table), *_agreements(table), *_deviations(table)]
+    return [*_steps(table), *contrast_findings(table), *_ratios(table), *_agreements(table), *_deviations(table)]
 
 
 def _steps(table: Table) -> Iterator[str]:
     """The first accuracy column, each row against the measured row above it."""
-    heading = next((h for h in table.headings if h.training and len(table.fresh(h)) > 1), None)
+    heading = next((h for h in table.headings if h.training and h.quantity.better and len(table.fresh(h)) > 1), None)
     if heading is None:
         return
     rows, quantity = table.fresh(heading), heading.quantity

@@ -53,13 +53,14 @@ FIGURES = {
     ),
     "attention": Drawing(
         attention_figure,
-        "Attention of DAO over frames, each relative to its own highest value; below, the overlap of the maps of small "
-        "frames that go with one big frame (95 % interval over identities, circles: seeds) and the mean maps",
+        "Attention of DAO over frames, in multiples of an even map's; below, the overlap of the maps of small frames "
+        "that go with one big frame (95 % interval over identities, circles: seeds) and the mean maps",
     ),
     "selection": Drawing(
         selection_figure,
         "Mean selection weight of each kernel, averaged over channels, by group of tracklets, a mark a seed, with 95 % "
-        "intervals over identities; below, what changes where only the tempo or only the occlusion differs",
+        "intervals over identities; below, what changes where only the tempo or only the occlusion differs, with seeds "
+        "in the intervals (circles: seeds)",
     ),
     "ranking": Drawing(
         ranking_figure,

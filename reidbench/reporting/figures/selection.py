@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 
+from reidbench.reporting.contrasts import contrast
 from reidbench.reporting.figures.images import inspected, readable
 from reidbench.reporting.figures.style import (
     MARKERS,
@@ -96,13 +97,13 @@ def _legend(figure: SubFigure, looks: Mapping[int, tuple[str, str]]) -> None:
 
 
 def _gaps(axis: Axes, table: Table, heading: Heading, rows: Sequence[str]) -> None:
-    """Each row's gap with its interval, all seeds together, and a hollow mark a seed; at 0 the groups are alike."""
+    """Each row's gap with its interval over groups and seeds, and a hollow mark a seed; at 0 the groups are alike."""
     axis.axvline(0, color="#666666", linestyle="--", linewidth=0.9, zorder=1)
     for place, name in enumerate(rows):
         fresh = table.fresh(heading).get(name)
         if fresh is None:
             continue
-        value, low, high = shown_values(fresh[0], heading.quantity)
+        value, low, high = shown_values(contrast(heading.quantity, fresh) or fresh[0], heading.quantity)
         if not isnan(low):
             lengths = error_lengths(np.array([value]), np.array([low]), np.array([high]))
             axis.errorbar(value, place, xerr=lengths, fmt="none", ecolor="black", elinewidth=1.2, capsize=3)
