@@ -179,3 +179,20 @@ def test_of_two_that_want_it_at_once_one_trains(root: Path, monkeypatch: pytest.
         thread.join(timeout=60)
     assert len(done) == 1
     assert sorted(one.about["kept"] for one in found) == [False, True]
+
+
+def test_an_interrupted_training_goes_on_for_whichever_cell_comes_next(root: Path) -> None:
+    cell = cell_of(root)
+    whole = trained(cell, root).model.state_dict()
+    forget([cell])
+
+    def leave(done: int, total: int, note: str) -> None:
+        if note.startswith("loss"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        trained_model(cell, Places(str(root)), leave)
+    assert not weights_file(cell).exists() and scratch_folder(training_key(cell)).exists()
+    again = trained(other_measurement(cell), root)
+    assert not again.about["kept"] and not scratch_folder(training_key(cell)).exists()
+    assert all(torch.equal(value, whole[name]) for name, value in again.model.state_dict().items())
