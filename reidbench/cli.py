@@ -95,10 +95,13 @@ def _parser() -> Parser:
         sub = add(suite, "run_suite", about, _training(), _start(), _selection())
         sub.add_argument("--fresh", action="store_true", help="measure again what is recorded, training again")
     add("list", "list_everything", "models, datasets, suites, measurements and presets, each with one line")
-    sub = add(
-        "report", "report", "rewrite a suite's table and figures from its records", _training(), _start(), _selection()
-    )
-    sub.add_argument("suite", help="the suite's name")
+    about = "write tables, figures and what they show from the records"
+    sub = add("report", "report", about, _training(), _start(), _selection())
+    about = "suites by name (default: all that are mostly measured); several make one report"
+    sub.add_argument("suites", nargs="*", metavar="SUITE", help=about)
+    about = "md, html, latex, pdf, or several of them (default: md)"
+    sub.add_argument("--format", nargs="+", default=["md"], metavar="FORMAT", help=about)
+    sub.add_argument("--out", default="", metavar="DIR", help="where to write (default: the machine's folder)")
     sub = add("profile", "profile", "all costs of one model", _model())
     sub.add_argument("--device", default="cpu", help="cpu or cuda")
     sub.add_argument("--fresh", action="store_true", help="measure again what is recorded, training again")

@@ -7,7 +7,7 @@ import json
 import shutil
 import sys
 from argparse import Namespace
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from reidbench.store import Store, machines
 
 if TYPE_CHECKING:
     from reidbench.plan import Plan, Request
+    from reidbench.reporting.tables import Table
 
 
 def list_everything(arguments: Namespace) -> int:
@@ -45,12 +46,18 @@ def run_suite(arguments: Namespace) -> int:
 
 
 def report(arguments: Namespace) -> int:
-    """Writes a suite's report from the records of one machine."""
+    """Writes the report of one suite, or one of several, from the records of one machine."""
     from reidbench.plan import make_plan
+    from reidbench.reporting.writing import check_formats
 
+    suites = {name: suite for asked in arguments.suites for name, suite in registry.suites_of(asked).items()}
+    check_formats(arguments.format)
     store = Store(arguments.results, _recorded_machine(arguments))
-    plan = make_plan(arguments.suite, registry.suite(arguments.suite), _request(arguments), store)
-    _report(plan, store, arguments, registry.suite(arguments.suite))
+    if len(suites) == 1:
+        (name, suite), *_ = suites.items()
+        _report(make_plan(name, suite, _request(arguments), store), store, arguments, suite)
+    else:
+        _report_several(suites, store, arguments)
     return 0
 
 
@@ -199,20 +206,59 @@ def _recorded_machine(arguments: Namespace) -> str:
 def _report(plan: Plan, store: Store, arguments: Namespace, suite: Suite) -> None:
     """Writes the whole suite's report, whatever part of it was asked for, and prints the table of that part."""
     from reidbench.reporting.blocks import terminal_text
-    from reidbench.reporting.report import write_report
-    from reidbench.reporting.tables import assemble, to_frame
+    from reidbench.reporting.tables import assemble
+    from reidbench.reporting.writing import write_report
 
     table = assemble(plan, store)
     request = _request(arguments)
     partial = request.rows or request.only
     whole = assemble(_whole(plan, suite, request, store), store) if partial else table
-    written = write_report(whole, store, command=arguments.command_line)
+    written = write_report(whole, store, made_by=arguments.command_line, **_output(arguments))
+    if not arguments.json:
+        print(terminal_text(table, min(shutil.get_terminal_size().columns, 100)))
+    _print_written([table], written, arguments)
+
+
+def _report_several(suites: Mapping[str, Suite], store: Store, arguments: Namespace) -> None:
+    """Writes one report of the suites named; of all that are mostly measured on the machine where none is."""
+    from reidbench.plan import make_plan
+    from reidbench.reporting.matching import Records
+    from reidbench.reporting.summary import mostly_measured
+    from reidbench.reporting.tables import assemble
+    from reidbench.reporting.writing import write_combined
+
+    request = _request(arguments)
+    if request.rows:
+        raise UserError("--rows: give it with one suite")
+    every = suites or {n: suite for known in registry.suite_paths() for n, suite in registry.suites_of(known).items()}
+    records = Records(store)
+    tables = [assemble(make_plan(name, suite, request, store), store, records) for name, suite in every.items()]
+    tables, left_out = (tables, "") if suites else mostly_measured(tables)
+    if not tables:
+        raise UserError(f"{store.folder}: holds less than half of every suite with these options; name the suites")
+    made_by = arguments.command_line
+    written = write_combined(tables, store, left_out=left_out, made_by=made_by, **_output(arguments))
+    _print_written(tables, written, arguments)
+
+
+def _output(arguments: Namespace) -> dict[str, Any]:
+    """Formats and folder of a report, where the command lets the user choose."""
+    given = vars(arguments)
+    return (
+        {"formats": given["format"], "folder": Path(given["out"]) if given["out"] else None}
+        if "format" in given
+        else {}
+    )
+
+
+def _print_written(tables: Sequence[Table], written: Sequence[Path], arguments: Namespace) -> None:
+    from reidbench.reporting.tables import to_frame
+
     if arguments.json:
-        print(to_frame(table).to_json(orient="records", indent=1))
+        _print_json([line for table in tables for line in json.loads(to_frame(table).to_json(orient="records"))])
         return
-    print(terminal_text(table, min(shutil.get_terminal_size().columns, 100)))
     for path in written:
-        if path.suffix in (".md", ".png"):
+        if path.suffix != ".svg":
             print(f"written: {path}")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -77,36 +77,46 @@ def make_plan(name: str, suite: Suite, request: Request, store: Store) -> Plan:
     training: dict[str, dict[str, Any]] = {}
     cells: dict[tuple[str, int], tuple[Cell, ...]] = {}
     absent: dict[tuple[str, int], str] = {}
-    for index, column in enumerate(suite.columns):
-        measurement = lookup("measurement", column.measurement, registry.measurements())
-        lookup(f"quantity of {column.measurement}", column.field, measurement.quantities)
-        if request.only == ("cost" if measurement.needs_training else "accuracy"):
-            continue
-        reason = _reason_to_leave_out(column, suite, preset.dataset, machine)
+    for index, column in _wanted_columns(suite, request.only, preset.dataset):
+        trains = registry.measurements()[column.measurement].needs_training
+        reason = _reason_to_leave_out(column, preset.dataset, machine)
         data = canonical_json(column.data)
-        if measurement.needs_training and reason is None and data not in training:
+        if trains and not reason and data not in training:
             options = {**request.dataset_options, **column.data}
             training[data] = _training_settings(replace(request, dataset_options=options), preset, store)
         for row in rows:
             if reason or not row.model:
                 absent[row.name, index] = reason or PUBLISHED_ONLY
-            elif reason is None and measurement.needs_training:
+            elif trains:
                 cells[row.name, index] = _accuracy_cells(row, column, preset, training[data])
-            elif reason is None:
+            else:
                 settings = _cost_settings(row, column, reference, machine)
                 cells[row.name, index] = (_cell(row, column.measurement, row_options(row), settings),)
     shown = replace(suite, rows=rows)
     return Plan(name, shown, preset, preset.dataset, request.only, cells, absent, Places(request.root, request.weights))
 
 
-def _reason_to_leave_out(column: Column, suite: Suite, dataset: str, machine: Mapping[str, Any]) -> str | None:
-    """Why no row of a column can be measured here; "" for a column that another one makes needless; else None."""
+def _wanted_columns(suite: Suite, only: str, dataset: str) -> Iterator[tuple[int, Column]]:
+    """The columns of a kind with their places; one bound to the dataset makes the unbound one of its quantity needless.
+
+    Raises UserError for a measurement or a quantity that there is not.
+    """
+    bound = {column.quantity for column in suite.columns if column.dataset == dataset}
+    for index, column in enumerate(suite.columns):
+        measurement = lookup("measurement", column.measurement, registry.measurements())
+        lookup(f"quantity of {column.measurement}", column.field, measurement.quantities)
+        needless = not column.dataset and column.quantity in bound
+        if not needless and only != ("cost" if measurement.needs_training else "accuracy"):
+            yield index, column
+
+
+def _reason_to_leave_out(column: Column, dataset: str, machine: Mapping[str, Any]) -> str:
+    """Why no row of a column can be measured here; "" where they can."""
     if column.settings.get("device") == "cuda" and not machine["gpu"]:
         return "no CUDA GPU on this machine"
     if column.dataset and column.dataset != dataset:
         return f"trained on {dataset}, not on {column.dataset}"
-    bound = any(other.quantity == column.quantity and other.dataset == dataset for other in suite.columns)
-    return "" if bound and not column.dataset else None
+    return ""
 
 
 def accuracy_cell(model: str, options: Mapping[str, Any], request: Request, seed: int, store: Store) -> Cell:

@@ -1,14 +1,17 @@
 """The command line: quick to start, one line for every mistake, exit code 2."""
 
 import json
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from reidbench import machine, registry
 from reidbench.cli import main
+from reidbench.store import machines
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -33,7 +36,9 @@ ROOT = Path(__file__).resolve().parent.parent
         (["profile", "bicnet", "--set", "alhpa=3"], "did you mean 'alpha'?"),
         (["profile", "bicnet", "--set", "alpha"], "OPTION=VALUE"),
         (["report", "table2", "--results", "/nowhere"], "no records under /nowhere"),
-        (["report", "tabel2"], "no records|did you mean"),
+        (["report", "tabel2"], "no suite is named 'tabel2'; did you mean 'table2'?"),
+        (["report", "table2", "--format", "htlm"], "no format is named 'htlm'; did you mean 'html'?"),
+        (["report", "--results", "/nowhere"], "no records under /nowhere"),
         (["evaluate", "bicnet"], "--weights"),
         (["data"], "ACTION"),
         (["list", "--plugin"], "--plugin"),
@@ -126,3 +131,52 @@ def test_a_plugin_that_cannot_work_is_refused(
             find.cache_clear()
     said = capsys.readouterr().err
     assert message in said and said.count("\n") == 1
+
+
+COPY = '"""Table 2 under another name."""\n\nfrom reidbench.suites import table2\n\nSUITE = table2.SUITE\n'
+
+
+@pytest.fixture
+def recorded(tmp_path: Path) -> Iterator[list[str]]:
+    """Options for a copy of the committed records, whatever they still answer, and for a second suite."""
+    name = machines(ROOT / "results")[0]
+    shutil.copytree(ROOT / "results" / name, tmp_path / "results" / name)
+    (tmp_path / "copy.py").write_text(COPY)
+    yield ["--results", str(tmp_path / "results"), "--machine", name, "--plugin", str(tmp_path / "copy.py")]
+    registry._plugins.remove(tmp_path / "copy.py")
+    for find in (registry.models, registry.datasets, registry.suite_paths, registry.model_source):
+        find.cache_clear()
+
+
+def test_one_suite_is_reported_in_the_formats_asked_for(recorded: list[str], tmp_path: Path, capsys) -> None:
+    out = tmp_path / "out"
+    assert main(["report", "table2", *recorded, "--only", "cost", "--format", "md", "html", "--out", str(out)]) == 0
+    assert {"table2.md", "table2.html"} <= {path.name for path in out.iterdir()}
+    said = capsys.readouterr().out
+    assert "BiCnet-TKS" in said and f"written: {out / 'table2.html'}" in said
+
+
+def test_several_suites_make_one_report_in_the_machines_folder(recorded: list[str], tmp_path: Path, capsys) -> None:
+    folder = tmp_path / "results" / recorded[3]
+    assert main(["report", "table2", "copy", "table2", *recorded, "--json"]) == 0
+    lines = json.loads(capsys.readouterr().out)
+    assert {line["suite"] for line in lines} == {"table2", "copy"}
+    text = (folder / "report.md").read_text()
+    assert "table2" in text.splitlines()[2] and "copy" in text.splitlines()[2]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["report", "table2", "copy", "--rows", "1"], "--rows: give it with one suite"),
+        (
+            ["report", "--preset", "full", "--only", "accuracy"],
+            "holds less than half of every suite with these options; name the suites",
+        ),
+    ],
+)
+def test_a_report_that_cannot_be_made_is_refused(
+    arguments: list[str], message: str, recorded: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*arguments, *recorded]) == 2
+    assert message in capsys.readouterr().err

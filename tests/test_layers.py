@@ -93,16 +93,8 @@ def test_suites_import_only_the_vocabulary(path: Path) -> None:
 
 
 FAST = [
-    "cli",
-    "commands",
-    "plan",
-    "weights",
-    "runner",
-    "display",
-    "store",
-    "registry",
-    "measurements",
-    "reporting.report",
+    *("cli", "commands", "plan", "weights", "runner", "display", "store", "registry", "measurements"),
+    "reporting.writing",
 ]
 
 

@@ -1,12 +1,14 @@
 """The plan: rows x columns x seeds become cells whose keys hold exactly what can change a value."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from reidbench import registry
-from reidbench.plan import Plan, Request, make_plan, model_options
+from reidbench.plan import PUBLISHED_ONLY, Plan, Request, make_plan, model_options
 from reidbench.presets import PRESETS
+from reidbench.runner import make_jobs
 from reidbench.spec import Cell, Column, Row, Suite
 from reidbench.store import Store
 
@@ -82,3 +84,40 @@ def test_a_preset_gives_a_model_only_the_options_it_has() -> None:
     assert "small" not in model_options(SUITE.rows[1], quick)
     assert model_options(SUITE.rows[0], quick)["small"] == "input"
     assert model_options(Row("x", "bicnet", {"small": "stem"}), quick)["small"] == "stem"
+
+
+def test_a_column_of_a_dataset_is_measured_only_where_the_plan_trains_on_it(tmp_path: Path) -> None:
+    columns = (
+        Column("accuracy.mAP", "mAP", dataset="mars"),
+        Column("accuracy.mAP", "mAP", dataset="synthetic"),
+        Column("accuracy.mAP"),
+        Column("accuracy.top1"),
+    )
+    made = plan(tmp_path, Suite("Two", (Row("B", "baseline"),), columns, "B"))
+    assert made.absent == {("B", 0): "trained on synthetic, not on mars"}
+    assert set(made.cells) == {("B", 1), ("B", 3)}, "what is bound to the dataset makes the unbound column needless"
+
+
+def test_a_column_can_ask_for_other_data(tmp_path: Path) -> None:
+    columns = (Column("accuracy.mAP"), Column("accuracy.mAP", data={"occlusion": 0.5}))
+    made = plan(tmp_path, Suite("Two", (Row("B", "baseline"),), columns, "B"))
+    usual, occluded = (cell(made, "B", index).settings["dataset"] for index in (0, 1))
+    assert (usual["options"], occluded["options"]) == ({}, {"occlusion": 0.5})
+    assert usual["fingerprint"] != occluded["fingerprint"]
+
+
+def test_a_row_has_its_own_clip_length_in_training_and_costs(tmp_path: Path) -> None:
+    rows = (Row("B", "baseline"), Row("A", "two_branch", {"alpha": 2}, frames=9))
+    made = plan(tmp_path, replace(SUITE, rows=rows))
+    assert [cell(made, row, 1).settings["shape"] for row in "BA"] == [(1, 8, 3, 256, 128), (1, 9, 3, 256, 128)]
+    assert [cell(made, row, 2).settings["recipe"]["frames"] for row in "BA"] == [8, 9]
+    assert cell(made, "A", 2).options["frames"] == 9
+    assert cell(made, "A", 1).settings["reference"]["shape"] == (1, 8, 3, 256, 128), "the reference keeps its own"
+    (timed,) = (job for job in make_jobs(made.all_cells()) if job.cells[0].measurement == "latency")
+    assert len(timed.cells) == 2, "and they are timed in one session"
+
+
+def test_a_row_without_a_model_is_published_only(tmp_path: Path) -> None:
+    made = plan(tmp_path, replace(SUITE, rows=(Row("B", "baseline"), Row("Elsewhere"))))
+    assert {reason for (row, _), reason in made.absent.items() if row == "Elsewhere"} == {PUBLISHED_ONLY}
+    assert not any(row == "Elsewhere" for row, _ in made.cells)

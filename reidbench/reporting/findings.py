@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import pairwise
 from math import isnan
 from typing import TYPE_CHECKING
 
 from reidbench.reporting.blocks import estimate_text, seeds_text
-from reidbench.reporting.comparison import compare, excludes_zero, spread_over_seeds
+from reidbench.reporting.comparison import compare, exceeds_noise, excludes_zero, spread_over_seeds
 from reidbench.reporting.contrasts import contrast_findings
 from reidbench.statistics import Estimate, order_agreement
 
@@ -16,40 +17,68 @@ if TYPE_CHECKING:
     from reidbench.reporting.tables import Heading, Table
 
 
+@dataclass(frozen=True)
+class Steps:
+    """The differences between each row of a column and the measured row above it, as (upper, lower, difference)."""
+
+    heading: Heading
+    above: tuple[tuple[str, str, Estimate], ...]
+    within: tuple[tuple[str, str, Estimate], ...]
+
+    @property
+    def count(self) -> int:
+        return len(self.above) + len(self.within)
+
+    @property
+    def single(self) -> bool:
+        """Whether a row was trained once, so that the noise of training is not in the intervals."""
+        return any(isnan(gap.sd) for *_, gap in (*self.above, *self.within))
+
+
 def findings(table: Table) -> list[str]:
     """One sentence a finding, in the order of importance; empty where nothing is measured."""
-    return [*_steps(table), *contrast_findings(table), *_ratios(table), *_agreements(table), *_deviations(table)]
+    return [
+        *best_finding(table),
+        *_steps(table),
+        *contrast_findings(table),
+        *ratio_findings(table),
+        *_agreements(table),
+        *deviation_findings(table),
+    ]
+
+
+def steps(table: Table) -> Steps | None:
+    """The steps of the first trained column that has a better and a worse and two rows; None where there is none."""
+    heading = next((h for h in table.headings if h.training and h.quantity.better and len(table.fresh(h)) > 1), None)
+    if heading is None:
+        return None
+    rows = table.fresh(heading)
+    found: dict[bool, list[tuple[str, str, Estimate]]] = {True: [], False: []}
+    for upper, lower in pairwise(rows):
+        gap = compare(heading.quantity, rows[lower], rows[upper])
+        if gap is not None:
+            found[excludes_zero(gap)].append((upper, lower, gap))
+    return Steps(heading, tuple(found[True]), tuple(found[False]))
 
 
 def _steps(table: Table) -> Iterator[str]:
-    """The first accuracy column, each row against the measured row above it."""
-    heading = next((h for h in table.headings if h.training and h.quantity.better and len(table.fresh(h)) > 1), None)
-    if heading is None:
+    found = steps(table)
+    if found is None:
         return
-    rows, quantity = table.fresh(heading), heading.quantity
-    above: list[str] = []
-    within: list[str] = []
-    single = False
-    for upper, lower in pairwise(rows):
-        gap = compare(quantity, rows[lower], rows[upper])
-        if gap is None:
-            continue
-        single |= isnan(gap.sd)
-        text = f"{lower} over {upper} {_signed(heading, gap)}"
-        (above if excludes_zero(gap) else within).append(text)
-    what = "the noise of the queries (95 % interval by identities)" if single else "the noise of queries and seeds"
+    heading, rows, quantity = found.heading, table.fresh(found.heading), found.heading.quantity
+    what = noise_text(found)
     name = quantity.title
-    if above:
-        yield f"{name}, each row against the one above it: the difference exceeds {what} for {'; '.join(above)}."
-    if within:
-        yield f"{name}, within {what}: {'; '.join(within)}."
-    if single and (above or within):
+    if found.above:
+        differences = "; ".join(f"{lower} over {upper} {_signed(heading, gap)}" for upper, lower, gap in found.above)
+        yield f"{name}, each row against the one above it: the difference exceeds {what} for {differences}."
+    if found.within:
+        differences = "; ".join(f"{lower} over {upper} {_signed(heading, gap)}" for upper, lower, gap in found.within)
+        yield f"{name}, within {what}: {differences}."
+    if found.single:
         yield (
             "Trained with one seed a row: how much another seed would change these differences is not known, so no "
             "accuracy is printed in bold."
         )
-    elif heading.best:
-        yield f"{name}: {heading.best} is the best row by more than the noise of queries and seeds."
     low, high = spread_over_seeds(rows)
     if not isnan(low):
         count = seeds_text(max(len(records) for _, records in rows.values()))
@@ -57,7 +86,40 @@ def _steps(table: Table) -> Iterator[str]:
         yield f"{name}: the standard deviation over {count} is {low * scale:.{digits}f} to {high * scale:.{digits}f}."
 
 
-def _ratios(table: Table) -> Iterator[str]:
+def noise_text(found: Steps) -> str:
+    """What the intervals of the steps cover."""
+    return (
+        "the noise of the queries (95 % interval by identities)" if found.single else "the noise of queries and seeds"
+    )
+
+
+def best_finding(table: Table) -> Iterator[str]:
+    """The best row of the first accuracy column, and those whose distance from it is within the noise."""
+    heading = next((h for h in table.headings if h.training and h.quantity.better and table.fresh(h)), None)
+    if heading is None:
+        return
+    rows, quantity = table.fresh(heading), heading.quantity
+    sign = -1 if quantity.better == "lower" else 1
+    best = max(rows, key=lambda name: sign * rows[name][0].value)
+    value = f"{estimate_text(quantity, rows[best][0], training=True)} {quantity.unit}".strip()
+    rivals = []
+    for name, own in rows.items():
+        gap = compare(quantity, rows[best], own) if name != best else None
+        if name != best and (gap is None or not exceeds_noise(quantity, gap)):
+            rivals.append(name)
+    seeds = max(len(records) for _, records in rows.values())
+    if not rivals:
+        verdict = "ahead of each other measured row by more than the noise" if len(rows) > 1 else "the only one"
+    elif seeds == 1:
+        verdict = "trained once, so that no row can be called the best"
+    else:
+        verdict = f"not distinguishable from {', '.join(rivals)}"
+    planned = sum(entry.state not in ("absent", "published") for entry in table.column(heading).values())
+    part = f"; {len(rows)} of {planned} rows are measured" if len(rows) < planned else ""
+    yield f"{quantity.title} is {'lowest' if sign < 0 else 'highest'} for {best}, {value}: {verdict}{part}."
+
+
+def ratio_findings(table: Table) -> Iterator[str]:
     """The last row, the full method of an ablation, against the reference row in each ratio column."""
     reference = table.plan.suite.reference
     for heading in table.headings:
@@ -92,7 +154,7 @@ def _agreements(table: Table) -> Iterator[str]:
         )
 
 
-def _deviations(table: Table) -> Iterator[str]:
+def deviation_findings(table: Table) -> Iterator[str]:
     """The largest deviation from what was published, where the two are comparable."""
     for heading in table.headings:
         gaps = {name: e.difference for name, e in table.column(heading).items() if e.difference is not None}

@@ -86,10 +86,13 @@ class Table:
         return {name: entry.fresh for name, entry in self.column(heading).items() if entry.fresh}
 
 
-def assemble(plan: Plan, store: Store) -> Table:
-    """Fills the plan from the store. Columns that the plan leaves out (`--only`) are left out here too."""
+def assemble(plan: Plan, store: Store, records: Records | None = None) -> Table:
+    """Fills the plan from the store, or from its `records` where several plans share what is read once.
+
+    Columns that the plan leaves out (`--only`) are left out here too.
+    """
     measurements = registry.measurements()
-    records = Records(store)
+    records = records or Records(store)
     headings: list[Heading] = []
     entries: dict[tuple[str, int], Entry] = {}
     warnings: dict[str, None] = {}

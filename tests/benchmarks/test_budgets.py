@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import statistics
 import subprocess
 import sys
@@ -18,10 +19,20 @@ from reidbench.retrieval.features import Features
 from reidbench.retrieval.metrics import evaluate
 from reidbench.spec import Protocol
 from reidbench.statistics import ratio_interval
+from reidbench.store import machines
 
 ROOT = Path(__file__).resolve().parents[2]
 START_UP_SECONDS = 0.5
 SCORING_SECONDS_A_QUERY = 0.01
+REPORT_SECONDS = {1: 3.0, 10: 5.0}
+"""Seconds that the report of so many tables may take where their figures lie there, as they do after a run."""
+
+COPY = """\"\"\"Table 2 under another name.\"\"\"
+
+from reidbench.suites import table2
+
+SUITE = table2.SUITE
+"""
 
 
 @pytest.mark.parametrize("command", ["--help", "list"])
@@ -60,6 +71,33 @@ def test_scoring_against_the_product_alone(gallery: int, benchmark: Any) -> None
     benchmark.extra_info["over_product"] = ratio.value
     benchmark.extra_info["interval"] = (ratio.low, ratio.high)
     assert statistics.median(timings.seconds["scoring"]) < SCORING_SECONDS_A_QUERY * len(queries)
+
+
+@pytest.mark.parametrize("tables", REPORT_SECONDS)
+@pytest.mark.parametrize("figures", ["drawn", "missing"])
+def test_a_report_in_all_formats(tables: int, figures: str, tmp_path: Path, benchmark: Any) -> None:
+    """From the committed records, several tables being copies of Table 2 under other names."""
+    names = [f"copy{i}" for i in range(tables)]
+    for name in names:
+        (tmp_path / f"{name}.py").write_text(COPY)
+    plugins = [part for name in names for part in ("--plugin", f"{tmp_path / name}.py")]
+    place = ["--results", "results", "--machine", machines(ROOT / "results")[0], "--seeds", "3"]
+    formats = ["--format", "md", "html", "latex", "pdf", "--out", str(tmp_path / "out")]
+
+    def report() -> None:
+        command = [sys.executable, "bench.py", "report", *names, *plugins, *place, *formats]
+        subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+
+    def remove() -> None:
+        shutil.rmtree(tmp_path / "out", ignore_errors=True)
+
+    if figures == "drawn":
+        report()
+    benchmark.pedantic(report, setup=remove if figures == "missing" else None, rounds=3 if figures == "drawn" else 1)
+    written = next((tmp_path / "out").glob("*.md")).read_text()
+    assert "hold a complete and up-to-date value" in written and "table cells 0 hold" not in written
+    if figures == "drawn":
+        assert benchmark.stats.stats.median < REPORT_SECONDS[tables]
 
 
 def _features(count: int, generator: np.random.Generator) -> Features:

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from reidbench.plan import Plan
+from reidbench.reporting.blocks import Block
+from reidbench.reporting.document import Code, Document, Items, Paragraph, Picture, Section, Tabular
+from reidbench.reporting.figures import draw_figures
+from reidbench.reporting.report import single_report
+from reidbench.reporting.tables import assemble
 from reidbench.spec import Cell, Column, Preset, Protocol, Published, Quantity, Recipe, Record, Row, Suite
 from reidbench.store import Store
 
@@ -135,3 +142,29 @@ def _content(cell: Cell) -> tuple[dict, dict]:
     reference = SECONDS["Base"] * drift
     own = reference if cell.row == "Base" else SECONDS[cell.row] * drift * noise.normal(1, 0.01, 20)
     return {}, {"seconds": [float(x) for x in own], "reference": [float(x) for x in reference], "warmup": [1.0]}
+
+
+def document_of(bench: Bench, folder: Path, *, figures: bool = False) -> Document:
+    """The report of the made-up suite; its figures go to `folder`."""
+    table = assemble(bench.plan, bench.store)
+    drawn = draw_figures(table, folder / "made_up") if figures else []
+    return single_report(table, bench.store.machine(), drawn, "python bench.py report made_up")
+
+
+HOSTILE = "<script>alert(1)</script> & \"q\" 'a' {x} $y_1$ 50% #2 ~^\\ [z] *b* | `c`"
+"""A name that means something in every format a report is written in."""
+
+
+def hostile_document(folder: Path) -> Document:
+    """A document in which every text is hostile."""
+    path = folder / "picture.png"
+    Image.new("RGB", (8, 8), "white").save(path)
+    block = Block(HOSTILE, (HOSTILE, "x"), ((HOSTILE, "1.0 ± 0.1"), ("b", HOSTILE)), frozenset({(0, 1)}), (HOSTILE,))
+    parts = (
+        Paragraph(HOSTILE),
+        Items((HOSTILE,)),
+        Tabular((block,)),
+        Picture(path, HOSTILE),
+        Code(HOSTILE),
+    )
+    return Document(HOSTILE, (Section(HOSTILE, parts),))

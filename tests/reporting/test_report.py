@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 from made_up import COLUMNS, ROWS, SECONDS
 
 from reidbench.reporting.blocks import Block, blocks, escape, markdown
+from reidbench.reporting.document import Chapter, Paragraph, Section
 from reidbench.reporting.findings import findings
-from reidbench.reporting.report import BOLD, recipe_text, report_text, write_report
+from reidbench.reporting.markdown import markdown as document_markdown
+from reidbench.reporting.report import BOLD, chapter, combined_report, single_report
 from reidbench.reporting.tables import assemble
-from reidbench.spec import Recipe
+from reidbench.reporting.writing import write_report
 
 GOLDEN = """\
 | row   | GFLOPs/frame | published | diff. | Params (M) | published | diff. |
@@ -23,7 +25,8 @@ GOLDEN = """\
 
 
 def text_of(bench) -> str:
-    return report_text(assemble(bench.plan, bench.store), bench.store.machine(), [], "the command")
+    table = assemble(bench.plan, bench.store)
+    return document_markdown(single_report(table, bench.store.machine(), [], "the command"))
 
 
 def test_the_counted_costs_read_exactly_so(bench):
@@ -38,7 +41,8 @@ def test_the_report_says_how_every_number_came_about(bench):
     text = text_of(bench)
     for part in (
         "# A made-up suite",
-        "`the command`",
+        "```\nthe command\n```",
+        "```\npython bench.py made_up --preset quick --seeds 1\n```",
         "another dataset: published on mars, measured on synthetic",
         "fingerprint f00d",
         "Protocol release",
@@ -74,7 +78,7 @@ def test_failed_and_missing_cells_are_listed_with_their_reason(bench):
 
 def test_an_empty_store_still_makes_a_report(bench):
     text = text_of(bench)
-    assert "not run" in text and "## Findings" not in text
+    assert "not run" in text and "Kendall" not in text and "ahead of" not in text
 
 
 def test_seeds_and_their_spread_are_printed_and_judged(bench):
@@ -90,7 +94,7 @@ def test_seeds_and_their_spread_are_printed_and_judged(bench):
 def test_findings_do_not_claim_what_one_seed_cannot_show(bench):
     bench.save_all()
     found = " ".join(findings(assemble(bench.plan, bench.store)))
-    assert "noise of the queries" in found and "is the best row" not in found
+    assert "noise of the queries" in found and "no row can be called the best" in found and "ahead of" not in found
 
 
 def test_the_floor_line_names_the_floor_over_all_queries_and_of_each_factor(bench):
@@ -174,16 +178,32 @@ def test_escape_touches_only_what_markdown_would_read(text, escaped):
     assert escape(text) == escaped
 
 
-def test_a_recipe_in_words():
-    from dataclasses import asdict
-
-    text = recipe_text(asdict(Recipe()))
-    assert text.startswith(
-        "150 epochs of 64 clips (16 identities x 4), 8 frames of 256x128 pixels every 4; Adam 0.00035"
+def test_a_report_of_several_tables_has_one_summary_and_one_methods_and_a_chapter_each(bench):
+    bench.seeds = 3
+    bench.save_all()
+    table = assemble(bench.plan, bench.store)
+    own = chapter(table, [])
+    other = Chapter(
+        "audit", "Audit of a paper", ("62 of 62 cells have a verdict.",), (Paragraph("Details."),), "bench audit"
     )
-    assert "times 0.1 at epochs 40, 80, 120" in text and "trunk from imagenet" in text
+    document = combined_report(
+        [table], [own, other], "made-up", bench.store.machine(), "Left out: table9.", "the command"
+    )
+    assert [part.title for part in document.parts if isinstance(part, Section)] == [
+        "Summary",
+        "Methods",
+        "A made-up suite (made_up)",
+        "Audit of a paper (audit)",
+        "How to reproduce",
+    ]
+    text = document_markdown(document)
+    summary = text.split("## Methods")[0]
+    for part in ("Full takes 0.65", "62 of 62 cells", "Left out: table9.", "without correction"):
+        assert part in summary, part
+    assert text.count("fingerprint f00d") == text.count("After ± stands") == 1
+    assert "python bench.py made_up --preset quick --seeds 3\nbench audit" in text
 
 
 def test_reporting_never_imports_torch():
-    code = "import sys, reidbench.reporting.report, reidbench.reporting.figures; sys.exit('torch' in sys.modules)"
+    code = "import sys, reidbench.reporting.writing, reidbench.reporting.figures; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2]).returncode == 0

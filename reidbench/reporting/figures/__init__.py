@@ -21,6 +21,7 @@ from reidbench.reporting.figures.ranking import ranking_figure
 from reidbench.reporting.figures.selection import selection_figure
 from reidbench.reporting.figures.stress import stress_figure
 from reidbench.reporting.figures.style import STYLE
+from reidbench.reporting.stamps import bears, figure_stamp
 from reidbench.reporting.tables import Table
 
 DPI = 150
@@ -73,20 +74,27 @@ FIGURES = {
 def draw_figures(table: Table, stem: Path) -> list[Path]:
     """Writes the figures of the suite that the table has numbers for, as `<stem>-<figure>.svg` and `.png`.
 
-    Returns the paths. Raises UserError for a figure that there is not.
+    A figure that lies there already, drawn from the same table by the same code, stays. Returns the paths. Raises
+    UserError for a figure that there is not.
     """
-    written = []
+    stamp = figure_stamp(table)
+    written: list[Path] = []
     with matplotlib.rc_context(STYLE):
         for name in table.plan.suite.figures:
-            figure = lookup("figure", name, FIGURES).draw(table)
-            if figure is None:
-                continue
-            for ending, metadata in (("svg", {"Date": None}), ("png", {"Software": None})):
-                content = io.BytesIO()
-                figure.savefig(content, format=ending, dpi=DPI, metadata=metadata)
-                path = stem.with_name(f"{stem.name}-{name}.{ending}")
-                write_bytes(path, content.getvalue())
-                written.append(path)
+            drawing = lookup("figure", name, FIGURES)
+            files = {
+                stem.with_name(f"{stem.name}-{name}.svg"): {"Date": None, "Identifier": stamp},
+                stem.with_name(f"{stem.name}-{name}.png"): {"Software": None, "Comment": stamp},
+            }
+            if not all(bears(path, stamp) for path in files):
+                figure = drawing.draw(table)
+                if figure is None:
+                    continue
+                for path, metadata in files.items():
+                    content = io.BytesIO()
+                    figure.savefig(content, format=path.suffix[1:], dpi=DPI, metadata=metadata)
+                    write_bytes(path, content.getvalue())
+            written += files
     return written
 
 

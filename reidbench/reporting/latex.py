@@ -1,0 +1,160 @@
+"""A report as LaTeX: an article with booktabs tables, for pdfLaTeX, LuaLaTeX or XeLaTeX."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from reidbench.reporting.blocks import Block
+from reidbench.reporting.document import (
+    Code,
+    Document,
+    Items,
+    Paragraph,
+    Part,
+    Picture,
+    Section,
+    Tabular,
+    has_words,
+    listed_levels,
+)
+
+PREAMBLE = r"""\documentclass[a4paper,10pt]{article}
+\usepackage{iftex}
+\iftutex\usepackage{fontspec}\else\usepackage[T1]{fontenc}\usepackage{textcomp}\usepackage{lmodern}\fi
+\usepackage[margin=22mm]{geometry}
+\usepackage{booktabs}
+\usepackage{adjustbox}
+\usepackage{graphicx}
+\usepackage{placeins}
+\usepackage{listings}
+\usepackage[hidelinks]{hyperref}
+\lstset{basicstyle=\small\ttfamily,breaklines=true,breakatwhitespace=true,columns=fullflexible,keepspaces=true,upquote=true}
+\setlength{\parindent}{0pt}
+\setlength{\parskip}{0.6em}
+\setcounter{secnumdepth}{2}
+\emergencystretch=3em
+"""
+HEADINGS = ("section", "subsection", "subsubsection", "paragraph")
+
+SPECIAL = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    '"': r"\textquotedbl{}",
+    "`": r"\textasciigrave{}",
+    "'": r"\textquotesingle{}",
+    **{sign: f"\\{sign}" for sign in "&%$#_{}"},
+    "[": "{[}",
+    "]": "{]}",
+}
+"""What LaTeX would read; a bracket could be taken for the option of what stands before it."""
+
+SIGNS = {
+    "±": r"\ensuremath{\pm}",
+    "\N{MULTIPLICATION SIGN}": r"\ensuremath{\times}",
+    "·": r"\ensuremath{\cdot}",
+    "∞": r"\ensuremath{\infty}",
+    "≤": r"\ensuremath{\leq}",
+    "≥": r"\ensuremath{\geq}",
+    "≈": r"\ensuremath{\approx}",
+    "\N{MINUS SIGN}": r"\ensuremath{-}",
+    "→": r"\ensuremath{\rightarrow}",
+    "\N{GREEK SMALL LETTER ALPHA}": r"\ensuremath{\alpha}",
+    "β": r"\ensuremath{\beta}",
+    "\N{GREEK SMALL LETTER GAMMA}": r"\ensuremath{\gamma}",
+    "μ": r"\ensuremath{\mu}",
+    "µ": r"\ensuremath{\mu}",
+    "\N{GREEK SMALL LETTER SIGMA}": r"\ensuremath{\sigma}",
+    "τ": r"\ensuremath{\tau}",
+    "\N{EN DASH}": "--",
+    "—": "---",
+    "…": r"\ldots{}",
+    **{sign: rf"\textsuperscript{{{digit}}}" for digit, sign in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")},
+}
+"""What the fonts of pdfLaTeX do not hold."""
+
+PRINTED = {**SPECIAL, **SIGNS}
+LIGATURES = ("-(?=-)", ",(?=,)")
+"""Signs that LaTeX would draw together with the next one, as a dash or a quotation mark."""
+
+_REPLACED = re.compile("|".join((*map(re.escape, PRINTED), *LIGATURES)))
+
+
+def latex(document: Document) -> str:
+    """The document as a LaTeX source. Pictures are included as PNG by file name: they lie beside it."""
+    head = f"{PREAMBLE}\\title{{{escape(document.title)}}}\n\\date{{}}\n"
+    body = "\n\n".join(_parts(document.parts, 0))
+    levels = listed_levels(document)
+    contents = f"\\setcounter{{tocdepth}}{{{levels}}}\n\\tableofcontents\n\n" if levels else ""
+    return f"{head}\n\\begin{{document}}\n\\maketitle\n\n{contents}{body}\n\n\\end{{document}}\n"
+
+
+def escape(text: str) -> str:
+    """Text that LaTeX prints as it is, on one line."""
+    return _REPLACED.sub(lambda found: PRINTED.get(found[0], f"{found[0]}{{}}"), " ".join(text.split()))
+
+
+def _parts(parts: Sequence[Part], level: int) -> Iterator[str]:
+    for part in parts:
+        match part:
+            case Paragraph(text):
+                yield escape(text)
+            case Items(lines):
+                yield _environment("itemize", [f"\\item {escape(line)}" for line in lines])
+            case Tabular(pieces):
+                yield from map(_table, pieces)
+            case Picture():
+                yield _figure(part)
+            case Code(text):
+                yield _environment("lstlisting", text.splitlines())
+            case Section(title, inner):
+                # Tables and figures stay in the section that they belong to.
+                yield f"\\FloatBarrier\n\\{HEADINGS[min(level, len(HEADINGS) - 1)]}{{{escape(title)}}}"
+                yield from _parts(inner, level + 1)
+
+
+def _table(block: Block) -> str:
+    """The block under its caption, made smaller where it is larger than the page."""
+    lines = [
+        [f"\\textbf{{{escape(text)}}}" if (y, x) in block.bold else escape(text) for x, text in enumerate(line)]
+        for y, line in enumerate(block.lines)
+    ]
+    sides = "".join("l" if has_words(block, x) else "r" for x in range(len(block.header)))
+    tabular = [
+        f"\\begin{{tabular}}{{{sides}}}",
+        "\\toprule",
+        _row([escape(text) for text in block.header]),
+        "\\midrule",
+        *map(_row, lines),
+        "\\bottomrule",
+        "\\end{tabular}",
+    ]
+    notes = [f"\\par\\smallskip{{\\footnotesize {escape(note)}}}" for note in block.notes]
+    inner = [
+        "\\centering\\small",
+        f"\\caption{{{escape(block.title)}}}",
+        _environment("adjustbox", tabular, "{max width=\\linewidth,max totalheight=0.85\\textheight}"),
+        *notes,
+    ]
+    return _environment("table", inner, "[!htbp]")
+
+
+def _row(cells: Sequence[str]) -> str:
+    return " & ".join(cells) + r" \\"
+
+
+def _figure(picture: Picture) -> str:
+    inner = [
+        "\\centering",
+        f"\\includegraphics[width=\\linewidth]{{\\detokenize{{{picture.raster.name}}}}}",
+        f"\\caption{{{escape(picture.caption)}}}",
+    ]
+    return _environment("figure", inner, "[!htbp]")
+
+
+def _environment(name: str, lines: Sequence[str], options: str = "") -> str:
+    return "\n".join([f"\\begin{{{name}}}{options}", *lines, f"\\end{{{name}}}"])

@@ -1,0 +1,179 @@
+"""How the numbers of one table or of several came about: what is counted, data, recipe, protocol, machine, versions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from reidbench.reporting.blocks import is_measured, seeds_text
+from reidbench.reporting.document import Paragraph, Part, Section, items, section
+from reidbench.reporting.tables import lookalike_floors
+
+if TYPE_CHECKING:
+    from reidbench.reporting.tables import Heading, Table
+    from reidbench.spec import Record
+
+BUSY_CORES = 0.25
+"""Cores that other processes used during a session, on average, above which its times are called into doubt."""
+
+
+def methods(tables: Sequence[Table], place: str, machine: Mapping[str, Any]) -> list[Section]:
+    """One section each on the columns, on training and data, and on the machine; what tables share stands there once.
+
+    `place` is the machine's name, `machine` its description.
+    """
+    trained = {table.plan.name: list(_training(table)) for table in tables}
+    sections = (
+        section("Columns and counting rules", *_columns(tables)),
+        section("Training and data", items(_together(trained))),
+        section("Machine and versions", items(_machine(tables, place, machine))),
+    )
+    return [found for found in sections if found]
+
+
+def preset_text(table: Table) -> str:
+    return f"Preset {table.plan.preset.name}: {table.plan.preset.about}."
+
+
+def recipe_text(recipe: Mapping[str, Any]) -> str:
+    """A recipe's settings (`spec.Recipe` as a mapping) in words."""
+    height, width = recipe["size"]
+    clips = recipe["identities"] * recipe["clips_per_identity"]
+    length = f"{recipe['steps']} steps" if recipe["steps"] else f"{recipe['epochs']} epochs"
+    if recipe["schedule"] == "cosine":
+        decay = f"cosine decay after {recipe['warmup_steps']} warm-up steps"
+    else:
+        decay = f"times {recipe['gamma']} at epochs {', '.join(map(str, recipe['milestones']))}"
+    rates = ", ".join(f"{name} x{factor}" for name, factor in recipe.get("rates", {}).items())
+    return (
+        f"{length} of {clips} clips ({recipe['identities']} identities x {recipe['clips_per_identity']}"
+        f"{', look-alikes together' if recipe.get('grouped') else ''}), {recipe['frames']} frames of {height}x{width} "
+        f"pixels every {recipe['stride']}; Adam {recipe['lr']:g}{f' ({rates})' if rates else ''}, weight decay "
+        f"{recipe['weight_decay']:g}, {decay}; cross entropy + {recipe['metric_weight']:g} x {recipe['metric_loss']} "
+        f"(margin {recipe['margin']:g}); flip {recipe['flip']:g}, erasing {recipe['erase']:g}; trunk from "
+        f"{recipe['trunk'] or 'random weights'}; {recipe['precision']}."
+    )
+
+
+def busy(record: Record) -> bool:
+    """Whether other processes disturbed the session of a record."""
+    return record.context.get("other_load", 0) > BUSY_CORES
+
+
+def shown_records(table: Table, headings: Iterable[Heading] = ()) -> list[Record]:
+    """The records behind the values of a table, or of some of its columns."""
+    entries = [entry for heading in headings or table.headings for entry in table.column(heading).values()]
+    return [record for entry in entries if entry.estimate for record in entry.records]
+
+
+def _columns(tables: Sequence[Table]) -> Iterator[Part | None]:
+    """What each column counts, those measured alike together, and those that count the same in one line."""
+    scales: dict[str, dict[str, dict[str, None]]] = {}
+    for table in tables:
+        for heading in table.headings:
+            if is_measured(table.column(heading).values()):
+                quantity = heading.quantity
+                better = f"{quantity.better} is better" if quantity.better else ""
+                about = "; ".join(part for part in (quantity.about.rstrip("."), better) if part)
+                names = scales.setdefault(_scale(heading, table), {}).setdefault(about, {})
+                names[heading.column.title or quantity.title] = None
+    for scale, abouts in scales.items():
+        yield Paragraph(f"At {scale}:")
+        yield items(f"{'; '.join(names)}: {about}." for about, names in abouts.items())
+
+
+def _scale(heading: Heading, table: Table) -> str:
+    settings = heading.settings
+    names = ("device", "precision", "backend")
+    parts = [f"{name} {settings[name]}" for name in names if name in settings]
+    if "threads" in settings and settings.get("device") != "cuda":
+        parts.append(f"threads {settings['threads']}")
+    if heading.training:
+        scale = f"the scale of preset {table.plan.preset.name}"
+        parts.append(f"precision {settings.get('recipe', {}).get('precision', 'fp32')}")
+    else:
+        shape = settings.get("shape")
+        scale = "the paper's scale" + (f" (clips {' x '.join(map(str, shape))})" if shape else "")
+    return ", ".join([scale, *parts])
+
+
+def _together(lines: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """Each line once, in their first order; one that not every table has is followed by the names of those that do."""
+    having = [name for name, own in lines.items() if own]
+    for line in dict.fromkeys(line for own in lines.values() for line in own):
+        names = [name for name in having if line in lines[name]]
+        yield line if len(names) == len(having) else f"{line} (In {', '.join(names)}.)"
+
+
+def _training(table: Table) -> Iterator[str]:
+    """Dataset, protocol, recipe and seeds of the accuracy columns, and what the records say of data and trunk."""
+    headings = [heading for heading in table.headings if heading.training]
+    if not headings:
+        return
+    yield preset_text(table)
+    yield from dict.fromkeys(line for heading in headings for line in _settings(heading.settings))
+    yield from _recipes(table)
+    yield f"Seeds: {seeds_text(table.plan.preset.seeds)} a row."
+    if table.plan.preset.model_options:
+        options = ", ".join(f"{name} {value}" for name, value in table.plan.preset.model_options.items())
+        yield f"Model options of the preset: {options}."
+    yield from table.plan.preset.notes
+    yield from dict.fromkeys(line for heading in headings for line in _floors(table, heading))
+    contexts = [record.context for record in shown_records(table, headings)]
+    for key, label in (("dataset_about", "What the data can and cannot show"), ("trunk_about", "The trunk")):
+        for text in dict.fromkeys(str(context[key]) for context in contexts if context.get(key)):
+            yield f"{label}: {text}"
+
+
+def _settings(settings: Mapping[str, Any]) -> Iterator[str]:
+    if "dataset" in settings:
+        dataset = settings["dataset"]
+        options = ", ".join(f"{name} {value}" for name, value in dataset.get("options", {}).items())
+        subset = " A SUBSET of the published dataset." if dataset.get("subset") else ""
+        detail = f", options: {options}" if options else ""
+        yield f"Dataset: {dataset['name']}, fingerprint {dataset['fingerprint']}{detail}.{subset}"
+    if "protocol" in settings:
+        protocol = settings["protocol"]
+        yield f"Protocol {protocol['name']}: {protocol.get('about', '')}."
+
+
+def _recipes(table: Table) -> Iterator[str]:
+    """The recipe, or each of them with its rows where rows differ in the length of their clips."""
+    found: dict[str, dict[str, None]] = {}
+    for (row, _), cells in table.plan.cells.items():
+        for cell in cells:
+            if "recipe" in cell.settings:
+                found.setdefault(recipe_text(cell.settings["recipe"]), {})[row] = None
+    for text, rows in found.items():
+        yield f"Recipe: {text}" if len(found) == 1 else f"Recipe of {', '.join(rows)}: {text}"
+
+
+def _floors(table: Table, heading: Heading) -> Iterator[str]:
+    floors = [f"{title} {100 * floor:.1f} %" for title, floor in lookalike_floors(table, heading).items()]
+    if floors:
+        yield f"Floor: a model that finds every group of look-alikes and tells none apart has {'; '.join(floors)}."
+
+
+def _machine(tables: Sequence[Table], place: str, machine: Mapping[str, Any]) -> Iterator[str]:
+    yield f"{place}: " + ", ".join(f"{name} {value}" for name, value in machine.items() if value)
+    shown = [record for table in tables for record in shown_records(table)]
+    for versions in dict.fromkeys(tuple(sorted(record.versions.items())) for record in shown):
+        yield "Versions: " + ", ".join(f"{name} {version}" for name, version in versions if version)
+    if shown:
+        started = sorted(record.started for record in shown)
+        yield f"Measured from {started[0]} to {started[-1]}; {len({r.key for r in shown})} records."
+    yield from dict.fromkeys(line for record in shown for line in _disturbance(record))
+
+
+def _disturbance(record: Record) -> Iterator[str]:
+    """What else the machine did during the session of a record; the same line for all rows of the session."""
+    load = record.context.get("other_load")
+    if load is None:
+        return
+    settings = record.cell["settings"]
+    where = ", ".join(str(settings[name]) for name in ("device", "precision") if name in settings)
+    session = f"the session of {record.cell['measurement']} on {where}, {record.started}"
+    if busy(record):
+        yield f"The machine was busy (other processes used {load:.2f} cores) during {session}: distrust its times."
+    else:
+        yield f"Other processes used {load:.2f} cores during {session}."

@@ -1,0 +1,48 @@
+"""Marks in figure files by which they are known to be up to date, so that a report does not draw them again."""
+
+from __future__ import annotations
+
+import hashlib
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reidbench.files import write_bytes
+
+if TYPE_CHECKING:
+    from reidbench.reporting.tables import Table
+
+HEAD = 4096
+"""Bytes from the start of a figure file within which its stamp stands."""
+
+
+def figure_stamp(table: Table) -> str:
+    """A hash over all that the figures of a table depend on: its content, the code that draws, matplotlib."""
+    entries = [
+        (place, e.state, e.estimate, e.published, e.difference, e.reason, [(r.key, r.started) for r in e.records])
+        for place, e in table.entries.items()
+    ]
+    plan = table.plan
+    content = (plan.name, plan.suite, plan.preset, plan.dataset, table.machine, table.headings, entries)
+    digest = hashlib.sha256(f"{content!r}{version('matplotlib')}".encode())
+    for path in sorted(Path(__file__).parent.rglob("*.py")):
+        digest.update(path.read_bytes())
+    return f"reidbench {digest.hexdigest()[:20]}"
+
+
+def bears(path: Path, stamp: str) -> bool:
+    """Whether a file is there and holds the stamp."""
+    try:
+        with path.open("rb") as file:
+            return stamp.encode() in file.read(HEAD)
+    except FileNotFoundError:
+        return False
+
+
+def bring(stamp: str, source: Path, target: Path) -> None:
+    """Copies the up-to-date figures named `<source>-*` to `<target>-*`, so that they need not be drawn there."""
+    if source.parent.resolve() == target.parent.resolve():
+        return
+    for path in source.parent.glob(f"{source.name}-*.*"):
+        if path.suffix in (".svg", ".png") and bears(path, stamp):
+            write_bytes(target.with_name(target.name + path.name.removeprefix(source.name)), path.read_bytes())

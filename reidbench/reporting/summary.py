@@ -1,0 +1,137 @@
+"""What the tables of a report show in a few sentences, and how sure that is: computed from the records alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from reidbench.reporting.blocks import WORDS, seeds_text
+from reidbench.reporting.findings import best_finding, deviation_findings, noise_text, ratio_findings, steps
+from reidbench.reporting.methods import busy, shown_records
+from reidbench.statistics import LEVEL
+
+if TYPE_CHECKING:
+    from reidbench.reporting.tables import Table
+
+MEASURED = ("ok", "partial", "stale")
+"""States of entries with a value."""
+
+
+def headlines(table: Table) -> list[str]:
+    """The few sentences that stand for a table in the summary of several."""
+    found = [*best_finding(table)]
+    differences = steps(table)
+    if differences and differences.count:
+        name = differences.heading.quantity.title
+        found.append(
+            f"{name}: {_exceeding(len(differences.above), differences.count)} between neighbouring rows "
+            f"{_verb('exceed', len(differences.above))} {noise_text(differences)}."
+        )
+    return [*found, *ratio_findings(table), *deviation_findings(table)] or ["Nothing of it is measured here."]
+
+
+def certainty(tables: Sequence[Table]) -> list[str]:
+    """How far the numbers of the tables carry: what is measured, how often, and what may be wrong with it."""
+    return [
+        *_coverage(tables),
+        *_repetition(tables),
+        *_chance(tables),
+        *_comparability(tables),
+        *_disturbed(tables),
+        *_joined(tables),
+    ]
+
+
+def mostly_measured(tables: Sequence[Table]) -> tuple[list[Table], str]:
+    """The tables of which at least half of what can be measured on the machine is, and a sentence on the others.
+
+    Tables share cells: one that was never asked for may hold a few values of another.
+    """
+    kept, others = [], []
+    for table in tables:
+        states = _states([table])
+        have, all_cells = sum(states[state] for state in MEASURED), sum(states.values()) - states["absent"]
+        if have and 2 * have >= all_cells:
+            kept.append(table)
+        else:
+            others.append(f"{table.plan.name} ({have} of {all_cells} cells)")
+    return kept, f"Left out, because less than half of them is measured here: {', '.join(others)}." if others else ""
+
+
+def _coverage(tables: Sequence[Table]) -> Iterator[str]:
+    states = _states(tables)
+    reasons = {e.reason for table in tables for e in table.entries.values() if e.state == "absent"}
+    words = {**WORDS, "absent": f"absent ({'; '.join(sorted(reasons))})"}
+    rest = ", ".join(f"{count} {words.get(state, state)}" for state, count in sorted(states.items()) if state != "ok")
+    text = f"Of {sum(states.values())} table cells {states['ok']} hold a complete and up-to-date value"
+    yield f"{text}; {rest}." if rest else f"{text}."
+
+
+def _repetition(tables: Sequence[Table]) -> Iterator[str]:
+    trained = [(table, heading) for table in tables for heading in table.headings if heading.training]
+    counts = [len(records) for table, heading in trained for _, records in table.fresh(heading).values()]
+    if not counts:
+        return
+    low, high = min(counts), max(counts)
+    yield (
+        f"An accuracy comes from {seeds_text(high) if low == high else f'{low} to {seeds_text(high)}'}"
+        + (" a row: how much training itself varies is not known." if high == 1 else " a row.")
+    )
+
+
+def _chance(tables: Sequence[Table]) -> Iterator[str]:
+    """How many differences would look real if none were."""
+    found = [differences for differences in map(steps, tables) if differences]
+    count = sum(differences.count for differences in found)
+    if count > 1:
+        beyond = sum(len(differences.above) for differences in found)
+        yield (
+            f"{_exceeding(beyond, count)} between neighbouring rows {_verb('exceed', beyond)} the noise, each tested "
+            f"at {100 * LEVEL:.0f} % without correction for their number: about {count * (1 - LEVEL):.1f} would if "
+            "there were none."
+        )
+
+
+def _comparability(tables: Sequence[Table]) -> Iterator[str]:
+    reasons: dict[str, None] = {}
+    for table in tables:
+        for heading in table.headings:
+            if heading.training:
+                reasons |= dict.fromkeys(e.incomparable for e in table.column(heading).values() if e.incomparable)
+    for reason in reasons:
+        yield f"Accuracies are not compared with the published values ({reason}): only the order of the rows is."
+
+
+def _disturbed(tables: Sequence[Table]) -> Iterator[str]:
+    records = {record.key: record for table in tables for record in shown_records(table)}
+    loads = [record for record in records.values() if "other_load" in record.context]
+    disturbed = [record for record in loads if busy(record)]
+    if disturbed:
+        yield f"{len(disturbed)} of {len(loads)} timings were taken while other processes kept the machine busy."
+    elif loads:
+        most = max(record.context["other_load"] for record in loads)
+        yield f"While times were taken, other processes used at most {most:.2f} cores."
+
+
+def _joined(tables: Sequence[Table]) -> Iterator[str]:
+    warnings = sum(len(table.warnings) for table in tables)
+    if warnings:
+        yield f"What is joined although it was measured unequally is listed with its table ({warnings} remarks)."
+    torch = {record.versions.get("torch", "") for table in tables for record in shown_records(table)}
+    if len(torch) > 1:
+        yield f"The records come from {len(torch)} versions of torch: {', '.join(sorted(torch))}."
+
+
+def _states(tables: Sequence[Table]) -> Counter[str]:
+    """How many entries there are in each state, without those that nothing was ever to be measured for."""
+    entries = (entry for table in tables for heading in table.headings for entry in table.column(heading).values())
+    return Counter(e.state for e in entries if e.state == "ok" or (e.reason and e.state != "published"))
+
+
+def _exceeding(count: int, total: int) -> str:
+    return f"{count} of {total} difference{'' if total == 1 else 's'}"
+
+
+def _verb(stem: str, count: int) -> str:
+    return f"{stem}s" if count == 1 else stem

@@ -1,0 +1,102 @@
+"""Writes a report and its figures into a folder, in the formats asked for, each file whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reidbench import registry
+from reidbench.files import write_bytes
+from reidbench.reporting.document import Chapter, Document
+from reidbench.reporting.html import html
+from reidbench.reporting.latex import latex
+from reidbench.reporting.markdown import markdown
+from reidbench.reporting.report import chapter, combined_report, single_report
+from reidbench.reporting.stamps import bring, figure_stamp
+from reidbench.reporting.typeset import pdf, require_typst
+
+if TYPE_CHECKING:
+    from reidbench.reporting.tables import Table
+    from reidbench.store import Store
+
+COMBINED = "report"
+"""The file name of a report of several tables; no suite can be named so."""
+
+
+@dataclass(frozen=True)
+class Format:
+    ending: str
+    render: Callable[[Document], bytes]
+
+
+FORMATS: Mapping[str, Format] = {
+    "md": Format("md", lambda document: markdown(document).encode()),
+    "html": Format("html", lambda document: html(document).encode()),
+    "latex": Format("tex", lambda document: latex(document).encode()),
+    "pdf": Format("pdf", pdf),
+}
+
+
+def check_formats(names: Sequence[str]) -> None:
+    """Raises UserError for a format that is not known, or that lacks its package here."""
+    for name in names:
+        registry.lookup("format", name, FORMATS)
+    if "pdf" in names:
+        require_typst()
+
+
+def write_report(
+    table: Table, store: Store, *, formats: Sequence[str] = ("md",), folder: Path | None = None, made_by: str = ""
+) -> list[Path]:
+    """Writes `<suite>.<ending>` for each format and the figures, into the machine's results folder or into `folder`.
+
+    `made_by` is the command line to print as the report's origin. Returns the paths written. Raises UserError for an
+    unknown format and for a folder that cannot be written.
+    """
+    check_formats(formats)
+    home = folder or store.folder
+    figures = _draw(table, store, home)
+    document = single_report(table, store.machine(), figures, made_by)
+    return [*_write(document, home / table.plan.name, formats), *figures]
+
+
+def write_combined(
+    tables: Sequence[Table],
+    store: Store,
+    *,
+    others: Sequence[Chapter] = (),
+    formats: Sequence[str] = ("md",),
+    folder: Path | None = None,
+    left_out: str = "",
+    made_by: str = "",
+) -> list[Path]:
+    """Writes `report.<ending>` for each format: the tables, then the chapters of `others`, and all figures.
+
+    The rest is as `write_report` has it; `left_out` is a sentence on the tables that are not in the report.
+    """
+    check_formats(formats)
+    home = folder or store.folder
+    figures = {table.plan.name: _draw(table, store, home) for table in tables}
+    chapters = [*(chapter(table, figures[table.plan.name]) for table in tables), *others]
+    document = combined_report(tables, chapters, store.name, store.machine(), left_out, made_by)
+    written = _write(document, home / COMBINED, formats)
+    return [*written, *(path for paths in figures.values() for path in paths)]
+
+
+def _draw(table: Table, store: Store, folder: Path) -> list[Path]:
+    from reidbench.reporting.figures import draw_figures
+
+    name = table.plan.name
+    bring(figure_stamp(table), store.folder / name, folder / name)
+    return draw_figures(table, folder / name)
+
+
+def _write(document: Document, stem: Path, formats: Sequence[str]) -> list[Path]:
+    written = []
+    for found in (FORMATS[name] for name in dict.fromkeys(formats)):
+        path = stem.with_name(f"{stem.name}.{found.ending}")
+        write_bytes(path, found.render(document))
+        written.append(path)
+    return written

@@ -1,0 +1,45 @@
+"""The report of every suite, with all that it measures and draws, can be read in each format."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from reading import latex_nodes, pdf_text, read_html
+
+from reidbench import registry
+from reidbench.reporting.blocks import blocks
+from reidbench.reporting.figures import draw_figures
+from reidbench.reporting.html import html
+from reidbench.reporting.latex import escape, latex
+from reidbench.reporting.markdown import markdown
+from reidbench.reporting.report import single_report
+from reidbench.reporting.tables import Table
+from reidbench.reporting.typeset import pdf
+
+SUITES = sorted(name for name in registry.suite_paths() if list(registry.suites_of(name)) == [name])
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_the_report_can_be_read_in_each_format(suite: str, filled: Callable[..., Table], tmp_path: Path) -> None:
+    table = filled(suite)
+    document = single_report(table, {"cpu": "Imaginary 9000"}, draw_figures(table, tmp_path / suite), "")
+    rows = [block.lines[0][0] for block in blocks(table)]
+    figures = len(table.plan.suite.figures)
+
+    lines = [line for line in markdown(document).splitlines() if line.startswith("|")]
+    assert len(lines) == sum(len(block.lines) + 2 for block in blocks(table))
+    assert all(line.endswith(" |") for line in lines)
+
+    page = read_html(html(document))
+    assert (page.tags["table"], page.tags["figure"]) == (len(rows), figures)
+    assert set(page.ids.values()) == {1}
+
+    text = latex(document)
+    assert latex_nodes(text)
+    assert text.count("begin{tabular}") == len(rows) and text.count("includegraphics[") == figures
+    assert all(f"{escape(row)} & " in text for row in rows)
+
+    found = pdf_text(pdf(document))
+    assert f"Figure {figures}:" in found and f"Table {len(rows)}:" in found
+    assert re.sub(r"\W", "", rows[0]) in re.sub(r"\W", "", found)

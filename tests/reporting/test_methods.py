@@ -1,0 +1,61 @@
+from dataclasses import asdict, replace
+
+from made_up import COLUMNS, ROWS
+
+from reidbench.reporting.document import Items
+from reidbench.reporting.methods import _together, methods, recipe_text
+from reidbench.reporting.tables import assemble
+from reidbench.spec import Recipe
+
+
+def test_a_recipe_in_words():
+    text = recipe_text(asdict(Recipe()))
+    assert text.startswith(
+        "150 epochs of 64 clips (16 identities x 4), 8 frames of 256x128 pixels every 4; Adam 0.00035"
+    )
+    assert "times 0.1 at epochs 40, 80, 120" in text and "trunk from imagenet" in text
+
+
+def test_what_tables_share_stands_once_and_what_they_do_not_names_them():
+    lines = {"one": ["same", "first"], "two": ["same"], "cost": []}
+    assert list(_together(lines)) == ["same", "first (In one.)"]
+
+
+def test_two_tables_of_the_same_columns_describe_them_once(bench):
+    bench.save_all()
+    table = assemble(bench.plan, bench.store)
+    once, twice = (methods(tables, "made-up", {"cpu": "Imaginary 9000"}) for tables in ([table], [table, table]))
+    assert once == twice
+    assert [found.title for found in once] == [
+        "Columns and counting rules",
+        "Training and data",
+        "Machine and versions",
+    ]
+
+
+def test_every_dataset_that_a_table_trains_on_is_described(bench):
+    bench.save_all()
+    bench.save(bench.cell(ROWS[0], COLUMNS[0]), dataset_about="It has no weather.")
+    training = methods([assemble(bench.plan, bench.store)], "made-up", {})[1]
+    lines = next(part.lines for part in training.parts if isinstance(part, Items))
+    assert any("fingerprint f00d" in line for line in lines)
+    assert sum("It has no weather." in line for line in lines) == 1
+
+
+def test_each_recipe_names_its_rows_where_clips_differ_in_length(bench):
+    cell = bench.cell(ROWS[0], COLUMNS[0])
+    longer = replace(cell, settings={**cell.settings, "recipe": {**cell.settings["recipe"], "frames": 9}})
+    plan = bench.plan
+    table = assemble(replace(plan, cells={**plan.cells, (ROWS[0].name, 0): (longer,)}), bench.store)
+    training = next(found for found in methods([table], "made-up", {}) if found.title == "Training and data")
+    recipes = [line for line in training.parts[0].lines if line.startswith("Recipe")]
+    assert [line.split(":")[0] for line in recipes] == ["Recipe of Small", "Recipe of Base, Full, Small"]
+    assert "9 frames" in recipes[0] and "8 frames" in recipes[1]
+
+
+def test_columns_that_count_the_same_are_described_in_one_line(bench):
+    bench.save_all()
+    text = [
+        part for part in methods([assemble(bench.plan, bench.store)], "made-up", {})[0].parts if isinstance(part, Items)
+    ]
+    assert "mAP, emblem twins; mAP, tempo twins: higher is better." in text[0].lines

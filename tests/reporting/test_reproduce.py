@@ -1,0 +1,49 @@
+import shlex
+from dataclasses import replace
+
+import pytest
+
+from reidbench import cli, registry
+from reidbench.commands import _request
+from reidbench.plan import Request, make_plan
+from reidbench.reporting.reproduce import command
+
+
+@pytest.fixture(autouse=True)
+def made_up_measurements():
+    """The real measurements: the commands here are those of real suites."""
+
+
+@pytest.mark.parametrize(
+    ("request_", "expected"),
+    [
+        (Request(), "python bench.py table2 --preset quick --seeds 1"),
+        (Request(preset="standard", seeds=5), "python bench.py table2 --preset standard --seeds 5"),
+        (Request(only="cost"), "python bench.py table2 --preset quick --seeds 1 --only cost"),
+        (Request(weights="imagenet"), "python bench.py table2 --preset quick --seeds 1 --weights imagenet"),
+        (
+            Request(protocol="mars_matlab", device="cuda"),
+            "python bench.py table2 --preset quick --seeds 1 --protocol mars_matlab --device cuda",
+        ),
+    ],
+)
+def test_the_command_says_all_that_the_plan_was_asked_for(bench, request_, expected):
+    plan = make_plan("table2", registry.suite("table2"), request_, bench.store)
+    assert command(plan) == expected
+    parsed = cli._parser().parse_all(shlex.split(expected)[2:])
+    again = make_plan("table2", registry.suite("table2"), _request(parsed), bench.store)
+    assert again.cells == plan.cells
+
+
+def test_what_lies_elsewhere_on_each_machine_is_left_to_fill_in(bench):
+    plan = bench.plan
+    cells = {
+        place: tuple(
+            replace(cell, settings={**cell.settings, "dataset": {**bench.dataset, "subset": True}}) for cell in own
+        )
+        for place, own in plan.cells.items()
+        if "protocol" in own[0].settings
+    }
+    preset = replace(plan.preset, recipe=replace(plan.preset.recipe, trunk="file"))
+    found = command(replace(plan, dataset="mars", preset=preset, cells=cells))
+    assert "--dataset mars --root DIR --weights FILE --subset" in found

@@ -1,0 +1,85 @@
+import pytest
+from made_up import COLUMNS, ROWS, SECONDS
+
+from reidbench.reporting.summary import certainty, headlines, mostly_measured
+from reidbench.reporting.tables import assemble
+
+
+def table_of(bench):
+    return assemble(bench.plan, bench.store)
+
+
+def test_nothing_measured_is_said(bench):
+    assert headlines(table_of(bench)) == ["Nothing of it is measured here."]
+    assert certainty([table_of(bench)]) == [
+        "Of 24 table cells 0 hold a complete and up-to-date value; 3 absent (no CUDA GPU on this machine), 21 not run."
+    ]
+
+
+def test_the_best_row_is_named_with_those_that_the_noise_does_not_part_from_it(bench):
+    bench.seeds = 3
+    bench.save_all()
+    first = headlines(table_of(bench))[0]
+    assert first.startswith("mAP is highest for Full, ") and first.endswith("not distinguishable from Base.")
+
+
+def test_one_seed_calls_no_row_the_best(bench):
+    bench.save_all()
+    found = " ".join([*headlines(table_of(bench)), *certainty([table_of(bench)])])
+    assert "no row can be called the best" in found and "ahead of" not in found
+    assert "1 seed a row: how much training itself varies is not known" in found
+
+
+def test_a_clear_lead_over_three_seeds_is_said(bench):
+    bench.seeds, bench.rows = 3, ROWS[:2]
+    bench.save_all()
+    assert "ahead of each other measured row by more than the noise" in headlines(table_of(bench))[0]
+
+
+def test_the_summary_counts_what_chance_alone_would_give(bench):
+    bench.seeds = 3
+    bench.save_all()
+    table = table_of(bench)
+    assert (
+        "2 of 4 differences between neighbouring rows exceed the noise, each tested at 95 % without correction for "
+        "their number: about 0.2 would if there were none."
+    ) in certainty([table, table])
+
+
+def test_a_lead_over_the_few_rows_that_are_measured_says_how_few(bench):
+    bench.seeds = 3
+    bench.save_all(without="Full")
+    found = headlines(table_of(bench))
+    assert found[0].endswith("ahead of each other measured row by more than the noise; 2 of 3 rows are measured.")
+    assert found[1] == "mAP: 1 of 1 difference between neighbouring rows exceeds the noise of queries and seeds."
+
+
+def test_published_accuracies_of_other_data_are_not_called_compared(bench):
+    bench.save_all()
+    assert any("only the order of the rows is" in line for line in certainty([table_of(bench)]))
+
+
+@pytest.mark.parametrize(
+    ("load", "said"), [(0.1, "other processes used at most 0.10 cores"), (1.5, "3 of 3 timings were taken while")]
+)
+def test_disturbed_timings_are_counted(bench, load, said):
+    for row in ROWS:
+        bench.save(bench.cell(row, COLUMNS[5]), other_load=load)
+    assert any(said in line for line in certainty([table_of(bench)]))
+
+
+def test_a_latency_within_its_noise_is_not_called_slower(bench, monkeypatch):
+    monkeypatch.setitem(SECONDS, "Full", SECONDS["Base"])
+    bench.save_all()
+    assert any("not distinguishable from it" in line for line in headlines(table_of(bench)))
+
+
+def test_a_table_that_only_borrows_cells_is_left_out_and_named(bench):
+    empty = table_of(bench)
+    assert mostly_measured([empty]) == (
+        [],
+        "Left out, because less than half of them is measured here: made_up (0 of 21 cells).",
+    )
+    bench.save_all(without="Full")
+    most = table_of(bench)
+    assert mostly_measured([most]) == ([most], "")

@@ -1,0 +1,47 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from made_up import Bench
+
+from reidbench.reporting.document import Chapter, Paragraph
+from reidbench.reporting.tables import assemble
+from reidbench.reporting.writing import FORMATS, write_combined, write_report
+from reidbench.spec import UserError
+
+BEGINNINGS = {"md": b"# ", "html": b"<!DOCTYPE html>", "latex": b"\\documentclass", "pdf": b"%PDF-"}
+
+
+def test_each_format_is_written_beside_the_figures(bench: Bench, tmp_path: Path) -> None:
+    bench.save_all()
+    table = assemble(bench.plan, bench.store)
+    written = write_report(table, bench.store, formats=tuple(FORMATS), folder=tmp_path / "out")
+    assert {path.parent for path in written} == {tmp_path / "out"}
+    for name, found in FORMATS.items():
+        path = tmp_path / "out" / f"made_up.{found.ending}"
+        assert path in written and path.read_bytes().startswith(BEGINNINGS[name])
+    assert tmp_path / "out" / "made_up-latency.svg" in written
+
+
+def test_several_tables_make_one_report_in_the_machines_folder(bench: Bench) -> None:
+    bench.save_all()
+    tables = [assemble(replace(bench.plan, name=name), bench.store) for name in ("first", "second")]
+    other = Chapter("audit", "Audit", ("All agree.",), (Paragraph("Details."),))
+    written = write_combined(tables, bench.store, others=[other], formats=("md", "html"), left_out="Left out: third.")
+    report = bench.store.folder / "report.md"
+    assert {report, report.with_suffix(".html"), bench.store.folder / "second-latency.svg"} <= set(written)
+    text = report.read_text()
+    assert "first-latency.svg" in text and "second-latency.svg" in text
+    assert "two sessions" in text and "## Audit" in text and "Left out: third." in text
+
+
+def test_other_chapters_alone_make_a_report(bench: Bench) -> None:
+    written = write_combined([], bench.store, others=[Chapter("audit", "Audit", ("All agree.",), (Paragraph("x"),))])
+    assert [path.name for path in written] == ["report.md"]
+    assert "All agree." in written[0].read_text()
+
+
+def test_an_unknown_format_is_refused_before_anything_is_written(bench: Bench) -> None:
+    with pytest.raises(UserError, match="no format is named 'pfd'; did you mean 'pdf'"):
+        write_report(assemble(bench.plan, bench.store), bench.store, formats=("pfd",))
+    assert not list(bench.store.folder.glob("made_up*"))
