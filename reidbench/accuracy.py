@@ -148,16 +148,22 @@ def score(model: nn.Module, dataset: Dataset, settings: Mapping[str, Any], progr
         in_gallery = (*dataset.query, *dataset.gallery)
         samples["floor"] = [lookalike_floor(tracklet, in_gallery) for tracklet in counted]
     context: dict[str, Any] = {
-        "dataset_about": dataset.about,
         "queries": int(scores.valid.sum()),
         "queries_without_match": int((~scores.valid).sum()),
         "gallery": len(gallery),
+        **origins(dataset, settings),
     }
-    if dataset.name == "synthetic":
-        context["dataset_content"] = content_hash(dataset.root)
-    if settings["recipe"]["trunk"] == "synthetic":
-        context["trunk_about"] = TAUGHT
     return Outcome(samples=samples, context=context)
+
+
+def origins(dataset: Dataset, settings: Mapping[str, Any]) -> dict[str, str]:
+    """What a reader of a record must know of the data and of the trunk that the training started from."""
+    about = {"dataset_about": dataset.about}
+    if dataset.name == "synthetic":
+        about["dataset_content"] = content_hash(dataset.root)
+    if settings["recipe"]["trunk"] == "synthetic":
+        about["trunk_about"] = TAUGHT
+    return about
 
 
 def open_dataset(identity: Mapping[str, Any], places: Places) -> Dataset:

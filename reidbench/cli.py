@@ -146,7 +146,7 @@ def _common() -> Parser:
 
 def _training() -> Parser:
     parser = Parser(add_help=False)
-    parser.add_argument("--preset", default="quick", help="quick, standard, full or paper (default: quick)")
+    parser.add_argument("--preset", default="quick", help="quick, standard, fine, full or paper (default: quick)")
     parser.add_argument("--dataset", default="", metavar="NAME", help="another dataset than the preset's")
     parser.add_argument("--root", default="", metavar="DIR", help="the folder that holds the dataset")
     parser.add_argument("--subset", action="store_true", help="accept counts that differ from the published ones")

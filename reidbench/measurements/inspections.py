@@ -158,7 +158,7 @@ def _inspect(
     cells: Sequence[Cell], progress: Progress, check: Callable[[Cell], None], look: Callable[..., Outcome]
 ) -> Outcomes:
     """Looks at each cell's trained model; refuses one that has nothing to look at before it is trained."""
-    from reidbench.accuracy import trained_model
+    from reidbench.accuracy import origins, trained_model
 
     places = Places.from_environment()
     for cell in cells:
@@ -166,5 +166,5 @@ def _inspect(
         report: Any = partial(progress, cell)
         trained = trained_model(cell, places, report)
         outcome = look(trained.model, trained.dataset, cell, report)
-        outcome.context["training"] = trained.about
+        outcome.context |= {"training": trained.about, **origins(trained.dataset, cell.settings)}
         yield cell, outcome

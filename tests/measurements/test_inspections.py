@@ -65,7 +65,8 @@ def test_every_quantity_follows_from_a_record_of_bearable_size(name: str, model:
     outcome = inspected(cell_of(root, name, model))
     text = json.dumps(asdict(outcome), allow_nan=False)
     assert len(text) < LARGEST
-    assert outcome.context["training"]["key"]
+    assert outcome.context["training"]["key"] and outcome.context["dataset_about"]
+    assert outcome.context["dataset_content"] and outcome.context["trunk_about"]
     for field, quantity in registry.measurements()[name].quantities.items():
         known = estimate(quantity, field, [outcome])
         assert known is not None, field
