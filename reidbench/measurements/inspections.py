@@ -90,16 +90,17 @@ def attention(cells: Sequence[Cell], progress: Progress) -> Outcomes:
     mode="alone",
     needs_training=True,
     quantities={
-        "long": _mean("Longest kernel", "%", "", "weight of the longest kernel over all queries", "long"),
-        "long_fast": _mean("Fast", "%", "", "the same for quick walkers", "long", where="fast"),
-        "long_slow": _mean("Slow", "%", "", "the same for slow walkers", "long", where="slow"),
-        "long_clear": _mean("Clear", "%", "", "the same for tracklets without an occluder", "long", where="clear"),
-        "long_occluded": _mean("Occluded", "%", "", "the same for tracklets with one", "long", where="occluded"),
+        "long": _mean("Longest", "%", "", "weight of the longest kernel over all queries", "long"),
+        "long_fast": _mean("Longest, fast", "%", "", "that weight for quick walkers", "long", where="fast"),
+        "long_slow": _mean("Longest, slow", "%", "", "that weight for slow walkers", "long", where="slow"),
+        "long_clear": _mean("Longest, clear", "%", "", "that weight without an occluder", "long", where="clear"),
+        "long_occluded": _mean("Longest, occluded", "%", "", "that weight with an occluder", "long", where="occluded"),
         "tempo_gap": _mean(
             "Slow - fast",
             "pp",
             "",
-            "slow minus quick twin, who differ in tempo alone, before one camera; interval over pairs",
+            "the longest kernel's weight for the slow twin minus the quick one, who differ in tempo alone, before one "
+            "camera; interval over pairs",
             "tempo_gap",
             by="tempo_pair",
         ),
@@ -107,12 +108,16 @@ def attention(cells: Sequence[Cell], progress: Progress) -> Outcomes:
             "Occluded - clear",
             "pp",
             "",
-            "occluded minus clear tracklets of one person; interval over persons",
+            "the longest kernel's weight for occluded minus clear tracklets of one person; interval over persons",
             "occlusion_gap",
             by="occlusion_identity",
         ),
-        "spread": Quantity("Spread", "pp", "", 2, 100, "standard deviation of that weight over all queries"),
-        "channel_spread": Quantity("Channel spread", "pp", "", 2, 100, "the same channel by channel, on average"),
+        "spread": Quantity(
+            "Spread", "pp", "", 2, 100, "standard deviation of the longest kernel's weight over all queries"
+        ),
+        "channel_spread": Quantity(
+            "Channel spread", "pp", "", 2, 100, "that standard deviation channel by channel, on average"
+        ),
         "tempo_channels": Quantity(
             "Channels by tempo",
             "%",

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from reidbench.reporting.blocks import WORDS, seeds_text
+from reidbench.reporting.contrasts import contrast_findings
 from reidbench.reporting.findings import best_finding, deviation_findings, noise_text, ratio_findings, steps
 from reidbench.reporting.methods import busy, shown_records
 from reidbench.statistics import LEVEL
@@ -28,7 +29,8 @@ def headlines(table: Table) -> list[str]:
             f"{name}: {_exceeding(len(differences.above), differences.count)} between neighbouring rows "
             f"{_verb('exceed', len(differences.above))} {noise_text(differences)}."
         )
-    return [*found, *ratio_findings(table), *deviation_findings(table)] or ["Nothing of it is measured here."]
+    found += [*contrast_findings(table), *ratio_findings(table), *deviation_findings(table)]
+    return found or ["Nothing of it is measured here."]
 
 
 def certainty(tables: Sequence[Table]) -> list[str]:
