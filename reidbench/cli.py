@@ -15,7 +15,7 @@ from reidbench.registry import nearest
 from reidbench.spec import UserError
 
 INTERRUPTED = 130
-COMMANDS = ("list", "report", "profile", "train", "evaluate", "data")
+COMMANDS = ("list", "audit", "report", "profile", "train", "evaluate", "data")
 
 
 class Parser(argparse.ArgumentParser):
@@ -94,10 +94,12 @@ def _parser() -> Parser:
         about = registry.suite_about(suite)
         sub = add(suite, "run_suite", about, _training(), _start(), _selection())
         sub.add_argument("--fresh", action="store_true", help="measure again what is recorded, training again")
+    sub = add("audit", "audit", "which counting rule each printed cost of Tables 2 to 6 follows")
+    sub.add_argument("--fresh", action="store_true", help="count again what is already recorded")
     add("list", "list_everything", "models, datasets, suites, measurements and presets, each with one line")
     about = "write tables, figures and what they show from the records"
     sub = add("report", "report", about, _training(), _start(), _selection())
-    about = "suites by name (default: all that are mostly measured); several make one report"
+    about = "suites by name, or audit (default: all that are mostly measured); several make one report"
     sub.add_argument("suites", nargs="*", metavar="SUITE", help=about)
     about = "md, html, latex, pdf, or several of them (default: md)"
     sub.add_argument("--format", nargs="+", default=["md"], metavar="FORMAT", help=about)

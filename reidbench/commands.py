@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import ast
-import json
-import shutil
 import sys
 from argparse import Namespace
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reidbench import machine, presets, registry
+from reidbench.reports import print_json, report_audit, report_several, report_suite, request_of
 from reidbench.spec import Cell, Column, Places, Row, Suite, UserError, canonical_json
 from reidbench.store import Store, machines
 
 if TYPE_CHECKING:
-    from reidbench.plan import Plan, Request
-    from reidbench.reporting.tables import Table
+    from reidbench.plan import Plan
+    from reidbench.runner import Runner
 
 
 def list_everything(arguments: Namespace) -> int:
@@ -31,7 +29,7 @@ def list_everything(arguments: Namespace) -> int:
         "presets": {name: preset.about for name, preset in presets.PRESETS.items()},
     }
     if arguments.json:
-        _print_json(groups)
+        print_json(groups)
         return 0
     for title, entries in groups.items():
         print(title)
@@ -45,19 +43,32 @@ def run_suite(arguments: Namespace) -> int:
     return _run(registry.suites_of(arguments.command), arguments)
 
 
+def audit(arguments: Namespace) -> int:
+    """Counts every network that a printed cost may stand for, and says which rule prints which cost."""
+    from reidbench.audit.assembly import NAME, audit_suite, audited_suites
+
+    runner, _ = _measure({NAME: audit_suite(audited_suites())}, arguments)
+    report_audit(runner.store, arguments)
+    return _tell_failures(runner)
+
+
 def report(arguments: Namespace) -> int:
-    """Writes the report of one suite, or one of several, from the records of one machine."""
+    """Writes the report of one suite, of the audit, or of several, from the records of one machine."""
+    from reidbench.audit.assembly import NAME
     from reidbench.plan import make_plan
     from reidbench.reporting.writing import check_formats
 
-    suites = {name: suite for asked in arguments.suites for name, suite in registry.suites_of(asked).items()}
+    asked = [name for name in arguments.suites if name != NAME]
+    suites = {name: suite for known in asked for name, suite in registry.suites_of(known).items()}
     check_formats(arguments.format)
     store = Store(arguments.results, _recorded_machine(arguments))
-    if len(suites) == 1:
+    if arguments.suites and not suites:
+        report_audit(store, arguments)
+    elif len(suites) == 1 and NAME not in arguments.suites:
         (name, suite), *_ = suites.items()
-        _report(make_plan(name, suite, _request(arguments), store), store, arguments, suite)
+        report_suite(make_plan(name, suite, request_of(arguments), store), store, arguments, suite)
     else:
-        _report_several(suites, store, arguments)
+        report_several(suites, store, arguments)
     return 0
 
 
@@ -115,37 +126,40 @@ def data_synthetic(arguments: Namespace) -> int:
     if arguments.sheet:
         sample_sheet(synthetic(arguments.out), Path(arguments.sheet))
     if arguments.json:
-        _print_json({"root": arguments.out, "options": options})
+        print_json({"root": arguments.out, "options": options})
     else:
         print(f"written: {arguments.out}")
     return 0
 
 
 def _run(suites: Mapping[str, Suite], arguments: Namespace) -> int:
+    _check_gpu(arguments.device)
+    runner, plans = _measure(suites, arguments)
+    for name, plan in plans.items():
+        report_suite(plan, runner.store, arguments, suites[name])
+    return _tell_failures(runner)
+
+
+def _measure(suites: Mapping[str, Suite], arguments: Namespace) -> tuple[Runner, dict[str, Plan]]:
+    """Runs what the store of this machine lacks of the suites."""
     from reidbench.display import open_display
     from reidbench.plan import make_plan
     from reidbench.runner import Runner
 
     store = Store(arguments.results, arguments.machine or machine.name())
     store.check_is_here()
-    _check_gpu(arguments.device)
-    plans = {name: make_plan(name, suite, _request(arguments), store) for name, suite in suites.items()}
+    plans = {name: make_plan(name, suite, request_of(arguments), store) for name, suite in suites.items()}
     with open_display(list(plans.values())) as display:
         runner = Runner(store, display)
         runner.run(list(plans.values()), fresh=arguments.fresh)
-    for name, plan in plans.items():
-        _report(plan, store, arguments, suites[name])
+    return runner, plans
+
+
+def _tell_failures(runner: Runner) -> int:
+    """Names what could not be measured; returns the exit code."""
     for failure in runner.failures:
         print(f"bench.py: {failure.row} · {failure.cell['measurement']}: {failure.error}", file=sys.stderr)
     return 2 if runner.failures else 0
-
-
-def _request(arguments: Namespace) -> Request:
-    from reidbench.plan import Request
-
-    given = vars(arguments)
-    names = ("preset", "only", "dataset", "root", "protocol", "device", "seeds", "subset", "weights")
-    return Request(rows=tuple(given.get("rows", ())), **{name: given[name] for name in names if name in given})
 
 
 def _model_options(arguments: Namespace) -> dict[str, Any]:
@@ -175,7 +189,7 @@ def _accuracy_cell(arguments: Namespace, seed: int) -> tuple[Cell, Places]:
     _check_gpu(arguments.device)
     if seed < 0:
         raise UserError(f"--seed {seed}: give 0 or more")
-    request = _request(arguments)
+    request = request_of(arguments)
     store = Store(arguments.results, arguments.machine or machine.name())
     cell = accuracy_cell(arguments.model, _model_options(arguments), request, seed, store)
     return cell, Places(request.root, request.weights)
@@ -203,75 +217,6 @@ def _recorded_machine(arguments: Namespace) -> str:
     raise UserError(f"no records of machine {chosen!r} under {arguments.results}; give --machine {' or '.join(known)}")
 
 
-def _report(plan: Plan, store: Store, arguments: Namespace, suite: Suite) -> None:
-    """Writes the whole suite's report, whatever part of it was asked for, and prints the table of that part."""
-    from reidbench.reporting.blocks import terminal_text
-    from reidbench.reporting.tables import assemble
-    from reidbench.reporting.writing import write_report
-
-    table = assemble(plan, store)
-    request = _request(arguments)
-    partial = request.rows or request.only
-    whole = assemble(_whole(plan, suite, request, store), store) if partial else table
-    written = write_report(whole, store, made_by=arguments.command_line, **_output(arguments))
-    if not arguments.json:
-        print(terminal_text(table, min(shutil.get_terminal_size().columns, 100)))
-    _print_written([table], written, arguments)
-
-
-def _report_several(suites: Mapping[str, Suite], store: Store, arguments: Namespace) -> None:
-    """Writes one report of the suites named; of all that are mostly measured on the machine where none is."""
-    from reidbench.plan import make_plan
-    from reidbench.reporting.matching import Records
-    from reidbench.reporting.summary import mostly_measured
-    from reidbench.reporting.tables import assemble
-    from reidbench.reporting.writing import write_combined
-
-    request = _request(arguments)
-    if request.rows:
-        raise UserError("--rows: give it with one suite")
-    every = suites or {n: suite for known in registry.suite_paths() for n, suite in registry.suites_of(known).items()}
-    records = Records(store)
-    tables = [assemble(make_plan(name, suite, request, store), store, records) for name, suite in every.items()]
-    tables, left_out = (tables, "") if suites else mostly_measured(tables)
-    if not tables:
-        raise UserError(f"{store.folder}: holds less than half of every suite with these options; name the suites")
-    made_by = arguments.command_line
-    written = write_combined(tables, store, left_out=left_out, made_by=made_by, **_output(arguments))
-    _print_written(tables, written, arguments)
-
-
-def _output(arguments: Namespace) -> dict[str, Any]:
-    """Formats and folder of a report, where the command lets the user choose."""
-    given = vars(arguments)
-    return (
-        {"formats": given["format"], "folder": Path(given["out"]) if given["out"] else None}
-        if "format" in given
-        else {}
-    )
-
-
-def _print_written(tables: Sequence[Table], written: Sequence[Path], arguments: Namespace) -> None:
-    from reidbench.reporting.tables import to_frame
-
-    if arguments.json:
-        _print_json([line for table in tables for line in json.loads(to_frame(table).to_json(orient="records"))])
-        return
-    for path in written:
-        if path.suffix != ".svg":
-            print(f"written: {path}")
-
-
-def _whole(plan: Plan, suite: Suite, request: Request, store: Store) -> Plan:
-    """The plan of all rows and columns. Where a dataset that was not asked for cannot be had, what was asked for."""
-    from reidbench.plan import make_plan
-
-    try:
-        return make_plan(plan.name, suite, replace(request, rows=(), only=""), store)
-    except UserError:
-        return plan
-
-
 def _check_gpu(device: str) -> None:
     if device == "cuda" and not machine.describe()["gpu"]:
         raise UserError("--device cuda: this machine shows no CUDA GPU; use --device cpu")
@@ -279,13 +224,9 @@ def _check_gpu(device: str) -> None:
 
 def _print_result(result: dict[str, Any], arguments: Namespace) -> int:
     if arguments.json:
-        _print_json(result)
+        print_json(result)
     else:
         for name, value in result.items():
             shown = "{value} ({low} to {high})".format(**value) if isinstance(value, dict) else value
             print(f"{name:<14} {shown}")
     return 0
-
-
-def _print_json(content: Any) -> None:
-    print(json.dumps(content, indent=1, default=asdict))

@@ -24,6 +24,11 @@ def figure_stamp(table: Table) -> str:
     ]
     plan = table.plan
     content = (plan.name, plan.suite, plan.preset, plan.dataset, table.machine, table.headings, entries)
+    return stamp_of(content)
+
+
+def stamp_of(content: object) -> str:
+    """A hash over what figures show, by its `repr`, the code that draws, and matplotlib's version."""
     digest = hashlib.sha256(f"{content!r}{version('matplotlib')}".encode())
     for path in sorted(Path(__file__).parent.rglob("*.py")):
         digest.update(path.read_bytes())

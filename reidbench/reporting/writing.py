@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reidbench import registry
+from reidbench.audit.assembly import NAME as AUDIT
 from reidbench.files import write_bytes
-from reidbench.reporting.document import Chapter, Document
+from reidbench.reporting.audit import chapter as audit_chapter
+from reidbench.reporting.audit import document as audit_report
+from reidbench.reporting.document import Chapter, Document, pictures
 from reidbench.reporting.html import html
 from reidbench.reporting.latex import latex
 from reidbench.reporting.markdown import markdown
 from reidbench.reporting.report import chapter, combined_report, single_report
-from reidbench.reporting.stamps import bring, figure_stamp
+from reidbench.reporting.stamps import bring, figure_stamp, stamp_of
 from reidbench.reporting.typeset import pdf, require_typst
 
 if TYPE_CHECKING:
+    from reidbench.audit.assembly import Audit
     from reidbench.reporting.tables import Table
     from reidbench.store import Store
 
@@ -82,7 +87,33 @@ def write_combined(
     chapters = [*(chapter(table, figures[table.plan.name]) for table in tables), *others]
     document = combined_report(tables, chapters, store.name, store.machine(), left_out, made_by)
     written = _write(document, home / COMBINED, formats)
-    return [*written, *(path for paths in figures.values() for path in paths)]
+    drawn = [path for one in others for picture in pictures(one.parts) for path in (picture.path, picture.raster)]
+    return [*written, *(path for paths in figures.values() for path in paths), *drawn]
+
+
+def write_audit(
+    audit: Audit, store: Store, *, formats: Sequence[str] = ("md",), folder: Path | None = None, made_by: str = ""
+) -> list[Path]:
+    """Writes `audit.<ending>` for each format and its figure, as `write_report` does a table's."""
+    check_formats(formats)
+    home = folder or store.folder
+    figures = _draw_audit(audit, store, home)
+    document = audit_report(audit, figures, store.name, made_by)
+    return [*_write(document, home / AUDIT, formats), *figures]
+
+
+def audit_part(audit: Audit, store: Store, folder: Path | None = None) -> Chapter:
+    """The audit as a chapter for `write_combined`, its figure drawn beside the report."""
+    return audit_chapter(audit, _draw_audit(audit, store, folder or store.folder))
+
+
+def _draw_audit(audit: Audit, store: Store, folder: Path) -> list[Path]:
+    from reidbench.reporting.figures import write_figure
+    from reidbench.reporting.figures.audit import audit_figure
+
+    stamp = stamp_of((audit.judgements, audit.first))
+    bring(stamp, store.folder / AUDIT, folder / AUDIT)
+    return write_figure(partial(audit_figure, audit), folder / f"{AUDIT}-deviations", stamp)
 
 
 def _draw(table: Table, store: Store, folder: Path) -> list[Path]:

@@ -4,9 +4,9 @@ from dataclasses import replace
 import pytest
 
 from reidbench import cli, registry
-from reidbench.commands import _request
 from reidbench.plan import Request, make_plan
 from reidbench.reporting.reproduce import command
+from reidbench.reports import request_of
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +31,7 @@ def test_the_command_says_all_that_the_plan_was_asked_for(bench, request_, expec
     plan = make_plan("table2", registry.suite("table2"), request_, bench.store)
     assert command(plan) == expected
     parsed = cli._parser().parse_all(shlex.split(expected)[2:])
-    again = make_plan("table2", registry.suite("table2"), _request(parsed), bench.store)
+    again = make_plan("table2", registry.suite("table2"), request_of(parsed), bench.store)
     assert again.cells == plan.cells
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import matplotlib
@@ -74,28 +75,36 @@ FIGURES = {
 def draw_figures(table: Table, stem: Path) -> list[Path]:
     """Writes the figures of the suite that the table has numbers for, as `<stem>-<figure>.svg` and `.png`.
 
-    A figure that lies there already, drawn from the same table by the same code, stays. Returns the paths. Raises
-    UserError for a figure that there is not.
+    Returns the paths. Raises UserError for a figure that there is not.
     """
     stamp = figure_stamp(table)
     written: list[Path] = []
-    with matplotlib.rc_context(STYLE):
-        for name in table.plan.suite.figures:
-            drawing = lookup("figure", name, FIGURES)
-            files = {
-                stem.with_name(f"{stem.name}-{name}.svg"): {"Date": None, "Identifier": stamp},
-                stem.with_name(f"{stem.name}-{name}.png"): {"Software": None, "Comment": stamp},
-            }
-            if not all(bears(path, stamp) for path in files):
-                figure = drawing.draw(table)
-                if figure is None:
-                    continue
-                for path, metadata in files.items():
-                    content = io.BytesIO()
-                    figure.savefig(content, format=path.suffix[1:], dpi=DPI, metadata=metadata)
-                    write_bytes(path, content.getvalue())
-            written += files
+    for name in table.plan.suite.figures:
+        drawing: Drawing = lookup("figure", name, FIGURES)
+        written += write_figure(partial(drawing.draw, table), stem.with_name(f"{stem.name}-{name}"), stamp)
     return written
+
+
+def write_figure(draw: Callable[[], Figure | None], stem: Path, stamp: str) -> list[Path]:
+    """Draws a figure and writes it as `<stem>.svg` and `.png`; returns the paths, none where there is nothing to draw.
+
+    A figure that lies there already with the same stamp, which stands for all that it depends on, stays.
+    """
+    files = {
+        stem.with_name(f"{stem.name}.svg"): {"Date": None, "Identifier": stamp},
+        stem.with_name(f"{stem.name}.png"): {"Software": None, "Comment": stamp},
+    }
+    if all(bears(path, stamp) for path in files):
+        return list(files)
+    with matplotlib.rc_context(STYLE):
+        figure = draw()
+        if figure is None:
+            return []
+        for path, metadata in files.items():
+            content = io.BytesIO()
+            figure.savefig(content, format=path.suffix[1:], dpi=DPI, metadata=metadata)
+            write_bytes(path, content.getvalue())
+    return list(files)
 
 
 def caption(path: Path) -> str:

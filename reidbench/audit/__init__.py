@@ -1,0 +1,1 @@
+"""Which counting rule each printed cost follows: rules as data, verdicts computed from stored counts. No torch."""

@@ -1,0 +1,126 @@
+"""Writes the reports that a command asks for, and says on the terminal what they show. Imports no torch."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from argparse import Namespace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reidbench import registry
+from reidbench.spec import Suite, UserError
+from reidbench.store import Store
+
+if TYPE_CHECKING:
+    from reidbench.plan import Plan, Request
+    from reidbench.reporting.tables import Table
+
+
+def report_suite(plan: Plan, store: Store, arguments: Namespace, suite: Suite) -> None:
+    """Writes the whole suite's report, whatever part of it was asked for, and prints the table of that part."""
+    from reidbench.reporting.blocks import terminal_text
+    from reidbench.reporting.tables import assemble
+    from reidbench.reporting.writing import write_report
+
+    table = assemble(plan, store)
+    request = request_of(arguments)
+    partial = request.rows or request.only
+    whole = assemble(_whole(plan, suite, request, store), store) if partial else table
+    written = write_report(whole, store, made_by=arguments.command_line, **_output(arguments))
+    if not arguments.json:
+        print(terminal_text(table, min(shutil.get_terminal_size().columns, 100)))
+    _print_written([table], written, arguments)
+
+
+def report_several(suites: Mapping[str, Suite], store: Store, arguments: Namespace) -> None:
+    """Writes one report of what is named; of all that is mostly measured on the machine where nothing is."""
+    from reidbench.audit.assembly import NAME, audited_suites, carry_out
+    from reidbench.plan import make_plan
+    from reidbench.reporting.matching import Records
+    from reidbench.reporting.summary import mostly_measured
+    from reidbench.reporting.tables import assemble
+    from reidbench.reporting.writing import audit_part, write_combined
+
+    request = request_of(arguments)
+    if request.rows:
+        raise UserError("--rows: give it with one suite")
+    every = suites or {n: suite for known in registry.suite_paths() for n, suite in registry.suites_of(known).items()}
+    records = Records(store)
+    tables = [assemble(make_plan(name, suite, request, store), store, records) for name, suite in every.items()]
+    tables, left_out = (tables, "") if suites else mostly_measured(tables)
+    if not tables:
+        raise UserError(f"{store.folder}: holds less than half of every suite with these options; name the suites")
+    others = []
+    if NAME in arguments.suites or not arguments.suites:
+        found = carry_out(audited_suites(), store)
+        if arguments.suites or 2 * len(found.records) >= found.wanted:
+            others.append(audit_part(found, store, _output(arguments)["folder"]))
+    how = {"left_out": left_out, "made_by": arguments.command_line, **_output(arguments)}
+    written = write_combined(tables, store, others=others, **how)
+    _print_written(tables, written, arguments)
+
+
+def report_audit(store: Store, arguments: Namespace) -> None:
+    """Writes the audit and prints its summary."""
+    from reidbench.audit.assembly import audited_suites, carry_out
+    from reidbench.reporting.audit import to_json
+    from reidbench.reporting.audit_findings import headlines
+    from reidbench.reporting.writing import write_audit
+
+    found = carry_out(audited_suites(), store)
+    written = write_audit(found, store, made_by=arguments.command_line, **_output(arguments))
+    if arguments.json:
+        print_json(to_json(found))
+        return
+    print("\n".join(headlines(found)))
+    _print_paths(written)
+
+
+def request_of(arguments: Namespace) -> Request:
+    from reidbench.plan import Request
+
+    given = vars(arguments)
+    names = ("preset", "only", "dataset", "root", "protocol", "device", "seeds", "subset", "weights")
+    return Request(rows=tuple(given.get("rows", ())), **{name: given[name] for name in names if name in given})
+
+
+def _output(arguments: Namespace) -> dict[str, Any]:
+    """Formats and folder of a report, where the command lets the user choose."""
+    given = vars(arguments)
+    return (
+        {"formats": given["format"], "folder": Path(given["out"]) if given["out"] else None}
+        if "format" in given
+        else {}
+    )
+
+
+def _print_written(tables: Sequence[Table], written: Sequence[Path], arguments: Namespace) -> None:
+    from reidbench.reporting.tables import to_frame
+
+    if arguments.json:
+        print_json([line for table in tables for line in json.loads(to_frame(table).to_json(orient="records"))])
+        return
+    _print_paths(written)
+
+
+def _print_paths(written: Sequence[Path]) -> None:
+    for path in written:
+        if path.suffix != ".svg":
+            print(f"written: {path}")
+
+
+def _whole(plan: Plan, suite: Suite, request: Request, store: Store) -> Plan:
+    """The plan of all rows and columns. Where a dataset that was not asked for cannot be had, what was asked for."""
+    from reidbench.plan import make_plan
+
+    try:
+        return make_plan(plan.name, suite, replace(request, rows=(), only=""), store)
+    except UserError:
+        return plan
+
+
+def print_json(content: Any) -> None:
+    print(json.dumps(content, indent=1, default=asdict))
