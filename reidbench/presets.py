@@ -60,6 +60,7 @@ PRESETS = {
             "synthetic",
             dataset_options={"height": 128, "width": 64},
             model_options={**SLIM, "small": "input", "tks_scale": 1.0},
+            notes=SHORT_RUN,
         ),
         Preset(
             "full",
