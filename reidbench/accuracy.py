@@ -2,30 +2,96 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from reidbench import registry
+from reidbench import machine, registry
+from reidbench.data.cache import scratch_folder
 from reidbench.data.synthetic import content_hash
 from reidbench.data.tracklets import Dataset
+from reidbench.files import alone
 from reidbench.retrieval.features import embed_dataset
 from reidbench.retrieval.metrics import evaluate, lookalike_floor, score_samples
 from reidbench.spec import Cell, Outcome, Places, Protocol, Recipe, UserError
-from reidbench.training.checkpoint import load_weights, start_trunk
+from reidbench.training.checkpoint import load_weights, save_model, start_trunk
 from reidbench.training.pretrain import TAUGHT
 from reidbench.training.trainer import TrainingResult, train
+from reidbench.weights import training_key, weights_file
 
 Progress = Callable[[int, int, str], None]
 
 
+@dataclass(frozen=True)
+class Trained:
+    """A cell's trained model on its device, the dataset of the cell, and how the training went.
+
+    `about` is for the record: the training's key, when it ended, whether it was done for this record or `kept`.
+    """
+
+    model: nn.Module
+    dataset: Dataset
+    seconds: float
+    losses: list[list[float]]
+    about: Mapping[str, Any]
+
+
+def trained_model(cell: Cell, places: Places, progress: Progress) -> Trained:
+    """The trained model of a cell: the kept weights of its training where it has been done, else it is done and kept.
+
+    Of several processes that want one training, one does it and the others wait. Kept weights that cannot be read are
+    said to be so on stderr, and trained again.
+    """
+    file = weights_file(cell)
+    progress(0, 1, "waits for the weights")
+    with alone(file):
+        kept = _kept(cell, places, file)
+        if kept:
+            return kept
+        key = training_key(cell)
+        model, dataset, result = train_cell(cell, places, scratch_folder(key), progress, run=key)
+        losses = [list(point) for point in result.losses]
+        about = {"key": key, "ended": machine.now()}
+        save_model(
+            file,
+            model,
+            name=cell.model,
+            options=cell.identity["options"],
+            about={**about, "seconds": result.seconds, "losses": losses},
+        )
+        shutil.rmtree(scratch_folder(key), ignore_errors=True)
+    return Trained(model, dataset, result.seconds, losses, {**about, "kept": False})
+
+
+def _kept(cell: Cell, places: Places, file: Path) -> Trained | None:
+    if not file.exists():
+        return None
+    dataset = open_dataset(cell.settings["dataset"], places)
+    model = registry.build(cell.model, classes=len(dataset.train_identities), **cell.options)
+    try:
+        found = load_weights(model, file).about
+        about = {"key": found["key"], "ended": found["ended"], "kept": True}
+        seconds, losses = float(found["seconds"]), [list(point) for point in found["losses"]]
+    except (UserError, KeyError, TypeError, ValueError) as error:
+        print(f"{file}: kept weights cannot be used ({error}); the model is trained again", file=sys.stderr)
+        return None
+    model.to(prepare_device(cell.settings), memory_format=torch.channels_last)
+    return Trained(model.eval(), dataset, seconds, losses, about)
+
+
 def train_cell(
-    cell: Cell, places: Places, workdir: Path, progress: Progress
+    cell: Cell, places: Places, workdir: Path, progress: Progress, *, run: str = ""
 ) -> tuple[nn.Module, Dataset, TrainingResult]:
-    """Trains the model of an accuracy cell, going on from the checkpoint in `workdir` if there is one of this cell."""
+    """Trains the model of a cell, going on from the checkpoint in `workdir` if there is one of this `run`.
+
+    Without a `run` it must be of this very cell.
+    """
     settings = cell.settings
     dataset = open_dataset(settings["dataset"], places)
     torch.manual_seed(settings["seed"])
@@ -40,7 +106,7 @@ def train_cell(
         seed=settings["seed"],
         device=device,
         workdir=workdir,
-        run=cell.key,
+        run=run or cell.key,
         progress=progress,
     )
     return model, dataset, result
@@ -82,16 +148,22 @@ def score(model: nn.Module, dataset: Dataset, settings: Mapping[str, Any], progr
         in_gallery = (*dataset.query, *dataset.gallery)
         samples["floor"] = [lookalike_floor(tracklet, in_gallery) for tracklet in counted]
     context: dict[str, Any] = {
-        "dataset_about": dataset.about,
         "queries": int(scores.valid.sum()),
         "queries_without_match": int((~scores.valid).sum()),
         "gallery": len(gallery),
+        **origins(dataset, settings),
     }
-    if dataset.name == "synthetic":
-        context["dataset_content"] = content_hash(dataset.root)
-    if settings["recipe"]["trunk"] == "synthetic":
-        context["trunk_about"] = TAUGHT
     return Outcome(samples=samples, context=context)
+
+
+def origins(dataset: Dataset, settings: Mapping[str, Any]) -> dict[str, str]:
+    """What a reader of a record must know of the data and of the trunk that the training started from."""
+    about = {"dataset_about": dataset.about}
+    if dataset.name == "synthetic":
+        about["dataset_content"] = content_hash(dataset.root)
+    if settings["recipe"]["trunk"] == "synthetic":
+        about["trunk_about"] = TAUGHT
+    return about
 
 
 def open_dataset(identity: Mapping[str, Any], places: Places) -> Dataset:

@@ -93,7 +93,7 @@ def _parser() -> Parser:
             raise UserError(f"{registry.suite_paths()[suite]}: a suite cannot be named {suite!r}, which is a command")
         about = registry.suite_about(suite)
         sub = add(suite, "run_suite", about, _training(), _start(), _selection())
-        sub.add_argument("--fresh", action="store_true", help="measure again what is already recorded")
+        sub.add_argument("--fresh", action="store_true", help="measure again what is recorded, training again")
     sub = add("audit", "audit", "which counting rule each printed cost of Tables 2 to 6 follows")
     sub.add_argument("--fresh", action="store_true", help="count again what is already recorded")
     add("list", "list_everything", "models, datasets, suites, measurements and presets, each with one line")
@@ -106,7 +106,7 @@ def _parser() -> Parser:
     sub.add_argument("--out", default="", metavar="DIR", help="where to write (default: the machine's folder)")
     sub = add("profile", "profile", "all costs of one model", _model())
     sub.add_argument("--device", default="cpu", help="cpu or cuda")
-    sub.add_argument("--fresh", action="store_true", help="measure again what is already recorded")
+    sub.add_argument("--fresh", action="store_true", help="measure again what is recorded, training again")
     sub = add("train", "train", "train one model and keep its weights", _model(), _training(), _start())
     sub.add_argument("--seed", type=int, default=0, help="random seed (default 0)")
     sub.add_argument("--out", required=True, metavar="DIR", help="folder for checkpoints and model.pt")
@@ -148,7 +148,7 @@ def _common() -> Parser:
 
 def _training() -> Parser:
     parser = Parser(add_help=False)
-    parser.add_argument("--preset", default="quick", help="quick, standard, full or paper (default: quick)")
+    parser.add_argument("--preset", default="quick", help="quick, standard, fine, full or paper (default: quick)")
     parser.add_argument("--dataset", default="", metavar="NAME", help="another dataset than the preset's")
     parser.add_argument("--root", default="", metavar="DIR", help="the folder that holds the dataset")
     parser.add_argument("--subset", action="store_true", help="accept counts that differ from the published ones")

@@ -287,8 +287,11 @@ def _recorded_dataset(name: str, store: Store) -> dict[str, Any] | None:
 
 def _accuracy_cells(row: Row, column: Column, preset: Preset, training: Mapping[str, Any]) -> tuple[Cell, ...]:
     options = model_options(row, preset)
-    recipe = {**training["recipe"], "frames": row.frames}
+    settings = {**training, "recipe": {**training["recipe"], "frames": row.frames}}
+    if column.measurement != "accuracy":
+        version = registry.measurements()[column.measurement].version
+        settings |= {"version": version, "training": training["version"]}
     return tuple(
-        _cell(row, column.measurement, options, {**training, "recipe": recipe, "seed": seed, **column.settings})
+        _cell(row, column.measurement, options, {**settings, "seed": seed, **column.settings})
         for seed in range(preset.seeds)
     )

@@ -1,4 +1,4 @@
-"""How much is trained and measured: quick, standard, full, paper. Data only."""
+"""How much is trained and measured: quick, standard, fine, full, paper. Data only."""
 
 from __future__ import annotations
 
@@ -51,6 +51,15 @@ PRESETS = {
             "synthetic",
             model_options={**SLIM, "small": "input", "tks_scale": 1.0},
             seeds=3,
+            notes=SHORT_RUN,
+        ),
+        Preset(
+            "fine",
+            "as quick with frames of 128x64, by default synthetic data of that size: for figures of maps",
+            replace(QUICK, size=(128, 64)),
+            "synthetic",
+            dataset_options={"height": 128, "width": 64},
+            model_options={**SLIM, "small": "input", "tks_scale": 1.0},
             notes=SHORT_RUN,
         ),
         Preset(

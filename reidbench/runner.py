@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -18,11 +17,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from reidbench import machine, registry
-from reidbench.data.cache import cache_folder, scratch_folder
+from reidbench.data.cache import cache_folder
 from reidbench.files import alone
 from reidbench.plan import Plan, all_cells
 from reidbench.spec import Cell, Outcome, Places, Record, UserError, canonical_json
 from reidbench.store import Store
+from reidbench.weights import forget
 
 KEEP_FREED_MEMORY = {
     "MALLOC_MMAP_MAX_": "0",
@@ -92,6 +92,8 @@ class Runner:
                 missing.append(cell)
         if missing:
             self.store.check_writable()
+        if fresh:
+            forget(cell for cell in missing if registry.measurements()[cell.measurement].needs_training)
         jobs = make_jobs(missing)
         for phase in sorted({job.phase for job in jobs}):
             mine = [job for job in jobs if job.phase == phase]
@@ -207,8 +209,6 @@ class Runner:
             self.store.save(record)
             if status != "ok":
                 self.failures.append(record)
-        if status == "ok":
-            shutil.rmtree(scratch_folder(cell.key), ignore_errors=True)
         self.display.state(cell, status, record)
 
 

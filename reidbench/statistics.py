@@ -148,6 +148,33 @@ def paired_difference(
     return Estimate(float(difference.mean()), low, high, n, sd)
 
 
+def gap_interval(
+    values: ArrayLike,
+    groups: Sequence[object] | ArrayLike,
+    *,
+    level: float = LEVEL,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Estimate:
+    """The mean of differences `[seeds, n]` that were taken already, with groups `[n]` resampled whole.
+
+    As in `paired_difference` several seeds widen the interval: by their standard error times a t variate. `sd` is
+    their spread and NaN for one seed.
+    """
+    gaps, labels = np.atleast_2d(np.asarray(values, dtype=float)), np.asarray(groups)
+    sums, counts = _group_sums(_readings(gaps.mean(axis=0)), labels)
+    means = gaps.mean(axis=1)
+    value, sd = float(gaps.mean()), _spread(means)
+    if len(counts) < 2:
+        return Estimate(value, n=len(means), sd=sd)
+    replicates = _resampled_means(sums, counts, resamples, seed)
+    if len(means) > 1:
+        noise = np.random.default_rng(seed).standard_t(len(means) - 1, resamples)
+        replicates = replicates + sd / sqrt(len(means)) * noise
+    low, high = _bounds(replicates, level)
+    return Estimate(value, low, high, len(means), sd)
+
+
 def estimate(quantity: Quantity, field: str, records: Sequence[Record | Outcome]) -> Estimate | None:
     """What the records of one row (one a seed) say about a quantity, or None where they do not hold it.
 

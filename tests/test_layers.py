@@ -19,7 +19,9 @@ LAYERS = [
     {"reidbench.measurements"},
     {"reidbench.plan"},
     {"reidbench.presets"},
+    {"reidbench.inspection"},
     {"reidbench.accuracy"},
+    {"reidbench.weights"},
     {"reidbench.training", "reidbench.retrieval", "reidbench.profiling", "reidbench.store"},
     {"reidbench.statistics"},
     {"reidbench.data", "reidbench.machine", "reidbench.precision"},
@@ -92,7 +94,10 @@ def test_suites_import_only_the_vocabulary(path: Path) -> None:
     assert imports(path) <= {"reidbench.spec", "suites.columns"}
 
 
-FAST = ["cli", "commands", "plan", "runner", "display", "store", "registry", "measurements", "reporting.writing"]
+FAST = [
+    *("cli", "commands", "plan", "weights", "runner", "display", "store", "registry", "measurements"),
+    "reporting.writing",
+]
 
 
 @pytest.mark.parametrize("module", FAST)

@@ -12,10 +12,12 @@ from pathlib import Path
 import pytest
 
 from reidbench import registry, source
+from reidbench.files import write_text
 from reidbench.plan import Plan, Request, make_plan
 from reidbench.runner import Runner, make_jobs
 from reidbench.spec import Cell, Record
 from reidbench.store import Store
+from reidbench.weights import weights_file
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -66,6 +68,12 @@ def toytime(cells, progress):
     for cell in cells:
         yield cell, Outcome(samples={"seconds": [1.0, 2.0, 3.0]})
 
+@measurement(quantities={"length": Quantity("length", "", "lower")}, mode="alone", needs_training=True, version=3)
+def toytrained(cells, progress):
+    """As if trained."""
+    for cell in cells:
+        yield cell, act(cell)
+
 rows = tuple(Row(name, "toy", {"does": name}) for name in ROWS)
 SUITE = Suite("Toys", rows, tuple(Column(name) for name in COLUMNS), "well")
 '''
@@ -101,7 +109,7 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator:
     yield plan
     for path in added:
         registry._plugins.remove(path)
-    for name in ("toybatch", "toytime"):
+    for name in ("toybatch", "toytime", "toytrained"):
         registry.MEASUREMENTS.pop(name, None)
     for find in (registry.models, registry.datasets, registry.suite_paths, registry.model_source):
         find.cache_clear()
@@ -128,6 +136,19 @@ def test_records_come_and_only_what_is_missing_runs_again(make, tmp_path: Path) 
     assert runs(tmp_path) == ["well", "prints"]
     run(plan, store, fresh=True)
     assert runs(tmp_path) == ["well", "prints"] * 2
+
+
+def test_kept_weights_last_until_everything_is_measured_again(make) -> None:
+    plan, store = make(column="toytrained.length")
+    cell = plan.cells["well", 0][0]
+    assert cell.settings["version"] == 3
+    assert cell.settings["training"] == registry.measurements()["accuracy"].version
+    file = weights_file(cell)
+    write_text(file, "weights")
+    run(plan, store)
+    assert file.exists()
+    run(plan, store, fresh=True)
+    assert not file.exists()
 
 
 @pytest.mark.parametrize(

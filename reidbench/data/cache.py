@@ -30,5 +30,5 @@ def cache_folder() -> Path:
 
 
 def scratch_folder(key: str) -> Path:
-    """Where the cell of that key keeps what a later attempt can go on from; removed once its record is stored."""
+    """Where the training of that key keeps what a later attempt can go on from; removed once its weights are kept."""
     return cache_folder() / "runs" / key

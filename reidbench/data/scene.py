@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,9 @@ from reidbench.data.walkers import Person, draw_walker
 
 LEVELS = 1024
 """Entries of a camera's tone curve."""
+
+HALF = 0.5
+"""The share of a pixel from which on it counts as that of what covers it."""
 
 
 @dataclass(frozen=True)
@@ -117,15 +120,47 @@ def draw_take(draws: Draws, frames: int, occlusion: float, *, rate: float = 1.0,
 
 def render(person: Person, take: Take, camera: Camera, height: int, width: int) -> NDArray[np.uint8]:
     """The frames of a tracklet, uint8 `[T, height, width, 3]`, before JPEG."""
-    canvas = Canvas(
-        height, width, take.left * width, take.top * height, take.scale * height * person.stature, take.facing
-    )
+    canvas = _canvas(person, take, height, width)
     _background(canvas, camera, take)
-    cycles = take.phase + take.elapsed / person.period
-    draw_walker(canvas, person, cycles, camera.yaw)
+    _perform(canvas, person, take, camera)
+    return _expose(canvas.planes, camera, take)
+
+
+def visible(
+    person: Person, take: Take, camera: Camera, height: int, width: int
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which pixels show the walker and which the emblem, each bool `[T, height, width]`; an occluder shows neither.
+
+    A pixel is the walker's where a change of background hardly shows, the emblem's where a change of its cells does.
+    """
+
+    def shown(backdrop: float, lit: bool) -> Floats:
+        canvas = _canvas(person, take, height, width)
+        canvas.planes[:] = backdrop
+        _perform(canvas, replace(person, emblem=(lit,) * len(person.emblem)), take, camera)
+        return canvas.planes
+
+    covered = np.abs(shown(1, True) - shown(0, True)).max(0) < HALF
+    emblem = np.abs(shown(0, True) - shown(0, False)).max(0) > HALF
+    if take.occluder:
+        black, white = (_canvas(person, take, height, width) for _ in range(2))
+        white.planes[:] = 1
+        for canvas in (black, white):
+            _occlude(canvas, take.occluder)
+        covered &= np.abs(white.planes - black.planes).max(0) >= HALF
+    return covered, emblem
+
+
+def _canvas(person: Person, take: Take, height: int, width: int) -> Canvas:
+    scale = take.scale * height * person.stature
+    return Canvas(height, width, take.left * width, take.top * height, scale, take.facing)
+
+
+def _perform(canvas: Canvas, person: Person, take: Take, camera: Camera) -> None:
+    """The walker, with what stands in front."""
+    draw_walker(canvas, person, take.phase + take.elapsed / person.period, camera.yaw)
     if take.occluder:
         _occlude(canvas, take.occluder)
-    return _expose(canvas.planes, camera, take)
 
 
 def _background(canvas: Canvas, camera: Camera, take: Take) -> None:

@@ -20,7 +20,7 @@ from reidbench.data.cache import cache_folder
 from reidbench.data.canvas import Draws
 from reidbench.data.layout import Footage, Shot, cut_frame, frame_bytes, read_stamp, write_layout
 from reidbench.data.mars import read_layout
-from reidbench.data.scene import draw_cameras, draw_take, render
+from reidbench.data.scene import Camera, Take, draw_cameras, draw_take, render
 from reidbench.data.tracklets import Dataset
 from reidbench.data.walkers import EMBLEM, GROUP_SIZE, TEMPO, Person, population
 from reidbench.files import alone
@@ -197,6 +197,17 @@ def persons(options: SyntheticOptions) -> tuple[list[Person], list[Person]]:
     return train, [replace(person, group=groups + person.group) for person in test]
 
 
+def cameras(options: SyntheticOptions) -> list[Camera]:
+    """The cameras of a dataset; camera number 1 comes first."""
+    return draw_cameras(Draws(options.seed, 3), options.cameras, options.camera_shift)
+
+
+def take_of(options: SyntheticOptions, identity: int, camera: int, track: int) -> Take:
+    """The circumstances of one tracklet, by its numbers from 1."""
+    draws = Draws(options.seed, 4, identity, camera, track)
+    return draw_take(draws, options.frames, options.occlusion, rate=options.rate, misalignment=options.misalignment)
+
+
 def sample_sheet(found: Dataset, path: Path, *, frames: int = 8, zoom: int = 3) -> None:
     """Draws a PNG: for each factor two look-alikes, each before two cameras, a tracklet a row, its first frames."""
     strips = []
@@ -227,7 +238,7 @@ def _factor_counts(options: SyntheticOptions, count: int) -> dict[str, int]:
 def _write(folder: Path, options: SyntheticOptions) -> None:
     train, test = persons(options)
     everybody = [*train, *test]
-    views = draw_cameras(Draws(options.seed, 3), options.cameras, options.camera_shift)
+    views = cameras(options)
     shots = [
         Shot("train" if identity <= len(train) else "test", identity, camera, track)
         for identity in range(1, len(everybody) + 1)
@@ -237,8 +248,7 @@ def _write(folder: Path, options: SyntheticOptions) -> None:
 
     def film(shot: Shot) -> Footage:
         person = everybody[shot.identity - 1]
-        draws = Draws(options.seed, 4, shot.identity, shot.camera, shot.track)
-        take = draw_take(draws, options.frames, options.occlusion, rate=options.rate, misalignment=options.misalignment)
+        take = take_of(options, shot.identity, shot.camera, shot.track)
         pixels = render(person, take, views[shot.camera - 1], options.height, options.width)
         twins = {"group": f"g{person.group}", "factor": person.factor} if person.factor else {}
         return Footage(pixels, take.quality, {**twins, "occluded": int(take.occluder is not None)})

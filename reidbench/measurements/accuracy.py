@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from reidbench.measurements import Outcomes, Progress
 from reidbench.registry import measurement
@@ -51,15 +52,12 @@ def _percentage(title: str, sample: str, about: str, where: str = "") -> Quantit
 )
 def accuracy(cells: Sequence[Cell], progress: Progress) -> Outcomes:
     """mAP, CMC and mINP after training by the preset's recipe, per query, with look-alikes apart."""
-    from reidbench.accuracy import score, train_cell
-    from reidbench.data.cache import scratch_folder
+    from reidbench.accuracy import score, trained_model
 
     places = Places.from_environment()
     for cell in cells:
-        model, dataset, trained = train_cell(
-            cell, places, scratch_folder(cell.key), lambda *at, cell=cell: progress(cell, *at)
-        )
-        outcome = score(model, dataset, cell.settings, lambda *at, cell=cell: progress(cell, *at))
+        trained = trained_model(cell, places, partial(progress, cell))
+        outcome = score(trained.model, trained.dataset, cell.settings, partial(progress, cell))
         outcome.values["training_seconds"] = trained.seconds
-        outcome.context["losses"] = trained.losses
+        outcome.context |= {"losses": trained.losses, "training": trained.about}
         yield cell, outcome

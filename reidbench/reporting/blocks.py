@@ -87,7 +87,8 @@ def block_title(heading: Heading, table: Table) -> str:
     if heading.training:
         dataset = settings.get("dataset", {})
         name = dataset.get("name", table.plan.dataset) + (" (a subset)" if dataset.get("subset") else "")
-        return f"Accuracy: dataset {name}, preset {table.plan.preset.name}, {seeds_text(table.plan.preset.seeds)}"
+        what = heading.column.measurement.capitalize()
+        return f"{what}: dataset {name}, preset {table.plan.preset.name}, {seeds_text(table.plan.preset.seeds)}"
     if "device" not in settings:
         return "Complexity: counted at the paper's scale"
     return f"Cost: {settings['device']}, {settings.get('precision', 'fp32')}, the paper's scale"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from reidbench.reporting.blocks import estimate_text, seeds_text
 from reidbench.reporting.comparison import compare, exceeds_noise, excludes_zero, spread_over_seeds
 from reidbench.reporting.components import effects
+from reidbench.reporting.differences import difference_findings
 from reidbench.statistics import Estimate, order_agreement
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def findings(table: Table) -> list[str]:
         *_steps(table),
         *_contrasts(table),
         *component_findings(table),
+        *difference_findings(table),
         *ratio_findings(table),
         *_agreements(table),
         *deviation_findings(table),
@@ -57,8 +59,8 @@ def findings(table: Table) -> list[str]:
 
 
 def steps(table: Table) -> Steps | None:
-    """The steps of the first accuracy column with at least two rows; None where there is none."""
-    heading = next((h for h in table.headings if h.training and len(table.fresh(h)) > 1), None)
+    """The steps of the first trained column that has a better and a worse and two rows; None where there is none."""
+    heading = next((h for h in table.headings if h.training and h.quantity.better and len(table.fresh(h)) > 1), None)
     if heading is None:
         return None
     rows, suite = table.fresh(heading), table.plan.suite
@@ -135,7 +137,7 @@ def noise_text(found: Steps) -> str:
 
 def best_finding(table: Table) -> Iterator[str]:
     """The best row of the first accuracy column, and those whose distance from it is within the noise."""
-    heading = next((h for h in table.headings if h.training and table.fresh(h)), None)
+    heading = next((h for h in table.headings if h.training and h.quantity.better and table.fresh(h)), None)
     if heading is None:
         return
     rows, quantity = table.fresh(heading), heading.quantity

@@ -15,6 +15,7 @@ MAY_DIFFER = (
     "source",
     "settings.trunk",
     "settings.version",
+    "settings.training",
     "settings.reference.source",
     "settings.dataset.fingerprint",
 )

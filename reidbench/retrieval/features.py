@@ -55,21 +55,31 @@ def embed_dataset(
     The gallery holds the queries first where they belong in it; junk, and distractors where the protocol drops them,
     are not embedded at all.
     """
-    dropped = {JUNK} if protocol.distractors else {JUNK, DISTRACTOR}
-    gallery = [t for t in dataset.gallery if t.identity not in dropped]
+    gallery = gallery_of(dataset, protocol)
+    with_queries = _holds_queries(dataset, protocol)
     everything = embed(
         model,
         dataset,
-        [*dataset.query, *gallery],
+        gallery if with_queries else (*dataset.query, *gallery),
         recipe,
         protocol,
         device=device,
         cache_limit=cache_limit,
         progress=progress,
     )
-    with_queries = dataset.queries_in_gallery if protocol.queries_in_gallery is None else protocol.queries_in_gallery
     query, rest = _part(everything, 0, len(dataset.query)), len(dataset.query)
     return query, everything if with_queries else _part(everything, rest, len(everything))
+
+
+def gallery_of(dataset: Dataset, protocol: Protocol) -> tuple[Tracklet, ...]:
+    """The gallery that a protocol puts a dataset's queries to, the queries first where they belong in it, no junk."""
+    dropped = {JUNK} if protocol.distractors else {JUNK, DISTRACTOR}
+    rest = tuple(t for t in dataset.gallery if t.identity not in dropped)
+    return (*dataset.query, *rest) if _holds_queries(dataset, protocol) else rest
+
+
+def _holds_queries(dataset: Dataset, protocol: Protocol) -> bool:
+    return dataset.queries_in_gallery if protocol.queries_in_gallery is None else protocol.queries_in_gallery
 
 
 def embed(
@@ -113,7 +123,7 @@ def _sum_clips(
     progress: Progress | None,
 ) -> tuple[Tensor, Tensor]:
     """For each tracklet the sum of its clips' features float32 [N, D], and the number of its clips [N]."""
-    owners, numbers = _clips(frames, recipe.frames, protocol.clips)
+    owners, numbers = all_clips(frames, recipe.frames, protocol.clips)
     counts = torch.from_numpy(np.bincount(owners, minlength=len(frames.starts) - 1)).to(device)
     sums: Tensor | None = None
     dtype = PRECISIONS[recipe.precision]
@@ -137,7 +147,7 @@ def _sum_clips(
     return sums, counts
 
 
-def _clips(frames: Frames, length: int, which: str) -> tuple[np.ndarray, np.ndarray]:
+def all_clips(frames: Frames, length: int, which: str) -> tuple[np.ndarray, np.ndarray]:
     """Of all clips, in order: the position of its tracklet [clips], and the numbers of its frames [clips, length]."""
     owners: list[np.ndarray] = []
     numbers: list[np.ndarray] = []

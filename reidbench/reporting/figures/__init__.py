@@ -17,6 +17,9 @@ from reidbench.registry import lookup
 from reidbench.reporting.figures.ablation import accuracy_figure, factor_figure, latency_figure
 from reidbench.reporting.figures.components import components_figure
 from reidbench.reporting.figures.costs import formula_figure, overhead_figure
+from reidbench.reporting.figures.maps import activation_figure, attention_figure
+from reidbench.reporting.figures.ranking import ranking_figure
+from reidbench.reporting.figures.selection import selection_figure
 from reidbench.reporting.figures.stress import stress_figure
 from reidbench.reporting.figures.style import STYLE
 from reidbench.reporting.stamps import bears, figure_stamp
@@ -45,6 +48,27 @@ FIGURES = {
         components_figure, "Accuracy of every combination, and what each component adds on average over the others"
     ),
     "stress": Drawing(stress_figure, "Accuracy under one controlled factor at a time, with 95 % intervals"),
+    "activation": Drawing(
+        activation_figure,
+        "Class-activation maps of pairs: the channels of stage 4 weighted by what they add to the cosine similarity of "
+        "a query and its match (a test identity is no class); each frame relative to its own highest value",
+    ),
+    "attention": Drawing(
+        attention_figure,
+        "Attention of DAO over frames, in multiples of an even map's; below, the overlap of the maps of small frames "
+        "that go with one big frame (95 % interval over identities, circles: seeds) and the mean maps",
+    ),
+    "selection": Drawing(
+        selection_figure,
+        "Mean selection weight of each kernel, averaged over channels, by group of tracklets, a mark a seed, with 95 % "
+        "intervals over identities; below, what changes where only the tempo or only the occlusion differs, with seeds "
+        "in the intervals (circles: seeds)",
+    ),
+    "ranking": Drawing(
+        ranking_figure,
+        "The first ten of the ranking of evenly spaced queries, by a middle frame each; tempo twins look alike in one "
+        "frame",
+    ),
 }
 
 

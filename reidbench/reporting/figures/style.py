@@ -26,6 +26,7 @@ STYLE: Any = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "hatch.linewidth": 0.6,
+    "text.parse_math": False,
     "svg.hashsalt": "reidbench",
     "savefig.facecolor": "white",
 }

@@ -1,0 +1,119 @@
+"""The figure of TKS's selection weights by group of walkers, and of gaps between groups that differ in one thing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from math import isnan
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, SubFigure
+from matplotlib.lines import Line2D
+
+from reidbench.reporting.differences import difference_over_seeds
+from reidbench.reporting.figures.images import inspected, readable
+from reidbench.reporting.figures.style import (
+    MARKERS,
+    OKABE_ITO,
+    error_lengths,
+    new_figure,
+    setting,
+    shown_values,
+    title,
+)
+from reidbench.reporting.tables import Heading, Table
+from reidbench.spec import Quantity, Record
+from reidbench.statistics import estimate
+
+GROUPS = {"": "all", "fast": "fast\ngait", "slow": "slow\ngait", "clear": "clear\nview", "occluded": "occlu-\nded"}
+GAPS = ("tempo_gap", "occlusion_gap")
+SPREAD = 0.16
+"""Distance between two seeds of one group, in groups."""
+
+
+def selection_figure(table: Table) -> Figure | None:
+    """The mean weight of each kernel by group, a panel a row and a mark a seed; below, the gaps between groups."""
+    found = inspected(table, "selection")
+    if not found:
+        return None
+    gaps = [h for h in table.headings if h.column.measurement == "selection" and h.column.field in GAPS]
+    gaps = [heading for heading in gaps if table.fresh(heading)]
+    count = len(found)
+    heights = [2.9, *([0.9 + 0.3 * count] if gaps else [])]
+    figure = new_figure(7.2, sum(heights))
+    parts = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)
+    weights = parts[0, 0]
+    axes = weights.subplots(1, count, squeeze=False)[0]
+    with readable(f"figure selection of {table.plan.name}"):
+        base = next(h for h in table.headings if h.column.measurement == "selection" and h.quantity.statistic == "mean")
+        known = sorted({int(k) for records in found.values() for k in records[0].context["kernels"]})
+        looks = {kernel: (MARKERS[i % len(MARKERS)], OKABE_ITO[i % len(OKABE_ITO)]) for i, kernel in enumerate(known)}
+        for axis, (name, records) in zip(axes, found.items(), strict=True):
+            _weights(axis, base.quantity, records, looks)
+            axis.set_title(name)
+    axes[0].set_ylabel("mean weight (%)")
+    _legend(weights, looks)
+    if gaps:
+        panels = parts[1, 0].subplots(1, len(gaps), squeeze=False, sharey=True)[0]
+        for axis, heading in zip(panels, gaps, strict=True):
+            _gaps(axis, table, heading, list(found))
+    heading = next(h for h in table.headings if h.training)
+    figure.suptitle(title(table, f"weights that TKS gives its kernels\n({setting(table, heading)})"), fontsize=10)
+    return figure
+
+
+def _weights(axis: Axes, quantity: Quantity, records: Sequence[Record], looks: Mapping[int, tuple[str, str]]) -> None:
+    """One mark a kernel, group and seed, with the interval over identities; the dashed line is the even weight."""
+    kernels = records[0].context["kernels"]
+    groups = [group for group in GROUPS if not group or all(record.samples.get(group) for record in records)]
+    axis.axhline(100 / len(kernels), color="#666666", linestyle="--", linewidth=0.9, zorder=1)
+    for i, kernel in enumerate(kernels):
+        marker, colour = looks[kernel]
+        for place, group in enumerate(groups):
+            asked = replace(quantity, sample=f"weight_{i}", where=group)
+            for seed, record in enumerate(records):
+                known = estimate(asked, "", [record])
+                if known is None:
+                    continue
+                value, low, high = shown_values(known, quantity)
+                x = place + (seed - (len(records) - 1) / 2) * SPREAD
+                lengths = error_lengths(np.array([value]), np.array([low]), np.array([high]))
+                axis.errorbar(x, value, lengths, fmt=marker, color=colour, ms=4.5, elinewidth=1, capsize=2, zorder=2)
+    axis.set_xticks(range(len(groups)), [GROUPS[group] for group in groups])
+    axis.set_xlim(-0.5, len(groups) - 0.5)
+    axis.margins(y=0.12)
+    axis.grid(True, axis="y", color="#DDDDDD", linewidth=0.5)
+    axis.set_axisbelow(True)
+
+
+def _legend(figure: SubFigure, looks: Mapping[int, tuple[str, str]]) -> None:
+    handles = [
+        Line2D([], [], linestyle="none", marker=marker, color=colour, label=f"kernel {kernel}")
+        for kernel, (marker, colour) in looks.items()
+    ]
+    handles.append(Line2D([], [], color="#666666", linestyle="--", linewidth=0.9, label="even weights"))
+    figure.legend(handles=handles, loc="outside lower center", ncol=len(handles), frameon=False, fontsize=8)
+
+
+def _gaps(axis: Axes, table: Table, heading: Heading, rows: Sequence[str]) -> None:
+    """Each row's gap with its interval over groups and seeds, and a hollow mark a seed; at 0 the groups are alike."""
+    axis.axvline(0, color="#666666", linestyle="--", linewidth=0.9, zorder=1)
+    for place, name in enumerate(rows):
+        fresh = table.fresh(heading).get(name)
+        if fresh is None:
+            continue
+        value, low, high = shown_values(difference_over_seeds(heading.quantity, fresh) or fresh[0], heading.quantity)
+        if not isnan(low):
+            lengths = error_lengths(np.array([value]), np.array([low]), np.array([high]))
+            axis.errorbar(value, place, xerr=lengths, fmt="none", ecolor="black", elinewidth=1.2, capsize=3)
+        axis.plot(value, place, "D", color="black", ms=5, zorder=3)
+        if len(fresh[1]) > 1:
+            seeds = [estimate(heading.quantity, heading.column.field, [record]) for record in fresh[1]]
+            values = [one.value * heading.quantity.scale for one in seeds if one]
+            axis.plot(values, [place] * len(values), "o", mfc="white", mec="black", ms=4, mew=0.8, zorder=2)
+    axis.set_yticks(range(len(rows)), rows)
+    axis.set_ylim(len(rows) - 0.5, -0.5)
+    axis.set_xlabel("longest kernel's weight (percentage points)")
+    axis.set_title(heading.quantity.title, loc="left")
+    axis.margins(x=0.15)

@@ -1,0 +1,48 @@
+"""Columns of differences: told from 0 or not, with the noise of the seeds."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from reidbench.reporting.differences import difference_over_seeds
+from reidbench.reporting.findings import findings
+from reidbench.spec import Quantity, Record
+from reidbench.statistics import Estimate, gap_interval
+
+GAP = Quantity("Slow - fast", "pp", "", 2, 100, "", "mean", "gap", by="pair")
+PAIRS = [float(i // 2) for i in range(40)]
+
+
+def record(gaps: list[float], pairs: list[float] = PAIRS) -> Record:
+    return Record({}, "k", "row", "ok", {}, {"gap": gaps, "pair": pairs}, {}, "m", {}, "", 0.0)
+
+
+def test_a_gap_is_its_mean_with_an_interval_over_groups() -> None:
+    gaps = np.random.default_rng(0).normal(0.02, 0.01, 40)
+    found = gap_interval(gaps, PAIRS)
+    assert found.value == pytest.approx(gaps.mean()) and found.n == 1 and np.isnan(found.sd)
+    assert 0 < found.low < found.value < found.high
+
+
+def test_seeds_that_disagree_widen_it() -> None:
+    gaps = np.random.default_rng(0).normal(0.02, 0.001, 40)
+    alike, apart = gap_interval([gaps] * 3, PAIRS), gap_interval([gaps, gaps + 0.03, gaps - 0.03], PAIRS)
+    assert alike.value == pytest.approx(apart.value)
+    assert alike.low > 0 > apart.low
+    assert apart.sd == pytest.approx(0.03)
+
+
+def test_seeds_with_other_pairs_are_not_joined() -> None:
+    gaps = [0.01] * 40
+    known = Estimate(0.01)
+    assert difference_over_seeds(GAP, (known, [record(gaps), record(gaps)])) is not None
+    assert difference_over_seeds(GAP, (known, [record(gaps), record(gaps, [0.0] * 40)])) is None
+    assert difference_over_seeds(GAP, (known, [record([], [])])) is None
+
+
+def test_a_gap_has_its_sentence_and_weights_are_not_compared_row_by_row(filled) -> None:
+    said = findings(filled("kernels", seeds=1))
+    assert [text.partition(" (")[0] for text in said] == ["Slow - fast", "Occluded - clear"]
+    assert all("not told from 0 for" in text and "one seed" in text for text in said)
+    assert "one seed" not in " ".join(findings(filled("kernels", seeds=2)))
