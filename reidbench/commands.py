@@ -5,12 +5,12 @@ from __future__ import annotations
 import ast
 import sys
 from argparse import Namespace
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reidbench import machine, presets, registry
-from reidbench.reports import print_json, report_audit, report_several, report_suite, request_of
+from reidbench.reports import print_json, report_audit, report_each, report_several, report_suite, request_of
 from reidbench.spec import Cell, Column, Places, Row, Suite, UserError, canonical_json
 from reidbench.store import Store, machines
 
@@ -40,7 +40,9 @@ def list_everything(arguments: Namespace) -> int:
 
 def run_suite(arguments: Namespace) -> int:
     """Measures what a suite lacks and writes its report."""
-    return _run(registry.suites_of(arguments.command), arguments)
+    suites = registry.suites_of(arguments.command)
+    _check_rows(arguments, len(suites) == 1)
+    return _run(suites, arguments)
 
 
 def audit(arguments: Namespace) -> int:
@@ -55,20 +57,22 @@ def audit(arguments: Namespace) -> int:
 def report(arguments: Namespace) -> int:
     """Writes the report of one suite, of the audit, or of several, from the records of one machine."""
     from reidbench.audit.assembly import NAME
-    from reidbench.plan import make_plan
+    from reidbench.plan import recorded_plan
     from reidbench.reporting.writing import check_formats
 
     asked = [name for name in arguments.suites if name != NAME]
-    suites = {name: suite for known in asked for name, suite in registry.suites_of(known).items()}
+    suites = _suites(asked or ([] if arguments.suites else registry.suite_paths()))
     check_formats(arguments.format)
+    audit, named = NAME in arguments.suites, bool(arguments.suites)
+    _check_rows(arguments, named and len(suites) == 1 and not audit)
     store = Store(arguments.results, _recorded_machine(arguments))
-    if arguments.suites and not suites:
+    plans = [recorded_plan(name, suite, request_of(arguments), store) for name, suite in suites.items()]
+    if not plans:
         report_audit(store, arguments)
-    elif len(suites) == 1 and NAME not in arguments.suites:
-        (name, suite), *_ = suites.items()
-        report_suite(make_plan(name, suite, request_of(arguments), store), store, arguments, suite)
+    elif named and len(plans) == 1 and not audit:
+        report_suite(plans[0], store, arguments, *suites.values())
     else:
-        report_several(suites, store, arguments)
+        report_several(plans, store, arguments, named=named, audit=audit)
     return 0
 
 
@@ -135,9 +139,23 @@ def data_synthetic(arguments: Namespace) -> int:
 def _run(suites: Mapping[str, Suite], arguments: Namespace) -> int:
     _check_gpu(arguments.device)
     runner, plans = _measure(suites, arguments)
-    for name, plan in plans.items():
+    if len(plans) == 1:
+        (name, plan), *_ = plans.items()
         report_suite(plan, runner.store, arguments, suites[name])
+    else:
+        report_each(list(plans.values()), runner.store, arguments)
+        report_several(list(plans.values()), runner.store, arguments, named=True, audit=False)
     return _tell_failures(runner)
+
+
+def _suites(names: Iterable[str]) -> dict[str, Suite]:
+    """The suites of all names, those of a collection each."""
+    return {name: suite for known in names for name, suite in registry.suites_of(known).items()}
+
+
+def _check_rows(arguments: Namespace, single: bool) -> None:
+    if arguments.rows and not single:
+        raise UserError("--rows: give it with one suite")
 
 
 def _measure(suites: Mapping[str, Suite], arguments: Namespace) -> tuple[Runner, dict[str, Plan]]:

@@ -96,6 +96,18 @@ def make_plan(name: str, suite: Suite, request: Request, store: Store) -> Plan:
     return Plan(name, shown, preset, preset.dataset, request.only, cells, absent, Places(request.root, request.weights))
 
 
+def recorded_plan(name: str, suite: Suite, request: Request, store: Store) -> Plan:
+    """The plan of a report: where no number of seeds is asked for, with all that are recorded of every row."""
+    plan = make_plan(name, suite, request, store)
+    while not request.seeds:
+        more = make_plan(name, suite, replace(request, seeds=plan.preset.seeds + 1), store)
+        records = [store.load(cell) for cell in more.all_cells() if "seed" in cell.settings]
+        if not records or any(record is None or record.status != "ok" for record in records):
+            break
+        plan = more
+    return plan
+
+
 def _wanted_columns(suite: Suite, only: str, dataset: str) -> Iterator[tuple[int, Column]]:
     """The columns of a kind with their places; one bound to the dataset makes the unbound one of its quantity needless.
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import shutil
 from argparse import Namespace
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reidbench import registry
 from reidbench.spec import Suite, UserError
 from reidbench.store import Store
 
@@ -35,31 +34,37 @@ def report_suite(plan: Plan, store: Store, arguments: Namespace, suite: Suite) -
     _print_written([table], written, arguments)
 
 
-def report_several(suites: Mapping[str, Suite], store: Store, arguments: Namespace) -> None:
-    """Writes one report of what is named; of all that is mostly measured on the machine where nothing is."""
-    from reidbench.audit.assembly import NAME, audited_suites, carry_out
-    from reidbench.plan import make_plan
+def report_each(plans: Sequence[Plan], store: Store, arguments: Namespace) -> None:
+    """Writes a report of its own for each of several suites, without a word."""
+    from reidbench.reporting.tables import assemble
+    from reidbench.reporting.writing import write_report
+
+    for plan in plans:
+        write_report(assemble(plan, store), store, made_by=arguments.command_line)
+
+
+def report_several(plans: Sequence[Plan], store: Store, arguments: Namespace, *, named: bool, audit: bool) -> None:
+    """Writes one report of the plans, with the audit if asked for.
+
+    Where nothing is `named`, of what is mostly measured on the machine, the audit included.
+    """
+    from reidbench.audit.assembly import audited_suites, carry_out
     from reidbench.reporting.matching import Records
     from reidbench.reporting.summary import mostly_measured
     from reidbench.reporting.tables import assemble
     from reidbench.reporting.writing import audit_part, write_combined
 
-    request = request_of(arguments)
-    if request.rows:
-        raise UserError("--rows: give it with one suite")
-    every = suites or {n: suite for known in registry.suite_paths() for n, suite in registry.suites_of(known).items()}
     records = Records(store)
-    tables = [assemble(make_plan(name, suite, request, store), store, records) for name, suite in every.items()]
-    tables, left_out = (tables, "") if suites else mostly_measured(tables)
+    tables = [assemble(plan, store, records) for plan in plans]
+    tables, left_out = (tables, "") if named else mostly_measured(tables)
     if not tables:
         raise UserError(f"{store.folder}: holds less than half of every suite with these options; name the suites")
-    others = []
-    if NAME in arguments.suites or not arguments.suites:
+    output, others = _output(arguments), []
+    if audit or not named:
         found = carry_out(audited_suites(), store)
-        if arguments.suites or 2 * len(found.records) >= found.wanted:
-            others.append(audit_part(found, store, _output(arguments)["folder"]))
-    how = {"left_out": left_out, "made_by": arguments.command_line, **_output(arguments)}
-    written = write_combined(tables, store, others=others, **how)
+        if audit or 2 * len(found.records) >= found.wanted:
+            others.append(audit_part(found, store, output.get("folder")))
+    written = write_combined(tables, store, others=others, left_out=left_out, made_by=arguments.command_line, **output)
     _print_written(tables, written, arguments)
 
 

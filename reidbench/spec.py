@@ -92,6 +92,8 @@ class Suite:
     """A table or figure to regenerate.
 
     `reference` names the row that latency ratios are taken to, `figures` what is drawn of it (`reporting.figures`).
+    Accuracies are compared with the reference row's, or in an `ablation`, where each row adds to the one above it, with
+    that one's; and besides those of each pair (first, second) in `contrasts`, in every column.
     """
 
     title: str
@@ -101,6 +103,8 @@ class Suite:
     source: str = ""
     notes: tuple[str, ...] = ()
     figures: tuple[str, ...] = ("accuracy", "latency", "factors")
+    ablation: bool = False
+    contrasts: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)

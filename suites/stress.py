@@ -39,6 +39,7 @@ SUITE = Suite(
     ),
     columns=tuple(_column(factor, level, options) for factor, levels in LEVELS.items() for level, options in levels),
     figures=("stress",),
+    contrasts=(("BiCnet-TKS", "BiCnet"), ("BiCnet-TKS, kernel 3", "BiCnet-TKS, kernel 7")),
     notes=(
         "Each model is trained and tested on data made with the level. The floor moves with the shares of look-alikes, "
         "so heights of two panels are not to be compared; rows within a panel are.",

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from reidbench.reporting.blocks import estimate_text, seeds_text
 from reidbench.reporting.comparison import compare, exceeds_noise, excludes_zero, spread_over_seeds
-from reidbench.reporting.contrasts import contrast_findings
+from reidbench.reporting.components import effects
+from reidbench.reporting.gaps import gap_findings
 from reidbench.statistics import Estimate, order_agreement
 
 if TYPE_CHECKING:
@@ -19,11 +20,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Steps:
-    """The differences between each row of a column and the measured row above it, as (upper, lower, difference)."""
+    """The differences of a column's rows from the row each is compared with, as (row, other, difference).
+
+    The other is the measured row above in an ablation, else the `reference` row.
+    """
 
     heading: Heading
+    reference: str
     above: tuple[tuple[str, str, Estimate], ...]
     within: tuple[tuple[str, str, Estimate], ...]
+
+    @property
+    def between(self) -> str:
+        return f"from {self.reference}" if self.reference else "between neighbouring rows"
 
     @property
     def count(self) -> int:
@@ -40,7 +49,9 @@ def findings(table: Table) -> list[str]:
     return [
         *best_finding(table),
         *_steps(table),
-        *contrast_findings(table),
+        *_contrasts(table),
+        *gap_findings(table),
+        *component_findings(table),
         *ratio_findings(table),
         *_agreements(table),
         *deviation_findings(table),
@@ -52,13 +63,17 @@ def steps(table: Table) -> Steps | None:
     heading = next((h for h in table.headings if h.training and h.quantity.better and len(table.fresh(h)) > 1), None)
     if heading is None:
         return None
-    rows = table.fresh(heading)
+    rows, suite = table.fresh(heading), table.plan.suite
+    if suite.ablation:
+        pairs = [(lower, upper) for upper, lower in pairwise(rows)]
+    else:
+        pairs = [(name, suite.reference) for name in rows if name != suite.reference and suite.reference in rows]
     found: dict[bool, list[tuple[str, str, Estimate]]] = {True: [], False: []}
-    for upper, lower in pairwise(rows):
-        gap = compare(heading.quantity, rows[lower], rows[upper])
+    for row, other in pairs:
+        gap = compare(heading.quantity, rows[row], rows[other])
         if gap is not None:
-            found[excludes_zero(gap)].append((upper, lower, gap))
-    return Steps(heading, tuple(found[True]), tuple(found[False]))
+            found[excludes_zero(gap)].append((row, other, gap))
+    return Steps(heading, "" if suite.ablation else suite.reference, tuple(found[True]), tuple(found[False]))
 
 
 def _steps(table: Table) -> Iterator[str]:
@@ -67,13 +82,14 @@ def _steps(table: Table) -> Iterator[str]:
         return
     heading, rows, quantity = found.heading, table.fresh(found.heading), found.heading.quantity
     what = noise_text(found)
-    name = quantity.title
-    if found.above:
-        differences = "; ".join(f"{lower} over {upper} {_signed(heading, gap)}" for upper, lower, gap in found.above)
-        yield f"{name}, each row against the one above it: the difference exceeds {what} for {differences}."
-    if found.within:
-        differences = "; ".join(f"{lower} over {upper} {_signed(heading, gap)}" for upper, lower, gap in found.within)
-        yield f"{name}, within {what}: {differences}."
+    name = heading.column.title or quantity.title
+    against = f"each row against {found.reference or 'the one above it'}"
+    beyond, within = f"{against}: the difference exceeds {what} for", f"within {what}:"
+    for gaps, verdict in ((found.above, beyond), (found.within, within)):
+        over = {other: "" if found.reference else f" over {other}" for _, other, _ in gaps}
+        if gaps:
+            texts = "; ".join(f"{row}{over[other]} {_signed(heading, gap)}" for row, other, gap in gaps)
+            yield f"{name}, {verdict} {texts}."
     if found.single:
         yield (
             "Trained with one seed a row: how much another seed would change these differences is not known, so no "
@@ -84,6 +100,32 @@ def _steps(table: Table) -> Iterator[str]:
         count = seeds_text(max(len(records) for _, records in rows.values()))
         digits, scale = quantity.digits, quantity.scale
         yield f"{name}: the standard deviation over {count} is {low * scale:.{digits}f} to {high * scale:.{digits}f}."
+
+
+def _contrasts(table: Table) -> Iterator[str]:
+    """The pairs of rows that the suite wants compared, in every accuracy column."""
+    for first, second in table.plan.suite.contrasts:
+        found: dict[bool, list[str]] = {True: [], False: []}
+        for heading in (h for h in table.headings if h.training):
+            rows = table.fresh(heading)
+            gap = compare(heading.quantity, rows[first], rows[second]) if first in rows and second in rows else None
+            if gap is not None:
+                name = heading.column.title or heading.quantity.title
+                found[excludes_zero(gap)].append(f"{name} {_signed(heading, gap)}")
+        for exceeds, gaps in found.items():
+            verdict = "the difference exceeds its interval" if exceeds else "zero lies within the interval"
+            if gaps:
+                yield f"{first} over {second}, {verdict}: {'; '.join(gaps)}."
+
+
+def component_findings(table: Table) -> Iterator[str]:
+    """What each component adds to the first accuracy, on average over the combinations of the others."""
+    heading = next((h for h in table.headings if h.training and table.fresh(h)), None)
+    found = effects(table, heading) if heading else []
+    if heading and found:
+        gaps = "; ".join(f"{effect.part} {_signed(heading, effect.difference)}" for effect in found)
+        pairs = min(effect.pairs for effect in found)
+        yield f"{heading.quantity.title} with a component minus without it, over {pairs} pairs of rows: {gaps}."
 
 
 def noise_text(found: Steps) -> str:
@@ -116,7 +158,8 @@ def best_finding(table: Table) -> Iterator[str]:
         verdict = f"not distinguishable from {', '.join(rivals)}"
     planned = sum(entry.state not in ("absent", "published") for entry in table.column(heading).values())
     part = f"; {len(rows)} of {planned} rows are measured" if len(rows) < planned else ""
-    yield f"{quantity.title} is {'lowest' if sign < 0 else 'highest'} for {best}, {value}: {verdict}{part}."
+    name = heading.column.title or quantity.title
+    yield f"{name} is {'lowest' if sign < 0 else 'highest'} for {best}, {value}: {verdict}{part}."
 
 
 def ratio_findings(table: Table) -> Iterator[str]:

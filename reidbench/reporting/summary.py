@@ -7,8 +7,15 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from reidbench.reporting.blocks import WORDS, seeds_text
-from reidbench.reporting.contrasts import contrast_findings
-from reidbench.reporting.findings import best_finding, deviation_findings, noise_text, ratio_findings, steps
+from reidbench.reporting.findings import (
+    best_finding,
+    component_findings,
+    deviation_findings,
+    noise_text,
+    ratio_findings,
+    steps,
+)
+from reidbench.reporting.gaps import gap_findings
 from reidbench.reporting.methods import busy, shown_records
 from reidbench.statistics import LEVEL
 
@@ -26,10 +33,11 @@ def headlines(table: Table) -> list[str]:
     if differences and differences.count:
         name = differences.heading.quantity.title
         found.append(
-            f"{name}: {_exceeding(len(differences.above), differences.count)} between neighbouring rows "
+            f"{name}: {_exceeding(len(differences.above), differences.count)} {differences.between} "
             f"{_verb('exceed', len(differences.above))} {noise_text(differences)}."
         )
-    found += [*contrast_findings(table), *ratio_findings(table), *deviation_findings(table)]
+    found += [*gap_findings(table), *component_findings(table)]
+    found += [*ratio_findings(table), *deviation_findings(table)]
     return found or ["Nothing of it is measured here."]
 
 
@@ -89,7 +97,7 @@ def _chance(tables: Sequence[Table]) -> Iterator[str]:
     if count > 1:
         beyond = sum(len(differences.above) for differences in found)
         yield (
-            f"{_exceeding(beyond, count)} between neighbouring rows {_verb('exceed', beyond)} the noise, each tested "
+            f"{_exceeding(beyond, count)} between rows {_verb('exceed', beyond)} the noise, each tested "
             f"at {100 * LEVEL:.0f} % without correction for their number: about {count * (1 - LEVEL):.1f} would if "
             "there were none."
         )

@@ -59,7 +59,7 @@ ROWS = (
     _row("Base", 4, "4.08", "23.5", "85.2"),
     _row("Full", 2, "1.99", "29.2", "86.0"),
 )
-SUITE = Suite("A made-up suite", ROWS, COLUMNS, "Base", "Nobody, Table 2")
+SUITE = Suite("A made-up suite", ROWS, COLUMNS, "Base", "Nobody, Table 2", ablation=True)
 MEAN_AP = {"Small": 0.40, "Base": 0.55, "Full": 0.57}
 GFLOPS = {"Small": 1.02e9, "Base": 4.08e9, "Full": 2.0e9}
 PARAMS = {"Small": 23.5e6, "Base": 23.5e6, "Full": 29.27e6}

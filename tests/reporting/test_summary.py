@@ -41,7 +41,7 @@ def test_the_summary_counts_what_chance_alone_would_give(bench):
     bench.save_all()
     table = table_of(bench)
     assert (
-        "2 of 4 differences between neighbouring rows exceed the noise, each tested at 95 % without correction for "
+        "2 of 4 differences between rows exceed the noise, each tested at 95 % without correction for "
         "their number: about 0.2 would if there were none."
     ) in certainty([table, table])
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from reidbench.reporting.figures.stress import stress_figure
+from reidbench.reporting.findings import findings
 from reidbench.reporting.tables import Table
 from reidbench.spec import Cell
 
@@ -37,3 +38,13 @@ def test_rows_differ_in_marker_and_dash_and_not_in_colour_alone(filled: Fill) ->
     lines = [container[0] for container in figure.axes[0].containers]
     assert len({line.get_marker() for line in lines}) == len(lines)
     assert len({str(line._unscaled_dash_pattern) for line in lines}) == len(lines)
+
+
+def test_the_findings_compare_the_pairs_of_the_suite_at_every_level(filled: Fill) -> None:
+    def short_kernels_are_better(cell: Cell) -> float:
+        return 0.7 if list(cell.options.get("kernels", ())) == [3] else 0.6
+
+    found = [line for line in findings(filled("stress", short_kernels_are_better)) if "kernel 3 over" in line]
+    (exceeding,) = (line for line in found if "the difference exceeds its interval" in line)
+    assert exceeding.count("[") == 18, "at every level of every factor"
+    assert "occlusion rate 0.8 +10." in exceeding
