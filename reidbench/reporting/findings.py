@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from reidbench.reporting.blocks import estimate_text, seeds_text
 from reidbench.reporting.comparison import compare, exceeds_noise, excludes_zero, spread_over_seeds
 from reidbench.reporting.components import effects
-from reidbench.reporting.differences import difference_findings
+from reidbench.reporting.gaps import gap_findings
 from reidbench.statistics import Estimate, order_agreement
 
 if TYPE_CHECKING:
@@ -50,8 +50,8 @@ def findings(table: Table) -> list[str]:
         *best_finding(table),
         *_steps(table),
         *_contrasts(table),
+        *gap_findings(table),
         *component_findings(table),
-        *difference_findings(table),
         *ratio_findings(table),
         *_agreements(table),
         *deviation_findings(table),

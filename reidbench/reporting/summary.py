@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from reidbench.reporting.blocks import WORDS, seeds_text
-from reidbench.reporting.differences import difference_findings
 from reidbench.reporting.findings import (
     best_finding,
     component_findings,
@@ -16,6 +15,7 @@ from reidbench.reporting.findings import (
     ratio_findings,
     steps,
 )
+from reidbench.reporting.gaps import gap_findings
 from reidbench.reporting.methods import busy, shown_records
 from reidbench.statistics import LEVEL
 
@@ -36,8 +36,8 @@ def headlines(table: Table) -> list[str]:
             f"{name}: {_exceeding(len(differences.above), differences.count)} {differences.between} "
             f"{_verb('exceed', len(differences.above))} {noise_text(differences)}."
         )
-    found += [*component_findings(table), *difference_findings(table), *ratio_findings(table)]
-    found += deviation_findings(table)
+    found += [*gap_findings(table), *component_findings(table)]
+    found += [*ratio_findings(table), *deviation_findings(table)]
     return found or ["Nothing of it is measured here."]
 
 

@@ -11,7 +11,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 
-from reidbench.reporting.differences import difference_over_seeds
 from reidbench.reporting.figures.images import inspected, readable
 from reidbench.reporting.figures.style import (
     MARKERS,
@@ -22,6 +21,7 @@ from reidbench.reporting.figures.style import (
     shown_values,
     title,
 )
+from reidbench.reporting.gaps import estimated_gap
 from reidbench.reporting.tables import Heading, Table
 from reidbench.spec import Quantity, Record
 from reidbench.statistics import estimate
@@ -103,7 +103,7 @@ def _gaps(axis: Axes, table: Table, heading: Heading, rows: Sequence[str]) -> No
         fresh = table.fresh(heading).get(name)
         if fresh is None:
             continue
-        value, low, high = shown_values(difference_over_seeds(heading.quantity, fresh) or fresh[0], heading.quantity)
+        value, low, high = shown_values(estimated_gap(heading.quantity, fresh) or fresh[0], heading.quantity)
         if not isnan(low):
             lengths = error_lengths(np.array([value]), np.array([low]), np.array([high]))
             axis.errorbar(value, place, xerr=lengths, fmt="none", ecolor="black", elinewidth=1.2, capsize=3)

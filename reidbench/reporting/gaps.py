@@ -19,7 +19,7 @@ DIFFERENCE = "pp"
 """The unit of a quantity that is a difference: percentage points."""
 
 
-def difference_over_seeds(quantity: Quantity, rows: Readings) -> Estimate | None:
+def estimated_gap(quantity: Quantity, rows: Readings) -> Estimate | None:
     """A row's difference with an interval over groups and seeds; None where its seeds do not hold the same pairs."""
     records = rows[1]
     groups = records[0].samples.get(quantity.by)
@@ -29,13 +29,13 @@ def difference_over_seeds(quantity: Quantity, rows: Readings) -> Estimate | None
     return gap_interval(np.array(samples, dtype=float), groups)
 
 
-def difference_findings(table: Table) -> Iterator[str]:
+def gap_findings(table: Table) -> Iterator[str]:
     """One sentence a column of differences."""
     for heading in table.headings:
         quantity = heading.quantity
         if quantity.unit != DIFFERENCE or quantity.statistic != "mean":
             continue
-        found = {name: difference_over_seeds(quantity, rows) for name, rows in table.fresh(heading).items()}
+        found = {name: estimated_gap(quantity, rows) for name, rows in table.fresh(heading).items()}
         known = {name: gap for name, gap in found.items() if gap}
         if known:
             yield _sentence(heading, known)

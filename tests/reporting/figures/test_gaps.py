@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from reidbench.reporting.differences import difference_over_seeds
 from reidbench.reporting.findings import findings
+from reidbench.reporting.gaps import estimated_gap
 from reidbench.spec import Quantity, Record
 from reidbench.statistics import Estimate, gap_interval
 
@@ -36,9 +36,9 @@ def test_seeds_that_disagree_widen_it() -> None:
 def test_seeds_with_other_pairs_are_not_joined() -> None:
     gaps = [0.01] * 40
     known = Estimate(0.01)
-    assert difference_over_seeds(GAP, (known, [record(gaps), record(gaps)])) is not None
-    assert difference_over_seeds(GAP, (known, [record(gaps), record(gaps, [0.0] * 40)])) is None
-    assert difference_over_seeds(GAP, (known, [record([], [])])) is None
+    assert estimated_gap(GAP, (known, [record(gaps), record(gaps)])) is not None
+    assert estimated_gap(GAP, (known, [record(gaps), record(gaps, [0.0] * 40)])) is None
+    assert estimated_gap(GAP, (known, [record([], [])])) is None
 
 
 def test_a_gap_has_its_sentence_and_weights_are_not_compared_row_by_row(filled) -> None:
