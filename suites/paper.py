@@ -1,6 +1,6 @@
-"""All tables of the paper and what goes beyond it, run as one: shared rows are measured once.
+"""All tables and figures of the paper and what goes beyond it, run as one: shared rows are measured once.
 
-python bench.py paper                   # quick preset, 2 CPU cores: about an hour and a half, most of it `stress`
+python bench.py paper                   # quick preset, 2 CPU cores: about an hour, half of it `stress`
 python bench.py paper --only cost       # no training: about 10 minutes
 python bench.py paper --preset full --device cuda
 """
@@ -8,9 +8,10 @@ python bench.py paper --preset full --device cuda
 from reidbench.spec import Collection
 
 SUITE = Collection(
-    title="BiCnet-TKS: every table of the paper, regenerated",
+    title="BiCnet-TKS: every table and figure of the paper, regenerated",
     suites=(
         *("table1", "table2", "table3", "table4", "table5", "table6"),
         *("overhead", "complexity", "components", "stress"),
+        *("figure1", "figure3", "kernels", "ranking"),
     ),
 )
