@@ -122,7 +122,7 @@ def _whole(plan: Plan, suite: Suite, request: Request, store: Store) -> Plan:
     from reidbench.plan import make_plan
 
     try:
-        return make_plan(plan.name, suite, replace(request, rows=(), only=""), store)
+        return make_plan(plan.name, suite, replace(request, rows=(), only="", seeds=plan.preset.seeds), store)
     except UserError:
         return plan
 
