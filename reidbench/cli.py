@@ -106,7 +106,7 @@ def _parser() -> Parser:
     sub.add_argument("--out", default="", metavar="DIR", help="where to write (default: the machine's folder)")
     sub = add("profile", "profile", "all costs of one model", _model())
     sub.add_argument("--device", default="cpu", help="cpu or cuda")
-    sub.add_argument("--fresh", action="store_true", help="measure again what is recorded, training again")
+    sub.add_argument("--fresh", action="store_true", help="measure again what is already recorded")
     sub = add("train", "train", "train one model and keep its weights", _model(), _training(), _start())
     sub.add_argument("--seed", type=int, default=0, help="random seed (default 0)")
     sub.add_argument("--out", required=True, metavar="DIR", help="folder for checkpoints and model.pt")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reidbench import machine, presets, registry
-from reidbench.reports import print_json, report_audit, report_each, report_several, report_suite, request_of
+from reidbench.reports import print_json, report_audit, report_several, report_suite, request_of
 from reidbench.spec import Cell, Column, Places, Row, Suite, UserError, canonical_json
 from reidbench.store import Store, machines
 
@@ -143,8 +143,7 @@ def _run(suites: Mapping[str, Suite], arguments: Namespace) -> int:
         (name, plan), *_ = plans.items()
         report_suite(plan, runner.store, arguments, suites[name])
     else:
-        report_each(list(plans.values()), runner.store, arguments)
-        report_several(list(plans.values()), runner.store, arguments, named=True, audit=False)
+        report_several(list(plans.values()), runner.store, arguments, named=True, audit=False, each=True)
     return _tell_failures(runner)
 
 

@@ -34,31 +34,27 @@ def report_suite(plan: Plan, store: Store, arguments: Namespace, suite: Suite) -
     _print_written([table], written, arguments)
 
 
-def report_each(plans: Sequence[Plan], store: Store, arguments: Namespace) -> None:
-    """Writes a report of its own for each of several suites, without a word."""
-    from reidbench.reporting.tables import assemble
-    from reidbench.reporting.writing import write_report
-
-    for plan in plans:
-        write_report(assemble(plan, store), store, made_by=arguments.command_line)
-
-
-def report_several(plans: Sequence[Plan], store: Store, arguments: Namespace, *, named: bool, audit: bool) -> None:
+def report_several(
+    plans: Sequence[Plan], store: Store, arguments: Namespace, *, named: bool, audit: bool, each: bool = False
+) -> None:
     """Writes one report of the plans, with the audit if asked for.
 
-    Where nothing is `named`, of what is mostly measured on the machine, the audit included.
+    With `each`, every plan also gets a report of its own. Where nothing is `named`, of what is mostly measured on the
+    machine, the audit included.
     """
     from reidbench.audit.assembly import audited_suites, carry_out
     from reidbench.reporting.matching import Records
     from reidbench.reporting.summary import mostly_measured
     from reidbench.reporting.tables import assemble
-    from reidbench.reporting.writing import audit_part, write_combined
+    from reidbench.reporting.writing import audit_part, write_combined, write_report
 
     records = Records(store)
     tables = [assemble(plan, store, records) for plan in plans]
     tables, left_out = (tables, "") if named else mostly_measured(tables)
     if not tables:
         raise UserError(f"{store.folder}: holds less than half of every suite with these options; name the suites")
+    for table in tables if each else ():
+        write_report(table, store, made_by=arguments.command_line)
     output, others = _output(arguments), []
     if audit or not named:
         found = carry_out(audited_suites(), store)

@@ -35,10 +35,11 @@ class Gaps:
 
 def check_selection(cell: Cell) -> None:
     """Raises UserError for a model without selection weights or with a single kernel."""
-    blocks = _blocks(blank_output(cell).maps)
+    maps = blank_output(cell).maps
+    blocks = _blocks(maps)
     if not blocks:
         raise UserError(f"model {cell.model}: has no selection weights ({PREFIX}...) here; choose a row with TKS")
-    if min(blank_output(cell).maps[name].shape[1] for name in blocks) < 2:
+    if min(maps[name].shape[1] for name in blocks) < 2:
         raise UserError(f"model {cell.model}: one kernel leaves nothing to select; give two or more kernels")
 
 

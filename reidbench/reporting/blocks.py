@@ -109,6 +109,16 @@ def estimate_text(quantity: Quantity, known: Estimate, *, training: bool = False
     return text
 
 
+def interval_text(quantity: Quantity, known: Estimate) -> str:
+    """The interval as `[low, high]` in the unit shown."""
+    return f"[{known.low * quantity.scale:.{quantity.digits}f}, {known.high * quantity.scale:.{quantity.digits}f}]"
+
+
+def difference_text(quantity: Quantity, gap: Estimate) -> str:
+    """A difference with its sign and its interval."""
+    return f"{gap.value * quantity.scale:+.{quantity.digits}f} {interval_text(quantity, gap)}"
+
+
 def entry_text(heading: Heading, entry: Entry) -> str:
     """The cell of an entry: its value, or the word for its state; a stale value is called so."""
     if entry.estimate is None:

@@ -8,7 +8,7 @@ from itertools import pairwise
 from math import isnan
 from typing import TYPE_CHECKING
 
-from reidbench.reporting.blocks import estimate_text, seeds_text
+from reidbench.reporting.blocks import difference_text, estimate_text, interval_text, seeds_text
 from reidbench.reporting.comparison import compare, exceeds_noise, excludes_zero, spread_over_seeds
 from reidbench.reporting.components import effects
 from reidbench.reporting.gaps import gap_findings
@@ -88,7 +88,9 @@ def _steps(table: Table) -> Iterator[str]:
     for gaps, verdict in ((found.above, beyond), (found.within, within)):
         over = {other: "" if found.reference else f" over {other}" for _, other, _ in gaps}
         if gaps:
-            texts = "; ".join(f"{row}{over[other]} {_signed(heading, gap)}" for row, other, gap in gaps)
+            texts = "; ".join(
+                f"{row}{over[other]} {difference_text(heading.quantity, gap)}" for row, other, gap in gaps
+            )
             yield f"{name}, {verdict} {texts}."
     if found.single:
         yield (
@@ -111,7 +113,7 @@ def _contrasts(table: Table) -> Iterator[str]:
             gap = compare(heading.quantity, rows[first], rows[second]) if first in rows and second in rows else None
             if gap is not None:
                 name = heading.column.title or heading.quantity.title
-                found[excludes_zero(gap)].append(f"{name} {_signed(heading, gap)}")
+                found[excludes_zero(gap)].append(f"{name} {difference_text(heading.quantity, gap)}")
         for exceeds, gaps in found.items():
             verdict = "the difference exceeds its interval" if exceeds else "zero lies within the interval"
             if gaps:
@@ -123,7 +125,7 @@ def component_findings(table: Table) -> Iterator[str]:
     heading = next((h for h in table.headings if h.training and table.fresh(h)), None)
     found = effects(table, heading) if heading else []
     if heading and found:
-        gaps = "; ".join(f"{effect.part} {_signed(heading, effect.difference)}" for effect in found)
+        gaps = "; ".join(f"{effect.part} {difference_text(heading.quantity, effect.difference)}" for effect in found)
         pairs = min(effect.pairs for effect in found)
         yield f"{heading.quantity.title} with a component minus without it, over {pairs} pairs of rows: {gaps}."
 
@@ -171,7 +173,7 @@ def ratio_findings(table: Table) -> Iterator[str]:
             continue
         known, _ = table.fresh(heading)[others[-1]]
         where = ", ".join(str(heading.settings[n]) for n in ("device", "precision") if n in heading.settings)
-        interval = f" {_interval(heading, known)}" if not isnan(known.low) else ""
+        interval = f" {interval_text(heading.quantity, known)}" if not isnan(known.low) else ""
         verdict = "slower than" if known.low > 1 else "faster than" if known.high < 1 else "not distinguishable from"
         yield (
             f"Latency on {where}: {others[-1]} takes {estimate_text(heading.quantity, _bare(known))}{interval} "
@@ -221,16 +223,6 @@ def _published_pairs(table: Table, heading: Heading) -> list[tuple[float, float]
             continue
         pairs.append((round(known.value * heading.quantity.scale, heading.quantity.digits), published))
     return pairs
-
-
-def _signed(heading: Heading, gap: Estimate) -> str:
-    quantity = heading.quantity
-    return f"{gap.value * quantity.scale:+.{quantity.digits}f} {_interval(heading, gap)}"
-
-
-def _interval(heading: Heading, known: Estimate) -> str:
-    scale, digits = heading.quantity.scale, heading.quantity.digits
-    return f"[{known.low * scale:.{digits}f}, {known.high * scale:.{digits}f}]"
 
 
 def _bare(known: Estimate) -> Estimate:

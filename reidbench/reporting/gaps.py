@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from reidbench.reporting.blocks import difference_text
+from reidbench.reporting.comparison import excludes_zero
 from reidbench.spec import Quantity
 from reidbench.statistics import Estimate, gap_interval
 
@@ -43,17 +45,14 @@ def gap_findings(table: Table) -> Iterator[str]:
 
 def _sentence(heading: Heading, known: dict[str, Estimate]) -> str:
     quantity = heading.quantity
-    told = {name: gap for name, gap in known.items() if gap.low > 0 or gap.high < 0}
+    told = {name: gap for name, gap in known.items() if excludes_zero(gap)}
     within = {name: gap for name, gap in known.items() if name not in told}
     parts = []
     for what, gaps in (("told from 0 for", told), ("not told from 0 for", within)):
         if gaps:
-            parts.append(f"{what} {'; '.join(f'{name} {_text(quantity, gap)}' for name, gap in gaps.items())}")
+            parts.append(
+                f"{what} {'; '.join(f'{name} {difference_text(quantity, gap)}' for name, gap in gaps.items())}"
+            )
     single = any(isnan(gap.sd) for gap in known.values())
     noise = "95 % intervals without the noise of training, of which there is one seed" if single else "95 % intervals"
     return f"{quantity.title} ({quantity.unit}): {', '.join(parts)} ({noise})."
-
-
-def _text(quantity: Quantity, gap: Estimate) -> str:
-    digits, scale = quantity.digits, quantity.scale
-    return f"{gap.value * scale:+.{digits}f} [{gap.low * scale:.{digits}f}, {gap.high * scale:.{digits}f}]"

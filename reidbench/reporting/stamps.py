@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,9 +31,14 @@ def figure_stamp(table: Table) -> str:
 def stamp_of(content: object) -> str:
     """A hash over what figures show, by its `repr`, the code that draws, and matplotlib's version."""
     digest = hashlib.sha256(f"{content!r}{version('matplotlib')}".encode())
-    for path in sorted(Path(__file__).parent.rglob("*.py")):
-        digest.update(path.read_bytes())
+    digest.update(_drawing_code())
     return f"reidbench {digest.hexdigest()[:20]}"
+
+
+@cache
+def _drawing_code() -> bytes:
+    """The code that draws, read once a process."""
+    return b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.rglob("*.py")))
 
 
 def bears(path: Path, stamp: str) -> bool:

@@ -175,7 +175,7 @@ def _scatter(axis: Axes, points: Sequence[Point], hollow: bool) -> None:
     for point in points:
         colour, marker = OKABE_ITO[point.rank % 7], MARKERS[point.rank % len(MARKERS)]
         if not isnan(point.low):
-            errors = error_lengths(np.array([point.y]), np.array([point.low]), np.array([point.high]))
+            errors = error_lengths(point.y, point.low, point.high)
             axis.errorbar(point.x, point.y, errors, fmt="none", ecolor=colour, elinewidth=0.9, capsize=2, zorder=2)
         face = "white" if hollow else colour
         axis.plot(point.x, point.y, marker, mfc=face, mec=colour, ms=7, mew=1.3, zorder=3)
@@ -193,7 +193,7 @@ def _bar(axis: Axes, place: int, known: Estimate, quantity: Quantity, reference:
     value, low, high = shown_values(known, quantity)
     colour, hatch = ("#BBBBBB", "///") if reference else (OKABE_ITO[5], "")
     axis.barh(place, value, 0.62, color=colour, hatch=hatch, edgecolor="black", linewidth=0.6)
-    errors = error_lengths(np.array([value]), np.array([low]), np.array([high]))
+    errors = error_lengths(value, low, high)
     axis.errorbar(value, place, xerr=errors, fmt="none", ecolor="black", elinewidth=1, capsize=2.5)
 
 

@@ -85,7 +85,7 @@ def _time_against_macs(axis: Axes, table: Table, macs: Heading, heading: Heading
         # A latency is a clip's, the MACs are a frame's.
         x = table.fresh(macs)[row.name][0].value * macs.quantity.scale * row.frames
         y, low, high = shown_values(table.fresh(heading)[row.name][0], heading.quantity)
-        lengths = error_lengths(np.array([y]), np.array([low]), np.array([high]))
+        lengths = error_lengths(y, low, high)
         axis.errorbar(x, y, lengths, fmt="none", ecolor="black", elinewidth=0.9, capsize=2.5, zorder=2)
         axis.plot(x, y, MARKERS[i % len(MARKERS)], color=OKABE_ITO[i % 7], ms=6, zorder=3)
         labels.append((row.name, x, y))

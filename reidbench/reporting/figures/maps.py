@@ -34,13 +34,13 @@ from reidbench.reporting.figures.style import (
     OKABE_ITO,
     axis_label,
     error_lengths,
+    seed_values,
     setting,
     shown_values,
     title,
 )
-from reidbench.reporting.tables import Heading, Table
+from reidbench.reporting.tables import Table
 from reidbench.spec import Record
-from reidbench.statistics import estimate
 
 EVENLY = "The queries shown are evenly spaced in the dataset's list."
 HEAD = 0.55
@@ -124,10 +124,10 @@ def _overlap_panel(axis: Axes, table: Table, found: dict[str, Sequence[Record]])
     heading = next(h for h in table.headings if h.column.quantity == "attention.overlap")
     for i, (known, records) in enumerate(table.fresh(heading).values()):
         value, low, high = shown_values(known, heading.quantity)
-        lengths = error_lengths(np.array([value]), np.array([low]), np.array([high]))
+        lengths = error_lengths(value, low, high)
         axis.errorbar(value, i, xerr=lengths, fmt="none", ecolor="black", elinewidth=1.2, capsize=3)
         axis.plot(value, i, MARKERS[i], color=OKABE_ITO[i], ms=6, zorder=3)
-        seeds = [one.value * heading.quantity.scale for one in _each_seed(heading, records)]
+        seeds = seed_values(heading, records)
         if len(seeds) > 1:
             axis.plot(seeds, [i + 0.22] * len(seeds), "o", mfc="white", mec="black", ms=4, mew=0.8)
         axis.text(value, i - 0.16, f"{value:.{heading.quantity.digits}f}", fontsize=8, ha="center", va="bottom")
@@ -138,11 +138,6 @@ def _overlap_panel(axis: Axes, table: Table, found: dict[str, Sequence[Record]])
     axis.set_axisbelow(True)
     axis.set_xlabel(f"{axis_label(heading.quantity)}; lower: more diverse")
     axis.set_title("Overlap between small frames", loc="left")
-
-
-def _each_seed(heading: Heading, records: Sequence[Record]) -> list:
-    found = [estimate(heading.quantity, heading.column.field, [record]) for record in records]
-    return [one for one in found if one]
 
 
 def _mean_panels(

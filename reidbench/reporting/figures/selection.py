@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import isnan
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
@@ -17,6 +16,7 @@ from reidbench.reporting.figures.style import (
     OKABE_ITO,
     error_lengths,
     new_figure,
+    seed_values,
     setting,
     shown_values,
     title,
@@ -78,7 +78,7 @@ def _weights(axis: Axes, quantity: Quantity, records: Sequence[Record], looks: M
                     continue
                 value, low, high = shown_values(known, quantity)
                 x = place + (seed - (len(records) - 1) / 2) * SPREAD
-                lengths = error_lengths(np.array([value]), np.array([low]), np.array([high]))
+                lengths = error_lengths(value, low, high)
                 axis.errorbar(x, value, lengths, fmt=marker, color=colour, ms=4.5, elinewidth=1, capsize=2, zorder=2)
     axis.set_xticks(range(len(groups)), [GROUPS[group] for group in groups])
     axis.set_xlim(-0.5, len(groups) - 0.5)
@@ -105,12 +105,11 @@ def _gaps(axis: Axes, table: Table, heading: Heading, rows: Sequence[str]) -> No
             continue
         value, low, high = shown_values(estimated_gap(heading.quantity, fresh) or fresh[0], heading.quantity)
         if not isnan(low):
-            lengths = error_lengths(np.array([value]), np.array([low]), np.array([high]))
+            lengths = error_lengths(value, low, high)
             axis.errorbar(value, place, xerr=lengths, fmt="none", ecolor="black", elinewidth=1.2, capsize=3)
         axis.plot(value, place, "D", color="black", ms=5, zorder=3)
         if len(fresh[1]) > 1:
-            seeds = [estimate(heading.quantity, heading.column.field, [record]) for record in fresh[1]]
-            values = [one.value * heading.quantity.scale for one in seeds if one]
+            values = seed_values(heading, fresh[1])
             axis.plot(values, [place] * len(values), "o", mfc="white", mec="black", ms=4, mew=0.8, zorder=2)
     axis.set_yticks(range(len(rows)), rows)
     axis.set_ylim(len(rows) - 0.5, -0.5)

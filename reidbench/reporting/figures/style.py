@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import isnan
 from typing import Any
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 from reidbench.reporting.blocks import seeds_text
 from reidbench.reporting.tables import Heading, Table
-from reidbench.spec import Quantity
-from reidbench.statistics import Estimate
+from reidbench.spec import Quantity, Record
+from reidbench.statistics import Estimate, estimate
 
 OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
 MARKERS = "osD^vPX*"
@@ -54,9 +56,16 @@ def reach(known: Estimate, quantity: Quantity) -> float:
     return value if isnan(high) else high
 
 
-def error_lengths(values: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """Lengths below and above `[2, n]`; 0 where there is no interval."""
+def error_lengths(values: ArrayLike, low: ArrayLike, high: ArrayLike) -> np.ndarray:
+    """Lengths below and above `[2, n]`, of one point or of n; 0 where there is no interval."""
+    values, low, high = map(np.atleast_1d, (values, low, high))
     return np.nan_to_num(np.maximum([values - low, high - values], 0))
+
+
+def seed_values(heading: Heading, records: Sequence[Record]) -> list[float]:
+    """The value of each seed's record by itself, in the unit shown."""
+    found = [estimate(heading.quantity, heading.column.field, [record]) for record in records]
+    return [one.value * heading.quantity.scale for one in found if one]
 
 
 def axis_label(quantity: Quantity) -> str:
