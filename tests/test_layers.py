@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS = [
     {"bench"},
     {"reidbench.cli"},
+    {"reidbench.scoring_commands"},
     {"reidbench.commands"},
     {"reidbench.reports"},
     {"reidbench.display", "reidbench.runner", "reidbench.worker", "reidbench.reporting"},
@@ -19,7 +20,7 @@ LAYERS = [
     {"reidbench.measurements"},
     {"reidbench.plan"},
     {"reidbench.presets"},
-    {"reidbench.inspection"},
+    {"reidbench.inspection", "reidbench.scoring"},
     {"reidbench.accuracy"},
     {"reidbench.weights"},
     {"reidbench.training", "reidbench.retrieval", "reidbench.profiling", "reidbench.store"},
@@ -95,8 +96,19 @@ def test_suites_import_only_the_vocabulary(path: Path) -> None:
 
 
 FAST = [
-    *("cli", "commands", "plan", "weights", "runner", "display", "store", "registry", "measurements"),
-    "reporting.writing",
+    *(
+        "cli",
+        "commands",
+        "scoring_commands",
+        "plan",
+        "weights",
+        "runner",
+        "display",
+        "store",
+        "registry",
+        "measurements",
+    ),
+    *("reporting.writing", "reporting.scores"),
 ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -71,13 +71,18 @@ class Embedded:
     """The test tracklets of a dataset with their vectors by every pooling that was asked for.
 
     `tracklets` are the queries, then the gallery without junk; `vectors` float32 [tracklets, D] of any length; `frames`
-    the recipe's clip length.
+    the recipe's clip length. `refused` says of clip lengths why the model could not take them.
     """
 
     dataset: Dataset
     tracklets: tuple[Tracklet, ...]
     vectors: Mapping[Pooling, np.ndarray]
     frames: int
+    refused: Mapping[int, str] = field(default_factory=dict)
+
+    def holds(self, protocol: Protocol) -> bool:
+        """Whether the tracklets were embedded as a protocol asks for."""
+        return Pooling.of(protocol, self.frames) in self.vectors
 
     def under(self, protocol: Protocol) -> tuple[Features, Features]:
         """The features of the queries and of the gallery that a protocol puts them to, the queries first if in it.
@@ -85,8 +90,9 @@ class Embedded:
         Raises UserError if they were not embedded as the protocol asks for.
         """
         pooling = Pooling.of(protocol, self.frames)
-        if pooling not in self.vectors:
-            raise UserError(f"protocol {protocol.name}: these features are not of {_pooling_text(pooling)}")
+        if not self.holds(protocol):
+            reason = self.refused.get(pooling.frames, f"these features are not of {_pooling_text(pooling)}")
+            raise UserError(f"protocol {protocol.name}: {reason}")
         vectors = self.vectors[pooling]
         if protocol.distance == "cosine":
             vectors = functional.normalize(torch.from_numpy(vectors), dim=1).numpy()
@@ -127,14 +133,28 @@ def embed_test(
     cache_limit: int = CACHE_LIMIT,
     progress: Progress | None = None,
 ) -> Embedded:
-    """The test tracklets of a dataset, embedded for all of some protocols: one pass over the clips of each length."""
+    """The test tracklets of a dataset, embedded for all of some protocols: one pass over the clips of each length.
+
+    A length that the model cannot take is noted where there are others; else it raises UnfitClips.
+    """
     dropped = {JUNK} if any(protocol.distractors for protocol in protocols) else {JUNK, DISTRACTOR}
     tracklets = (*dataset.query, *(t for t in dataset.gallery if t.identity not in dropped))
-    poolings = [Pooling.of(protocol, recipe.frames) for protocol in protocols]
-    vectors = embed(
-        model, dataset, tracklets, recipe, poolings, device=device, cache_limit=cache_limit, progress=progress
-    )
-    return Embedded(dataset, tracklets, vectors, recipe.frames)
+    by_length: dict[int, dict[Pooling, None]] = {}
+    for protocol in protocols:
+        pooling = Pooling.of(protocol, recipe.frames)
+        by_length.setdefault(pooling.frames, {})[pooling] = None
+    vectors: dict[Pooling, np.ndarray] = {}
+    refused: dict[int, str] = {}
+    for length, poolings in by_length.items():
+        try:
+            vectors |= embed(
+                model, dataset, tracklets, recipe, poolings, device=device, cache_limit=cache_limit, progress=progress
+            )
+        except UnfitClips as error:
+            if len(by_length) == 1:
+                raise
+            refused[length] = str(error)
+    return Embedded(dataset, tracklets, vectors, recipe.frames, refused)
 
 
 def gallery_of(dataset: Dataset, protocol: Protocol) -> tuple[Tracklet, ...]:
@@ -160,22 +180,18 @@ def embed(
     cache_limit: int = CACHE_LIMIT,
     progress: Progress | None = None,
 ) -> dict[Pooling, np.ndarray]:
-    """For each pooling the vectors of `tracklets`, float32 [tracklets, D], by a model on `device`, left in eval mode.
+    """For each pooling, all of one clip length, the vectors of `tracklets`, float32 [tracklets, D], made in one pass.
 
     A tracklet's vector is the mean of its clips' features, then the neck (or the neck first, if the pooling says so).
-    Frame size and precision are the recipe's. Clips of many tracklets share a batch, and poolings of one clip length
-    a pass. Raises UnfitClips for a length that the model cannot take.
+    The model is on `device` and left in evaluation mode. Frame size and precision are the recipe's. Clips of many
+    tracklets share a batch. Raises UnfitClips for a length that the model cannot take.
     """
     model.eval()
     frames = open_frames(dataset, tracklets, recipe.size, limit=cache_limit)
-    by_length: dict[int, list[Pooling]] = {}
-    for pooling in dict.fromkeys(poolings):
-        by_length.setdefault(pooling.frames, []).append(pooling)
     vectors: dict[Pooling, np.ndarray] = {}
-    for alike in by_length.values():
-        for pooling, mean in _mean_clips(model, frames, recipe, alike, device, progress).items():
-            with torch.inference_mode():
-                vector = model.neck(mean) if pooling.neck == "after" else mean  # type: ignore[operator]
+    with torch.inference_mode():
+        for pooling, mean in _mean_clips(model, frames, recipe, tuple(poolings), device, progress).items():
+            vector = model.neck(mean) if pooling.neck == "after" else mean  # type: ignore[operator]
             vectors[pooling] = vector.float().cpu().numpy()
     return vectors
 
@@ -198,23 +214,22 @@ def _mean_clips(
     def load(first: int) -> Tensor:
         return frames.gather(numbers[first : first + CLIPS_AT_ONCE])
 
-    with torch.inference_mode():
-        for first, pixels in in_turn(load, range(0, len(owners), CLIPS_AT_ONCE), device):
-            part = slice(first, first + CLIPS_AT_ONCE)
-            with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
-                each = _clip_features(model, normalise(pixels.to(device)), {pooling.neck for pooling in poolings})
-            for pooling in poolings:
-                feature, rows = each[pooling.neck].float(), owners[part]
-                if pooling.clips == "first":
-                    feature, rows = feature[torch.from_numpy(is_first[part]).to(device)], rows[is_first[part]]
-                if pooling not in sums:
-                    sums[pooling] = torch.zeros(len(frames.starts) - 1, feature.shape[1], device=device)
-                sums[pooling].index_add_(0, torch.from_numpy(rows).to(device), feature)
-            if progress:
-                progress(min(part.stop, len(owners)), len(owners), "clips embedded")
-        assert sums, "embed was given no tracklets"
-        counts = torch.from_numpy(np.bincount(owners)).to(device)[:, None]
-        return {pooling: total / counts if pooling.clips == "all" else total for pooling, total in sums.items()}
+    for first, pixels in in_turn(load, range(0, len(owners), CLIPS_AT_ONCE), device):
+        part = slice(first, first + CLIPS_AT_ONCE)
+        with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
+            each = _clip_features(model, normalise(pixels.to(device)), {pooling.neck for pooling in poolings})
+        for pooling in poolings:
+            feature, rows = each[pooling.neck].float(), owners[part]
+            if pooling.clips == "first":
+                feature, rows = feature[torch.from_numpy(is_first[part]).to(device)], rows[is_first[part]]
+            if pooling not in sums:
+                sums[pooling] = torch.zeros(len(frames.starts) - 1, feature.shape[1], device=device)
+            sums[pooling].index_add_(0, torch.from_numpy(rows).to(device), feature)
+        if progress:
+            progress(min(part.stop, len(owners)), len(owners), "clips embedded")
+    assert sums, "embed was given no tracklets"
+    counts = torch.from_numpy(np.bincount(owners)).to(device)[:, None]
+    return {pooling: total / counts if pooling.clips == "all" else total for pooling, total in sums.items()}
 
 
 def _clip_features(model: nn.Module, clips: Tensor, necks: Iterable[str]) -> dict[str, Tensor]:

@@ -78,7 +78,10 @@ POOLINGS = {
 }
 
 
-@pytest.mark.parametrize("names", [["release"], ["first_clip"], ["neck_before"], list(POOLINGS)])
+TOGETHER = [name for name, pooling in POOLINGS.items() if pooling.frames == 4]
+
+
+@pytest.mark.parametrize("names", [["release"], ["first_clip"], ["neck_before"], ["two frames"], TOGETHER])
 @pytest.mark.parametrize("limit", [0, 1 << 30])
 @pytest.mark.parametrize("at_once", [1, 3, 32])
 def test_against_one_clip_at_a_time(
@@ -96,18 +99,20 @@ def test_against_one_clip_at_a_time(
 
 def test_poolings_of_one_clip_length_share_a_pass(dataset: Dataset) -> None:
     frames = [len(tracklet.frames) for tracklet in dataset.train]
-    model = Means()
-    embed(model, dataset, dataset.train, RECIPE, POOLINGS.values(), device=CPU)
-    assert model.clips == {4: sum(-(-n // 4) for n in frames), 2: sum(-(-n // 2) for n in frames)}
-    model = Means()
-    embed(model, dataset, dataset.train, RECIPE, [POOLINGS["first_clip"], POOLINGS["first, before"]], device=CPU)
-    assert model.clips == {4: len(frames)}
+    for names, clips in ((TOGETHER, sum(-(-n // 4) for n in frames)), (["first_clip", "first, before"], len(frames))):
+        model = Means()
+        embed(model, dataset, dataset.train, RECIPE, [POOLINGS[name] for name in names], device=CPU)
+        assert model.clips == {4: clips}
 
 
 def test_a_clip_length_that_the_model_refuses_is_one_line(dataset: Dataset) -> None:
     with pytest.raises(UnfitClips, match="cannot take clips of 3 frames of 16x8: three frames are odd") as error:
-        embed(Means(), dataset, dataset.train, RECIPE, [Pooling(3, "all", "after")], device=CPU)
+        embed_dataset(Means(), dataset, RECIPE, Protocol(frames=3), device=CPU)
     assert "\n" not in str(error.value)
+    both = embed_test(Means(), dataset, RECIPE, [Protocol(), Protocol("three", frames=3)], device=CPU)
+    assert len(both.under(Protocol())[0]) == len(dataset.query)
+    with pytest.raises(UserError, match="protocol three: the model cannot take clips of 3 frames"):
+        both.under(Protocol("three", frames=3))
 
 
 @pytest.mark.parametrize(

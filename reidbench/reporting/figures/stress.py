@@ -44,7 +44,7 @@ def stress_figure(table: Table) -> Figure | None:
     handles, labels = axes[0].get_legend_handles_labels()
     axes[len(factors)].legend(handles, labels, loc="center left", frameon=False, fontsize=8)
     first = next(iter(factors.values()))[0]
-    figure.suptitle(title(table, f"one factor at a time ({setting(table, first)}), 95 % intervals"), fontsize=10)
+    figure.suptitle(title(table, f"one factor at a time, 95 % intervals\n({setting(table, first)})"), fontsize=10)
     settle(figure)
     return figure
 
