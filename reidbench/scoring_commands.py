@@ -41,8 +41,8 @@ def protocols(arguments: Namespace) -> int:
 
     cell, places, weights = _given_weights(arguments)
     embedded = embed_weights(cell, places, weights, list(PROTOCOLS.values()), print_progress)
-    title = f"{cell.row} with {weights}, dataset {_dataset_text(**cell.settings['dataset'])}"
-    return _print_scored(embedded, PROTOCOLS.values(), title, arguments)
+    about = {"model": cell.row, "weights": str(weights), "dataset": _dataset_text(**cell.settings["dataset"])}
+    return _print_scored(embedded, PROTOCOLS.values(), about, arguments)
 
 
 def embed(arguments: Namespace) -> int:
@@ -70,9 +70,9 @@ def score(arguments: Namespace) -> int:
     for protocol in chosen:
         embedded.under(protocol)
     chosen = chosen or [protocol for protocol in PROTOCOLS.values() if embedded.holds(protocol)]
-    known = _dataset_text(embedded.dataset.name, embedded.dataset.subset)
-    title = f"{arguments.features}: {about.get('row', 'a model')}, dataset {known}"
-    return _print_scored(embedded, chosen, title, arguments)
+    dataset = _dataset_text(embedded.dataset.name, embedded.dataset.subset)
+    told = {"model": str(about.get("row", "")), "features": arguments.features, "dataset": dataset}
+    return _print_scored(embedded, chosen, told, arguments)
 
 
 def convert(arguments: Namespace) -> int:
@@ -96,15 +96,15 @@ def _given_weights(arguments: Namespace) -> tuple[Cell, Places, Path]:
     return *accuracy_cell_of(arguments, 0), path
 
 
-def _print_scored(embedded: Embedded, chosen: Iterable[Protocol], title: str, arguments: Namespace) -> int:
+def _print_scored(embedded: Embedded, chosen: Iterable[Protocol], about: dict[str, str], arguments: Namespace) -> int:
     from reidbench.reporting.scores import scored_text, scored_values
     from reidbench.scoring import score_protocols
 
     scored = score_protocols(embedded, chosen)
     if arguments.json:
-        print_json(scored_values(scored))
+        print_json({**about, "protocols": scored_values(scored)})
     else:
-        print(scored_text(scored, title))
+        print(scored_text(scored, ", ".join(f"{name} {value}" for name, value in about.items())))
     return 0
 
 

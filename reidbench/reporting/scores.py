@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from reidbench.scoring import Scored
 
 WIDTH = 80
-SHOWN = ("top1", "top5", "top10", "top20", "mINP")
-"""The quantities of the second table; the first has the mAP and how far it moves."""
+CMC = ("top1", "top5", "top10", "top20")
+"""The quantities of the second table; the first has the mAP, how far it moves, and the mINP."""
 
 
 def score_values(outcome: Outcome | Record) -> dict[str, dict[str, float]]:
@@ -57,22 +57,18 @@ def difference(one: Scored, other: Scored) -> Estimate | None:
 
 def scored_text(scored: Sequence[Scored], title: str) -> str:
     """Two tables of at most 80 columns and what each protocol is; those that cannot be scored say why below."""
-    quantities, reference = _quantities(), scored[0].protocol.name
-    moved, shown = (
-        [["protocol", "queries", "mAP (%)", f"mAP - {reference} (%)"]],
-        [["protocol", *map(column_title, SHOWN)]],
-    )
+    moved = [["protocol", "queries", "mAP (%)", f"mAP - {scored[0].protocol.name} (%)", "mINP (%)"]]
+    ranks = [["protocol", *map(column_title, CMC)]]
     for one in scored:
         if one.outcome is None:
-            moved.append([one.protocol.name, "-", "-", "-"])
+            moved.append([one.protocol.name, *"----"])
             continue
-        known, gap = estimate(quantities["mAP"], "mAP", [one.outcome]), difference(one, scored[0])
-        assert known is not None
+        gap = difference(one, scored[0]) if one is not scored[0] else None
+        away = difference_text(_quantities()["mAP"], gap) if gap else "-"
         counted = str(one.outcome.context["queries"])
-        away = difference_text(quantities["mAP"], gap) if gap and one is not scored[0] else "-"
-        moved.append([one.protocol.name, counted, estimate_text(quantities["mAP"], known), away])
-        values = [(quantities[name], estimate(quantities[name], name, [one.outcome])) for name in SHOWN]
-        shown.append([one.protocol.name, *(estimate_text(q, found) if found else "-" for q, found in values)])
+        name, mean, last = one.protocol.name, _text(one.outcome, "mAP"), _text(one.outcome, "mINP")
+        moved.append([name, counted, mean, away, last])
+        ranks.append([name, *(_text(one.outcome, rank) for rank in CMC)])
     intervals = (
         "After ± half a 95 % interval, in brackets a 95 % interval, both over query identities; a difference draws the "
         "same identities for both protocols. Queries are those that have a match."
@@ -80,7 +76,7 @@ def scored_text(scored: Sequence[Scored], title: str) -> str:
     notes = [f"{one.protocol.name}: {_not_scored(one) or one.protocol.about}." for one in scored]
     paragraphs = [_wrapped(text, "  ") for text in notes]
     return "\n".join(
-        [_wrapped(title), "", *_aligned(moved), "", *_aligned(shown), "", _wrapped(intervals), *paragraphs]
+        [_wrapped(title), "", *_aligned(moved), "", *_aligned(ranks), "", _wrapped(intervals), *paragraphs]
     )
 
 
@@ -88,6 +84,11 @@ def column_title(name: str) -> str:
     """The title of an accuracy with its unit."""
     quantity = _quantities()[name]
     return f"{quantity.title} ({quantity.unit})"
+
+
+def _text(outcome: Outcome, name: str) -> str:
+    known = estimate(_quantities()[name], name, [outcome])
+    return estimate_text(_quantities()[name], known) if known else "-"
 
 
 def _quantities() -> dict[str, Quantity]:
