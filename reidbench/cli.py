@@ -101,7 +101,7 @@ def _parser() -> Parser:
         sub.add_argument("--fresh", action="store_true", help="measure again what is recorded, training again")
     sub = add("audit", "audit", "which counting rule each printed cost of Tables 2 to 6 follows")
     sub.add_argument("--fresh", action="store_true", help="count again what is already recorded")
-    add("list", "list_everything", "models, datasets, suites, measurements and presets, each with one line")
+    add("list", "list_everything", "models, datasets, suites, measurements, presets and protocols, each with one line")
     about = "write tables, figures and what they show from the records"
     sub = add("report", "report", about, _training(), _start(), _selection())
     about = "suites by name, or audit (default: all that are mostly measured); several make one report"
