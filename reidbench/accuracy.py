@@ -128,7 +128,7 @@ def load_trained(cell: Cell, path: Path) -> nn.Module:
         ]
         if differing:
             raise UserError(
-                f"{path}: was saved from another model ({'; '.join(differing[:3])}); give that model and --set"
+                f"{path}: was saved from another model ({'; '.join(differing[:3])}); give its model, --set and --preset"
             )
     return model
 

@@ -177,7 +177,7 @@ def _training() -> Parser:
 
 def _given_weights() -> Parser:
     parser = Parser(add_help=False, parents=[_model(), _data()])
-    about = "quick, standard, fine, full or paper (default: paper for the authors' checkpoints, else quick)"
+    about = "quick, standard, fine, full or paper (default: the first that the weights fit)"
     parser.add_argument("--preset", default="", help=about)
     about = "a checkpoint: ours, as .pt or .safetensors, or the authors' .pth.tar"
     parser.add_argument("--weights", dest="checkpoint", default="", metavar="FILE", help=about)

@@ -82,7 +82,7 @@ def profile(arguments: Namespace) -> int:
     """Measures every cost of one model, beside the suite `table2`'s reference row."""
     table2 = registry.suite("table2")
     reference = next(row for row in table2.rows if row.name == table2.reference)
-    options = _model_options(arguments)
+    options = given_options(arguments)
     label = " ".join((arguments.model, *(f"{name}={value}" for name, value in options.items())))
     rows = (reference, Row(label, arguments.model, options))
     columns = tuple(column for column in table2.columns if _measures_cost(column, arguments.device))
@@ -163,7 +163,7 @@ def _tell_failures(runner: Runner) -> int:
     return 2 if runner.failures else 0
 
 
-def _model_options(arguments: Namespace) -> dict[str, Any]:
+def given_options(arguments: Namespace) -> dict[str, Any]:
     """The options of `--set name=value`; values are Python literals, anything else is text."""
     options: dict[str, Any] = {}
     for setting in arguments.set:
@@ -193,7 +193,7 @@ def accuracy_cell_of(arguments: Namespace, seed: int) -> tuple[Cell, Places]:
         raise UserError(f"--seed {seed}: give 0 or more")
     request = request_of(arguments)
     store = Store(arguments.results, arguments.machine or machine.name())
-    cell = accuracy_cell(arguments.model, _model_options(arguments), request, seed, store)
+    cell = accuracy_cell(arguments.model, given_options(arguments), request, seed, store)
     return cell, Places(request.root, request.weights)
 
 

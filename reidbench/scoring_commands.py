@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from reidbench import machine, registry
-from reidbench.commands import accuracy_cell_of, print_progress, print_result
+from reidbench import machine, presets, registry
+from reidbench.commands import accuracy_cell_of, given_options, print_progress, print_result
 from reidbench.reports import print_json
 from reidbench.retrieval.protocols import PROTOCOLS
-from reidbench.spec import Cell, Places, Protocol, UserError
+from reidbench.spec import Cell, Places, Protocol, Row, UserError, canonical_json
 from reidbench.store import Store
 
 if TYPE_CHECKING:
@@ -27,7 +27,11 @@ def evaluate(arguments: Namespace) -> int:
     store = Store(arguments.results, arguments.machine or machine.name())
     record = evaluate_weights(cell, places, weights, store, print_progress, fresh=arguments.fresh)
     settings = record.cell["settings"]
-    about = {"protocol": settings["protocol"]["name"], "dataset": _dataset_text(**settings["dataset"])}
+    about = {
+        "protocol": settings["protocol"]["name"],
+        "dataset": _dataset_text(**settings["dataset"]),
+        "clips": _clips_text(**settings["recipe"]),
+    }
     counted = {name: record.context[name] for name in ("queries", "queries_without_match", "gallery")}
     written = {"weights": settings["weights"], "record": str(store.path(record)), "measured": record.started}
     scores = score_values(record)
@@ -41,7 +45,12 @@ def protocols(arguments: Namespace) -> int:
 
     cell, places, weights = _given_weights(arguments)
     embedded = embed_weights(cell, places, weights, list(PROTOCOLS.values()), print_progress)
-    about = {"model": cell.row, "weights": str(weights), "dataset": _dataset_text(**cell.settings["dataset"])}
+    about = {
+        "model": cell.row,
+        "weights": str(weights),
+        "dataset": _dataset_text(**cell.settings["dataset"]),
+        "clips": _clips_text(**cell.settings["recipe"]),
+    }
     return _print_scored(embedded, PROTOCOLS.values(), about, arguments)
 
 
@@ -85,15 +94,29 @@ def convert(arguments: Namespace) -> int:
 
 
 def _given_weights(arguments: Namespace) -> tuple[Cell, Places, Path]:
-    """The accuracy cell, the places and the weights of a command; the authors' checkpoints are at the paper's scale."""
+    """The accuracy cell, the places and the weights of a command; without a preset that which the weights fit."""
     if not arguments.checkpoint:
         raise UserError("--weights FILE: give a checkpoint of this model; bench.py train MODEL --out DIR makes one")
     path = Path(arguments.checkpoint)
-    if not arguments.preset:
-        from reidbench.training.checkpoint import read_checkpoint
-
-        arguments.preset = "paper" if read_checkpoint(path).kind == "release" else "quick"
+    arguments.preset = arguments.preset or fitting_preset(path, arguments.model, given_options(arguments))
     return *accuracy_cell_of(arguments, 0), path
+
+
+def fitting_preset(weights: Path, model: str, options: Mapping[str, Any]) -> str:
+    """The first preset under which a model has the options that the weights were saved with; an authors' release has
+    its model's own. Where there is none, a likely one: what differs is told when the weights are loaded."""
+    from reidbench.plan import model_options
+    from reidbench.training.checkpoint import read_checkpoint
+
+    found = read_checkpoint(weights)
+    released = found.kind == "release"
+    saved = registry.resolve_options(found.model, {}) if released else found.options
+    row = Row(model, model, options)
+    for name, preset in presets.PRESETS.items():
+        known = registry.resolve_options(model, model_options(row, preset))
+        if canonical_json({**known, "classes": 0}) == canonical_json({**saved, "classes": 0}):
+            return name
+    return "paper" if released else "quick"
 
 
 def _print_scored(embedded: Embedded, chosen: Iterable[Protocol], about: dict[str, str], arguments: Namespace) -> int:
@@ -110,3 +133,7 @@ def _print_scored(embedded: Embedded, chosen: Iterable[Protocol], about: dict[st
 
 def _dataset_text(name: str, subset: bool, **_: object) -> str:
     return f"{name} (a subset)" if subset else name
+
+
+def _clips_text(frames: int, size: Sequence[int], precision: str, **_: object) -> str:
+    return f"{frames} frames of {size[0]}x{size[1]} in {precision}"

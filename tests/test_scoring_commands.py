@@ -16,8 +16,11 @@ import torch
 from reidbench import registry
 from reidbench.cli import main
 from reidbench.data import synthetic
-from reidbench.plan import Request, accuracy_cell
+from reidbench.plan import Request, accuracy_cell, model_options
+from reidbench.presets import PRESETS
 from reidbench.retrieval.protocols import PROTOCOLS
+from reidbench.scoring_commands import fitting_preset
+from reidbench.spec import Row, canonical_json
 from reidbench.store import Store
 from reidbench.training.checkpoint import save_model
 
@@ -121,6 +124,21 @@ def test_the_authors_checkpoint_needs_no_preset(
     (record,) = Path("results").glob("*/evaluation/*.json")
     settings = json.loads(record.read_text())["cell"]["settings"]
     assert settings["recipe"] == {"size": [256, 128], "frames": 8, "precision": "fp32"}
+    assert fitting_preset(Path("checkpoint_ep150.pth.tar"), "bicnet_tks", {}) == "paper"
+    run("convert", "checkpoint_ep150.pth.tar", "released.safetensors", capsys=capsys)
+    assert fitting_preset(Path("released.safetensors"), "bicnet_tks", {}) == "paper"
+
+
+@pytest.mark.parametrize("preset", ["quick", "fine", "full", "paper"])
+def test_the_preset_is_the_one_that_the_weights_fit(preset: str) -> None:
+    row = Row("baseline", "baseline", {"depth": 18, "width": 4, "shrink": (1, 2)})
+    options = registry.resolve_options("baseline", model_options(row, PRESETS[preset]))
+    del options["classes"]
+    save_model(Path("a.pt"), torch.nn.Linear(1, 1), name="baseline", options=json.loads(canonical_json(options)))
+    found = fitting_preset(Path("a.pt"), "baseline", row.options)
+    same = [name for name in PRESETS if PRESETS[name].recipe.size == PRESETS[preset].recipe.size]
+    assert found in same and (found == preset or found == same[0])
+    assert fitting_preset(Path("a.pt"), "baseline", {}) == "quick", "what does not fit is told when it is loaded"
 
 
 class Shell:

@@ -222,8 +222,10 @@ def _is_state(content: Any) -> bool:
     return isinstance(content, Mapping) and bool(content) and all(isinstance(v, Tensor) for v in content.values())
 
 
-def _named(fault: str, names: Iterable[str], shown: int = 20) -> list[str]:
+def _named(fault: str, names: Iterable[str]) -> list[str]:
+    """All of a few names; of many, which are another model's, how many they are and the first."""
     listed = list(names)
+    shown = len(listed) if len(listed) <= 20 else 3
     more = ", ..." if len(listed) > shown else ""
     return [f"{len(listed)} {fault} ({', '.join(listed[:shown])}{more})"] if listed else []
 
