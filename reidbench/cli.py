@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from reidbench import registry
+from reidbench.data.synthetic_options import ABOUT
 from reidbench.registry import nearest
 from reidbench.spec import UserError
 
@@ -125,12 +126,11 @@ def _add_data_command(commands: Any) -> None:
     about = "write a synthetic dataset in the MARS layout"
     make = kinds.add_parser("synthetic", help=about, description=about, parents=[_common()], allow_abbrev=False)
     make.add_argument("out", metavar="OUT", help="the folder to make")
-    for name, default in registry.datasets()["synthetic"].options.items():
-        if name != "root":
-            flag = f"--{name.replace('_', '-')}"
-            make.add_argument(
-                flag, dest=f"option_{name}", type=type(default), default=default, help=f"default {default}"
-            )
+    defaults = registry.datasets()["synthetic"].options
+    for name, (metavar, about) in ABOUT.items():
+        flag, default = f"--{name.replace('_', '-')}", defaults[name]
+        about = f"{about} (default: {default})"
+        make.add_argument(flag, dest=f"option_{name}", type=type(default), default=default, metavar=metavar, help=about)
     make.add_argument("--sheet", metavar="FILE", help="also draw look-alikes under each other as a PNG")
     make.set_defaults(run="data_synthetic", parser=make)
     data.set_defaults(parser=data)
@@ -167,7 +167,7 @@ def _selection() -> Parser:
     parser = Parser(add_help=False)
     parser.add_argument("--only", default="", metavar="KIND", help="cost or accuracy")
     parser.add_argument("--rows", nargs="+", default=[], metavar="ROW", help="rows by name or by number from 1")
-    parser.add_argument("--seeds", type=int, default=0, metavar="N", help="training seeds (default: the preset's)")
+    parser.add_argument("--seeds", type=int, metavar="N", help="training seeds (default: the preset's)")
     return parser
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from reidbench.store import Store
 
 COMBINED = "report"
-"""The file name of a report of several tables; no suite can be named so."""
+"""The file name of a report of all that is measured; no suite can be named so."""
 
 
 @dataclass(frozen=True)
@@ -71,13 +71,14 @@ def write_combined(
     tables: Sequence[Table],
     store: Store,
     *,
+    name: str = COMBINED,
     others: Sequence[Chapter] = (),
     formats: Sequence[str] = ("md",),
     folder: Path | None = None,
     left_out: str = "",
     made_by: str = "",
 ) -> list[Path]:
-    """Writes `report.<ending>` for each format: the tables, then the chapters of `others`, and all figures.
+    """Writes `<name>.<ending>` for each format: the tables, then the chapters of `others`, and all figures.
 
     The rest is as `write_report` has it; `left_out` is a sentence on the tables that are not in the report.
     """
@@ -86,7 +87,7 @@ def write_combined(
     figures = {table.plan.name: _draw(table, store, home) for table in tables}
     chapters = [*(chapter(table, figures[table.plan.name]) for table in tables), *others]
     document = combined_report(tables, chapters, store.name, store.machine(), left_out, made_by)
-    written = _write(document, home / COMBINED, formats)
+    written = _write(document, home / name, formats)
     drawn = [path for one in others for picture in pictures(one.parts) for path in (picture.path, picture.raster)]
     return [*written, *(path for paths in figures.values() for path in paths), *drawn]
 
