@@ -29,7 +29,10 @@ class Parser(argparse.ArgumentParser):
         namespace, unknown = self.parse_known_args(arguments)
         if unknown:
             options = [o for o in namespace.parser._option_string_actions if o.startswith("--")]
-            hint = nearest(unknown[0].partition("=")[0], options) if unknown[0].startswith("-") else ""
+            option = unknown[0].partition("=")[0]
+            if option in options:
+                raise UserError(f"{option}: give it after the command, {namespace.command} {option}")
+            hint = nearest(option, options) if option.startswith("-") else ""
             raise UserError(f"{namespace.command}: unknown argument {unknown[0]!r}{hint}")
         return namespace
 
@@ -100,7 +103,7 @@ def _parser() -> Parser:
     add("list", "list_everything", "models, datasets, suites, measurements and presets, each with one line")
     about = "write tables, figures and what they show from the records"
     sub = add("report", "report", about, _training(), _start(), _selection())
-    about = "suites by name, or audit (default: all that are mostly measured); several make one report"
+    about = "suites by name, or audit (default: all that are mostly measured); several make one report of their names"
     sub.add_argument("suites", nargs="*", metavar="SUITE", help=about)
     about = "md, html, latex, pdf, or several of them (default: md)"
     sub.add_argument("--format", nargs="+", default=["md"], metavar="FORMAT", help=about)
@@ -167,7 +170,8 @@ def _selection() -> Parser:
     parser = Parser(add_help=False)
     parser.add_argument("--only", default="", metavar="KIND", help="cost or accuracy")
     parser.add_argument("--rows", nargs="+", default=[], metavar="ROW", help="rows by name or by number from 1")
-    parser.add_argument("--seeds", type=int, metavar="N", help="training seeds (default: the preset's)")
+    about = "training seeds (default: the preset's to measure, all that most rows have recorded to report)"
+    parser.add_argument("--seeds", type=int, metavar="N", help=about)
     return parser
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reidbench import machine, presets, registry
+from reidbench.files import check_writable
 from reidbench.reports import check_figures, print_json, report_audit, report_several, report_suite, request_of
 from reidbench.spec import Cell, Column, Places, Row, Suite, UserError, canonical_json
 from reidbench.store import Store, machines
@@ -70,6 +71,8 @@ def report(arguments: Namespace) -> int:
     asked = [name for name in arguments.suites if name != NAME]
     suites = _suites(asked or ([] if arguments.suites else registry.suite_paths()))
     check_formats(arguments.format)
+    if arguments.out:
+        check_writable(Path(arguments.out))
     audit = NAME in arguments.suites
     _check_rows(arguments, bool(arguments.suites) and len(suites) == 1 and not audit)
     store = Store(arguments.results, _recorded_machine(arguments))
@@ -224,7 +227,7 @@ def _model_options(arguments: Namespace) -> dict[str, Any]:
     options: dict[str, Any] = {}
     for setting in arguments.set:
         name, equals, text = setting.partition("=")
-        if not equals:
+        if not equals or not name:
             raise UserError(f"--set {setting}: write it as OPTION=VALUE")
         try:
             options[name] = ast.literal_eval(text)

@@ -197,6 +197,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
 def _likeness(name: str, candidate: str) -> float:
     """From 0 to 1: how alike two names are, or a name and as much of the other's beginning; 1 where it is shuffled."""
     given, known = name.lower().lstrip("-"), candidate.lower().lstrip("-")
+    if not given:
+        return 0.0
     if sorted(given) == sorted(known):
         return 1.0
     return max(difflib.SequenceMatcher(None, given, text).ratio() for text in (known, known[: len(given)]))

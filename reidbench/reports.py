@@ -27,7 +27,7 @@ def check_figures(suites: Mapping[str, Suite]) -> None:
 
     for name, suite in suites.items():
         for figure in suite.figures:
-            lookup(f"figure (suite {name})", figure, FIGURES)
+            lookup(f"figure for suite {name}", figure, FIGURES)
 
 
 def report_suite(plan: Plan, store: Store, arguments: Namespace, suite: Suite) -> None:

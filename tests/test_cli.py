@@ -50,6 +50,19 @@ ROOT = Path(__file__).resolve().parent.parent
         (["profile", "bicnet", "--device", "foo"], "--device foo"),
         (["train", "bicnet", "--seed", "-1", "--out", "x"], "--seed -1"),
         (["--nonsense"], "COMMAND"),
+        (["--json", "list"], "--json: give it after the command, list --json"),
+        (["foo"], "no command or suite is named 'foo'; there are audit, "),
+        (["table2", "--seeds", "0"], "--seeds 0: give 1 or more"),
+        (["table2", "--rows", "99"], "no row is named '99'; there are "),
+        (["paper", "--rows", "3"], "--rows: give it with one suite"),
+        (["kernels", "--only", "cost"], "--only cost: suite kernels has no cost column; leave --only out"),
+        (["complexity", "--only", "accuracy"], "suite complexity has no accuracy column"),
+        (["profile", "bicnet", "--set", "=3"], "--set =3: write it as OPTION=VALUE"),
+        (["profile", "bicnet", "--set", "alpha=x"], "model bicnet: alpha='x' must be a whole number, such as 3"),
+        (["train", "bicnet", "--out", "x", "--set", "csp=3"], "model bicnet: csp=3 must be True or False"),
+        (["train", "bicnet", "--out", "x", "--weights", "nosuch"], "--weights nosuch: cannot read"),
+        (["report", "table2", "--out", "/dev/null/x"], "/dev/null/x: cannot be written (Not a directory)"),
+        (["data", "synthetic", "out", "--rate", "9"], "rate=9.0 must lie between 0.25 and 4"),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_2(
@@ -62,6 +75,51 @@ def test_a_mistake_is_one_line_and_exit_code_2(
     assert said.count("\n") == 1 and said.startswith("bench.py: ")
     assert any(part in said for part in message.split("|")), said
     assert not list(tmp_path.rglob("*.json")), "a refused command must leave nothing behind"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(None, "weights.pt: no such file"), (b"junk", "weights.pt: cannot be read as a checkpoint")],
+)
+def test_weights_that_cannot_be_read_are_named(content: bytes | None, message: str, tmp_path: Path, capsys) -> None:
+    path = tmp_path / "weights.pt"
+    if content is not None:
+        path.write_bytes(content)
+    assert main(["evaluate", "bicnet", "--weights", str(path), "--results", str(tmp_path)]) == 2
+    said = capsys.readouterr().err
+    assert message in said and said.count("\n") == 1
+
+
+NOTHING_KNOWN = """from reidbench.spec import Column, Row, Suite
+SUITE = Suite("Mine", {rows}, (Column("{column}"),), {rest})
+"""
+
+
+@pytest.mark.parametrize(
+    ("rows", "column", "rest", "message"),
+    [
+        ('(Row("A", "baseline"),)', "complexity.macs", "", "mine.py, line 2: TypeError: Suite() missing 1 required"),
+        ("(Row(),)", "complexity.macs", '"A"', "mine.py, line 2: TypeError: Row() missing 1 required"),
+        ('(Row("A", "baselin"),)', "complexity.macs", '"A"', "suite mine: row 'A': no model is named 'baselin'"),
+        ('(Row("A", "baseline"),) * 2', "complexity.macs", '"A"', "suite mine: 2 rows are named 'A'"),
+        ('(Row("A", "baseline"),)', "complexity.mac", '"A"', "suite mine: no quantity of complexity is named 'mac'"),
+        (
+            '(Row("A", "baseline"),)',
+            "complexity.macs",
+            '"A", figures=("acuracy",)',
+            "no figure for suite mine is named 'acuracy'; did you mean 'accuracy'?",
+        ),
+    ],
+)
+def test_a_suite_that_cannot_be_run_is_told_before_anything_is_measured(
+    rows: str, column: str, rest: str, message: str, tmp_path: Path, capsys
+) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(NOTHING_KNOWN.format(rows=rows, column=column, rest=rest))
+    assert main(["mine", "--plugin", str(path), "--results", str(tmp_path / "results")]) == 2
+    said = capsys.readouterr().err
+    assert message in said and said.count("\n") == 1 and said.startswith("bench.py: ")
+    assert not (tmp_path / "results").exists()
 
 
 def test_list_names_everything_with_one_line(capsys: pytest.CaptureFixture[str]) -> None:
@@ -230,6 +288,20 @@ def test_a_run_without_seeds_measures_the_presets_and_shows_what_is_recorded(
     assert asked == [1]
     assert "Accuracies are over 3 seeds" in capsys.readouterr().out
     assert "preset quick, 3 seeds" in (tmp_path / "results" / "here" / "mine.md").read_text()
+
+
+def test_a_part_of_a_collection_leaves_its_suites_reports_whole(
+    made_up: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "several.py"
+    path.write_text("from reidbench.spec import Collection\nSUITE = Collection('Several', ('mine', 'table6'))\n")
+    monkeypatch.setattr(Runner, "run", lambda *_, **__: None)
+    monkeypatch.setattr(Store, "check_is_here", lambda self: None)
+    assert main(["several", *made_up, "--plugin", str(path), "--only", "accuracy"]) == 0
+    folder = tmp_path / "results" / "here"
+    assert "MACs/frame" in (folder / "mine.md").read_text()
+    together = (folder / "several.md").read_text()
+    assert "mAP (%)" in together and "MACs/frame" not in together
 
 
 @pytest.mark.parametrize(
