@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from reidbench.importing import HERE, check_imports, folder, import_file
-from reidbench.options import fits, kind
+from reidbench.kinds import fits, kind
 from reidbench.source import code, decorated, defines, first_line, parse, signature, with_siblings
 from reidbench.spec import Collection, Quantity, Suite, UserError
 

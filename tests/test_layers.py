@@ -30,7 +30,7 @@ LAYERS = [
     {"suites"},
     {"reidbench.registry"},
     {"reidbench.importing"},
-    {"reidbench.source", "reidbench.files", "reidbench.options"},
+    {"reidbench.source", "reidbench.files", "reidbench.kinds"},
     {"reidbench.spec"},
 ]
 """From the top down. A module may import those below it and, inside its own package, its neighbours."""

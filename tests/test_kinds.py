@@ -2,7 +2,7 @@
 
 import pytest
 
-from reidbench.options import fits, kind
+from reidbench.kinds import fits, kind
 
 
 @pytest.mark.parametrize(
