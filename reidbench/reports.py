@@ -55,8 +55,8 @@ def report_several(
 ) -> None:
     """Writes one report of the plans as `<name>.<ending>`, with the audit if asked for; prints a line on each.
 
-    With `each`, every plan also gets a whole report of its own. Without a name, the report is `report.<ending>`, of
-    what is mostly measured on the machine, the audit included.
+    It is of whole suites, whatever part was asked for. With `each`, every plan also gets a report of its own. Without a
+    name, the report is `report.<ending>`, of what is mostly measured on the machine, the audit included.
     """
     from reidbench.audit.assembly import NAME, audited_suites, carry_out
     from reidbench.reporting.matching import Records
@@ -64,19 +64,19 @@ def report_several(
     from reidbench.reporting.tables import assemble
     from reidbench.reporting.writing import COMBINED, audit_part, write_combined, write_report
 
-    records = Records(store)
+    records, request = Records(store), request_of(arguments)
     tables = [assemble(plan, store, records) for plan in plans]
     tables, left_out = (tables, "") if name else mostly_measured(tables)
     if not tables:
         raise UserError(f"{store.folder}: holds less than half of every suite with these options; name the suites")
+    tables = [_whole(table, table.plan.suite, request, store) for table in tables]
     for table in tables if each else ():
-        whole = _whole(table, table.plan.suite, request_of(arguments), store)
-        write_report(whole, store, made_by=arguments.command_line)
+        write_report(table, store, made_by=arguments.command_line)
     output, others, about = _output(arguments), [], [_coverage(table) for table in tables]
     if audit or not name:
         found = carry_out(audited_suites(), store)
-        counted = f"{len(found.records)} of {found.wanted} counts"
-        if audit or 2 * len(found.records) >= found.wanted:
+        counted = f"{len(found.records)} of {found.wanted} networks"
+        if audit or found.mostly_counted:
             others.append(audit_part(found, store, output.get("folder")))
             about.append(f"{NAME:<14} {counted}")
         else:
@@ -99,6 +99,9 @@ def report_audit(store: Store, arguments: Namespace) -> None:
     from reidbench.reporting.writing import write_audit
 
     found = carry_out(audited_suites(), store)
+    if not found.mostly_counted:
+        counted = f"{len(found.records)} of {found.wanted} networks are counted"
+        raise UserError(f"{store.folder}: {counted}, too few for verdicts; run `python bench.py audit` first")
     written = write_audit(found, store, made_by=arguments.command_line, **_output(arguments))
     if arguments.json:
         print_json(to_json(found))
