@@ -200,6 +200,18 @@ def estimate(quantity: Quantity, field: str, records: Sequence[Record | Outcome]
     raise ValueError(f"quantity {field}: unknown statistic {quantity.statistic!r}")
 
 
+def seed_means(quantity: Quantity, records: Sequence[Record | Outcome]) -> Floats:
+    """The mean of each record by itself `[seeds]`, of a quantity that is a mean; one without readings has none."""
+    means = []
+    for record in records:
+        values = np.asarray(record.samples.get(quantity.sample, ()), dtype=float)
+        if quantity.where:
+            values = values[np.asarray(record.samples.get(quantity.where, np.zeros(len(values)))) == 1]
+        if values.size:
+            means.append(values.mean())
+    return np.array(means, dtype=float)
+
+
 def order_agreement(a: ArrayLike, b: ArrayLike) -> Agreement:
     """Kendall's tau-b between two lists of equal length `[n]`; NaN where one of them is constant."""
     first, second = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
@@ -218,10 +230,7 @@ def _mean_over_seeds(quantity: Quantity, records: Sequence[Record | Outcome]) ->
     where = _pooled(records, quantity.where) if quantity.where else np.ones(len(values))
     if not np.any(where == 1):
         return None
-    pooled = mean_interval(values, groups, where)
-    bounds = np.cumsum([len(record.samples[quantity.sample]) for record in records])[:-1]
-    parts = zip(np.split(values, bounds), np.split(where, bounds), strict=True)
-    seeds = np.array([part[mark == 1].mean() for part, mark in parts if np.any(mark == 1)])
+    pooled, seeds = mean_interval(values, groups, where), seed_means(quantity, records)
     return Estimate(pooled.value, pooled.low, pooled.high, len(seeds), _spread(seeds))
 
 

@@ -36,18 +36,41 @@ class Drawing:
     caption: str
 
 
+WHISKERS = "whiskers are 95 % intervals over query identities, without the chance of training"
+SEEDS = "small hollow marks are the means of single seeds, where there are several"
+LOOKALIKES = (
+    "the level of look-alikes not told apart is that of finding every group of them and ordering it by chance, and not "
+    "a lower bound: a row that also confuses groups lies below"
+)
+
 FIGURES = {
     "accuracy": Drawing(
-        accuracy_figure, "Accuracy against GFLOPs; the dashed line is the Pareto front, bars are 95 % intervals"
+        accuracy_figure,
+        f"Accuracy against GFLOPs; dashed, the Pareto front, where no row is missing; {WHISKERS}; {SEEDS}",
     ),
-    "latency": Drawing(latency_figure, "Median latency with its 95 % interval, and its ratio to the reference row"),
-    "factors": Drawing(factor_figure, "Mean AP by what tells the identities apart, with 95 % intervals"),
-    "overhead": Drawing(overhead_figure, "Latency against MACs; dashed: in proportion to the reference row's MACs"),
-    "formula": Drawing(formula_figure, "Cost over alpha relative to Base-B: by the formula, counted and measured"),
+    "latency": Drawing(
+        latency_figure,
+        "Median latency with its 95 % interval over rounds; after x the ratio to the reference row, time per frame",
+    ),
+    "factors": Drawing(
+        factor_figure, f"Mean AP by what tells the identities apart; {WHISKERS}; {SEEDS}; dashed, {LOOKALIKES}"
+    ),
+    "overhead": Drawing(
+        overhead_figure,
+        "Latency against MACs, medians with 95 % intervals over rounds; dashed, in proportion to the reference's MACs",
+    ),
+    "formula": Drawing(
+        formula_figure,
+        "Cost over alpha relative to Base-B: by the formula, counted and measured, with 95 % intervals over rounds",
+    ),
     "components": Drawing(
-        components_figure, "Accuracy of every combination, and what each component adds on average over the others"
+        components_figure,
+        f"Left, accuracy of every combination; {WHISKERS}; {SEEDS}. Right, what each component adds on average over "
+        "the others, with 95 % intervals that hold the spread over several seeds too; a count has none",
     ),
-    "stress": Drawing(stress_figure, "Accuracy under one controlled factor at a time, with 95 % intervals"),
+    "stress": Drawing(
+        stress_figure, f"Accuracy under one controlled factor at a time; {WHISKERS}; {SEEDS}; thick, {LOOKALIKES}"
+    ),
     "activation": Drawing(
         activation_figure,
         "Class-activation maps of pairs: the channels of stage 4 weighted by what they add to the cosine similarity of "

@@ -15,12 +15,16 @@ from matplotlib.patheffects import withStroke
 
 from reidbench.reporting.figures.style import (
     HATCHES,
+    LOOKALIKES,
     MARKERS,
     OKABE_ITO,
+    SEED,
     axis_label,
     error_lengths,
     new_figure,
+    over_bar,
     reach,
+    seed_values,
     setting,
     settle,
     shown_values,
@@ -32,10 +36,16 @@ from reidbench.reporting.tables import Heading, Table, lookalike_floor
 from reidbench.spec import Column, Quantity
 from reidbench.statistics import Estimate
 
+BESIDE = 6.5
+"""Points (1/72 inch) between a row's marker and those of its seeds."""
+
 
 @dataclass(frozen=True)
 class Point:
-    """One row in the accuracy figure, in the units shown; `low` and `high` are NaN where there is no interval."""
+    """One row in the accuracy figure, in the units shown; `low` and `high` are NaN where there is no interval.
+
+    `seeds` are the means of several seeds.
+    """
 
     name: str
     rank: int
@@ -43,31 +53,44 @@ class Point:
     y: float
     low: float = float("nan")
     high: float = float("nan")
+    seeds: tuple[float, ...] = ()
 
 
 def accuracy_figure(table: Table) -> Figure | None:
-    """Accuracy against GFLOPs with the Pareto front; published values in a panel of their own, hollow."""
+    """Accuracy against GFLOPs with the Pareto front; published values in a panel of their own, hollow.
+
+    Of rows of which some have no fresh number there is no front.
+    """
     found = _accuracy_and_cost(table)
     if found is None:
         return None
     accuracy, cost = found
     measured, published = _measured_points(table, accuracy, cost), _published_points(table, accuracy, cost)
-    panels = [points for points in (measured, published) if points]
     if not measured:
         return None
+    rows = table.plan.suite.rows
+    possible = [
+        sum(bool(row.model) for row in rows),
+        sum(bool(row.publication(accuracy.column.published)) for row in rows),
+    ]
+    panels = [(points, whole) for points, whole in zip((measured, published), possible, strict=True) if points]
     figure = new_figure(7.2, 3.6 if len(panels) > 1 else 4.0)
     axes = figure.subplots(1, len(panels), squeeze=False)[0]
-    for axis, points in zip(axes, panels, strict=True):
+    fronts = []
+    for axis, (points, whole) in zip(axes, panels, strict=True):
         hollow = points is published
         _scatter(axis, points, hollow)
-        _front(axis, points, accuracy.quantity.better != "lower")
+        complete = len(points) >= whole
+        fronts.append(_front(axis, points, accuracy.quantity.better != "lower") if complete else [])
         axis.set_xlabel("GFLOPs per frame, the paper's scale" + (" (published)" if hollow else ""))
         axis.set_ylabel(axis_label(accuracy.quantity))
-        axis.set_title(_published_title(table, accuracy.column) if hollow else f"measured: {setting(table, accuracy)}")
+        about = _published_title(table, accuracy.column) if hollow else f"measured: {setting(table, accuracy)}"
+        axis.set_title(about if complete else f"{about}\n{len(points)} of {whole} rows, the others lack a number")
     figure.suptitle(title(table, f"{accuracy.quantity.title} against cost"), fontsize=10)
     settle(figure)
-    for axis, points in zip(axes, panels, strict=True):
-        place_labels(axis, [(p.name, p.x, p.y) for p in points], [(p.x, p.low, p.high) for p in points])
+    for axis, (points, _), front in zip(axes, panels, fronts, strict=True):
+        bars = [(p.x, p.low, p.high) for p in points] + [_seeds_beside(axis, p) for p in points if p.seeds]
+        place_labels(axis, [(p.name, p.x, p.y) for p in points], bars, [front])
     return figure
 
 
@@ -77,7 +100,8 @@ def latency_figure(table: Table) -> Figure | None:
     panels = [heading for heading in panels if table.fresh(heading)]
     if not panels:
         return None
-    rows = [row.name for row in table.plan.suite.rows]
+    # A row that only a publication has values for has no time here.
+    rows = [row.name for row in table.plan.suite.rows if row.model]
     figure = new_figure(7.2, len(panels) * (0.9 + 0.27 * len(rows)) + 0.5)
     for axis, heading in zip(figure.subplots(len(panels), 1, squeeze=False)[:, 0], panels, strict=True):
         shown = {name: readings[0] for name, readings in table.fresh(heading).items()}
@@ -103,7 +127,7 @@ def latency_figure(table: Table) -> Figure | None:
 
 
 def factor_figure(table: Table) -> Figure | None:
-    """Mean AP of each row overall and for each factor (`mAP_<factor>`), grouped, with each group's own floor."""
+    """Mean AP of each row overall and for each factor (`mAP_<factor>`), grouped, with each group's `LOOKALIKES`."""
     groups = [h for h in table.headings if h.training and h.column.field.partition("_")[0] == "mAP" and table.fresh(h)]
     if len(groups) < 2:
         return None
@@ -120,11 +144,13 @@ def factor_figure(table: Table) -> Figure | None:
         style: dict[str, Any] = {"color": OKABE_ITO[i], "hatch": HATCHES[i], "edgecolor": "black", "linewidth": 0.6}
         axis.bar(places, values[:, 0], width, label=heading.column.title or heading.quantity.title, **style)
         axis.errorbar(places, values[:, 0], errors, fmt="none", ecolor="black", elinewidth=0.8, capsize=1.5)
+        for place, (_, records) in zip(places, fresh.values(), strict=True):
+            over_bar(axis, place, width, seed_values(heading.quantity, records))
         floor = lookalike_floor(table, heading)
         if floor is not None:
             floors[heading.index] = _floor_marks(axis, places, floor * heading.quantity.scale, width)
     if floors:
-        next(iter(floors.values())).set_label("no look-alike told apart")
+        next(iter(floors.values())).set_label(LOOKALIKES)
     axis.set_xticks(range(len(rows)), rows, rotation=20, ha="right")
     axis.set_ylabel(axis_label(groups[0].quantity))
     axis.set_ylim(bottom=0)
@@ -154,10 +180,13 @@ def _accuracy_and_cost(table: Table) -> tuple[Heading, Heading] | None:
 def _measured_points(table: Table, accuracy: Heading, cost: Heading) -> list[Point]:
     ys, xs = table.fresh(accuracy), table.fresh(cost)
     rows = [(i, row.name) for i, row in enumerate(table.plan.suite.rows) if row.name in ys and row.name in xs]
-    return [
-        Point(name, i, xs[name][0].value * cost.quantity.scale, *shown_values(ys[name][0], accuracy.quantity))
-        for i, name in rows
-    ]
+    points = []
+    for i, name in rows:
+        known, records = ys[name]
+        seeds = tuple(seed_values(accuracy.quantity, records))
+        x = xs[name][0].value * cost.quantity.scale
+        points.append(Point(name, i, x, *shown_values(known, accuracy.quantity), seeds))
+    return points
 
 
 def _published_points(table: Table, accuracy: Heading, cost: Heading) -> list[Point]:
@@ -179,14 +208,27 @@ def _scatter(axis: Axes, points: Sequence[Point], hollow: bool) -> None:
             axis.errorbar(point.x, point.y, errors, fmt="none", ecolor=colour, elinewidth=0.9, capsize=2, zorder=2)
         face = "white" if hollow else colour
         axis.plot(point.x, point.y, marker, mfc=face, mec=colour, ms=7, mew=1.3, zorder=3)
+        axis.update_datalim([(point.x, seed) for seed in point.seeds])
     axis.grid(True, color="#DDDDDD", linewidth=0.5)
     axis.set_axisbelow(True)
-    axis.margins(x=0.22, y=0.16)
+    axis.margins(x=0.3, y=0.16)
 
 
-def _front(axis: Axes, points: Sequence[Point], higher: bool) -> None:
-    front = pareto(points, higher)
-    axis.plot([p.x for p in front], [p.y for p in front], "--", color="#666666", linewidth=0.9, zorder=1)
+def _seeds_beside(axis: Axes, point: Point) -> tuple[float, float, float]:
+    """Marks the seeds a little to the right of their point, in its colour and shape; returns where, as an error bar."""
+    figure = axis.get_figure(root=True)
+    assert figure is not None
+    left, height = axis.transData.transform((point.x, point.y))
+    x = float(axis.transData.inverted().transform((left + BESIDE * figure.dpi / 72, height))[0])
+    look = SEED | {"marker": MARKERS[point.rank % len(MARKERS)], "mec": OKABE_ITO[point.rank % 7]}
+    axis.plot([x] * len(point.seeds), point.seeds, scalex=False, scaley=False, **look)
+    return x, min(point.seeds), max(point.seeds)
+
+
+def _front(axis: Axes, points: Sequence[Point], higher: bool) -> list[tuple[float, float]]:
+    front = [(p.x, p.y) for p in pareto(points, higher)]
+    axis.plot([x for x, _ in front], [y for _, y in front], "--", color="#666666", linewidth=0.9, zorder=1)
+    return front
 
 
 def _bar(axis: Axes, place: int, known: Estimate, quantity: Quantity, reference: bool) -> None:
