@@ -46,7 +46,7 @@ def report_several(
     from reidbench.reporting.matching import Records
     from reidbench.reporting.summary import mostly_measured
     from reidbench.reporting.tables import assemble
-    from reidbench.reporting.writing import audit_part, write_combined, write_report
+    from reidbench.reporting.writing import audit_part, drawing_ahead, write_combined, write_report
 
     records = Records(store)
     tables = [assemble(plan, store, records) for plan in plans]
@@ -56,11 +56,14 @@ def report_several(
     for table in tables if each else ():
         write_report(table, store, made_by=arguments.command_line)
     output, others = _output(arguments), []
-    if audit or not named:
-        found = carry_out(audited_suites(), store)
-        if audit or 2 * len(found.records) >= found.wanted:
-            others.append(audit_part(found, store, output.get("folder")))
-    written = write_combined(tables, store, others=others, left_out=left_out, made_by=arguments.command_line, **output)
+    with drawing_ahead(tables, store, output.get("folder")):
+        if audit or not named:
+            found = carry_out(audited_suites(), store)
+            if audit or 2 * len(found.records) >= found.wanted:
+                others.append(audit_part(found, store, output.get("folder")))
+        written = write_combined(
+            tables, store, others=others, left_out=left_out, made_by=arguments.command_line, **output
+        )
     _print_written(tables, written, arguments)
 
 

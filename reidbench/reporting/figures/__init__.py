@@ -21,7 +21,7 @@ from reidbench.reporting.figures.maps import activation_figure, attention_figure
 from reidbench.reporting.figures.ranking import ranking_figure
 from reidbench.reporting.figures.selection import selection_figure
 from reidbench.reporting.figures.stress import stress_figure
-from reidbench.reporting.figures.style import STYLE
+from reidbench.reporting.figures.style import STYLE, settle
 from reidbench.reporting.stamps import bears, figure_stamp
 from reidbench.reporting.tables import Table
 
@@ -108,26 +108,36 @@ def draw_figures(table: Table, stem: Path) -> list[Path]:
     return written
 
 
+def undrawn(table: Table, stem: Path) -> int:
+    """How many of the suite's figures `draw_figures` would not find up to date."""
+    stamp = figure_stamp(table)
+    stems = [stem.with_name(f"{stem.name}-{name}") for name in table.plan.suite.figures]
+    return sum(not all(bears(path, stamp) for path in _files(one)) for one in stems)
+
+
 def write_figure(draw: Callable[[], Figure | None], stem: Path, stamp: str) -> list[Path]:
     """Draws a figure and writes it as `<stem>.svg` and `.png`; returns the paths, none where there is nothing to draw.
 
     A figure that lies there already with the same stamp, which stands for all that it depends on, stays.
     """
-    files = {
-        stem.with_name(f"{stem.name}.svg"): {"Date": None, "Identifier": stamp},
-        stem.with_name(f"{stem.name}.png"): {"Software": None, "Comment": stamp},
-    }
+    files = _files(stem)
     if all(bears(path, stamp) for path in files):
-        return list(files)
+        return files
+    marks = ({"Date": None, "Identifier": stamp}, {"Software": None, "Comment": stamp})
     with matplotlib.rc_context(STYLE):
         figure = draw()
         if figure is None:
             return []
-        for path, metadata in files.items():
+        settle(figure)
+        for path, metadata in zip(files, marks, strict=True):
             content = io.BytesIO()
             figure.savefig(content, format=path.suffix[1:], dpi=DPI, metadata=metadata)
             write_bytes(path, content.getvalue())
-    return list(files)
+    return files
+
+
+def _files(stem: Path) -> list[Path]:
+    return [stem.with_name(f"{stem.name}.{ending}") for ending in ("svg", "png")]
 
 
 def caption(path: Path) -> str:
