@@ -37,7 +37,7 @@ def report_suite(plan: Plan, store: Store, arguments: Namespace, suite: Suite) -
 def report_several(
     plans: Sequence[Plan], store: Store, arguments: Namespace, *, named: bool, audit: bool, each: bool = False
 ) -> None:
-    """Writes one report of the plans, with the audit if asked for.
+    """Writes one report of the plans, with the audit if asked for; of whole suites, whatever part was asked for.
 
     With `each`, every plan also gets a report of its own. Where nothing is `named`, of what is mostly measured on the
     machine, the audit included.
@@ -48,7 +48,9 @@ def report_several(
     from reidbench.reporting.tables import assemble
     from reidbench.reporting.writing import audit_part, drawing_ahead, write_combined, write_report
 
-    records = Records(store)
+    records, request = Records(store), request_of(arguments)
+    if request.only:
+        plans = [_whole(plan, plan.suite, request, store) for plan in plans]
     tables = [assemble(plan, store, records) for plan in plans]
     tables, left_out = (tables, "") if named else mostly_measured(tables)
     if not tables:
@@ -59,7 +61,7 @@ def report_several(
     with drawing_ahead(tables, store, output.get("folder")):
         if audit or not named:
             found = carry_out(audited_suites(), store)
-            if audit or 2 * len(found.records) >= found.wanted:
+            if audit or found.mostly_counted:
                 others.append(audit_part(found, store, output.get("folder")))
         written = write_combined(
             tables, store, others=others, left_out=left_out, made_by=arguments.command_line, **output
@@ -75,6 +77,9 @@ def report_audit(store: Store, arguments: Namespace) -> None:
     from reidbench.reporting.writing import write_audit
 
     found = carry_out(audited_suites(), store)
+    if not found.mostly_counted:
+        counted = f"{len(found.records)} of {found.wanted} networks are counted"
+        raise UserError(f"{store.folder}: {counted}, too few for verdicts; run `python bench.py audit` first")
     written = write_audit(found, store, made_by=arguments.command_line, **_output(arguments))
     if arguments.json:
         print_json(to_json(found))

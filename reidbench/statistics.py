@@ -200,16 +200,15 @@ def estimate(quantity: Quantity, field: str, records: Sequence[Record | Outcome]
     raise ValueError(f"quantity {field}: unknown statistic {quantity.statistic!r}")
 
 
-def seed_means(quantity: Quantity, records: Sequence[Record | Outcome]) -> Floats:
-    """The mean of each record by itself `[seeds]`, of a quantity that is a mean; one without readings has none."""
+def seed_means(quantity: Quantity, records: Sequence[Record | Outcome]) -> list[float]:
+    """The mean of a quantity of statistic "mean" in each record, one a seed; a record without a value is left out."""
     means = []
     for record in records:
-        values = np.asarray(record.samples.get(quantity.sample, ()), dtype=float)
-        if quantity.where:
-            values = values[np.asarray(record.samples.get(quantity.where, np.zeros(len(values)))) == 1]
-        if values.size:
-            means.append(values.mean())
-    return np.array(means, dtype=float)
+        values = np.asarray(record.samples[quantity.sample], dtype=float)
+        kept = np.asarray(record.samples[quantity.where]) == 1 if quantity.where else np.ones(len(values), bool)
+        if kept.any():
+            means.append(float(values[kept].mean()))
+    return means
 
 
 def order_agreement(a: ArrayLike, b: ArrayLike) -> Agreement:
@@ -230,7 +229,8 @@ def _mean_over_seeds(quantity: Quantity, records: Sequence[Record | Outcome]) ->
     where = _pooled(records, quantity.where) if quantity.where else np.ones(len(values))
     if not np.any(where == 1):
         return None
-    pooled, seeds = mean_interval(values, groups, where), seed_means(quantity, records)
+    pooled = mean_interval(values, groups, where)
+    seeds = np.array(seed_means(quantity, records))
     return Estimate(pooled.value, pooled.low, pooled.high, len(seeds), _spread(seeds))
 
 

@@ -203,7 +203,7 @@ def test_seed_means_are_of_each_record_by_itself_over_the_marked_readings():
     marked = Quantity("mAP", "%", "higher", 1, 100, "", "mean", "ap", where="far")
     assert seed_means(plain, records) == pytest.approx([1.6 / 3, 1.4 / 3])
     assert seed_means(marked, records) == pytest.approx([0.3, 0.6])
-    assert seed_means(marked, [records[0], record(ap=[0.5], far=[0]), record()]) == pytest.approx([0.3])
+    assert seed_means(marked, [records[0], record(ap=[0.5], far=[0])]) == pytest.approx([0.3])
     known = estimate(marked, "mAP", records)
     assert known.sd == pytest.approx(np.std([0.3, 0.6], ddof=1)) and known.n == 2
 

@@ -90,7 +90,7 @@ def block_title(heading: Heading, table: Table) -> str:
         what = heading.column.measurement.capitalize()
         return f"{what}: dataset {name}, preset {table.plan.preset.name}, {seeds_text(table.plan.preset.seeds)}"
     if "device" not in settings:
-        return "Complexity: counted at the paper's scale"
+        return "Cost: counted at the paper's scale"
     return f"Cost: {settings['device']}, {settings.get('precision', 'fp32')}, the paper's scale"
 
 
@@ -115,8 +115,9 @@ def interval_text(quantity: Quantity, known: Estimate) -> str:
 
 
 def difference_text(quantity: Quantity, gap: Estimate) -> str:
-    """A difference with its sign and its interval."""
-    return f"{gap.value * quantity.scale:+.{quantity.digits}f} {interval_text(quantity, gap)}"
+    """A difference with its sign and, where it has one, its interval."""
+    text = f"{gap.value * quantity.scale:+.{quantity.digits}f}"
+    return text if isnan(gap.low) else f"{text} {interval_text(quantity, gap)}"
 
 
 def entry_text(heading: Heading, entry: Entry) -> str:
@@ -183,10 +184,15 @@ def _strip(heading: Heading, entries: Sequence[Entry], table: Table) -> _Strip:
     return _Strip(tuple(header), tuple(zip(*columns, strict=True)), best, tuple(notes))
 
 
+def column_name(heading: Heading) -> str:
+    """The name of a column: its own, else that of its quantity."""
+    return heading.column.title or heading.quantity.title
+
+
 def heading_text(heading: Heading) -> str:
     """The name of a column, with its dataset where it is bound to one, and its unit."""
     quantity = heading.quantity
-    name = " ".join(filter(None, (heading.column.title or quantity.title, heading.column.dataset)))
+    name = " ".join(filter(None, (column_name(heading), heading.column.dataset)))
     return f"{name} ({quantity.unit})" if quantity.unit and quantity.unit not in name else name
 
 

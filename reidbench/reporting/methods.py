@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from reidbench.reporting.blocks import is_measured, seeds_text
 from reidbench.reporting.document import Paragraph, Part, Section, items, section
-from reidbench.reporting.tables import lookalike_floors
+from reidbench.reporting.tables import lookalike_levels
 
 if TYPE_CHECKING:
     from reidbench.reporting.tables import Heading, Table
@@ -118,7 +118,7 @@ def _training(table: Table) -> Iterator[str]:
         options = ", ".join(f"{name} {value}" for name, value in table.plan.preset.model_options.items())
         yield f"Model options of the preset: {options}."
     yield from table.plan.preset.notes
-    yield from dict.fromkeys(line for heading in headings for line in _floors(table, heading))
+    yield from dict.fromkeys(line for heading in headings for line in _levels(table, heading))
     contexts = [record.context for record in shown_records(table, headings)]
     for key, label in (("dataset_about", "What the data can and cannot show"), ("trunk_about", "The trunk")):
         for text in dict.fromkeys(str(context[key]) for context in contexts if context.get(key)):
@@ -148,10 +148,13 @@ def _recipes(table: Table) -> Iterator[str]:
         yield f"Recipe: {text}" if len(found) == 1 else f"Recipe of {', '.join(rows)}: {text}"
 
 
-def _floors(table: Table, heading: Heading) -> Iterator[str]:
-    floors = [f"{title} {100 * floor:.1f} %" for title, floor in lookalike_floors(table, heading).items()]
-    if floors:
-        yield f"Floor: a model that finds every group of look-alikes and tells none apart has {'; '.join(floors)}."
+def _levels(table: Table, heading: Heading) -> Iterator[str]:
+    levels = [f"{title} {100 * level:.1f} %" for title, level in lookalike_levels(table, heading).items()]
+    if levels:
+        yield (
+            "A model that finds every group of look-alikes and tells none of its members apart has "
+            f"{'; '.join(levels)}. That is no lower bound: one that also confuses groups has less."
+        )
 
 
 def _machine(tables: Sequence[Table], place: str, machine: Mapping[str, Any]) -> Iterator[str]:

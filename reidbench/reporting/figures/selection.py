@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 
+from reidbench.reporting.differences import estimated_gap
 from reidbench.reporting.figures.images import inspected, readable
 from reidbench.reporting.figures.style import (
     MARKERS,
@@ -22,7 +23,6 @@ from reidbench.reporting.figures.style import (
     shown_values,
     title,
 )
-from reidbench.reporting.gaps import estimated_gap
 from reidbench.reporting.tables import Heading, Table
 from reidbench.spec import Quantity, Record
 from reidbench.statistics import estimate

@@ -75,7 +75,7 @@ def error_lengths(values: ArrayLike, low: ArrayLike, high: ArrayLike) -> np.ndar
 
 def seed_values(quantity: Quantity, records: Sequence[Record]) -> np.ndarray:
     """The mean of each seed by itself, in the unit shown; none for a single seed, whose mean is its row's."""
-    return seed_means(quantity, records) * quantity.scale if len(records) > 1 else np.array([])
+    return quantity.scale * np.array(seed_means(quantity, records) if len(records) > 1 else [])
 
 
 def over_bar(axis: Axes, place: float, width: float, seeds: ArrayLike) -> None:

@@ -79,6 +79,8 @@ def test_the_findings_compare_the_pairs_of_the_suite_at_every_level(filled: Fill
         return 0.7 if list(cell.options.get("kernels", ())) == [3] else 0.6
 
     found = [line for line in findings(filled("stress", short_kernels_are_better)) if "kernel 3 over" in line]
-    (exceeding,) = (line for line in found if "the difference exceeds its interval" in line)
-    assert exceeding.count("[") == 18, "at every level of every factor"
-    assert "occlusion rate 0.8 +10." in exceeding
+    (line,) = found
+    beyond = line.partition("within the noise")[0]
+    assert "beyond the noise occlusion rate 0 +10." in beyond and "occlusion rate 0.8 +10." in beyond
+    assert beyond.count("[") == 15, "at every level of every factor, the levels that are the same data once"
+    assert "frame rate 2 " in beyond and "frame rate 1 " not in beyond
