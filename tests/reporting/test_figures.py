@@ -1,4 +1,5 @@
 from dataclasses import replace
+from itertools import pairwise
 
 import matplotlib
 import numpy as np
@@ -10,7 +11,15 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
-from reidbench.reporting.figures.ablation import Point, accuracy_figure, factor_figure, latency_figure, pareto
+from reidbench.reporting.figures.ablation import (
+    APART,
+    Point,
+    accuracy_figure,
+    factor_figure,
+    latency_figure,
+    pareto,
+    spread,
+)
 from reidbench.reporting.figures.style import LOOKALIKES, SEED, STYLE, seed_values
 from reidbench.reporting.labels import length_inside, place_labels
 from reidbench.reporting.tables import assemble
@@ -76,20 +85,63 @@ def dashed(axis):
     return [line for line in axis.lines if line.get_linestyle() == "--"]
 
 
-def test_each_seed_has_a_small_mark_beside_its_point_within_the_axes(bench):
+def test_each_seed_has_a_small_mark_on_its_rows_interval_within_the_axes(bench):
     bench.seeds = 3
     bench.save_all()
     table = assemble(bench.plan, bench.store)
     axis = accuracy_figure(table).axes[0]
-    known = {name: seed_values(table.headings[0].quantity, records) for name, (_, records) in fresh_accuracy(table)}
-    marks = {tuple(line.get_ydata()): line.get_xdata() for line in seed_lines(axis)}
-    assert set(marks) == {tuple(values) for values in known.values()}
-    assert all(len(values) == 3 and values[2] > values[0] + 1 for values in known.values()), "seed 2 is the better"
-    points = [line for line in axis.lines if line.get_markersize() == 7]
-    beside = zip(sorted(x[0] for x in marks.values()), sorted(line.get_xdata()[0] for line in points), strict=True)
-    assert all(0 < mark - point < 0.3 for mark, point in beside)
+    heading = table.headings[0]
+    known = [tuple(seed_values(heading.quantity, records)) for _, records in table.fresh(heading).values()]
+    marks = {tuple(line.get_ydata()): set(line.get_xdata()) for line in seed_lines(axis)}
+    assert set(marks) == set(known)
+    assert all(len(values) == 3 and values[2] > values[0] + 1 for values in known), "seed 2 is the better"
+    points = {line.get_xdata()[0] for line in axis.lines if line.get_markersize() == 7}
+    assert set().union(*marks.values()) == points and len(points) == 3
     low, high = axis.get_ylim()
-    assert all(low < value < high for values in marks for value in values)
+    assert all(low < value < high for values in known for value in values)
+
+
+@given(st.lists(st.floats(0, 100), min_size=1, max_size=9).map(sorted), st.floats(0.5, 20))
+def test_places_are_moved_apart_as_little_as_need_be(places, apart):
+    moved = spread(places, apart)
+    assert len(moved) == len(places)
+    assert all(b - a >= apart - 1e-6 for a, b in pairwise(moved))
+    assert np.mean(moved) == pytest.approx(np.mean(places), abs=1e-6)
+    if all(b - a >= apart for a, b in pairwise(places)):
+        assert moved == pytest.approx(places)
+
+
+def test_rows_of_one_cost_stand_side_by_side_and_keep_their_heights(bench, monkeypatch):
+    monkeypatch.setattr("made_up.GFLOPS", dict.fromkeys(("Small", "Base", "Full"), 2.0e9))
+    bench.save_all()
+    table = assemble(bench.plan, bench.store)
+    axis = accuracy_figure(table).axes[0]
+    points = [line for line in axis.lines if line.get_markersize() == 7]
+    pixels = np.sort(axis.transData.transform([(line.get_xdata()[0], 0) for line in points])[:, 0])
+    assert np.diff(pixels) == pytest.approx([APART * axis.figure.dpi / 72] * 2)
+    heights = {float(line.get_ydata()[0]) for line in points}
+    assert heights == {100 * known.value for known, _ in table.fresh(table.headings[0]).values()}
+
+
+def test_the_legend_names_each_row_by_a_mark_of_its_own(bench):
+    bench.save_all()
+    figure = accuracy_figure(assemble(bench.plan, bench.store))
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == [row.name for row in ROWS]
+    looks = [(handle.get_marker(), handle.get_color()) for handle in legend.legend_handles]
+    for axis in figure.axes:
+        drawn = {(line.get_marker(), line.get_color()) for line in axis.lines if line.get_markersize() == 7}
+        assert drawn == set(looks) and len(drawn) == 3
+
+
+def test_times_of_two_sessions_are_said_not_to_be_compared(bench):
+    bench.save_all()
+    assert "sessions" not in latency_figure(assemble(bench.plan, bench.store)).axes[0].get_title()
+    record = bench.store.load(bench.cell(ROWS[0], COLUMNS[5]))
+    other = [2 * seconds for seconds in record.samples["reference"]]
+    bench.store.save(replace(record, samples=record.samples | {"reference": other}))
+    title = latency_figure(assemble(bench.plan, bench.store)).axes[0].get_title()
+    assert "from 2 sessions: compare the ratios" in title
 
 
 def test_each_seed_has_a_small_mark_over_its_bar(bench):
@@ -122,10 +174,6 @@ def test_rows_without_a_number_are_counted_and_take_the_front_with_them(bench, t
     measured, published = accuracy_figure(assemble(other.plan, other.store)).axes
     assert "\n2 of 3 rows" in measured.get_title()
     assert [len(dashed(axis)) for axis in (measured, published)] == [0, 1]
-
-
-def fresh_accuracy(table):
-    return table.fresh(table.headings[0]).items()
 
 
 def test_measured_and_published_accuracy_of_other_data_never_share_an_axis(bench):
@@ -175,6 +223,18 @@ def test_a_latency_of_few_rounds_is_drawn_without_an_interval(bench):
         bench.store.save(replace(record, samples=few))
     axis = latency_figure(assemble(bench.plan, bench.store)).axes[0]
     assert np.isfinite([text.get_position()[0] for text in axis.texts]).all()
+
+
+def test_a_long_name_of_a_machine_leaves_the_title_within_the_figure(bench):
+    bench.save_all()
+    table = replace(assemble(bench.plan, bench.store), machine="-".join(["a-machine-of-a-long-name"] * 3))
+    with matplotlib.rc_context(STYLE):
+        for draw in (accuracy_figure, latency_figure, factor_figure):
+            figure = draw(table)
+            figure.draw_without_rendering()
+            (heading,) = (text for text in figure.texts if "long-name" in text.get_text())
+            box = heading.get_window_extent()
+            assert box.x0 >= 0 and box.x1 <= figure.bbox.width
 
 
 def test_bars_differ_in_hatch_and_not_in_colour_alone(bench):

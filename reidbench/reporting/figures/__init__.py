@@ -46,7 +46,8 @@ LOOKALIKES = (
 FIGURES = {
     "accuracy": Drawing(
         accuracy_figure,
-        f"Accuracy against GFLOPs; dashed, the Pareto front, where no row is missing; {WHISKERS}; {SEEDS}",
+        "Accuracy against GFLOPs, rows of nearly one cost moved side by side; dashed, the Pareto front, where no row "
+        f"is missing; {WHISKERS}; {SEEDS}",
     ),
     "latency": Drawing(
         latency_figure,

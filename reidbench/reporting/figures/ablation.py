@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isnan
+from statistics import fmean
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 
 from reidbench.reporting.figures.style import (
@@ -28,16 +30,16 @@ from reidbench.reporting.figures.style import (
     setting,
     settle,
     shown_values,
+    timed,
     title,
 )
-from reidbench.reporting.labels import place_labels
 from reidbench.reporting.matching import printed_value
 from reidbench.reporting.tables import Heading, Table, lookalike_floor
 from reidbench.spec import Column, Quantity
 from reidbench.statistics import Estimate
 
-BESIDE = 6.5
-"""Points (1/72 inch) between a row's marker and those of its seeds."""
+APART = 5.0
+"""Points (1/72 inch) at least between the intervals of two rows."""
 
 
 @dataclass(frozen=True)
@@ -74,23 +76,24 @@ def accuracy_figure(table: Table) -> Figure | None:
         sum(bool(row.publication(accuracy.column.published)) for row in rows),
     ]
     panels = [(points, whole) for points, whole in zip((measured, published), possible, strict=True) if points]
-    figure = new_figure(7.2, 3.6 if len(panels) > 1 else 4.0)
+    figure = new_figure(7.2, 4.2)
     axes = figure.subplots(1, len(panels), squeeze=False)[0]
-    fronts = []
     for axis, (points, whole) in zip(axes, panels, strict=True):
         hollow = points is published
-        _scatter(axis, points, hollow)
-        complete = len(points) >= whole
-        fronts.append(_front(axis, points, accuracy.quantity.better != "lower") if complete else [])
+        _make_room(axis, points)
         axis.set_xlabel("GFLOPs per frame, the paper's scale" + (" (published)" if hollow else ""))
         axis.set_ylabel(axis_label(accuracy.quantity))
         about = _published_title(table, accuracy.column) if hollow else f"measured: {setting(table, accuracy)}"
-        axis.set_title(about if complete else f"{about}\n{len(points)} of {whole} rows, the others lack a number")
+        missing = f"\n{len(points)} of {whole} rows, the others lack a number" if len(points) < whole else ""
+        axis.set_title(about + missing)
+    names = {point.rank: point.name for points, _ in panels for point in points}
+    handles = [Line2D([], [], linestyle="none", **_look(rank), label=names[rank]) for rank in sorted(names)]
+    figure.legend(handles=handles, loc="outside lower center", ncol=4, frameon=False, fontsize=8)
     figure.suptitle(title(table, f"{accuracy.quantity.title} against cost"), fontsize=10)
     settle(figure)
-    for axis, (points, _), front in zip(axes, panels, fronts, strict=True):
-        bars = [(p.x, p.low, p.high) for p in points] + [_seeds_beside(axis, p) for p in points if p.seeds]
-        place_labels(axis, [(p.name, p.x, p.y) for p in points], bars, [front])
+    for axis, (points, whole) in zip(axes, panels, strict=True):
+        front = pareto(points, accuracy.quantity.better != "lower") if len(points) >= whole else []
+        _fill(axis, points, front, hollow=points is published)
     return figure
 
 
@@ -102,7 +105,7 @@ def latency_figure(table: Table) -> Figure | None:
         return None
     # A row that only a publication has values for has no time here.
     rows = [row.name for row in table.plan.suite.rows if row.model]
-    figure = new_figure(7.2, len(panels) * (0.9 + 0.27 * len(rows)) + 0.5)
+    figure = new_figure(7.2, len(panels) * (1.05 + 0.27 * len(rows)) + 0.5)
     for axis, heading in zip(figure.subplots(len(panels), 1, squeeze=False)[:, 0], panels, strict=True):
         shown = {name: readings[0] for name, readings in table.fresh(heading).items()}
         ratios = _ratios(table, heading)
@@ -120,7 +123,7 @@ def latency_figure(table: Table) -> Figure | None:
         axis.invert_yaxis()
         axis.set_xlim(0, max(reach(known, heading.quantity) for known in shown.values()) * 1.45)
         axis.set_xlabel(axis_label(heading.quantity))
-        axis.set_title(setting(table, heading))
+        axis.set_title(timed(table, heading))
     figure.suptitle(title(table, "latency, median and 95 % interval"), fontsize=10)
     settle(figure)
     return figure
@@ -170,6 +173,19 @@ def pareto(points: Sequence[Point], higher: bool = True) -> list[Point]:
     return front
 
 
+def spread(places: Sequence[float], apart: float) -> list[float]:
+    """Places in rising order, moved as little as it takes to be `apart`: each cluster stays around its mean."""
+    clusters: list[list[float]] = []
+    for place in places:
+        clusters.append([place])
+        while len(clusters) > 1:
+            below, above = clusters[-2:]
+            if fmean(above) - fmean(below) >= apart * (len(below) + len(above)) / 2:
+                break
+            clusters[-2:] = [below + above]
+    return [fmean(one) + apart * (i - (len(one) - 1) / 2) for one in clusters for i in range(len(one))]
+
+
 def _accuracy_and_cost(table: Table) -> tuple[Heading, Heading] | None:
     accuracy = next((heading for heading in table.headings if heading.training and table.fresh(heading)), None)
     costs = [heading for heading in table.headings if heading.column.measurement == "complexity"]
@@ -200,35 +216,50 @@ def _published_points(table: Table, accuracy: Heading, cost: Heading) -> list[Po
     return points
 
 
-def _scatter(axis: Axes, points: Sequence[Point], hollow: bool) -> None:
-    for point in points:
-        colour, marker = OKABE_ITO[point.rank % 7], MARKERS[point.rank % len(MARKERS)]
-        if not isnan(point.low):
-            errors = error_lengths(point.y, point.low, point.high)
-            axis.errorbar(point.x, point.y, errors, fmt="none", ecolor=colour, elinewidth=0.9, capsize=2, zorder=2)
-        face = "white" if hollow else colour
-        axis.plot(point.x, point.y, marker, mfc=face, mec=colour, ms=7, mew=1.3, zorder=3)
-        axis.update_datalim([(point.x, seed) for seed in point.seeds])
+def _make_room(axis: Axes, points: Sequence[Point]) -> None:
+    """Sets the limits of an empty panel, so that its points can be placed by pixels."""
+    heights = [(p.x, y) for p in points for y in (p.y, p.low, p.high, *p.seeds) if not isnan(y)]
+    axis.update_datalim(heights)
+    axis.margins(x=0.12, y=0.1)
+    axis.autoscale_view()
+    axis.autoscale(False)
     axis.grid(True, color="#DDDDDD", linewidth=0.5)
     axis.set_axisbelow(True)
-    axis.margins(x=0.3, y=0.16)
 
 
-def _seeds_beside(axis: Axes, point: Point) -> tuple[float, float, float]:
-    """Marks the seeds a little to the right of their point, in its colour and shape; returns where, as an error bar."""
+def _fill(axis: Axes, points: Sequence[Point], front: Sequence[Point], *, hollow: bool) -> None:
+    """Draws the points with their intervals and seeds, those of nearly one cost side by side, and the front."""
+    moved = points if hollow else _side_by_side(axis, points)
+    for point in moved:
+        look = _look(point.rank)
+        if not isnan(point.low):
+            errors = error_lengths(point.y, point.low, point.high)
+            axis.errorbar(
+                point.x, point.y, errors, fmt="none", ecolor=look["color"], elinewidth=0.9, capsize=2, zorder=2
+            )
+        axis.plot(point.x, point.y, zorder=3, **look | ({"mfc": "white"} if hollow else {}))
+        if point.seeds:
+            axis.plot([point.x] * len(point.seeds), point.seeds, **SEED | {"mec": look["color"]})
+    if front:
+        shown = {point.rank: point for point in moved}
+        line = [(shown[point.rank].x, point.y) for point in front]
+        axis.plot([x for x, _ in line], [y for _, y in line], "--", color="#666666", linewidth=0.9, zorder=1)
+
+
+def _look(rank: int) -> dict[str, Any]:
+    """The mark of a row, which no other row has."""
+    return {"color": OKABE_ITO[rank % 7], "marker": MARKERS[rank % len(MARKERS)], "ms": 7, "mew": 1.3}
+
+
+def _side_by_side(axis: Axes, points: Sequence[Point]) -> list[Point]:
+    """The points by rising cost, moved sideways where their intervals would cover each other."""
     figure = axis.get_figure(root=True)
     assert figure is not None
-    left, height = axis.transData.transform((point.x, point.y))
-    x = float(axis.transData.inverted().transform((left + BESIDE * figure.dpi / 72, height))[0])
-    look = SEED | {"marker": MARKERS[point.rank % len(MARKERS)], "mec": OKABE_ITO[point.rank % 7]}
-    axis.plot([x] * len(point.seeds), point.seeds, scalex=False, scaley=False, **look)
-    return x, min(point.seeds), max(point.seeds)
-
-
-def _front(axis: Axes, points: Sequence[Point], higher: bool) -> list[tuple[float, float]]:
-    front = [(p.x, p.y) for p in pareto(points, higher)]
-    axis.plot([x for x, _ in front], [y for _, y in front], "--", color="#666666", linewidth=0.9, zorder=1)
-    return front
+    ordered = sorted(points, key=lambda point: point.x)
+    pixels = axis.transData.transform([(point.x, point.y) for point in ordered])
+    places = spread([float(x) for x in pixels[:, 0]], APART * figure.dpi / 72)
+    xs = axis.transData.inverted().transform([(x, 0.0) for x in places])[:, 0]
+    return [replace(point, x=float(x)) for point, x in zip(ordered, xs, strict=True)]
 
 
 def _bar(axis: Axes, place: int, known: Estimate, quantity: Quantity, reference: bool) -> None:

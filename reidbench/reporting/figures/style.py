@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from math import isnan
 from typing import Any
@@ -34,6 +35,9 @@ STYLE: Any = {
     "savefig.facecolor": "white",
 }
 
+
+TITLE = 88
+"""Characters of a title that fit on a line of a page."""
 
 SEED: Any = {"linestyle": "none", "marker": "o", "mfc": "white", "mec": "black", "ms": 3, "mew": 0.7, "zorder": 4}
 """How the mean of one seed is marked beside or over the mean of all."""
@@ -97,5 +101,15 @@ def setting(table: Table, heading: Heading) -> str:
     return f"{settings.get('device', '')}, {settings.get('precision', '')}{threads}"
 
 
+def timed(table: Table, heading: Heading) -> str:
+    """The setting of a time, with a warning where its rows were not measured in turns with each other."""
+    records = [record for _, records in table.fresh(heading).values() for record in records]
+    sessions = {tuple(record.samples.get("reference", ())) for record in records}
+    drift = f"\n(from {len(sessions)} sessions: compare the ratios, not the times)" if len(sessions) > 1 else ""
+    return setting(table, heading) + drift
+
+
 def title(table: Table, what: str) -> str:
-    return f"{table.plan.name} on {table.machine}: {what}"
+    """A figure's title, over as many lines as a long name of a machine takes."""
+    lines = f"{table.plan.name} on {table.machine}: {what}".splitlines()
+    return "\n".join(textwrap.fill(line, TITLE) for line in lines)
