@@ -49,12 +49,13 @@ def report_several(
     from reidbench.reporting.writing import audit_part, drawing_ahead, write_combined, write_report
 
     records, request = Records(store), request_of(arguments)
-    if request.only:
-        plans = [_whole(plan, plan.suite, request, store) for plan in plans]
     tables = [assemble(plan, store, records) for plan in plans]
     tables, left_out = (tables, "") if named else mostly_measured(tables)
     if not tables:
         raise UserError(f"{store.folder}: holds less than half of every suite with these options; name the suites")
+    if request.only:
+        wholes = [_whole(table.plan, table.plan.suite, request, store) for table in tables]
+        tables = [assemble(plan, store, records) for plan in wholes]
     for table in tables if each else ():
         write_report(table, store, made_by=arguments.command_line)
     output, others = _output(arguments), []

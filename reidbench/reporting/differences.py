@@ -100,10 +100,11 @@ def _contrasts(table: Table) -> Iterator[Family]:
             if first in rows and second in rows:
                 quantity = heading.quantity
                 gap = compare(quantity, rows[first], rows[second])
-                for each in _known([(column_name(heading), gap, (rows[first], rows[second]))]):
+                name = heading.column.title or quantity.title
+                for each in _known([(name, gap, (rows[first], rows[second]))]):
                     found.setdefault(each.records, each)
         if quantity:
-            yield Family(f"{first} over {second}", quantity, tuple(found.values()))
+            yield Family(f"{quantity.title}, {first} over {second}", quantity, tuple(found.values()))
 
 
 def _gaps(table: Table) -> Iterator[Family]:
