@@ -62,7 +62,7 @@ def report_several(
     from reidbench.reporting.matching import Records
     from reidbench.reporting.summary import mostly_measured
     from reidbench.reporting.tables import assemble
-    from reidbench.reporting.writing import COMBINED, audit_part, write_combined, write_report
+    from reidbench.reporting.writing import COMBINED, audit_part, drawing_ahead, write_combined, write_report
 
     records, request = Records(store), request_of(arguments)
     tables = [assemble(plan, store, records) for plan in plans]
@@ -73,17 +73,24 @@ def report_several(
     for table in tables if each else ():
         write_report(table, store, made_by=arguments.command_line)
     output, others, about = _output(arguments), [], [_coverage(table) for table in tables]
-    if audit or not name:
-        found = carry_out(audited_suites(), store)
-        counted = f"{len(found.records)} of {found.wanted} networks"
-        if audit or found.mostly_counted:
-            others.append(audit_part(found, store, output.get("folder")))
-            about.append(f"{NAME:<14} {counted}")
-        else:
-            about.append(f"{NAME:<14} left out: {counted}")
-    written = write_combined(
-        tables, store, name=name or COMBINED, others=others, left_out=left_out, made_by=arguments.command_line, **output
-    )
+    with drawing_ahead(tables, store, output.get("folder")):
+        if audit or not name:
+            found = carry_out(audited_suites(), store)
+            counted = f"{len(found.records)} of {found.wanted} networks"
+            if audit or found.mostly_counted:
+                others.append(audit_part(found, store, output.get("folder")))
+                about.append(f"{NAME:<14} {counted}")
+            else:
+                about.append(f"{NAME:<14} left out: {counted}")
+        written = write_combined(
+            tables,
+            store,
+            name=name or COMBINED,
+            others=others,
+            left_out=left_out,
+            made_by=arguments.command_line,
+            **output,
+        )
     if arguments.json:
         _print_json(tables)
         return

@@ -227,6 +227,7 @@ def test_one_suite_is_reported_in_the_formats_asked_for(recorded: list[str], tmp
 
 def test_several_suites_make_one_report_named_after_them(recorded: list[str], tmp_path: Path, capsys) -> None:
     folder = tmp_path / "results" / recorded[3]
+    (folder / "report.md").unlink(missing_ok=True)
     assert main(["report", "table2", "copy", "table2", *recorded, "--json"]) == 0
     lines = json.loads(capsys.readouterr().out)
     assert {line["suite"] for line in lines} == {"table2", "copy"}
