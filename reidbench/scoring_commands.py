@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,7 +64,8 @@ def embed(arguments: Namespace) -> int:
     check_name(out)
     cell, places, weights = _given_weights(arguments)
     protocol = Protocol(**cell.settings["protocol"])
-    embedded = embed_weights(cell, places, weights, [protocol], print_progress)
+    # Who scores the file decides on distractors; of the protocol it follows only how clips become a vector.
+    embedded = embed_weights(cell, places, weights, [replace(protocol, distractors=True)], print_progress)
     about = {"row": cell.row, **{name: cell.identity[name] for name in ("model", "options", "source")}}
     write_features(out, embedded, {**about, "weights": file_hash(weights), "protocol": protocol.name})
     written = {"features": str(out), "tracklets": len(embedded.tracklets), "queries": len(embedded.dataset.query)}

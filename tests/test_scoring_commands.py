@@ -95,6 +95,21 @@ def test_embed_writes_what_score_scores(capsys: pytest.CaptureFixture[str]) -> N
     assert "protocol first_clip: these features are not of the first" in capsys.readouterr().err
 
 
+def test_embed_keeps_the_distractors_whatever_the_protocol(
+    write_mars: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    at = ["--dataset", "mars", "--root", str(write_mars()), "--subset"]
+    model = ["two_branch", *at, "--weights", "model.pt"]
+    run("embed", *model, "--protocol", "no_distractors", "--out", "f.npz", capsys=capsys)
+    with np.load("f.npz", allow_pickle=False) as file:
+        assert file["identity"].tolist() == [2, 4, 0, 2, 4, 4]
+    wanted = json.loads(run("protocols", *model, "--json", capsys=capsys))["protocols"]
+    found = json.loads(run("score", "f.npz", "--json", capsys=capsys))["protocols"]
+    galleries = {line["protocol"]: line["gallery"] for line in found}
+    assert galleries == {line["protocol"]: line["gallery"] for line in wanted if line["protocol"] in galleries}
+    assert galleries["release"] == 6 and galleries["no_distractors"] == 5
+
+
 def test_convert_there_and_back_scores_the_same(capsys: pytest.CaptureFixture[str]) -> None:
     said = json.loads(run("convert", "model.pt", "model.safetensors", "--json", capsys=capsys))
     assert (said["kind"], said["model"], said["written"]) == ("model", "bicnet", "model.safetensors")
