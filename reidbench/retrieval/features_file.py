@@ -52,7 +52,7 @@ def write_features(path: Path, embedded: Embedded, about: Mapping[str, Any]) -> 
         "frames": embedded.frames,
         "pooling": pooling._asdict(),
     }
-    columns: dict[str, np.ndarray] = {
+    columns: dict[str, Any] = {
         "identity": np.array([t.identity for t in tracklets], dtype=np.int64),
         "camera": np.array([t.camera for t in tracklets], dtype=np.int64),
         "query": np.arange(len(tracklets)) < len(dataset.query),
@@ -62,7 +62,7 @@ def write_features(path: Path, embedded: Embedded, about: Mapping[str, Any]) -> 
     text = json.dumps({**about, **known})
     with replacing(path) as temporary, temporary.open("wb") as file:
         if path.suffix == ".npz":
-            np.savez(file, allow_pickle=False, vector=vectors, about=np.array(text), **columns)
+            np.savez(file, vector=vectors, about=np.array(text), **columns)
         else:
             _write_parquet(file, vectors, columns, text)
 

@@ -87,9 +87,9 @@ def _rows_of(nearest: np.ndarray) -> sparse.csr_array:
 def _expanded(sets: sparse.csr_array, halves: sparse.csr_array) -> sparse.csr_array:
     """R*(p, k), equation 5: R(p, k) with R(q, k/2) of each of its q that shares over two thirds of it with R(p, k)."""
     shared = sparse.coo_array(sets.multiply(sets @ halves.T))
-    p, q = shared.coords
-    alike = 3 * shared.data > 2 * halves.sum(axis=1)[q]
-    chosen = sparse.csr_array((np.ones(alike.sum(), dtype=np.int32), (p[alike], q[alike])), shape=sets.shape)
+    alike = 3 * shared.data > 2 * halves.sum(axis=1)[shared.col]
+    ones = np.ones(alike.sum(), dtype=np.int32)
+    chosen = sparse.csr_array((ones, (shared.row[alike], shared.col[alike])), shape=sets.shape)
     joined = sparse.csr_array(sets + chosen @ halves)
     joined.data[:] = 1
     return joined
