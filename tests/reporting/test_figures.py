@@ -1,5 +1,4 @@
 from dataclasses import replace
-from itertools import pairwise
 
 import matplotlib
 import numpy as np
@@ -12,14 +11,13 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
 from reidbench.reporting.figures.ablation import (
-    APART,
     Point,
     accuracy_figure,
     factor_figure,
     latency_figure,
     pareto,
-    spread,
 )
+from reidbench.reporting.figures.rows import rows_figure
 from reidbench.reporting.figures.style import LOOKALIKES, SEED, STYLE, seed_values
 from reidbench.reporting.labels import length_inside, place_labels
 from reidbench.reporting.tables import assemble
@@ -99,28 +97,6 @@ def test_each_seed_has_a_small_mark_on_its_rows_interval_within_the_axes(bench):
     assert set().union(*marks.values()) == points and len(points) == 3
     low, high = axis.get_ylim()
     assert all(low < value < high for values in known for value in values)
-
-
-@given(st.lists(st.floats(0, 100), min_size=1, max_size=9).map(sorted), st.floats(0.5, 20))
-def test_places_are_moved_apart_as_little_as_need_be(places, apart):
-    moved = spread(places, apart)
-    assert len(moved) == len(places)
-    assert all(b - a >= apart - 1e-6 for a, b in pairwise(moved))
-    assert np.mean(moved) == pytest.approx(np.mean(places), abs=1e-6)
-    if all(b - a >= apart for a, b in pairwise(places)):
-        assert moved == pytest.approx(places)
-
-
-def test_rows_of_one_cost_stand_side_by_side_and_keep_their_heights(bench, monkeypatch):
-    monkeypatch.setattr("made_up.GFLOPS", dict.fromkeys(("Small", "Base", "Full"), 2.0e9))
-    bench.save_all()
-    table = assemble(bench.plan, bench.store)
-    axis = accuracy_figure(table).axes[0]
-    points = [line for line in axis.lines if line.get_markersize() == 7]
-    pixels = np.sort(axis.transData.transform([(line.get_xdata()[0], 0) for line in points])[:, 0])
-    assert np.diff(pixels) == pytest.approx([APART * axis.figure.dpi / 72] * 2)
-    heights = {float(line.get_ydata()[0]) for line in points}
-    assert heights == {100 * known.value for known, _ in table.fresh(table.headings[0]).values()}
 
 
 def test_the_legend_names_each_row_by_a_mark_of_its_own(bench):
@@ -258,3 +234,18 @@ def test_no_text_is_smaller_than_8_points(bench, draw):
         figure.draw_without_rendering()
         sizes = [text.get_fontsize() for text in figure.findobj(matplotlib.text.Text) if text.get_text()]
     assert min(sizes) >= 8
+
+
+def test_an_accuracy_is_drawn_row_by_row_with_its_seeds_and_what_was_published(bench):
+    assert rows_figure(assemble(bench.plan, bench.store)) is None
+    bench.seeds = 3
+    bench.save_all(without="Small")
+    table = assemble(bench.plan, bench.store)
+    measured, published = rows_figure(table).axes
+    assert [tick.get_text() for tick in measured.get_yticklabels()] == ["Small", "Base", "Full"]
+    fresh = table.fresh(table.headings[0])
+    means = {(float(line.get_ydata()[0]), float(line.get_xdata()[0])) for line in measured.lines if line.get_ms() == 6}
+    assert means == {(1.0, 100 * fresh["Base"][0].value), (2.0, 100 * fresh["Full"][0].value)}
+    assert [len(line.get_xdata()) for line in measured.lines if line.get_ms() == SEED["ms"]] == [3, 3]
+    (hollow,) = published.lines
+    assert list(zip(hollow.get_ydata(), hollow.get_xdata(), strict=True)) == [(0, 80.7), (1, 85.2), (2, 86.0)]

@@ -19,6 +19,7 @@ from reidbench.reporting.figures.components import components_figure
 from reidbench.reporting.figures.costs import formula_figure, overhead_figure
 from reidbench.reporting.figures.maps import activation_figure, attention_figure
 from reidbench.reporting.figures.ranking import ranking_figure
+from reidbench.reporting.figures.rows import rows_figure
 from reidbench.reporting.figures.selection import selection_figure
 from reidbench.reporting.figures.stress import stress_figure
 from reidbench.reporting.figures.style import STYLE, settle
@@ -46,9 +47,9 @@ LOOKALIKES = (
 FIGURES = {
     "accuracy": Drawing(
         accuracy_figure,
-        "Accuracy against GFLOPs, rows of nearly one cost moved side by side; dashed, the Pareto front, where no row "
-        f"is missing; {WHISKERS}; {SEEDS}",
+        f"Accuracy against GFLOPs; dashed, the Pareto front, where no row is missing; {WHISKERS}; {SEEDS}",
     ),
+    "rows": Drawing(rows_figure, f"Accuracy row by row, measured beside published; {WHISKERS}; {SEEDS}"),
     "latency": Drawing(
         latency_figure,
         "Median latency with its 95 % interval over rounds; after x the ratio to the reference row, time per frame",

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import isnan
-from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -25,6 +24,7 @@ from reidbench.reporting.figures.style import (
     error_lengths,
     new_figure,
     over_bar,
+    published_title,
     reach,
     seed_values,
     setting,
@@ -35,11 +35,8 @@ from reidbench.reporting.figures.style import (
 )
 from reidbench.reporting.matching import printed_value
 from reidbench.reporting.tables import Heading, Table, lookalike_floor
-from reidbench.spec import Column, Quantity
+from reidbench.spec import Quantity
 from reidbench.statistics import Estimate
-
-APART = 5.0
-"""Points (1/72 inch) at least between the intervals of two rows."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +80,7 @@ def accuracy_figure(table: Table) -> Figure | None:
         _make_room(axis, points)
         axis.set_xlabel("GFLOPs per frame, the paper's scale" + (" (published)" if hollow else ""))
         axis.set_ylabel(axis_label(accuracy.quantity))
-        about = _published_title(table, accuracy.column) if hollow else f"measured: {setting(table, accuracy)}"
+        about = published_title(table, accuracy.column) if hollow else f"measured: {setting(table, accuracy)}"
         missing = f"\n{len(points)} of {whole} rows, the others lack a number" if len(points) < whole else ""
         axis.set_title(about + missing)
     names = {point.rank: point.name for points, _ in panels for point in points}
@@ -173,19 +170,6 @@ def pareto(points: Sequence[Point], higher: bool = True) -> list[Point]:
     return front
 
 
-def spread(places: Sequence[float], apart: float) -> list[float]:
-    """Places in rising order, moved as little as it takes to be `apart`: each cluster stays around its mean."""
-    clusters: list[list[float]] = []
-    for place in places:
-        clusters.append([place])
-        while len(clusters) > 1:
-            below, above = clusters[-2:]
-            if fmean(above) - fmean(below) >= apart * (len(below) + len(above)) / 2:
-                break
-            clusters[-2:] = [below + above]
-    return [fmean(one) + apart * (i - (len(one) - 1) / 2) for one in clusters for i in range(len(one))]
-
-
 def _accuracy_and_cost(table: Table) -> tuple[Heading, Heading] | None:
     accuracy = next((heading for heading in table.headings if heading.training and table.fresh(heading)), None)
     costs = [heading for heading in table.headings if heading.column.measurement == "complexity"]
@@ -228,9 +212,8 @@ def _make_room(axis: Axes, points: Sequence[Point]) -> None:
 
 
 def _fill(axis: Axes, points: Sequence[Point], front: Sequence[Point], *, hollow: bool) -> None:
-    """Draws the points with their intervals and seeds, those of nearly one cost side by side, and the front."""
-    moved = points if hollow else _side_by_side(axis, points)
-    for point in moved:
+    """Draws the points with their intervals and seeds, and the front."""
+    for point in points:
         look = _look(point.rank)
         if not isnan(point.low):
             errors = error_lengths(point.y, point.low, point.high)
@@ -241,25 +224,12 @@ def _fill(axis: Axes, points: Sequence[Point], front: Sequence[Point], *, hollow
         if point.seeds:
             axis.plot([point.x] * len(point.seeds), point.seeds, **SEED | {"mec": look["color"]})
     if front:
-        shown = {point.rank: point for point in moved}
-        line = [(shown[point.rank].x, point.y) for point in front]
-        axis.plot([x for x, _ in line], [y for _, y in line], "--", color="#666666", linewidth=0.9, zorder=1)
+        axis.plot([p.x for p in front], [p.y for p in front], "--", color="#666666", linewidth=0.9, zorder=1)
 
 
 def _look(rank: int) -> dict[str, Any]:
     """The mark of a row, which no other row has."""
     return {"color": OKABE_ITO[rank % 7], "marker": MARKERS[rank % len(MARKERS)], "ms": 7, "mew": 1.3}
-
-
-def _side_by_side(axis: Axes, points: Sequence[Point]) -> list[Point]:
-    """The points by rising cost, moved sideways where their intervals would cover each other."""
-    figure = axis.get_figure(root=True)
-    assert figure is not None
-    ordered = sorted(points, key=lambda point: point.x)
-    pixels = axis.transData.transform([(point.x, point.y) for point in ordered])
-    places = spread([float(x) for x in pixels[:, 0]], APART * figure.dpi / 72)
-    xs = axis.transData.inverted().transform([(x, 0.0) for x in places])[:, 0]
-    return [replace(point, x=float(x)) for point, x in zip(ordered, xs, strict=True)]
 
 
 def _bar(axis: Axes, place: int, known: Estimate, quantity: Quantity, reference: bool) -> None:
@@ -290,8 +260,3 @@ def _ratios(table: Table, latency: Heading) -> dict[str, str]:
                 for name, (known, _) in table.fresh(heading).items()
             }
     return {}
-
-
-def _published_title(table: Table, column: Column) -> str:
-    found = [published for row in table.plan.suite.rows if (published := row.publication(column.published))]
-    return "published: " + ", ".join(dict.fromkeys(f"{p.dataset}, {p.source}" for p in found))

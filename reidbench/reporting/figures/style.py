@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from reidbench.reporting.blocks import protocol_text, seeds_text
 from reidbench.reporting.tables import Heading, Table
-from reidbench.spec import Quantity, Record
+from reidbench.spec import Column, Quantity, Record
 from reidbench.statistics import Estimate, seed_means
 
 OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
@@ -100,6 +100,12 @@ def setting(table: Table, heading: Heading) -> str:
         return f"{dataset}{protocol_text(settings)}, preset {preset.name}, {seeds_text(preset.seeds)}"
     threads = f", {settings['threads']} threads" if settings.get("device") == "cpu" and "threads" in settings else ""
     return f"{settings.get('device', '')}, {settings.get('precision', '')}{threads}"
+
+
+def published_title(table: Table, column: Column) -> str:
+    """Where the published values of a column come from."""
+    found = [published for row in table.plan.suite.rows if (published := row.publication(column.published))]
+    return "published: " + ", ".join(dict.fromkeys(f"{p.dataset}, {p.source}" for p in found))
 
 
 def timed(table: Table, heading: Heading) -> str:
