@@ -24,6 +24,9 @@ SWAP = 60.0
 CROSSING = 1.0
 """What a point of a line's length behind a label costs, in points of distance: a label may cross a line at need."""
 
+LEAST_RUN = 1e-6
+"""Pixels along an axis below which a segment stands still there."""
+
 MARK = 5.0
 """Half the side, in points, of the square that a marker keeps free."""
 
@@ -108,7 +111,7 @@ def length_inside(box: Bbox, start: Sequence[float], end: Sequence[float]) -> fl
     first, last = 0.0, 1.0
     for low, high, begin, stop in ((box.x0, box.x1, start[0], end[0]), (box.y0, box.y1, start[1], end[1])):
         run = stop - begin
-        if run == 0:
+        if abs(run) < LEAST_RUN:
             if not low <= begin <= high:
                 return 0.0
             continue

@@ -194,7 +194,7 @@ def test_figures_are_drawn(report: webdriver.Chrome) -> None:
     sizes = report.execute_script(
         "return [...document.querySelectorAll('figure svg')].map(e => [e.clientWidth, e.clientHeight])"
     )
-    assert len(sizes) == 3 and all(width > 500 and height > 150 for width, height in sizes)
+    assert len(sizes) == 4 and all(width > 500 and height > 150 for width, height in sizes)
 
 
 def test_paper_holds_the_numbers_and_no_controls(report: webdriver.Chrome) -> None:
