@@ -21,13 +21,15 @@ every_depth = pytest.mark.parametrize("depth", [18, 50])
 
 
 def slim_model(name: str, **options: Any) -> nn.Module:
-    """At 64x32, a trunk of four narrow blocks; no batch norm starts at zero, so that every module has its effect."""
+    """At 64x32, a trunk of four narrow blocks; nothing starts at zero, so that every module has its effect."""
     torch.manual_seed(0)
     model = registry.build(name, classes=CLASSES, **SLIM, **options)
     for module in model.modules():
         if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
             nn.init.uniform_(module.weight, 0.5, 1.5)
             nn.init.uniform_(module.bias, -0.1, 0.1)
+        elif isinstance(module, nn.Conv2d) and not module.weight.any():
+            nn.init.normal_(module.weight, std=0.1)
     return model
 
 
@@ -164,5 +166,5 @@ def test_builds_and_runs_at_paper_scale_without_memory(name: str) -> None:
 def test_trunk_is_named_as_recipes_and_loaders_expect(name: str) -> None:
     model = slim_model(name)
     assert isinstance(model.trunk, ResNet)
-    known = {"trunk", "csp", "dao", "tks", "tsb", "tse", "neck", "classifier"}
+    known = {"trunk", "csp", "dao", "tks", "tsb", "tse", "temporal", "non_local", "cosam", "iau", "neck", "classifier"}
     assert {key.partition(".")[0] for key in model.state_dict()} <= known
