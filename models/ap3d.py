@@ -88,6 +88,8 @@ class AP3D(nn.Module):
         self.trunk = trunk
         self.temporal = temporal
         self.non_local = non_local
+        for layer in (part for part in non_local.modules() if isinstance(part, nn.Conv2d)):
+            nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
         self.neck = batch_norm_neck(features)
         self.classifier = identity_classifier(features, classes) if classes else None
 

@@ -31,3 +31,13 @@ def test_each_position_sees_the_maxima_of_all_frames_of_its_run(frames: int) -> 
         seen = (keys @ query).softmax(0) @ values
         expected = maps[index, :, 3, 1] + 0.5 * module.project(seen[None, :, None, None])[0, :, 0, 0]
         torch.testing.assert_close(out[index, :, 3, 1], expected)
+
+
+@torch.no_grad()
+def test_without_pooling_each_position_sees_every_other() -> None:
+    module = NonLocal(6, pool=False).eval().double()
+    nn.init.constant_(module.norm.weight, (1 + module.norm.eps) ** 0.5)
+    maps = torch.randn(2, 6, 4, 2, dtype=torch.float64)
+    query, key, value = (layer(maps).flatten(2) for layer in (module.query, module.key, module.value))
+    seen = (value @ (query.transpose(1, 2) @ key).softmax(2).transpose(1, 2)).view(2, 3, 4, 2)
+    torch.testing.assert_close(module(maps), maps + module.project(seen))
