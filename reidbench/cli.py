@@ -151,10 +151,22 @@ def _training() -> Parser:
     parser.add_argument("--preset", default="quick", help="quick, standard, fine, full or paper (default: quick)")
     parser.add_argument("--dataset", default="", metavar="NAME", help="another dataset than the preset's")
     parser.add_argument("--root", default="", metavar="DIR", help="the folder that holds the dataset")
+    _add_data_options(parser)
     parser.add_argument("--subset", action="store_true", help="accept counts that differ from the published ones")
     parser.add_argument("--protocol", default="release", help="how features are scored (default: release)")
     parser.add_argument("--device", default="cpu", help="where to train: cpu or cuda")
     return parser
+
+
+def _add_data_options(parser: Parser) -> None:
+    parser.add_argument(
+        "--data",
+        dest="dataset_options",
+        action="append",
+        default=[],
+        metavar="OPTION=VALUE",
+        help="an option of the dataset, such as split=3",
+    )
 
 
 def _start() -> Parser:

@@ -28,7 +28,7 @@ LAYERS = [
     {"models"},
     {"suites"},
     {"reidbench.registry"},
-    {"reidbench.source", "reidbench.files"},
+    {"reidbench.source", "reidbench.files", "reidbench.options"},
     {"reidbench.spec"},
 ]
 """From the top down. A module may import those below it and, inside its own package, its neighbours."""
