@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reidbench import machine, presets, registry
+from reidbench.dataset_commands import data_check as data_check
+from reidbench.dataset_commands import data_describe as data_describe
 from reidbench.options import parse_options
 from reidbench.reports import print_json, report_audit, report_several, report_suite, request_of
 from reidbench.spec import Cell, Column, Places, Row, Suite, UserError

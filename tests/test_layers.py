@@ -13,6 +13,7 @@ LAYERS = [
     {"bench"},
     {"reidbench.cli"},
     {"reidbench.commands"},
+    {"reidbench.dataset_commands"},
     {"reidbench.reports"},
     {"reidbench.display", "reidbench.runner", "reidbench.worker", "reidbench.reporting"},
     {"reidbench.audit"},
