@@ -14,7 +14,7 @@ def parse_options(flag: str, given: Iterable[str]) -> dict[str, Any]:
     options: dict[str, Any] = {}
     for setting in given:
         name, equals, text = setting.partition("=")
-        if not equals:
+        if not equals or not name:
             raise UserError(f"{flag} {setting}: write it as OPTION=VALUE")
         options[name] = _value(text)
         try:

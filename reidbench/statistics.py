@@ -200,6 +200,17 @@ def estimate(quantity: Quantity, field: str, records: Sequence[Record | Outcome]
     raise ValueError(f"quantity {field}: unknown statistic {quantity.statistic!r}")
 
 
+def seed_means(quantity: Quantity, records: Sequence[Record | Outcome]) -> list[float]:
+    """The mean of a quantity of statistic "mean" in each record, one a seed; a record without a value is left out."""
+    means = []
+    for record in records:
+        values = np.asarray(record.samples[quantity.sample], dtype=float)
+        kept = np.asarray(record.samples[quantity.where]) == 1 if quantity.where else np.ones(len(values), bool)
+        if kept.any():
+            means.append(float(values[kept].mean()))
+    return means
+
+
 def order_agreement(a: ArrayLike, b: ArrayLike) -> Agreement:
     """Kendall's tau-b between two lists of equal length `[n]`; NaN where one of them is constant."""
     first, second = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
@@ -219,9 +230,7 @@ def _mean_over_seeds(quantity: Quantity, records: Sequence[Record | Outcome]) ->
     if not np.any(where == 1):
         return None
     pooled = mean_interval(values, groups, where)
-    bounds = np.cumsum([len(record.samples[quantity.sample]) for record in records])[:-1]
-    parts = zip(np.split(values, bounds), np.split(where, bounds), strict=True)
-    seeds = np.array([part[mark == 1].mean() for part, mark in parts if np.any(mark == 1)])
+    seeds = np.array(seed_means(quantity, records))
     return Estimate(pooled.value, pooled.low, pooled.high, len(seeds), _spread(seeds))
 
 

@@ -41,8 +41,9 @@ SUITE = Suite(
     figures=("stress",),
     contrasts=(("BiCnet-TKS", "BiCnet"), ("BiCnet-TKS, kernel 3", "BiCnet-TKS, kernel 7")),
     notes=(
-        "Each model is trained and tested on data made with the level. The floor moves with the shares of look-alikes, "
-        "so heights of two panels are not to be compared; rows within a panel are.",
+        "Each model is trained and tested on data made with the level. What finding the "
+        "groups of look-alikes alone gives moves with their shares, so heights of two panels are not to be compared; "
+        "rows within a panel are.",
         "The paper argues (Fig. 2) that short temporal kernels suit occluded sequences and long ones slow motion. The "
         "two rows of one kernel test it: the one of kernel 7 should win where the frame rate is high, for motion is "
         "slow there, and the one of kernel 3 where occluders are common.",

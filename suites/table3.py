@@ -28,8 +28,5 @@ SUITE = Suite(
     ),
     columns=(*ACCURACY, *COMPLEXITY, *LATENCY),
     figures=("accuracy", "latency"),
-    notes=(
-        "Three branches split clips of 9 frames evenly, the others clips of 8. The names are the sizes at the paper's "
-        "scale; a preset with smaller frames shrinks them by the same factors.",
-    ),
+    notes=("Three branches split clips of 9 frames evenly, the others clips of 8.",),
 )

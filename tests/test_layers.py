@@ -18,8 +18,9 @@ LAYERS = [
     {"reidbench.display", "reidbench.runner", "reidbench.worker", "reidbench.reporting"},
     {"reidbench.audit"},
     {"reidbench.measurements"},
+    {"reidbench.recorded"},
     {"reidbench.plan"},
-    {"reidbench.presets"},
+    {"reidbench.presets", "reidbench.wellformed"},
     {"reidbench.inspection"},
     {"reidbench.accuracy"},
     {"reidbench.weights"},
@@ -29,7 +30,8 @@ LAYERS = [
     {"models"},
     {"suites"},
     {"reidbench.registry"},
-    {"reidbench.source", "reidbench.files", "reidbench.options"},
+    {"reidbench.importing"},
+    {"reidbench.source", "reidbench.files", "reidbench.kinds", "reidbench.options"},
     {"reidbench.spec"},
 ]
 """From the top down. A module may import those below it and, inside its own package, its neighbours."""
@@ -96,7 +98,7 @@ def test_suites_import_only_the_vocabulary(path: Path) -> None:
 
 
 FAST = [
-    *("cli", "commands", "plan", "weights", "runner", "display", "store", "registry", "measurements"),
+    *("cli", "commands", "plan", "recorded", "weights", "runner", "display", "store", "registry", "measurements"),
     "reporting.writing",
 ]
 

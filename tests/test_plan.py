@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from reidbench import registry
-from reidbench.plan import PUBLISHED_ONLY, Plan, Request, make_plan, model_options, recorded_plan
+from reidbench.plan import PUBLISHED_ONLY, Plan, Request, make_plan, model_options
 from reidbench.presets import PRESETS
 from reidbench.runner import make_jobs
 from reidbench.spec import Cell, Column, Record, Row, Suite, UserError
@@ -50,6 +50,12 @@ def test_seeds_make_cells(tmp_path: Path) -> None:
     cells = plan(tmp_path, seeds=3).cells["A", 2]
     assert [c.settings["seed"] for c in cells] == [0, 1, 2]
     assert cells[0].key == cell(plan(tmp_path), "A", 2).key
+
+
+@pytest.mark.parametrize("seeds", [0, -1])
+def test_less_than_one_seed_is_refused(tmp_path: Path, seeds: int) -> None:
+    with pytest.raises(UserError, match=f"--seeds {seeds}: give 1 or more"):
+        plan(tmp_path, seeds=seeds)
 
 
 def test_only_leaves_the_other_kind_out(tmp_path: Path) -> None:
@@ -121,17 +127,6 @@ def test_a_row_without_a_model_is_published_only(tmp_path: Path) -> None:
     made = plan(tmp_path, replace(SUITE, rows=(Row("B", "baseline"), Row("Elsewhere"))))
     assert {reason for (row, _), reason in made.absent.items() if row == "Elsewhere"} == {PUBLISHED_ONLY}
     assert not any(row == "Elsewhere" for row, _ in made.cells)
-
-
-def test_a_report_takes_all_seeds_that_every_row_has(tmp_path: Path) -> None:
-    store = Store(tmp_path, "here")
-    for made in make_plan("two", SUITE, Request(seeds=3), store).all_cells():
-        if "seed" in made.settings and (made.row, made.settings["seed"]) != ("B", 2):
-            found = ({}, {"ap": [1.0]}, {}, "here", {}, "2026", 1.0)
-            store.save(Record(made.identity, made.key, made.row, "ok", *found))
-    assert recorded_plan("two", SUITE, Request(), store).preset.seeds == 2, "one row lacks its third"
-    assert recorded_plan("two", SUITE, Request(seeds=1), store).preset.seeds == 1, "what was asked for goes first"
-    assert recorded_plan("two", SUITE, Request(), Store(tmp_path, "elsewhere")).preset.seeds == 1
 
 
 def test_options_of_the_dataset_are_part_of_a_cells_identity(tmp_path: Path) -> None:

@@ -45,6 +45,11 @@ class Audit:
     def cells(self) -> int:
         return sum(len(judgement.verdicts) for judgement in self.judgements)
 
+    @property
+    def mostly_counted(self) -> bool:
+        """Whether at least half of the networks are counted, below which verdicts say little."""
+        return 2 * len(self.records) >= self.wanted
+
 
 def audited_suites() -> dict[str, Suite]:
     return {name: registry.suite(name) for name in TABLES}

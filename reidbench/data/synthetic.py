@@ -23,7 +23,7 @@ from reidbench.data.mars import MARS, read_layout
 from reidbench.data.scene import Camera, Take, draw_cameras, draw_take, render
 from reidbench.data.tracklets import Dataset, Release
 from reidbench.data.walkers import EMBLEM, GROUP_SIZE, TEMPO, Person, population
-from reidbench.files import alone
+from reidbench.files import alone, replacing
 from reidbench.registry import dataset, nearest
 from reidbench.spec import UserError, canonical_json
 
@@ -219,7 +219,8 @@ def sample_sheet(found: Dataset, path: Path, *, frames: int = 8, zoom: int = 3) 
             pictures = [np.asarray(Image.open(found.root / frame)) for frame in tracklet.frames[:frames]]
             strips.append(np.concatenate(pictures, axis=1))
     sheet = Image.fromarray(np.concatenate(strips))
-    sheet.resize((sheet.width * zoom, sheet.height * zoom), Image.Resampling.NEAREST).save(path, "png")
+    with replacing(path) as temporary:
+        sheet.resize((sheet.width * zoom, sheet.height * zoom), Image.Resampling.NEAREST).save(temporary, "png")
 
 
 def _defaults() -> dict[str, Any]:

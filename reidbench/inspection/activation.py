@@ -108,15 +108,15 @@ def measures(maps: Sequence[np.ndarray], size: tuple[int, int], seen: Sequence[n
     """What the activation maps of one clip say: a list of T maps `[h, w]` of a frame of `size` pixels.
 
     `seen`, empty where it is not known, holds which pixels show the walker and which the emblem, bool `[T, H, W]`.
-    A map that is nowhere positive counts as even; `empty` is their share.
+    A map that is nowhere positive counts as even, but lights up nothing; `empty` is their share.
     """
-    empty = np.mean([not each.any() for each in maps])
+    active = np.array([each.any() for each in maps])
     maps = [each if each.any() else np.ones_like(each) for each in maps]
     rows, columns = max(1, size[0] // COARSE), max(1, size[1] // COARSE)
     coarse = [_to_grid(each, rows, columns) for each in maps]
     shares = np.stack([each / each.sum() for each in coarse]).reshape(len(maps), -1)
     overlap = (np.sqrt(shares[1:]) * np.sqrt(shares[:-1])).sum(1).mean() if len(maps) > 1 else 1.0
-    found = {"overlap": float(overlap), "empty": float(empty)}
+    found = {"overlap": float(overlap), "empty": float(1 - active.mean())}
     if not len(seen):
         return found
     walker, emblem = seen
@@ -126,7 +126,7 @@ def measures(maps: Sequence[np.ndarray], size: tuple[int, int], seen: Sequence[n
     with_emblem = emblem.any((1, 2))
     density = (fine * emblem).sum((1, 2))[with_emblem] / emblem.mean((1, 2))[with_emblem]
     found["emblem"], found["has_emblem"] = float(density.mean()) if len(density) else 0.0, float(len(density) > 0)
-    lit = np.stack([_to_grid(each >= LIT * each.max(), *size) > 0 for each in coarse]).any(0)
+    lit = np.stack([_to_grid(each >= LIT * each.max(), *size) > 0 for each in coarse])[active].any(0)
     anywhere = walker.any(0)
     found["coverage"] = float((lit & anywhere).sum() / max(1, anywhere.sum()))
     return found

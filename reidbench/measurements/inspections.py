@@ -22,6 +22,7 @@ def _mean(
 @measurement(
     mode="alone",
     needs_training=True,
+    version=2,
     quantities={
         "overlap": _mean(
             "Overlap of frames",
@@ -39,7 +40,13 @@ def _mean(
         ),
         "person": _mean("On the person", "%", "higher", "the part of a map that lies on the person's pixels", "person"),
         "area": _mean("Even map", "%", "", "what an even map would have there: the person's part of the frame", "area"),
-        "empty": _mean("No activation", "%", "", "frames whose map is nowhere positive, counted as even", "empty"),
+        "empty": _mean(
+            "No activation",
+            "%",
+            "",
+            "frames whose map is nowhere positive: counted as even, but as covering nothing",
+            "empty",
+        ),
         "emblem": _mean(
             "At the emblem", "x", "", "activation at the emblem to the frame's mean", "emblem", where="has_emblem"
         ),

@@ -53,6 +53,14 @@ class _Strip:
     best: int
     notes: tuple[str, ...]
 
+    def has_value(self, row: int) -> bool:
+        return any(text != WORDS["published"] for text in self.lines[row])
+
+    def of_rows(self, kept: Sequence[int]) -> _Strip:
+        """The strip with some of its lines."""
+        best = kept.index(self.best) if self.best in kept else -1
+        return _Strip(self.header, tuple(self.lines[i] for i in kept), best, self.notes)
+
     @cached_property
     def width(self) -> int:
         return sum(max(map(len, column)) + 3 for column in zip(self.header, *self.lines, strict=True))
@@ -61,17 +69,22 @@ class _Strip:
 def blocks(table: Table, width: int = WIDTH) -> list[Block]:
     """The table as blocks, one for each way of measuring, split where it would be wider than `width` characters.
 
-    A column that cannot be measured here at all shows what was published, or is left out; the report names it.
+    A column that cannot be measured here at all shows what was published, or is left out; the report names it. So is,
+    in each block, a row that only a publication has values for, where it has none there.
     """
     groups: dict[str, list[_Strip]] = {}
     for heading in table.headings:
         entries = list(table.column(heading).values())
         if is_measured(entries) or any(entry.published for entry in entries):
             groups.setdefault(block_title(heading, table), []).append(_strip(heading, entries, table))
-    marks = {row.name: "" if row.model else f" {DAGGER}" for row in table.plan.suite.rows}
-    names = [name + mark for name, mark in marks.items()]
-    notes = (f"{DAGGER} {PUBLISHED_ONLY}.",) if any(marks.values()) else ()
-    return [block for title, strips in groups.items() for block in _split(title, names, strips, width, notes)]
+    rows = table.plan.suite.rows
+    found: list[Block] = []
+    for title, strips in groups.items():
+        kept = [i for i, row in enumerate(rows) if row.model or any(strip.has_value(i) for strip in strips)]
+        names = [rows[i].name + ("" if rows[i].model else f" {DAGGER}") for i in kept]
+        notes = () if all(rows[i].model for i in kept) else (f"{DAGGER} {PUBLISHED_ONLY}.",)
+        found += _split(title, names, [strip.of_rows(kept) for strip in strips], width, notes)
+    return found
 
 
 def is_measured(entries: Iterable[Entry]) -> bool:
@@ -90,7 +103,7 @@ def block_title(heading: Heading, table: Table) -> str:
         what = heading.column.measurement.capitalize()
         return f"{what}: dataset {name}, preset {table.plan.preset.name}, {seeds_text(table.plan.preset.seeds)}"
     if "device" not in settings:
-        return "Complexity: counted at the paper's scale"
+        return "Cost: counted at the paper's scale"
     return f"Cost: {settings['device']}, {settings.get('precision', 'fp32')}, the paper's scale"
 
 
@@ -115,8 +128,9 @@ def interval_text(quantity: Quantity, known: Estimate) -> str:
 
 
 def difference_text(quantity: Quantity, gap: Estimate) -> str:
-    """A difference with its sign and its interval."""
-    return f"{gap.value * quantity.scale:+.{quantity.digits}f} {interval_text(quantity, gap)}"
+    """A difference with its sign and, where it has one, its interval."""
+    text = f"{gap.value * quantity.scale:+.{quantity.digits}f}"
+    return text if isnan(gap.low) else f"{text} {interval_text(quantity, gap)}"
 
 
 def entry_text(heading: Heading, entry: Entry) -> str:
@@ -181,6 +195,12 @@ def _strip(heading: Heading, entries: Sequence[Entry], table: Table) -> _Strip:
             header.append("diff.")
             columns.append([_difference_text(quantity, entry) for entry in entries])
     return _Strip(tuple(header), tuple(zip(*columns, strict=True)), best, tuple(notes))
+
+
+def column_name(heading: Heading) -> str:
+    """What a column is called in a sentence: "mAP", or at a level of a factor "mAP at occlusion rate 0.2"."""
+    own, quantity = heading.column.title, heading.quantity.title
+    return f"{quantity} at {own}" if heading.column.level[0] else own or quantity
 
 
 def heading_text(heading: Heading) -> str:

@@ -85,10 +85,13 @@ def against_published(
 
 
 def mixtures(measurement: str, rows: Sequence[tuple[str, Record]]) -> Iterable[str]:
-    """One sentence for each thing that differs between the records of a column, given as (row, record)."""
+    """One sentence for each thing that differs between the records of a column, given as (row, record).
+
+    The length of its clips is a row's own and no such thing.
+    """
     if not rows:
         return
-    kinds = {label: [_at(record.cell, path) for _, record in rows] for label, path in JOINED.items()}
+    kinds = {label: [_without_frames(_at(record.cell, path)) for _, record in rows] for label, path in JOINED.items()}
     kinds["machine"] = [record.machine for _, record in rows]
     kinds["version of torch"] = [record.versions.get("torch", "") for _, record in rows]
     for label, values in kinds.items():
@@ -122,6 +125,10 @@ def _at(tree: Any, path: Sequence[str]) -> Any:
     for name in path:
         tree = tree.get(name) if isinstance(tree, Mapping) else None
     return tree
+
+
+def _without_frames(value: Any) -> Any:
+    return {k: v for k, v in value.items() if k != "frames"} if isinstance(value, Mapping) else value
 
 
 def _differences(a: Any, b: Any, path: str = "") -> list[str]:

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from reidbench.reporting.blocks import is_measured, seeds_text
 from reidbench.reporting.document import Paragraph, Part, Section, items, section
-from reidbench.reporting.tables import lookalike_floors
+from reidbench.reporting.tables import lookalike_levels
 
 if TYPE_CHECKING:
     from reidbench.reporting.tables import Heading, Table
     from reidbench.spec import Record
+
+LEVELS = (
+    "What the groups of look-alikes alone give is the accuracy of finding every group and telling none of its members "
+    "apart. It is no lower bound: a row that also confuses groups has less."
+)
+_PIXELS = re.compile(r", pixels [0-9a-f]{12}")
+"""What tells two synthetic datasets of the same size apart in their descriptions; their fingerprints do so too."""
 
 BUSY_CORES = 0.25
 """Cores that other processes used during a session, on average, above which its times are called into doubt."""
@@ -111,47 +119,49 @@ def _training(table: Table) -> Iterator[str]:
     if not headings:
         return
     yield preset_text(table)
-    yield from dict.fromkeys(line for heading in headings for line in _settings(heading.settings))
+    yield from dict.fromkeys(line for heading in headings for line in _data(table, heading))
     yield from _recipes(table)
     yield f"Seeds: {seeds_text(table.plan.preset.seeds)} a row."
     if table.plan.preset.model_options:
         options = ", ".join(f"{name} {value}" for name, value in table.plan.preset.model_options.items())
         yield f"Model options of the preset: {options}."
     yield from table.plan.preset.notes
-    yield from dict.fromkeys(line for heading in headings for line in _floors(table, heading))
+    if any(lookalike_levels(table, heading) for heading in headings):
+        yield LEVELS
     contexts = [record.context for record in shown_records(table, headings)]
     for key, label in (("dataset_about", "What the data can and cannot show"), ("trunk_about", "The trunk")):
-        for text in dict.fromkeys(str(context[key]) for context in contexts if context.get(key)):
+        for text in dict.fromkeys(_PIXELS.sub("", str(context[key])) for context in contexts if context.get(key)):
             yield f"{label}: {text}"
 
 
-def _settings(settings: Mapping[str, Any]) -> Iterator[str]:
+def _data(table: Table, heading: Heading) -> Iterator[str]:
+    """Dataset and protocol of an accuracy column, with what finding the groups of look-alikes alone gives there."""
+    settings = heading.settings
     if "dataset" in settings:
         dataset = settings["dataset"]
         options = ", ".join(f"{name} {value}" for name, value in dataset.get("options", {}).items())
         subset = " A SUBSET of the published dataset." if dataset.get("subset") else ""
         detail = f", options: {options}" if options else ""
-        yield f"Dataset: {dataset['name']}, fingerprint {dataset['fingerprint']}{detail}.{subset}"
+        levels = [f"{title} {100 * level:.1f} %" for title, level in lookalike_levels(table, heading).items()]
+        groups = f" The groups of look-alikes alone give {'; '.join(levels)}." if levels else ""
+        yield f"Dataset: {dataset['name']}, fingerprint {dataset['fingerprint']}{detail}.{subset}{groups}"
     if "protocol" in settings:
         protocol = settings["protocol"]
         yield f"Protocol {protocol['name']}: {protocol.get('about', '')}."
 
 
 def _recipes(table: Table) -> Iterator[str]:
-    """The recipe, or each of them with its rows where rows differ in the length of their clips."""
-    found: dict[str, dict[str, None]] = {}
+    """The recipe, and the rows whose clips are longer or shorter than it says."""
+    found: dict[str, dict[str, int]] = {}
+    usual = table.plan.preset.recipe.frames
     for (row, _), cells in table.plan.cells.items():
-        for cell in cells:
-            if "recipe" in cell.settings:
-                found.setdefault(recipe_text(cell.settings["recipe"]), {})[row] = None
+        for recipe in (cell.settings["recipe"] for cell in cells if "recipe" in cell.settings):
+            found.setdefault(recipe_text({**recipe, "frames": usual}), {})[row] = recipe["frames"]
     for text, rows in found.items():
         yield f"Recipe: {text}" if len(found) == 1 else f"Recipe of {', '.join(rows)}: {text}"
-
-
-def _floors(table: Table, heading: Heading) -> Iterator[str]:
-    floors = [f"{title} {100 * floor:.1f} %" for title, floor in lookalike_floors(table, heading).items()]
-    if floors:
-        yield f"Floor: a model that finds every group of look-alikes and tells none apart has {'; '.join(floors)}."
+        others = [f"{row} {frames}" for row, frames in rows.items() if frames != usual]
+        if others:
+            yield f"Frames of a clip that are not {usual}: {', '.join(others)}."
 
 
 def _machine(tables: Sequence[Table], place: str, machine: Mapping[str, Any]) -> Iterator[str]:

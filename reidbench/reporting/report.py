@@ -22,7 +22,8 @@ from reidbench.reporting.document import (
 from reidbench.reporting.findings import findings
 from reidbench.reporting.methods import methods, preset_text
 from reidbench.reporting.reproduce import command
-from reidbench.reporting.summary import certainty, headlines
+from reidbench.reporting.summary import certainty, headlines, unfound
+from reidbench.spec import PAPER_SIZE
 from reidbench.statistics import FEWEST_READINGS
 
 if TYPE_CHECKING:
@@ -31,11 +32,15 @@ if TYPE_CHECKING:
 LEGEND = (
     "After ± stands half the width of the 95 % bootstrap interval: over query identities for an accuracy (seeds "
     f"pooled), over rounds for a latency; a median of fewer than {FEWEST_READINGS} readings has none and stands alone. "
-    "In parentheses: the standard deviation over training seeds. Bold: the best of its column by more than the "
-    "measured noise, for times only among rows of one session. Published values are as printed; a difference "
-    "(measured minus published) is given where the two are comparable."
+    "In parentheses: the standard deviation over training seeds, which is not in ±. Bold: the best of its column by "
+    "more than the measured noise, for times only among rows of one session. Published values are as printed; a "
+    "difference (measured minus published) is given where the two are comparable."
 )
 BOLD = "Every bold value was tested against each other row of its column without correction for several comparisons."
+SCALE = (
+    "Rows and networks are named as in the paper, with the sizes of the paper's scale, at which all costs are "
+    "measured; a preset with smaller frames shrinks them by the same factors."
+)
 SESSIONS = (
     "Times of two tables may come from two sessions, between which a machine drifts: compare them by their ratios."
 )
@@ -43,10 +48,15 @@ SESSIONS = (
 
 def single_report(table: Table, machine: Mapping[str, Any], figures: Iterable[Path], made_by: str) -> Document:
     """The report of one table. `figures` are the files beside it, `made_by` the command line that wrote it."""
+    trained = any(heading.training for heading in table.headings)
     parts = (
         *_origin(table),
-        Paragraph(f"On {table.machine}. {preset_text(table)}"),
-        section("Summary", items(findings(table)), section("How sure this is", items(certainty([table])))),
+        Paragraph(" ".join([f"On {table.machine}.", *([preset_text(table)] if trained else [])])),
+        section(
+            "Summary",
+            items(findings(table) or [unfound(table)]),
+            section("How sure this is", items(certainty([table]))),
+        ),
         section("Tables and figures", *_results(table, figures), Paragraph(_legend([table]))),
         *_shortcomings(table),
         section("Methods", *methods([table], table.machine, machine)),
@@ -86,7 +96,7 @@ def chapter(table: Table, figures: Iterable[Path]) -> Chapter:
     run = command(table.plan)
     parts = (
         *_origin(table),
-        section("Findings", items(findings(table))),
+        section("Findings", items(findings(table) or [unfound(table)])),
         section("Tables and figures", *_results(table, figures)),
         *_shortcomings(table),
         section("How to reproduce", Code(run)),
@@ -147,8 +157,10 @@ def _measured_where(heading: Heading, table: Table) -> str:
 
 
 def _legend(tables: Sequence[Table]) -> str:
-    bold = any(heading.best for table in tables for heading in table.headings)
-    return " ".join([LEGEND, *([BOLD] if bold else [])])
+    headings = [heading for table in tables for heading in table.headings]
+    bold = any(heading.best for heading in headings)
+    small = any(h.training and h.settings.get("recipe", {}).get("size", PAPER_SIZE) != PAPER_SIZE for h in headings)
+    return " ".join([LEGEND, *([BOLD] if bold else []), *([SCALE] if small else [])])
 
 
 def _reading(tables: Sequence[Table]) -> Section | None:

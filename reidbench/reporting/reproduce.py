@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reidbench import presets, registry
@@ -14,13 +15,36 @@ if TYPE_CHECKING:
     from reidbench.plan import Plan
 
 
+PROFILE = "profile"
+"""The name of the plan of `bench.py profile`, whose last row is the model asked for."""
+
+
 def command(plan: Plan) -> str:
-    """The command line whose plan this is. What lies elsewhere on every machine is left to fill in: DIR, FILE."""
-    parts = ["python", "bench.py", plan.name, "--preset", plan.preset.name, "--seeds", str(plan.preset.seeds)]
+    """The command line whose plan this is. What lies elsewhere on every machine is left to fill in: DIR, FILE.
+
+    Plugins are named by their files, wherever those lie.
+    """
+    parts = _of_profile(plan) if plan.name == PROFILE else _of_suite(plan)
+    for path in registry.plugins():
+        parts += ["--plugin", Path(path).name]
+    return shlex.join(["python", "bench.py", plan.name, *parts])
+
+
+def _of_profile(plan: Plan) -> list[str]:
+    row = plan.suite.rows[-1]
+    parts = [row.model]
+    for option, value in row.options.items():
+        parts += ["--set", f"{option}={value}"]
+    on_gpu = any(column.settings.get("device") == "cuda" for column in plan.suite.columns)
+    return [*parts, "--device", "cuda"] if on_gpu else parts
+
+
+def _of_suite(plan: Plan) -> list[str]:
+    parts = ["--preset", plan.preset.name, "--seeds", str(plan.preset.seeds)]
     preset = presets.PRESETS.get(plan.preset.name)
     if preset is None or preset.dataset != plan.dataset:
         parts += ["--dataset", plan.dataset]
-    if registry.datasets()[plan.dataset].options.get("root") is REQUIRED:
+    if plan.places.root or registry.datasets()[plan.dataset].options.get("root") is REQUIRED:
         parts += ["--root", "DIR"]
     trunk = plan.preset.recipe.trunk
     if preset is not None and trunk != preset.recipe.trunk:
@@ -28,7 +52,10 @@ def command(plan: Plan) -> str:
     parts += _of_training(plan)
     if plan.only:
         parts += ["--only", plan.only]
-    return shlex.join(parts)
+    rows = [row.name for row in plan.suite.rows]
+    if plan.name in registry.suite_paths() and len(rows) < len(registry.suite(plan.name).rows):
+        parts += ["--rows", *rows]
+    return parts
 
 
 def _of_training(plan: Plan) -> list[str]:

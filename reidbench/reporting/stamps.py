@@ -37,8 +37,9 @@ def stamp_of(content: object) -> str:
 
 @cache
 def _drawing_code() -> bytes:
-    """The code that draws, read once a process."""
-    return b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.rglob("*.py")))
+    """The code that draws and that computes what is drawn, read once a process."""
+    here = Path(__file__).parent
+    return b"".join(path.read_bytes() for path in (here.parent / "statistics.py", *sorted(here.rglob("*.py"))))
 
 
 def bears(path: Path, stamp: str) -> bool:

@@ -7,20 +7,14 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from reidbench.reporting.blocks import WORDS, seeds_text
-from reidbench.reporting.findings import (
-    best_finding,
-    component_findings,
-    deviation_findings,
-    noise_text,
-    ratio_findings,
-    steps,
-)
-from reidbench.reporting.gaps import gap_findings
+from reidbench.reporting.differences import families
+from reidbench.reporting.findings import best_finding, deviation_findings, difference_headline, ratio_findings
 from reidbench.reporting.methods import busy, shown_records
+from reidbench.spec import Row, canonical_json
 from reidbench.statistics import LEVEL
 
 if TYPE_CHECKING:
-    from reidbench.reporting.tables import Table
+    from reidbench.reporting.tables import Heading, Table
 
 MEASURED = ("ok", "partial", "stale")
 """States of entries with a value."""
@@ -28,17 +22,22 @@ MEASURED = ("ok", "partial", "stale")
 
 def headlines(table: Table) -> list[str]:
     """The few sentences that stand for a table in the summary of several."""
-    found = [*best_finding(table)]
-    differences = steps(table)
-    if differences and differences.count:
-        name = differences.heading.quantity.title
-        found.append(
-            f"{name}: {_exceeding(len(differences.above), differences.count)} {differences.between} "
-            f"{_verb('exceed', len(differences.above))} {noise_text(differences)}."
-        )
-    found += [*gap_findings(table), *component_findings(table)]
-    found += [*ratio_findings(table), *deviation_findings(table)]
-    return found or ["Nothing of it is measured here."]
+    found = [
+        *best_finding(table),
+        *map(difference_headline, families(table)),
+        *ratio_findings(table),
+        *deviation_findings(table),
+    ]
+    return found or [unfound(table)]
+
+
+def unfound(table: Table) -> str:
+    """What is said of a table whose values show nothing yet."""
+    states = _states([table])
+    have, of = sum(states[state] for state in MEASURED), sum(states.values()) - states["absent"]
+    return (
+        f"{have} of {of} cells are measured: too few to tell rows apart." if have else "Nothing of it is measured here."
+    )
 
 
 def certainty(tables: Sequence[Table]) -> list[str]:
@@ -84,22 +83,24 @@ def _repetition(tables: Sequence[Table]) -> Iterator[str]:
     if not counts:
         return
     low, high = min(counts), max(counts)
-    yield (
-        f"An accuracy comes from {seeds_text(high) if low == high else f'{low} to {seeds_text(high)}'}"
-        + (" a row: how much training itself varies is not known." if high == 1 else " a row.")
-    )
+    many = seeds_text(high) if low == high else f"{low} to {seeds_text(high)}"
+    once = "; how much training itself varies is not known, so that nothing trained is printed in bold"
+    yield f"Each row was trained with {many}{once if high == 1 else ''}."
 
 
 def _chance(tables: Sequence[Table]) -> Iterator[str]:
-    """How many differences would look real if none were."""
-    found = [differences for differences in map(steps, tables) if differences]
-    count = sum(differences.count for differences in found)
+    """How many differences would look real if none were; what tables share counts once."""
+    told: dict[tuple[str, frozenset[str]], bool] = {}
+    for family in (family for table in tables for family in families(table)):
+        for each in family.differences:
+            if each.bounded:
+                told[family.quantity.title, each.records] = each.told
+    count, beyond = len(told), sum(told.values())
     if count > 1:
-        beyond = sum(len(differences.above) for differences in found)
+        by_chance = f"about {count * (1 - LEVEL):.1f} would be if there were none"
         yield (
-            f"{_exceeding(beyond, count)} between rows {_verb('exceed', beyond)} the noise, each tested "
-            f"at {100 * LEVEL:.0f} % without correction for their number: about {count * (1 - LEVEL):.1f} would if "
-            "there were none."
+            f"{beyond} of the {count} differences tested {'is' if beyond == 1 else 'are'} beyond the noise, each "
+            f"tested at {100 * LEVEL:.0f} % without correction for their number: {by_chance}."
         )
 
 
@@ -127,21 +128,31 @@ def _disturbed(tables: Sequence[Table]) -> Iterator[str]:
 def _joined(tables: Sequence[Table]) -> Iterator[str]:
     warnings = sum(len(table.warnings) for table in tables)
     if warnings:
-        yield f"What is joined although it was measured unequally is listed with its table ({warnings} remarks)."
+        remarks = f"{warnings} remark{'' if warnings == 1 else 's'}"
+        yield f"What is joined although it was measured unequally is listed with its table ({remarks})."
     torch = {record.versions.get("torch", "") for table in tables for record in shown_records(table)}
     if len(torch) > 1:
         yield f"The records come from {len(torch)} versions of torch: {', '.join(sorted(torch))}."
 
 
 def _states(tables: Sequence[Table]) -> Counter[str]:
-    """How many entries there are in each state, without those that nothing was ever to be measured for."""
-    entries = (entry for table in tables for heading in table.headings for entry in table.column(heading).values())
-    return Counter(e.state for e in entries if e.state == "ok" or (e.reason and e.state != "published"))
+    """How many entries there are in each state, without those that nothing was ever to be measured for.
+
+    An entry that tables share counts once.
+    """
+    states = {}
+    for table in tables:
+        for heading in table.headings:
+            for row in table.plan.suite.rows:
+                entry = table.entries[row.name, heading.index]
+                if entry.state == "ok" or (entry.reason and entry.state != "published"):
+                    states[heading.column.quantity, _what_fills(table, row, heading)] = entry.state
+    return Counter(states.values())
 
 
-def _exceeding(count: int, total: int) -> str:
-    return f"{count} of {total} difference{'' if total == 1 else 's'}"
-
-
-def _verb(stem: str, count: int) -> str:
-    return f"{stem}s" if count == 1 else stem
+def _what_fills(table: Table, row: Row, heading: Heading) -> str:
+    """What two entries of one quantity have in common if they are the same."""
+    cells = table.plan.cells.get((row.name, heading.index), ())
+    column = heading.column
+    wanted = [row.model, row.options, row.frames, column.settings, column.dataset, column.data]
+    return canonical_json([cell.key for cell in cells] or wanted)

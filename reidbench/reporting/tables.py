@@ -25,7 +25,8 @@ ways a cell ends without a value; not run yet; cannot be measured here; a row th
 FRAME_COLUMNS = (
     *("suite", "row", "model", "measurement", "quantity", "unit", "value", "low", "high", "n", "sd"),
     *("published", "published_dataset", "difference"),
-    *("preset", "dataset", "protocol", "device", "precision", "machine", "state"),
+    *("preset", "dataset", "dataset_options", "dataset_fingerprint", "protocol", "device", "precision"),
+    *("machine", "state"),
 )
 
 
@@ -124,12 +125,11 @@ def lookalike_floor(table: Table, heading: Heading) -> float | None:
     return _floor(heading.quantity, table, heading)
 
 
-def lookalike_floors(table: Table, heading: Heading) -> dict[str, float]:
-    """The floor (0 to 1) over all queries and over those of each factor, by the quantity's title."""
+def lookalike_levels(table: Table, heading: Heading) -> dict[str, float]:
+    """That level (0 to 1) for each mean AP of the column's measurement, by its title."""
     quantities = registry.measurements()[heading.column.measurement].quantities.values()
-    wanted = [quantity for quantity in quantities if not quantity.where or quantity.where.startswith("factor:")]
-    floors = {quantity.title: _floor(quantity, table, heading) for quantity in wanted}
-    return {title: floor for title, floor in floors.items() if floor is not None}
+    levels = {quantity.title: _floor(quantity, table, heading) for quantity in quantities}
+    return {title: level for title, level in levels.items() if level is not None}
 
 
 def to_frame(table: Table) -> pd.DataFrame:
@@ -221,15 +221,25 @@ def _measured(cells: Sequence[Cell], column: Column, quantity: Quantity, found: 
 def _shared_settings(plan: Plan, index: int) -> dict[str, Any]:
     """Settings that all cells of a column have alike; the column's own where it has no cell."""
     cells = [cell for (_, i), row_cells in plan.cells.items() if i == index for cell in row_cells]
-    if not cells:
-        return dict(plan.suite.columns[index].settings)
-    settings = [cell.identity["settings"] for cell in cells]
-    return {name: value for name, value in settings[0].items() if all(s.get(name) == value for s in settings)}
+    return _shared([cell.identity["settings"] for cell in cells] or [plan.suite.columns[index].settings])
+
+
+def _shared(settings: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What several mappings have alike, within the mappings that they hold as well."""
+    found = {}
+    for name, first in settings[0].items():
+        others = [each.get(name) for each in settings[1:]]
+        if all(other == first for other in others):
+            found[name] = first
+        elif isinstance(first, Mapping) and all(isinstance(other, Mapping) for other in others):
+            found[name] = _shared([first, *(other for other in others if isinstance(other, Mapping))])
+    return found
 
 
 def _line(row: Row, column: Column, quantity: Quantity, entry: Entry, settings: Mapping[str, Any]) -> dict[str, Any]:
     known, scale = entry.estimate, quantity.scale
     published = row.publication(column.published, column.dataset) if "dataset" in settings else None
+    dataset, recipe = settings.get("dataset", {}), settings.get("recipe", {})
     return {
         "row": row.name,
         "model": row.model,
@@ -244,11 +254,13 @@ def _line(row: Row, column: Column, quantity: Quantity, entry: Entry, settings: 
         "published": entry.published,
         "published_dataset": published.dataset if published else "",
         "difference": entry.difference,
-        "preset": _preset_name(settings),
-        "dataset": settings.get("dataset", {}).get("name", ""),
+        "preset": _preset_name(recipe),
+        "dataset": dataset.get("name", ""),
+        "dataset_options": ", ".join(f"{name} {value}" for name, value in dataset.get("options", {}).items()),
+        "dataset_fingerprint": dataset.get("fingerprint", ""),
         "protocol": settings.get("protocol", {}).get("name", ""),
         "device": settings.get("device", ""),
-        "precision": settings.get("precision") or settings.get("recipe", {}).get("precision", ""),
+        "precision": settings.get("precision") or recipe.get("precision", ""),
         "state": entry.state,
     }
 
@@ -282,12 +294,15 @@ def _of_row(row: Row, groups: Sequence[list[Record]]) -> list[list[Record]]:
     return [g for g in groups if canonical_json([g[0].cell["model"], g[0].cell["options"]]) in identities]
 
 
-def _preset_name(settings: Mapping[str, Any]) -> str:
-    """The preset whose recipe the settings hold, or ""."""
+def _preset_name(recipe: Mapping[str, Any]) -> str:
+    """The preset that has this recipe, the length of the clips apart, which is the row's own; "" if none has."""
     from reidbench.presets import PRESETS
 
-    recipe = canonical_json(settings.get("recipe"))
-    return next((name for name, preset in PRESETS.items() if canonical_json(asdict(preset.recipe)) == recipe), "")
+    def comparable(known: Mapping[str, Any]) -> str:
+        return canonical_json({name: value for name, value in known.items() if name != "frames"})
+
+    wanted = comparable(recipe)
+    return next((name for name, preset in PRESETS.items() if comparable(asdict(preset.recipe)) == wanted), "")
 
 
 def _over_seeds(records: Sequence[Record]) -> list[list[Record]]:

@@ -119,6 +119,9 @@ def test_measures_of_maps() -> None:
     assert measures([upper, lower], (64, 32), (walker, emblem & False))["has_emblem"] == 0
     none = measures([upper, upper * 0], (64, 32), (walker, emblem))
     assert none["empty"] == 0.5 and none["overlap"] == pytest.approx(np.sqrt(0.5))
+    assert none["coverage"] == 0.5
+    nowhere = measures([upper * 0, upper * 0], (64, 32), (walker, emblem))
+    assert nowhere["empty"] == 1 and nowhere["coverage"] == 0
 
 
 def test_maps_of_another_stride_are_compared_in_the_same_cells() -> None:

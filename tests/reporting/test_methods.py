@@ -1,5 +1,6 @@
 from dataclasses import asdict, replace
 
+import pytest
 from made_up import COLUMNS, ROWS
 
 from reidbench.reporting.document import Items
@@ -42,15 +43,26 @@ def test_every_dataset_that_a_table_trains_on_is_described(bench):
     assert sum("It has no weather." in line for line in lines) == 1
 
 
-def test_each_recipe_names_its_rows_where_clips_differ_in_length(bench):
-    cell = bench.cell(ROWS[0], COLUMNS[0])
-    longer = replace(cell, settings={**cell.settings, "recipe": {**cell.settings["recipe"], "frames": 9}})
-    plan = bench.plan
-    table = assemble(replace(plan, cells={**plan.cells, (ROWS[0].name, 0): (longer,)}), bench.store)
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"frames": 9}, ["Recipe: 600 steps", "Frames of a clip that are not 8: Small 9."]),
+        ({"steps": 700}, ["Recipe of Small: 700 steps", "Recipe of Base, Full: 600 steps"]),
+    ],
+)
+def test_rows_that_are_trained_otherwise_are_named(bench, change, said):
+    plan, recipes = bench.plan, {}
+    for place, (cell,) in plan.cells.items():
+        if "recipe" in cell.settings and place[0] == ROWS[0].name:
+            recipes[place] = (
+                replace(cell, settings={**cell.settings, "recipe": {**cell.settings["recipe"], **change}}),
+            )
+    table = assemble(replace(plan, cells={**plan.cells, **recipes}), bench.store)
     training = next(found for found in methods([table], "made-up", {}) if found.title == "Training and data")
-    recipes = [line for line in training.parts[0].lines if line.startswith("Recipe")]
-    assert [line.split(":")[0] for line in recipes] == ["Recipe of Small", "Recipe of Base, Full, Small"]
-    assert "9 frames" in recipes[0] and "8 frames" in recipes[1]
+    lines = [line for line in training.parts[0].lines if line.startswith(("Recipe", "Frames"))]
+    assert len(lines) == len(said) and all(line.startswith(start) for line, start in zip(lines, said, strict=True))
+    heading = table.headings[0]
+    assert heading.settings["recipe"]["size"] == [64, 32] and not heading.settings["recipe"].keys() & change.keys()
 
 
 def test_columns_that_count_the_same_are_described_in_one_line(bench):

@@ -1,6 +1,7 @@
 import pytest
-from made_up import COLUMNS, ROWS, SECONDS
+from made_up import COLUMNS, MEAN_AP, ROWS, SECONDS
 
+from reidbench.reporting.findings import findings
 from reidbench.reporting.summary import certainty, headlines, mostly_measured
 from reidbench.reporting.tables import assemble
 
@@ -27,7 +28,7 @@ def test_one_seed_calls_no_row_the_best(bench):
     bench.save_all()
     found = " ".join([*headlines(table_of(bench)), *certainty([table_of(bench)])])
     assert "no row can be called the best" in found and "ahead of" not in found
-    assert "1 seed a row: how much training itself varies is not known" in found
+    assert "trained with 1 seed; how much training itself varies is not known" in found
 
 
 def test_a_clear_lead_over_three_seeds_is_said(bench):
@@ -41,9 +42,10 @@ def test_the_summary_counts_what_chance_alone_would_give(bench):
     bench.save_all()
     table = table_of(bench)
     assert (
-        "2 of 4 differences between rows exceed the noise, each tested at 95 % without correction for "
-        "their number: about 0.2 would if there were none."
-    ) in certainty([table, table])
+        "1 of the 2 differences tested is beyond the noise, each tested at 95 % without correction for their number: "
+        "about 0.1 would be if there were none."
+    ) in certainty([table])
+    assert certainty([table, table]) == certainty([table]), "what tables share counts once"
 
 
 def test_a_lead_over_the_few_rows_that_are_measured_says_how_few(bench):
@@ -51,7 +53,24 @@ def test_a_lead_over_the_few_rows_that_are_measured_says_how_few(bench):
     bench.save_all(without="Full")
     found = headlines(table_of(bench))
     assert found[0].endswith("ahead of each other measured row by more than the noise; 2 of 3 rows are measured.")
-    assert found[1] == "mAP: 1 of 1 difference between neighbouring rows exceeds the noise of queries and seeds."
+    assert found[1].startswith("mAP, each row against the one above it: beyond the noise Base over Small +15.")
+
+
+def test_some_cells_are_not_called_none(bench):
+    bench.save(bench.cell(ROWS[0], COLUMNS[0], seed=0))
+    bench.seeds = 2
+    assert headlines(table_of(bench)) == ["3 of 21 cells are measured: too few to tell rows apart."]
+
+
+def test_rows_whose_seeds_disagree_are_named_with_their_seeds(bench, monkeypatch):
+    bench.seeds = 3
+    bench.save_all()
+    assert not any("the seeds of some rows" in line for line in findings(table_of(bench)))
+    cell = bench.cell(ROWS[1], COLUMNS[0], seed=1)
+    monkeypatch.setitem(MEAN_AP, "Base", 0.2)
+    bench.save(cell)
+    (found,) = (line for line in findings(table_of(bench)) if "the seeds of some rows" in line)
+    assert "covers the choice of queries alone: Base (" in found and "; Full" not in found and "Small" not in found
 
 
 def test_published_accuracies_of_other_data_are_not_called_compared(bench):

@@ -4,7 +4,7 @@ import pytest
 from made_up import COLUMNS, GFLOPS, RECIPE, ROWS, SUITE
 
 from reidbench import registry
-from reidbench.reporting.blocks import terminal_text
+from reidbench.reporting.blocks import blocks, terminal_text
 from reidbench.reporting.tables import FRAME_COLUMNS, STATES, assemble, frame, to_frame
 from reidbench.spec import Published, Row
 
@@ -165,8 +165,12 @@ def test_records_of_another_machine_in_the_folder_are_named(bench):
 def test_rows_without_a_model_are_published_only(bench):
     bench.rows = (*ROWS, Row("Elsewhere", "", {}, (Published({"mAP": "79.9"}, "mars", "Table 1"),)))
     bench.save_all()
-    entry = assemble(bench.plan, bench.store).entries["Elsewhere", MEAN_AP]
+    table = assemble(bench.plan, bench.store)
+    entry = table.entries["Elsewhere", MEAN_AP]
     assert (entry.state, entry.published, entry.estimate) == ("published", "79.9", None)
+    rows = {block.title.partition(":")[0]: [line[0] for line in block.lines] for block in blocks(table, 200)}
+    assert rows["Accuracy"] == ["Small", "Base", "Full", "Elsewhere †"]
+    assert rows["Cost"] == ["Small", "Base", "Full"], "a block for which nothing was published leaves the row out"
 
 
 def test_to_frame_has_a_line_a_row_and_column_in_the_units_shown(bench):

@@ -1,10 +1,13 @@
-"""One panel a factor, its levels in order, the floor of look-alikes in each."""
+"""One panel a factor, its levels in order, the level of look-alikes in each."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from reidbench.reporting.figures.stress import stress_figure
+from reidbench.reporting.figures.style import LOOKALIKES, SEED
 from reidbench.reporting.findings import findings
 from reidbench.reporting.tables import Table
 from reidbench.spec import Cell
@@ -32,6 +35,37 @@ def test_lines_follow_the_level_of_the_factor(filled: Fill) -> None:
     assert [float(line.get_ydata()[0]) for line in floors] == pytest.approx([30] * 4)
 
 
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5])
+def test_the_legend_names_every_line_once_and_takes_no_more_room_than_it_needs(filled: Fill, count: int) -> None:
+    table = filled("stress", by_occlusion)
+    factors = list(dict.fromkeys(heading.column.level[0] for heading in table.headings))[:count]
+    kept = tuple(heading for heading in table.headings if heading.column.level[0] in factors)
+    figure = stress_figure(replace(table, headings=kept))
+    assert figure is not None
+    figure.draw_without_rendering()
+    panels = [axis for axis in figure.axes if axis.axison]
+    assert [axis.get_xlabel() for axis in panels] == factors
+    legends = [*figure.legends, *(axis.get_legend() for axis in figure.axes if axis.get_legend())]
+    (legend,) = legends
+    labels = [text.get_text() for text in legend.get_texts()]
+    assert labels == [*(row.name for row in table.plan.suite.rows), LOOKALIKES]
+    whole = figure.bbox.width * figure.bbox.height
+    assert sum(axis.bbox.width * axis.bbox.height for axis in panels) > 0.4 * whole
+    assert all(figure.bbox.contains(*corner) for corner in legend.get_window_extent().corners())
+
+
+def test_each_seed_is_marked_at_its_own_height(filled: Fill) -> None:
+    figure = stress_figure(filled("stress", by_occlusion, seeds=3))
+    assert figure is not None
+    panel = figure.axes[0]
+    marks = [
+        line for line in panel.lines if (line.get_markersize(), line.get_markerfacecolor()) == (SEED["ms"], "white")
+    ]
+    assert len(marks) == 7 * 4 and all(len(line.get_ydata()) == 3 for line in marks)
+    means = [np.mean(line.get_ydata()) for line in marks[:4]]
+    assert means == pytest.approx([float(y) for y in panel.containers[0][0].get_ydata()], abs=0.01)
+
+
 def test_rows_differ_in_marker_and_dash_and_not_in_colour_alone(filled: Fill) -> None:
     figure = stress_figure(filled("stress", by_occlusion))
     assert figure is not None
@@ -45,6 +79,8 @@ def test_the_findings_compare_the_pairs_of_the_suite_at_every_level(filled: Fill
         return 0.7 if list(cell.options.get("kernels", ())) == [3] else 0.6
 
     found = [line for line in findings(filled("stress", short_kernels_are_better)) if "kernel 3 over" in line]
-    (exceeding,) = (line for line in found if "the difference exceeds its interval" in line)
-    assert exceeding.count("[") == 18, "at every level of every factor"
-    assert "occlusion rate 0.8 +10." in exceeding
+    (line,) = found
+    beyond = line.partition("within the noise")[0]
+    assert "beyond the noise occlusion rate 0 +10." in beyond and "occlusion rate 0.8 +10." in beyond
+    assert beyond.count("[") == 15, "at every level of every factor, the levels that are the same data once"
+    assert "frame rate 2 " in beyond and "frame rate 1 " not in beyond

@@ -1,0 +1,148 @@
+"""The differences that a table tests against 0: between rows, of chosen pairs, by component, its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from math import isnan
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from reidbench.reporting.blocks import column_name
+from reidbench.reporting.comparison import Readings, compare, excludes_zero
+from reidbench.reporting.components import effects
+from reidbench.spec import Quantity
+from reidbench.statistics import Estimate, gap_interval
+
+if TYPE_CHECKING:
+    from reidbench.reporting.tables import Table
+
+DIFFERENCE = "pp"
+"""The unit of a quantity that is a difference: percentage points."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One difference, in SI units, with the keys of the records that it was taken from."""
+
+    name: str
+    gap: Estimate
+    records: frozenset[str]
+
+    @property
+    def bounded(self) -> bool:
+        """Whether there is an interval to tell it from 0 by."""
+        return not isnan(self.gap.low)
+
+    @property
+    def told(self) -> bool:
+        """Whether 0 lies outside the interval."""
+        return excludes_zero(self.gap)
+
+
+@dataclass(frozen=True)
+class Family:
+    """Differences of one quantity that are stated together, under a title that says between what they are."""
+
+    title: str
+    quantity: Quantity
+    differences: tuple[Difference, ...]
+
+    @property
+    def told(self) -> list[Difference]:
+        return [each for each in self.differences if each.told]
+
+    @property
+    def within(self) -> list[Difference]:
+        return [each for each in self.differences if each.bounded and not each.told]
+
+    @property
+    def unbounded(self) -> list[Difference]:
+        return [each for each in self.differences if not each.bounded]
+
+    @property
+    def single(self) -> bool:
+        """Whether a row was trained once, so that the noise of training is not in the intervals."""
+        return any(isnan(each.gap.sd) for each in self.differences)
+
+
+def families(table: Table) -> list[Family]:
+    """All that the table tests, in the order of importance; none without a difference."""
+    found = (*_steps(table), *_contrasts(table), *_gaps(table), *_components(table))
+    return [family for family in found if family.differences]
+
+
+def _steps(table: Table) -> Iterator[Family]:
+    """Of the first trained column that has a better: each row against the measured one above, or the reference row."""
+    headings = (h for h in table.headings if h.training and h.quantity.better and len(table.fresh(h)) > 1)
+    heading = next(headings, None)
+    if heading is None:
+        return
+    rows, suite = table.fresh(heading), table.plan.suite
+    if suite.ablation:
+        pairs = [(lower, upper, f"{lower} over {upper}") for upper, lower in pairwise(rows)]
+    else:
+        pairs = [(name, suite.reference, name) for name in rows if name != suite.reference and suite.reference in rows]
+    gaps = [(text, compare(heading.quantity, rows[a], rows[b]), (rows[a], rows[b])) for a, b, text in pairs]
+    against = "the one above it" if suite.ablation else suite.reference
+    yield Family(f"{column_name(heading)}, each row against {against}", heading.quantity, _known(gaps))
+
+
+def _contrasts(table: Table) -> Iterator[Family]:
+    """The pairs of rows that the suite wants compared, in every accuracy column; columns of the same records once."""
+    for first, second in table.plan.suite.contrasts:
+        found: dict[frozenset[str], Difference] = {}
+        quantity = None
+        for heading in (h for h in table.headings if h.training):
+            rows = table.fresh(heading)
+            if first in rows and second in rows:
+                quantity = heading.quantity
+                gap = compare(quantity, rows[first], rows[second])
+                name = heading.column.title or quantity.title
+                for each in _known([(name, gap, (rows[first], rows[second]))]):
+                    found.setdefault(each.records, each)
+        if quantity:
+            yield Family(f"{quantity.title}, {first} over {second}", quantity, tuple(found.values()))
+
+
+def _gaps(table: Table) -> Iterator[Family]:
+    """What the columns that hold a difference say of each row."""
+    for heading in table.headings:
+        quantity = heading.quantity
+        if quantity.unit == DIFFERENCE and quantity.statistic == "mean":
+            gaps = [(name, estimated_gap(quantity, rows), (rows,)) for name, rows in table.fresh(heading).items()]
+            yield Family(f"{column_name(heading)} ({quantity.unit})", quantity, _known(gaps))
+
+
+def _components(table: Table) -> Iterator[Family]:
+    """What each component adds to the first accuracy, on average over the combinations of the others."""
+    heading = next((h for h in table.headings if h.training and table.fresh(h)), None)
+    found = effects(table, heading) if heading else []
+    if heading is None or not found:
+        return
+    counts = sorted({effect.pairs for effect in found})
+    pairs = " to ".join(map(str, (counts[0], counts[-1])[: len(counts)]))
+    keys = frozenset(_keys(list(table.fresh(heading).values())))
+    gaps = tuple(Difference(effect.part, effect.difference, keys | {effect.part}) for effect in found)
+    title = f"{column_name(heading)} with a component minus without it, over {pairs} pairs of rows"
+    yield Family(title, heading.quantity, gaps)
+
+
+def estimated_gap(quantity: Quantity, rows: Readings) -> Estimate | None:
+    """A row's difference with an interval over groups and seeds; None where its seeds do not hold the same pairs."""
+    records = rows[1]
+    groups = records[0].samples.get(quantity.by)
+    samples = [record.samples.get(quantity.sample) for record in records]
+    if not groups or any(record.samples.get(quantity.by) != groups for record in records):
+        return None
+    return gap_interval(np.array(samples, dtype=float), groups)
+
+
+def _known(gaps: Sequence[tuple[str, Estimate | None, Sequence[Readings]]]) -> tuple[Difference, ...]:
+    return tuple(Difference(name, gap, frozenset(_keys(rows))) for name, gap, rows in gaps if gap)
+
+
+def _keys(rows: Sequence[Readings]) -> Iterator[str]:
+    return (record.key for _, records in rows for record in records)
