@@ -26,6 +26,8 @@ def data_check(arguments: Namespace) -> int:
     from reidbench.reporting.dataset_text import check_lines
 
     entry, given = _dataset(arguments)
+    if "dense" in entry.options:
+        given["dense"] = 0  # What was published are counts of whole tracklets.
     found = check_tree(entry, given, decode=arguments.decode, progress=_now_and_then())
     if arguments.json:
         print_json({**asdict(found), "passed": found.passed})
@@ -56,12 +58,12 @@ def data_describe(arguments: Namespace) -> int:
 
 
 def _dataset(arguments: Namespace) -> tuple[Entry, dict[str, Any]]:
-    """The dataset asked for and the arguments of its function, by which its training tracklets are left whole."""
+    """The dataset asked for and the arguments of its function; its training tracklets are whole unless it is said."""
     options = parse_options("--data", arguments.dataset_options)
     request = Request(dataset=arguments.name, root=arguments.root, dataset_options=options)
     entry = registry.lookup("dataset", arguments.name, registry.datasets())
     given = dataset_arguments(request, choose_preset(request))
-    return entry, {**given, **({"dense": 0} if "dense" in entry.options else {})}
+    return entry, {**({"dense": 0} if "dense" in entry.options else {}), **given}
 
 
 def _now_and_then() -> Callable[[int, int, str], None]:

@@ -8,7 +8,6 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 
@@ -125,7 +124,7 @@ def check_frames(tree: Tree, found: Dataset) -> None:
         raise TreeError(f"{first}: missing, the first of {missing} listed frames that are not there", problems, found)
 
 
-def jumps(folder: Path, numbers: Sequence[int]) -> list[str]:
+def jumps(folder: str, numbers: Sequence[int]) -> list[str]:
     """A remark where the numbers of a tracklet's frames leave some out: nothing else shows that a frame is missing."""
     left_out = [(a + 1, b - 1) for a, b in pairwise(numbers) if b > a + 1]
     spans = ", ".join(str(first) if first == last else f"{first} to {last}" for first, last in left_out[:3])

@@ -107,7 +107,7 @@ def _read_part(tree: Tree, part: str, problems: list[str], remarks: list[str]) -
                 problems.append(str(error))
             else:
                 found.append(tracklet)
-                remarks += jumps(tree.root / folder, numbers)
+                remarks += jumps(folder, numbers)
     return tuple(found)
 
 

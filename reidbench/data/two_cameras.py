@@ -44,7 +44,7 @@ def read_persons(
                 if not names:
                     problems.append(f"{tree.root / folder}: missing, or holds no frame")
                     continue
-                remarks.extend(jumps(tree.root / folder, [last_number(frame) for frame in names]))
+                remarks.extend(jumps(folder, [last_number(frame) for frame in names]))
                 found.append(Tracklet(tuple(f"{folder}/{frame}" for frame in names), last_number(person), camera))
         return tuple(found)
 

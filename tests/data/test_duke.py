@@ -68,7 +68,7 @@ def test_tracklets_may_begin_with_frame_2_and_gaps_are_remarked(tmp_path: Path) 
     assert not read(tree).remarks
     (tree / "train/0003/0010/0003_C2_F0007_X10007.jpg").unlink()
     found = read(tree)
-    assert found.remarks == (f"{tree / 'train/0003/0010'}: no frame has number 7; perhaps it is missing",)
+    assert found.remarks == ("train/0003/0010: no frame has number 7; perhaps it is missing",)
     assert found.remarks[0] in found.about, "every record of a subset tells of it"
     with pytest.raises(UserError, match="no frame has number 7"):
         duke(str(tree))
