@@ -4,7 +4,8 @@ train/<id>/<tracklet>/<id>_C<camera>_F<frame of the tracklet>_X<frame of the vid
 query/<id>/<tracklet>/...     one tracklet of each test identity, all of which gallery/ holds as well
 gallery/<id>/<tracklet>/...   D instead of X: a distractor, that is, a person who is no query
 
-An older copy writes the names as <id>C<camera>F<frame>X<frame>.jpg. Tracklets may begin with frame 2.
+An older copy writes the names as <id>C<camera>F<frame>X<frame>.jpg. Tracklets may begin with frame 2; the authors'
+release, which counts from frame 1, leaves out the last frame of those, and this reader none.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from reidbench.data.cache import cache_folder
@@ -144,6 +144,8 @@ def read_image(path: Path) -> Image.Image:
             return image.convert("RGB")
     except FileNotFoundError as error:
         raise UserError(f"{path}: missing frame; restore it") from error
+    except UnidentifiedImageError as error:
+        raise UserError(f"{path}: damaged frame (neither JPEG nor PNG); restore it") from error
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise UserError(f"{path}: damaged frame ({str(error).partition(chr(10))[0]}); restore it") from error
 
