@@ -13,6 +13,7 @@ LAYERS = [
     {"bench"},
     {"reidbench.cli"},
     {"reidbench.commands"},
+    {"reidbench.dataset_commands"},
     {"reidbench.reports"},
     {"reidbench.display", "reidbench.runner", "reidbench.worker", "reidbench.reporting"},
     {"reidbench.audit"},
@@ -30,7 +31,7 @@ LAYERS = [
     {"suites"},
     {"reidbench.registry"},
     {"reidbench.importing"},
-    {"reidbench.source", "reidbench.files", "reidbench.kinds"},
+    {"reidbench.source", "reidbench.files", "reidbench.kinds", "reidbench.options"},
     {"reidbench.spec"},
 ]
 """From the top down. A module may import those below it and, inside its own package, its neighbours."""
