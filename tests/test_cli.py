@@ -30,7 +30,7 @@ ROOT = Path(__file__).resolve().parent.parent
         (["table2", "--dataset", "marz"], "no dataset is named 'marz'; did you mean 'mars'?"),
         (["table2", "--dataset", "mars"], "dataset mars needs --root"),
         (["table2", "--data", "occlusion"], "--data occlusion: write it as OPTION=VALUE"),
-        (["evaluate", "bicnet", "--weights", "x", "--data", "sed=1"], "no option 'sed'; did you mean 'seed'?"),
+        (["train", "bicnet", "--out", "x", "--data", "sed=1"], "no option 'sed'; did you mean 'seed'?"),
         (["table2", "--dataset", "ilids", "--root", "x", "--data", "split=11"], "dataset ilids: split is 11"),
         (["table2", "--preset", "paper", "--root", "/nowhere"], "/nowhere"),
         (["table2", "--protocol", "relaese"], "did you mean 'release'?"),
