@@ -170,6 +170,6 @@ def test_builds_and_runs_at_paper_scale_without_memory(name: str) -> None:
 def test_trunk_is_named_as_recipes_and_loaders_expect(name: str) -> None:
     model = slim_model(name)
     assert isinstance(model.trunk, ResNet)
-    known = {"trunk", "csp", "dao", "tks", "tsb", "tse", "temporal", "non_local", "cosam", "iau", "pyramid"}
+    known = {"trunk", "csp", "dao", "tks", "tsb", "tse", "temporal", "non_local", "cosam", "iau", "pyramid", "sinet"}
     known |= {"neck", "lower_necks", "classifier"}
     assert {key.partition(".")[0] for key in model.state_dict()} <= known
