@@ -201,4 +201,5 @@ def _swap(frames: Tensor) -> Tensor:
 
 
 def _sum_of_pairs(maps: Tensor) -> Tensor:
-    return maps.unflatten(0, (-1, 2)).sum(1)
+    """Maps `[2 * N, C, h, w]` summed in pairs: `[N, C, h, w]`, in channels_last."""
+    return maps.permute(0, 2, 3, 1).unflatten(0, (-1, 2)).sum(1).permute(0, 3, 1, 2)
