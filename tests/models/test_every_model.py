@@ -170,5 +170,6 @@ def test_trunk_is_named_as_recipes_and_loaders_expect(name: str) -> None:
     known |= {"embed", "pyramid"}  # GLTP
     known |= {"single", "motion", "attention"}  # M3D
     known |= {"reduce", "levels", "lower_necks"}  # PSTA
+    known |= {"refine", "integrate"}  # STMP
     known |= {"spatial_key", "temporal_key", "spatial_memory", "temporal_memory", "recurrent", "frame_neck"}  # STMN
     assert {key.partition(".")[0] for key in model.state_dict()} <= known
