@@ -11,6 +11,7 @@ from reidbench.models.resnet import ResNet
 from torch import Tensor, nn
 
 from reidbench import registry
+from reidbench.profiling.complexity import count
 
 SLIM = {"size": (64, 32), "width": 8, "blocks": (1, 1, 1, 1)}
 FRAMES = 8
@@ -159,6 +160,12 @@ def test_builds_and_runs_at_paper_scale_without_memory(name: str) -> None:
         model = registry.build(name).eval()
         feature = model(torch.empty(1, 8, 3, 256, 128)).feature
     assert feature.shape[0] == 1 and feature.shape[1] % 128 == 0
+
+
+@every_model
+def test_every_counter_that_is_installed_can_follow_it(name: str) -> None:
+    absent = count(slim_model(name), (1, FRAMES, 3, *SLIM["size"])).absent
+    assert not [reason for reason in absent.values() if reason.startswith("failed")]
 
 
 @every_model
