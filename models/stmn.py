@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from reidbench.registry import model
 from reidbench.spec import Loss, Output
 
-from .head import batch_norm_neck, identity_classifier
+from .head import identity_classifier
 from .resnet import BasicBlock, Bottleneck, ResNet, fold_frames, load_backbone
 
 SPATIAL_ITEMS = 10
@@ -73,8 +73,7 @@ class STMN(nn.Module):
         self.norm = nn.BatchNorm1d(features)
         nn.init.zeros_(self.norm.weight)
         self.recurrent = nn.LSTM(features, features, batch_first=True)
-        self.frame_neck = batch_norm_neck(features)
-        self.neck = batch_norm_neck(features)
+        self.frame_neck, self.neck = (_neck(features) for _ in range(2))
         heads = [identity_classifier(features, classes) for _ in range(2)] if classes else []
         self.classifier = nn.ModuleList(heads) if classes else None
 
@@ -133,6 +132,13 @@ class Memory(nn.Module):
         key = F.normalize(self.key, dim=self.unit)
         address = torch.matmul(F.normalize(query, dim=1), key.t()).softmax(1)
         return torch.matmul(address, self.value), address
+
+
+def _neck(features: int) -> nn.BatchNorm1d:
+    """A batch norm whose shift stays zero."""
+    neck = nn.BatchNorm1d(features)
+    neck.bias.requires_grad_(False)
+    return neck
 
 
 def _spread(address: Tensor) -> Tensor:

@@ -116,6 +116,12 @@ def test_stages_of_keys_are_a_stage_without_its_last_relu(depth: int) -> None:
     torch.testing.assert_close(keys.relu(), trunk.layer4(x))
 
 
+def test_the_necks_shifts_do_not_learn() -> None:
+    model = registry.build("stmn", **SLIM)
+    frozen = {name for name, parameter in model.named_parameters() if not parameter.requires_grad}
+    assert frozen == {"neck.bias", "frame_neck.bias"}
+
+
 def test_a_trunks_last_stage_goes_to_all_three_copies() -> None:
     trunk = ResNet(50, width=8, blocks=(1, 1, 1, 1))
     model = registry.build("stmn", **SLIM)
