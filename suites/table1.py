@@ -29,7 +29,7 @@ SUITE = Suite(
         _row("COSAM", "cosam", mars=("79.9", "84.9"), duke=("94.1", "95.4")),
         _row("MGRAFA", "", mars=("85.9", "88.8")),
         _row("Two-stream", "", lsvid=("32.1", "48.2")),
-        _row("STMP", "", mars=("72.7", "84.4"), lsvid=("39.1", "56.8")),
+        _row("STMP", "stmp", mars=("72.7", "84.4"), lsvid=("39.1", "56.8")),
         _row("M3D", "m3d_two_stream", mars=("74.1", "84.4"), lsvid=("40.1", "57.7")),
         _row("GLTP", "gltp", frames=16, mars=("78.5", "87.0"), duke=("93.7", "96.3"), lsvid=("44.3", "63.1")),
         _row("DRSA", "", mars=("65.8", "82.3"), lsvid=("37.8", "55.8")),
@@ -66,5 +66,6 @@ SUITE = Suite(
         "M3D is approximate: its two streams are the authors', their fusion, side by side at unit length, is ours.",
         "IAUnet is the block for videos of its authors' release in their image network; this assembly is ours. Its "
         "products of channels are half of its cost, and ptflops, which counts the GFLOPs, does not see them.",
+        "STMP is approximate: its modules are the authors', its trunk is a ResNet instead of Inception-v3 at 299x299.",
     ),
 )

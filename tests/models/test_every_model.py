@@ -11,6 +11,7 @@ from reidbench.models.resnet import ResNet
 from torch import Tensor, nn
 
 from reidbench import registry
+from reidbench.profiling.complexity import count
 
 SLIM = {"size": (64, 32), "width": 8, "blocks": (1, 1, 1, 1)}
 FRAMES = 8
@@ -45,8 +46,7 @@ def test_training_output_has_all_that_the_losses_need(name: str, depth: int) -> 
     assert out.feature.shape[0] == 3
     assert len(out.logits) == len(out.embeddings) >= 1
     assert all(logits.shape == (3, CLASSES) for logits in out.logits)
-    seen = sum(embedding.shape[1] for embedding in out.embeddings)
-    assert seen % out.feature.shape[1] == 0, "the parts of the feature, or as many vectors like it"
+    assert sum(embedding.shape[1] for embedding in out.embeddings) % out.feature.shape[1] == 0
     assert all(torch.isfinite(loss.value) and loss.weight > 0 for loss in out.losses.values())
 
 
@@ -168,6 +168,12 @@ def test_builds_and_runs_at_paper_scale_without_memory(name: str) -> None:
 
 
 @every_model
+def test_every_counter_that_is_installed_can_follow_it(name: str) -> None:
+    absent = count(slim_model(name), (1, FRAMES, 3, *SLIM["size"])).absent
+    assert not [reason for reason in absent.values() if reason.startswith("failed")]
+
+
+@every_model
 def test_trunk_is_named_as_recipes_and_loaders_expect(name: str) -> None:
     model = slim_model(name)
     assert isinstance(model.trunk, ResNet)
@@ -177,4 +183,6 @@ def test_trunk_is_named_as_recipes_and_loaders_expect(name: str) -> None:
     known |= {"graphs", "norm"}  # MGH
     known |= {"embed"}  # GLTP
     known |= {"single", "motion", "attention"}  # M3D
+    known |= {"refine", "integrate"}  # STMP
+    known |= {"spatial_key", "temporal_key", "spatial_memory", "temporal_memory", "recurrent", "frame_neck"}  # STMN
     assert {key.partition(".")[0] for key in model.state_dict()} <= known
