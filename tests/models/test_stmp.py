@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 import torch
 from reidbench.models.stmp import Integration, Refinement
-from rule_made import pick, rule
+from rule_made import pick, rule, rule_model
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
