@@ -11,11 +11,12 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from reidbench import registry
+from reidbench.gate_options import add_gate
 from reidbench.registry import nearest
 from reidbench.spec import UserError
 
 INTERRUPTED = 130
-COMMANDS = ("list", "audit", "report", "profile", "train", "evaluate", "data")
+COMMANDS = ("list", "audit", "report", "check", "profile", "train", "evaluate", "data")
 
 
 class Parser(argparse.ArgumentParser):
@@ -104,6 +105,7 @@ def _parser() -> Parser:
     about = "md, html, latex, pdf, or several of them (default: md)"
     sub.add_argument("--format", nargs="+", default=["md"], metavar="FORMAT", help=about)
     sub.add_argument("--out", default="", metavar="DIR", help="where to write (default: the machine's folder)")
+    add_gate(add, _training(), _start(), _selection())
     sub = add("profile", "profile", "all costs of one model", _model())
     sub.add_argument("--device", default="cpu", help="cpu or cuda")
     sub.add_argument("--fresh", action="store_true", help="measure again what is already recorded")

@@ -76,6 +76,13 @@ def report(arguments: Namespace) -> int:
     return 0
 
 
+def check(arguments: Namespace) -> int:
+    """Compares what one machine measures with a baseline; 1 where something is worse."""
+    from reidbench import gate
+
+    return gate.check(arguments)
+
+
 def profile(arguments: Namespace) -> int:
     """Measures every cost of one model, beside the suite `table2`'s reference row."""
     table2 = registry.suite("table2")

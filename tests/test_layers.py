@@ -12,8 +12,9 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS = [
     {"bench"},
     {"reidbench.cli"},
-    {"reidbench.commands"},
-    {"reidbench.reports"},
+    {"reidbench.commands", "reidbench.gate_options"},
+    {"reidbench.gate"},
+    {"reidbench.reports", "reidbench.regression"},
     {"reidbench.display", "reidbench.runner", "reidbench.worker", "reidbench.reporting"},
     {"reidbench.audit"},
     {"reidbench.measurements"},
@@ -96,7 +97,7 @@ def test_suites_import_only_the_vocabulary(path: Path) -> None:
 
 FAST = [
     *("cli", "commands", "plan", "weights", "runner", "display", "store", "registry", "measurements"),
-    "reporting.writing",
+    *("gate", "regression.presentation", "reporting.writing"),
 ]
 
 

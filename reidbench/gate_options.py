@@ -1,0 +1,33 @@
+"""The options of the commands that compare one version of the code with another."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from collections.abc import Callable
+from typing import Any
+
+Add = Callable[..., Any]
+"""Adds a command: (name, function, about, *parents) -> its parser."""
+
+
+def add_gate(add: Add, *selection: ArgumentParser) -> None:
+    """Adds the commands; `selection` are the options that choose what of a suite is meant."""
+    about = "compare this machine's records with a baseline: exit code 1 where something is worse"
+    sub = add("check", "check", about, *selection)
+    sub.add_argument("suite", metavar="SUITE", help="a suite; what its records lack is measured first")
+    about = "the baseline: a results folder, or the folder of a machine in one"
+    sub.add_argument("--against", required=True, metavar="DIR", help=about)
+    sub.add_argument("--recorded", action="store_true", help="measure nothing; compare what is recorded")
+    about = "interleaved sessions at most, for times that one cannot tell (default 3)"
+    sub.add_argument("--sessions", type=int, default=3, metavar="N", help=about)
+    _add_limits(sub)
+
+
+def _add_limits(sub: ArgumentParser) -> None:
+    about = "the smallest change of a time or a memory that counts (default 5)"
+    sub.add_argument("--least", type=float, default=5.0, metavar="PERCENT", help=about)
+    about = "the smallest difference of an accuracy that counts (default 3)"
+    sub.add_argument("--points", type=float, default=3.0, metavar="POINTS", help=about)
+    about = "also write files: md, junit, json, or several of them"
+    sub.add_argument("--format", nargs="+", default=[], metavar="FORMAT", help=about)
+    sub.add_argument("--out", default="", metavar="DIR", help="where to write them (default: the machine's folder)")
