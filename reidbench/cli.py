@@ -16,7 +16,7 @@ from reidbench.registry import nearest
 from reidbench.spec import UserError
 
 INTERRUPTED = 130
-COMMANDS = ("list", "audit", "report", "check", "profile", "train", "evaluate", "data")
+COMMANDS = ("list", "audit", "report", "check", "calibrate", "profile", "train", "evaluate", "data")
 
 
 class Parser(argparse.ArgumentParser):
@@ -150,7 +150,7 @@ def _common() -> Parser:
 
 def _training() -> Parser:
     parser = Parser(add_help=False)
-    parser.add_argument("--preset", default="quick", help="quick, standard, fine, full or paper (default: quick)")
+    parser.add_argument("--preset", default="quick", help="tiny, quick, standard, fine, full or paper (default: quick)")
     parser.add_argument("--dataset", default="", metavar="NAME", help="another dataset than the preset's")
     parser.add_argument("--root", default="", metavar="DIR", help="the folder that holds the dataset")
     parser.add_argument("--subset", action="store_true", help="accept counts that differ from the published ones")

@@ -83,6 +83,13 @@ def check(arguments: Namespace) -> int:
     return gate.check(arguments)
 
 
+def calibrate(arguments: Namespace) -> int:
+    """Tries the gate on repeated measurements of the same code."""
+    from reidbench import trials
+
+    return trials.calibrate(arguments)
+
+
 def profile(arguments: Namespace) -> int:
     """Measures every cost of one model, beside the suite `table2`'s reference row."""
     table2 = registry.suite("table2")

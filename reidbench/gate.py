@@ -34,7 +34,9 @@ def check(arguments: Namespace) -> int:
     suites = registry.suites_of(arguments.suite)
     if arguments.rows and len(suites) > 1:
         raise UserError("--rows: give it with one suite")
-    limits = _limits(arguments)
+    limits = limits_of(arguments)
+    for name in arguments.format:
+        registry.lookup("format", name, FORMATS)
     baseline = find_store(arguments.against, "--against", arguments.machine)
     store = Store(arguments.results, arguments.machine or machine.name())
     plans = {name: make_plan(name, suite, request_of(arguments), store) for name, suite in suites.items()}
@@ -104,14 +106,13 @@ def find_store(place: str, option: str, machine_name: str = "") -> Store:
     raise UserError(f"{option} {place}: holds several machines; give the folder of one: {', '.join(known)}")
 
 
-def _limits(arguments: Namespace) -> Limits:
+def limits_of(arguments: Namespace) -> Limits:
+    """From which change on a cell counts as changed. Raises UserError."""
     for name, value in (("--least", arguments.least), ("--points", arguments.points)):
         if not 0 < value < PERCENT:
             raise UserError(f"{name} {value:g}: give a number above 0 and below 100")
     if arguments.sessions < 1:
         raise UserError(f"--sessions {arguments.sessions}: give 1 or more")
-    for name in arguments.format:
-        registry.lookup("format", name, FORMATS)
     return Limits(arguments.least / PERCENT, arguments.points / PERCENT)
 
 

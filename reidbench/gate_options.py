@@ -21,6 +21,20 @@ def add_gate(add: Add, *selection: ArgumentParser) -> None:
     about = "interleaved sessions at most, for times that one cannot tell (default 3)"
     sub.add_argument("--sessions", type=int, default=3, metavar="N", help=about)
     _add_limits(sub)
+    _add_files(sub)
+    about = "how often the gate is wrong on this machine: the same code measured again and again"
+    sub = add("calibrate", "calibrate", about)
+    about = "the suite whose rows are timed (default: table2)"
+    sub.add_argument("suite", nargs="?", default="table2", metavar="SUITE", help=about)
+    sub.add_argument("--only", default="", metavar="KIND", help="cost or accuracy")
+    sub.add_argument("--rows", nargs="+", default=[], metavar="ROW", help="rows by name or by number from 1")
+    sub.add_argument("--device", default="cpu", help="where to time: cpu or cuda")
+    about = "interleaved sessions to have (default 16, the machine being quiet)"
+    sub.add_argument("--sessions", type=int, default=16, metavar="N", help=about)
+    about = "training seeds of the sound model; faulty ones have half (default 6)"
+    sub.add_argument("--seeds", type=int, default=6, metavar="N", help=about)
+    sub.add_argument("--preset", default="tiny", help="how the models are trained (default: tiny)")
+    _add_limits(sub)
 
 
 def _add_limits(sub: ArgumentParser) -> None:
@@ -28,6 +42,9 @@ def _add_limits(sub: ArgumentParser) -> None:
     sub.add_argument("--least", type=float, default=5.0, metavar="PERCENT", help=about)
     about = "the smallest difference of an accuracy that counts (default 3)"
     sub.add_argument("--points", type=float, default=3.0, metavar="POINTS", help=about)
+
+
+def _add_files(sub: ArgumentParser) -> None:
     about = "also write files: md, junit, json, or several of them"
     sub.add_argument("--format", nargs="+", default=[], metavar="FORMAT", help=about)
     sub.add_argument("--out", default="", metavar="DIR", help="where to write them (default: the machine's folder)")
