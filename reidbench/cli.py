@@ -16,7 +16,7 @@ from reidbench.registry import nearest
 from reidbench.spec import UserError
 
 INTERRUPTED = 130
-COMMANDS = ("list", "audit", "report", "check", "calibrate", "profile", "train", "evaluate", "data")
+COMMANDS = ("list", "audit", "report", "check", "compare", "calibrate", "profile", "train", "evaluate", "data")
 
 
 class Parser(argparse.ArgumentParser):

@@ -83,6 +83,13 @@ def check(arguments: Namespace) -> int:
     return gate.check(arguments)
 
 
+def compare(arguments: Namespace) -> int:
+    """Compares two results folders, or two revisions measured in turns; 1 where something is worse."""
+    from reidbench import revisions
+
+    return revisions.compare(arguments)
+
+
 def calibrate(arguments: Namespace) -> int:
     """Tries the gate on repeated measurements of the same code."""
     from reidbench import trials

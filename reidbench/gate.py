@@ -53,7 +53,7 @@ def check(arguments: Namespace) -> int:
         found = compare_stores(arguments.suite, plans, store, baseline, limits)
     for failure in failures:
         print(f"bench.py: {failure.row} · {failure.cell['measurement']}: {failure.error}", file=sys.stderr)
-    return _tell(found, store.folder, arguments)
+    return tell(found, store.folder, arguments)
 
 
 def compare_stores(
@@ -172,7 +172,7 @@ def _reference_code(records: Sequence[Record]) -> str:
     return str(records[-1].cell["settings"].get("reference", {}).get("source", ""))
 
 
-def _tell(found: Comparison, folder: Path, arguments: Namespace) -> int:
+def tell(found: Comparison, folder: Path, arguments: Namespace) -> int:
     """Prints the comparison, writes the files asked for, and returns the exit code."""
     home = Path(arguments.out) if arguments.out else folder
     written = []

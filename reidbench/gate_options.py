@@ -22,6 +22,16 @@ def add_gate(add: Add, *selection: ArgumentParser) -> None:
     sub.add_argument("--sessions", type=int, default=3, metavar="N", help=about)
     _add_limits(sub)
     _add_files(sub)
+    about = "compare two results folders, or two git revisions measured in turns: exit code 1 where B is worse"
+    sub = add("compare", "compare", about, *selection)
+    sub.add_argument("a", metavar="A", help="the baseline: a results folder, a machine's folder, or a revision")
+    sub.add_argument("b", metavar="B", help="what is compared with it, likewise")
+    about = "the suite that is compared, and measured for revisions (default: table2)"
+    sub.add_argument("--suite", default="table2", metavar="SUITE", help=about)
+    about = "interleaved sessions of each revision (default 2: A B B A)"
+    sub.add_argument("--sessions", type=int, default=2, metavar="N", help=about)
+    _add_limits(sub)
+    _add_files(sub)
     about = "how often the gate is wrong on this machine: the same code measured again and again"
     sub = add("calibrate", "calibrate", about)
     about = "the suite whose rows are timed (default: table2)"

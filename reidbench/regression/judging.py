@@ -69,7 +69,7 @@ def judge_reading(pair: Pair, limits: Limits, same_machine: bool) -> dict[str, A
         return _unheld(before, after)
     found = {"before": before, "after": after, "change": _relative(before, after)}
     if not same_machine and pair.here[-1].cell["settings"].get("device") == "cpu":
-        return {"word": "not comparable", "note": "another machine: its libraries take other memory", **found}
+        return {"word": "not comparable", "note": "on another machine the libraries take other memory", **found}
     change = found["change"]
     if change is None or abs(change) < limits.least:
         return {"word": "same" if change is not None else "cannot tell", "note": "a single reading a side", **found}

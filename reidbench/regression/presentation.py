@@ -18,7 +18,7 @@ WIDTH = 80
 
 HOW = {
     "count": "counts, exactly",
-    "time": "ratio to the reference row of the same session, by ranks",
+    "time": "ratio to the reference row, by ranks",
     "reading": "one reading a side",
     "accuracy": "paired over query identities, with the spread over seeds",
 }

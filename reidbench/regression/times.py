@@ -37,7 +37,7 @@ def judge_time(pair: Pair, limits: Limits, noise: float, level: float) -> dict[s
         return {"word": "not comparable", "note": "no readings of the same batch on both sides"}
     strata = [(there[batch], here[batch]) for batch in common]
     if all(not np.any(a) and not np.any(b) for a, b in strata):
-        return {"word": "not comparable", "note": "the yardstick: times are divided by those of this row"}
+        return {"word": "not comparable", "note": "it is the row whose times the others' are divided by"}
     between = 0.0 if isnan(noise) else noise * sqrt(1 / len(pair.here) + 1 / len(pair.there))
     shown = widened(shift_interval(strata), between)
     strict = widened(shift_interval(strata, level=level), between, level)
