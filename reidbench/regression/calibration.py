@@ -22,7 +22,8 @@ from reidbench.spec import Record, UserError
 NAME = "calibration"
 
 FAULTS = {
-    "pooling": "frames folded clip by clip are unfolded frame by frame, so that a feature mixes the clips of a batch",
+    "pooling": "only the first frame of a clip is pooled",
+    "folding": "frames folded clip by clip are unfolded frame by frame, so that a feature mixes the clips of a batch",
     "labels": "the clips of a batch are shuffled and their labels are not",
     "neck": "the batch norm before the classifier is dropped",
 }

@@ -94,8 +94,14 @@ def _caught(accuracies: Sequence[Trial]) -> list[Part]:
                 )
             )
     for fault in dict.fromkeys(trial.fault for trial in accuracies if trial.fault):
-        caught = [f"{t.what} in {t.share('worse'):.0%}" for t in accuracies if t.fault == fault]
-        parts.append(Paragraph(f"Fault {fault}: called worse by {', '.join(caught)} of the comparisons."))
+        mine = [trial for trial in accuracies if trial.fault == fault]
+        caught = [f"{trial.what} in {trial.share('worse'):.0%}" for trial in mine]
+        praised = [f"{trial.what} in {trial.share('better'):.0%}" for trial in mine if trial.share("better")]
+        text = f"Fault {fault}: called worse by {', '.join(caught)} of the comparisons."
+        text += f" Called better by {', '.join(praised)}: a gain that nobody meant is a fault to look for too." * bool(
+            praised
+        )
+        parts.append(Paragraph(text))
     return parts
 
 

@@ -40,8 +40,14 @@ def test_without_a_fault_it_is_the_baseline(clips: torch.Tensor) -> None:
     assert torch.equal(a.feature, b.feature) and torch.equal(a.logits[0], b.logits[0])
 
 
-def test_wrong_pooling_mixes_the_clips_of_a_batch(clips: torch.Tensor) -> None:
+def test_wrong_pooling_sees_the_first_frame_alone(clips: torch.Tensor) -> None:
     sound, wrong = built().eval(), built("pooling").eval()
+    assert torch.allclose(wrong(clips).feature, sound(clips[:, :1]).feature)
+    assert not torch.allclose(wrong(clips).feature, sound(clips).feature)
+
+
+def test_wrong_folding_mixes_the_clips_of_a_batch(clips: torch.Tensor) -> None:
+    sound, wrong = built().eval(), built("folding").eval()
     assert torch.allclose(wrong(clips[:1]).feature, sound(clips[:1]).feature)
     assert not torch.allclose(wrong(clips).feature, sound(clips).feature)
     changed = clips.clone()
