@@ -16,7 +16,10 @@ from reidbench.registry import nearest
 from reidbench.spec import UserError
 
 INTERRUPTED = 130
-COMMANDS = ("list", "audit", "report", "check", "compare", "calibrate", "profile", "train", "evaluate", "data")
+COMMANDS = (
+    *("list", "audit", "report", "profile", "train", "evaluate", "data"),
+    *("check", "compare", "calibrate", "history"),
+)
 
 
 class Parser(argparse.ArgumentParser):

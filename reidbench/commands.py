@@ -97,6 +97,13 @@ def calibrate(arguments: Namespace) -> int:
     return trials.calibrate(arguments)
 
 
+def history(arguments: Namespace) -> int:
+    """Follows one cell over the commits that recorded it."""
+    from reidbench import history as command
+
+    return command.history(arguments)
+
+
 def profile(arguments: Namespace) -> int:
     """Measures every cost of one model, beside the suite `table2`'s reference row."""
     table2 = registry.suite("table2")

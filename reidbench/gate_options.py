@@ -45,6 +45,11 @@ def add_gate(add: Add, *selection: ArgumentParser) -> None:
     sub.add_argument("--seeds", type=int, default=6, metavar="N", help=about)
     sub.add_argument("--preset", default="tiny", help="how the models are trained (default: tiny)")
     _add_limits(sub)
+    sub = add("history", "history", "one row's value over the commits that recorded it, printed and drawn")
+    sub.add_argument("row", metavar="ROW", help="a row by the name that its records have")
+    sub.add_argument("quantity", metavar="QUANTITY", help="measurement.quantity, such as accuracy.mAP or latency.ratio")
+    sub.add_argument("--all", action="store_true", help="also on data made with options, such as more occlusion")
+    sub.add_argument("--out", default="", metavar="DIR", help="where to draw (default: the results folder)")
 
 
 def _add_limits(sub: ArgumentParser) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from reidbench import machine, registry
 from reidbench.data.cache import cache_folder
 from reidbench.gate import compare_stores, find_store, limits_of, tell
-from reidbench.plan import make_plan
+from reidbench.plan import NAMED_TRUNKS, make_plan
 from reidbench.regression.presentation import FORMATS
 from reidbench.reports import request_of
 from reidbench.spec import UserError
@@ -107,7 +107,15 @@ def checked_out(revision: Revision) -> Iterator[Path]:
 
 def _measure(revision: Revision, code: Path, arguments: Namespace, *, first: bool) -> None:
     """One turn: the suite's own command, run by the revision's code."""
-    options = ["--results", str(revision.folder / "results"), "--machine", machine.name(), "--preset", arguments.preset]
+    options = ["--results", str(revision.folder / "results"), "--machine", machine.name()]
+    for name in ("preset", "dataset", "protocol", "device"):
+        options += [f"--{name}", getattr(arguments, name)] if getattr(arguments, name) else []
+    for name, paths in (("root", [arguments.root]), ("plugin", arguments.plugin)):
+        options += [part for path in paths if path for part in (f"--{name}", str(Path(path).resolve()))]
+    weights = arguments.weights
+    if weights:
+        options += ["--weights", weights if weights in NAMED_TRUNKS else str(Path(weights).resolve())]
+    options += ["--subset"] if arguments.subset else []
     options += ["--rows", *arguments.rows] if arguments.rows else []
     options += ["--seeds", str(arguments.seeds)] if arguments.seeds else []
     only = arguments.only or ("" if first else "cost")

@@ -13,7 +13,7 @@ LAYERS = [
     {"bench"},
     {"reidbench.cli"},
     {"reidbench.commands", "reidbench.gate_options"},
-    {"reidbench.revisions", "reidbench.trials"},
+    {"reidbench.history", "reidbench.revisions", "reidbench.trials"},
     {"reidbench.gate"},
     {"reidbench.reports", "reidbench.regression"},
     {"reidbench.display", "reidbench.runner", "reidbench.worker", "reidbench.reporting"},
@@ -98,7 +98,7 @@ def test_suites_import_only_the_vocabulary(path: Path) -> None:
 
 FAST = [
     *("cli", "commands", "plan", "weights", "runner", "display", "store", "registry", "measurements"),
-    *("gate", "revisions", "trials", "regression.presentation", "reporting.writing"),
+    *("gate", "history", "revisions", "trials", "regression.presentation", "reporting.writing"),
 ]
 
 

@@ -97,11 +97,10 @@ def _caught(accuracies: Sequence[Trial]) -> list[Part]:
         mine = [trial for trial in accuracies if trial.fault == fault]
         caught = [f"{trial.what} in {trial.share('worse'):.0%}" for trial in mine]
         praised = [f"{trial.what} in {trial.share('better'):.0%}" for trial in mine if trial.share("better")]
-        text = f"Fault {fault}: called worse by {', '.join(caught)} of the comparisons."
-        text += f" Called better by {', '.join(praised)}: a gain that nobody meant is a fault to look for too." * bool(
-            praised
-        )
-        parts.append(Paragraph(text))
+        sentence = f"Fault {fault}: called worse by {', '.join(caught)} of the comparisons."
+        if praised:
+            sentence += f" Called better by {', '.join(praised)}: a gain that nobody meant is a finding too."
+        parts.append(Paragraph(sentence))
     return parts
 
 
