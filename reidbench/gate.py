@@ -7,13 +7,14 @@ import sys
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reidbench import machine, registry
 from reidbench.files import write_text
 from reidbench.plan import Plan, make_plan
-from reidbench.regression.calibration import session_noise
+from reidbench.regression.calibration import session_noise, sessions_scatter
 from reidbench.regression.judging import Circumstances, judge
 from reidbench.regression.pairing import Pair, doubtful_cells, pairs_of
 from reidbench.regression.presentation import FORMATS, WIDTH, terminal_text, to_json
@@ -57,9 +58,20 @@ def check(arguments: Namespace) -> int:
 
 
 def compare_stores(
-    name: str, plans: Mapping[str, Plan], here: Store, there: Store, limits: Limits, *, exactly: bool = True
+    name: str,
+    plans: Mapping[str, Plan],
+    here: Store,
+    there: Store,
+    limits: Limits,
+    *,
+    calibrated: Path | None = None,
+    exactly: bool = True,
 ) -> Comparison:
-    """All verdicts of some suites. With `exactly` only records of the code that runs now count as those here."""
+    """All verdicts of some suites. With `exactly` only records of the code that runs now count as those here.
+
+    `calibrated` is the folder of the machine's calibration, by default that of the records here. Where there is none,
+    the scatter between sessions is taken from the sessions compared, if a side has several.
+    """
     same_folder = here.folder.resolve() == there.folder.resolve()
     keys = frozenset(cell.key for plan in plans.values() for cell in plan.all_cells()) if same_folder else frozenset()
     sides = Side(here), Side(there, without=keys)
@@ -68,10 +80,12 @@ def compare_stores(
         for pair in pairs_of(plan, *sides, exactly=exactly):
             pairs.setdefault((pair.row, pair.name, pair.title), pair)
     same_machine = here.machine() == there.machine()
-    under = Circumstances(same_machine, session_noise(here.folder))
+    noise = session_noise(calibrated or here.folder)
+    own = sessions_scatter(list(pairs.values())) if isnan(noise) else noise
+    under = Circumstances(same_machine, own)
     verdicts = tuple(judge(list(pairs.values()), limits, under))
     title = next(iter(plans.values())).suite.title if len(plans) == 1 else name
-    notes = (*_notes(list(pairs.values()), same_machine, under), *_versions(list(pairs.values())))
+    notes = (*_notes(list(pairs.values()), under, isnan(noise)), *_versions(list(pairs.values())))
     return Comparison(name, title, str(here.folder), str(there.folder), limits, verdicts, notes)
 
 
@@ -140,16 +154,14 @@ def _doubtful(plan: Plan, found: Comparison) -> Plan | None:
     return replace(plan, cells=cells) if cells else None
 
 
-def _notes(pairs: Sequence[Pair], same_machine: bool, under: Circumstances) -> list[str]:
+def _notes(pairs: Sequence[Pair], under: Circumstances, uncalibrated: bool) -> list[str]:
     notes = []
     timed = any(pair.kind == "time" and not pair.reason for pair in pairs)
-    if timed and not same_machine:
+    if timed and not under.same_machine:
         notes.append("two machines, whose ratios of times may differ by more than the noise of either")
-    if timed and under.noise != under.noise:
-        notes.append(
-            "how far sessions scatter on this machine is not calibrated (bench.py calibrate): the intervals of times "
-            "cover rounds only"
-        )
+    if timed and uncalibrated:
+        covers = "rounds only" if isnan(under.noise) else "the scatter between the few sessions compared"
+        notes.append(f"this machine is not calibrated (bench.py calibrate): the intervals of times cover {covers}")
     if any(_reference_code(pair.here) != _reference_code(pair.there) for pair in pairs if not pair.reason):
         notes.append("the reference row's code differs too: what slows all rows alike does not show in a ratio")
     return notes

@@ -53,7 +53,7 @@ def compare(arguments: Namespace) -> int:
     suites = registry.suites_of(arguments.suite)
     if arguments.rows and len(suites) > 1:
         raise UserError("--rows: give it with one suite")
-    places = [arguments.a, arguments.b]
+    places, calibrated = [arguments.a, arguments.b], None
     if all(Path(place).is_dir() for place in places):
         there, here = (find_store(place, name, arguments.machine) for place, name in zip(places, "AB", strict=True))
     else:
@@ -62,8 +62,9 @@ def compare(arguments: Namespace) -> int:
             raise UserError(f"{places[0]} and {places[1]} are the same commit: there is nothing to compare")
         measure_in_turns(revisions[0], revisions[1], arguments)
         there, here = (revision.store for revision in revisions)
+        calibrated = Path(arguments.results) / machine.name()
     plans = {name: make_plan(name, suite, request_of(arguments), here) for name, suite in suites.items()}
-    found = compare_stores(arguments.suite, plans, here, there, limits, exactly=False)
+    found = compare_stores(arguments.suite, plans, here, there, limits, calibrated=calibrated, exactly=False)
     return tell(found, here.folder, arguments)
 
 

@@ -119,6 +119,18 @@ def scatter(sessions: Mapping[str, Sequence[Sequence[float]]]) -> tuple[float, f
     return sqrt(max(0.0, float(np.mean(between)))), sqrt(float(np.mean(within)))
 
 
+def sessions_scatter(pairs: Sequence[Pair]) -> float:
+    """The scatter between the sessions of some pairs themselves, each row and side apart; NaN where none has two."""
+    found = {}
+    for pair in pairs:
+        if pair.kind == "time" and pair.quantity.over and not pair.reason:
+            for side, records in (("here", pair.here), ("there", pair.there)):
+                series = [log_ratios([record], (), pair).get("", []) for record in records]
+                if any(any(readings) for readings in series):
+                    found[f"{pair.row} {side}"] = [readings for readings in series if readings]
+    return scatter(found)[0]
+
+
 def try_times(pairs: Sequence[Pair], limits: Limits, *, seed: int = 0) -> list[Trial]:
     """Compares drawn sessions with drawn other ones of the same code, as they are and with the rows here made slower.
 

@@ -16,6 +16,7 @@ from reidbench.regression.calibration import (
     Trial,
     scatter,
     session_noise,
+    sessions_scatter,
     try_accuracies,
     try_times,
 )
@@ -64,6 +65,18 @@ def test_quiet_sessions_raise_no_alarm_and_catch_a_slower_row(tmp_path: Path) ->
 
 def test_too_few_sessions_are_no_trial(tmp_path: Path) -> None:
     assert try_times([timed(tmp_path, 3)], Limits()) == []
+
+
+def test_sessions_that_are_compared_tell_their_own_scatter(tmp_path: Path) -> None:
+    single = timed(tmp_path / "single", 1)
+    assert isnan(sessions_scatter([single]))
+    assert sessions_scatter([timed(tmp_path / "quiet", 6)]) < 0.01
+    pair = timed(tmp_path / "loud", 6)
+    here = [
+        replace(r, samples={**r.samples, "per_frame": [x * 1.1**i for x in r.samples["per_frame"]]})
+        for i, r in enumerate(pair.here)
+    ]
+    assert sessions_scatter([replace(pair, here=tuple(here))]) > 0.1
 
 
 def trained(folder: Path, ap: float, seeds: int, source: str) -> list[Pair]:
