@@ -28,8 +28,8 @@ def add_gate(add: Add, *selection: ArgumentParser) -> None:
     sub.add_argument("b", metavar="B", help="what is compared with it, likewise")
     about = "the suite that is compared, and measured for revisions (default: table2)"
     sub.add_argument("--suite", default="table2", metavar="SUITE", help=about)
-    about = "interleaved sessions of each revision (default 2: A B B A)"
-    sub.add_argument("--sessions", type=int, default=2, metavar="N", help=about)
+    about = "interleaved sessions of each revision (default 3: A B B A A B)"
+    sub.add_argument("--sessions", type=int, default=3, metavar="N", help=about)
     _add_limits(sub)
     _add_files(sub)
     about = "how often the gate is wrong on this machine: the same code measured again and again"
