@@ -11,7 +11,7 @@ import sys
 import tempfile
 from argparse import Namespace
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reidbench import machine, registry
@@ -53,7 +53,9 @@ def compare(arguments: Namespace) -> int:
     suites = registry.suites_of(arguments.suite)
     if arguments.rows and len(suites) > 1:
         raise UserError("--rows: give it with one suite")
-    places, calibrated = [arguments.a, arguments.b], None
+    places = [arguments.a, arguments.b]
+    revisions: list[Revision] = []
+    calibrated = None
     if all(Path(place).is_dir() for place in places):
         there, here = (find_store(place, name, arguments.machine) for place, name in zip(places, "AB", strict=True))
     else:
@@ -65,6 +67,9 @@ def compare(arguments: Namespace) -> int:
         calibrated = Path(arguments.results) / machine.name()
     plans = {name: make_plan(name, suite, request_of(arguments), here) for name, suite in suites.items()}
     found = compare_stores(arguments.suite, plans, here, there, limits, calibrated=calibrated, exactly=False)
+    if revisions:
+        names = [f"{revision.name} ({revision.commit[:9]})" for revision in revisions]
+        found = replace(found, there=names[0], here=names[1])
     return tell(found, here.folder, arguments)
 
 

@@ -160,7 +160,8 @@ def try_times(pairs: Sequence[Pair], limits: Limits, *, seed: int = 0) -> list[T
 def try_accuracies(sound: Sequence[Pair], faulty: Mapping[str, Sequence[Pair]], limits: Limits) -> list[Trial]:
     """Compares halves of the seeds of a sound model with the other halves, and each faulty model with every half.
 
-    Pairs hold all seeds of a model as those here, one pair a quantity; each quantity is a trial of its own.
+    Pairs hold all seeds of a model as those here, one pair a quantity. A check judges all quantities at once; of a
+    fault each is a trial of its own.
     """
     trials = []
     seeds = min((len(pair.here) for pair in sound), default=0)
@@ -174,12 +175,18 @@ def try_accuracies(sound: Sequence[Pair], faulty: Mapping[str, Sequence[Pair]], 
     if results:
         trials.append(_counted("accuracy", half, seeds - half, results))
     for fault, pairs in faulty.items():
-        for ours, theirs in zip(pairs, sound, strict=True):
-            results = [
-                judge([replace(ours, there=_pick(theirs.here, mine))], limits, Circumstances()) for mine, _ in halves
-            ]
-            if results:
-                trials.append(_counted(ours.quantity.title, len(ours.here), half, results, fault=fault))
+        results = [
+            judge(
+                [replace(ours, there=_pick(theirs.here, mine)) for ours, theirs in zip(pairs, sound, strict=True)],
+                limits,
+                Circumstances(),
+            )
+            for mine, _ in halves
+        ]
+        for index, pair in enumerate(pairs):
+            single = [[verdicts[index]] for verdicts in results]
+            if single:
+                trials.append(_counted(pair.quantity.title, len(pair.here), half, single, fault=fault))
     return trials
 
 
