@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from reidbench.spec import Cell, Outcome, Places, Protocol, Recipe, UserError
 from reidbench.training.checkpoint import load_weights, save_model, start_trunk
 from reidbench.training.pretrain import TAUGHT
 from reidbench.training.trainer import TrainingResult, train
-from reidbench.weights import training_key, weights_file
+from reidbench.weights import drop_scratch, training_key, weights_file
 
 Progress = Callable[[int, int, str], None]
 
@@ -53,6 +52,8 @@ def trained_model(cell: Cell, places: Places, progress: Progress) -> Trained:
     with alone(file):
         kept = _kept(cell, places, file)
         if kept:
+            # Its training may have been killed after the weights were kept and before the checkpoint went.
+            drop_scratch(cell)
             return kept
         key = training_key(cell)
         model, dataset, result = train_cell(cell, places, scratch_folder(key), progress, run=key)
@@ -65,7 +66,7 @@ def trained_model(cell: Cell, places: Places, progress: Progress) -> Trained:
             options=cell.identity["options"],
             about={**about, "seconds": result.seconds, "losses": losses},
         )
-        shutil.rmtree(scratch_folder(key), ignore_errors=True)
+        drop_scratch(cell)
     return Trained(model, dataset, result.seconds, losses, {**about, "kept": False})
 
 

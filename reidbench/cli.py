@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from reidbench import registry
+from reidbench.data.synthetic_options import ABOUT
 from reidbench.gate_options import add_gate
 from reidbench.registry import nearest
 from reidbench.spec import UserError
@@ -32,7 +33,10 @@ class Parser(argparse.ArgumentParser):
         namespace, unknown = self.parse_known_args(arguments)
         if unknown:
             options = [o for o in namespace.parser._option_string_actions if o.startswith("--")]
-            hint = nearest(unknown[0].partition("=")[0], options) if unknown[0].startswith("-") else ""
+            option = unknown[0].partition("=")[0]
+            if option in options:
+                raise UserError(f"{option}: give it after the command, {namespace.command} {option}")
+            hint = nearest(option, options) if option.startswith("-") else ""
             raise UserError(f"{namespace.command}: unknown argument {unknown[0]!r}{hint}")
         return namespace
 
@@ -103,7 +107,7 @@ def _parser() -> Parser:
     add("list", "list_everything", "models, datasets, suites, measurements and presets, each with one line")
     about = "write tables, figures and what they show from the records"
     sub = add("report", "report", about, _training(), _start(), _selection())
-    about = "suites by name, or audit (default: all that are mostly measured); several make one report"
+    about = "suites by name, or audit (default: all that are mostly measured); several make one report of their names"
     sub.add_argument("suites", nargs="*", metavar="SUITE", help=about)
     about = "md, html, latex, pdf, or several of them (default: md)"
     sub.add_argument("--format", nargs="+", default=["md"], metavar="FORMAT", help=about)
@@ -130,15 +134,29 @@ def _add_data_command(commands: Any) -> None:
     about = "write a synthetic dataset in the MARS layout"
     make = kinds.add_parser("synthetic", help=about, description=about, parents=[_common()], allow_abbrev=False)
     make.add_argument("out", metavar="OUT", help="the folder to make")
-    for name, default in registry.datasets()["synthetic"].options.items():
-        if name != "root":
-            flag = f"--{name.replace('_', '-')}"
-            make.add_argument(
-                flag, dest=f"option_{name}", type=type(default), default=default, help=f"default {default}"
-            )
+    defaults = registry.datasets()["synthetic"].options
+    for name, (metavar, about) in ABOUT.items():
+        flag, default = f"--{name.replace('_', '-')}", defaults[name]
+        about = f"{about} (default: {default})"
+        make.add_argument(flag, dest=f"option_{name}", type=type(default), default=default, metavar=metavar, help=about)
     make.add_argument("--sheet", metavar="FILE", help="also draw look-alikes under each other as a PNG")
     make.set_defaults(run="data_synthetic", parser=make)
+    about = "compare a dataset's folder with what was published of it: counts, missing and damaged frames"
+    check = _add_data_action(kinds, "check", about)
+    check.add_argument("--decode", action="store_true", help="also decode every frame, which takes minutes")
+    about = "what a dataset holds: parts, tracklet lengths, cameras, matches, image sizes"
+    describe = _add_data_action(kinds, "describe", about)
+    describe.add_argument("--out", default="", metavar="FILE", help="also draw it as a PNG")
     data.set_defaults(parser=data)
+
+
+def _add_data_action(kinds: Any, name: str, about: str) -> Parser:
+    action: Parser = kinds.add_parser(name, help=about, description=about, parents=[_common()], allow_abbrev=False)
+    action.add_argument("name", metavar="NAME", help="a registered dataset")
+    action.add_argument("--root", default="", metavar="DIR", help="the folder that holds it")
+    _add_data_options(action)
+    action.set_defaults(run=f"data_{name}", parser=action)
+    return action
 
 
 def _common() -> Parser:
@@ -156,10 +174,22 @@ def _training() -> Parser:
     parser.add_argument("--preset", default="quick", help="tiny, quick, standard, fine, full or paper (default: quick)")
     parser.add_argument("--dataset", default="", metavar="NAME", help="another dataset than the preset's")
     parser.add_argument("--root", default="", metavar="DIR", help="the folder that holds the dataset")
+    _add_data_options(parser)
     parser.add_argument("--subset", action="store_true", help="accept counts that differ from the published ones")
     parser.add_argument("--protocol", default="release", help="how features are scored (default: release)")
     parser.add_argument("--device", default="cpu", help="where to train: cpu or cuda")
     return parser
+
+
+def _add_data_options(parser: Parser) -> None:
+    parser.add_argument(
+        "--data",
+        dest="dataset_options",
+        action="append",
+        default=[],
+        metavar="OPTION=VALUE",
+        help="an option of the dataset, such as split=3",
+    )
 
 
 def _start() -> Parser:
@@ -172,7 +202,8 @@ def _selection() -> Parser:
     parser = Parser(add_help=False)
     parser.add_argument("--only", default="", metavar="KIND", help="cost or accuracy")
     parser.add_argument("--rows", nargs="+", default=[], metavar="ROW", help="rows by name or by number from 1")
-    parser.add_argument("--seeds", type=int, default=0, metavar="N", help="training seeds (default: the preset's)")
+    about = "training seeds (default: the preset's to measure, all that most rows have recorded to report)"
+    parser.add_argument("--seeds", type=int, metavar="N", help=about)
     return parser
 
 

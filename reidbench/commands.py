@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-import ast
+import shutil
 import sys
+import textwrap
 from argparse import Namespace
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reidbench import machine, presets, registry
-from reidbench.reports import print_json, report_audit, report_several, report_suite, request_of
-from reidbench.spec import Cell, Column, Places, Row, Suite, UserError, canonical_json
+from reidbench.dataset_commands import data_check as data_check
+from reidbench.dataset_commands import data_describe as data_describe
+from reidbench.files import check_writable
+from reidbench.options import parse_options
+from reidbench.reports import check_figures, print_json, report_audit, report_several, report_suite, request_of
+from reidbench.spec import Cell, Column, Places, Row, Suite, UserError
 from reidbench.store import Store, machines
 
 if TYPE_CHECKING:
     from reidbench.plan import Plan
     from reidbench.runner import Runner
+
+UNWRAPPED = 1000
+"""Columns of what is no terminal."""
 
 
 def list_everything(arguments: Namespace) -> int:
@@ -31,10 +39,12 @@ def list_everything(arguments: Namespace) -> int:
     if arguments.json:
         print_json(groups)
         return 0
+    # Wrapped on a terminal only: what reads a pipe wants a line each.
+    width = shutil.get_terminal_size((UNWRAPPED, 24)).columns
     for title, entries in groups.items():
         print(title)
         for name, about in entries.items():
-            print(f"  {name:<14} {about}")
+            print(textwrap.fill(f"  {name:<14} {about}", width, subsequent_indent=" " * 17, break_on_hyphens=False))
     return 0
 
 
@@ -57,22 +67,23 @@ def audit(arguments: Namespace) -> int:
 def report(arguments: Namespace) -> int:
     """Writes the report of one suite, of the audit, or of several, from the records of one machine."""
     from reidbench.audit.assembly import NAME
-    from reidbench.plan import recorded_plan
+    from reidbench.recorded import recorded_plan
     from reidbench.reporting.writing import check_formats
 
     asked = [name for name in arguments.suites if name != NAME]
     suites = _suites(asked or ([] if arguments.suites else registry.suite_paths()))
     check_formats(arguments.format)
-    audit, named = NAME in arguments.suites, bool(arguments.suites)
-    _check_rows(arguments, named and len(suites) == 1 and not audit)
+    if arguments.out:
+        check_writable(Path(arguments.out))
+    audit = NAME in arguments.suites
+    _check_rows(arguments, bool(arguments.suites) and len(suites) == 1 and not audit)
     store = Store(arguments.results, _recorded_machine(arguments))
-    plans = [recorded_plan(name, suite, request_of(arguments), store) for name, suite in suites.items()]
-    if not plans:
+    if not suites:
         report_audit(store, arguments)
-    elif named and len(plans) == 1 and not audit:
-        report_suite(plans[0], store, arguments, *suites.values())
-    else:
-        report_several(plans, store, arguments, named=named, audit=audit)
+        return 0
+    plans = {name: recorded_plan(name, suite, request_of(arguments), store) for name, suite in suites.items()}
+    name = "-".join(dict.fromkeys(arguments.suites))
+    _report(_with_columns(plans, arguments.only), suites, store, arguments, name=name, audit=audit)
     return 0
 
 
@@ -106,6 +117,8 @@ def history(arguments: Namespace) -> int:
 
 def profile(arguments: Namespace) -> int:
     """Measures every cost of one model, beside the suite `table2`'s reference row."""
+    from reidbench.reporting.reproduce import PROFILE
+
     table2 = registry.suite("table2")
     reference = next(row for row in table2.rows if row.name == table2.reference)
     options = _model_options(arguments)
@@ -114,7 +127,7 @@ def profile(arguments: Namespace) -> int:
     columns = tuple(column for column in table2.columns if _measures_cost(column, arguments.device))
     suite = Suite(f"Costs of {label}", rows, columns, reference.name)
     arguments.only = "cost"
-    return _run({"profile": suite}, arguments)
+    return _run({PROFILE: suite}, arguments)
 
 
 def train(arguments: Namespace) -> int:
@@ -165,14 +178,33 @@ def data_synthetic(arguments: Namespace) -> int:
 
 
 def _run(suites: Mapping[str, Suite], arguments: Namespace) -> int:
+    """Measures, and reports with the measured seeds or, where no number is asked for, with all that are recorded."""
+    from reidbench.recorded import with_recorded_seeds
+
     _check_gpu(arguments.device)
     runner, plans = _measure(suites, arguments)
-    if len(plans) == 1:
-        (name, plan), *_ = plans.items()
-        report_suite(plan, runner.store, arguments, suites[name])
-    else:
-        report_several(list(plans.values()), runner.store, arguments, named=True, audit=False, each=True)
+    if request_of(arguments).seeds is None:
+        plans = {name: with_recorded_seeds(plan, runner.store) for name, plan in plans.items()}
+    _report(plans, suites, runner.store, arguments, name=arguments.command, each=True)
     return _tell_failures(runner)
+
+
+def _report(
+    plans: Mapping[str, Plan],
+    suites: Mapping[str, Suite],
+    store: Store,
+    arguments: Namespace,
+    *,
+    name: str,
+    audit: bool = False,
+    each: bool = False,
+) -> None:
+    """The report of one suite that was named, or one of several."""
+    if name and len(suites) == 1 and not audit:
+        (known, plan), *_ = plans.items()
+        report_suite(plan, store, arguments, suites[known])
+    else:
+        report_several(list(plans.values()), store, arguments, name=name, audit=audit, each=each)
 
 
 def _suites(names: Iterable[str]) -> dict[str, Suite]:
@@ -193,11 +225,24 @@ def _measure(suites: Mapping[str, Suite], arguments: Namespace) -> tuple[Runner,
 
     store = Store(arguments.results, arguments.machine or machine.name())
     store.check_is_here()
-    plans = {name: make_plan(name, suite, request_of(arguments), store) for name, suite in suites.items()}
+    request = request_of(arguments)
+    plans = {name: make_plan(name, suite, request, store) for name, suite in suites.items()}
+    plans = _with_columns(plans, request.only)
+    check_figures(suites)
     with open_display(list(plans.values())) as display:
         runner = Runner(store, display)
         runner.run(list(plans.values()), fresh=arguments.fresh)
     return runner, plans
+
+
+def _with_columns(plans: Mapping[str, Plan], only: str) -> dict[str, Plan]:
+    """The plans that have a column of the kind asked for; names the others. Raises UserError where none has."""
+    found = {name: plan for name, plan in plans.items() if plan.cells or plan.absent}
+    if not found:
+        raise UserError(f"--only {only}: suite {' and '.join(plans)} has no {only} column; leave --only out")
+    if without := [name for name in plans if name not in found]:
+        print(f"bench.py: --only {only} leaves out what has no such column: {', '.join(without)}", file=sys.stderr)
+    return found
 
 
 def _tell_failures(runner: Runner) -> int:
@@ -208,22 +253,8 @@ def _tell_failures(runner: Runner) -> int:
 
 
 def _model_options(arguments: Namespace) -> dict[str, Any]:
-    """The options of `--set name=value`; values are Python literals, anything else is text."""
-    options: dict[str, Any] = {}
-    for setting in arguments.set:
-        name, equals, text = setting.partition("=")
-        if not equals:
-            raise UserError(f"--set {setting}: write it as OPTION=VALUE")
-        try:
-            options[name] = ast.literal_eval(text)
-        except (ValueError, SyntaxError):
-            options[name] = text
-        try:
-            canonical_json(options[name])
-        except (TypeError, ValueError):
-            raise UserError(
-                f"--set {setting}: give a finite number, a text, True, False, None or a tuple of such"
-            ) from None
+    """The options of `--set name=value`."""
+    options = parse_options("--set", arguments.set)
     registry.check_options("model", registry.lookup("model", arguments.model, registry.models()), options)
     return options
 

@@ -28,7 +28,7 @@ LINE_EVERY = 20.0
 
 @dataclass
 class Progress:
-    """Where a running cell is; `since` is the time of its first progress event, at step `first`."""
+    """Where a running cell is; `since` is the time of the first event of what it does now, at step `first`."""
 
     cell: Cell
     done: int
@@ -64,9 +64,10 @@ class Running:
         self.cells[cell.key] = Progress(cell, 0, 0, "", time.monotonic(), 0)
 
     def advance(self, cell: Cell, done: int, total: int, note: str) -> Progress:
-        """Time left is reckoned from the first event that has a total."""
+        """Time left is reckoned anew where the total changes or the count starts again: another work has begun."""
         now, previous = time.monotonic(), self.cells.get(cell.key)
-        since, first = (previous.since, previous.first) if previous and previous.total else (now, done)
+        goes_on = previous and total == previous.total and done >= previous.done
+        since, first = (previous.since, previous.first) if previous and goes_on else (now, done)
         self.cells[cell.key] = Progress(cell, done, total, note, since, first)
         return self.cells[cell.key]
 

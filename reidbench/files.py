@@ -64,10 +64,14 @@ def sweep_drafts(path: Path) -> None:
 
 
 def check_writable(folder: Path) -> None:
-    """Makes a folder and writes a small file there, so that a refusal comes before the work. Raises UserError."""
+    """Makes a folder and an empty file there, so that a refusal comes before the work. Raises UserError."""
     probe = folder / ".writable"
-    write_bytes(probe, b"")
-    probe.unlink(missing_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise refused(folder, error) from error
 
 
 @contextmanager

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from reidbench import presets, registry
+from reidbench.importing import import_file
 from reidbench.registry import check_options, lookup, resolve_options
 from reidbench.source import REQUIRED
 from reidbench.spec import COST_SHAPE, Cell, Column, Places, Preset, Protocol, Row, Suite, UserError, canonical_json
 from reidbench.store import Store
+from reidbench.wellformed import check_suite
 
 PUBLISHED_ONLY = "published only: the registry does not have this method yet"
 NAMED_TRUNKS = ("imagenet", "synthetic")
@@ -21,7 +23,7 @@ SYNTHETIC_TRUNK = Path(__file__).parent / "training" / "synthetic_trunk.pt"
 
 @dataclass(frozen=True)
 class Request:
-    """What the command line asks of a suite. Empty values mean the preset's or the machine's own."""
+    """What the command line asks of a suite. Empty values, and no number of seeds, mean the preset's own."""
 
     preset: str = "quick"
     only: str = ""
@@ -31,7 +33,7 @@ class Request:
     dataset_options: Mapping[str, Any] = field(default_factory=dict)
     protocol: str = "release"
     device: str = "cpu"
-    seeds: int = 0
+    seeds: int | None = None
     subset: bool = False
     weights: str = ""
 
@@ -64,16 +66,15 @@ def all_cells(plans: Iterable[Plan]) -> list[Cell]:
 
 
 def make_plan(name: str, suite: Suite, request: Request, store: Store) -> Plan:
-    """Expands rows x columns x seeds. Raises UserError for anything unknown in the request."""
+    """Expands rows x columns x seeds. Raises UserError for anything unknown in the suite or the request."""
+    check_suite(name, suite)
     check_device(request.device)
     preset = choose_preset(request)
     rows = _choose_rows(suite, request.rows)
     if request.only:
         lookup("kind of column for --only", request.only, {"accuracy": 1, "cost": 1})
     machine = store.machine()
-    reference = next((row for row in suite.rows if row.name == suite.reference), None)
-    if reference is None:
-        raise UserError(f"suite {name}: its reference row {suite.reference!r} is not among its rows")
+    reference = next(row for row in suite.rows if row.name == suite.reference)
     training: dict[str, dict[str, Any]] = {}
     cells: dict[tuple[str, int], tuple[Cell, ...]] = {}
     absent: dict[tuple[str, int], str] = {}
@@ -96,27 +97,11 @@ def make_plan(name: str, suite: Suite, request: Request, store: Store) -> Plan:
     return Plan(name, shown, preset, preset.dataset, request.only, cells, absent, Places(request.root, request.weights))
 
 
-def recorded_plan(name: str, suite: Suite, request: Request, store: Store) -> Plan:
-    """The plan of a report: where no number of seeds is asked for, with all that are recorded of every row."""
-    plan = make_plan(name, suite, request, store)
-    while not request.seeds:
-        more = make_plan(name, suite, replace(request, seeds=plan.preset.seeds + 1), store)
-        records = [store.load(cell) for cell in more.all_cells() if "seed" in cell.settings]
-        if not records or any(record is None or record.status != "ok" for record in records):
-            break
-        plan = more
-    return plan
-
-
 def _wanted_columns(suite: Suite, only: str, dataset: str) -> Iterator[tuple[int, Column]]:
-    """The columns of a kind with their places; one bound to the dataset makes the unbound one of its quantity needless.
-
-    Raises UserError for a measurement or a quantity that there is not.
-    """
+    """The columns of a kind with their places; one bound to the dataset makes the unbound one needless."""
     bound = {column.quantity for column in suite.columns if column.dataset == dataset}
     for index, column in enumerate(suite.columns):
-        measurement = lookup("measurement", column.measurement, registry.measurements())
-        lookup(f"quantity of {column.measurement}", column.field, measurement.quantities)
+        measurement = registry.measurements()[column.measurement]
         needless = not column.dataset and column.quantity in bound
         if not needless and only != ("cost" if measurement.needs_training else "accuracy"):
             yield index, column
@@ -154,14 +139,19 @@ def choose_preset(request: Request) -> Preset:
         preset = replace(preset, recipe=replace(preset.recipe, trunk=trunk))
     if request.dataset and request.dataset != preset.dataset:
         preset = replace(preset, dataset=request.dataset, dataset_options={})
-    if request.seeds < 0:
+    if request.seeds is None:
+        return preset
+    if request.seeds < 1:
         raise UserError(f"--seeds {request.seeds}: give 1 or more")
-    return replace(preset, seeds=request.seeds or preset.seeds)
+    return replace(preset, seeds=request.seeds)
 
 
 def dataset_arguments(request: Request, preset: Preset) -> dict[str, Any]:
     """The keyword arguments of the dataset's function, checked by name."""
     entry = lookup("dataset", preset.dataset, registry.datasets())
+    for name in ("root", "subset"):
+        if name in request.dataset_options:
+            raise UserError(f"--data {name}: give --{name}")
     given = {**preset.dataset_options, **request.dataset_options}
     if request.root:
         given["root"] = request.root
@@ -254,17 +244,18 @@ def _trunk_identity(trunk: str, file: str) -> str:
 def _dataset_identity(request: Request, preset: Preset, store: Store) -> dict[str, Any]:
     """Name, fingerprint and options of the dataset, from its options alone where it can be made again from them.
 
-    A dataset on disk is read for its fingerprint; without `--root` (a report) the one in the store's records is taken.
+    A dataset on disk is read for its fingerprint; without `--root` (a report) the one of these options in the store's
+    records is taken.
     """
     entry = lookup("dataset", preset.dataset, registry.datasets())
     needs_root = entry.options.get("root") is REQUIRED
     if needs_root and not request.root:
-        recorded = _recorded_dataset(preset.dataset, store)
+        recorded = _recorded_dataset(preset.dataset, {**preset.dataset_options, **request.dataset_options}, store)
         if recorded:
             return recorded
     arguments = dataset_arguments(request, preset)
     options = {name: value for name, value in arguments.items() if name not in ("root", "subset")}
-    module = registry.import_file(entry.path)
+    module = import_file(entry.path)
     if not request.root and hasattr(module, "fingerprint"):
         return {
             "name": preset.dataset,
@@ -276,11 +267,13 @@ def _dataset_identity(request: Request, preset: Preset, store: Store) -> dict[st
     return {"name": found.name, "fingerprint": found.fingerprint, "options": options, "subset": found.subset}
 
 
-def _recorded_dataset(name: str, store: Store) -> dict[str, Any] | None:
+def _recorded_dataset(name: str, options: Mapping[str, Any], store: Store) -> dict[str, Any] | None:
     found = [
         record
         for record in store.records()
-        if record.cell["settings"].get("dataset", {}).get("name") == name and record.status == "ok"
+        if record.cell["settings"].get("dataset", {}).get("name") == name
+        and record.cell["settings"]["dataset"].get("options") == options
+        and record.status == "ok"
     ]
     return max(found, key=lambda record: record.started).cell["settings"]["dataset"] if found else None
 

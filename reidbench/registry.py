@@ -10,21 +10,21 @@ import ast
 import difflib
 import hashlib
 import importlib
-import importlib.util
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from types import ModuleType
 from typing import Any, TypeVar
 
+from reidbench.importing import HERE, check_imports, folder, import_file
+from reidbench.kinds import fits, kind
 from reidbench.source import code, decorated, defines, first_line, parse, signature, with_siblings
 from reidbench.spec import Collection, Quantity, Suite, UserError
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-HERE = Path(__file__).resolve().parent
+ALIKE = 0.75
+"""How alike, from 0 to 1, a name must be to one that is not known to be proposed in its place."""
 
 
 def model(*, presets: Mapping[str, Mapping[str, Any]] | None = None) -> Callable[[F], F]:
@@ -107,24 +107,21 @@ def add_plugin(path: str | Path) -> None:
         raise UserError(f"--plugin {path}: no such file")
     if file in _plugins:
         return
-    parse(file)
+    check_imports(file)
     _plugins.append(file)
-    for find in (models, datasets, suite_paths, model_source):
-        find.cache_clear()
+    forget_found()
     if any(decorated(parse(file), "measurement")):
         import_file(file)
 
 
+def forget_found() -> None:
+    """Looks anew for what exists when next asked: after a plugin was added or taken away."""
+    for find in (models, datasets, suite_paths, model_source):
+        find.cache_clear()
+
+
 def plugins() -> tuple[str, ...]:
     return tuple(str(path) for path in _plugins)
-
-
-def folder(name: str) -> Path:
-    """The folder of `models` or `suites`: inside the package when installed, beside it in a checkout."""
-    for candidate in (HERE / name, HERE.parent / name):
-        if candidate.is_dir():
-            return candidate
-    raise UserError(f"the folder {name}/ is missing beside {HERE}: reinstall reidbench")
 
 
 @cache
@@ -191,18 +188,32 @@ def lookup(kind: str, name: str, known: Mapping[str, Any]) -> Any:
 def nearest(name: str, known: Iterable[str]) -> str:
     """The tail of an error message that proposes the most similar known name, or lists them all."""
     names = sorted(known)
-    alike = {candidate.lower(): candidate for candidate in names}
-    close = difflib.get_close_matches(name.lower(), alike, n=1, cutoff=0.4)
-    if close:
-        return f"; did you mean {alike[close[0]]!r}?"
+    close = max(names, key=lambda candidate: _likeness(name, candidate), default="")
+    if _likeness(name, close) >= ALIKE:
+        return f"; did you mean {close!r}?"
     return f"; there {'is' if len(names) == 1 else 'are'} {', '.join(names) or 'none'}"
 
 
-def check_options(kind: str, entry: Entry, options: Mapping[str, Any]) -> None:
-    """Raises UserError for an option the function does not have, with the nearest one."""
-    for option in options:
+def _likeness(name: str, candidate: str) -> float:
+    """From 0 to 1: how alike two names are, or a name and as much of the other's beginning; 1 where it is shuffled."""
+    given, known = name.lower().lstrip("-"), candidate.lower().lstrip("-")
+    if not given:
+        return 0.0
+    if sorted(given) == sorted(known):
+        return 1.0
+    return max(difflib.SequenceMatcher(None, given, text).ratio() for text in (known, known[: len(given)]))
+
+
+def check_options(what: str, entry: Entry, options: Mapping[str, Any]) -> None:
+    """Raises UserError for an option the function does not have, with the nearest one, and for a value of a wrong type.
+
+    `what` says what the function makes: "model", "dataset".
+    """
+    for option, value in options.items():
         if option not in entry.options:
-            raise UserError(f"{kind} {entry.name} has no option {option!r}{nearest(option, entry.options)}")
+            raise UserError(f"{what} {entry.name} has no option {option!r}{nearest(option, entry.options)}")
+        if not fits(value, entry.options[option]):
+            raise UserError(f"{what} {entry.name}: {option}={value!r} must be {kind(entry.options[option])}")
 
 
 def resolve_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -237,27 +248,6 @@ def model_source(name: str) -> str:
     for file in sorted(with_siblings(path), key=lambda p: p.name):
         digest.update(f"{file.name}\n{code(parse(file))}\n".encode())
     return digest.hexdigest()[:12]
-
-
-def import_file(path: Path) -> ModuleType:
-    """Imports a file of the project under its package name, any other file under a name of its own."""
-    for home in ("models", "suites"):
-        if path.parent == folder(home):
-            return importlib.import_module(f"reidbench.{home}.{path.stem}")
-    if path.is_relative_to(HERE):
-        return importlib.import_module(".".join(("reidbench", *path.relative_to(HERE).with_suffix("").parts)))
-    name = f"reidbench_plugin_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, path)
-        assert spec and spec.loader
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-        try:
-            spec.loader.exec_module(module)
-        except Exception as error:
-            del sys.modules[name]
-            raise UserError(f"--plugin {path}: {type(error).__name__}: {error}") from error
-    return sys.modules[name]
 
 
 def _tuples(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -118,6 +118,7 @@ def _measure(revision: Revision, code: Path, arguments: Namespace, *, first: boo
         options += [f"--{name}", getattr(arguments, name)] if getattr(arguments, name) else []
     for name, paths in (("root", [arguments.root]), ("plugin", arguments.plugin)):
         options += [part for path in paths if path for part in (f"--{name}", str(Path(path).resolve()))]
+    options += [part for option in arguments.dataset_options for part in ("--data", option)]
     weights = arguments.weights
     if weights:
         options += ["--weights", weights if weights in NAMED_TRUNKS else str(Path(weights).resolve())]

@@ -102,7 +102,7 @@ class Suite:
     reference: str
     source: str = ""
     notes: tuple[str, ...] = ()
-    figures: tuple[str, ...] = ("accuracy", "latency", "factors")
+    figures: tuple[str, ...] = ("accuracy", "rows", "latency", "factors")
     ablation: bool = False
     contrasts: tuple[tuple[str, str], ...] = ()
 

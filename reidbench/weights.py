@@ -12,6 +12,7 @@ from pathlib import Path
 
 from reidbench import machine
 from reidbench.data.cache import cache_folder, scratch_folder
+from reidbench.files import alone
 from reidbench.spec import Cell, canonical_json
 
 MEASURING = ("protocol", "version", "training")
@@ -44,7 +45,17 @@ def weights_file(cell: Cell) -> Path:
 
 
 def forget(cells: Iterable[Cell]) -> None:
-    """Removes what is kept of the cells' trainings, finished or not, so that they are really done again."""
+    """Removes what is kept of the cells' trainings, finished or not, so that they are really done again.
+
+    Waits for another process that is at such a training, rather than take its checkpoints away.
+    """
     for cell in cells:
-        weights_file(cell).unlink(missing_ok=True)
-        shutil.rmtree(scratch_folder(training_key(cell)), ignore_errors=True)
+        file = weights_file(cell)
+        with alone(file):
+            file.unlink(missing_ok=True)
+            drop_scratch(cell)
+
+
+def drop_scratch(cell: Cell) -> None:
+    """Removes what a later attempt at a cell's training could go on from. Call it inside the lock of the weights."""
+    shutil.rmtree(scratch_folder(training_key(cell)), ignore_errors=True)

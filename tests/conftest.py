@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 from PIL import Image
 from scipy.io import savemat
+
+from reidbench import registry
 
 # A property does not fail because the machine is busy.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -35,6 +37,16 @@ TEST: tuple[Row, ...] = (
     (4, 2, 1, 17),
 )
 QUERIES: tuple[int, ...] = (3, 5)
+
+
+@pytest.fixture(autouse=True)
+def plugins_of_one_test() -> Iterator[None]:
+    """What a test adds to the registry goes with it."""
+    before = list(registry._plugins)
+    yield
+    if registry._plugins != before:
+        registry._plugins[:] = before
+        registry.forget_found()
 
 
 @pytest.fixture

@@ -1,17 +1,20 @@
 """The command line: quick to start, one line for every mistake, exit code 2."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from reidbench import machine, registry
 from reidbench.cli import main
-from reidbench.store import machines
+from reidbench.plan import Request, make_plan
+from reidbench.runner import Runner
+from reidbench.spec import Record
+from reidbench.store import Store, machines
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -23,9 +26,12 @@ ROOT = Path(__file__).resolve().parent.parent
         (["table2", "--preset", "quik"], "no preset is named 'quik'; did you mean 'quick'?"),
         (["table2", "--pre", "quick"], "unknown argument '--pre'; did you mean '--preset'?"),
         (["table2", "--only", "costs"], "did you mean 'cost'?"),
-        (["table2", "--rows", "Base-X"], "did you mean 'Base-S (128x64)'?"),
+        (["table2", "--rows", "Base-X"], "did you mean 'Base-B (256x128)'?"),
         (["table2", "--dataset", "marz"], "no dataset is named 'marz'; did you mean 'mars'?"),
         (["table2", "--dataset", "mars"], "dataset mars needs --root"),
+        (["table2", "--data", "occlusion"], "--data occlusion: write it as OPTION=VALUE"),
+        (["evaluate", "bicnet", "--weights", "x", "--data", "sed=1"], "no option 'sed'; did you mean 'seed'?"),
+        (["table2", "--dataset", "ilids", "--root", "x", "--data", "split=11"], "dataset ilids: split is 11"),
         (["table2", "--preset", "paper", "--root", "/nowhere"], "/nowhere"),
         (["table2", "--protocol", "relaese"], "did you mean 'release'?"),
         (["table2", "--device", "tpu"], "--device tpu"),
@@ -47,6 +53,19 @@ ROOT = Path(__file__).resolve().parent.parent
         (["profile", "bicnet", "--device", "foo"], "--device foo"),
         (["train", "bicnet", "--seed", "-1", "--out", "x"], "--seed -1"),
         (["--nonsense"], "COMMAND"),
+        (["--json", "list"], "--json: give it after the command, list --json"),
+        (["foo"], "no command or suite is named 'foo'; there are audit, "),
+        (["table2", "--seeds", "0"], "--seeds 0: give 1 or more"),
+        (["table2", "--rows", "99"], "no row is named '99'; there are "),
+        (["paper", "--rows", "3"], "--rows: give it with one suite"),
+        (["kernels", "--only", "cost"], "--only cost: suite kernels has no cost column; leave --only out"),
+        (["complexity", "--only", "accuracy"], "suite complexity has no accuracy column"),
+        (["profile", "bicnet", "--set", "=3"], "--set =3: write it as OPTION=VALUE"),
+        (["profile", "bicnet", "--set", "alpha=x"], "model bicnet: alpha='x' must be a whole number, such as 3"),
+        (["train", "bicnet", "--out", "x", "--set", "csp=3"], "model bicnet: csp=3 must be True or False"),
+        (["train", "bicnet", "--out", "x", "--weights", "nosuch"], "--weights nosuch: cannot read"),
+        (["report", "table2", "--out", "/dev/null/x"], "/dev/null/x: cannot be written (Not a directory)"),
+        (["data", "synthetic", "out", "--rate", "9"], "rate=9.0 must lie between 0.25 and 4"),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_2(
@@ -61,6 +80,51 @@ def test_a_mistake_is_one_line_and_exit_code_2(
     assert not list(tmp_path.rglob("*.json")), "a refused command must leave nothing behind"
 
 
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(None, "weights.pt: no such file"), (b"junk", "weights.pt: cannot be read as a checkpoint")],
+)
+def test_weights_that_cannot_be_read_are_named(content: bytes | None, message: str, tmp_path: Path, capsys) -> None:
+    path = tmp_path / "weights.pt"
+    if content is not None:
+        path.write_bytes(content)
+    assert main(["evaluate", "bicnet", "--weights", str(path), "--results", str(tmp_path)]) == 2
+    said = capsys.readouterr().err
+    assert message in said and said.count("\n") == 1
+
+
+NOTHING_KNOWN = """from reidbench.spec import Column, Row, Suite
+SUITE = Suite("Mine", {rows}, (Column("{column}"),), {rest})
+"""
+
+
+@pytest.mark.parametrize(
+    ("rows", "column", "rest", "message"),
+    [
+        ('(Row("A", "baseline"),)', "complexity.macs", "", "mine.py, line 2: TypeError: Suite() missing 1 required"),
+        ("(Row(),)", "complexity.macs", '"A"', "mine.py, line 2: TypeError: Row() missing 1 required"),
+        ('(Row("A", "baselin"),)', "complexity.macs", '"A"', "suite mine: row 'A': no model is named 'baselin'"),
+        ('(Row("A", "baseline"),) * 2', "complexity.macs", '"A"', "suite mine: 2 rows are named 'A'"),
+        ('(Row("A", "baseline"),)', "complexity.mac", '"A"', "suite mine: no quantity of complexity is named 'mac'"),
+        (
+            '(Row("A", "baseline"),)',
+            "complexity.macs",
+            '"A", figures=("acuracy",)',
+            "no figure for suite mine is named 'acuracy'; did you mean 'accuracy'?",
+        ),
+    ],
+)
+def test_a_suite_that_cannot_be_run_is_told_before_anything_is_measured(
+    rows: str, column: str, rest: str, message: str, tmp_path: Path, capsys
+) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(NOTHING_KNOWN.format(rows=rows, column=column, rest=rest))
+    assert main(["mine", "--plugin", str(path), "--results", str(tmp_path / "results")]) == 2
+    said = capsys.readouterr().err
+    assert message in said and said.count("\n") == 1 and said.startswith("bench.py: ")
+    assert not (tmp_path / "results").exists()
+
+
 def test_list_names_everything_with_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
@@ -69,6 +133,22 @@ def test_list_names_everything_with_one_line(capsys: pytest.CaptureFixture[str])
     for entries in found.values():
         for name, about in entries.items():
             assert about, f"{name} has no line about it"
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_list_wraps_to_the_terminal_under_the_names(columns: int, capsys, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    assert main(["list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert columns - 20 < max(map(len, lines)) <= columns
+    further = [line for line in lines if line.startswith("   ")]
+    assert further and all(line.startswith(" " * 17) and line[17] != " " for line in further)
+    monkeypatch.delenv("COLUMNS")
+    monkeypatch.setattr(os, "get_terminal_size", lambda _: (_ for _ in ()).throw(OSError))
+    assert main(["list"]) == 0
+    assert not [line for line in capsys.readouterr().out.splitlines() if line.startswith("   ")], (
+        "in a pipe, a line each"
+    )
 
 
 def test_help_shows_the_commands_without_torch() -> None:
@@ -123,12 +203,7 @@ def test_a_plugin_that_cannot_work_is_refused(
 ) -> None:
     path = tmp_path / f"{name}.py"
     path.write_text(text)
-    try:
-        assert main(["list", "--plugin", str(path)]) == 2
-    finally:
-        registry._plugins.remove(path)
-        for find in (registry.models, registry.datasets, registry.suite_paths, registry.model_source):
-            find.cache_clear()
+    assert main(["list", "--plugin", str(path)]) == 2
     said = capsys.readouterr().err
     assert message in said and said.count("\n") == 1
 
@@ -137,15 +212,12 @@ COPY = '"""Table 2 under another name."""\n\nfrom reidbench.suites import table2
 
 
 @pytest.fixture
-def recorded(tmp_path: Path) -> Iterator[list[str]]:
+def recorded(tmp_path: Path) -> list[str]:
     """Options for a copy of the committed records, whatever they still answer, and for a second suite."""
     name = machines(ROOT / "results")[0]
     shutil.copytree(ROOT / "results" / name, tmp_path / "results" / name)
     (tmp_path / "copy.py").write_text(COPY)
-    yield ["--results", str(tmp_path / "results"), "--machine", name, "--plugin", str(tmp_path / "copy.py")]
-    registry._plugins.remove(tmp_path / "copy.py")
-    for find in (registry.models, registry.datasets, registry.suite_paths, registry.model_source):
-        find.cache_clear()
+    return ["--results", str(tmp_path / "results"), "--machine", name, "--plugin", str(tmp_path / "copy.py")]
 
 
 def test_one_suite_is_reported_in_the_formats_asked_for(recorded: list[str], tmp_path: Path, capsys) -> None:
@@ -156,18 +228,92 @@ def test_one_suite_is_reported_in_the_formats_asked_for(recorded: list[str], tmp
     assert "BiCnet-TKS" in said and f"written: {out / 'table2.html'}" in said
 
 
-def test_several_suites_make_one_report_in_the_machines_folder(recorded: list[str], tmp_path: Path, capsys) -> None:
+def test_several_suites_make_one_report_named_after_them(recorded: list[str], tmp_path: Path, capsys) -> None:
     folder = tmp_path / "results" / recorded[3]
+    (folder / "report.md").unlink(missing_ok=True)
     assert main(["report", "table2", "copy", "table2", *recorded, "--json"]) == 0
     lines = json.loads(capsys.readouterr().out)
     assert {line["suite"] for line in lines} == {"table2", "copy"}
-    text = (folder / "report.md").read_text()
+    text = (folder / "table2-copy.md").read_text()
     assert "table2" in text.splitlines()[2] and "copy" in text.splitlines()[2]
+    assert not (folder / "report.md").exists(), "which is of all that is measured"
+
+
+MINE = """from reidbench.spec import Column, Row, Suite
+SUITE = Suite(
+    "Mine", (Row("A", "two_branch"), Row("B", "baseline")), (Column("complexity.macs"), Column("accuracy.mAP")), "B"
+)
+"""
+
+
+@pytest.fixture
+def made_up(tmp_path: Path) -> list[str]:
+    """Options for a suite `mine` that has an accuracy of three seeds for each row."""
+    plugin = tmp_path / "mine.py"
+    plugin.write_text(MINE)
+    registry.add_plugin(plugin)
+    store = Store(tmp_path / "results", "here")
+    for cell in make_plan("mine", registry.suite("mine"), Request(only="accuracy", seeds=3), store).all_cells():
+        ap = [0.1 * cell.settings["seed"] + 0.05 * number for number in range(10)]
+        samples = {"ap": ap, "identity": [float(number) for number in range(10)]}
+        store.save(Record(cell.identity, cell.key, cell.row, "ok", {}, samples, {}, "here", {}, "2026", 1.0))
+    return ["--results", str(tmp_path / "results"), "--machine", "here", "--plugin", str(plugin)]
+
+
+def test_a_report_of_all_says_what_is_in_it_and_what_was_left_out(made_up: list[str], tmp_path: Path, capsys) -> None:
+    out = tmp_path / "out"
+    assert main(["report", *made_up, "--only", "accuracy", "--out", str(out)]) == 0
+    said = capsys.readouterr()
+    mine, audit, left_out, written = said.out.splitlines()
+    assert mine.split(maxsplit=1) == ["mine", "2 of 4 cells, 2 not run, 3 seeds"]
+    assert audit.split(maxsplit=1) == ["audit", "left out: 0 of 103 networks"]
+    assert left_out.startswith("Left out, because less than half of them is measured here: components (")
+    assert written == f"written: {out / 'report.md'}"
+    assert said.err == "bench.py: --only accuracy leaves out what has no such column: complexity, overhead\n"
+
+
+def test_a_report_shows_all_seeds_that_are_recorded_unless_a_number_is_asked_for(made_up: list[str], capsys) -> None:
+    assert main(["report", "mine", *made_up]) == 0
+    said = capsys.readouterr().out
+    assert "preset quick, 3 seeds" in said
+    assert "Accuracies are over 3 seeds, as recorded of most rows; --seeds 1 shows 1 seed.\nwritten: " in said
+    assert main(["report", "mine", *made_up, "--seeds", "1"]) == 0
+    said = capsys.readouterr().out
+    assert "3 seeds" not in said and "recorded of most rows" not in said
+
+
+def test_a_run_without_seeds_measures_the_presets_and_shows_what_is_recorded(
+    made_up: list[str], tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(Runner, "run", lambda self, plans, fresh: asked.append(plans[0].preset.seeds))
+    monkeypatch.setattr(Store, "check_is_here", lambda self: None)
+    assert main(["mine", *made_up, "--only", "accuracy"]) == 0
+    assert asked == [1]
+    assert "Accuracies are over 3 seeds" in capsys.readouterr().out
+    assert "preset quick, 3 seeds" in (tmp_path / "results" / "here" / "mine.md").read_text()
+
+
+def test_a_part_of_a_collection_leaves_its_reports_whole(
+    made_up: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "several.py"
+    path.write_text("from reidbench.spec import Collection\nSUITE = Collection('Several', ('mine', 'table6'))\n")
+    monkeypatch.setattr(Runner, "run", lambda *_, **__: None)
+    monkeypatch.setattr(Store, "check_is_here", lambda self: None)
+    assert main(["several", *made_up, "--plugin", str(path), "--only", "accuracy"]) == 0
+    folder = tmp_path / "results" / "here"
+    for report in ("mine.md", "several.md"):
+        text = (folder / report).read_text()
+        assert "mAP (%)" in text and "MACs/frame" in text
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["report", "kernels", "--only", "cost"], "suite kernels has no cost column; leave --only out"),
+        (["report", "complexity", "overhead", "--only", "accuracy"], "complexity and overhead has no accuracy column"),
+        (["report", "table2", "--seeds", "0"], "--seeds 0: give 1 or more"),
         (["report", "table2", "copy", "--rows", "1"], "--rows: give it with one suite"),
         (
             ["report", "--preset", "full", "--only", "accuracy"],

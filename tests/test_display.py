@@ -63,6 +63,19 @@ def test_plain_progress_comes_now_and_then(plan: Plan, monkeypatch: pytest.Monke
     ]
 
 
+def test_time_left_is_that_of_the_work_at_hand(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cell waits for another's training, then trains, then embeds: none tells how long the next takes."""
+    now = 0.0
+    monkeypatch.setattr(display.time, "monotonic", lambda: now)
+    running, trained = display.Running(), cell(plan, "accuracy")
+    running.start(trained)
+    left = []
+    training, embedding = [(500, 10, 600), (505, 60, 600), (560, 600, 600)], [(561, 64, 512), (562, 128, 512)]
+    for now, done, total in [(0, 0, 1), *training, *embedding, (570, 64, 512)]:
+        left.append(running.advance(trained, done, total, "").seconds_left(now))
+    assert left == [None, None, pytest.approx(54), 0, None, pytest.approx(6), None]
+
+
 def test_the_live_table_fits_80_columns_and_fills_in(plan: Plan) -> None:
     shown = LiveDisplay([plan], io.StringIO())
     counted, trained = cell(plan, "complexity"), cell(plan, "accuracy")

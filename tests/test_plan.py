@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from reidbench import registry
-from reidbench.plan import PUBLISHED_ONLY, Plan, Request, make_plan, model_options, recorded_plan
+from reidbench.plan import PUBLISHED_ONLY, Plan, Request, make_plan, model_options
 from reidbench.presets import PRESETS
 from reidbench.runner import make_jobs
-from reidbench.spec import Cell, Column, Record, Row, Suite
+from reidbench.spec import Cell, Column, Record, Row, Suite, UserError
 from reidbench.store import Store
 
 SUITE = Suite(
@@ -50,6 +50,12 @@ def test_seeds_make_cells(tmp_path: Path) -> None:
     cells = plan(tmp_path, seeds=3).cells["A", 2]
     assert [c.settings["seed"] for c in cells] == [0, 1, 2]
     assert cells[0].key == cell(plan(tmp_path), "A", 2).key
+
+
+@pytest.mark.parametrize("seeds", [0, -1])
+def test_less_than_one_seed_is_refused(tmp_path: Path, seeds: int) -> None:
+    with pytest.raises(UserError, match=f"--seeds {seeds}: give 1 or more"):
+        plan(tmp_path, seeds=seeds)
 
 
 def test_only_leaves_the_other_kind_out(tmp_path: Path) -> None:
@@ -123,12 +129,39 @@ def test_a_row_without_a_model_is_published_only(tmp_path: Path) -> None:
     assert not any(row == "Elsewhere" for row, _ in made.cells)
 
 
-def test_a_report_takes_all_seeds_that_every_row_has(tmp_path: Path) -> None:
+def test_options_of_the_dataset_are_part_of_a_cells_identity(tmp_path: Path) -> None:
+    usual, shaded = plan(tmp_path), plan(tmp_path, dataset_options={"occlusion": 0.5})
+    settings = cell(shaded, "A", 2).settings["dataset"]
+    assert settings["options"] == {"occlusion": 0.5}
+    assert settings["fingerprint"] != cell(usual, "A", 2).settings["dataset"]["fingerprint"]
+    assert cell(shaded, "A", 0).key == cell(usual, "A", 0).key, "and not of a cost's"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"oclusion": 1}, "dataset synthetic has no option 'oclusion'; did you mean 'occlusion'"),
+        ({"root": "x"}, "--data root: give --root"),
+        ({"subset": True}, "--data subset: give --subset"),
+    ],
+)
+def test_an_option_that_the_dataset_lacks_is_refused(tmp_path: Path, options: dict[str, object], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        plan(tmp_path, dataset_options=options)
+
+
+def test_without_a_root_a_report_takes_the_recorded_dataset_of_the_same_options(tmp_path: Path) -> None:
     store = Store(tmp_path, "here")
-    for made in make_plan("two", SUITE, Request(seeds=3), store).all_cells():
-        if "seed" in made.settings and (made.row, made.settings["seed"]) != ("B", 2):
-            found = ({}, {"ap": [1.0]}, {}, "here", {}, "2026", 1.0)
-            store.save(Record(made.identity, made.key, made.row, "ok", *found))
-    assert recorded_plan("two", SUITE, Request(), store).preset.seeds == 2, "one row lacks its third"
-    assert recorded_plan("two", SUITE, Request(seeds=1), store).preset.seeds == 1, "what was asked for goes first"
-    assert recorded_plan("two", SUITE, Request(), Store(tmp_path, "elsewhere")).preset.seeds == 1
+    first = plan(tmp_path)
+    for split, fingerprint in ((1, "first"), (3, "third"), (4, "fourth")):
+        options = {} if split == 1 else {"split": split}
+        dataset = {"name": "ilids", "fingerprint": fingerprint, "options": options, "subset": False}
+        made = replace(cell(first, "A", 2), settings={**cell(first, "A", 2).settings, "dataset": dataset})
+        found = ({}, {"ap": [1.0]}, {}, "here", {}, f"2026-0{split}", 1.0)
+        store.save(Record(made.identity, made.key, made.row, "ok", *found))
+    for options, fingerprint in (({}, "first"), ({"split": 3}, "third")):
+        request = Request(dataset="ilids", dataset_options=options)
+        made_plan = make_plan("two", SUITE, request, store)
+        assert cell(made_plan, "A", 2).settings["dataset"]["fingerprint"] == fingerprint
+    with pytest.raises(UserError, match="dataset ilids needs --root"):
+        make_plan("two", SUITE, Request(dataset="ilids", dataset_options={"split": 5}), store)

@@ -1,6 +1,7 @@
 """The registry: what exists is read from source text, wrong names get the nearest one, hashes follow the code."""
 
 import ast
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,61 @@ def test_errors_are_one_line_and_propose_the_nearest_name(call, message: str) ->
     assert "\n" not in str(caught.value)
 
 
+COMMANDS = ("list", "audit", "report", "profile", "train", "evaluate", "data", *registry.suite_paths())
+OPTIONS = ("--preset", "--rows", "--seeds", "--dataset", "--device", "--only", "--plugin", "--weights", "--root")
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant", "known"),
+    [
+        ("tabel2", "table2", COMMANDS),
+        ("lsit", "list", COMMANDS),
+        ("pfd", "pdf", ("html", "latex", "md", "pdf")),
+        ("evalute", "evaluate", COMMANDS),
+        ("fig1", "figure1", COMMANDS),
+        ("complex", "complexity", COMMANDS),
+        ("kernel", "kernels", COMMANDS),
+        ("--pre", "--preset", OPTIONS),
+        ("--weigths", "--weights", OPTIONS),
+        ("bicnet-tks", "bicnet_tks", registry.models()),
+        ("BICNET", "bicnet", registry.models()),
+        ("Standart", "standard", ("quick", "standard", "full")),
+        ("Base-X", "Base-S (128x64)", ("Base-S (128x64)", "Two-branch (TB)")),
+    ],
+)
+def test_a_typing_error_is_answered_with_what_was_meant(typed: str, meant: str, known: Iterable[str]) -> None:
+    assert registry.nearest(typed, known) == f"; did you mean {meant!r}?"
+
+
+@pytest.mark.parametrize(
+    ("typed", "known"),
+    [
+        *((name, COMMANDS) for name in ("foo", "bar", "run", "tests", "compare", "help", "latency", "bicnet", "mars")),
+        *((name, OPTIONS) for name in ("--gpu", "--cuda", "--epochs", "--output", "--verbose")),
+        *((name, registry.models()) for name in ("resnet50", "vrstc", "osnet")),
+        ("fast", ("quick", "standard", "full")),
+    ],
+)
+def test_an_unrelated_name_is_answered_with_all_that_there_are(typed: str, known: Iterable[str]) -> None:
+    assert registry.nearest(typed, known) == f"; there are {', '.join(sorted(known))}"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"alpha": "x"}, "model bicnet: alpha='x' must be a whole number, such as 3"),
+        ({"kernels": 3}, "model bicnet: kernels=3 must be a tuple, each element a whole number, such as (3, 5)"),
+        ({"csp": "no"}, "model bicnet: csp='no' must be True or False"),
+        ({"attention": 1}, "model bicnet: attention=1 must be a text, such as 'dao'"),
+    ],
+)
+def test_a_value_of_a_wrong_type_is_refused_before_anything_is_built(options: dict, message: str) -> None:
+    with pytest.raises(UserError) as caught:
+        registry.resolve_options("bicnet", options)
+    assert str(caught.value) == message
+    registry.resolve_options("bicnet", {"tks_scale": 1, "kernels": [3, 7], "small": "input"})
+
+
 def test_options_from_json_are_tuples_again() -> None:
     slim = {"width": 16, "blocks": [1, 1, 1, 1], "size": [64, 32]}
     assert registry.build("baseline", **slim).trunk.channels == (64, 128, 256, 512)
@@ -56,14 +112,11 @@ SUITE = Suite("Mine", (Row("r", "{name}"),), (Column("complexity.macs"),), "r")
 
 
 @pytest.fixture
-def plugin(tmp_path: Path):
+def plugin(tmp_path: Path) -> Path:
     path = tmp_path / "mysuite.py"
     path.write_text(PLUGIN.format(name="mynet"))
     registry.add_plugin(path)
-    yield path
-    registry._plugins.remove(path)
-    for find in (registry.models, registry.datasets, registry.suite_paths, registry.model_source):
-        find.cache_clear()
+    return path
 
 
 def test_a_plugin_brings_models_and_a_suite(plugin: Path) -> None:
@@ -85,12 +138,8 @@ def test_two_models_of_one_name_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "again.py"
     path.write_text(PLUGIN.format(name="bicnet"))
     registry.add_plugin(path)
-    try:
-        with pytest.raises(UserError, match="defined in both"):
-            registry.models()
-    finally:
-        registry._plugins.remove(path)
-        registry.models.cache_clear()
+    with pytest.raises(UserError, match="defined in both"):
+        registry.models()
 
 
 def code(text: str) -> str:

@@ -82,6 +82,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def options(**changes: object) -> Namespace:
     known = {"suite": "table2", "preset": "quick", "rows": ["2", "8"], "seeds": 3, "only": "", "sessions": 3}
     known |= {"dataset": "", "protocol": "release", "device": "cpu", "root": "", "plugin": ["mine.py"]}
+    known |= {"dataset_options": ["rate=2"]}
     known |= {"weights": "synthetic", "subset": False}
     return Namespace(**{**known, **changes})
 
@@ -100,6 +101,7 @@ def test_revisions_take_turns_each_with_its_own_code_and_caches(repository: Path
         assert cache == str(revision.folder / "cache") and version == revision.name
         assert arguments[:3] == ["table2", "--results", str(revision.folder / "results")]
         assert arguments[arguments.index("--plugin") + 1] == str(Path("mine.py").resolve())
+        assert arguments[arguments.index("--data") + 1] == "rate=2"
         assert arguments[arguments.index("--weights") + 1] == "synthetic"
         assert arguments[-5:] == ["--rows", "2", "8", "--seeds", "3"], "the first turn trains what is missing"
     assert all(arguments[-3:] == ["--only", "cost", "--fresh"] for _, arguments, _ in found[2:])

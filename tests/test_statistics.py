@@ -17,6 +17,7 @@ from reidbench.statistics import (
     paired_difference,
     pooled_spread,
     ratio_interval,
+    seed_means,
 )
 
 numbers = st.floats(-1e3, 1e3, allow_nan=False)
@@ -212,6 +213,17 @@ def test_estimate_of_two_seeds_pools_the_queries_and_spreads_over_seeds():
     assert (found.value, found.n) == (pytest.approx(0.4), 2)
     assert found.sd == pytest.approx(np.std([0.3, 0.5], ddof=1))
     assert (found.low, found.high) == (pytest.approx(0.3), pytest.approx(0.5)), "identities drawn jointly, not 4 values"
+
+
+def test_seed_means_are_of_each_record_by_itself_over_the_marked_readings():
+    records = [record(ap=[0.2, 0.4, 1.0], far=[1, 1, 0]), record(ap=[0.6, 0.8, 0.0], far=[1, 0, 0])]
+    plain = Quantity("mAP", "%", "higher", 1, 100, "", "mean", "ap")
+    marked = Quantity("mAP", "%", "higher", 1, 100, "", "mean", "ap", where="far")
+    assert seed_means(plain, records) == pytest.approx([1.6 / 3, 1.4 / 3])
+    assert seed_means(marked, records) == pytest.approx([0.3, 0.6])
+    assert seed_means(marked, [records[0], record(ap=[0.5], far=[0])]) == pytest.approx([0.3])
+    known = estimate(marked, "mAP", records)
+    assert known.sd == pytest.approx(np.std([0.3, 0.6], ddof=1)) and known.n == 2
 
 
 def test_estimate_of_one_seed_has_an_interval_but_no_spread():

@@ -16,6 +16,7 @@ from reidbench import accuracy, machine, registry
 from reidbench.accuracy import Trained, score, trained_model
 from reidbench.data import synthetic
 from reidbench.data.cache import scratch_folder
+from reidbench.files import alone
 from reidbench.plan import Request, accuracy_cell
 from reidbench.spec import Cell, Places
 from reidbench.store import Store
@@ -135,6 +136,30 @@ def test_forgotten_weights_are_trained_again(root: Path, trainings: list[str]) -
     assert not weights_file(cell).exists() and not scratch.exists()
     assert not trained(cell, root).about["kept"]
     assert len(trainings) == 2
+
+
+def test_forgetting_waits_for_a_training_that_is_going_on(root: Path) -> None:
+    cell = cell_of(root)
+    scratch = scratch_folder(training_key(cell))
+    scratch.mkdir(parents=True)
+    forgetting = threading.Thread(target=forget, args=([cell],))
+    with alone(weights_file(cell)):
+        forgetting.start()
+        forgetting.join(timeout=0.3)
+        assert forgetting.is_alive() and scratch.exists()
+    forgetting.join(timeout=30)
+    assert not forgetting.is_alive() and not scratch.exists()
+
+
+def test_what_a_kill_left_of_a_finished_training_goes_when_its_weights_are_used(
+    root: Path, trainings: list[str]
+) -> None:
+    cell = cell_of(root)
+    trained(cell, root)
+    scratch = scratch_folder(training_key(cell))
+    scratch.mkdir(parents=True)
+    assert trained(cell, root).about["kept"] and not scratch.exists()
+    assert len(trainings) == 1
 
 
 @pytest.mark.parametrize("damage", ["cut", "no file of weights", "another model", "nothing known of it"])

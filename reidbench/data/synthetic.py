@@ -19,11 +19,11 @@ from PIL import Image
 from reidbench.data.cache import cache_folder
 from reidbench.data.canvas import Draws
 from reidbench.data.layout import Footage, Shot, cut_frame, frame_bytes, read_stamp, write_layout
-from reidbench.data.mars import read_layout
+from reidbench.data.mars import MARS, read_layout
 from reidbench.data.scene import Camera, Take, draw_cameras, draw_take, render
-from reidbench.data.tracklets import Dataset
+from reidbench.data.tracklets import Dataset, Release
 from reidbench.data.walkers import EMBLEM, GROUP_SIZE, TEMPO, Person, population
-from reidbench.files import alone
+from reidbench.files import alone, replacing
 from reidbench.registry import dataset, nearest
 from reidbench.spec import UserError, canonical_json
 
@@ -219,7 +219,8 @@ def sample_sheet(found: Dataset, path: Path, *, frames: int = 8, zoom: int = 3) 
             pictures = [np.asarray(Image.open(found.root / frame)) for frame in tracklet.frames[:frames]]
             strips.append(np.concatenate(pictures, axis=1))
     sheet = Image.fromarray(np.concatenate(strips))
-    sheet.resize((sheet.width * zoom, sheet.height * zoom), Image.Resampling.NEAREST).save(path, "png")
+    with replacing(path) as temporary:
+        sheet.resize((sheet.width * zoom, sheet.height * zoom), Image.Resampling.NEAREST).save(temporary, "png")
 
 
 def _defaults() -> dict[str, Any]:
@@ -281,5 +282,9 @@ def _read(root: Path, options: SyntheticOptions) -> Dataset:
         if cut := cut_frame(root):
             raise UserError(f"{cut}: damaged since it was written: delete {root}, and write it again")
         raise UserError(f"{root}: was changed since it was written: delete the folder, and write it again")
+    each = options.cameras * options.tracklets
+    train, test = options.train_ids * each, options.test_ids * each
+    counts = {"training tracklets": train, "training frames": train * options.frames, "queries": test}
+    release = Release("synthetic data of these options", counts, MARS.files)
     about = f"{found.about}; seed {options.seed}, pixels {stamp['content'][:12]}. {LIMITS}"
-    return replace(found, fingerprint=options.fingerprint, about=about)
+    return replace(found, fingerprint=options.fingerprint, about=about, release=release)

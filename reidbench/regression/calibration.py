@@ -29,6 +29,9 @@ FAULTS = {
 }
 """What a model may have wrong (`faults.mistaken`)."""
 
+ANY = "all quantities"
+"""Of a trial that counts the verdicts of a whole check."""
+
 SPLITS = ((1, 1), (3, 1), (3, 3), (5, 5))
 """Sessions here and there of the comparisons that are tried."""
 
@@ -46,7 +49,8 @@ COMPARISONS = 500
 class Trial:
     """Comparisons of one kind and what they ended in.
 
-    Of times `here` and `there` count sessions, of accuracies seeds; `effect` is by how much the rows here were made
+    `what` is "time", or of accuracies a quantity's title or `ANY`. Of times `here` and `there` count sessions, of
+    accuracies seeds; `effect` is by how much the rows here were made
     slower, `fault` what was wrong with the model here. `words` counts verdicts, of which there are `comparisons`;
     `alarms` counts the checks, of all rows at once, in which any was worse, of `checks`. `changes` are the median, the
     lowest and the highest change that was measured.
@@ -161,7 +165,7 @@ def try_accuracies(sound: Sequence[Pair], faulty: Mapping[str, Sequence[Pair]], 
     """Compares halves of the seeds of a sound model with the other halves, and each faulty model with every half.
 
     Pairs hold all seeds of a model as those here, one pair a quantity. A check judges all quantities at once; of a
-    fault each is a trial of its own.
+    fault there is also a trial for each.
     """
     trials = []
     seeds = min((len(pair.here) for pair in sound), default=0)
@@ -173,7 +177,7 @@ def try_accuracies(sound: Sequence[Pair], faulty: Mapping[str, Sequence[Pair]], 
         for a, b in halves
     ]
     if results:
-        trials.append(_counted("accuracy", half, seeds - half, results))
+        trials.append(_counted(ANY, half, seeds - half, results))
     for fault, pairs in faulty.items():
         results = [
             judge(
@@ -183,6 +187,7 @@ def try_accuracies(sound: Sequence[Pair], faulty: Mapping[str, Sequence[Pair]], 
             )
             for mine, _ in halves
         ]
+        trials += [_counted(ANY, len(pairs[0].here), half, results, fault=fault)] if results else []
         for index, pair in enumerate(pairs):
             single = [[verdicts[index]] for verdicts in results]
             if single:

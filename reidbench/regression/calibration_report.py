@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reidbench.regression.calibration import FAULTS, Calibration, Trial
+from reidbench.regression.calibration import ANY, FAULTS, Calibration, Trial
 from reidbench.regression.presentation import rule
 from reidbench.regression.verdicts import WORDS
 from reidbench.reporting.blocks import Block
@@ -90,14 +90,17 @@ def _caught(accuracies: Sequence[Trial]) -> list[Part]:
             parts.append(
                 Paragraph(
                     f"Sound models, {trial.here} seeds against {trial.there} others: {trial.words.get('worse', 0)} of "
-                    f"{trial.comparisons} comparisons said worse ({trial.share('worse'):.1%})."
+                    f"{trial.comparisons} comparisons said worse ({trial.share('worse'):.1%}), in {trial.alarms} of "
+                    f"{trial.checks} whole checks."
                 )
             )
     for fault in dict.fromkeys(trial.fault for trial in accuracies if trial.fault):
-        mine = [trial for trial in accuracies if trial.fault == fault]
-        caught = [f"{trial.what} in {trial.share('worse'):.0%}" for trial in mine]
+        (whole,) = [trial for trial in accuracies if trial.fault == fault and trial.what == ANY]
+        mine = [trial for trial in accuracies if trial.fault == fault and trial.what != ANY]
+        caught = [f"{trial.what} in {trial.share('worse'):.0%}" for trial in mine if trial.share("worse")]
         praised = [f"{trial.what} in {trial.share('better'):.0%}" for trial in mine if trial.share("better")]
-        sentence = f"Fault {fault}: called worse by {', '.join(caught)} of the comparisons."
+        sentence = f"Fault {fault}: {whole.alarms} of {whole.checks} checks failed"
+        sentence += f", called worse by {', '.join(caught)}." if caught else "."
         if praised:
             sentence += f" Called better by {', '.join(praised)}: a gain that nobody meant is a finding too."
         parts.append(Paragraph(sentence))
@@ -122,7 +125,7 @@ def _block(trials: Sequence[Trial], title: str) -> Block:
 def _what(trial: Trial) -> str:
     if trial.what == "time":
         return f"{trial.effect:.0%} slower" if trial.effect else "no change"
-    return f"fault {trial.fault}, {trial.what}" if trial.fault else "no change, all quantities"
+    return f"fault {trial.fault}, {trial.what}" if trial.fault else f"no change, {trial.what}"
 
 
 def _sessions(count: int) -> str:

@@ -29,7 +29,9 @@ def _parts(parts: Sequence[Part], level: int) -> Iterator[str]:
                     yield f"{_marks(level)} {escape(block.title)}"
                     yield markdown_table(block)
             case Picture(path, caption):
-                yield f"![{escape(caption)}]({quote(path.name)})"
+                # The caption stands below as well: who sees the picture is not shown its alternative text.
+                yield f"![{escape(caption.partition(';')[0])}]({quote(path.name)})"
+                yield f"{escape(caption)}."
             case Code(text):
                 yield f"```\n{text}\n```"
             case Section(title, inner):

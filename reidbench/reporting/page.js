@@ -54,6 +54,35 @@
     });
   }
 
+  // What is wider than its place says so in words too, above it.
+  const hints = [...document.querySelectorAll(".table .scroll")].map((box) => {
+    const hint = document.createElement("p");
+    hint.className = "more";
+    hint.textContent = "More columns: scroll sideways \u2192";
+    box.before(hint);
+    return [box, hint];
+  });
+  const measure = () => {
+    for (const [box, hint] of hints) hint.classList.toggle("needed", box.scrollWidth > box.clientWidth + 1);
+  };
+  addEventListener("resize", measure);
+  measure();
+
+  // A figure fits the screen; on a small one a tap shows it large enough to read, to be scrolled.
+  for (const figure of document.querySelectorAll("figure")) {
+    const card = figure.querySelector(".card");
+    const button = document.createElement("button");
+    button.type = "button";
+    const enlarge = (large) => {
+      figure.classList.toggle("large", large);
+      button.textContent = large ? "Fit the figure to the screen" : "Enlarge the figure, then scroll it";
+      button.setAttribute("aria-pressed", large);
+    };
+    button.addEventListener("click", () => enlarge(!figure.classList.contains("large")));
+    enlarge(false);
+    card.after(button);
+  }
+
   const tools = document.getElementById("tools");
   if (groups.length) {
     const input = document.createElement("input");

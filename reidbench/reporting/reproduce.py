@@ -3,22 +3,48 @@
 from __future__ import annotations
 
 import shlex
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from reidbench import presets, registry
+from reidbench.options import written_options
 from reidbench.source import REQUIRED
 
 if TYPE_CHECKING:
     from reidbench.plan import Plan
 
 
+PROFILE = "profile"
+"""The name of the plan of `bench.py profile`, whose last row is the model asked for."""
+
+
 def command(plan: Plan) -> str:
-    """The command line whose plan this is. What lies elsewhere on every machine is left to fill in: DIR, FILE."""
-    parts = ["python", "bench.py", plan.name, "--preset", plan.preset.name, "--seeds", str(plan.preset.seeds)]
+    """The command line whose plan this is. What lies elsewhere on every machine is left to fill in: DIR, FILE.
+
+    Plugins are named by their files, wherever those lie.
+    """
+    parts = _of_profile(plan) if plan.name == PROFILE else _of_suite(plan)
+    for path in registry.plugins():
+        parts += ["--plugin", Path(path).name]
+    return shlex.join(["python", "bench.py", plan.name, *parts])
+
+
+def _of_profile(plan: Plan) -> list[str]:
+    row = plan.suite.rows[-1]
+    parts = [row.model]
+    for option, value in row.options.items():
+        parts += ["--set", f"{option}={value}"]
+    on_gpu = any(column.settings.get("device") == "cuda" for column in plan.suite.columns)
+    return [*parts, "--device", "cuda"] if on_gpu else parts
+
+
+def _of_suite(plan: Plan) -> list[str]:
+    parts = ["--preset", plan.preset.name, "--seeds", str(plan.preset.seeds)]
     preset = presets.PRESETS.get(plan.preset.name)
     if preset is None or preset.dataset != plan.dataset:
         parts += ["--dataset", plan.dataset]
-    if registry.datasets()[plan.dataset].options.get("root") is REQUIRED:
+    if plan.places.root or registry.datasets()[plan.dataset].options.get("root") is REQUIRED:
         parts += ["--root", "DIR"]
     trunk = plan.preset.recipe.trunk
     if preset is not None and trunk != preset.recipe.trunk:
@@ -26,17 +52,31 @@ def command(plan: Plan) -> str:
     parts += _of_training(plan)
     if plan.only:
         parts += ["--only", plan.only]
-    return shlex.join(parts)
+    rows = [row.name for row in plan.suite.rows]
+    if plan.name in registry.suite_paths() and len(rows) < len(registry.suite(plan.name).rows):
+        parts += ["--rows", *rows]
+    return parts
 
 
 def _of_training(plan: Plan) -> list[str]:
-    """Protocol, device and subset, which only the cells that are trained hold."""
-    settings = next((cell.settings for cell in plan.all_cells() if "protocol" in cell.settings), None)
-    if settings is None:
+    """Options of the dataset, protocol, device and subset, which only the cells that are trained hold."""
+    trained = {i: some[0].settings for (_, i), some in plan.cells.items() if "protocol" in some[0].settings}
+    if not trained:
         return []
-    parts = []
+    settings = next(iter(trained.values()))
+    parts = [part for text in written_options(_asked_of_dataset(plan, trained)) for part in ("--data", text)]
     if settings["protocol"]["name"] != "release":
         parts += ["--protocol", settings["protocol"]["name"]]
     if settings["device"] != "cpu":
         parts += ["--device", settings["device"]]
     return [*parts, "--subset"] if settings["dataset"].get("subset") else parts
+
+
+def _asked_of_dataset(plan: Plan, trained: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:
+    """The options of the dataset in the settings of trained columns which neither preset nor column asks for."""
+    asked: dict[str, Any] = {}
+    for index, settings in trained.items():
+        known = {**plan.preset.dataset_options, **plan.suite.columns[index].data}
+        options = settings["dataset"].get("options", {})
+        asked |= {name: value for name, value in options.items() if name not in known or known[name] != value}
+    return asked

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from reidbench.store import Store
 
 COMBINED = "report"
-"""The file name of a report of several tables; no suite can be named so."""
+"""The file name of a report of all that is measured; no suite can be named so."""
 
 
 @dataclass(frozen=True)
@@ -71,24 +72,38 @@ def write_combined(
     tables: Sequence[Table],
     store: Store,
     *,
+    name: str = COMBINED,
     others: Sequence[Chapter] = (),
     formats: Sequence[str] = ("md",),
     folder: Path | None = None,
     left_out: str = "",
     made_by: str = "",
 ) -> list[Path]:
-    """Writes `report.<ending>` for each format: the tables, then the chapters of `others`, and all figures.
+    """Writes `<name>.<ending>` for each format: the tables, then the chapters of `others`, and all figures.
 
     The rest is as `write_report` has it; `left_out` is a sentence on the tables that are not in the report.
     """
     check_formats(formats)
     home = folder or store.folder
-    figures = {table.plan.name: _draw(table, store, home) for table in tables}
+    # From the last one on: a second process (`drawing_ahead`) draws from the first one on.
+    figures = {table.plan.name: _draw(table, store, home) for table in reversed(tables)}
     chapters = [*(chapter(table, figures[table.plan.name]) for table in tables), *others]
     document = combined_report(tables, chapters, store.name, store.machine(), left_out, made_by)
-    written = _write(document, home / COMBINED, formats)
+    written = _write(document, home / name, formats)
     drawn = [path for one in others for picture in pictures(one.parts) for path in (picture.path, picture.raster)]
-    return [*written, *(path for paths in figures.values() for path in paths), *drawn]
+    return [*written, *(path for table in tables for path in figures[table.plan.name]), *drawn]
+
+
+@contextmanager
+def drawing_ahead(tables: Sequence[Table], store: Store, folder: Path | None = None) -> Iterator[None]:
+    """Draws in a second process, where it is worth it, what `write_combined` will need, while the caller goes on."""
+    from reidbench.reporting.drawing import drawing_beside
+
+    home = folder or store.folder
+    for table in tables:
+        _bring(table, store, home)
+    with drawing_beside([(table, home / table.plan.name) for table in tables]):
+        yield
 
 
 def write_audit(
@@ -119,9 +134,13 @@ def _draw_audit(audit: Audit, store: Store, folder: Path) -> list[Path]:
 def _draw(table: Table, store: Store, folder: Path) -> list[Path]:
     from reidbench.reporting.figures import draw_figures
 
+    _bring(table, store, folder)
+    return draw_figures(table, folder / table.plan.name)
+
+
+def _bring(table: Table, store: Store, folder: Path) -> None:
     name = table.plan.name
     bring(figure_stamp(table), store.folder / name, folder / name)
-    return draw_figures(table, folder / name)
 
 
 def _write(document: Document, stem: Path, formats: Sequence[str]) -> list[Path]:

@@ -143,7 +143,7 @@ def test_the_audit_comes_in_every_format_and_its_figure_beside_it(store, tmp_pat
 def test_a_report_of_several_has_the_audit_as_a_chapter(store, tmp_path, capsys):
     asked = ["report", "table3", "audit", "--results", str(store.folder.parent), "--out", str(tmp_path / "out")]
     assert main(asked) == 0
-    text = (tmp_path / "out" / "report.md").read_text()
+    text = (tmp_path / "out" / "table3-audit.md").read_text()
     assert "(audit)" in text and "Of 62 printed costs" in text
     assert (tmp_path / "out" / "audit-deviations.svg").is_file()
     assert "python bench.py audit" in text.rpartition("How to reproduce")[2]

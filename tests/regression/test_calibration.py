@@ -10,6 +10,7 @@ import pytest
 from sides_made_up import two_sides
 
 from reidbench.regression.calibration import (
+    ANY,
     COMPARISONS,
     FAULTS,
     Calibration,
@@ -89,8 +90,9 @@ def trained(folder: Path, ap: float, seeds: int, source: str) -> list[Pair]:
 def test_a_fault_is_caught_and_the_same_model_is_not(tmp_path: Path) -> None:
     sound = trained(tmp_path / "sound", 0.0, 6, "new")
     bad = trained(tmp_path / "bad", -0.2, 3, "bad")
-    quiet, caught = try_accuracies(sound, {"pooling": bad}, Limits())
+    quiet, whole, caught = try_accuracies(sound, {"pooling": bad}, Limits())
     assert quiet.fault == "" and quiet.comparisons == 20 and quiet.share("worse") == 0
+    assert whole.fault == "pooling" and whole.what == ANY and whole.alarms == whole.checks == 20
     assert caught.fault == "pooling" and caught.what == "mAP" and caught.share("worse") == 1
     assert caught.changes[0] == pytest.approx(-0.2, abs=0.02)
 
@@ -105,11 +107,15 @@ def test_the_report_says_whether_the_target_is_met() -> None:
     quiet = Trial("time", 1, 1, 500, {"same": 497, "worse": 3}, 500, 3, changes)
     slower = Trial("time", 1, 1, 500, {"worse": 480, "cannot tell": 20}, 500, 480, changes, effect=0.1)
     fault = Trial("mAP", 3, 3, 20, {"worse": 20}, 20, 20, (-0.3, -0.4, -0.2), fault="neck")
-    found = made_up(quiet, slower, fault)
+    found = made_up(quiet, slower, fault, replace(fault, what=ANY))
     words = text(found)
     assert "3 of 500 comparisons said worse (0.6%)" in words and "10% slower in 96.0%" in words
-    assert "is met" in words and "Fault neck: called worse by mAP in 100%" in words and FAULTS["neck"] in words
-    missed = made_up(quiet, replace(slower, words={"worse": 400, "cannot tell": 100}), fault)
+    assert (
+        "is met" in words
+        and "Fault neck: 20 of 20 checks failed, called worse by mAP in 100%." in words
+        and FAULTS["neck"] in words
+    )
+    missed = made_up(quiet, replace(slower, words={"worse": 400, "cannot tell": 100}))
     assert "is not met" in text(missed) and "is not met" in " ".join(summary(missed))
 
 

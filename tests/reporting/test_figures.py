@@ -5,14 +5,23 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from made_up import COLUMNS, ROWS
+from made_up import COLUMNS, ROWS, Bench
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 
-from reidbench.reporting.figures.ablation import Point, accuracy_figure, factor_figure, latency_figure, pareto
-from reidbench.reporting.figures.style import STYLE
-from reidbench.reporting.labels import place_labels
+from reidbench.reporting.figures.ablation import (
+    Point,
+    accuracy_figure,
+    factor_figure,
+    latency_figure,
+    pareto,
+)
+from reidbench.reporting.figures.rows import rows_figure
+from reidbench.reporting.figures.style import LOOKALIKES, SEED, STYLE, seed_values
+from reidbench.reporting.labels import length_inside, place_labels
 from reidbench.reporting.tables import assemble
+from reidbench.store import Store
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=12))
@@ -37,6 +46,110 @@ def test_labels_of_a_cluster_do_not_overlap_and_stay_inside():
         assert frame.x0 <= box.x0 and box.x1 <= frame.x1
         for other in boxes[i + 1 :]:
             assert box.x1 <= other.x0 or other.x1 <= box.x0 or box.y1 <= other.y0 or other.y1 <= box.y0
+
+
+def test_a_label_keeps_off_a_line_where_there_is_room():
+    figure = Figure(figsize=(6, 4))
+    FigureCanvasAgg(figure)
+    axis = figure.subplots()
+    axis.set(xlim=(0, 4), ylim=(0, 4))
+    line = [(0.5, 2.0), (3.5, 2.0)]
+    (over,) = place_labels(axis, [("a name", 2.0, 2.0)])
+    (clear,) = place_labels(axis, [("a name", 2.0, 2.0)], lines=[line])
+    height = axis.transData.transform((2.0, 2.0))[1]
+    assert over.y0 < height < over.y1
+    assert not clear.y0 <= height <= clear.y1
+
+
+@given(
+    st.tuples(*[st.floats(-20, 20)] * 4),
+    st.tuples(st.floats(-10, 10), st.floats(-10, 10), st.floats(0.1, 10), st.floats(0.1, 10)),
+)
+def test_the_length_of_a_line_in_a_box_is_that_of_its_points_inside(ends, sides):
+    box = Bbox.from_bounds(*sides)
+    steps = np.linspace(0, 1, 4001)[:, None]
+    start, end = np.array(ends[:2]), np.array(ends[2:])
+    points = start + steps * (end - start)
+    inside = (points >= box.min).all(axis=1) & (points <= box.max).all(axis=1)
+    length = float(np.hypot(*(end - start)))
+    assert length_inside(box, ends[:2], ends[2:]) == pytest.approx(inside.mean() * length, abs=1e-3 * length)
+
+
+def seed_lines(axis):
+    return [line for line in axis.lines if (line.get_markerfacecolor(), line.get_markersize()) == ("white", SEED["ms"])]
+
+
+def dashed(axis):
+    return [line for line in axis.lines if line.get_linestyle() == "--"]
+
+
+def test_each_seed_has_a_small_mark_on_its_rows_interval_within_the_axes(bench):
+    bench.seeds = 3
+    bench.save_all()
+    table = assemble(bench.plan, bench.store)
+    axis = accuracy_figure(table).axes[0]
+    heading = table.headings[0]
+    known = [tuple(seed_values(heading.quantity, records)) for _, records in table.fresh(heading).values()]
+    marks = {tuple(line.get_ydata()): set(line.get_xdata()) for line in seed_lines(axis)}
+    assert set(marks) == set(known)
+    assert all(len(values) == 3 and values[2] > values[0] + 1 for values in known), "seed 2 is the better"
+    points = {line.get_xdata()[0] for line in axis.lines if line.get_markersize() == 7}
+    assert set().union(*marks.values()) == points and len(points) == 3
+    low, high = axis.get_ylim()
+    assert all(low < value < high for values in known for value in values)
+
+
+def test_the_legend_names_each_row_by_a_mark_of_its_own(bench):
+    bench.save_all()
+    figure = accuracy_figure(assemble(bench.plan, bench.store))
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == [row.name for row in ROWS]
+    looks = [(handle.get_marker(), handle.get_color()) for handle in legend.legend_handles]
+    for axis in figure.axes:
+        drawn = {(line.get_marker(), line.get_color()) for line in axis.lines if line.get_markersize() == 7}
+        assert drawn == set(looks) and len(drawn) == 3
+
+
+def test_times_of_two_sessions_are_said_not_to_be_compared(bench):
+    bench.save_all()
+    assert "sessions" not in latency_figure(assemble(bench.plan, bench.store)).axes[0].get_title()
+    record = bench.store.load(bench.cell(ROWS[0], COLUMNS[5]))
+    other = [2 * seconds for seconds in record.samples["reference"]]
+    bench.store.save(replace(record, samples=record.samples | {"reference": other}))
+    title = latency_figure(assemble(bench.plan, bench.store)).axes[0].get_title()
+    assert "from 2 sessions: compare the ratios" in title
+
+
+def test_each_seed_has_a_small_mark_over_its_bar(bench):
+    bench.seeds = 3
+    bench.save_all()
+    axis = factor_figure(assemble(bench.plan, bench.store)).axes[0]
+    bars = [bar for group in axis.containers if hasattr(group[0], "get_hatch") for bar in group]
+    assert len(seed_lines(axis)) == len(bars) == 9
+    for bar, line in zip(bars, seed_lines(axis), strict=True):
+        assert all(bar.get_x() < x < bar.get_x() + bar.get_width() for x in line.get_xdata())
+        assert np.mean(line.get_ydata()) == pytest.approx(bar.get_height(), abs=0.01)
+
+
+def test_one_seed_has_no_mark_of_its_own(bench):
+    bench.save_all()
+    table = assemble(bench.plan, bench.store)
+    for draw in (accuracy_figure, factor_figure):
+        assert not [y for line in seed_lines(draw(table).axes[0]) for y in line.get_ydata()]
+
+
+def test_rows_without_a_number_are_counted_and_take_the_front_with_them(bench, tmp_path):
+    bench.save_all()
+    whole = accuracy_figure(assemble(bench.plan, bench.store)).axes
+    assert [len(dashed(axis)) for axis in whole] == [1, 1] and "rows" not in whole[0].get_title()
+
+    other = Bench(Store(tmp_path / "less", "made-up"))
+    for cell in other.plan.all_cells():
+        if (cell.row, cell.measurement) != ("Base", "complexity"):
+            other.save(cell)
+    measured, published = accuracy_figure(assemble(other.plan, other.store)).axes
+    assert "\n2 of 3 rows" in measured.get_title()
+    assert [len(dashed(axis)) for axis in (measured, published)] == [0, 1]
 
 
 def test_measured_and_published_accuracy_of_other_data_never_share_an_axis(bench):
@@ -75,7 +188,7 @@ def test_each_group_of_bars_has_its_own_floor_and_the_legend_names_it_once(bench
         spans = [tuple(segment[:, 0]) for segment in lines.get_segments()]
         assert spans == [pytest.approx((bar.get_x(), bar.get_x() + bar.get_width())) for bar in group]
     labels = [text.get_text() for text in axis.get_legend().get_texts()]
-    assert labels.count("no look-alike told apart") == 1
+    assert labels.count(LOOKALIKES) == 1
 
 
 def test_a_latency_of_few_rounds_is_drawn_without_an_interval(bench):
@@ -86,6 +199,18 @@ def test_a_latency_of_few_rounds_is_drawn_without_an_interval(bench):
         bench.store.save(replace(record, samples=few))
     axis = latency_figure(assemble(bench.plan, bench.store)).axes[0]
     assert np.isfinite([text.get_position()[0] for text in axis.texts]).all()
+
+
+def test_a_long_name_of_a_machine_leaves_the_title_within_the_figure(bench):
+    bench.save_all()
+    table = replace(assemble(bench.plan, bench.store), machine="-".join(["a-machine-of-a-long-name"] * 3))
+    with matplotlib.rc_context(STYLE):
+        for draw in (accuracy_figure, latency_figure, factor_figure):
+            figure = draw(table)
+            figure.draw_without_rendering()
+            (heading,) = (text for text in figure.texts if "long-name" in text.get_text())
+            box = heading.get_window_extent()
+            assert box.x0 >= 0 and box.x1 <= figure.bbox.width
 
 
 def test_bars_differ_in_hatch_and_not_in_colour_alone(bench):
@@ -109,3 +234,18 @@ def test_no_text_is_smaller_than_8_points(bench, draw):
         figure.draw_without_rendering()
         sizes = [text.get_fontsize() for text in figure.findobj(matplotlib.text.Text) if text.get_text()]
     assert min(sizes) >= 8
+
+
+def test_an_accuracy_is_drawn_row_by_row_with_its_seeds_and_what_was_published(bench):
+    assert rows_figure(assemble(bench.plan, bench.store)) is None
+    bench.seeds = 3
+    bench.save_all(without="Small")
+    table = assemble(bench.plan, bench.store)
+    measured, published = rows_figure(table).axes
+    assert [tick.get_text() for tick in measured.get_yticklabels()] == ["Small", "Base", "Full"]
+    fresh = table.fresh(table.headings[0])
+    means = {(float(line.get_ydata()[0]), float(line.get_xdata()[0])) for line in measured.lines if line.get_ms() == 6}
+    assert means == {(1.0, 100 * fresh["Base"][0].value), (2.0, 100 * fresh["Full"][0].value)}
+    assert [len(line.get_xdata()) for line in measured.lines if line.get_ms() == SEED["ms"]] == [3, 3]
+    (hollow,) = published.lines
+    assert list(zip(hollow.get_ydata(), hollow.get_xdata(), strict=True)) == [(0, 80.7), (1, 85.2), (2, 86.0)]

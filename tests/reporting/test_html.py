@@ -19,7 +19,7 @@ def page(bench: Bench, tmp_path: Path) -> Reader:
 
 
 def test_every_id_is_given_once_and_every_link_leads_to_one(page: Reader) -> None:
-    assert page.tags["svg"] == 3 and set(page.ids.values()) == {1}
+    assert page.tags["svg"] == 4 and set(page.ids.values()) == {1}
     links = [value for _, name, value in page.attributes if name in ("href", "xlink:href")]
     uses = [u for _, _, value in page.attributes for u in re.findall(r"url\((#[^)]+)\)", value)]
     labels = [f"#{value}" for _, name, value in page.attributes if name == "aria-labelledby"]

@@ -38,7 +38,7 @@ def test_the_report_parses_and_names_its_pictures(bench: Bench, tmp_path: Path) 
     text = latex(document_of(bench, tmp_path, figures=True))
     environments = [node.environmentname for node in latex_nodes(text) if isinstance(node, LatexEnvironmentNode)]
     assert environments.count("tabular") == environments.count("table") >= 3
-    assert environments.count("figure") == 3 and "document" in environments
+    assert environments.count("figure") == 4 and "document" in environments
     for rule in ("toprule", "midrule", "bottomrule"):
         assert text.count(f"\\{rule}") == environments.count("tabular")
     for name in re.findall(r"detokenize\{([^}]+)\}", text):

@@ -145,7 +145,7 @@ def test_light_and_dark_follow_the_system_until_one_is_chosen_and_can_be_read(re
             assert brightness(colour(report, "body", "backgroundColor")) == grounds[theme]
 
 
-def test_a_phone_scrolls_inside_tables_and_figures_only(report: webdriver.Chrome) -> None:
+def test_a_phone_scrolls_inside_tables_only(report: webdriver.Chrome) -> None:
     report.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", PHONE)
     report.refresh()
     widths = "return [document.documentElement.scrollWidth, document.body.scrollWidth, innerWidth]"
@@ -155,6 +155,7 @@ def test_a_phone_scrolls_inside_tables_and_figures_only(report: webdriver.Chrome
     )
     assert all(client <= PHONE["width"] for _, client, _ in inner)
     assert any(whole > client for whole, client, name in inner if "card" not in name), "a wide table can be scrolled"
+    assert not any(whole > client for whole, client, name in inner if "card" in name), "a figure fits"
     shifts = report.execute_script(
         "const box = [...document.querySelectorAll('.scroll')].find(e => e.scrollWidth > e.clientWidth);"
         "const cells = [box.querySelector('tbody th'), box.querySelector('tbody td')];"
@@ -164,11 +165,36 @@ def test_a_phone_scrolls_inside_tables_and_figures_only(report: webdriver.Chrome
     assert shifts == [0, 30], "the names stay, the numbers move"
 
 
+HINTS = (
+    "return [...document.querySelectorAll('.table .scroll')].map(box => ["
+    "box.scrollWidth > box.clientWidth, box.previousElementSibling.checkVisibility()])"
+)
+
+
+def test_a_table_says_that_it_can_be_scrolled_where_it_can(report: webdriver.Chrome) -> None:
+    assert not any(shown for _, shown in report.execute_script(HINTS)), "a desk has room"
+    report.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", PHONE)
+    WebDriverWait(report, 10).until(lambda b: any(shown for _, shown in b.execute_script(HINTS)))
+    assert all(wide == shown for wide, shown in report.execute_script(HINTS))
+
+
+def test_a_tap_enlarges_a_figure_on_a_phone_until_the_next(report: webdriver.Chrome) -> None:
+    button = report.find_element(By.CSS_SELECTOR, "figure button")
+    assert not button.is_displayed(), "a desk has room"
+    report.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", PHONE)
+    width = "return document.querySelector('figure svg').clientWidth"
+    for expected, pressed in ((False, "false"), (True, "true"), (False, "false")):
+        assert (report.execute_script(width) > 600) == expected
+        assert button.is_displayed() and button.get_attribute("aria-pressed") == pressed
+        assert report.execute_script("return document.documentElement.scrollWidth") == PHONE["width"]
+        button.click()
+
+
 def test_figures_are_drawn(report: webdriver.Chrome) -> None:
     sizes = report.execute_script(
         "return [...document.querySelectorAll('figure svg')].map(e => [e.clientWidth, e.clientHeight])"
     )
-    assert len(sizes) == 3 and all(width > 500 and height > 150 for width, height in sizes)
+    assert len(sizes) == 4 and all(width > 500 and height > 150 for width, height in sizes)
 
 
 def test_paper_holds_the_numbers_and_no_controls(report: webdriver.Chrome) -> None:
@@ -176,7 +202,7 @@ def test_paper_holds_the_numbers_and_no_controls(report: webdriver.Chrome) -> No
     pages = PdfReader(io.BytesIO(base64.b64decode(answer["data"]))).pages
     text = " ".join(" ".join(page.extract_text() for page in pages).split())
     assert "4.08 4.08 +0.00 23.5 23.5 +0.0" in text and "Imaginary 9000" in text
-    assert "Colours" not in text and "Contents" not in text
+    assert not any(control in text for control in ("Colours", "Contents", "Enlarge", "scroll sideways"))
 
 
 def test_nothing_is_asked_of_a_network(report: webdriver.Chrome) -> None:

@@ -142,7 +142,7 @@ def test_figures_are_written_whole_beside_the_report_and_repeatable(bench):
     written = write_report(table, bench.store)
     names = {path.name for path in written}
     assert names == {"made_up.md"} | {
-        f"made_up-{name}.{end}" for name in ("accuracy", "latency", "factors") for end in ("svg", "png")
+        f"made_up-{name}.{end}" for name in ("accuracy", "rows", "latency", "factors") for end in ("svg", "png")
     }
     assert {path.parent for path in written} == {bench.store.folder}
     first = {path: path.read_bytes() for path in written}

@@ -3,10 +3,11 @@ from dataclasses import replace
 
 import pytest
 
-from reidbench import cli, registry
+from reidbench import cli, commands, registry
 from reidbench.plan import Request, make_plan
 from reidbench.reporting.reproduce import command
 from reidbench.reports import request_of
+from reidbench.spec import Places
 
 
 @pytest.fixture(autouse=True)
@@ -20,10 +21,22 @@ def made_up_measurements():
         (Request(), "python bench.py table2 --preset quick --seeds 1"),
         (Request(preset="standard", seeds=5), "python bench.py table2 --preset standard --seeds 5"),
         (Request(only="cost"), "python bench.py table2 --preset quick --seeds 1 --only cost"),
+        (
+            Request(only="cost", rows=("2", "TB+CSP")),
+            "python bench.py table2 --preset quick --seeds 1 --only cost --rows 'Base-B (256x128)' TB+CSP",
+        ),
         (Request(weights="imagenet"), "python bench.py table2 --preset quick --seeds 1 --weights imagenet"),
         (
             Request(protocol="mars_matlab", device="cuda"),
             "python bench.py table2 --preset quick --seeds 1 --protocol mars_matlab --device cuda",
+        ),
+        (
+            Request(dataset_options={"seed": 3, "occlusion": 0.5}),
+            "python bench.py table2 --preset quick --seeds 1 --data occlusion=0.5 --data seed=3",
+        ),
+        (
+            Request(preset="fine", dataset_options={"height": 64, "width": 64}),
+            "python bench.py table2 --preset fine --seeds 1 --data height=64",
         ),
     ],
 )
@@ -47,3 +60,37 @@ def test_what_lies_elsewhere_on_each_machine_is_left_to_fill_in(bench):
     preset = replace(plan.preset, recipe=replace(plan.preset.recipe, trunk="file"))
     found = command(replace(plan, dataset="mars", preset=preset, cells=cells))
     assert "--dataset mars --root DIR --weights FILE --subset" in found
+
+
+def test_a_synthetic_dataset_that_was_kept_needs_its_root(bench):
+    found = command(replace(bench.plan, places=Places("walkers")))
+    assert "--root DIR" in found and "walkers" not in found
+
+
+PLUGIN = """from reidbench.spec import Column, Row, Suite
+SUITE = Suite("Mine", (Row("B", "baseline"),), (Column("complexity.macs"),), "B")
+"""
+
+
+def test_plugins_are_part_of_the_command(bench, tmp_path):
+    path = tmp_path / "my own.py"
+    path.write_text(PLUGIN)
+    registry.add_plugin(path)
+    found = command(make_plan("my own", registry.suite("my own"), Request(), bench.store))
+    assert found == "python bench.py 'my own' --preset quick --seeds 1 --plugin 'my own.py'"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["bicnet_tks"], ["bicnet", "--set", "alpha=1", "--set", "kernels=(3, 7)", "--set", "small=stem"]],
+)
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_a_profile_is_made_again_by_its_own_command(bench, arguments, device, monkeypatch):
+    made = []
+    monkeypatch.setattr(commands, "_run", lambda suites, _: made.append(suites) or 0)
+    asked = ["profile", *arguments, *(["--device", "cuda"] if device == "cuda" else [])]
+    assert cli.main(asked) == 0
+    ((name, suite),) = made[0].items()
+    found = command(make_plan(name, suite, Request(only="cost"), bench.store))
+    assert cli.main(shlex.split(found)[2:]) == 0
+    assert found.startswith("python bench.py profile ") and made[1] == made[0]

@@ -40,7 +40,7 @@ def test_a_damaged_or_missing_figure_is_drawn_again(table, tmp_path):
 def test_every_figure_file_bears_the_stamp_of_its_table(table, tmp_path):
     stamp = figure_stamp(table)
     files = draw_figures(table, tmp_path / "made_up")
-    assert len(files) == 6 and all(bears(path, stamp) for path in files)
+    assert len(files) == 8 and all(bears(path, stamp) for path in files)
     assert not bears(files[0], figure_stamp(replace(table, machine="elsewhere")))
     assert not bears(tmp_path / "none.svg", stamp)
 

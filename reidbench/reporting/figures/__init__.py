@@ -19,9 +19,10 @@ from reidbench.reporting.figures.components import components_figure
 from reidbench.reporting.figures.costs import formula_figure, overhead_figure
 from reidbench.reporting.figures.maps import activation_figure, attention_figure
 from reidbench.reporting.figures.ranking import ranking_figure
+from reidbench.reporting.figures.rows import rows_figure
 from reidbench.reporting.figures.selection import selection_figure
 from reidbench.reporting.figures.stress import stress_figure
-from reidbench.reporting.figures.style import STYLE
+from reidbench.reporting.figures.style import STYLE, settle
 from reidbench.reporting.stamps import bears, figure_stamp
 from reidbench.reporting.tables import Table
 
@@ -36,18 +37,42 @@ class Drawing:
     caption: str
 
 
+WHISKERS = "whiskers are 95 % intervals over query identities, without the chance of training"
+SEEDS = "small hollow marks are the means of single seeds, where there are several"
+LOOKALIKES = (
+    "the level of look-alikes not told apart is that of finding every group of them and ordering it by chance, and not "
+    "a lower bound: a row that also confuses groups lies below"
+)
+
 FIGURES = {
     "accuracy": Drawing(
-        accuracy_figure, "Accuracy against GFLOPs; the dashed line is the Pareto front, bars are 95 % intervals"
+        accuracy_figure,
+        f"Accuracy against GFLOPs; dashed, the Pareto front, where no row is missing; {WHISKERS}; {SEEDS}",
     ),
-    "latency": Drawing(latency_figure, "Median latency with its 95 % interval, and its ratio to the reference row"),
-    "factors": Drawing(factor_figure, "Mean AP by what tells the identities apart, with 95 % intervals"),
-    "overhead": Drawing(overhead_figure, "Latency against MACs; dashed: in proportion to the reference row's MACs"),
-    "formula": Drawing(formula_figure, "Cost over alpha relative to Base-B: by the formula, counted and measured"),
+    "rows": Drawing(rows_figure, f"Accuracy row by row, measured beside published; {WHISKERS}; {SEEDS}"),
+    "latency": Drawing(
+        latency_figure,
+        "Median latency with its 95 % interval over rounds; after x the ratio to the reference row, time per frame",
+    ),
+    "factors": Drawing(
+        factor_figure, f"Mean AP by what tells the identities apart; {WHISKERS}; {SEEDS}; dashed, {LOOKALIKES}"
+    ),
+    "overhead": Drawing(
+        overhead_figure,
+        "Latency against MACs, medians with 95 % intervals over rounds; dashed, in proportion to the reference's MACs",
+    ),
+    "formula": Drawing(
+        formula_figure,
+        "Cost over alpha relative to Base-B: by the formula, counted and measured, with 95 % intervals over rounds",
+    ),
     "components": Drawing(
-        components_figure, "Accuracy of every combination, and what each component adds on average over the others"
+        components_figure,
+        f"Left, accuracy of every combination; {WHISKERS}; {SEEDS}. Right, what each component adds on average over "
+        "the others, with 95 % intervals that hold the spread over several seeds too; a count has none",
     ),
-    "stress": Drawing(stress_figure, "Accuracy under one controlled factor at a time, with 95 % intervals"),
+    "stress": Drawing(
+        stress_figure, f"Accuracy under one controlled factor at a time; {WHISKERS}; {SEEDS}; thick, {LOOKALIKES}"
+    ),
     "activation": Drawing(
         activation_figure,
         "Class-activation maps of pairs: the channels of stage 4 weighted by what they add to the cosine similarity of "
@@ -85,26 +110,36 @@ def draw_figures(table: Table, stem: Path) -> list[Path]:
     return written
 
 
+def undrawn(table: Table, stem: Path) -> int:
+    """How many of the suite's figures `draw_figures` would not find up to date."""
+    stamp = figure_stamp(table)
+    stems = [stem.with_name(f"{stem.name}-{name}") for name in table.plan.suite.figures]
+    return sum(not all(bears(path, stamp) for path in _files(one)) for one in stems)
+
+
 def write_figure(draw: Callable[[], Figure | None], stem: Path, stamp: str) -> list[Path]:
     """Draws a figure and writes it as `<stem>.svg` and `.png`; returns the paths, none where there is nothing to draw.
 
     A figure that lies there already with the same stamp, which stands for all that it depends on, stays.
     """
-    files = {
-        stem.with_name(f"{stem.name}.svg"): {"Date": None, "Identifier": stamp},
-        stem.with_name(f"{stem.name}.png"): {"Software": None, "Comment": stamp},
-    }
+    files = _files(stem)
     if all(bears(path, stamp) for path in files):
-        return list(files)
+        return files
+    marks = ({"Date": None, "Identifier": stamp}, {"Software": None, "Comment": stamp})
     with matplotlib.rc_context(STYLE):
         figure = draw()
         if figure is None:
             return []
-        for path, metadata in files.items():
+        settle(figure)
+        for path, metadata in zip(files, marks, strict=True):
             content = io.BytesIO()
             figure.savefig(content, format=path.suffix[1:], dpi=DPI, metadata=metadata)
             write_bytes(path, content.getvalue())
-    return list(files)
+    return files
+
+
+def _files(stem: Path) -> list[Path]:
+    return [stem.with_name(f"{stem.name}.{ending}") for ending in ("svg", "png")]
 
 
 def caption(path: Path) -> str:

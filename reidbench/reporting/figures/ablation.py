@@ -11,31 +11,40 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 
 from reidbench.reporting.figures.style import (
     HATCHES,
+    LOOKALIKES,
     MARKERS,
     OKABE_ITO,
+    SEED,
     axis_label,
     error_lengths,
     new_figure,
+    over_bar,
+    published_title,
     reach,
+    seed_values,
     setting,
     settle,
     shown_values,
+    timed,
     title,
 )
-from reidbench.reporting.labels import place_labels
 from reidbench.reporting.matching import printed_value
 from reidbench.reporting.tables import Heading, Table, lookalike_floor
-from reidbench.spec import Column, Quantity
+from reidbench.spec import Quantity
 from reidbench.statistics import Estimate
 
 
 @dataclass(frozen=True)
 class Point:
-    """One row in the accuracy figure, in the units shown; `low` and `high` are NaN where there is no interval."""
+    """One row in the accuracy figure, in the units shown; `low` and `high` are NaN where there is no interval.
+
+    `seeds` are the means of several seeds.
+    """
 
     name: str
     rank: int
@@ -43,31 +52,45 @@ class Point:
     y: float
     low: float = float("nan")
     high: float = float("nan")
+    seeds: tuple[float, ...] = ()
 
 
 def accuracy_figure(table: Table) -> Figure | None:
-    """Accuracy against GFLOPs with the Pareto front; published values in a panel of their own, hollow."""
+    """Accuracy against GFLOPs with the Pareto front; published values in a panel of their own, hollow.
+
+    Of rows of which some have no fresh number there is no front.
+    """
     found = _accuracy_and_cost(table)
     if found is None:
         return None
     accuracy, cost = found
     measured, published = _measured_points(table, accuracy, cost), _published_points(table, accuracy, cost)
-    panels = [points for points in (measured, published) if points]
     if not measured:
         return None
-    figure = new_figure(7.2, 3.6 if len(panels) > 1 else 4.0)
+    rows = table.plan.suite.rows
+    possible = [
+        sum(bool(row.model) for row in rows),
+        sum(bool(row.publication(accuracy.column.published)) for row in rows),
+    ]
+    panels = [(points, whole) for points, whole in zip((measured, published), possible, strict=True) if points]
+    figure = new_figure(7.2, 4.2)
     axes = figure.subplots(1, len(panels), squeeze=False)[0]
-    for axis, points in zip(axes, panels, strict=True):
+    for axis, (points, whole) in zip(axes, panels, strict=True):
         hollow = points is published
-        _scatter(axis, points, hollow)
-        _front(axis, points, accuracy.quantity.better != "lower")
+        _make_room(axis, points)
         axis.set_xlabel("GFLOPs per frame, the paper's scale" + (" (published)" if hollow else ""))
         axis.set_ylabel(axis_label(accuracy.quantity))
-        axis.set_title(_published_title(table, accuracy.column) if hollow else f"measured: {setting(table, accuracy)}")
+        about = published_title(table, accuracy.column) if hollow else f"measured: {setting(table, accuracy)}"
+        missing = f"\n{len(points)} of {whole} rows, the others lack a number" if len(points) < whole else ""
+        axis.set_title(about + missing)
+    names = {point.rank: point.name for points, _ in panels for point in points}
+    handles = [Line2D([], [], linestyle="none", **_look(rank), label=names[rank]) for rank in sorted(names)]
+    figure.legend(handles=handles, loc="outside lower center", ncol=4, frameon=False, fontsize=8)
     figure.suptitle(title(table, f"{accuracy.quantity.title} against cost"), fontsize=10)
     settle(figure)
-    for axis, points in zip(axes, panels, strict=True):
-        place_labels(axis, [(p.name, p.x, p.y) for p in points], [(p.x, p.low, p.high) for p in points])
+    for axis, (points, whole) in zip(axes, panels, strict=True):
+        front = pareto(points, accuracy.quantity.better != "lower") if len(points) >= whole else []
+        _fill(axis, points, front, hollow=points is published)
     return figure
 
 
@@ -77,8 +100,9 @@ def latency_figure(table: Table) -> Figure | None:
     panels = [heading for heading in panels if table.fresh(heading)]
     if not panels:
         return None
-    rows = [row.name for row in table.plan.suite.rows]
-    figure = new_figure(7.2, len(panels) * (0.9 + 0.27 * len(rows)) + 0.5)
+    # A row that only a publication has values for has no time here.
+    rows = [row.name for row in table.plan.suite.rows if row.model]
+    figure = new_figure(7.2, len(panels) * (1.05 + 0.27 * len(rows)) + 0.5)
     for axis, heading in zip(figure.subplots(len(panels), 1, squeeze=False)[:, 0], panels, strict=True):
         shown = {name: readings[0] for name, readings in table.fresh(heading).items()}
         ratios = _ratios(table, heading)
@@ -96,14 +120,14 @@ def latency_figure(table: Table) -> Figure | None:
         axis.invert_yaxis()
         axis.set_xlim(0, max(reach(known, heading.quantity) for known in shown.values()) * 1.45)
         axis.set_xlabel(axis_label(heading.quantity))
-        axis.set_title(setting(table, heading))
+        axis.set_title(timed(table, heading))
     figure.suptitle(title(table, "latency, median and 95 % interval"), fontsize=10)
     settle(figure)
     return figure
 
 
 def factor_figure(table: Table) -> Figure | None:
-    """Mean AP of each row overall and for each factor (`mAP_<factor>`), grouped, with each group's own floor."""
+    """Mean AP of each row overall and for each factor (`mAP_<factor>`), grouped, with each group's `LOOKALIKES`."""
     groups = [h for h in table.headings if h.training and h.column.field.partition("_")[0] == "mAP" and table.fresh(h)]
     if len(groups) < 2:
         return None
@@ -120,11 +144,13 @@ def factor_figure(table: Table) -> Figure | None:
         style: dict[str, Any] = {"color": OKABE_ITO[i], "hatch": HATCHES[i], "edgecolor": "black", "linewidth": 0.6}
         axis.bar(places, values[:, 0], width, label=heading.column.title or heading.quantity.title, **style)
         axis.errorbar(places, values[:, 0], errors, fmt="none", ecolor="black", elinewidth=0.8, capsize=1.5)
+        for place, (_, records) in zip(places, fresh.values(), strict=True):
+            over_bar(axis, place, width, seed_values(heading.quantity, records))
         floor = lookalike_floor(table, heading)
         if floor is not None:
             floors[heading.index] = _floor_marks(axis, places, floor * heading.quantity.scale, width)
     if floors:
-        next(iter(floors.values())).set_label("no look-alike told apart")
+        next(iter(floors.values())).set_label(LOOKALIKES)
     axis.set_xticks(range(len(rows)), rows, rotation=20, ha="right")
     axis.set_ylabel(axis_label(groups[0].quantity))
     axis.set_ylim(bottom=0)
@@ -154,10 +180,13 @@ def _accuracy_and_cost(table: Table) -> tuple[Heading, Heading] | None:
 def _measured_points(table: Table, accuracy: Heading, cost: Heading) -> list[Point]:
     ys, xs = table.fresh(accuracy), table.fresh(cost)
     rows = [(i, row.name) for i, row in enumerate(table.plan.suite.rows) if row.name in ys and row.name in xs]
-    return [
-        Point(name, i, xs[name][0].value * cost.quantity.scale, *shown_values(ys[name][0], accuracy.quantity))
-        for i, name in rows
-    ]
+    points = []
+    for i, name in rows:
+        known, records = ys[name]
+        seeds = tuple(seed_values(accuracy.quantity, records))
+        x = xs[name][0].value * cost.quantity.scale
+        points.append(Point(name, i, x, *shown_values(known, accuracy.quantity), seeds))
+    return points
 
 
 def _published_points(table: Table, accuracy: Heading, cost: Heading) -> list[Point]:
@@ -171,22 +200,36 @@ def _published_points(table: Table, accuracy: Heading, cost: Heading) -> list[Po
     return points
 
 
-def _scatter(axis: Axes, points: Sequence[Point], hollow: bool) -> None:
-    for point in points:
-        colour, marker = OKABE_ITO[point.rank % 7], MARKERS[point.rank % len(MARKERS)]
-        if not isnan(point.low):
-            errors = error_lengths(point.y, point.low, point.high)
-            axis.errorbar(point.x, point.y, errors, fmt="none", ecolor=colour, elinewidth=0.9, capsize=2, zorder=2)
-        face = "white" if hollow else colour
-        axis.plot(point.x, point.y, marker, mfc=face, mec=colour, ms=7, mew=1.3, zorder=3)
+def _make_room(axis: Axes, points: Sequence[Point]) -> None:
+    """Sets the limits of an empty panel, so that its points can be placed by pixels."""
+    heights = [(p.x, y) for p in points for y in (p.y, p.low, p.high, *p.seeds) if not isnan(y)]
+    axis.update_datalim(heights)
+    axis.margins(x=0.12, y=0.1)
+    axis.autoscale_view()
+    axis.autoscale(False)
     axis.grid(True, color="#DDDDDD", linewidth=0.5)
     axis.set_axisbelow(True)
-    axis.margins(x=0.22, y=0.16)
 
 
-def _front(axis: Axes, points: Sequence[Point], higher: bool) -> None:
-    front = pareto(points, higher)
-    axis.plot([p.x for p in front], [p.y for p in front], "--", color="#666666", linewidth=0.9, zorder=1)
+def _fill(axis: Axes, points: Sequence[Point], front: Sequence[Point], *, hollow: bool) -> None:
+    """Draws the points with their intervals and seeds, and the front."""
+    for point in points:
+        look = _look(point.rank)
+        if not isnan(point.low):
+            errors = error_lengths(point.y, point.low, point.high)
+            axis.errorbar(
+                point.x, point.y, errors, fmt="none", ecolor=look["color"], elinewidth=0.9, capsize=2, zorder=2
+            )
+        axis.plot(point.x, point.y, zorder=3, **look | ({"mfc": "white"} if hollow else {}))
+        if point.seeds:
+            axis.plot([point.x] * len(point.seeds), point.seeds, **SEED | {"mec": look["color"]})
+    if front:
+        axis.plot([p.x for p in front], [p.y for p in front], "--", color="#666666", linewidth=0.9, zorder=1)
+
+
+def _look(rank: int) -> dict[str, Any]:
+    """The mark of a row, which no other row has."""
+    return {"color": OKABE_ITO[rank % 7], "marker": MARKERS[rank % len(MARKERS)], "ms": 7, "mew": 1.3}
 
 
 def _bar(axis: Axes, place: int, known: Estimate, quantity: Quantity, reference: bool) -> None:
@@ -217,8 +260,3 @@ def _ratios(table: Table, latency: Heading) -> dict[str, str]:
                 for name, (known, _) in table.fresh(heading).items()
             }
     return {}
-
-
-def _published_title(table: Table, column: Column) -> str:
-    found = [published for row in table.plan.suite.rows if (published := row.publication(column.published))]
-    return "published: " + ", ".join(dict.fromkeys(f"{p.dataset}, {p.source}" for p in found))

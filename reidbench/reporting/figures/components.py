@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,8 @@ from reidbench.reporting.figures.style import (
     axis_label,
     error_lengths,
     new_figure,
+    over_bar,
+    seed_values,
     setting,
     settle,
     shown_values,
@@ -25,6 +28,9 @@ from reidbench.reporting.tables import Heading, Table, heading_of
 
 PANELS = ("accuracy.mAP", "accuracy.mAP_emblem", "accuracy.mAP_tempo", "complexity.macs", "latency.ratio")
 """Whose effects stand to the right, where the suite has them."""
+
+POINTS = "points"
+"""The unit of a difference of two percentages."""
 
 
 def components_figure(table: Table) -> Figure | None:
@@ -42,8 +48,8 @@ def components_figure(table: Table) -> Figure | None:
     for axis, heading in zip(np.atleast_1d(right.subplots(len(panels), 1)), panels, strict=True):
         _effects(axis, table, heading, effects(table, heading))
     left.suptitle(f"each combination ({setting(table, accuracy)})", fontsize=9)
-    right.suptitle("with minus without, 95 % interval", fontsize=9)
-    figure.suptitle(title(table, "components"), fontsize=10)
+    right.suptitle("with a component minus without it", fontsize=9)
+    figure.suptitle(title(table, "what each component adds"), fontsize=10)
     settle(figure)
     return figure
 
@@ -56,6 +62,8 @@ def _combinations(bars: Axes, matrix: Axes, table: Table, accuracy: Heading, hel
     places = np.arange(len(names))
     bars.bar(places, values[:, 0], 0.6, color=OKABE_ITO[5], edgecolor="black", linewidth=0.6)
     bars.errorbar(places, values[:, 0], lengths, fmt="none", ecolor="black", elinewidth=0.9, capsize=2.5)
+    for place, name in enumerate(names):
+        over_bar(bars, place, 0.6, seed_values(accuracy.quantity, fresh[name][1]))
     bars.set_ylabel(axis_label(accuracy.quantity))
     bars.set_ylim(bottom=0)
     for height, part in enumerate(PARTS):
@@ -87,7 +95,8 @@ def _effects(axis: Axes, table: Table, heading: Heading, found: Sequence[Effect]
     axis.set_yticks(places, [effect.part for effect in found])
     axis.invert_yaxis()
     axis.margins(x=0.1)
-    axis.set_title(f"{axis_label(quantity)}{'' if heading.training else ', ' + where(table, heading)}", loc="left")
+    points = replace(quantity, unit=POINTS) if quantity.unit == "%" else quantity
+    axis.set_title(f"{axis_label(points)}{'' if heading.training else ', ' + where(table, heading)}", loc="left")
 
 
 def where(table: Table, heading: Heading) -> str:

@@ -19,6 +19,7 @@ from reidbench.reporting.figures.style import (
     setting,
     settle,
     shown_values,
+    timed,
     title,
 )
 from reidbench.reporting.labels import place_labels
@@ -39,8 +40,8 @@ def overhead_figure(table: Table) -> Figure | None:
         axis.set_axis_off()
     figure.suptitle(title(table, "time against operations, median and 95 % interval"), fontsize=10)
     settle(figure)
-    for axis, (labels, bars) in zip(axes, marks, strict=False):
-        place_labels(axis, labels, bars)
+    for axis, (labels, bars, line) in zip(axes, marks, strict=False):
+        place_labels(axis, labels, bars, [line])
     return figure
 
 
@@ -77,10 +78,10 @@ def formula_figure(table: Table) -> Figure | None:
     return figure
 
 
-def _time_against_macs(axis: Axes, table: Table, macs: Heading, heading: Heading) -> tuple[list[Any], list[Any]]:
-    """Draws one panel and returns its labels and error bars, to be placed once the layout is final."""
+def _time_against_macs(axis: Axes, table: Table, macs: Heading, heading: Heading) -> tuple[list[Any], ...]:
+    """Draws one panel and returns its labels, error bars and line: names are placed once the layout is final."""
     rows = [row for row in table.plan.suite.rows if row.name in table.fresh(macs) and row.name in table.fresh(heading)]
-    labels, bars = [], []
+    labels, bars, line = [], [], []
     for i, row in enumerate(rows):
         # A latency is a clip's, the MACs are a frame's.
         x = table.fresh(macs)[row.name][0].value * macs.quantity.scale * row.frames
@@ -91,13 +92,14 @@ def _time_against_macs(axis: Axes, table: Table, macs: Heading, heading: Heading
         labels.append((row.name, x, y))
         bars.append((x, low, high))
         if row.name == table.plan.suite.reference:
+            line = [(0.0, 0.0), (x, y)]
             axis.plot([0, x], [0, y], "--", color="#666666", linewidth=0.9, zorder=1, label="in proportion to MACs")
-    axis.set(title=setting(table, heading), xlabel="MACs per clip (G)", ylabel=axis_label(heading.quantity))
+    axis.set(title=timed(table, heading), xlabel="MACs per clip (G)", ylabel=axis_label(heading.quantity))
     axis.set(xlim=(0, 1.25 * axis.dataLim.x1), ylim=(0, 1.2 * axis.dataLim.y1))
     axis.grid(True, color="#DDDDDD", linewidth=0.5)
     axis.set_axisbelow(True)
     axis.legend(loc="upper left", frameon=False, fontsize=8)
-    return labels, bars
+    return labels, bars, line
 
 
 def _by_alpha(table: Table, model: str) -> dict[float, str]:

@@ -32,6 +32,7 @@ from reidbench.reporting.figures.images import (
 from reidbench.reporting.figures.style import (
     MARKERS,
     OKABE_ITO,
+    SEED,
     axis_label,
     error_lengths,
     seed_values,
@@ -127,9 +128,8 @@ def _overlap_panel(axis: Axes, table: Table, found: dict[str, Sequence[Record]])
         lengths = error_lengths(value, low, high)
         axis.errorbar(value, i, xerr=lengths, fmt="none", ecolor="black", elinewidth=1.2, capsize=3)
         axis.plot(value, i, MARKERS[i], color=OKABE_ITO[i], ms=6, zorder=3)
-        seeds = seed_values(heading, records)
-        if len(seeds) > 1:
-            axis.plot(seeds, [i + 0.22] * len(seeds), "o", mfc="white", mec="black", ms=4, mew=0.8)
+        seeds = seed_values(heading.quantity, records)
+        axis.plot(seeds, [i + 0.22] * len(seeds), **SEED)
         axis.text(value, i - 0.16, f"{value:.{heading.quantity.digits}f}", fontsize=8, ha="center", va="bottom")
     axis.set_yticks(range(len(found)), [wrapped(name) for name in found])
     axis.set_ylim(len(found) - 0.5, -0.6)

@@ -15,6 +15,7 @@ from reidbench.reporting.figures.images import inspected, readable
 from reidbench.reporting.figures.style import (
     MARKERS,
     OKABE_ITO,
+    SEED,
     error_lengths,
     new_figure,
     seed_values,
@@ -108,9 +109,8 @@ def _gaps(axis: Axes, table: Table, heading: Heading, rows: Sequence[str]) -> No
             lengths = error_lengths(value, low, high)
             axis.errorbar(value, place, xerr=lengths, fmt="none", ecolor="black", elinewidth=1.2, capsize=3)
         axis.plot(value, place, "D", color="black", ms=5, zorder=3)
-        if len(fresh[1]) > 1:
-            values = seed_values(heading, fresh[1])
-            axis.plot(values, [place] * len(values), "o", mfc="white", mec="black", ms=4, mew=0.8, zorder=2)
+        values = seed_values(heading.quantity, fresh[1])
+        axis.plot(values, [place] * len(values), **SEED)
     axis.set_yticks(range(len(rows)), rows)
     axis.set_ylim(len(rows) - 0.5, -0.5)
     axis.set_xlabel("longest kernel's weight (percentage points)")

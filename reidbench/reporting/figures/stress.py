@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import ceil
 from typing import Any
 
@@ -10,11 +11,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reidbench.reporting.figures.style import (
+    LOOKALIKES,
     MARKERS,
     OKABE_ITO,
+    SEED,
     axis_label,
     error_lengths,
     new_figure,
+    seed_values,
     setting,
     settle,
     shown_values,
@@ -33,20 +37,33 @@ def stress_figure(table: Table) -> Figure | None:
             factors.setdefault(heading.column.level[0], []).append(heading)
     if not factors:
         return None
-    columns = min(3, len(factors) + 1)
-    lines = ceil((len(factors) + 1) / columns)
-    figure = new_figure(2.5 * columns, 2.5 * lines + 0.4)
+    columns = {2: 2, 4: 2}.get(len(factors), min(3, len(factors)))
+    lines = ceil(len(factors) / columns)
+    figure = new_figure(7.2, 2.6 * lines + 0.4)
     axes = list(figure.subplots(lines, columns, squeeze=False, sharey=True).flat)
     for axis, (factor, headings) in zip(axes, factors.items(), strict=False):
         _panel(axis, table, factor, headings)
     for axis in axes[len(factors) :]:
         axis.set_axis_off()
-    handles, labels = axes[0].get_legend_handles_labels()
-    axes[len(factors)].legend(handles, labels, loc="center left", frameon=False, fontsize=8)
+    _legend(figure, axes, len(factors))
     first = next(iter(factors.values()))[0]
-    figure.suptitle(title(table, f"one factor at a time ({setting(table, first)}), 95 % intervals"), fontsize=10)
+    figure.suptitle(title(table, f"one factor at a time ({setting(table, first)})"), fontsize=10)
     settle(figure)
     return figure
+
+
+def _legend(figure: Figure, axes: Sequence[Axes], panels: int) -> None:
+    """What the lines are, each once: in the place of a panel that is not there, beside a single one, or below."""
+    pairs = [zip(*axis.get_legend_handles_labels(), strict=True) for axis in axes[:panels]]
+    known = {label: handle for pair in pairs for handle, label in pair}
+    known = {**{name: known[name] for name in known if name != LOOKALIKES}, **known}
+    style: Any = {"frameon": False, "fontsize": 8}
+    if panels < len(axes):
+        axes[panels].legend(known.values(), known.keys(), loc="center left", **style)
+    elif panels == 1:
+        figure.legend(known.values(), known.keys(), loc="outside right center", **style)
+    else:
+        figure.legend(known.values(), known.keys(), loc="outside lower center", ncol=3, **style)
 
 
 def _panel(axis: Axes, table: Table, factor: str, headings: list[Heading]) -> None:
@@ -64,10 +81,14 @@ def _panel(axis: Axes, table: Table, factor: str, headings: list[Heading]) -> No
         style: Any = {"color": OKABE_ITO[i % 7], "marker": MARKERS[i % len(MARKERS)]}
         style["linestyle"] = DASHES[i % len(DASHES)]
         axis.errorbar(places, values[:, 0], lengths, label=name, markersize=4, linewidth=1, elinewidth=0.6, **style)
+        for place, heading in zip(places, (headings[place] for place, _ in shown), strict=True):
+            seeds = seed_values(quantity, table.fresh(heading)[name][1])
+            look = SEED | {"mec": style["color"], "marker": style["marker"], "zorder": 1}
+            axis.plot([place] * len(seeds), seeds, **look)
     floors = [lookalike_floor(table, heading) for heading in headings]
     marked = [(place, floor * quantity.scale) for place, floor in enumerate(floors) if floor is not None]
     for i, (place, level) in enumerate(marked):
-        label = "no look-alike told apart" if i == 0 else None
+        label = LOOKALIKES if i == 0 else None
         axis.plot([place - 0.3, place + 0.3], [level, level], color="black", linewidth=2, label=label)
     axis.set_xticks(range(len(levels)), [f"{level:g}" for level in levels])
     axis.set(xlabel=factor, ylabel=axis_label(quantity), ylim=(0, 100))

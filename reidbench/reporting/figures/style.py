@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from math import isnan
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from reidbench.reporting.blocks import seeds_text
 from reidbench.reporting.tables import Heading, Table
-from reidbench.spec import Quantity, Record
-from reidbench.statistics import Estimate, estimate
+from reidbench.spec import Column, Quantity, Record
+from reidbench.statistics import Estimate, seed_means
 
 OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
 MARKERS = "osD^vPX*"
@@ -34,6 +36,17 @@ STYLE: Any = {
 }
 
 
+TITLE = 88
+"""Characters of a title that fit on a line of a page."""
+
+SEED: Any = {"linestyle": "none", "marker": "o", "mfc": "white", "mec": "black", "ms": 3, "mew": 0.7, "zorder": 4}
+"""How the mean of one seed is marked beside or over the mean of all."""
+
+LOOKALIKES = "look-alikes not told apart"
+"""The level of a model that finds every group of look-alikes and tells none apart; one that confuses groups lies
+below."""
+
+
 def new_figure(width: float, height: float) -> Figure:
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
@@ -41,9 +54,11 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def settle(figure: Figure) -> None:
-    """Fixes the layout now, so that what is placed by pixels afterwards stays where it is."""
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")
+    """Fixes the layout, where it is not yet: what is placed by pixels afterwards stays, and saving finds it done."""
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
+        figure.set_layout_engine(None)
 
 
 def shown_values(known: Estimate, quantity: Quantity) -> tuple[float, float, float]:
@@ -62,10 +77,15 @@ def error_lengths(values: ArrayLike, low: ArrayLike, high: ArrayLike) -> np.ndar
     return np.nan_to_num(np.maximum([values - low, high - values], 0))
 
 
-def seed_values(heading: Heading, records: Sequence[Record]) -> list[float]:
-    """The value of each seed's record by itself, in the unit shown."""
-    found = [estimate(heading.quantity, heading.column.field, [record]) for record in records]
-    return [one.value * heading.quantity.scale for one in found if one]
+def seed_values(quantity: Quantity, records: Sequence[Record]) -> np.ndarray:
+    """The mean of each seed by itself, in the unit shown; none for a single seed, whose mean is its row's."""
+    return quantity.scale * np.array(seed_means(quantity, records) if len(records) > 1 else [])
+
+
+def over_bar(axis: Axes, place: float, width: float, seeds: ArrayLike) -> None:
+    """The marks of a row's seeds side by side over its upright bar."""
+    values = np.asarray(seeds)
+    axis.plot(place + 0.28 * width * (np.arange(len(values)) - (len(values) - 1) / 2), values, **SEED)
 
 
 def axis_label(quantity: Quantity) -> str:
@@ -81,5 +101,21 @@ def setting(table: Table, heading: Heading) -> str:
     return f"{settings.get('device', '')}, {settings.get('precision', '')}{threads}"
 
 
+def published_title(table: Table, column: Column) -> str:
+    """Where the published values of a column come from."""
+    found = [published for row in table.plan.suite.rows if (published := row.publication(column.published))]
+    return "published: " + ", ".join(dict.fromkeys(f"{p.dataset}, {p.source}" for p in found))
+
+
+def timed(table: Table, heading: Heading) -> str:
+    """The setting of a time, with a warning where its rows were not measured in turns with each other."""
+    records = [record for _, records in table.fresh(heading).values() for record in records]
+    sessions = {tuple(record.samples.get("reference", ())) for record in records}
+    drift = f"\n(from {len(sessions)} sessions: compare the ratios, not the times)" if len(sessions) > 1 else ""
+    return setting(table, heading) + drift
+
+
 def title(table: Table, what: str) -> str:
-    return f"{table.plan.name} on {table.machine}: {what}"
+    """A figure's title, over as many lines as a long name of a machine takes."""
+    lines = f"{table.plan.name} on {table.machine}: {what}".splitlines()
+    return "\n".join(textwrap.fill(line, TITLE) for line in lines)

@@ -6,6 +6,7 @@ import pytest
 
 from reidbench.reporting.components import combinations, effects
 from reidbench.reporting.figures.components import components_figure
+from reidbench.reporting.figures.style import SEED
 from reidbench.reporting.findings import findings
 from reidbench.reporting.tables import Table, heading_of
 from reidbench.spec import Cell
@@ -58,6 +59,26 @@ def test_the_matrix_has_a_dot_for_each_component_that_is_there(filled: Fill) -> 
         len(line.get_xdata()) for line in matrix.lines if line.get_marker() == "o" and line.get_color() == "black"
     )
     assert filled_dots == 3 * 4
+
+
+def test_differences_of_percentages_are_in_points_and_no_title_says_a_thing_twice(filled: Fill) -> None:
+    figure = components_figure(filled("components", made_up))
+    assert figure is not None
+    bars, _, *effects_of = figure.axes
+    assert bars.get_ylabel() == "mAP (%)"
+    titles = [axis.get_title(loc="left") for axis in effects_of]
+    assert titles[:3] == ["mAP (points)", "mAP emblem (points)", "mAP tempo (points)"]
+    assert not any("%" in title for title in titles)
+    assert figure.get_suptitle().count("components") == 1
+
+
+def test_each_seed_has_a_mark_over_its_bar(filled: Fill) -> None:
+    figure = components_figure(filled("components", made_up, seeds=3))
+    assert figure is not None
+    marks = [line for line in figure.axes[0].lines if line.get_markersize() == SEED["ms"]]
+    assert len(marks) == 8
+    for place, line in enumerate(marks):
+        assert len(line.get_ydata()) == 3 and all(abs(x - place) < 0.3 for x in line.get_xdata())
 
 
 def test_the_findings_say_what_each_component_adds(filled: Fill) -> None:

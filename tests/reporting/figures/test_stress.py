@@ -1,10 +1,13 @@
-"""One panel a factor, its levels in order, the floor of look-alikes in each."""
+"""One panel a factor, its levels in order, the level of look-alikes in each."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from reidbench.reporting.figures.stress import stress_figure
+from reidbench.reporting.figures.style import LOOKALIKES, SEED
 from reidbench.reporting.findings import findings
 from reidbench.reporting.tables import Table
 from reidbench.spec import Cell
@@ -30,6 +33,37 @@ def test_lines_follow_the_level_of_the_factor(filled: Fill) -> None:
     assert list(lines["BiCnet-TKS"]) == pytest.approx([90, 80, 65, 50], abs=1)
     floors = [line for line in panel.lines if len(line.get_ydata()) == 2 and line.get_linewidth() == 2]
     assert [float(line.get_ydata()[0]) for line in floors] == pytest.approx([30] * 4)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5])
+def test_the_legend_names_every_line_once_and_takes_no_more_room_than_it_needs(filled: Fill, count: int) -> None:
+    table = filled("stress", by_occlusion)
+    factors = list(dict.fromkeys(heading.column.level[0] for heading in table.headings))[:count]
+    kept = tuple(heading for heading in table.headings if heading.column.level[0] in factors)
+    figure = stress_figure(replace(table, headings=kept))
+    assert figure is not None
+    figure.draw_without_rendering()
+    panels = [axis for axis in figure.axes if axis.axison]
+    assert [axis.get_xlabel() for axis in panels] == factors
+    legends = [*figure.legends, *(axis.get_legend() for axis in figure.axes if axis.get_legend())]
+    (legend,) = legends
+    labels = [text.get_text() for text in legend.get_texts()]
+    assert labels == [*(row.name for row in table.plan.suite.rows), LOOKALIKES]
+    whole = figure.bbox.width * figure.bbox.height
+    assert sum(axis.bbox.width * axis.bbox.height for axis in panels) > 0.4 * whole
+    assert all(figure.bbox.contains(*corner) for corner in legend.get_window_extent().corners())
+
+
+def test_each_seed_is_marked_at_its_own_height(filled: Fill) -> None:
+    figure = stress_figure(filled("stress", by_occlusion, seeds=3))
+    assert figure is not None
+    panel = figure.axes[0]
+    marks = [
+        line for line in panel.lines if (line.get_markersize(), line.get_markerfacecolor()) == (SEED["ms"], "white")
+    ]
+    assert len(marks) == 7 * 4 and all(len(line.get_ydata()) == 3 for line in marks)
+    means = [np.mean(line.get_ydata()) for line in marks[:4]]
+    assert means == pytest.approx([float(y) for y in panel.containers[0][0].get_ydata()], abs=0.01)
 
 
 def test_rows_differ_in_marker_and_dash_and_not_in_colour_alone(filled: Fill) -> None:

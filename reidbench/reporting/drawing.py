@@ -1,0 +1,71 @@
+"""A second process that draws figures while the first one goes on: `python -m reidbench.reporting.drawing`.
+
+The two share nothing but the files. This process draws the figures of several tables from the first table on; the one
+that writes the report draws them from the last one on, and a figure that bears its stamp already is not drawn again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from reidbench.reporting.figures import draw_figures, undrawn
+from reidbench.reporting.tables import Table
+
+FEWEST = 6
+"""Figures to be drawn below which a second process is not worth its start of about a second."""
+
+Work = Sequence[tuple[Table, Path]]
+"""Tables, each with what the names of its figures start with (`draw_figures`)."""
+
+
+@contextmanager
+def drawing_beside(work: Work) -> Iterator[None]:
+    """Has a second process draw figures meanwhile, where there are many to draw and a core to do it."""
+    missing = sum(undrawn(table, stem) for table, stem in work)
+    if missing < FEWEST or (os.cpu_count() or 1) < 2:
+        yield
+        return
+    process = start(work)
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def start(work: Work) -> subprocess.Popen[bytes]:
+    """The process, begun. It says nothing; whoever misses a figure draws it, and finds what was wrong with it."""
+    home = str(Path(__file__).resolve().parents[2])
+    search = os.pathsep.join(filter(None, (home, os.environ.get("PYTHONPATH", ""))))
+    # A file, for a pipe would have to be fed until the process has started.
+    with tempfile.TemporaryFile() as content:
+        pickle.dump(list(work), content)
+        content.seek(0)
+        return subprocess.Popen(
+            [sys.executable, "-m", "reidbench.reporting.drawing"],
+            stdin=content,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONPATH": search},
+        )
+
+
+def main() -> None:
+    """Draws what stands on stdin; stops without leaving half a file when told to end."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with contextlib.suppress(KeyboardInterrupt):
+        for table, stem in pickle.load(sys.stdin.buffer):
+            draw_figures(table, stem)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""The figure of an accuracy row by row, measured and published side by side: for tables whose rows cost the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from reidbench.reporting.figures.style import (
+    OKABE_ITO,
+    SEED,
+    axis_label,
+    error_lengths,
+    new_figure,
+    published_title,
+    seed_values,
+    setting,
+    settle,
+    shown_values,
+    title,
+)
+from reidbench.reporting.tables import Heading, Table
+
+LOOK: Any = {"color": OKABE_ITO[0], "linestyle": "none", "marker": "s", "ms": 6, "mew": 1.3}
+
+
+def rows_figure(table: Table) -> Figure | None:
+    """The first accuracy of each row with its interval and seeds; published values in a panel of their own, hollow."""
+    heading = next((heading for heading in table.headings if heading.training and table.fresh(heading)), None)
+    if heading is None:
+        return None
+    rows = [row.name for row in table.plan.suite.rows]
+    published = _published(table, heading)
+    figure = new_figure(7.2, 1.1 + 0.3 * len(rows))
+    axes = figure.subplots(1, 2 if published else 1, squeeze=False, sharey=True)[0]
+    _measured(axes[0], table, heading, rows)
+    axes[0].set_title(f"measured: {setting(table, heading)}")
+    axes[0].set_yticks(range(len(rows)), rows)
+    axes[0].invert_yaxis()
+    if published:
+        axes[1].plot(list(published.values()), [rows.index(name) for name in published], **LOOK | {"mfc": "white"})
+        axes[1].set_title(published_title(table, heading.column))
+        axes[1].tick_params(left=False)
+    for axis in axes:
+        axis.set_xlabel(axis_label(heading.quantity))
+        axis.set_ylim(len(rows) - 0.4, -0.6)
+        axis.grid(True, color="#DDDDDD", linewidth=0.5)
+        axis.set_axisbelow(True)
+    figure.suptitle(title(table, f"{heading.quantity.title} by row"), fontsize=10)
+    settle(figure)
+    return figure
+
+
+def _measured(axis: Axes, table: Table, heading: Heading, rows: Sequence[str]) -> None:
+    for name, (known, records) in table.fresh(heading).items():
+        place = rows.index(name)
+        value, low, high = shown_values(known, heading.quantity)
+        axis.errorbar(value, place, xerr=error_lengths(value, low, high), fmt="none", ecolor="black", capsize=2.5)
+        axis.plot(value, place, **LOOK)
+        seeds = seed_values(heading.quantity, records)
+        axis.plot(seeds, [place + 0.28] * len(seeds), **SEED)
+
+
+def _published(table: Table, heading: Heading) -> dict[str, float]:
+    found = {}
+    for name, entry in table.column(heading).items():
+        try:
+            found[name] = float(entry.published)
+        except ValueError:
+            continue
+    return found
