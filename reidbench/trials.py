@@ -15,7 +15,7 @@ from reidbench.data.cache import cache_folder
 from reidbench.files import write_text
 from reidbench.gate import limits_of, measure
 from reidbench.plan import Plan, Request, make_plan
-from reidbench.regression.calibration import FAULTS, NAME, Calibration, scatter, try_accuracies, try_times
+from reidbench.regression.calibration import FAULTS, NAME, Calibration, recorded, scatter, try_accuracies, try_times
 from reidbench.regression.calibration_report import summary, text
 from reidbench.regression.pairing import Pair
 from reidbench.regression.sides import Side
@@ -42,7 +42,8 @@ def calibrate(arguments: Namespace) -> int:
     home.check_is_here()
     home.check_writable()
     about: dict[str, Any] = {"machine": name, "command": arguments.command_line, "versions": machine.versions()}
-    found = Calibration(None, None, limits, (), about, {})
+    found = _other_part(recorded(home.folder), arguments.only) or Calibration(None, None, limits, (), {}, {})
+    found = replace(found, limits=limits, about={**found.about, **about})
     if arguments.only != "accuracy":
         found = _times(found, arguments, Store(cache_folder() / NAME, name))
     if arguments.only != "cost":
@@ -57,6 +58,14 @@ def calibrate(arguments: Namespace) -> int:
         print("\n".join(summary(found)))
         print(f"written: {home.folder / f'{NAME}.md'}\nwritten: {home.folder / f'{NAME}.json'}")
     return 0
+
+
+def _other_part(known: Calibration | None, only: str) -> Calibration | None:
+    """What of an earlier calibration stays when one kind alone is tried again; None where both kinds are."""
+    if known is None or not only:
+        return None
+    kept = tuple(trial for trial in known.trials if (trial.what == "time") == (only == "accuracy"))
+    return replace(known, trials=kept)
 
 
 def _times(found: Calibration, arguments: Namespace, store: Store) -> Calibration:

@@ -1,13 +1,14 @@
 """The calibration command, at a small scale: real sessions of real rows, and what it writes."""
 
 import json
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
 from reidbench import machine
 from reidbench.cli import main
-from reidbench.regression.calibration import session_noise
+from reidbench.regression.calibration import Trial, recorded, session_noise
 
 
 @pytest.fixture
@@ -15,6 +16,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setenv("REIDBENCH_CACHE", str(tmp_path / "cache"))
     return ["--results", str(tmp_path / "results")]
 
+
+FAULT = Trial("all quantities", 3, 3, 20, {"worse": 20}, 20, 20, (-0.3, -0.4, -0.2), fault="neck")
 
 PLUGIN = '''"""A row whose pace is noisy."""
 import random, time
@@ -66,6 +69,11 @@ def test_sessions_are_measured_kept_and_tried(place: list[str], plugin: list[str
     assert [len(readings) for readings in found["log_ratios"]["slim"]] == [15] * 4
     assert found["about"]["sessions"] == 4 and session_noise(folder) == found["noise"]
     assert (folder / "calibration.md").read_text().startswith("# Calibration of the gate on ")
+    earlier = replace(recorded(folder), trials=(*recorded(folder).trials, FAULT))
+    (folder / "calibration.json").write_text(json.dumps(asdict(earlier)))
+    assert main([*command, "--sessions", "4"]) == 0
+    assert FAULT in recorded(folder).trials, "the trials of the other kind stay"
+    assert [trial.effect for trial in recorded(folder).trials if trial.what == "time"] == [0.0, 0.05, 0.1]
     assert not list(folder.glob("*/*.json")), "sessions of a calibration are no records of the machine"
 
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
-from math import isfinite, isnan, nan, pi, sqrt
+from math import isfinite, nan, pi, sqrt
 from pathlib import Path
 from typing import Any
 
@@ -87,19 +87,27 @@ class Calibration:
     log_ratios: Mapping[str, Sequence[Sequence[float]]]
 
 
-def session_noise(folder: Path) -> float:
-    """The scatter between sessions that a machine's folder has from its calibration; NaN where there is none."""
+def recorded(folder: Path) -> Calibration | None:
+    """The calibration that lies in a machine's folder, or None. Raises UserError where it is damaged."""
     path = folder / f"{NAME}.json"
     if not path.is_file():
-        return nan
+        return None
     try:
-        noise = json.loads(path.read_text(encoding="utf-8"))["noise"]
-        noise = nan if noise is None else float(noise)
+        content = json.loads(path.read_text(encoding="utf-8"))
+        trials = tuple(Trial(**{**trial, "changes": tuple(trial["changes"])}) for trial in content["trials"])
+        found = Calibration(**{**content, "limits": Limits(**content["limits"]), "trials": trials})
+        sound = found.noise is None or (isfinite(found.noise) and found.noise >= 0)
     except (OSError, ValueError, KeyError, TypeError):
-        raise UserError(f"{path}: damaged; calibrate again (bench.py calibrate) or move it away") from None
-    if not isnan(noise) and not (isfinite(noise) and noise >= 0):
-        raise UserError(f"{path}: its noise is {noise}; calibrate again (bench.py calibrate) or move it away")
-    return noise
+        sound = False
+    if not sound:
+        raise UserError(f"{path}: damaged; move it away and calibrate again (bench.py calibrate)")
+    return found
+
+
+def session_noise(folder: Path) -> float:
+    """The scatter between sessions that a machine's folder has from its calibration; NaN where there is none."""
+    found = recorded(folder)
+    return nan if found is None or found.noise is None else found.noise
 
 
 def scatter(sessions: Mapping[str, Sequence[Sequence[float]]]) -> tuple[float, float]:

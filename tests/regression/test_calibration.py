@@ -1,7 +1,7 @@
 """The calibration on made-up sessions whose noise is known: the rates it reports are those that were put in."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from math import isnan
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from reidbench.regression.calibration import (
     FAULTS,
     Calibration,
     Trial,
+    recorded,
     scatter,
     session_noise,
     sessions_scatter,
@@ -119,13 +120,28 @@ def test_the_report_says_whether_the_target_is_met() -> None:
     assert "is not met" in text(missed) and "is not met" in " ".join(summary(missed))
 
 
+def write(folder: Path, found: Calibration) -> None:
+    (folder / "calibration.json").write_text(json.dumps(asdict(found)))
+
+
 def test_the_noise_is_read_from_a_machines_folder(tmp_path: Path) -> None:
+    assert isnan(session_noise(tmp_path)) and recorded(tmp_path) is None
+    trial = Trial("time", 1, 1, 500, {"same": 500}, 500, 0, (0.0, -0.1, 0.1))
+    write(tmp_path, made_up(trial))
+    assert session_noise(tmp_path) == 0.02 and recorded(tmp_path) == made_up(trial)
+    write(tmp_path, replace(made_up(trial), noise=None))
     assert isnan(session_noise(tmp_path))
-    (tmp_path / "calibration.json").write_text(json.dumps({"noise": 0.03}))
-    assert session_noise(tmp_path) == 0.03
-    (tmp_path / "calibration.json").write_text(json.dumps({"noise": None}))
-    assert isnan(session_noise(tmp_path))
-    for damage in ("[]", "{", '{"noise": -1}', '{"noise": "x"}', '{"noise": Infinity}'):
-        (tmp_path / "calibration.json").write_text(damage)
-        with pytest.raises(UserError, match=r"calibration.json"):
-            session_noise(tmp_path)
+
+
+@pytest.mark.parametrize("damage", ["[]", "{", "{}", '{"noise": 0.1}', '{"noise": Infinity}', "null"])
+def test_a_damaged_calibration_is_named(damage: str, tmp_path: Path) -> None:
+    (tmp_path / "calibration.json").write_text(damage)
+    with pytest.raises(UserError, match=r"calibration.json: damaged"):
+        session_noise(tmp_path)
+
+
+@pytest.mark.parametrize("noise", [-1.0, "x"])
+def test_a_noise_that_is_none_is_named(noise: object, tmp_path: Path) -> None:
+    write(tmp_path, replace(made_up(), noise=noise))  # type: ignore[arg-type]
+    with pytest.raises(UserError, match="damaged"):
+        session_noise(tmp_path)
