@@ -91,6 +91,8 @@ def check(arguments: Namespace) -> int:
     """Compares what one machine measures with a baseline; 1 where something is worse."""
     from reidbench import gate
 
+    if not arguments.recorded:
+        _check_gpu(arguments.device)
     return gate.check(arguments)
 
 
@@ -105,6 +107,7 @@ def calibrate(arguments: Namespace) -> int:
     """Tries the gate on repeated measurements of the same code."""
     from reidbench import trials
 
+    _check_gpu(arguments.device)
     return trials.calibrate(arguments)
 
 

@@ -117,7 +117,7 @@ def _beside(pair: Pair, reference: Cell | None, sides: tuple[Side, Side]) -> Pai
     (here, beside_here), (there, beside_there) = kept
     if not here or not there:
         where = "here" if not here else "there"
-        return replace(pair, reason=f"the session {where} lacks the reference row")
+        return replace(pair, reason=f"the session {where} lacks the reference row (--rows must name it)")
     return replace(pair, here=here, there=there, beside_here=beside_here, beside_there=beside_there)
 
 
