@@ -63,7 +63,7 @@ def test_sessions_are_measured_kept_and_tried(place: list[str], plugin: list[str
     assert main([*command, "--sessions", "4"]) == 0
     said = capsys.readouterr()
     assert said.err.count("session 3 of 4") == 1 and "session 1 of" not in said.err
-    assert "0 of 500 comparisons said worse (0.0%)" in said.out
+    assert "0 of 500 comparisons drawn from 12 said worse (0.0%)" in said.out
     folder = tmp_path / "results" / machine.name()
     found = json.loads((folder / "calibration.json").read_text())
     assert [len(readings) for readings in found["log_ratios"]["slim"]] == [15] * 4

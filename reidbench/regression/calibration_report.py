@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from math import comb
+from typing import Any
 
 from reidbench.regression.calibration import ANY, FAULTS, Calibration, Trial
 from reidbench.regression.presentation import rule
@@ -24,7 +26,7 @@ def text(found: Calibration) -> str:
     accuracies = [trial for trial in found.trials if trial.what != "time"]
     parts: list[Part] = [Paragraph(sentence) for sentence in _about(found)]
     if times:
-        parts.append(Section("Times", (*_findings(times), Tabular((_block(times, "Drawn sessions"),)))))
+        parts.append(Section("Times", (*_findings(times, found.about), Tabular((_block(times, "Drawn sessions"),)))))
     if accuracies:
         faults = items(f"{name}: {what}" for name, what in FAULTS.items())
         table = Tabular((_block(accuracies, "Trained models"),))
@@ -39,7 +41,9 @@ def summary(found: Calibration) -> list[str]:
     """The findings as sentences, for the terminal."""
     times = [trial for trial in found.trials if trial.what == "time"]
     accuracies = [trial for trial in found.trials if trial.what != "time"]
-    lines = [part.text for part in (*_findings(times), *_caught(accuracies)) if isinstance(part, Paragraph)]
+    lines = [
+        part.text for part in (*_findings(times, found.about), *_caught(accuracies)) if isinstance(part, Paragraph)
+    ]
     return lines or ["too few sessions or seeds for any comparison"]
 
 
@@ -63,7 +67,7 @@ def _about(found: Calibration) -> list[str]:
     return sentences
 
 
-def _findings(times: Sequence[Trial]) -> list[Part]:
+def _findings(times: Sequence[Trial], about: Mapping[str, Any]) -> list[Part]:
     parts: list[Part] = []
     for here, there in dict.fromkeys((trial.here, trial.there) for trial in times):
         by_effect = {trial.effect: trial for trial in times if (trial.here, trial.there) == (here, there)}
@@ -75,12 +79,18 @@ def _findings(times: Sequence[Trial]) -> list[Part]:
         parts.append(
             Paragraph(
                 f"{_sessions(here)} here against {there}: without a change {quiet.words.get('worse', 0)} of "
-                f"{quiet.comparisons} comparisons said worse ({quiet.share('worse'):.1%}), and {quiet.alarms} of "
-                f"{quiet.checks} whole checks; rows were caught when {power}. The target (at most {MOST_ALARMS:.0%} "
+                f"{quiet.comparisons} comparisons drawn from {_possible(quiet, about)} said worse "
+                f"({quiet.share('worse'):.1%}), and {quiet.alarms} of {quiet.checks} whole checks; rows were caught when {power}. The target (at most {MOST_ALARMS:.0%} "
                 f"false, at least {LEAST_POWER:.0%} caught at 10%) is {'met' if kept else 'not met'}."
             )
         )
     return parts
+
+
+def _possible(trial: Trial, about: Mapping[str, Any]) -> int:
+    """How many comparisons there are of so many sessions: what is drawn from."""
+    sessions = about["sessions"]
+    return comb(sessions, trial.here) * comb(sessions - trial.here, trial.there) * len(about["rows"])
 
 
 def _caught(accuracies: Sequence[Trial]) -> list[Part]:

@@ -110,7 +110,7 @@ def test_the_report_says_whether_the_target_is_met() -> None:
     fault = Trial("mAP", 3, 3, 20, {"worse": 20}, 20, 20, (-0.3, -0.4, -0.2), fault="neck")
     found = made_up(quiet, slower, fault, replace(fault, what=ANY))
     words = text(found)
-    assert "3 of 500 comparisons said worse (0.6%)" in words and "10% slower in 96.0%" in words
+    assert "3 of 500 comparisons drawn from 72 said worse (0.6%)" in words and "10% slower in 96.0%" in words
     assert (
         "is met" in words
         and "Fault neck: 20 of 20 checks failed, called worse by mAP in 100%." in words
