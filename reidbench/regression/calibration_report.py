@@ -80,8 +80,9 @@ def _findings(times: Sequence[Trial], about: Mapping[str, Any]) -> list[Part]:
             Paragraph(
                 f"{_sessions(here)} here against {there}: without a change {quiet.words.get('worse', 0)} of "
                 f"{quiet.comparisons} comparisons drawn from {_possible(quiet, about)} said worse "
-                f"({quiet.share('worse'):.1%}), and {quiet.alarms} of {quiet.checks} whole checks; rows were caught when {power}. The target (at most {MOST_ALARMS:.0%} "
-                f"false, at least {LEAST_POWER:.0%} caught at 10%) is {'met' if kept else 'not met'}."
+                f"({quiet.share('worse'):.1%}), and {quiet.alarms} of {quiet.checks} whole checks; "
+                f"rows were caught when {power}. The target (at most {MOST_ALARMS:.0%} false, at least "
+                f"{LEAST_POWER:.0%} caught at 10%) is {'met' if kept else 'not met'}."
             )
         )
     return parts
