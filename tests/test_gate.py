@@ -46,19 +46,31 @@ def toypace(cells, progress):
         seconds = [pace * draw.lognormvariate(0, NOISE) for _ in range(15)]
         yield cell, Outcome(samples={"seconds": seconds, "reference": [1.0] * 15})
 
+@measurement(quantities={"rate": Quantity("rate", "1/s", "higher", 2, statistic="median", sample="rates")},
+             mode="interleaved", needs=("device",))
+def toyrate(cells, progress):
+    """Timed, the reference row's readings being in a record of their own."""
+    from reidbench.registry import build
+    time.sleep(1.0)
+    draw = random.Random(f"{SIZE} {PACE} {NOISE}")
+    for cell in cells:
+        pace = build(cell.model, **cell.options)[1]
+        yield cell, Outcome(samples={"rates": [draw.lognormvariate(0, NOISE) / pace for _ in range(15)]})
+
 rows = (Row("whole", "toy"), Row("slim", "toy", {"slim": True}))
-SUITE = Suite("Toys", rows, (Column("toysize.size"), Column("toypace.ratio")), "whole")
+SUITE = Suite("Toys", rows, tuple(map(Column, COLUMNS)), "whole")
 '''
 
 
 class Bench:
     """`bench.py` on the toy suite, whose code can be changed between two commands."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *columns: str) -> None:
         self.folder = folder
+        self.columns = columns
 
     def write(self, *, size: int = 10, pace: float = 0.5, noise: float = 0.01, broken: bool = False) -> None:
-        values = {"SIZE": size, "PACE": pace, "NOISE": noise, "BROKEN": broken}
+        values = {"SIZE": size, "PACE": pace, "NOISE": noise, "BROKEN": broken, "COLUMNS": self.columns}
         text = PLUGIN
         for name, value in values.items():
             text = text.replace(name, repr(value))
@@ -78,7 +90,10 @@ class Bench:
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
     """With the records of the unchanged code as the baseline `old`."""
-    found = Bench(tmp_path)
+    return baseline(Bench(tmp_path, "toysize.size", "toypace.ratio"))
+
+
+def baseline(found: Bench) -> Bench:
     found.write()
     code, _, said = found.run("toys", results="old")
     assert code == 0, said
@@ -118,6 +133,18 @@ def test_what_cannot_be_told_is_measured_again_up_to_the_sessions_asked_for(benc
     superseded = list((bench.folder / "new").rglob("toypace/superseded/slim-*.json"))
     assert len(superseded) == 2
     assert not list((bench.folder / "new").rglob("toysize/superseded/*"))
+
+
+def test_a_rate_is_measured_again_together_with_the_reference_row(tmp_path: Path) -> None:
+    bench = baseline(Bench(tmp_path, "toyrate.rate"))
+    bench.write(pace=0.6)
+    code, text, said = bench.check("--sessions", "1")
+    assert code == 1 and "WORSE" in text, text + said
+    (slim,) = (tmp_path / "new" / "here" / "toyrate").glob("slim-*.json")
+    slim.unlink()
+    code, text, said = bench.check("--sessions", "1")
+    assert code == 1 and "lacks the reference row" not in text, text + said
+    assert len(list(tmp_path.rglob("new/here/toyrate/superseded/whole-*.json"))) == 1
 
 
 def test_a_row_that_fails_here_is_exit_code_2(bench: Bench) -> None:
