@@ -16,6 +16,7 @@ from reidbench.dataset_commands import data_describe as data_describe
 from reidbench.files import check_writable
 from reidbench.options import parse_options
 from reidbench.reports import check_figures, print_json, report_audit, report_several, report_suite, request_of
+from reidbench.retrieval.protocols import PROTOCOLS
 from reidbench.spec import Cell, Column, Places, Row, Suite, UserError
 from reidbench.store import Store, machines
 
@@ -35,6 +36,7 @@ def list_everything(arguments: Namespace) -> int:
         "suites": {name: registry.suite_about(name) for name in registry.suite_paths()},
         "measurements": {name: found.about for name, found in registry.measurements().items()},
         "presets": {name: preset.about for name, preset in presets.PRESETS.items()},
+        "protocols": {name: protocol.about for name, protocol in PROTOCOLS.items()},
     }
     if arguments.json:
         print_json(groups)
@@ -124,7 +126,7 @@ def profile(arguments: Namespace) -> int:
 
     table2 = registry.suite("table2")
     reference = next(row for row in table2.rows if row.name == table2.reference)
-    options = _model_options(arguments)
+    options = given_options(arguments)
     label = " ".join((arguments.model, *(f"{name}={value}" for name, value in options.items())))
     rows = (reference, Row(label, arguments.model, options))
     columns = tuple(column for column in table2.columns if _measures_cost(column, arguments.device))
@@ -138,30 +140,12 @@ def train(arguments: Namespace) -> int:
     from reidbench.accuracy import train_cell
     from reidbench.training.checkpoint import save_model
 
-    cell, plan_places = _accuracy_cell(arguments, arguments.seed)
+    cell, plan_places = accuracy_cell_of(arguments, arguments.seed)
     folder = Path(arguments.out)
-    model, _, result = train_cell(cell, plan_places, folder, _print_progress)
+    model, _, result = train_cell(cell, plan_places, folder, print_progress)
     path = folder / "model.pt"
     save_model(path, model, name=cell.model, options=cell.identity["options"], about={"cell": cell.key})
-    return _print_result({"weights": str(path), "steps": result.steps, "seconds": round(result.seconds, 1)}, arguments)
-
-
-def evaluate(arguments: Namespace) -> int:
-    """Scores one model with given weights on the queries of a dataset."""
-    from reidbench.accuracy import load_trained, open_dataset, prepare_device, score
-    from reidbench.statistics import estimate
-
-    cell, places = _accuracy_cell(arguments, 0)
-    model = load_trained(cell, Path(arguments.checkpoint))
-    dataset = open_dataset(cell.settings["dataset"], places)
-    outcome = score(model.to(prepare_device(cell.settings)), dataset, cell.settings, _print_progress)
-    result: dict[str, Any] = {"protocol": cell.settings["protocol"]["name"], "dataset": dataset.name}
-    for name, quantity in registry.measurements()["accuracy"].quantities.items():
-        found = estimate(quantity, name, [outcome])
-        if found is not None:
-            bounds = {"value": found.value, "low": found.low, "high": found.high}
-            result[name] = {end: round(bound * quantity.scale, quantity.digits) for end, bound in bounds.items()}
-    return _print_result(result, arguments)
+    return print_result({"weights": str(path), "steps": result.steps, "seconds": round(result.seconds, 1)}, arguments)
 
 
 def data_synthetic(arguments: Namespace) -> int:
@@ -255,14 +239,15 @@ def _tell_failures(runner: Runner) -> int:
     return 2 if runner.failures else 0
 
 
-def _model_options(arguments: Namespace) -> dict[str, Any]:
+def given_options(arguments: Namespace) -> dict[str, Any]:
     """The options of `--set name=value`."""
     options = parse_options("--set", arguments.set)
     registry.check_options("model", registry.lookup("model", arguments.model, registry.models()), options)
     return options
 
 
-def _accuracy_cell(arguments: Namespace, seed: int) -> tuple[Cell, Places]:
+def accuracy_cell_of(arguments: Namespace, seed: int) -> tuple[Cell, Places]:
+    """The accuracy cell of a command's model, options, preset and dataset, and where its files lie."""
     from reidbench.plan import accuracy_cell
 
     _check_gpu(arguments.device)
@@ -270,11 +255,12 @@ def _accuracy_cell(arguments: Namespace, seed: int) -> tuple[Cell, Places]:
         raise UserError(f"--seed {seed}: give 0 or more")
     request = request_of(arguments)
     store = Store(arguments.results, arguments.machine or machine.name())
-    cell = accuracy_cell(arguments.model, _model_options(arguments), request, seed, store)
+    cell = accuracy_cell(arguments.model, given_options(arguments), request, seed, store)
     return cell, Places(request.root, request.weights)
 
 
-def _print_progress(done: int, total: int, note: str) -> None:
+def print_progress(done: int, total: int, note: str) -> None:
+    """One line on stderr."""
     print(f"{done}/{total} {note}", file=sys.stderr, flush=True)
 
 
@@ -301,11 +287,13 @@ def _check_gpu(device: str) -> None:
         raise UserError("--device cuda: this machine shows no CUDA GPU; use --device cpu")
 
 
-def _print_result(result: dict[str, Any], arguments: Namespace) -> int:
+def print_result(result: dict[str, Any], arguments: Namespace) -> int:
+    """Prints names with values, or with values and their bounds, as lines or as JSON; returns the exit code."""
     if arguments.json:
         print_json(result)
     else:
+        width = max(map(len, result))
         for name, value in result.items():
             shown = "{value} ({low} to {high})".format(**value) if isinstance(value, dict) else value
-            print(f"{name:<14} {shown}")
+            print(f"{name:<{width}}  {shown}")
     return 0

@@ -63,7 +63,8 @@ SUITE = Suite(
         "the variant on SE-ResNet-50.",
         "I3D and P3D (P3D-C) are those of AP3D's authors. The paper does not name the source of its values: "
         "those on LS-VID are, as far as we know, of other implementations, which stride in time.",
-        "IAUnet is the block for videos of its authors' release in their image network; this assembly is ours.",
         "M3D is approximate: its two streams are the authors', their fusion, side by side at unit length, is ours.",
+        "IAUnet is the block for videos of its authors' release in their image network; this assembly is ours. Its "
+        "products of channels are half of its cost, and ptflops, which counts the GFLOPs, does not see them.",
     ),
 )

@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS = [
     {"bench"},
     {"reidbench.cli"},
+    {"reidbench.scoring_commands"},
     {"reidbench.commands", "reidbench.gate_options"},
     {"reidbench.dataset_commands", "reidbench.history", "reidbench.revisions", "reidbench.trials"},
     {"reidbench.gate"},
@@ -22,7 +23,7 @@ LAYERS = [
     {"reidbench.recorded"},
     {"reidbench.plan"},
     {"reidbench.presets", "reidbench.wellformed"},
-    {"reidbench.inspection"},
+    {"reidbench.inspection", "reidbench.scoring"},
     {"reidbench.accuracy"},
     {"reidbench.weights"},
     {"reidbench.training", "reidbench.retrieval", "reidbench.profiling", "reidbench.store"},
@@ -99,8 +100,9 @@ def test_suites_import_only_the_vocabulary(path: Path) -> None:
 
 
 FAST = [
-    *("cli", "commands", "plan", "recorded", "weights", "runner", "display", "store", "registry", "measurements"),
-    *("gate", "history", "revisions", "trials", "regression.presentation", "reporting.writing"),
+    *("cli", "commands", "scoring_commands", "plan", "recorded", "weights", "runner", "display", "store", "registry"),
+    *("measurements", "reporting.writing", "reporting.scores"),
+    *("gate", "history", "revisions", "trials", "regression.presentation"),
 ]
 
 

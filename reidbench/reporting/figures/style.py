@@ -13,7 +13,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from reidbench.reporting.blocks import seeds_text
+from reidbench.reporting.blocks import protocol_text, seeds_text
 from reidbench.reporting.tables import Heading, Table
 from reidbench.spec import Column, Quantity, Record
 from reidbench.statistics import Estimate, seed_means
@@ -45,6 +45,10 @@ SEED: Any = {"linestyle": "none", "marker": "o", "mfc": "white", "mec": "black",
 LOOKALIKES = "look-alikes not told apart"
 """The level of a model that finds every group of look-alikes and tells none apart; one that confuses groups lies
 below."""
+
+
+HALF = 42
+"""Letters of a title that fit half a figure."""
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -96,7 +100,8 @@ def setting(table: Table, heading: Heading) -> str:
     settings = heading.settings
     if heading.training:
         dataset = settings.get("dataset", {}).get("name", table.plan.dataset)
-        return f"{dataset}, preset {table.plan.preset.name}, {seeds_text(table.plan.preset.seeds)}"
+        preset = table.plan.preset
+        return f"{dataset}{protocol_text(settings)}, preset {preset.name}, {seeds_text(preset.seeds)}"
     threads = f", {settings['threads']} threads" if settings.get("device") == "cpu" and "threads" in settings else ""
     return f"{settings.get('device', '')}, {settings.get('precision', '')}{threads}"
 
@@ -113,6 +118,11 @@ def timed(table: Table, heading: Heading) -> str:
     sessions = {tuple(record.samples.get("reference", ())) for record in records}
     drift = f"\n(from {len(sessions)} sessions: compare the ratios, not the times)" if len(sessions) > 1 else ""
     return setting(table, heading) + drift
+
+
+def measured_title(table: Table, heading: Heading) -> str:
+    """The title of a panel of measured values, in lines that fit half a figure."""
+    return textwrap.fill(f"measured: {setting(table, heading)}", HALF)
 
 
 def title(table: Table, what: str) -> str:
