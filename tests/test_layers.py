@@ -25,12 +25,12 @@ LAYERS = [
     {"reidbench.weights"},
     {"reidbench.training", "reidbench.retrieval", "reidbench.profiling", "reidbench.store"},
     {"reidbench.statistics"},
-    {"reidbench.data", "reidbench.machine", "reidbench.precision"},
+    {"reidbench.data", "reidbench.machine", "reidbench.precision", "reidbench.distributed"},
     {"models"},
     {"suites"},
     {"reidbench.registry"},
     {"reidbench.importing"},
-    {"reidbench.source", "reidbench.files", "reidbench.kinds"},
+    {"reidbench.source", "reidbench.files", "reidbench.kinds", "reidbench.launch"},
     {"reidbench.spec"},
 ]
 """From the top down. A module may import those below it and, inside its own package, its neighbours."""

@@ -179,7 +179,7 @@ def test_a_signal_within_a_step_waits_for_its_end_unless_it_comes_twice(
 def test_a_folder_that_cannot_be_written_is_named_before_the_first_step(dataset: Dataset, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     model = tiny()
-    with pytest.raises(UserError, match=r"file/work/.*cannot be written"):
+    with pytest.raises(UserError, match=r"file/work: cannot be written"):
         train(model, dataset, RECIPE, seed=1, device=CPU, workdir=tmp_path / "file" / "work")
     assert model.calls == 0
 
