@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from reidbench import machine, presets, registry
 from reidbench.files import check_writable
+from reidbench.launch import launched
 from reidbench.reports import check_figures, print_json, report_audit, report_several, report_suite, request_of
 from reidbench.spec import Cell, Column, Places, Row, Suite, UserError, canonical_json
 from reidbench.store import Store, machines
@@ -100,35 +101,22 @@ def profile(arguments: Namespace) -> int:
     return _run({PROFILE: suite}, arguments)
 
 
-def train(arguments: Namespace) -> int:
-    """Trains one model into a folder, going on from the checkpoint that lies there."""
-    from reidbench.accuracy import train_cell
-    from reidbench.training.checkpoint import save_model
-
-    cell, plan_places = _accuracy_cell(arguments, arguments.seed)
-    folder = Path(arguments.out)
-    model, _, result = train_cell(cell, plan_places, folder, _print_progress)
-    path = folder / "model.pt"
-    save_model(path, model, name=cell.model, options=cell.identity["options"], about={"cell": cell.key})
-    return _print_result({"weights": str(path), "steps": result.steps, "seconds": round(result.seconds, 1)}, arguments)
-
-
 def evaluate(arguments: Namespace) -> int:
     """Scores one model with given weights on the queries of a dataset."""
     from reidbench.accuracy import load_trained, open_dataset, prepare_device, score
     from reidbench.statistics import estimate
 
-    cell, places = _accuracy_cell(arguments, 0)
+    cell, places = accuracy_cell_of(arguments, 0)
     model = load_trained(cell, Path(arguments.checkpoint))
     dataset = open_dataset(cell.settings["dataset"], places)
-    outcome = score(model.to(prepare_device(cell.settings)), dataset, cell.settings, _print_progress)
+    outcome = score(model.to(prepare_device(cell.settings)), dataset, cell.settings, print_progress)
     result: dict[str, Any] = {"protocol": cell.settings["protocol"]["name"], "dataset": dataset.name}
     for name, quantity in registry.measurements()["accuracy"].quantities.items():
         found = estimate(quantity, name, [outcome])
         if found is not None:
             bounds = {"value": found.value, "low": found.low, "high": found.high}
             result[name] = {end: round(bound * quantity.scale, quantity.digits) for end, bound in bounds.items()}
-    return _print_result(result, arguments)
+    return print_result(result, arguments)
 
 
 def data_synthetic(arguments: Namespace) -> int:
@@ -243,7 +231,8 @@ def _model_options(arguments: Namespace) -> dict[str, Any]:
     return options
 
 
-def _accuracy_cell(arguments: Namespace, seed: int) -> tuple[Cell, Places]:
+def accuracy_cell_of(arguments: Namespace, seed: int) -> tuple[Cell, Places]:
+    """The accuracy cell of a command's model, options, preset and dataset, and where its files lie."""
     from reidbench.plan import accuracy_cell
 
     _check_gpu(arguments.device)
@@ -255,8 +244,10 @@ def _accuracy_cell(arguments: Namespace, seed: int) -> tuple[Cell, Places]:
     return cell, Places(request.root, request.weights)
 
 
-def _print_progress(done: int, total: int, note: str) -> None:
-    print(f"{done}/{total} {note}", file=sys.stderr, flush=True)
+def print_progress(done: int, total: int, note: str) -> None:
+    """One line on stderr, from one of several processes."""
+    if launched().leads:
+        print(f"{done}/{total} {note}", file=sys.stderr, flush=True)
 
 
 def _measures_cost(column: Column, device: str) -> bool:
@@ -282,7 +273,13 @@ def _check_gpu(device: str) -> None:
         raise UserError("--device cuda: this machine shows no CUDA GPU; use --device cpu")
 
 
-def _print_result(result: dict[str, Any], arguments: Namespace) -> int:
+def print_result(result: dict[str, Any], arguments: Namespace) -> int:
+    """Prints names with values, or with values and their bounds, as lines or as JSON; returns the exit code.
+
+    One of several processes prints for all.
+    """
+    if not launched().leads:
+        return 0
     if arguments.json:
         print_json(result)
     else:

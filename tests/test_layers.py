@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS = [
     {"bench"},
     {"reidbench.cli"},
+    {"reidbench.training_commands"},
     {"reidbench.commands"},
     {"reidbench.reports"},
     {"reidbench.display", "reidbench.runner", "reidbench.worker", "reidbench.reporting"},
@@ -20,7 +21,7 @@ LAYERS = [
     {"reidbench.recorded"},
     {"reidbench.plan"},
     {"reidbench.presets", "reidbench.wellformed"},
-    {"reidbench.inspection"},
+    {"reidbench.inspection", "reidbench.dry_run"},
     {"reidbench.accuracy"},
     {"reidbench.weights"},
     {"reidbench.training", "reidbench.retrieval", "reidbench.profiling", "reidbench.store"},
@@ -98,7 +99,7 @@ def test_suites_import_only_the_vocabulary(path: Path) -> None:
 
 FAST = [
     *("cli", "commands", "plan", "recorded", "weights", "runner", "display", "store", "registry", "measurements"),
-    "reporting.writing",
+    *("reporting.writing", "training_commands", "launch"),
 ]
 
 

@@ -240,7 +240,7 @@ def _loop(state: State, feed: Feed, file: Path | None, save_every: float, progre
                 last = state.step == total
                 save = file is not None and (last or time.monotonic() - saved >= save_every)
                 if save or last or feed.device.type == "cpu" or state.step % GPU_LOOK == 0:
-                    _refuse_non_finite(state.losses[: state.step])
+                    refuse_non_finite(state.losses[: state.step])
                 now = time.monotonic()
                 state.seconds = spent + now - began
                 if save and file:
@@ -279,7 +279,8 @@ def take_step(state: State, feed: Feed, step: int, batch: Batch) -> Tensor:
     return loss.detach()
 
 
-def _refuse_non_finite(losses: Tensor) -> None:
+def refuse_non_finite(losses: Tensor) -> None:
+    """Raises UserError naming the first step whose loss is not finite. Waits for the GPU."""
     finite = losses.isfinite()
     if not finite.all():
         step = int((~finite).nonzero()[0]) + 1
