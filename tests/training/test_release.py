@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from rule_made import pick, rule_clips, rule_weight
 from torch import Tensor, nn
 
 from reidbench import registry
@@ -38,13 +39,6 @@ TRAINING_DIVERGENCE = 0.342290584286
 """Of BiCnet-TKS in training, on the same clips."""
 
 
-def rule(count: int, seed: int) -> Tensor:
-    """`count` numbers in [0, 1) that look random and are the same everywhere: a multiplicative integer hash."""
-    bits = (torch.arange(count) + 7919 * seed) * 2654435761 & 0xFFFFFFFF
-    bits = (bits ^ bits >> 15) * 2246822519 & 0xFFFFFFFF
-    return (bits ^ bits >> 13).double() / 2**32
-
-
 def release_shapes(name: str) -> dict[str, tuple[int, ...]]:
     with (HERE / f"release_{name}_keys.csv").open() as file:
         rows = list(csv.DictReader(file))
@@ -61,24 +55,6 @@ def _release_state(name: str) -> dict[str, Tensor]:
     return {key: rule_weight(key, shape, seed) for seed, (key, shape) in enumerate(release_shapes(name).items())}
 
 
-def rule_weight(key: str, shape: tuple[int, ...], seed: int) -> Tensor:
-    if not shape:
-        return torch.tensor(7)
-    values = rule(math.prod(shape), seed).view(shape)
-    if key.endswith("running_var"):
-        return 0.5 + values
-    if len(shape) > 1:
-        return (2 * values - 1) * math.sqrt(6 / (shape[0] * math.prod(shape[2:])))
-    if key.endswith("weight"):
-        return 0.25 + 0.5 * values
-    return 0.2 * (values - 0.5)
-
-
-def rule_clips(frames: int) -> Tensor:
-    """Two clips, float64 `[2, frames, 3, 256, 128]`."""
-    return 2 * rule(2 * frames * 3 * 256 * 128, 1000).view(2, frames, 3, 256, 128) - 1
-
-
 def numbers(state: dict[str, Tensor]) -> tuple[int, object]:
     """How many numbers a state holds, counters aside, and (approximately) the sum of their squares."""
     weights = [value for value in state.values() if value.ndim]
@@ -91,12 +67,6 @@ def converted(name: str) -> nn.Module:
     model = registry.build(name, classes=10).double()
     model.load_state_dict(state)
     return model
-
-
-def pick(feature: Tensor) -> list[float]:
-    """The feature of the second clip at five places, and the norm over both clips."""
-    places = torch.linspace(0, feature.shape[1] - 1, 5).long()
-    return [*feature[1, places].tolist(), feature.norm().item()]
 
 
 @pytest.mark.parametrize("name", NAMES)
