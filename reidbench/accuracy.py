@@ -16,7 +16,7 @@ from reidbench.data.cache import scratch_folder
 from reidbench.data.synthetic import content_hash
 from reidbench.data.tracklets import Dataset
 from reidbench.files import alone
-from reidbench.retrieval.features import embed_dataset
+from reidbench.retrieval.features import Features, embed_dataset
 from reidbench.retrieval.metrics import evaluate, lookalike_floor, score_samples
 from reidbench.spec import Cell, Outcome, Places, Protocol, Recipe, UserError
 from reidbench.training.checkpoint import load_weights, save_model, start_trunk
@@ -135,7 +135,7 @@ def load_trained(cell: Cell, path: Path) -> nn.Module:
         ]
         if differing:
             raise UserError(
-                f"{path}: was saved from another model ({'; '.join(differing[:3])}); give that model and --set"
+                f"{path}: was saved from another model ({'; '.join(differing[:3])}); give its model, --set and --preset"
             )
     return model
 
@@ -148,6 +148,13 @@ def score(model: nn.Module, dataset: Dataset, settings: Mapping[str, Any], progr
     protocol = Protocol(**settings["protocol"])
     device = prepare_device(settings)
     query, gallery = embed_dataset(model, dataset, recipe_of(settings), protocol, device=device, progress=progress)
+    outcome = score_features(query, gallery, protocol, dataset)
+    outcome.context |= origins(dataset, settings)
+    return outcome
+
+
+def score_features(query: Features, gallery: Features, protocol: Protocol, dataset: Dataset) -> Outcome:
+    """Scores the features of a dataset's queries, all of them in order, against those of a gallery."""
     scores = evaluate(query, gallery, protocol)
     samples = score_samples(scores, dataset.query)
     if any(query.groups):
@@ -158,7 +165,6 @@ def score(model: nn.Module, dataset: Dataset, settings: Mapping[str, Any], progr
         "queries": int(scores.valid.sum()),
         "queries_without_match": int((~scores.valid).sum()),
         "gallery": len(gallery),
-        **origins(dataset, settings),
     }
     return Outcome(samples=samples, context=context)
 
@@ -168,7 +174,7 @@ def origins(dataset: Dataset, settings: Mapping[str, Any]) -> dict[str, str]:
     about = {"dataset_about": dataset.about}
     if dataset.name == "synthetic":
         about["dataset_content"] = content_hash(dataset.root)
-    if settings["recipe"]["trunk"] == "synthetic":
+    if settings["recipe"].get("trunk") == "synthetic":
         about["trunk_about"] = TAUGHT
     return about
 

@@ -18,10 +18,18 @@ from reidbench.registry import nearest
 from reidbench.spec import UserError
 
 INTERRUPTED = 130
-JOINT = ("training_commands.train", "evaluate")
+JOINT = (
+    "training_commands.train",
+    *("scoring_commands.evaluate", "scoring_commands.protocols", "scoring_commands.embed"),
+)
 """What several processes run together; whatever else torchrun starts is refused."""
 
-COMMANDS = ("list", "audit", "report", "profile", "train", "evaluate", "data")
+COMMANDS = (
+    *("list", "audit", "report", "profile", "train", "data"),
+    *("evaluate", "protocols", "embed", "score", "convert"),
+)
+SCORING = "scoring_commands"
+"""The module of the commands on given weights and features; `commands` has the others."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -115,7 +123,7 @@ def _parser() -> Parser:
         sub.add_argument("--fresh", action="store_true", help="measure again what is recorded, training again")
     sub = add("audit", "audit", "which counting rule each printed cost of Tables 2 to 6 follows")
     sub.add_argument("--fresh", action="store_true", help="count again what is already recorded")
-    add("list", "list_everything", "models, datasets, suites, measurements and presets, each with one line")
+    add("list", "list_everything", "models, datasets, suites, measurements, presets and protocols, each with one line")
     about = "write tables, figures and what they show from the records"
     sub = add("report", "report", about, _training(), _start(), _selection())
     about = "suites by name, or audit (default: all that are mostly measured); several make one report of their names"
@@ -135,12 +143,30 @@ def _parser() -> Parser:
     sub.add_argument("--dry-run", action="store_true", help=about)
     about = "under torchrun: batch norm over the whole batch, not over each process's share"
     sub.add_argument("--sync-bn", action="store_true", help=about)
-    sub = add("evaluate", "evaluate", "accuracy of one model with given weights", _model(), _training())
-    about = "a checkpoint: ours or the authors' .pth.tar"
-    sub.add_argument("--weights", dest="checkpoint", required=True, metavar="FILE", help=about)
+    _add_scoring_commands(add)
     _add_data_command(commands)
     parser.set_defaults(known=sorted(commands.choices))
     return parser
+
+
+def _add_scoring_commands(add: Callable[..., Parser]) -> None:
+    about = "accuracy of one model with given weights, recorded under the weights' SHA-256"
+    sub = add("evaluate", f"{SCORING}.evaluate", about, _given_weights(), _protocol())
+    sub.add_argument("--fresh", action="store_true", help="measure again what is already recorded")
+    about = "how far the protocol alone moves the accuracy of one model with given weights"
+    add("protocols", f"{SCORING}.protocols", about, _given_weights())
+    about = "write the features of one model with given weights, for others to score"
+    sub = add("embed", f"{SCORING}.embed", about, _given_weights(), _protocol())
+    sub.add_argument(
+        "--out", required=True, metavar="FILE", help="FILE.npz, or FILE.parquet where pyarrow is installed"
+    )
+    sub = add("score", f"{SCORING}.score", "score the features of a file under one protocol or more")
+    sub.add_argument("features", metavar="FILE", help="features that embed wrote as .npz")
+    about = "protocols by name (default: all that these features can be scored under)"
+    sub.add_argument("--protocol", nargs="+", default=[], metavar="NAME", help=about)
+    sub = add("convert", f"{SCORING}.convert", "write weights of any known kind as .pt or .safetensors of this project")
+    sub.add_argument("source", metavar="FROM", help="ours, the authors' .pth.tar, or a ResNet as torchvision names it")
+    sub.add_argument("target", metavar="TO", help="a name that ends with .pt or .safetensors")
 
 
 def _add_data_command(commands: Any) -> None:
@@ -171,13 +197,34 @@ def _common() -> Parser:
 
 
 def _training() -> Parser:
-    parser = Parser(add_help=False)
+    parser = Parser(add_help=False, parents=[_data(), _protocol()])
     parser.add_argument("--preset", default="quick", help="quick, standard, fine, full or paper (default: quick)")
+    return parser
+
+
+def _given_weights() -> Parser:
+    parser = Parser(add_help=False, parents=[_model(), _data()])
+    about = "quick, standard, fine, full or paper (default: the first that the weights fit)"
+    parser.add_argument("--preset", default="", help=about)
+    about = "a checkpoint: ours, as .pt or .safetensors, or the authors' .pth.tar"
+    parser.add_argument("--weights", dest="checkpoint", default="", metavar="FILE", help=about)
+    return parser
+
+
+def _protocol() -> Parser:
+    parser = Parser(add_help=False)
+    parser.add_argument(
+        "--protocol", default="release", metavar="NAME", help="how features are scored (default: release)"
+    )
+    return parser
+
+
+def _data() -> Parser:
+    parser = Parser(add_help=False)
     parser.add_argument("--dataset", default="", metavar="NAME", help="another dataset than the preset's")
     parser.add_argument("--root", default="", metavar="DIR", help="the folder that holds the dataset")
     parser.add_argument("--subset", action="store_true", help="accept counts that differ from the published ones")
-    parser.add_argument("--protocol", default="release", help="how features are scored (default: release)")
-    parser.add_argument("--device", default="cpu", help="where to train: cpu or cuda")
+    parser.add_argument("--device", default="cpu", help="where to train and to embed: cpu or cuda")
     return parser
 
 

@@ -15,6 +15,7 @@ from reidbench import machine, presets, registry
 from reidbench.files import check_writable
 from reidbench.launch import launched
 from reidbench.reports import check_figures, print_json, report_audit, report_several, report_suite, request_of
+from reidbench.retrieval.protocols import PROTOCOLS
 from reidbench.spec import Cell, Column, Places, Row, Suite, UserError, canonical_json
 from reidbench.store import Store, machines
 
@@ -34,6 +35,7 @@ def list_everything(arguments: Namespace) -> int:
         "suites": {name: registry.suite_about(name) for name in registry.suite_paths()},
         "measurements": {name: found.about for name, found in registry.measurements().items()},
         "presets": {name: preset.about for name, preset in presets.PRESETS.items()},
+        "protocols": {name: protocol.about for name, protocol in PROTOCOLS.items()},
     }
     if arguments.json:
         print_json(groups)
@@ -92,31 +94,13 @@ def profile(arguments: Namespace) -> int:
 
     table2 = registry.suite("table2")
     reference = next(row for row in table2.rows if row.name == table2.reference)
-    options = _model_options(arguments)
+    options = given_options(arguments)
     label = " ".join((arguments.model, *(f"{name}={value}" for name, value in options.items())))
     rows = (reference, Row(label, arguments.model, options))
     columns = tuple(column for column in table2.columns if _measures_cost(column, arguments.device))
     suite = Suite(f"Costs of {label}", rows, columns, reference.name)
     arguments.only = "cost"
     return _run({PROFILE: suite}, arguments)
-
-
-def evaluate(arguments: Namespace) -> int:
-    """Scores one model with given weights on the queries of a dataset."""
-    from reidbench.accuracy import load_trained, open_dataset, prepare_device, score
-    from reidbench.statistics import estimate
-
-    cell, places = accuracy_cell_of(arguments, 0)
-    model = load_trained(cell, Path(arguments.checkpoint))
-    dataset = open_dataset(cell.settings["dataset"], places)
-    outcome = score(model.to(prepare_device(cell.settings)), dataset, cell.settings, print_progress)
-    result: dict[str, Any] = {"protocol": cell.settings["protocol"]["name"], "dataset": dataset.name}
-    for name, quantity in registry.measurements()["accuracy"].quantities.items():
-        found = estimate(quantity, name, [outcome])
-        if found is not None:
-            bounds = {"value": found.value, "low": found.low, "high": found.high}
-            result[name] = {end: round(bound * quantity.scale, quantity.digits) for end, bound in bounds.items()}
-    return print_result(result, arguments)
 
 
 def data_synthetic(arguments: Namespace) -> int:
@@ -210,7 +194,7 @@ def _tell_failures(runner: Runner) -> int:
     return 2 if runner.failures else 0
 
 
-def _model_options(arguments: Namespace) -> dict[str, Any]:
+def given_options(arguments: Namespace) -> dict[str, Any]:
     """The options of `--set name=value`; values are Python literals, anything else is text."""
     options: dict[str, Any] = {}
     for setting in arguments.set:
@@ -240,7 +224,7 @@ def accuracy_cell_of(arguments: Namespace, seed: int) -> tuple[Cell, Places]:
         raise UserError(f"--seed {seed}: give 0 or more")
     request = request_of(arguments)
     store = Store(arguments.results, arguments.machine or machine.name())
-    cell = accuracy_cell(arguments.model, _model_options(arguments), request, seed, store)
+    cell = accuracy_cell(arguments.model, given_options(arguments), request, seed, store)
     return cell, Places(request.root, request.weights)
 
 
@@ -283,7 +267,8 @@ def print_result(result: dict[str, Any], arguments: Namespace) -> int:
     if arguments.json:
         print_json(result)
     else:
+        width = max(map(len, result))
         for name, value in result.items():
             shown = "{value} ({low} to {high})".format(**value) if isinstance(value, dict) else value
-            print(f"{name:<14} {shown}")
+            print(f"{name:<{width}}  {shown}")
     return 0

@@ -221,7 +221,7 @@ def _training_settings(request: Request, preset: Preset, store: Store) -> dict[s
         "recipe": asdict(preset.recipe),
         "trunk": _trunk_identity(preset.recipe.trunk, request.weights),
         "dataset": _dataset_identity(request, preset, store),
-        "protocol": asdict(protocol),
+        "protocol": protocol.identity,
         "device": request.device,
         "threads": 1 if request.device == "cpu" else 0,
     }
@@ -264,10 +264,13 @@ def _dataset_identity(request: Request, preset: Preset, store: Store) -> dict[st
 
 
 def _recorded_dataset(name: str, store: Store) -> dict[str, Any] | None:
+    measurements = registry.measurements()
     found = [
         record
         for record in store.records()
-        if record.cell["settings"].get("dataset", {}).get("name") == name and record.status == "ok"
+        if record.cell["settings"].get("dataset", {}).get("name") == name
+        and record.status == "ok"
+        and record.cell["measurement"] in measurements
     ]
     return max(found, key=lambda record: record.started).cell["settings"]["dataset"] if found else None
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -201,7 +201,9 @@ class Protocol:
     clip from the first frames). `neck` is "after" or "before" the mean over clips. `queries_in_gallery` adds the query
     tracklets to the gallery (None: as the dataset prescribes). Same-identity same-camera entries and junk are always
     left out of a query's ranking; distractors stay unless `distractors` is False. `ap` is "rectangular" (mean precision
-    at the positives) or "trapezoid" (the MARS authors' MATLAB).
+    at the positives) or "trapezoid" (the MARS authors' MATLAB). `frames` is the clip length (0: the recipe's).
+    `distance` is "cosine" or "euclidean" (of the vectors as they are, at no unit length), and with `reranking` the
+    distances are those of k-reciprocal re-ranking (`retrieval.reranking`).
     """
 
     name: str = "release"
@@ -211,6 +213,24 @@ class Protocol:
     queries_in_gallery: bool | None = None
     distractors: bool = True
     ap: str = "rectangular"
+    frames: int = 0
+    distance: str = "cosine"
+    reranking: bool = False
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What a cell's key holds of it: every field, but those in `LATER_FIELDS` only where they have been set."""
+        fresh = Protocol()
+        return {
+            name: value
+            for name, value in asdict(self).items()
+            if name not in LATER_FIELDS or value != getattr(fresh, name)
+        }
+
+
+LATER_FIELDS = ("frames", "distance", "reranking")
+"""Fields of `Protocol` younger than the first records. At its default, where it changes no number, such a field is left
+out of a cell's identity, so that records made before it came stay valid. A new field belongs here."""
 
 
 class Loss(NamedTuple):

@@ -148,6 +148,37 @@ def paired_difference(
     return Estimate(float(difference.mean()), low, high, n, sd)
 
 
+def means_difference(
+    a: ArrayLike,
+    a_groups: ArrayLike,
+    b: ArrayLike,
+    b_groups: ArrayLike,
+    *,
+    level: float = LEVEL,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Estimate:
+    """The difference mean(a) - mean(b) of values `[n]` and `[m]`, each with its group, that need not be of one list.
+
+    Every group of either (an identity) is drawn alike for both: of one model under two protocols, which count
+    different queries, what the identities have in common cancels. Raises ValueError for a mean over nothing.
+    """
+    values, labels = (_readings(a), _readings(b)), (np.asarray(a_groups), np.asarray(b_groups))
+    known = np.unique(np.concatenate(labels))
+    value = float(values[0].mean() - values[1].mean())
+    if len(known) < 2:
+        return Estimate(value)
+    weights = _draws(len(known), resamples, seed)
+    drawn = []
+    for readings, names in zip(values, labels, strict=True):
+        index = np.searchsorted(known, names)
+        sums, counts = (np.bincount(index, weights=w, minlength=len(known)) for w in (readings, np.ones(len(index))))
+        drawn.append(weights @ sums / np.where(weights @ counts > 0, weights @ counts, np.nan))
+    differences = drawn[0] - drawn[1]
+    low, high = _bounds(differences[np.isfinite(differences)], level)
+    return Estimate(value, low, high)
+
+
 def gap_interval(
     values: ArrayLike,
     groups: Sequence[object] | ArrayLike,

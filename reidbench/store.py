@@ -52,6 +52,12 @@ class Store:
                 return read_record(path)
         return None
 
+    def path(self, record: Record) -> Path:
+        """The file of a record."""
+        ending = "" if record.status == "ok" else ".failed"
+        stem = f"{machine.slug(record.row)}-{record.key}{ending}.json"
+        return self.folder / str(record.cell["measurement"]) / stem
+
     def records(self) -> list[Record]:
         """All records of the machine, ordered by file name."""
         return [read_record(path) for path in sorted(self.folder.glob("*/*.json"))]
@@ -62,10 +68,8 @@ class Store:
         Raises UserError where the folder cannot be written or the disk is full.
         """
         self._introduce_machine()
-        folder = self.folder / str(record.cell["measurement"])
-        stem = f"{machine.slug(record.row)}-{record.key}"
-        failed = folder / f"{stem}.failed.json"
-        path = folder / f"{stem}.json" if record.status == "ok" else failed
+        path = self.path(record)
+        folder = path.parent
         if record.status == "ok":
             for old in folder.glob(f"*-{record.key}.json"):
                 kept = f"{old.stem}-{machine.slug(read_record(old).started)}.json"

@@ -106,7 +106,7 @@ def test_the_protocol_of_the_cell_is_the_one_that_is_scored(root: Path, tmp_path
     model, dataset, _ = train_cell(cell, Places(str(root)), tmp_path / "run", ignore)
     samples = {}
     for name in ("release", "mars_matlab"):
-        settings = {**cell.settings, "protocol": asdict(PROTOCOLS[name])}
+        settings = {**cell.settings, "protocol": PROTOCOLS[name].identity}
         samples[name] = score(model, dataset, settings, ignore).samples["ap"]
     assert samples["release"] != samples["mars_matlab"]
 

@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS = [
     {"bench"},
     {"reidbench.cli"},
-    {"reidbench.training_commands"},
+    {"reidbench.scoring_commands", "reidbench.training_commands"},
     {"reidbench.commands"},
     {"reidbench.reports"},
     {"reidbench.display", "reidbench.runner", "reidbench.worker", "reidbench.reporting"},
@@ -21,7 +21,7 @@ LAYERS = [
     {"reidbench.recorded"},
     {"reidbench.plan"},
     {"reidbench.presets", "reidbench.wellformed"},
-    {"reidbench.inspection", "reidbench.dry_run"},
+    {"reidbench.inspection", "reidbench.scoring", "reidbench.dry_run"},
     {"reidbench.accuracy"},
     {"reidbench.weights"},
     {"reidbench.training", "reidbench.retrieval", "reidbench.profiling", "reidbench.store"},
@@ -98,8 +98,8 @@ def test_suites_import_only_the_vocabulary(path: Path) -> None:
 
 
 FAST = [
-    *("cli", "commands", "plan", "recorded", "weights", "runner", "display", "store", "registry", "measurements"),
-    *("reporting.writing", "training_commands", "launch"),
+    *("cli", "commands", "scoring_commands", "plan", "recorded", "weights", "runner", "display", "store", "registry"),
+    *("measurements", "reporting.writing", "reporting.scores", "training_commands", "launch"),
 ]
 
 

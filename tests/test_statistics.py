@@ -12,6 +12,7 @@ from reidbench.statistics import (
     Estimate,
     estimate,
     mean_interval,
+    means_difference,
     median_interval,
     order_agreement,
     paired_difference,
@@ -171,6 +172,27 @@ def test_paired_difference_refuses_rows_over_other_queries():
 
 MEAN = Quantity("mAP", "%", "higher", statistic="mean", sample="ap", by="identity")
 MASKED = Quantity("mAP", "%", "higher", statistic="mean", sample="ap", by="identity", where="occluded")
+
+
+def test_a_difference_of_means_over_one_list_is_the_paired_one():
+    rng = np.random.default_rng(3)
+    a, b, people = rng.normal(size=60), rng.normal(size=60), np.arange(60) // 3
+    found, paired = means_difference(a, people, b, people), paired_difference(a, b, people)
+    assert (found.value, found.low, found.high) == pytest.approx((paired.value, paired.low, paired.high))
+
+
+def test_a_difference_of_means_takes_lists_that_count_different_queries():
+    rng = np.random.default_rng(4)
+    easy = np.repeat(rng.normal(size=40), 2)
+    fewer = np.arange(80) % 8 > 0
+    people = np.arange(80) // 2
+    found = means_difference(easy[fewer] + 0.1, people[fewer], easy, people)
+    assert found.value == pytest.approx(easy[fewer].mean() + 0.1 - easy.mean())
+    apart = [mean_interval(values, labels) for values, labels in ((easy[fewer], people[fewer]), (easy, people))]
+    assert found.low < found.value < found.high
+    assert found.high - found.low < 0.5 * sum(one.high - one.low for one in apart)
+    with pytest.raises(ValueError, match="non-empty"):
+        means_difference([], [], easy, people)
 
 
 def test_estimate_of_one_value():

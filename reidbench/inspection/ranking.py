@@ -13,6 +13,7 @@ from reidbench.data.frames import open_frames
 from reidbench.data.tracklets import JUNK, Dataset, Tracklet
 from reidbench.inspection.pictures import evenly_spaced, strip
 from reidbench.retrieval.features import Features, embed_dataset, gallery_of
+from reidbench.retrieval.similarity import similarity_rows
 from reidbench.spec import Cell, Outcome, Protocol
 
 TOP = 10
@@ -32,7 +33,9 @@ def look_at_ranking(model: nn.Module, dataset: Dataset, cell: Cell, progress: An
     query, gallery = embed_dataset(
         model, dataset, recipe, protocol, device=prepare_device(cell.settings), progress=progress
     )
-    rankings = [ranking(query, gallery, row) for row in range(len(query))]
+    rankings = [
+        ranking(query, gallery, row, similarities) for row, similarities in similarity_rows(query, gallery, protocol)
+    ]
     valid = [row for row, (order, matches) in enumerate(rankings) if matches]
     kinds = {row: kinds_of(query, gallery, row, rankings[row][0]) for row in valid}
     samples = {
@@ -63,16 +66,16 @@ def look_at_ranking(model: nn.Module, dataset: Dataset, cell: Cell, progress: An
     return Outcome(samples=samples, context={"queries": len(valid), "gallery": len(gallery), "rankings": pictured})
 
 
-def ranking(query: Features, gallery: Features, row: int) -> tuple[np.ndarray, int]:
+def ranking(query: Features, gallery: Features, row: int, similarities: np.ndarray) -> tuple[np.ndarray, int]:
     """The gallery positions of a query's first ten, int64 `[10]` or fewer, and the number of its matches.
 
-    Of equally similar entries those that are no match come first, as in the score.
+    `similarities` `[gallery]` are this query's. Of equally similar entries those that are no match come first, as in
+    the score.
     """
     own = gallery.identities == query.identities[row]
     allowed = (gallery.identities != JUNK) & ~(own & (gallery.cameras == query.cameras[row]))
     places = np.nonzero(allowed)[0]
-    similarities = gallery.vectors[places] @ query.vectors[row]
-    order = np.lexsort((own[places], -similarities))
+    order = np.lexsort((own[places], -similarities[places]))
     return places[order[:TOP]], int(own[places].sum())
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import isnan
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from reidbench.plan import PUBLISHED_ONLY
 from reidbench.spec import Quantity
@@ -93,7 +93,7 @@ def is_measured(entries: Iterable[Entry]) -> bool:
 
 
 def block_title(heading: Heading, table: Table) -> str:
-    """What the numbers of a block have in common: the data they were trained on, or the device they ran on."""
+    """What the numbers of a block have in common: the data and the protocol, or the device they ran on."""
     settings = heading.settings
     if not is_measured(table.column(heading).values()):
         return "Published, not measured here"
@@ -101,10 +101,16 @@ def block_title(heading: Heading, table: Table) -> str:
         dataset = settings.get("dataset", {})
         name = dataset.get("name", table.plan.dataset) + (" (a subset)" if dataset.get("subset") else "")
         what = heading.column.measurement.capitalize()
-        return f"{what}: dataset {name}, preset {table.plan.preset.name}, {seeds_text(table.plan.preset.seeds)}"
+        preset = table.plan.preset
+        return f"{what}: dataset {name}{protocol_text(settings)}, preset {preset.name}, {seeds_text(preset.seeds)}"
     if "device" not in settings:
         return "Cost: counted at the paper's scale"
     return f"Cost: {settings['device']}, {settings.get('precision', 'fp32')}, the paper's scale"
+
+
+def protocol_text(settings: Mapping[str, Any]) -> str:
+    """How the settings of trained cells say what protocol they were scored under, to stand after the dataset."""
+    return f", protocol {settings['protocol']['name']}" if "protocol" in settings else ""
 
 
 def seeds_text(count: int) -> str:

@@ -85,7 +85,10 @@ def _repetition(tables: Sequence[Table]) -> Iterator[str]:
     low, high = min(counts), max(counts)
     many = seeds_text(high) if low == high else f"{low} to {seeds_text(high)}"
     once = "; how much training itself varies is not known, so that nothing trained is printed in bold"
-    yield f"Each row was trained with {many}{once if high == 1 else ''}."
+    settings = [heading.settings for _, heading in trained if "protocol" in heading.settings]
+    names = dict.fromkeys(known["protocol"]["name"] for known in settings)
+    scored = f" and scored under protocol {' or '.join(names)}" if names else ""
+    yield f"Each row was trained with {many}{scored}{once if high == 1 else ''}."
 
 
 def _chance(tables: Sequence[Table]) -> Iterator[str]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from reidbench.data.clips import evaluation_clips, normalise
 from reidbench.data.frames import CACHE_LIMIT, Frames, in_turn, open_frames
 from reidbench.data.tracklets import DISTRACTOR, JUNK, Dataset, Tracklet
 from reidbench.precision import PRECISIONS
-from reidbench.spec import Protocol, Recipe
+from reidbench.spec import Protocol, Recipe, UserError
 
 Progress = Callable[[int, int, str], None]
 """Called with the clips done, the clips in all, and a note."""
@@ -23,21 +24,84 @@ CLIPS_AT_ONCE = 32
 """Clips in a forward pass: with the frames of these alone in memory, a tracklet may have any length."""
 
 
+class UnfitClips(UserError):
+    """The model cannot take clips of the length that a protocol asks for."""
+
+
+class Pooling(NamedTuple):
+    """What of a protocol decides a tracklet's vector: frames a clip, and `Protocol.clips` and `neck`."""
+
+    frames: int
+    clips: str
+    neck: str
+
+    @classmethod
+    def of(cls, protocol: Protocol, frames: int) -> Pooling:
+        """A protocol's, where the recipe's clips have `frames` frames."""
+        return cls(protocol.frames or frames, protocol.clips, protocol.neck)
+
+
 @dataclass(frozen=True)
 class Features:
     """What retrieval knows of N tracklets.
 
-    `vectors` float32 [N, D] of unit length, `identities` and `cameras` int64 [N], and `groups` str [N], the group of
-    look-alikes each is of ("" for none).
+    `vectors` float32 [N, D] (of unit length where the protocol's distance is the cosine), `identities` and `cameras`
+    int64 [N], `groups` str [N], the group of look-alikes each is of ("" for none), and `names` str [N], the path of
+    each tracklet's first frame.
     """
 
     vectors: np.ndarray
     identities: np.ndarray
     cameras: np.ndarray
     groups: np.ndarray
+    names: np.ndarray
 
     def __len__(self) -> int:
         return len(self.identities)
+
+    def take(self, rows: slice | np.ndarray) -> Features:
+        """Those at some positions, or where a mask is True."""
+        return Features(
+            self.vectors[rows], self.identities[rows], self.cameras[rows], self.groups[rows], self.names[rows]
+        )
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """The test tracklets of a dataset with their vectors by every pooling that was asked for.
+
+    `tracklets` are the queries, then the gallery without junk; `vectors` float32 [tracklets, D] of any length; `frames`
+    the recipe's clip length. `refused` says of clip lengths why the model could not take them.
+    """
+
+    dataset: Dataset
+    tracklets: tuple[Tracklet, ...]
+    vectors: Mapping[Pooling, np.ndarray]
+    frames: int
+    refused: Mapping[int, str] = field(default_factory=dict)
+
+    def holds(self, protocol: Protocol) -> bool:
+        """Whether the tracklets were embedded as a protocol asks for."""
+        return Pooling.of(protocol, self.frames) in self.vectors
+
+    def under(self, protocol: Protocol) -> tuple[Features, Features]:
+        """The features of the queries and of the gallery that a protocol puts them to, the queries first if in it.
+
+        Raises UserError if they were not embedded as the protocol asks for.
+        """
+        pooling = Pooling.of(protocol, self.frames)
+        if not self.holds(protocol):
+            reason = self.refused.get(pooling.frames, f"these features are not of {_pooling_text(pooling)}")
+            raise UserError(f"protocol {protocol.name}: {reason}")
+        vectors = self.vectors[pooling]
+        if protocol.distance == "cosine":
+            vectors = functional.normalize(torch.from_numpy(vectors), dim=1).numpy()
+        everything = _features(self.tracklets, vectors)
+        if not protocol.distractors and (everything.identities == DISTRACTOR).any():
+            everything = everything.take(everything.identities != DISTRACTOR)
+        queries = len(self.dataset.query)
+        gallery = everything if holds_queries(self.dataset, protocol) else everything.take(slice(queries, None))
+        return everything.take(slice(queries)), gallery
 
 
 def embed_dataset(
@@ -55,30 +119,53 @@ def embed_dataset(
     The gallery holds the queries first where they belong in it; junk, and distractors where the protocol drops them,
     are not embedded at all.
     """
-    gallery = gallery_of(dataset, protocol)
-    with_queries = _holds_queries(dataset, protocol)
-    everything = embed(
-        model,
-        dataset,
-        gallery if with_queries else (*dataset.query, *gallery),
-        recipe,
-        protocol,
-        device=device,
-        cache_limit=cache_limit,
-        progress=progress,
-    )
-    query, rest = _part(everything, 0, len(dataset.query)), len(dataset.query)
-    return query, everything if with_queries else _part(everything, rest, len(everything))
+    found = embed_test(model, dataset, recipe, [protocol], device=device, cache_limit=cache_limit, progress=progress)
+    return found.under(protocol)
+
+
+def embed_test(
+    model: nn.Module,
+    dataset: Dataset,
+    recipe: Recipe,
+    protocols: Sequence[Protocol],
+    *,
+    device: torch.device,
+    cache_limit: int = CACHE_LIMIT,
+    progress: Progress | None = None,
+) -> Embedded:
+    """The test tracklets of a dataset, embedded for all of some protocols: one pass over the clips of each length.
+
+    A length that the model cannot take is noted where there are others; else it raises UnfitClips.
+    """
+    dropped = {JUNK} if any(protocol.distractors for protocol in protocols) else {JUNK, DISTRACTOR}
+    tracklets = (*dataset.query, *(t for t in dataset.gallery if t.identity not in dropped))
+    by_length: dict[int, dict[Pooling, None]] = {}
+    for protocol in protocols:
+        pooling = Pooling.of(protocol, recipe.frames)
+        by_length.setdefault(pooling.frames, {})[pooling] = None
+    vectors: dict[Pooling, np.ndarray] = {}
+    refused: dict[int, str] = {}
+    for length, poolings in by_length.items():
+        try:
+            vectors |= embed(
+                model, dataset, tracklets, recipe, poolings, device=device, cache_limit=cache_limit, progress=progress
+            )
+        except UnfitClips as error:
+            if len(by_length) == 1:
+                raise
+            refused[length] = str(error)
+    return Embedded(dataset, tracklets, vectors, recipe.frames, refused)
 
 
 def gallery_of(dataset: Dataset, protocol: Protocol) -> tuple[Tracklet, ...]:
     """The gallery that a protocol puts a dataset's queries to, the queries first where they belong in it, no junk."""
     dropped = {JUNK} if protocol.distractors else {JUNK, DISTRACTOR}
     rest = tuple(t for t in dataset.gallery if t.identity not in dropped)
-    return (*dataset.query, *rest) if _holds_queries(dataset, protocol) else rest
+    return (*dataset.query, *rest) if holds_queries(dataset, protocol) else rest
 
 
-def _holds_queries(dataset: Dataset, protocol: Protocol) -> bool:
+def holds_queries(dataset: Dataset, protocol: Protocol) -> bool:
+    """Whether the queries are in the gallery."""
     return dataset.queries_in_gallery if protocol.queries_in_gallery is None else protocol.queries_in_gallery
 
 
@@ -87,64 +174,73 @@ def embed(
     dataset: Dataset,
     tracklets: Sequence[Tracklet],
     recipe: Recipe,
-    protocol: Protocol,
+    poolings: Iterable[Pooling],
     *,
     device: torch.device,
     cache_limit: int = CACHE_LIMIT,
     progress: Progress | None = None,
-) -> Features:
-    """The features of `tracklets` of a dataset, in their order, by a model on `device`, which is left in eval mode.
+) -> dict[Pooling, np.ndarray]:
+    """For each pooling, all of one clip length, the vectors of `tracklets`, float32 [tracklets, D], made in one pass.
 
-    A tracklet's vector is the mean of its clips' features, then the neck (or the neck first, if the protocol says so),
-    at unit length. Frame size, frames a clip and precision are the recipe's. Clips of many tracklets share a batch.
+    A tracklet's vector is the mean of its clips' features, then the neck (or the neck first, if the pooling says so).
+    The model is on `device` and left in evaluation mode. Frame size and precision are the recipe's. Clips of many
+    tracklets share a batch. Raises UnfitClips for a length that the model cannot take.
     """
     model.eval()
     frames = open_frames(dataset, tracklets, recipe.size, limit=cache_limit)
-    sums, counts = _sum_clips(model, frames, recipe, protocol, device, progress)
+    vectors: dict[Pooling, np.ndarray] = {}
     with torch.inference_mode():
-        vectors = sums / counts[:, None]
-        if protocol.neck == "after":
-            vectors = model.neck(vectors)  # type: ignore[operator]
-        vectors = functional.normalize(vectors.float(), dim=1)
-    return Features(
-        vectors.cpu().numpy(),
-        np.array([t.identity for t in tracklets], dtype=np.int64),
-        np.array([t.camera for t in tracklets], dtype=np.int64),
-        np.array([str(t.traits.get("group", "")) for t in tracklets]),
-    )
+        for pooling, mean in _mean_clips(model, frames, recipe, tuple(poolings), device, progress).items():
+            vector = model.neck(mean) if pooling.neck == "after" else mean  # type: ignore[operator]
+            vectors[pooling] = vector.float().cpu().numpy()
+    return vectors
 
 
-def _sum_clips(
+def _mean_clips(
     model: nn.Module,
     frames: Frames,
     recipe: Recipe,
-    protocol: Protocol,
+    poolings: Sequence[Pooling],
     device: torch.device,
     progress: Progress | None,
-) -> tuple[Tensor, Tensor]:
-    """For each tracklet the sum of its clips' features float32 [N, D], and the number of its clips [N]."""
-    owners, numbers = all_clips(frames, recipe.frames, protocol.clips)
-    counts = torch.from_numpy(np.bincount(owners, minlength=len(frames.starts) - 1)).to(device)
-    sums: Tensor | None = None
+) -> dict[Pooling, Tensor]:
+    """For each pooling of one clip length the mean of every tracklet's clips, float32 [tracklets, D]."""
+    which = "all" if any(pooling.clips == "all" for pooling in poolings) else "first"
+    owners, numbers = all_clips(frames, poolings[0].frames, which)
+    is_first = np.diff(owners, prepend=-1) > 0
+    sums: dict[Pooling, Tensor] = {}
     dtype = PRECISIONS[recipe.precision]
 
     def load(first: int) -> Tensor:
         return frames.gather(numbers[first : first + CLIPS_AT_ONCE])
 
-    with torch.inference_mode():
-        for first, pixels in in_turn(load, range(0, len(owners), CLIPS_AT_ONCE), device):
-            clips = normalise(pixels.to(device))
-            with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
-                feature = model(clips).feature
-                if protocol.neck == "before":
-                    feature = model.neck(feature)  # type: ignore[operator]
-            if sums is None:
-                sums = torch.zeros(len(counts), feature.shape[1], device=device)
-            sums.index_add_(0, torch.from_numpy(owners[first : first + CLIPS_AT_ONCE]).to(device), feature.float())
-            if progress:
-                progress(min(first + CLIPS_AT_ONCE, len(owners)), len(owners), "clips embedded")
-    assert sums is not None, "embed was given no tracklets"
-    return sums, counts
+    for first, pixels in in_turn(load, range(0, len(owners), CLIPS_AT_ONCE), device):
+        part = slice(first, first + CLIPS_AT_ONCE)
+        with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
+            each = _clip_features(model, normalise(pixels.to(device)), {pooling.neck for pooling in poolings})
+        for pooling in poolings:
+            feature, rows = each[pooling.neck].float(), owners[part]
+            if pooling.clips == "first":
+                feature, rows = feature[torch.from_numpy(is_first[part]).to(device)], rows[is_first[part]]
+            if pooling not in sums:
+                sums[pooling] = torch.zeros(len(frames.starts) - 1, feature.shape[1], device=device)
+            sums[pooling].index_add_(0, torch.from_numpy(rows).to(device), feature)
+        if progress:
+            progress(min(part.stop, len(owners)), len(owners), "clips embedded")
+    assert sums, "embed was given no tracklets"
+    counts = torch.from_numpy(np.bincount(owners)).to(device)[:, None]
+    return {pooling: total / counts if pooling.clips == "all" else total for pooling, total in sums.items()}
+
+
+def _clip_features(model: nn.Module, clips: Tensor, necks: Iterable[str]) -> dict[str, Tensor]:
+    """The clips' features, as they are for a neck "after" the mean, and through it for "before"."""
+    try:
+        feature = model(clips).feature
+    except ValueError as error:
+        raise UnfitClips(
+            f"the model cannot take clips of {clips.shape[1]} frames of {clips.shape[3]}x{clips.shape[4]}: {error}"
+        ) from error
+    return {neck: model.neck(feature) if neck == "before" else feature for neck in necks}  # type: ignore[operator]
 
 
 def all_clips(frames: Frames, length: int, which: str) -> tuple[np.ndarray, np.ndarray]:
@@ -158,10 +254,16 @@ def all_clips(frames: Frames, length: int, which: str) -> tuple[np.ndarray, np.n
     return np.concatenate(owners), np.concatenate(numbers)
 
 
-def _part(features: Features, first: int, last: int) -> Features:
+def _features(tracklets: Sequence[Tracklet], vectors: np.ndarray) -> Features:
     return Features(
-        features.vectors[first:last],
-        features.identities[first:last],
-        features.cameras[first:last],
-        features.groups[first:last],
+        vectors,
+        np.array([t.identity for t in tracklets], dtype=np.int64),
+        np.array([t.camera for t in tracklets], dtype=np.int64),
+        np.array([str(t.traits.get("group", "")) for t in tracklets]),
+        np.array([t.frames[0] for t in tracklets]),
     )
+
+
+def _pooling_text(pooling: Pooling) -> str:
+    which = "all frames in" if pooling.clips == "all" else "the first of the"
+    return f"{which} {pooling.frames}-frame clips, the neck {pooling.neck} the mean"

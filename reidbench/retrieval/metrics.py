@@ -6,17 +6,15 @@ do not depend on the gallery's order, and a network that maps everybody to one p
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from reidbench.data.tracklets import DISTRACTOR, JUNK, Tracklet
 from reidbench.retrieval.features import Features
+from reidbench.retrieval.similarity import similarity_rows
 from reidbench.spec import Protocol, UserError
-
-BLOCK = 1 << 25
-"""Similarities held at a time (128 MiB)."""
 
 RANKS = (1, 5, 10, 20)
 
@@ -39,11 +37,11 @@ class QueryScores:
 
 
 def evaluate(query: Features, gallery: Features, protocol: Protocol) -> QueryScores:
-    """Ranks the gallery by cosine similarity for every query.
+    """Ranks the gallery for every query by the protocol's distance.
 
     Left out of a query's ranking are junk, entries of its own identity and camera (itself, if it is in the gallery),
     and distractors where the protocol drops them. The gallery is not sorted: an entry counts for the ranks of the
-    matches it is above. Raises UserError if the protocol's AP is unknown or no query has a match.
+    matches it is above. Raises UserError if the protocol's AP or distance is unknown or no query has a match.
     """
     if protocol.ap not in ("rectangular", "trapezoid"):
         raise UserError(f"protocol {protocol.name}: ap is {protocol.ap!r}; choose rectangular or trapezoid")
@@ -53,19 +51,21 @@ def evaluate(query: Features, gallery: Features, protocol: Protocol) -> QuerySco
     searchable = gallery.identities != JUNK
     if not protocol.distractors:
         searchable &= gallery.identities != DISTRACTOR
-    for row, similarities in _similarity_rows(query.vectors, gallery.vectors):
+    if not searchable.all():
+        gallery = gallery.take(searchable)
+    for row, similarities in similarity_rows(query, gallery, protocol):
         own = gallery.identities == query.identities[row]
         elsewhere = gallery.cameras != query.cameras[row]
-        matches = np.sort(similarities[own & elsewhere & searchable])[::-1]
+        matches = np.sort(similarities[own & elsewhere])[::-1]
         if not len(matches):
             continue
-        others = similarities[~own & searchable]
+        others = similarities[~own]
         ranks = _ranks(matches, others)
         ap[row] = _average_precision(ranks, protocol.ap)
         first[row] = ranks[0]
         inp[row] = len(ranks) / ranks[-1]
         if query.groups[row]:
-            twins = similarities[(gallery.groups == query.groups[row]) & ~own & elsewhere & searchable]
+            twins = similarities[(gallery.groups == query.groups[row]) & ~own & elsewhere]
             if len(twins):
                 twin_auc[row] = _auc(matches, twins)
     if not (first > 0).any():
@@ -105,14 +105,6 @@ def lookalike_floor(query: Tracklet, gallery: Sequence[Tracklet]) -> float:
     n = matches + twins
     k = np.arange(1, n + 1)
     return float(((1 + (k - 1) * (matches - 1) / max(1, n - 1)) / k).mean())
-
-
-def _similarity_rows(query: np.ndarray, gallery: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-    """For each query its similarities [gallery], computed in blocks of bounded memory."""
-    rows = max(1, BLOCK // max(1, len(gallery)))
-    for start in range(0, len(query), rows):
-        block = query[start : start + rows] @ gallery.T
-        yield from ((start + offset, row) for offset, row in enumerate(block))
 
 
 def _ranks(matches: np.ndarray, others: np.ndarray) -> np.ndarray:

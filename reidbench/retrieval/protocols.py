@@ -14,13 +14,35 @@ PROTOCOLS = {
             queries_in_gallery=False,
         ),
         Protocol(
+            name="release_with_queries",
+            about="as release, the queries added to the gallery, also where the dataset's own protocol does not",
+            queries_in_gallery=True,
+        ),
+        Protocol(
+            name="no_distractors",
+            about="as release, distractors left out of the gallery",
+            distractors=False,
+        ),
+        Protocol(
             name="mars_matlab",
             about="as release, AP by the trapezoid rule of the MARS authors' MATLAB",
             queries_in_gallery=True,
             ap="trapezoid",
         ),
         Protocol(name="first_clip", about="as release, from the first clip of a tracklet alone", clips="first"),
+        Protocol(name="four_frames", about="as release, all frames in 4-frame chunks", frames=4),
         Protocol(name="neck_before", about="as release, each clip through the neck before the mean", neck="before"),
+        Protocol(
+            name="euclidean",
+            about="as release, Euclidean distance of vectors that are not brought to unit length",
+            distance="euclidean",
+        ),
+        Protocol(
+            name="reranked",
+            about="as release, k-reciprocal re-ranking (Zhong et al., CVPR 2017; k1 20, k2 6, lambda 0.3)",
+            reranking=True,
+        ),
     )
 }
-"""Every protocol by name."""
+"""Every protocol by name. Junk is left out under all of them: an entry that is left out of every ranking and one that
+is not in the gallery are the same."""

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import http.client
-import io
-import re
+import json
 import shutil
 import urllib.error
 import urllib.request
-import warnings
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
+from reidbench import registry
 from reidbench.data.cache import cache_folder
 from reidbench.files import replacing
-from reidbench.spec import UserError
+from reidbench.spec import UserError, canonical_json
+from reidbench.training.archive import SAFETENSORS, read_archive, read_safetensors, write_archive, write_safetensors
+from reidbench.training.release import convert_release, release_model
 
 FORMAT = "reidbench-model-1"
 
@@ -39,19 +39,6 @@ TRUNK_NAMES = ("conv1.", "bn1.", "layer1.", "layer2.", "layer3.", "layer4.", "fc
 
 SYNTHETIC_TRUNK = Path(__file__).with_name("synthetic_trunk.pt")
 """The slim trunk pre-trained on synthetic identities, made by `python -m reidbench.training.pretrain`."""
-
-NUMPY_SCALARS: list[Any] = [
-    (np.float64(0).__reduce__()[0], "numpy.core.multiarray.scalar"),
-    (np.float64(0).__reduce__()[0], "numpy._core.multiarray.scalar"),
-    np.dtype,
-    type(np.dtype(np.float64)),
-    type(np.dtype(np.float32)),
-]
-"""What release checkpoints hold besides tensors: their mAP, a NumPy scalar, under its name in NumPy 1 or 2."""
-
-
-CARRIES_CODE = re.compile("unsupported global|unrecognized function", re.IGNORECASE)
-"""How torch words its refusal of a pickle that names a function or a class beyond tensors and plain values."""
 
 
 @dataclass(frozen=True)
@@ -74,8 +61,42 @@ def save_model(
 ) -> None:
     """Writes a model's weights with its registered name and options, atomically; `about` holds plain values."""
     state = {key: value.cpu() for key, value in model.state_dict().items()}
-    content = {"format": FORMAT, "model": name, "options": dict(options), "about": dict(about or {}), "state": state}
-    write_archive(path, content)
+    write_checkpoint(path, Checkpoint("model", state, name, options, about or {}))
+
+
+def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    """Writes weights in this project's own format, a trunk as torchvision's; as safetensors where the name ends so.
+
+    Raises UserError where the system refuses.
+    """
+    about, state = dict(checkpoint.about), "state_dict"
+    if checkpoint.kind != "trunk":
+        named = {"format": FORMAT, "model": checkpoint.model, "options": dict(checkpoint.options)}
+        about, state = {**named, "about": about}, "state"
+    if path.suffix == SAFETENSORS:
+        texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in about.items()}
+        write_safetensors(path, checkpoint.state, texts)
+    else:
+        write_archive(path, {**about, state: dict(checkpoint.state)})
+
+
+def convert(source: Path, target: Path) -> Checkpoint:
+    """Writes the weights of any file that can be read as one of this project's own, a release under its model's name.
+
+    Raises UserError for a file that is none, and for a target that ends with neither `.pt` nor `.safetensors`.
+    """
+    if target.suffix not in (".pt", SAFETENSORS):
+        raise UserError(f"{target}: let the name end with .pt or {SAFETENSORS}, which says what is written")
+    found = read_checkpoint(source)
+    about = {name: value for name, value in found.about.items() if _is_plain(value)} | {"converted_from": source.name}
+    if found.kind == "release":
+        options = registry.resolve_options(found.model, {})
+        del options["classes"]
+        function = registry.lookup("model", found.model, registry.models()).function
+        found = Checkpoint("model", found.state, function, json.loads(canonical_json(options)))
+    written = replace(found, about=about)
+    write_checkpoint(target, written)
+    return written
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
@@ -83,7 +104,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
 
     Raises UserError if it is none of them.
     """
-    content = read_archive(path)
+    content = _safetensors_content(path) if path.suffix == SAFETENSORS else read_archive(path)
     if not isinstance(content, dict):
         content = {}
     if content.get("format") == FORMAT and _is_state(content.get("state")):
@@ -96,8 +117,6 @@ def read_checkpoint(path: Path) -> Checkpoint:
             "trunk", {n: v.float() if v.dtype == torch.float16 else v for n, v in state.items()}, about=about
         )
     if _is_state(state) and state is not content:
-        from reidbench.training.release import convert_release, release_model
-
         try:
             return Checkpoint("release", convert_release(state), release_model(state))
         except UserError as error:
@@ -169,36 +188,6 @@ def imagenet_weights(depth: int, *, address: str = IMAGENET_ADDRESS) -> Path:
     return path
 
 
-def write_archive(path: Path, content: Mapping[str, Any]) -> None:
-    """Writes tensors and plain values atomically. Raises UserError where the system refuses."""
-    buffer = io.BytesIO()
-    torch.save(dict(content), buffer)
-    with replacing(path) as temporary:
-        temporary.write_bytes(buffer.getbuffer())
-
-
-def read_archive(path: Path) -> Any:
-    """Reads what `torch.save` wrote onto the CPU: tensors and plain values, never code.
-
-    Raises UserError for a file that is missing, damaged, no such archive, or that carries anything else.
-    """
-    try:
-        with torch.serialization.safe_globals(NUMPY_SCALARS), warnings.catch_warnings():
-            # torch warns of a pickle's protocol before it refuses it; the refusal below says it in one line.
-            warnings.simplefilter("ignore")
-            return torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError as error:
-        raise UserError(f"{path}: no such file") from error
-    except Exception as error:  # a damaged archive raises errors of a dozen types
-        if CARRIES_CODE.search(str(error)):
-            reason = "it carries code, not only weights"
-        elif "Unsupported operand" in str(error):
-            reason = "a plain pickle, which may carry code, not what torch.save writes"
-        else:
-            reason = "damaged, or no checkpoint"
-        raise UserError(f"{path}: cannot be read as a checkpoint ({reason}); give another file") from error
-
-
 def _download(address: str, temporary: Path, path: Path) -> None:
     try:
         with urllib.request.urlopen(address, timeout=30) as response, temporary.open("wb") as out:
@@ -208,12 +197,35 @@ def _download(address: str, temporary: Path, path: Path) -> None:
         raise UserError(f"{address}: cannot be fetched ({reason}); put the file at {path} by hand") from error
 
 
+def _safetensors_content(path: Path) -> dict[str, Any]:
+    """What `read_archive` would give for the same weights."""
+    tensors, texts = read_safetensors(path)
+    if texts.get("format") != FORMAT:
+        return {**texts, "state_dict": tensors}
+    try:
+        parts = {name: dict(json.loads(texts[name])) for name in ("options", "about")}
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(
+            f"{path}: cannot be read as a checkpoint (its options are damaged); give another file"
+        ) from error
+    return {"format": FORMAT, "model": texts.get("model", ""), "state": tensors, **parts}
+
+
+def _is_plain(value: Any) -> bool:
+    try:
+        return bool(json.dumps(value))
+    except (TypeError, ValueError):
+        return False
+
+
 def _is_state(content: Any) -> bool:
     return isinstance(content, Mapping) and bool(content) and all(isinstance(v, Tensor) for v in content.values())
 
 
-def _named(fault: str, names: Iterable[str], shown: int = 3) -> list[str]:
+def _named(fault: str, names: Iterable[str]) -> list[str]:
+    """All of a few names; of many, which are another model's, how many they are and the first."""
     listed = list(names)
+    shown = len(listed) if len(listed) <= 20 else 3
     more = ", ..." if len(listed) > shown else ""
     return [f"{len(listed)} {fault} ({', '.join(listed[:shown])}{more})"] if listed else []
 

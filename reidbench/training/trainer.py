@@ -26,7 +26,7 @@ from reidbench.data.tracklets import Dataset
 from reidbench.files import check_writable
 from reidbench.precision import PRECISIONS
 from reidbench.spec import Output, Recipe, UserError
-from reidbench.training.checkpoint import read_archive, write_archive
+from reidbench.training.archive import read_archive, write_archive
 from reidbench.training.feed import Batch, Feed, open_feed
 from reidbench.training.interrupts import interrupts_held
 from reidbench.training.losses import batch_hard_triplet, supervised_contrastive

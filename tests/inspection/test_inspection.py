@@ -171,16 +171,17 @@ def test_a_ranking_holds_matches_lookalikes_and_others_in_order() -> None:
         np.array([1, 1, 2, 3, 1, JUNK, 2]),
         np.array([1, 2, 1, 1, 3, 2, 2]),
         np.array(["a", "a", "a", "", "a", "", "a"]),
+        np.array(list("tuvwxyz")),
     )
-    query = Features(gallery.vectors[:1], gallery.identities[:1], gallery.cameras[:1], gallery.groups[:1])
-    places, matches = ranking(query, gallery, 0)
+    query = gallery.take(slice(1))
+    places, matches = ranking(query, gallery, 0, np.cos(angles))
     assert places.tolist() == [1, 2, 3, 4, 6] and matches == 2
     assert kinds_of(query, gallery, 0, places) == ["match", "look-alike", "other", "match", "look-alike"]
 
 
 def test_a_match_comes_after_what_is_exactly_as_similar() -> None:
     vectors = np.tile(np.array([[1.0, 0]], np.float32), (3, 1))
-    gallery = Features(vectors, np.array([1, 1, 2]), np.array([1, 2, 1]), np.array(["", "", ""]))
-    places, _ = ranking(gallery, gallery, 0)
+    gallery = Features(vectors, np.array([1, 1, 2]), np.array([1, 2, 1]), np.array(["", "", ""]), np.array(list("abc")))
+    places, _ = ranking(gallery, gallery, 0, np.ones(3))
     assert places.tolist() == [2, 1]
     assert kinds_of(gallery, gallery, 0, places) == ["other", "match"], "nobody in no group is nobody's look-alike"

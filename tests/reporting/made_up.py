@@ -80,7 +80,7 @@ class Bench:
     def cell(self, row: Row, column: Column, seed: int = 0, **changes) -> Cell:
         settings = {"shape": [1, 8, 3, 256, 128]}
         if column.measurement == "accuracy":
-            protocol = asdict(Protocol())
+            protocol = Protocol().identity
             settings = {"recipe": asdict(RECIPE), "dataset": self.dataset, "protocol": protocol, "device": "cpu"}
             settings |= {"seed": seed}
         elif column.measurement == "latency":

@@ -28,7 +28,7 @@ def test_one_seed_calls_no_row_the_best(bench):
     bench.save_all()
     found = " ".join([*headlines(table_of(bench)), *certainty([table_of(bench)])])
     assert "no row can be called the best" in found and "ahead of" not in found
-    assert "trained with 1 seed; how much training itself varies is not known" in found
+    assert "trained with 1 seed and scored under protocol release; how much training itself varies is" in found
 
 
 def test_a_clear_lead_over_three_seeds_is_said(bench):

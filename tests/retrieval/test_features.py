@@ -16,10 +16,10 @@ from reidbench.data.frames import decode
 from reidbench.data.mars import read_layout
 from reidbench.data.tracklets import DISTRACTOR, Dataset
 from reidbench.retrieval import features as module
-from reidbench.retrieval.features import Features, embed, embed_dataset
+from reidbench.retrieval.features import Pooling, UnfitClips, embed, embed_dataset, embed_test, gallery_of
 from reidbench.retrieval.metrics import evaluate
 from reidbench.retrieval.protocols import PROTOCOLS
-from reidbench.spec import Output, Protocol, Recipe
+from reidbench.spec import Output, Protocol, Recipe, UserError
 
 CPU = torch.device("cpu")
 RECIPE = Recipe(size=(16, 8), frames=4)
@@ -31,10 +31,14 @@ class Means(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.largest = 0
+        self.clips: dict[int, int] = {}
 
     def forward(self, clips: Tensor) -> Output:
         assert not self.training and clips.dtype == torch.float32
+        if clips.shape[1] == 3:
+            raise ValueError("three frames are odd")
         self.largest = max(self.largest, len(clips))
+        self.clips[clips.shape[1]] = self.clips.get(clips.shape[1], 0) + len(clips)
         weights = torch.linspace(1, 2, clips.shape[1])[:, None]
         return Output((clips.mean((3, 4)) * weights).mean(1))
 
@@ -52,31 +56,63 @@ def dataset(write_mars: Callable[..., Path]) -> Dataset:
     return read_layout(write_mars(traits={"0002C1T0001": {"group": "g"}}), name="tiny")
 
 
-def naive(dataset: Dataset, model: Means, protocol: Protocol) -> np.ndarray:
+def naive(dataset: Dataset, model: Means, pooling: Pooling) -> np.ndarray:
     """One tracklet at a time, one clip at a time."""
     rows = []
     for tracklet in dataset.train:
         pixels = np.stack([decode(dataset.root / frame, RECIPE.size) for frame in tracklet.frames])
-        clips = [torch.from_numpy(pixels[c])[None] for c in evaluation_clips(len(pixels), 4, protocol.clips)]
+        numbers = evaluation_clips(len(pixels), pooling.frames, pooling.clips)
+        clips = [torch.from_numpy(pixels[c])[None] for c in numbers]
         each = torch.cat([model(normalise(clip)).feature for clip in clips])
-        vector = model.neck(each).mean(0) if protocol.neck == "before" else model.neck(each.mean(0))
-        rows.append((vector / vector.norm()).numpy())
+        vector = model.neck(each).mean(0) if pooling.neck == "before" else model.neck(each.mean(0))
+        rows.append(vector.numpy())
     return np.stack(rows)
 
 
-@pytest.mark.parametrize("name", ["release", "first_clip", "neck_before"])
+POOLINGS = {
+    "release": Pooling(4, "all", "after"),
+    "first_clip": Pooling(4, "first", "after"),
+    "neck_before": Pooling(4, "all", "before"),
+    "two frames": Pooling(2, "all", "after"),
+    "first, before": Pooling(4, "first", "before"),
+}
+
+
+TOGETHER = [name for name, pooling in POOLINGS.items() if pooling.frames == 4]
+
+
+@pytest.mark.parametrize("names", [["release"], ["first_clip"], ["neck_before"], ["two frames"], TOGETHER])
 @pytest.mark.parametrize("limit", [0, 1 << 30])
 @pytest.mark.parametrize("at_once", [1, 3, 32])
 def test_against_one_clip_at_a_time(
-    dataset: Dataset, name: str, limit: int, at_once: int, monkeypatch: pytest.MonkeyPatch
+    dataset: Dataset, names: list[str], limit: int, at_once: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "CLIPS_AT_ONCE", at_once)
     model = Means().train()
-    found = embed(model, dataset, dataset.train, RECIPE, PROTOCOLS[name], device=CPU, cache_limit=limit)
-    assert found.vectors.dtype == np.float32 and model.largest <= at_once
-    np.testing.assert_allclose(found.vectors, naive(dataset, model, PROTOCOLS[name]), atol=1e-5)
-    np.testing.assert_allclose(np.linalg.norm(found.vectors, axis=1), 1, atol=1e-6)
-    assert found.identities.tolist() == [1, 1, 3, 3, 5, 5] and found.cameras.tolist() == [1, 2, 1, 2, 1, 3]
+    poolings = [POOLINGS[name] for name in names]
+    found = embed(model, dataset, dataset.train, RECIPE, poolings, device=CPU, cache_limit=limit)
+    assert set(found) == set(poolings) and model.largest <= at_once
+    for pooling, vectors in found.items():
+        assert vectors.dtype == np.float32
+        np.testing.assert_allclose(vectors, naive(dataset, model, pooling), rtol=1e-4, atol=1e-5)
+
+
+def test_poolings_of_one_clip_length_share_a_pass(dataset: Dataset) -> None:
+    frames = [len(tracklet.frames) for tracklet in dataset.train]
+    for names, clips in ((TOGETHER, sum(-(-n // 4) for n in frames)), (["first_clip", "first, before"], len(frames))):
+        model = Means()
+        embed(model, dataset, dataset.train, RECIPE, [POOLINGS[name] for name in names], device=CPU)
+        assert model.clips == {4: clips}
+
+
+def test_a_clip_length_that_the_model_refuses_is_one_line(dataset: Dataset) -> None:
+    with pytest.raises(UnfitClips, match="cannot take clips of 3 frames of 16x8: three frames are odd") as error:
+        embed_dataset(Means(), dataset, RECIPE, Protocol(frames=3), device=CPU)
+    assert "\n" not in str(error.value)
+    both = embed_test(Means(), dataset, RECIPE, [Protocol(), Protocol("three", frames=3)], device=CPU)
+    assert len(both.under(Protocol())[0]) == len(dataset.query)
+    with pytest.raises(UserError, match="protocol three: the model cannot take clips of 3 frames"):
+        both.under(Protocol("three", frames=3))
 
 
 @pytest.mark.parametrize(
@@ -91,12 +127,40 @@ def test_the_protocol_makes_up_the_gallery(dataset: Dataset, protocol: Protocol,
     query, found = embed_dataset(Means(), dataset, RECIPE, protocol, device=CPU)
     assert query.identities.tolist() == [2, 4] and query.groups.tolist() == ["g", ""]
     assert found.identities.tolist() == gallery
+    assert found.names.tolist() == [tracklet.frames[0] for tracklet in gallery_of(dataset, protocol)]
     assert len(found.vectors) == len(found) and (DISTRACTOR in gallery) == protocol.distractors
-    assert np.array_equal(found.vectors[-1], embed_last(dataset))
+    np.testing.assert_allclose(np.linalg.norm(found.vectors, axis=1), 1, atol=1e-6)
+    assert query.cameras.tolist() == [1, 1] and query.vectors.dtype == np.float32
+    last = embed(Means(), dataset, dataset.gallery[-1:], RECIPE, [Pooling(4, "all", "after")], device=CPU)
+    (vector,) = last[Pooling(4, "all", "after")]
+    np.testing.assert_allclose(found.vectors[-1], vector / np.linalg.norm(vector), rtol=1e-6)
 
 
-def embed_last(dataset: Dataset) -> np.ndarray:
-    return embed(Means(), dataset, dataset.gallery[-1:], RECIPE, PROTOCOLS["release"], device=CPU).vectors[0]
+def test_one_embedding_serves_every_protocol_that_it_was_made_for(dataset: Dataset) -> None:
+    protocols = [protocol for name, protocol in PROTOCOLS.items() if name != "four_frames"]
+    model = Means()
+    together = embed_test(model, dataset, RECIPE, protocols, device=CPU)
+    assert model.clips == {
+        4: sum(-(-len(t.frames) // 4) for t in (*dataset.query, *dataset.gallery) if t.identity >= 0)
+    }
+    for protocol in protocols:
+        alone = embed_dataset(Means(), dataset, RECIPE, protocol, device=CPU)
+        for one, other in zip(together.under(protocol), alone, strict=True):
+            assert one.names.tolist() == other.names.tolist()
+            np.testing.assert_allclose(one.vectors, other.vectors, rtol=1e-5)
+    with pytest.raises(
+        UserError, match="protocol two: these features are not of all frames in 2-frame clips, the neck"
+    ):
+        together.under(Protocol("two", frames=2))
+
+
+def test_euclidean_vectors_keep_their_length(dataset: Dataset) -> None:
+    found = embed_test(Means(), dataset, RECIPE, [PROTOCOLS["euclidean"]], device=CPU)
+    query, gallery = found.under(PROTOCOLS["euclidean"])
+    lengths = np.linalg.norm(gallery.vectors, axis=1)
+    assert np.abs(lengths - 1).min() > 0.1
+    unit, _ = found.under(PROTOCOLS["release"])
+    np.testing.assert_allclose(unit.vectors * np.linalg.norm(query.vectors, axis=1)[:, None], query.vectors, rtol=1e-5)
 
 
 def test_a_dataset_that_keeps_queries_out_of_its_gallery(dataset: Dataset) -> None:
@@ -120,15 +184,11 @@ def test_progress_counts_clips(dataset: Dataset) -> None:
         dataset,
         dataset.train,
         RECIPE,
-        PROTOCOLS["release"],
+        [Pooling(4, "all", "after")],
         device=CPU,
         progress=lambda *call: seen.append(call),
     )
     assert seen[-1] == (22, 22, "clips embedded")
-
-
-def test_features_know_their_number() -> None:
-    assert len(Features(np.zeros((3, 2)), np.zeros(3), np.zeros(3), np.zeros(3))) == 3
 
 
 def test_protocols_do_not_need_torch() -> None:

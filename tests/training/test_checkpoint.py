@@ -2,14 +2,13 @@ from __future__ import annotations
 
 import hashlib
 import http.server
-import os
-import pickle
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 from tiny import tiny
 
@@ -17,13 +16,12 @@ from reidbench import registry
 from reidbench.spec import UserError
 from reidbench.training import checkpoint as module
 from reidbench.training.checkpoint import (
+    convert,
     imagenet_weights,
     load_weights,
-    read_archive,
     read_checkpoint,
     save_model,
     start_trunk,
-    write_archive,
 )
 
 SLIM = {"width": 4, "blocks": (1, 1, 1, 1), "size": (32, 16)}
@@ -63,60 +61,6 @@ def test_another_models_checkpoint_is_refused_whole(tmp_path: Path) -> None:
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
 
 
-class Code:
-    def __reduce__(self) -> tuple[object, tuple[str]]:
-        return Path.touch, (Path("executed"),)  # type: ignore[return-value]
-
-
-def test_code_in_a_checkpoint_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    torch.save({"state_dict": {"a": torch.zeros(1)}, "mAP": Code()}, "evil.pth.tar")
-    Path("plain.pt").write_bytes(pickle.dumps(Code()))
-    for name in ("evil.pth.tar", "plain.pt"):
-        with pytest.raises(UserError, match=f"{name}: cannot be read as a checkpoint"):
-            read_checkpoint(Path(name))
-    with pytest.raises(UserError, match="carries code"):
-        read_checkpoint(Path("evil.pth.tar"))
-    with pytest.raises(UserError, match="may carry code"):
-        read_checkpoint(Path("plain.pt"))
-    assert not Path("executed").exists()
-
-
-class Shell:
-    def __reduce__(self) -> tuple[object, tuple[str]]:
-        return os.system, ("touch executed",)
-
-
-@pytest.mark.parametrize("legacy", [True, False])
-def test_a_call_of_the_shell_is_called_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, legacy: bool) -> None:
-    monkeypatch.chdir(tmp_path)
-    torch.save({"state_dict": Shell()}, "evil.pt", _use_new_zipfile_serialization=not legacy)
-    Path("plain.pt").write_bytes(pickle.dumps(Shell(), protocol=2))
-    for name in ("evil.pt", "plain.pt"):
-        with pytest.raises(UserError, match=rf"{name}: .*carries code") as error:
-            read_checkpoint(Path(name))
-        assert "\n" not in str(error.value)
-    assert not Path("executed").exists()
-
-
-@pytest.mark.parametrize("content", [b"", b"\x00" * 100, b"PK\x03\x04 not a zip", b"<html>not found</html>"])
-def test_what_is_no_archive_is_refused(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "x.pt").write_bytes(content)
-    with pytest.raises(UserError, match=r"x\.pt: cannot be read as a checkpoint") as error:
-        read_checkpoint(tmp_path / "x.pt")
-    assert "\n" not in str(error.value)
-
-
-def test_a_truncated_archive_and_a_missing_one_are_refused(tmp_path: Path) -> None:
-    path = tmp_path / "x.pt"
-    save_model(path, tiny(), name="tiny", options={})
-    path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(UserError, match="damaged, or no checkpoint"):
-        read_checkpoint(path)
-    with pytest.raises(UserError, match="no such file"):
-        read_checkpoint(tmp_path / "y.pt")
-
-
 @pytest.mark.parametrize(
     "content", [{"a": torch.zeros(1)}, {"state_dict": {"a": 1}}, [1], {}, {"format": module.FORMAT}]
 )
@@ -126,30 +70,59 @@ def test_an_archive_of_something_else_is_refused(tmp_path: Path, content: object
         read_checkpoint(tmp_path / "x.pt")
 
 
-def test_numpy_scalars_of_a_release_are_read(tmp_path: Path) -> None:
-    for legacy in (True, False):
-        torch.save(
-            {"mAP": np.float64(0.86), "x": np.float32(1), "epoch": 3},
-            tmp_path / "x.pth.tar",
-            _use_new_zipfile_serialization=not legacy,
-        )
-        assert read_archive(tmp_path / "x.pth.tar")["mAP"] == 0.86
-        with pytest.raises(pickle.UnpicklingError):
-            torch.load(tmp_path / "x.pth.tar", weights_only=True)
+def test_safetensors_are_saved_and_loaded_as_our_own(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    model, other = tiny(), tiny()
+    torch.nn.init.normal_(model.tks)
+    save_model(path, model, name="tiny", options={"alpha": 3, "kernels": [3, 5]}, about={"dataset": "mars", "seed": 1})
+    found = load_weights(other, path)
+    assert torch.equal(other.tks, model.tks)
+    assert (found.kind, found.model, dict(found.options)) == ("model", "tiny", {"alpha": 3, "kernels": [3, 5]})
+    assert dict(found.about) == {"dataset": "mars", "seed": 1}
+    safetensors.torch.save_file({"a": torch.zeros(1)}, path, {"format": module.FORMAT, "options": "{"})
+    with pytest.raises(UserError, match=r"model\.safetensors: .*its options are damaged"):
+        read_checkpoint(path)
 
 
-def test_numpy_scalars_written_under_numpy_1_are_read(tmp_path: Path) -> None:
-    path = tmp_path / "x.pth.tar"
-    torch.save({"mAP": np.float64(0.86)}, path, _use_new_zipfile_serialization=False)
-    path.write_bytes(path.read_bytes().replace(b"numpy._core.multiarray", b"numpy.core.multiarray"))
-    assert read_archive(path)["mAP"] == 0.86
+@pytest.mark.parametrize("ending", [".pt", ".safetensors"])
+def test_a_model_is_converted_there_and_back(ending: str, tmp_path: Path) -> None:
+    model = slim(classes=3)
+    save_model(tmp_path / "a.pt", model, name="baseline", options={"width": 4}, about={"cell": "x"})
+    convert(tmp_path / "a.pt", tmp_path / f"b{ending}")
+    convert(tmp_path / f"b{ending}", tmp_path / "c.pt")
+    found = read_checkpoint(tmp_path / "c.pt")
+    assert (found.kind, found.model, dict(found.options)) == ("model", "baseline", {"width": 4})
+    assert dict(found.about) == {"cell": "x", "converted_from": f"b{ending}"}
+    state = model.state_dict()
+    assert found.state.keys() == state.keys() and all(torch.equal(found.state[name], state[name]) for name in state)
+
+
+@pytest.mark.parametrize("ending", [".pt", ".safetensors"])
+def test_imagenet_weights_are_converted_as_a_trunk(ending: str, tmp_path: Path) -> None:
+    state = registry.build("baseline", depth=18).trunk.state_dict()
+    old = {name: value for name, value in state.items() if not name.endswith("num_batches_tracked")}
+    torch.save({**old, "fc.weight": torch.zeros(1000, 512), "fc.bias": torch.zeros(1000)}, tmp_path / "resnet18.pth")
+    convert(tmp_path / "resnet18.pth", tmp_path / f"trunk{ending}")
+    found = read_checkpoint(tmp_path / f"trunk{ending}")
+    assert found.kind == "trunk" and found.about["converted_from"] == "resnet18.pth"
+    model = registry.build("baseline", depth=18)
+    start_trunk(model, str(tmp_path / f"trunk{ending}"))
+    assert all(torch.equal(model.trunk.state_dict()[name], value) for name, value in old.items())
+
+
+def test_converting_refuses_what_it_cannot_name(tmp_path: Path) -> None:
+    save_model(tmp_path / "a.pt", tiny(), name="tiny", options={})
+    with pytest.raises(UserError, match=r"b\.onnx: let the name end with \.pt or \.safetensors"):
+        convert(tmp_path / "a.pt", tmp_path / "b.onnx")
+    (tmp_path / "x.pt").write_text("hello")
+    with pytest.raises(UserError, match=r"x\.pt: cannot be read as a checkpoint"):
+        convert(tmp_path / "x.pt", tmp_path / "b.pt")
+    assert not (tmp_path / "b.pt").exists()
 
 
 def test_a_release_checkpoint_goes_through_the_converter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from reidbench.training import release
-
     model = tiny()
-    monkeypatch.setattr(release, "convert_release", lambda state: {**model.state_dict(), "tks": state["TKS.weight"]})
+    monkeypatch.setattr(module, "convert_release", lambda state: {**model.state_dict(), "tks": state["TKS.weight"]})
     torch.save(
         {"state_dict": {"TKS.weight": torch.arange(6.0)}, "mAP": np.float64(0.8), "epoch": 1}, tmp_path / "x.tar"
     )
@@ -183,14 +156,6 @@ def test_a_trunk_starts_from_a_file(tmp_path: Path) -> None:
         start_trunk(slim(width=8), str(tmp_path / "resnet.pth"))
     with pytest.raises(UserError, match="holds a trunk alone"):
         load_weights(model, tmp_path / "trunk.pt")
-
-
-def test_writing_is_atomic_and_refusals_are_named(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match=r"x\.pt: cannot be written"):
-        write_archive(tmp_path / "file" / "x.pt", {"a": 1})
-    write_archive(tmp_path / "x.pt", {"a": 1})
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "x.pt"]
 
 
 @pytest.fixture

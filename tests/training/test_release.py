@@ -12,6 +12,7 @@ import math
 from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from rule_made import pick, rule_clips, rule_weight
@@ -19,6 +20,7 @@ from torch import Tensor, nn
 
 from reidbench import registry
 from reidbench.spec import UserError
+from reidbench.training.checkpoint import convert, load_weights, read_checkpoint
 from reidbench.training.release import convert_release, release_model
 
 HERE = Path(__file__).parent
@@ -85,6 +87,39 @@ def test_every_key_has_a_place_and_every_parameter_a_source(name: str) -> None:
 def test_feature_equals_the_releases(name: str) -> None:
     model = converted(name).eval()
     assert pick(model(rule_clips(FRAMES[name])).feature) == pytest.approx(FEATURES[name], rel=1e-9, abs=1e-9)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@torch.no_grad()
+def test_a_file_of_the_authors_gives_the_releases_feature(name: str, tmp_path: Path) -> None:
+    """As their training writes it, and converted from there to our own two formats, each read again."""
+    path = tmp_path / "checkpoint_ep150.pth.tar"
+    torch.save({"state_dict": release_state(name), "mAP": np.float64(0.86), "epoch": 149}, path)
+    convert(path, tmp_path / "model.safetensors")
+    convert(tmp_path / "model.safetensors", tmp_path / "model.pt")
+    clips = rule_clips(FRAMES[name])
+    for file in (path, tmp_path / "model.pt"):
+        model = registry.build(name).double()
+        load_weights(model, file)
+        assert pick(model.eval()(clips).feature) == pytest.approx(FEATURES[name], rel=1e-9, abs=1e-9)
+    found = read_checkpoint(tmp_path / "model.pt")
+    entry = registry.models()[name]
+    assert found.model == entry.function and found.about["converted_from"] == "model.safetensors"
+    assert registry.build(found.model, classes=10, **found.options).state_dict().keys() == found.state.keys()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_file_with_keys_missing_and_left_over_lists_every_one(name: str, tmp_path: Path) -> None:
+    state = {key: torch.zeros(shape) for key, shape in release_shapes(name).items()}
+    lost = [key for key in state if key.startswith("layer2.")]
+    for key in lost:
+        del state[key]
+    extra = [f"layer9.{i}.weight" for i in range(30)]
+    torch.save({"state_dict": {**state, **{key: torch.zeros(1) for key in extra}}}, tmp_path / "x.pth.tar")
+    with pytest.raises(UserError, match=r"x\.pth\.tar: .*missing: .*left over: ") as caught:
+        read_checkpoint(tmp_path / "x.pth.tar")
+    message = str(caught.value)
+    assert lost and all(key in message for key in (*lost, *extra)) and "\n" not in message
 
 
 @torch.no_grad()

@@ -155,7 +155,7 @@ def factor_figure(table: Table) -> Figure | None:
     axis.set_ylabel(axis_label(groups[0].quantity))
     axis.set_ylim(bottom=0)
     axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncol=len(groups) + 1, frameon=False, fontsize=8)
-    figure.suptitle(title(table, f"by factor ({setting(table, groups[0])})"), fontsize=10)
+    figure.suptitle(title(table, f"by factor\n({setting(table, groups[0])})"), fontsize=10)
     settle(figure)
     return figure
 

@@ -47,7 +47,7 @@ def components_figure(table: Table) -> Figure | None:
     _combinations(bars, matrix, table, accuracy, held)
     for axis, heading in zip(np.atleast_1d(right.subplots(len(panels), 1)), panels, strict=True):
         _effects(axis, table, heading, effects(table, heading))
-    left.suptitle(f"each combination ({setting(table, accuracy)})", fontsize=9)
+    left.suptitle(f"each combination\n({setting(table, accuracy)})", fontsize=9)
     right.suptitle("with a component minus without it", fontsize=9)
     figure.suptitle(title(table, "what each component adds"), fontsize=10)
     settle(figure)

@@ -13,7 +13,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from reidbench.reporting.blocks import seeds_text
+from reidbench.reporting.blocks import protocol_text, seeds_text
 from reidbench.reporting.tables import Heading, Table
 from reidbench.spec import Column, Quantity, Record
 from reidbench.statistics import Estimate, seed_means
@@ -96,7 +96,8 @@ def setting(table: Table, heading: Heading) -> str:
     settings = heading.settings
     if heading.training:
         dataset = settings.get("dataset", {}).get("name", table.plan.dataset)
-        return f"{dataset}, preset {table.plan.preset.name}, {seeds_text(table.plan.preset.seeds)}"
+        preset = table.plan.preset
+        return f"{dataset}{protocol_text(settings)}, preset {preset.name}, {seeds_text(preset.seeds)}"
     threads = f", {settings['threads']} threads" if settings.get("device") == "cpu" and "threads" in settings else ""
     return f"{settings.get('device', '')}, {settings.get('precision', '')}{threads}"
 

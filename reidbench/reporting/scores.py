@@ -1,0 +1,114 @@
+"""What features score under one protocol or several, as JSON values and as text for a terminal. Imports no torch."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from reidbench import registry
+from reidbench.reporting.blocks import difference_text, estimate_text
+from reidbench.spec import Outcome, Quantity, Record
+from reidbench.statistics import Estimate, estimate, means_difference
+
+if TYPE_CHECKING:
+    from reidbench.scoring import Scored
+
+WIDTH = 80
+CMC = ("top1", "top5", "top10", "top20")
+"""The quantities of the second table; the first has the mAP, how far it moves, and the mINP."""
+
+
+def score_values(outcome: Outcome | Record) -> dict[str, dict[str, float]]:
+    """Every accuracy that an outcome or a record holds, as value, low and high in the unit shown."""
+    found = {}
+    for name, quantity in _quantities().items():
+        known = estimate(quantity, name, [outcome])
+        if known is not None:
+            found[name] = _rounded(quantity, known)
+    return found
+
+
+def scored_values(scored: Sequence[Scored]) -> list[dict[str, Any]]:
+    """One object a protocol: its name and what it is, the queries that count, every accuracy, and `difference`.
+
+    That is the mAP less that of the first protocol, by the identities of both.
+    """
+    found = []
+    for one in scored:
+        line: dict[str, Any] = {"protocol": one.protocol.name, "about": one.protocol.about}
+        if one.outcome is None:
+            line["reason"] = one.reason
+        else:
+            moved = difference(one, scored[0])
+            line |= {**one.outcome.context, **score_values(one.outcome)}
+            line["difference"] = _rounded(_quantities()["mAP"], moved) if moved else None
+        found.append(line)
+    return found
+
+
+def difference(one: Scored, other: Scored) -> Estimate | None:
+    """The mAP under one protocol less that under another; None where one of them is not known."""
+    if one.outcome is None or other.outcome is None:
+        return None
+    first, second = one.outcome.samples, other.outcome.samples
+    return means_difference(first["ap"], first["identity"], second["ap"], second["identity"])
+
+
+def scored_text(scored: Sequence[Scored], title: str) -> str:
+    """Two tables of at most 80 columns and what each protocol is; those that cannot be scored say why below."""
+    moved = [["protocol", "queries", "mAP (%)", f"mAP - {scored[0].protocol.name} (%)", "mINP (%)"]]
+    ranks = [["protocol", *map(column_title, CMC)]]
+    for one in scored:
+        if one.outcome is None:
+            moved.append([one.protocol.name, *"----"])
+            continue
+        gap = difference(one, scored[0]) if one is not scored[0] else None
+        away = difference_text(_quantities()["mAP"], gap) if gap else "-"
+        counted = str(one.outcome.context["queries"])
+        name, mean, last = one.protocol.name, _text(one.outcome, "mAP"), _text(one.outcome, "mINP")
+        moved.append([name, counted, mean, away, last])
+        ranks.append([name, *(_text(one.outcome, rank) for rank in CMC)])
+    intervals = (
+        "After ± half a 95 % interval, in brackets a 95 % interval, both over query identities; a difference draws the "
+        "same identities for both protocols. Queries are those that have a match."
+    )
+    notes = [f"{one.protocol.name}: {_not_scored(one) or one.protocol.about}." for one in scored]
+    paragraphs = [_wrapped(text, "  ") for text in notes]
+    return "\n".join(
+        [_wrapped(title), "", *_aligned(moved), "", *_aligned(ranks), "", _wrapped(intervals), *paragraphs]
+    )
+
+
+def column_title(name: str) -> str:
+    """The title of an accuracy with its unit."""
+    quantity = _quantities()[name]
+    return f"{quantity.title} ({quantity.unit})"
+
+
+def _text(outcome: Outcome, name: str) -> str:
+    known = estimate(_quantities()[name], name, [outcome])
+    return estimate_text(_quantities()[name], known) if known else "-"
+
+
+def _quantities() -> dict[str, Quantity]:
+    return dict(registry.measurements()["accuracy"].quantities)
+
+
+def _not_scored(one: Scored) -> str:
+    reason = one.reason.removeprefix(f"protocol {one.protocol.name}: ")
+    return f"not scored: {reason}" if reason else ""
+
+
+def _rounded(quantity: Quantity, known: Estimate) -> dict[str, float]:
+    bounds = {"value": known.value, "low": known.low, "high": known.high}
+    return {end: round(bound * quantity.scale, quantity.digits) for end, bound in bounds.items()}
+
+
+def _aligned(lines: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return ["  ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])]).rstrip() for line in lines]
+
+
+def _wrapped(text: str, indent: str = "") -> str:
+    return textwrap.fill(text, WIDTH, subsequent_indent=indent)

@@ -1,0 +1,130 @@
+"""Features in a file, for others to score: `.npz` without pickles, or `.parquet`."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from reidbench.data.tracklets import Dataset, Tracklet
+from reidbench.files import replacing
+from reidbench.retrieval.features import Embedded, Pooling
+from reidbench.spec import UserError
+
+FORMAT = "reidbench-features-1"
+
+KINDS = {"vector": "f", "identity": "i", "camera": "i", "query": "b", "name": "U", "group": "U", "about": "U"}
+"""The arrays of a file and the kind of what each holds."""
+
+
+def check_name(path: Path) -> None:
+    """Raises UserError for a file that could not be written: of another ending, or where pyarrow is missing."""
+    if path.suffix not in (".npz", ".parquet"):
+        raise UserError(f"--out {path}: let the name end with .npz or .parquet, which says what is written")
+    if path.suffix == ".parquet":
+        try:
+            import pyarrow  # noqa: F401
+        except ImportError:
+            raise UserError(
+                f"--out {path}: needs pyarrow, which is not installed; pip install 'reidbench[parquet]', or end it .npz"
+            ) from None
+
+
+def write_features(path: Path, embedded: Embedded, about: Mapping[str, Any]) -> None:
+    """Writes what was embedded by one pooling, a row a tracklet, the queries first; `about` holds plain values.
+
+    `vector` float32 [N, D], not at unit length, `identity` and `camera` int64 [N], `query` bool [N], `name` [N], the
+    path of the tracklet's first frame, `group` [N] ("" for none), and `about`, a JSON text. Atomic.
+    """
+    check_name(path)
+    ((pooling, vectors),) = embedded.vectors.items()
+    dataset, tracklets = embedded.dataset, embedded.tracklets
+    known = {
+        "format": FORMAT,
+        "dataset": dataset.name,
+        "fingerprint": dataset.fingerprint,
+        "subset": dataset.subset,
+        "queries_in_gallery": dataset.queries_in_gallery,
+        "frames": embedded.frames,
+        "pooling": pooling._asdict(),
+    }
+    columns: dict[str, Any] = {
+        "identity": np.array([t.identity for t in tracklets], dtype=np.int64),
+        "camera": np.array([t.camera for t in tracklets], dtype=np.int64),
+        "query": np.arange(len(tracklets)) < len(dataset.query),
+        "name": np.array([t.frames[0] for t in tracklets], dtype=np.str_),
+        "group": np.array([str(t.traits.get("group", "")) for t in tracklets], dtype=np.str_),
+    }
+    text = json.dumps({**about, **known})
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        if path.suffix == ".npz":
+            np.savez(file, vector=vectors, about=np.array(text), **columns)
+        else:
+            _write_parquet(file, vectors, columns, text)
+
+
+def read_features(path: Path) -> tuple[Embedded, dict[str, Any]]:
+    """What `write_features` wrote as `.npz`, and what is written about it, nothing in it ever run.
+
+    The tracklets have no frames but the first. Raises UserError for a file that is missing, damaged or something else.
+    """
+    arrays, about = _read_arrays(path)
+    rows = zip(*(arrays[name].tolist() for name in ("identity", "camera", "name", "group")), strict=True)
+    tracklets = tuple(Tracklet((name,), identity, camera, {"group": group}) for identity, camera, name, group in rows)
+    queries = int(arrays["query"].sum())
+    try:
+        dataset = Dataset(
+            name=about["dataset"],
+            root=path,
+            train=(),
+            query=tracklets[:queries],
+            gallery=tracklets[queries:],
+            fingerprint=about["fingerprint"],
+            queries_in_gallery=about["queries_in_gallery"],
+            subset=about["subset"],
+        )
+        vectors = {Pooling(**about["pooling"]): arrays["vector"].astype(np.float32)}
+        return Embedded(dataset, tracklets, vectors, about["frames"]), about
+    except (KeyError, TypeError) as error:
+        raise _unreadable(path, f"it does not say {error}") from error
+
+
+def _read_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    if path.suffix != ".npz":
+        raise UserError(f"{path}: features are read from .npz; give a file that embed wrote under such a name")
+    try:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in KINDS}
+        about = json.loads(str(arrays.pop("about")))
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: no such file") from error
+    except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
+        raise _unreadable(path, str(error).partition("\n")[0] or type(error).__name__) from error
+    count = len(arrays["vector"]) if arrays["vector"].ndim == 2 else -1
+    for name, array in arrays.items():
+        if array.dtype.kind != KINDS[name] or (array.shape != (count,) and name != "vector"):
+            raise _unreadable(path, f"{name} is of another kind or length")
+    if count < 1 or not np.isfinite(arrays["vector"]).all():
+        raise _unreadable(path, "vector holds no finite numbers [tracklets, D]")
+    if not isinstance(about, dict) or about.get("format") != FORMAT:
+        raise _unreadable(path, f"about does not say format {FORMAT}")
+    if not arrays["query"].any() or (np.diff(arrays["query"].astype(int)) > 0).any():
+        raise _unreadable(path, "it must hold queries, and those first")
+    return arrays, about
+
+
+def _write_parquet(file: Any, vectors: np.ndarray, columns: Mapping[str, np.ndarray], text: str) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet
+
+    lists = pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), vectors.shape[1])
+    table = pa.table({**{name: pa.array(column) for name, column in columns.items()}, "vector": lists})
+    pyarrow.parquet.write_table(table.replace_schema_metadata({"reidbench": text}), file)
+
+
+def _unreadable(path: Path, reason: str) -> UserError:
+    return UserError(f"{path}: holds no features that embed wrote ({reason}); give another file")

@@ -1,0 +1,88 @@
+"""Tensors and plain values in files, by `torch.save` or as safetensors: read without ever running what a file says."""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as safetensors_bytes
+from torch import Tensor
+
+from reidbench.files import replacing, write_bytes
+from reidbench.spec import UserError
+
+SAFETENSORS = ".safetensors"
+"""How the name of a safetensors file ends."""
+
+NUMPY_SCALARS: list[Any] = [
+    (np.float64(0).__reduce__()[0], "numpy.core.multiarray.scalar"),
+    (np.float64(0).__reduce__()[0], "numpy._core.multiarray.scalar"),
+    np.dtype,
+    type(np.dtype(np.float64)),
+    type(np.dtype(np.float32)),
+]
+"""What release checkpoints hold besides tensors: their mAP, a NumPy scalar, under its name in NumPy 1 or 2."""
+
+CARRIES_CODE = re.compile("unsupported global|unrecognized function", re.IGNORECASE)
+"""How torch words its refusal of a pickle that names a function or a class beyond tensors and plain values."""
+
+
+def write_archive(path: Path, content: Mapping[str, Any]) -> None:
+    """Writes tensors and plain values atomically. Raises UserError where the system refuses."""
+    buffer = io.BytesIO()
+    torch.save(dict(content), buffer)
+    with replacing(path) as temporary:
+        temporary.write_bytes(buffer.getbuffer())
+
+
+def read_archive(path: Path) -> Any:
+    """Reads what `torch.save` wrote onto the CPU: tensors and plain values, never code.
+
+    Raises UserError for a file that is missing, damaged, no such archive, or that carries anything else.
+    """
+    try:
+        with torch.serialization.safe_globals(NUMPY_SCALARS), warnings.catch_warnings():
+            # torch warns of a pickle's protocol before it refuses it; the refusal below says it in one line.
+            warnings.simplefilter("ignore")
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: no such file") from error
+    except Exception as error:  # a damaged archive raises errors of a dozen types
+        if CARRIES_CODE.search(str(error)):
+            reason = "it carries code, not only weights"
+        elif "Unsupported operand" in str(error):
+            reason = "a plain pickle, which may carry code, not what torch.save writes"
+        else:
+            reason = "damaged, or no checkpoint"
+        raise _unreadable(path, reason) from error
+
+
+def write_safetensors(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str, str]) -> None:
+    """Writes tensors by name, and texts about them, atomically. Raises UserError where the system refuses."""
+    whole = {name: tensor.contiguous() for name, tensor in tensors.items()}
+    write_bytes(path, safetensors_bytes(whole, metadata=dict(about)))
+
+
+def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """The tensors of a safetensors file on the CPU, and the texts about them.
+
+    Raises UserError for a file that is missing, damaged, or no such file.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: no such file") from error
+    except (SafetensorError, OSError) as error:
+        raise _unreadable(path, f"damaged, or no {SAFETENSORS} file") from error
+
+
+def _unreadable(path: Path, reason: str) -> UserError:
+    return UserError(f"{path}: cannot be read as a checkpoint ({reason}); give another file")

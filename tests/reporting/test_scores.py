@@ -1,0 +1,87 @@
+"""The table of one model under several protocols: narrow enough, true to the samples, with a reason for what is not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from reidbench.reporting.scores import WIDTH, difference, score_values, scored_text, scored_values
+from reidbench.retrieval.protocols import PROTOCOLS
+from reidbench.scoring import Scored
+from reidbench.spec import Outcome
+from reidbench.statistics import mean_interval
+
+
+@pytest.fixture(autouse=True)
+def made_up_measurements() -> None:
+    """These tables are of the true quantities, not of the made-up ones beside."""
+
+
+def outcome(seed: int, queries: int = 60, lower: float = 0.0) -> Outcome:
+    ap = np.clip(np.random.default_rng(0).uniform(0.3, 1, queries) - lower, 0, 1)
+    found = {f"top{rank}": np.random.default_rng(seed + rank).integers(0, 2, queries) for rank in (1, 5, 10, 20)}
+    samples = {"ap": ap, "inp": ap / 2, **found, "identity": np.arange(queries) // 3}
+    context = {"queries": queries, "queries_without_match": 60 - queries, "gallery": 100}
+    return Outcome(samples={name: values.astype(float).tolist() for name, values in samples.items()}, context=context)
+
+
+@pytest.fixture
+def scored() -> list[Scored]:
+    failed = {"first_clip": "protocol first_clip: the clips are too short"}
+    found = []
+    for place, (name, protocol) in enumerate(PROTOCOLS.items()):
+        queries = 51 if name == "release_no_queries" else 60
+        found.append(
+            Scored(protocol, reason=failed[name])
+            if name in failed
+            else Scored(protocol, outcome(place, queries, lower=0.01 * place))
+        )
+    return found
+
+
+def test_the_text_fits_and_names_every_protocol(scored: list[Scored]) -> None:
+    text = scored_text(scored, "bicnet_tks with " + "a/" * 60 + "model.pt, dataset mars (a subset)")
+    lines = text.splitlines()
+    assert max(map(len, lines[3:])) <= WIDTH
+    for one in scored:
+        assert sum(line.startswith(f"{one.protocol.name} ") for line in lines) == (2 if one.outcome else 1)
+        assert f"\n{one.protocol.name}: " in text
+    assert "first_clip: not scored: the clips are too short." in lines
+    assert "mAP - release (%)" in text and "mINP (%)" in text
+
+
+def test_the_values_are_those_of_the_samples(scored: list[Scored]) -> None:
+    lines = {line["protocol"]: line for line in scored_values(scored)}
+    assert lines.keys() == PROTOCOLS.keys()
+    for one in scored:
+        line = lines[one.protocol.name]
+        assert line["about"] == one.protocol.about
+        if one.outcome is None:
+            assert line["reason"] and "mAP" not in line
+            continue
+        samples = one.outcome.samples
+        known = mean_interval(samples["ap"], samples["identity"])
+        assert line["mAP"] == {
+            "value": round(100 * known.value, 1),
+            "low": round(100 * known.low, 1),
+            "high": round(100 * known.high, 1),
+        }
+        assert line["queries"] == len(samples["ap"])
+        assert {"top1", "top5", "top10", "top20", "mINP"} <= line.keys()
+    assert lines["release"]["difference"] == {"value": 0, "low": 0, "high": 0}
+    moved = lines["release_with_queries"]["difference"]
+    assert moved["value"] == pytest.approx(-2.0, abs=0.1) and moved["high"] < 0
+
+
+def test_the_difference_is_that_of_the_two_printed_numbers(scored: list[Scored]) -> None:
+    """Also where a protocol counts fewer queries: then it is not the mean over those that both count."""
+    release, fewer = scored[0], scored[1]
+    gap = difference(fewer, release)
+    assert release.outcome and fewer.outcome and gap
+    means = [np.mean(one.outcome.samples["ap"]) for one in (fewer, release)]
+    assert gap.value == pytest.approx(means[0] - means[1])
+    assert gap.low < gap.value < gap.high
+
+
+def test_what_was_not_measured_is_left_out() -> None:
+    assert score_values(outcome(0)).keys() == {"mAP", "mINP", "top1", "top5", "top10", "top20"}

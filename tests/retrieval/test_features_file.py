@@ -1,0 +1,141 @@
+"""Features in files: what is written is what is scored, and what is something else is refused without being run."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from reidbench.data.tracklets import DISTRACTOR, Dataset, Tracklet
+from reidbench.retrieval.features import Embedded, Pooling
+from reidbench.retrieval.features_file import FORMAT, KINDS, check_name, read_features, write_features
+from reidbench.retrieval.metrics import evaluate
+from reidbench.retrieval.protocols import PROTOCOLS
+from reidbench.spec import UserError
+
+POOLING = Pooling(8, "all", "after")
+ABOUT = {"model": "bicnet", "options": {"alpha": 3}, "weights": "ab" * 32}
+
+
+def tracklet(identity: int, camera: int, number: int) -> Tracklet:
+    traits = {"group": f"g{identity // 2}"} if identity else {}
+    return Tracklet((f"{identity}/{number}é.jpg", "more.jpg"), identity, camera, traits)
+
+
+@pytest.fixture
+def embedded() -> Embedded:
+    query = tuple(tracklet(i, 1, 0) for i in (1, 2, 3))
+    gallery = (tracklet(DISTRACTOR, 2, 0), *(tracklet(i, c, c) for i in (1, 2, 3) for c in (2, 3)))
+    vectors = np.random.default_rng(0).normal(size=(10, 6)).astype(np.float32)
+    dataset = Dataset("mars", Path("/data"), (), query, gallery, "f" * 64, True, subset=True)
+    return Embedded(dataset, (*query, *gallery), {POOLING: vectors}, 8)
+
+
+def test_a_file_scores_as_what_was_written(embedded: Embedded, tmp_path: Path) -> None:
+    write_features(tmp_path / "f.npz", embedded, ABOUT)
+    found, about = read_features(tmp_path / "f.npz")
+    assert about.items() >= ABOUT.items()
+    assert (found.dataset.name, found.dataset.subset, found.frames) == ("mars", True, 8)
+    assert found.dataset.fingerprint == embedded.dataset.fingerprint
+    for name in ("release", "release_no_queries", "no_distractors", "euclidean", "reranked"):
+        for one, other in zip(found.under(PROTOCOLS[name]), embedded.under(PROTOCOLS[name]), strict=True):
+            for field, value in vars(one).items():
+                np.testing.assert_array_equal(value, getattr(other, field))
+        one, other = (evaluate(*each.under(PROTOCOLS[name]), PROTOCOLS[name]).ap for each in (found, embedded))
+        np.testing.assert_array_equal(one, other)
+    assert not found.holds(PROTOCOLS["first_clip"]) and found.holds(PROTOCOLS["mars_matlab"])
+
+
+def test_anybody_can_read_the_arrays_without_pickles(embedded: Embedded, tmp_path: Path) -> None:
+    write_features(tmp_path / "f.npz", embedded, ABOUT)
+    with np.load(tmp_path / "f.npz", allow_pickle=False) as file:
+        arrays = dict(file)
+    assert arrays.keys() == KINDS.keys()
+    assert all(array.dtype.kind == KINDS[name] for name, array in arrays.items())
+    assert arrays["query"].tolist() == [True] * 3 + [False] * 7
+    assert arrays["identity"].tolist() == [1, 2, 3, 0, 1, 1, 2, 2, 3, 3]
+    assert arrays["name"][0] == "1/0é.jpg" and arrays["group"].tolist()[3:5] == ["", "g0"]
+    np.testing.assert_array_equal(arrays["vector"], embedded.vectors[POOLING])
+
+
+def test_parquet_holds_the_same(embedded: Embedded, tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    write_features(tmp_path / "f.parquet", embedded, ABOUT)
+    table = parquet.read_table(tmp_path / "f.parquet")
+    assert json.loads(table.schema.metadata[b"reidbench"]).items() >= {**ABOUT, "dataset": "mars"}.items()
+    assert table.column("identity").to_pylist() == [t.identity for t in embedded.tracklets]
+    assert table.column("query").to_pylist() == [True] * 3 + [False] * 7
+    np.testing.assert_array_equal(np.array(table.column("vector").to_pylist(), np.float32), embedded.vectors[POOLING])
+    with pytest.raises(UserError, match=r"f\.parquet: features are read from \.npz"):
+        read_features(tmp_path / "f.parquet")
+
+
+def test_without_pyarrow_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(UserError, match=r"--out f\.parquet: .*pip install 'reidbench\[parquet\]'") as error:
+        check_name(Path("f.parquet"))
+    assert "\n" not in str(error.value)
+    check_name(Path("f.npz"))
+
+
+@pytest.mark.parametrize("name", ["f.csv", "f", "f.npz.gz"])
+def test_another_ending_is_refused(name: str) -> None:
+    with pytest.raises(UserError, match=r"let the name end with \.npz or \.parquet"):
+        check_name(Path(name))
+
+
+class Code:
+    def __reduce__(self) -> tuple[object, tuple[Path]]:
+        return Path.touch, (Path("executed"),)
+
+
+def test_code_in_a_file_is_not_run(embedded: Embedded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_features(Path("f.npz"), embedded, ABOUT)
+    with np.load("f.npz") as file:
+        arrays = dict(file)
+    np.savez("evil.npz", **{**arrays, "name": np.array([Code()] * 10, dtype=object)})
+    with pytest.raises(UserError, match=r"evil\.npz: holds no features"):
+        read_features(Path("evil.npz"))
+    assert not Path("executed").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"camera": np.arange(9)}, "camera is of another kind or length"),
+        ({"identity": np.arange(10) / 2}, "identity is of another kind or length"),
+        ({"vector": np.zeros(10, np.float32)}, "is of another kind or length"),
+        ({"vector": np.full((10, 2), np.nan, np.float32)}, "vector holds no finite numbers"),
+        ({"query": np.arange(10) > 4}, "it must hold queries, and those first"),
+        ({"query": np.zeros(10, bool)}, "it must hold queries, and those first"),
+        ({"about": np.array("{}")}, f"about does not say format {FORMAT}"),
+        ({"about": np.array("[")}, "Expecting value"),
+        ({"about": np.array(json.dumps({"format": FORMAT}))}, "it does not say 'dataset'"),
+    ],
+)
+def test_damaged_features_are_refused(
+    change: dict[str, np.ndarray], reason: str, embedded: Embedded, tmp_path: Path
+) -> None:
+    write_features(tmp_path / "f.npz", embedded, ABOUT)
+    with np.load(tmp_path / "f.npz") as file:
+        np.savez(tmp_path / "g.npz", **{**file, **change})
+    with pytest.raises(UserError, match=rf"g\.npz: holds no features that embed wrote \(.*{reason}") as error:
+        read_features(tmp_path / "g.npz")
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", b"PK\x03\x04"])
+def test_what_is_no_archive_is_refused(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "f.npz").write_bytes(content)
+    with pytest.raises(UserError, match=r"f\.npz: holds no features"):
+        read_features(tmp_path / "f.npz")
+    np.save(tmp_path / "one.npy", np.zeros(3))
+    (tmp_path / "one.npy").rename(tmp_path / "one.npz")
+    with pytest.raises(UserError, match=r"one\.npz: holds no features"):
+        read_features(tmp_path / "one.npz")
+    with pytest.raises(UserError, match=r"g\.npz: no such file"):
+        read_features(tmp_path / "g.npz")

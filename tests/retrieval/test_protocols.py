@@ -1,0 +1,57 @@
+"""Every protocol by its name, and what of it is in the identity of a record."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, fields, replace
+from pathlib import Path
+
+import pytest
+
+from reidbench.retrieval.protocols import PROTOCOLS
+from reidbench.spec import LATER_FIELDS, Protocol
+
+ROOT = Path(__file__).resolve().parents[2]
+RECORDS = sorted(ROOT.glob("results/*/accuracy/*.json"))
+
+FIRST = ("name", "about", "clips", "neck", "queries_in_gallery", "distractors", "ap")
+"""The fields that every record has held from the first."""
+
+
+@pytest.mark.parametrize("name", PROTOCOLS)
+def test_protocols_are_named_as_they_are_listed(name: str) -> None:
+    protocol = PROTOCOLS[name]
+    assert protocol.name == name and protocol.about
+    assert protocol.clips in ("all", "first") and protocol.neck in ("after", "before")
+    assert protocol.ap in ("rectangular", "trapezoid") and protocol.distance in ("cosine", "euclidean")
+
+
+def test_no_two_names_mean_the_same() -> None:
+    meant = [replace(protocol, name="", about="") for protocol in PROTOCOLS.values()]
+    assert len(set(meant)) == len(meant)
+
+
+def test_each_departs_from_the_release_in_what_it_says_alone() -> None:
+    release = asdict(PROTOCOLS["release"])
+    for name, protocol in PROTOCOLS.items():
+        changed = [key for key, value in asdict(protocol).items() if value != release[key]]
+        assert len(changed) <= 3 + (name == "mars_matlab"), name
+
+
+def test_a_later_field_is_in_the_identity_only_where_it_is_set() -> None:
+    assert tuple(PROTOCOLS["release"].identity) == FIRST
+    assert {field.name for field in fields(Protocol)} == {*FIRST, *LATER_FIELDS}
+    for name, value in (("frames", 4), ("distance", "euclidean"), ("reranking", True)):
+        identity = replace(Protocol(), **{name: value}).identity
+        assert set(identity) == {*FIRST, name} and identity[name] == value
+
+
+@pytest.mark.parametrize("name", PROTOCOLS)
+def test_an_identity_gives_the_protocol_back(name: str) -> None:
+    assert Protocol(**json.loads(json.dumps(PROTOCOLS[name].identity))) == PROTOCOLS[name]
+
+
+def test_the_committed_records_are_of_todays_protocols() -> None:
+    found = [json.loads(path.read_text())["cell"]["settings"]["protocol"] for path in RECORDS]
+    assert found
+    assert all(protocol == PROTOCOLS[protocol["name"]].identity for protocol in found)
