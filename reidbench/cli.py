@@ -8,7 +8,9 @@ import shlex
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
 from importlib import import_module
+from pathlib import Path
 from typing import Any, NoReturn
 
 from reidbench import registry
@@ -84,12 +86,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _jointly(command: Callable[[argparse.Namespace], int], namespace: argparse.Namespace) -> int:
-    """Runs a command in one of the processes that torchrun started."""
+    """Runs a command in one of the processes that torchrun started, the first of which prints for all."""
     if namespace.run not in JOINT:
         refuse_several(namespace.command)
     from reidbench.distributed import joined
 
-    with joined(namespace.device):
+    with (
+        joined(namespace.device) as place,
+        Path(os.devnull).open("w") as nowhere,
+        redirect_stdout(sys.stdout if place.leads else nowhere),
+    ):
         return command(namespace)
 
 

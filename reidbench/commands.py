@@ -258,12 +258,7 @@ def _check_gpu(device: str) -> None:
 
 
 def print_result(result: dict[str, Any], arguments: Namespace) -> int:
-    """Prints names with values, or with values and their bounds, as lines or as JSON; returns the exit code.
-
-    One of several processes prints for all.
-    """
-    if not launched().leads:
-        return 0
+    """Prints names with values, or with values and their bounds, as lines or as JSON; returns the exit code."""
     if arguments.json:
         print_json(result)
     else:

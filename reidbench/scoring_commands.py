@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from reidbench import machine, presets, registry
 from reidbench.commands import accuracy_cell_of, given_options, print_progress, print_result
+from reidbench.launch import launched
 from reidbench.reports import print_json
 from reidbench.retrieval.protocols import PROTOCOLS
 from reidbench.spec import Cell, Places, Protocol, Row, UserError, canonical_json
@@ -67,7 +68,8 @@ def embed(arguments: Namespace) -> int:
     # Who scores the file decides on distractors; of the protocol it follows only how clips become a vector.
     embedded = embed_weights(cell, places, weights, [replace(protocol, distractors=True)], print_progress)
     about = {"row": cell.row, **{name: cell.identity[name] for name in ("model", "options", "source")}}
-    write_features(out, embedded, {**about, "weights": file_hash(weights), "protocol": protocol.name})
+    if launched().leads:
+        write_features(out, embedded, {**about, "weights": file_hash(weights), "protocol": protocol.name})
     written = {"features": str(out), "tracklets": len(embedded.tracklets), "queries": len(embedded.dataset.query)}
     return print_result({**written, "dataset": embedded.dataset.name, "protocol": protocol.name}, arguments)
 
