@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import statistics
 import time
@@ -14,7 +15,7 @@ import torch
 
 from reidbench import distributed
 from reidbench.accuracy import prepare_device, recipe_of, untrained
-from reidbench.data.frames import CACHE_LIMIT, cache_file, check_present, is_kept, name_frames
+from reidbench.data.frames import CACHE_LIMIT, Frames, cache_file, check_present, is_kept, name_frames
 from reidbench.data.tracklets import Dataset
 from reidbench.profiling.latency import is_out_of_memory
 from reidbench.profiling.memory import peak_resident
@@ -46,8 +47,9 @@ class Timing:
 class DryRun:
     """What was found. Times in seconds, sizes in bytes; memory is one process's, the largest of all.
 
-    `each_step`, `whole_run`: by the median, the fastest and the slowest of the timed steps. `first_step` steps are done
-    already, by the checkpoint in the folder. `preparation` is what writing the cache will take.
+    `loading` a batch is `overlapped` by the step before on a GPU. `each_step`, `whole_run`: by the median, the fastest
+    and the slowest of the timed steps. `first_step` steps are done already, by the checkpoint in the folder.
+    `preparation` is what writing the cache will take.
     """
 
     dataset: Dataset
@@ -56,6 +58,8 @@ class DryRun:
     cache: str
     loss: float | None
     timing: Timing
+    loading: float
+    overlapped: bool
     each_step: tuple[float, float, float]
     preparation: float
     whole_run: tuple[float, float, float]
@@ -93,22 +97,28 @@ def dry_run(cell: Cell, places: Places, workdir: Path, *, sync_bn: bool = False)
             sync_bn=sync_bn,
         )
         resume(state, workdir)
-        first = state.step
         timing = _time_steps(state, feed)
-    left = len(feed.plan) - first
+    return _told(dataset, frames, cache, state, feed, timing)
+
+
+def _told(dataset: Dataset, frames: Frames, cache: str, state: State, feed: Feed, timing: Timing) -> DryRun:
+    recipe, device, first = feed.recipe, feed.device, state.step
+    left, overlapped = len(feed.plan) - first, device.type == "cuda"
     preparation = 0.0
     if cache == WRITTEN and left:
         in_batch = recipe.identities * recipe.clips_per_identity * recipe.frames // distributed.current().world
         preparation = statistics.median(timing.load) * len(frames.paths) / in_batch
-    each = step_seconds(timing, cache, overlapped=device.type == "cuda")
-    memory = torch.cuda.max_memory_reserved(device) if device.type == "cuda" else peak_resident()
+    each = step_seconds(timing, cache, overlapped)
+    memory = torch.cuda.max_memory_reserved(device) if overlapped else peak_resident()
     return DryRun(
         dataset=dataset,
         frames=len(frames.paths),
-        decoded_bytes=int(torch.tensor(frames.shape).prod()),
+        decoded_bytes=math.prod(frames.shape),
         cache=cache,
         loss=float(state.losses[first]) if left else None,
         timing=timing,
+        loading=statistics.median(loading_seconds(timing, cache) or [0.0]),
+        overlapped=overlapped,
         each_step=each,
         preparation=preparation,
         whole_run=(preparation + left * each[0], preparation + left * each[1], preparation + left * each[2]),
@@ -120,12 +130,15 @@ def dry_run(cell: Cell, places: Places, workdir: Path, *, sync_bn: bool = False)
     )
 
 
-def step_seconds(timing: Timing, cache: str, *, overlapped: bool) -> tuple[float, float, float]:
-    """The median, the least and the most that a step takes of the whole run; 0 where none was timed.
+def loading_seconds(timing: Timing, cache: str) -> tuple[float, ...]:
+    """What loading a batch takes in the whole run: where the cache is yet to be written, as long as copying one."""
+    return timing.copy if cache == WRITTEN else timing.load
 
-    A batch from the cache takes as long as copying one. Where loading is `overlapped`, the longer of the two counts.
-    """
-    load = timing.copy if cache == WRITTEN else timing.load
+
+def step_seconds(timing: Timing, cache: str, overlapped: bool) -> tuple[float, float, float]:
+    """The median, the least and the most that a step of the whole run takes with loading its batch; 0 where none was
+    timed. Where loading is `overlapped` by the step before, the longer of the two counts."""
+    load = loading_seconds(timing, cache)
     each = [max(a, b) if overlapped else a + b for a, b in zip(load, timing.step, strict=True)] or [0.0]
     return statistics.median(each), min(each), max(each)
 

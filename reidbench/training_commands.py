@@ -63,7 +63,8 @@ def _numbers(found: DryRun, trunk: str) -> dict[str, Any]:
         "first_step": found.first_step,
         "processes": found.processes,
         "memory_bytes": found.memory,
-        "load_seconds": list(found.timing.load),
+        "loading_seconds": found.loading,
+        "loading_overlapped": found.overlapped,
         "step_seconds": list(found.timing.step),
         "preparation_seconds": found.preparation,
         **bounds,
@@ -94,6 +95,8 @@ def _lines(found: DryRun, trunk: str) -> dict[str, str]:
     return lines | {
         "loss": f"{found.loss:.3f} at step {found.first_step + 1}",
         "each step": f"{value:.3g} s ({low:.3g} to {high:.3g}, {len(found.timing.step)} steps timed)",
+        "loading": f"{found.loading:.3g} s a batch, "
+        + ("beside the steps" if found.overlapped else "within each step"),
         "whole run": f"{found.steps} steps in {found.epochs} epochs, {first}"
         + "{} ({} to {})".format(*map(duration, found.whole_run)),
     }

@@ -97,11 +97,11 @@ def test_frames_too_many_for_the_cache(root: Path, tmp_path: Path, monkeypatch: 
 
 def test_a_step_takes_what_it_waits_for() -> None:
     timing = Timing(load=(4.0, 5.0, 6.0), copy=(0.5, 0.5, 0.5), step=(1.0, 2.0, 3.0))
-    assert step_seconds(timing, TOO_LARGE, overlapped=False) == (7, 5, 9)
-    assert step_seconds(timing, TOO_LARGE, overlapped=True) == (5, 4, 6)
-    assert step_seconds(timing, KEPT, overlapped=False) == (7, 5, 9)
-    assert step_seconds(timing, WRITTEN, overlapped=False) == (2.5, 1.5, 3.5)
-    assert step_seconds(Timing((), (), ()), KEPT, overlapped=True) == (0, 0, 0)
+    assert step_seconds(timing, TOO_LARGE, False) == (7, 5, 9)
+    assert step_seconds(timing, TOO_LARGE, True) == (5, 4, 6)
+    assert step_seconds(timing, KEPT, False) == (7, 5, 9)
+    assert step_seconds(timing, WRITTEN, False) == (2.5, 1.5, 3.5)
+    assert step_seconds(Timing((), (), ()), KEPT, True) == (0, 0, 0)
 
 
 def test_what_the_training_would_refuse_is_refused(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
