@@ -223,9 +223,12 @@ def check_same(state: Mapping[str, Tensor], when: str) -> None:
         plain = tensor.detach().cpu().contiguous()
         digest.update(f"{name} {plain.dtype} {tuple(plain.shape)}".encode())
         digest.update(plain.reshape(-1).view(torch.uint8).numpy().data)
-    sums = from_each(digest.hexdigest())
-    if len(set(sums)) > 1:
-        other = next(rank for rank, found in enumerate(sums) if found != sums[0])
-        raise UserError(
-            f"processes 0 and {other} hold different weights {when}; give all the same files, versions and command"
-        )
+    check_alike(digest.hexdigest(), f"hold different weights {when}")
+
+
+def check_alike(text: str, unlike: str) -> None:
+    """Raises UserError, saying what two processes do that is `unlike`, if they hold different texts."""
+    texts = from_each(text)
+    if len(set(texts)) > 1:
+        other = next(rank for rank, found in enumerate(texts) if found != texts[0])
+        raise UserError(f"processes 0 and {other} {unlike}; give all the same command, files and versions")

@@ -77,7 +77,8 @@ def dry_run(cell: Cell, places: Places, workdir: Path, *, sync_bn: bool = False)
 
     Raises UserError for whatever the training would refuse, a step that does not fit into memory included.
     """
-    _check_place(workdir)
+    if distributed.current().leads:
+        _check_place(workdir)
     model, dataset = untrained(cell, places)
     recipe, device = recipe_of(cell.settings), prepare_device(cell.settings)
     frames = name_frames(dataset, dataset.train, recipe.size)

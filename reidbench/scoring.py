@@ -60,6 +60,8 @@ def evaluate_weights(
     """
     wanted = evaluation_cell(cell, weights)
     leads = distributed.current().leads
+    distributed.wait_for_all()
+    distributed.check_alike(wanted.key, "are about to evaluate different models, or on other data")
     found = distributed.from_first(None if fresh or not leads else store.load(wanted))
     if found is not None:
         return found

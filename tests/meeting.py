@@ -33,6 +33,12 @@ def talk(place: Place) -> dict[str, Any]:
         refused = ""
     except UserError as error:
         refused = str(error)
+    distributed.check_alike("the same", "differ")
+    try:
+        distributed.check_alike(f"what {place.rank} holds", "train different models")
+        different = ""
+    except UserError as error:
+        different = str(error)
     distributed.wait_for_all()
     return {
         "whole": whole.detach(),
@@ -44,6 +50,7 @@ def talk(place: Place) -> dict[str, Any]:
         "first": distributed.from_first({"rank": place.rank}),
         "each": distributed.from_each([place.rank] * (1 + place.rank)),
         "refused": refused,
+        "different": different,
     }
 
 
@@ -56,8 +63,6 @@ def end(place: Place, how: str) -> None:
             os.kill(os.getpid(), signal.SIGSTOP)
         if how == "refuses":
             raise UserError("frame 7 is damaged")
-        if how == "interrupted":
-            raise KeyboardInterrupt
     distributed.any_of(False)
 
 

@@ -26,6 +26,7 @@ def whole(vectors: Mapping[Key, np.ndarray], count: int) -> dict[Key, np.ndarray
     """The vectors [count, D] of all tracklets in their order, under each name, from those of each process's own."""
     if not _shared(count):
         return dict(vectors)
+    distributed.wait_for_all()
     parts = distributed.from_each(dict(vectors))
     found = {}
     for key, example in vectors.items():

@@ -154,6 +154,7 @@ def start(
     check_shares(recipe, sync_bn)
     feed = open_feed(dataset, recipe, seed, device, cache_limit)
     distributed.wait_for_all()
+    distributed.check_alike(run, "are about to train different models, by other recipes or on other data")
     if sync_bn:
         synchronise_norms(model, device)
     model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -34,6 +34,7 @@ def test_shares_are_put_together_in_order(three: Callable[[int], None], monkeypa
         identities = np.array([[t.identity] for t in own(TRACKLETS)])
         parts.append({"mean": identities, "squares": identities**2})
     assert [len(part["mean"]) for part in parts] == [3, 2, 2]
+    monkeypatch.setattr(distributed, "wait_for_all", lambda: None)
     monkeypatch.setattr(distributed, "from_each", lambda part: parts)
     found = whole(parts[0], 7)
     assert found["mean"].tolist() == [[n] for n in range(7)]
