@@ -189,7 +189,22 @@ def _add_data_command(commands: Any) -> None:
         make.add_argument(flag, dest=f"option_{name}", type=type(default), default=default, metavar=metavar, help=about)
     make.add_argument("--sheet", metavar="FILE", help="also draw look-alikes under each other as a PNG")
     make.set_defaults(run="data_synthetic", parser=make)
+    about = "compare a dataset's folder with what was published of it: counts, missing and damaged frames"
+    check = _add_data_action(kinds, "check", about)
+    check.add_argument("--decode", action="store_true", help="also decode every frame, which takes minutes")
+    about = "what a dataset holds: parts, tracklet lengths, cameras, matches, image sizes"
+    describe = _add_data_action(kinds, "describe", about)
+    describe.add_argument("--out", default="", metavar="FILE", help="also draw it as a PNG")
     data.set_defaults(parser=data)
+
+
+def _add_data_action(kinds: Any, name: str, about: str) -> Parser:
+    action: Parser = kinds.add_parser(name, help=about, description=about, parents=[_common()], allow_abbrev=False)
+    action.add_argument("name", metavar="NAME", help="a registered dataset")
+    action.add_argument("--root", default="", metavar="DIR", help="the folder that holds it")
+    _add_data_options(action)
+    action.set_defaults(run=f"data_{name}", parser=action)
+    return action
 
 
 def _common() -> Parser:
@@ -229,9 +244,21 @@ def _data() -> Parser:
     parser = Parser(add_help=False)
     parser.add_argument("--dataset", default="", metavar="NAME", help="another dataset than the preset's")
     parser.add_argument("--root", default="", metavar="DIR", help="the folder that holds the dataset")
+    _add_data_options(parser)
     parser.add_argument("--subset", action="store_true", help="accept counts that differ from the published ones")
     parser.add_argument("--device", default="cpu", help="where to train and to embed: cpu or cuda")
     return parser
+
+
+def _add_data_options(parser: Parser) -> None:
+    parser.add_argument(
+        "--data",
+        dest="dataset_options",
+        action="append",
+        default=[],
+        metavar="OPTION=VALUE",
+        help="an option of the dataset, such as split=3",
+    )
 
 
 def _start() -> Parser:

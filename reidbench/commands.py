@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import shutil
 import sys
 import textwrap
@@ -12,11 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reidbench import machine, presets, registry
+from reidbench.dataset_commands import data_check as data_check
+from reidbench.dataset_commands import data_describe as data_describe
 from reidbench.files import check_writable
 from reidbench.launch import launched
+from reidbench.options import parse_options
 from reidbench.reports import check_figures, print_json, report_audit, report_several, report_suite, request_of
 from reidbench.retrieval.protocols import PROTOCOLS
-from reidbench.spec import Cell, Column, Places, Row, Suite, UserError, canonical_json
+from reidbench.spec import Cell, Column, Places, Row, Suite, UserError
 from reidbench.store import Store, machines
 
 if TYPE_CHECKING:
@@ -195,22 +197,8 @@ def _tell_failures(runner: Runner) -> int:
 
 
 def given_options(arguments: Namespace) -> dict[str, Any]:
-    """The options of `--set name=value`; values are Python literals, anything else is text."""
-    options: dict[str, Any] = {}
-    for setting in arguments.set:
-        name, equals, text = setting.partition("=")
-        if not equals or not name:
-            raise UserError(f"--set {setting}: write it as OPTION=VALUE")
-        try:
-            options[name] = ast.literal_eval(text)
-        except (ValueError, SyntaxError):
-            options[name] = text
-        try:
-            canonical_json(options[name])
-        except (TypeError, ValueError):
-            raise UserError(
-                f"--set {setting}: give a finite number, a text, True, False, None or a tuple of such"
-            ) from None
+    """The options of `--set name=value`."""
+    options = parse_options("--set", arguments.set)
     registry.check_options("model", registry.lookup("model", arguments.model, registry.models()), options)
     return options
 

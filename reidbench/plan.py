@@ -149,6 +149,9 @@ def choose_preset(request: Request) -> Preset:
 def dataset_arguments(request: Request, preset: Preset) -> dict[str, Any]:
     """The keyword arguments of the dataset's function, checked by name."""
     entry = lookup("dataset", preset.dataset, registry.datasets())
+    for name in ("root", "subset"):
+        if name in request.dataset_options:
+            raise UserError(f"--data {name}: give --{name}")
     given = {**preset.dataset_options, **request.dataset_options}
     if request.root:
         given["root"] = request.root
@@ -241,12 +244,13 @@ def _trunk_identity(trunk: str, file: str) -> str:
 def _dataset_identity(request: Request, preset: Preset, store: Store) -> dict[str, Any]:
     """Name, fingerprint and options of the dataset, from its options alone where it can be made again from them.
 
-    A dataset on disk is read for its fingerprint; without `--root` (a report) the one in the store's records is taken.
+    A dataset on disk is read for its fingerprint; without `--root` (a report) the one of these options in the store's
+    records is taken.
     """
     entry = lookup("dataset", preset.dataset, registry.datasets())
     needs_root = entry.options.get("root") is REQUIRED
     if needs_root and not request.root:
-        recorded = _recorded_dataset(preset.dataset, store)
+        recorded = _recorded_dataset(preset.dataset, {**preset.dataset_options, **request.dataset_options}, store)
         if recorded:
             return recorded
     arguments = dataset_arguments(request, preset)
@@ -263,12 +267,13 @@ def _dataset_identity(request: Request, preset: Preset, store: Store) -> dict[st
     return {"name": found.name, "fingerprint": found.fingerprint, "options": options, "subset": found.subset}
 
 
-def _recorded_dataset(name: str, store: Store) -> dict[str, Any] | None:
+def _recorded_dataset(name: str, options: Mapping[str, Any], store: Store) -> dict[str, Any] | None:
     measurements = registry.measurements()
     found = [
         record
         for record in store.records()
         if record.cell["settings"].get("dataset", {}).get("name") == name
+        and record.cell["settings"]["dataset"].get("options") == options
         and record.status == "ok"
         and record.cell["measurement"] in measurements
     ]

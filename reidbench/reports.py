@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reidbench import presets
+from reidbench.options import parse_options
 from reidbench.registry import lookup
 from reidbench.spec import Suite, UserError
 from reidbench.store import Store
@@ -122,7 +123,9 @@ def request_of(arguments: Namespace) -> Request:
 
     given = vars(arguments)
     names = ("preset", "only", "dataset", "root", "protocol", "device", "seeds", "subset", "weights")
-    return Request(rows=tuple(given.get("rows", ())), **{name: given[name] for name in names if name in given})
+    options = parse_options("--data", given.get("dataset_options", ()))
+    rows = tuple(given.get("rows", ()))
+    return Request(rows=rows, dataset_options=options, **{name: given[name] for name in names if name in given})
 
 
 def _output(arguments: Namespace) -> dict[str, Any]:

@@ -68,8 +68,9 @@ def embed(arguments: Namespace) -> int:
     # Who scores the file decides on distractors; of the protocol it follows only how clips become a vector.
     embedded = embed_weights(cell, places, weights, [replace(protocol, distractors=True)], print_progress)
     about = {"row": cell.row, **{name: cell.identity[name] for name in ("model", "options", "source")}}
+    about |= {"weights": file_hash(weights), "dataset_options": cell.settings["dataset"]["options"]}
     if launched().leads:
-        write_features(out, embedded, {**about, "weights": file_hash(weights), "protocol": protocol.name})
+        write_features(out, embedded, about)
     written = {"features": str(out), "tracklets": len(embedded.tracklets), "queries": len(embedded.dataset.query)}
     return print_result({**written, "dataset": embedded.dataset.name, "protocol": protocol.name}, arguments)
 
@@ -83,7 +84,7 @@ def score(arguments: Namespace) -> int:
     for protocol in chosen:
         embedded.under(protocol)
     chosen = chosen or [protocol for protocol in PROTOCOLS.values() if embedded.holds(protocol)]
-    dataset = _dataset_text(embedded.dataset.name, embedded.dataset.subset)
+    dataset = _dataset_text(embedded.dataset.name, embedded.dataset.subset, about.get("dataset_options", {}))
     told = {"model": str(about.get("row", "")), "features": arguments.features, "dataset": dataset}
     return _print_scored(embedded, chosen, told, arguments)
 
@@ -135,8 +136,9 @@ def _print_scored(embedded: Embedded, chosen: Iterable[Protocol], about: dict[st
     return 0
 
 
-def _dataset_text(name: str, subset: bool, **_: object) -> str:
-    return f"{name} (a subset)" if subset else name
+def _dataset_text(name: str, subset: bool, options: Mapping[str, Any], **_: object) -> str:
+    given = "".join(f" {option}={value}" for option, value in options.items())
+    return f"{name}{given}{' (a subset)' if subset else ''}"
 
 
 def _clips_text(frames: int, size: Sequence[int], precision: str, **_: object) -> str:

@@ -14,6 +14,7 @@ LAYERS = [
     {"reidbench.cli"},
     {"reidbench.scoring_commands", "reidbench.training_commands"},
     {"reidbench.commands"},
+    {"reidbench.dataset_commands"},
     {"reidbench.reports"},
     {"reidbench.display", "reidbench.runner", "reidbench.worker", "reidbench.reporting"},
     {"reidbench.audit"},
@@ -31,7 +32,7 @@ LAYERS = [
     {"suites"},
     {"reidbench.registry"},
     {"reidbench.importing"},
-    {"reidbench.source", "reidbench.files", "reidbench.kinds", "reidbench.launch"},
+    {"reidbench.source", "reidbench.files", "reidbench.kinds", "reidbench.options", "reidbench.launch"},
     {"reidbench.spec"},
 ]
 """From the top down. A module may import those below it and, inside its own package, its neighbours."""

@@ -9,7 +9,7 @@ from reidbench import registry
 from reidbench.plan import PUBLISHED_ONLY, Plan, Request, make_plan, model_options
 from reidbench.presets import PRESETS
 from reidbench.runner import make_jobs
-from reidbench.spec import Cell, Column, Row, Suite, UserError
+from reidbench.spec import Cell, Column, Record, Row, Suite, UserError
 from reidbench.store import Store
 
 SUITE = Suite(
@@ -127,3 +127,41 @@ def test_a_row_without_a_model_is_published_only(tmp_path: Path) -> None:
     made = plan(tmp_path, replace(SUITE, rows=(Row("B", "baseline"), Row("Elsewhere"))))
     assert {reason for (row, _), reason in made.absent.items() if row == "Elsewhere"} == {PUBLISHED_ONLY}
     assert not any(row == "Elsewhere" for row, _ in made.cells)
+
+
+def test_options_of_the_dataset_are_part_of_a_cells_identity(tmp_path: Path) -> None:
+    usual, shaded = plan(tmp_path), plan(tmp_path, dataset_options={"occlusion": 0.5})
+    settings = cell(shaded, "A", 2).settings["dataset"]
+    assert settings["options"] == {"occlusion": 0.5}
+    assert settings["fingerprint"] != cell(usual, "A", 2).settings["dataset"]["fingerprint"]
+    assert cell(shaded, "A", 0).key == cell(usual, "A", 0).key, "and not of a cost's"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"oclusion": 1}, "dataset synthetic has no option 'oclusion'; did you mean 'occlusion'"),
+        ({"root": "x"}, "--data root: give --root"),
+        ({"subset": True}, "--data subset: give --subset"),
+    ],
+)
+def test_an_option_that_the_dataset_lacks_is_refused(tmp_path: Path, options: dict[str, object], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        plan(tmp_path, dataset_options=options)
+
+
+def test_without_a_root_a_report_takes_the_recorded_dataset_of_the_same_options(tmp_path: Path) -> None:
+    store = Store(tmp_path, "here")
+    first = plan(tmp_path)
+    for split, fingerprint in ((1, "first"), (3, "third"), (4, "fourth")):
+        options = {} if split == 1 else {"split": split}
+        dataset = {"name": "ilids", "fingerprint": fingerprint, "options": options, "subset": False}
+        made = replace(cell(first, "A", 2), settings={**cell(first, "A", 2).settings, "dataset": dataset})
+        found = ({}, {"ap": [1.0]}, {}, "here", {}, f"2026-0{split}", 1.0)
+        store.save(Record(made.identity, made.key, made.row, "ok", *found))
+    for options, fingerprint in (({}, "first"), ({"split": 3}, "third")):
+        request = Request(dataset="ilids", dataset_options=options)
+        made_plan = make_plan("two", SUITE, request, store)
+        assert cell(made_plan, "A", 2).settings["dataset"]["fingerprint"] == fingerprint
+    with pytest.raises(UserError, match="dataset ilids needs --root"):
+        make_plan("two", SUITE, Request(dataset="ilids", dataset_options={"split": 5}), store)

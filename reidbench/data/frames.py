@@ -14,7 +14,7 @@ from typing import TypeVar
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from reidbench.data.cache import cache_folder
@@ -162,14 +162,21 @@ def decode(path: Path, size: tuple[int, int]) -> np.ndarray:
     Raises UserError naming the file if it is missing or damaged.
     """
     height, width = size
+    rgb = read_image(path)
+    if rgb.size != (width, height):
+        rgb = rgb.resize((width, height), Image.Resampling.BICUBIC)
+    return np.asarray(rgb)
+
+
+def read_image(path: Path) -> Image.Image:
+    """One JPEG or PNG, decoded to RGB at its own size. Raises UserError naming the file if it is missing or damaged."""
     try:
         with Image.open(path, formats=("JPEG", "PNG")) as image:
-            rgb = image.convert("RGB")
-            if rgb.size != (width, height):
-                rgb = rgb.resize((width, height), Image.Resampling.BICUBIC)
-            return np.asarray(rgb)
+            return image.convert("RGB")
     except FileNotFoundError as error:
         raise _missing(path) from error
+    except UnidentifiedImageError as error:
+        raise UserError(f"{path}: damaged frame (neither JPEG nor PNG); restore it") from error
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise UserError(f"{path}: damaged frame ({str(error).partition(chr(10))[0]}); restore it") from error
 

@@ -19,9 +19,9 @@ from PIL import Image
 from reidbench.data.cache import cache_folder
 from reidbench.data.canvas import Draws
 from reidbench.data.layout import Footage, Shot, cut_frame, frame_bytes, read_stamp, write_layout
-from reidbench.data.mars import read_layout
+from reidbench.data.mars import MARS, read_layout
 from reidbench.data.scene import Camera, Take, draw_cameras, draw_take, render
-from reidbench.data.tracklets import Dataset
+from reidbench.data.tracklets import Dataset, Release
 from reidbench.data.walkers import EMBLEM, GROUP_SIZE, TEMPO, Person, population
 from reidbench.files import alone, replacing
 from reidbench.registry import dataset, nearest
@@ -282,5 +282,9 @@ def _read(root: Path, options: SyntheticOptions) -> Dataset:
         if cut := cut_frame(root):
             raise UserError(f"{cut}: damaged since it was written: delete {root}, and write it again")
         raise UserError(f"{root}: was changed since it was written: delete the folder, and write it again")
+    each = options.cameras * options.tracklets
+    train, test = options.train_ids * each, options.test_ids * each
+    counts = {"training tracklets": train, "training frames": train * options.frames, "queries": test}
+    release = Release("synthetic data of these options", counts, MARS.files)
     about = f"{found.about}; seed {options.seed}, pixels {stamp['content'][:12]}. {LIMITS}"
-    return replace(found, fingerprint=options.fingerprint, about=about)
+    return replace(found, fingerprint=options.fingerprint, about=about, release=release)

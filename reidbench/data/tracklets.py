@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+from reidbench.spec import UserError
 
 JUNK = -1
 DISTRACTOR = 0
@@ -26,11 +29,26 @@ class Tracklet:
 
 
 @dataclass(frozen=True)
+class Release:
+    """What the publishers of a dataset counted in it: see `census.count` for the names in `counts`.
+
+    `files` says where in the tree the "training" and "test" tracklets and the "queries" are read from.
+    """
+
+    title: str
+    counts: Mapping[str, int]
+    files: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class Dataset:
     """A dataset on disk.
 
-    `fingerprint` names its content for a cell's key; `subset` marks a tree whose counts differ from the published ones;
-    `queries_in_gallery` is the dataset's customary protocol (MARS and LS-VID: True, DukeMTMC-VideoReID: False).
+    No tracklet is both in `query` and in `gallery`; `queries_in_gallery` says whether customarily queries are searched
+    for among the other queries too (MARS, LS-VID, DukeMTMC-VideoReID) or in `gallery` alone (iLIDS-VID, PRID-2011).
+
+    `fingerprint` names its content for a cell's key; `subset` marks a tree whose counts differ from those of its
+    `release`, which is None where there is none; `remarks` say what is odd in the tree without being wrong.
     """
 
     name: str
@@ -42,8 +60,34 @@ class Dataset:
     queries_in_gallery: bool
     subset: bool = False
     about: str = ""
+    release: Release | None = None
+    remarks: tuple[str, ...] = ()
 
     @property
     def train_identities(self) -> tuple[int, ...]:
         """The training identities in ascending order: their positions are the class labels."""
         return tuple(sorted({tracklet.identity for tracklet in self.train}))
+
+
+def cut_training(found: Dataset, length: int) -> Dataset:
+    """The dataset with its training tracklets cut every `length` frames, or as they are for 0: the "dense" split.
+
+    As the authors' release: a piece goes on to the end where less than `length` frames would be left over, so that only
+    what was shorter is shorter. The fingerprint names the cut. Raises UserError for another length.
+    """
+    if type(length) is not int or length < 0:
+        raise UserError(f"dataset {found.name}: dense is {length!r}; give a number of frames, or 0 to cut nothing")
+    if not length:
+        return found
+    pieces = tuple(piece for tracklet in found.train for piece in _cut(tracklet, length))
+    named = hashlib.sha256(f"{found.fingerprint} dense {length}".encode()).hexdigest()
+    about = f"{found.about}; training tracklets cut every {length} frames into {len(pieces)}"
+    return replace(found, train=pieces, fingerprint=named, about=about)
+
+
+def _cut(tracklet: Tracklet, length: int) -> list[Tracklet]:
+    count = max(1, len(tracklet.frames) // length)
+    ends = [*(length * n for n in range(1, count)), len(tracklet.frames)]
+    return [
+        replace(tracklet, frames=tracklet.frames[first:last]) for first, last in zip([0, *ends], ends, strict=False)
+    ]

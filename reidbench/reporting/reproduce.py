@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from reidbench import presets, registry
+from reidbench.options import written_options
 from reidbench.source import REQUIRED
 
 if TYPE_CHECKING:
@@ -57,13 +59,24 @@ def _of_suite(plan: Plan) -> list[str]:
 
 
 def _of_training(plan: Plan) -> list[str]:
-    """Protocol, device and subset, which only the cells that are trained hold."""
-    settings = next((cell.settings for cell in plan.all_cells() if "protocol" in cell.settings), None)
-    if settings is None:
+    """Options of the dataset, protocol, device and subset, which only the cells that are trained hold."""
+    trained = {i: some[0].settings for (_, i), some in plan.cells.items() if "protocol" in some[0].settings}
+    if not trained:
         return []
-    parts = []
+    settings = next(iter(trained.values()))
+    parts = [part for text in written_options(_asked_of_dataset(plan, trained)) for part in ("--data", text)]
     if settings["protocol"]["name"] != "release":
         parts += ["--protocol", settings["protocol"]["name"]]
     if settings["device"] != "cpu":
         parts += ["--device", settings["device"]]
     return [*parts, "--subset"] if settings["dataset"].get("subset") else parts
+
+
+def _asked_of_dataset(plan: Plan, trained: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:
+    """The options of the dataset in the settings of trained columns which neither preset nor column asks for."""
+    asked: dict[str, Any] = {}
+    for index, settings in trained.items():
+        known = {**plan.preset.dataset_options, **plan.suite.columns[index].data}
+        options = settings["dataset"].get("options", {})
+        asked |= {name: value for name, value in options.items() if name not in known or known[name] != value}
+    return asked

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -61,11 +62,12 @@ def test_mars_refuses_other_counts_and_accepts_a_subset(mars_tree: Path, monkeyp
         "test frames": 49,
         "queries": 2,
         "query identities": 2,
+        "query frames": 15,
         "junk tracklets": 1,
         "distractor tracklets": 1,
         "cameras": 3,
     }
-    monkeypatch.setattr(module, "PUBLISHED", counts)
+    monkeypatch.setattr(module, "MARS", replace(module.MARS, counts=counts))
     assert not mars(str(mars_tree)).subset
     assert not mars(str(mars_tree), subset=True).subset
 
@@ -161,7 +163,7 @@ def test_junk_cannot_be_trained_on(write_mars: Write) -> None:
 
 
 def test_a_root_without_info_says_what_is_expected(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="info: no such folder; the root must hold bbox_train"):
+    with pytest.raises(UserError, match="info: no such folder; the root must hold info, bbox_train"):
         mars(str(tmp_path / "nowhere"))
 
 

@@ -30,6 +30,14 @@ def made_up_measurements():
             Request(protocol="mars_matlab", device="cuda"),
             "python bench.py table2 --preset quick --seeds 1 --protocol mars_matlab --device cuda",
         ),
+        (
+            Request(dataset_options={"seed": 3, "occlusion": 0.5}),
+            "python bench.py table2 --preset quick --seeds 1 --data occlusion=0.5 --data seed=3",
+        ),
+        (
+            Request(preset="fine", dataset_options={"height": 64, "width": 64}),
+            "python bench.py table2 --preset fine --seeds 1 --data height=64",
+        ),
     ],
 )
 def test_the_command_says_all_that_the_plan_was_asked_for(bench, request_, expected):

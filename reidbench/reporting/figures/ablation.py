@@ -22,6 +22,7 @@ from reidbench.reporting.figures.style import (
     SEED,
     axis_label,
     error_lengths,
+    measured_title,
     new_figure,
     over_bar,
     published_title,
@@ -80,7 +81,7 @@ def accuracy_figure(table: Table) -> Figure | None:
         _make_room(axis, points)
         axis.set_xlabel("GFLOPs per frame, the paper's scale" + (" (published)" if hollow else ""))
         axis.set_ylabel(axis_label(accuracy.quantity))
-        about = published_title(table, accuracy.column) if hollow else f"measured: {setting(table, accuracy)}"
+        about = published_title(table, accuracy.column) if hollow else measured_title(table, accuracy)
         missing = f"\n{len(points)} of {whole} rows, the others lack a number" if len(points) < whole else ""
         axis.set_title(about + missing)
     names = {point.rank: point.name for points, _ in panels for point in points}

@@ -13,10 +13,10 @@ from reidbench.reporting.figures.style import (
     SEED,
     axis_label,
     error_lengths,
+    measured_title,
     new_figure,
     published_title,
     seed_values,
-    setting,
     settle,
     shown_values,
     title,
@@ -36,7 +36,7 @@ def rows_figure(table: Table) -> Figure | None:
     figure = new_figure(7.2, 1.1 + 0.3 * len(rows))
     axes = figure.subplots(1, 2 if published else 1, squeeze=False, sharey=True)[0]
     _measured(axes[0], table, heading, rows)
-    axes[0].set_title(f"measured: {setting(table, heading)}")
+    axes[0].set_title(measured_title(table, heading))
     axes[0].set_yticks(range(len(rows)), rows)
     axes[0].invert_yaxis()
     if published:

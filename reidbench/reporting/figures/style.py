@@ -47,6 +47,10 @@ LOOKALIKES = "look-alikes not told apart"
 below."""
 
 
+HALF = 42
+"""Letters of a title that fit half a figure."""
+
+
 def new_figure(width: float, height: float) -> Figure:
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
@@ -114,6 +118,11 @@ def timed(table: Table, heading: Heading) -> str:
     sessions = {tuple(record.samples.get("reference", ())) for record in records}
     drift = f"\n(from {len(sessions)} sessions: compare the ratios, not the times)" if len(sessions) > 1 else ""
     return setting(table, heading) + drift
+
+
+def measured_title(table: Table, heading: Heading) -> str:
+    """The title of a panel of measured values, in lines that fit half a figure."""
+    return textwrap.fill(f"measured: {setting(table, heading)}", HALF)
 
 
 def title(table: Table, what: str) -> str:

@@ -35,6 +35,9 @@ def test_text_can_be_read_and_labels_do_not_collide(suite: str, name: str, fille
     for figure in drawn(filled(suite), name):
         texts = [text for text in figure.findobj(Text) if text.get_text() and text.get_visible()]
         assert min(text.get_fontsize() for text in texts) >= 8
+        boxes = [text.get_window_extent() for text in texts if "protocol" in text.get_text()]
+        assert boxes or not any("mAP" in text.get_text() for text in texts), "an accuracy carries its protocol's name"
+        assert all(box.x0 >= -1 and box.x1 <= figure.bbox.x1 + 1 for box in boxes), "and it can be read"
         for axis in figure.axes:
             for labels in _labels(axis):
                 for a, b in combinations(labels, 2):

@@ -1,0 +1,163 @@
+"""Counts what lies in a dataset's folder: against what its publishers counted, and against what its lists name."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+
+from reidbench.data.info_files import reason
+from reidbench.data.tracklets import DISTRACTOR, JUNK, Dataset, Release, Tracklet
+from reidbench.data.tree import Tree
+from reidbench.spec import UserError
+
+SAMPLED = 64
+"""Frames whose bytes go into a fingerprint."""
+
+
+class TreeError(UserError):
+    """A tree that cannot be used as it is.
+
+    The message is one line; `problems` says all that is wrong, a line each; `found` is what could be read of it.
+    """
+
+    def __init__(self, message: str, problems: Sequence[str], found: Dataset | None = None) -> None:
+        super().__init__(message)
+        self.problems = tuple(problems)
+        self.found = found
+
+
+def count(found: Dataset) -> dict[str, int]:
+    """What can be counted in any dataset, by name; "test" is queries and gallery together."""
+    test = (*found.query, *found.gallery)
+    return {
+        "training tracklets": len(found.train),
+        "training identities": len(found.train_identities),
+        "training frames": sum(len(t.frames) for t in found.train),
+        "test tracklets": len(test),
+        "test identities": len({t.identity for t in test} - {JUNK, DISTRACTOR}),
+        "test frames": sum(len(t.frames) for t in test),
+        "queries": len(found.query),
+        "query identities": len({t.identity for t in found.query}),
+        "query frames": sum(len(t.frames) for t in found.query),
+        "junk tracklets": sum(t.identity == JUNK for t in test),
+        "distractor tracklets": sum(t.identity == DISTRACTOR for t in test),
+        "cameras": len({t.camera for t in (*found.train, *test)}),
+    }
+
+
+def differences(found: Dataset) -> dict[str, tuple[int, int]]:
+    """The counts that differ from the release's: name to (found, published)."""
+    published = found.release.counts if found.release else {}
+    counted = count(found)
+    return {name: (counted[name], known) for name, known in published.items() if counted[name] != known}
+
+
+def summary(name: str, train: Sequence[Tracklet], query: Sequence[Tracklet], gallery: Sequence[Tracklet]) -> str:
+    """A dataset in one line, for records."""
+    return (
+        f"{name}: {len({t.identity for t in train})} training identities in {len(train)} tracklets, "
+        f"{len(query)} queries among {len(query) + len(gallery)} test tracklets"
+    )
+
+
+def accept(found: Dataset, *, subset: bool) -> Dataset:
+    """The dataset, marked as a subset where its counts differ from its release's.
+
+    A subset's remarks are told in `about`, for there something may be missing. Raises TreeError naming every difference
+    if there is one and `subset` is not set.
+    """
+    differing = differences(found)
+    if not differing or found.release is None:
+        return replace(found, subset=False)
+    told = f"; {first_of(found.remarks, 'remarks')}" if found.remarks else ""
+    if subset:
+        return replace(found, subset=True, about=f"{found.about}{told}")
+    listed = ", ".join(f"{name} {counted} (published {known})" for name, (counted, known) in differing.items())
+    raise TreeError(
+        f"{found.root}: differs from the published {found.release.title}: {listed}{told}; "
+        "mend it, or accept it with --subset",
+        (),
+        found,
+    )
+
+
+def origin(release: Release, name: str) -> str:
+    """The files or folders of a tree that the things of a count are read from."""
+    kind = name.split()[0]
+    part = {"training": "training", "queries": "queries", "query": "queries"}.get(kind, "test")
+    return ", ".join(release.files.values()) if kind == "cameras" else release.files[part]
+
+
+def refuse(problems: Sequence[str], found: Dataset | None = None) -> None:
+    """Raises TreeError if there is a problem."""
+    if problems:
+        raise TreeError(first_of(problems, "problems"), problems, found)
+
+
+def first_of(lines: Sequence[str], what: str) -> str:
+    """The first of several lines, and how many there are."""
+    return lines[0] if len(lines) == 1 else f"{lines[0]} (the first of {len(lines)} {what})"
+
+
+def check_frames(tree: Tree, found: Dataset) -> None:
+    """Raises TreeError if a listed frame is missing: one directory listing an identity, no call a frame."""
+    listed: dict[str, list[str]] = defaultdict(list)
+    for tracklet in (*found.train, *found.query, *found.gallery):
+        for frame in tracklet.frames:
+            folder, _, name = frame.rpartition("/")
+            listed[folder].append(name)
+    missing, first, problems = 0, "", []
+    for folder, names in listed.items():
+        present = tree.names(folder)
+        absent = [name for name in names if name not in present]
+        if absent:
+            missing += len(absent)
+            first = first or f"{tree.root / folder / absent[0]}"
+            problems.append(f"{tree.root / folder}: {len(absent)} of {len(names)} frames missing, first {absent[0]}")
+    if missing:
+        raise TreeError(f"{first}: missing, the first of {missing} listed frames that are not there", problems, found)
+
+
+def jumps(folder: str, numbers: Sequence[int]) -> list[str]:
+    """A remark where the numbers of a tracklet's frames leave some out: nothing else shows that a frame is missing."""
+    left_out = [(a + 1, b - 1) for a, b in pairwise(numbers) if b > a + 1]
+    spans = ", ".join(str(first) if first == last else f"{first} to {last}" for first, last in left_out[:3])
+    more = f" and {len(left_out) - 3} more gaps" if len(left_out) > 3 else ""
+    return [f"{folder}: no frame has number {spans}{more}; perhaps it is missing"] if left_out else []
+
+
+def unmatched(found: Dataset, *, queries_in_gallery: bool) -> int:
+    """How many queries have no match in another camera, in the gallery or, if asked for, among the queries too."""
+    cameras: dict[int, set[int]] = defaultdict(set)
+    for tracklet in (*found.gallery, *(found.query if queries_in_gallery else ())):
+        cameras[tracklet.identity].add(tracklet.camera)
+    return sum(not cameras[query.identity] - {query.camera} for query in found.query)
+
+
+def fingerprint(tree: Tree, found: Dataset) -> str:
+    """A SHA-256 over every tracklet and the bytes of a sample of frames."""
+    digest = hashlib.sha256()
+    for part in ("train", "query", "gallery"):
+        for tracklet in getattr(found, part):
+            line = [part, tracklet.identity, tracklet.camera, *tracklet.frames]
+            digest.update(f"{json.dumps(line)}\n".encode())
+    digest.update(sample(tree, (*found.train, *found.query, *found.gallery)))
+    return digest.hexdigest()
+
+
+def sample(tree: Tree, tracklets: Sequence[Tracklet]) -> bytes:
+    """The SHA-256 of the first frame of 64 tracklets spread over the list, which tells apart trees of equal names."""
+    digest = hashlib.sha256()
+    for row in np.linspace(0, len(tracklets) - 1, SAMPLED).astype(int):
+        path = tree.file(tracklets[row].frames[0])
+        try:
+            digest.update(path.read_bytes())
+        except OSError as error:
+            raise UserError(f"{path}: cannot be read ({reason(error)})") from error
+    return digest.digest()

@@ -1,0 +1,121 @@
+"""Whether a dataset's folder holds what its publishers say it does: everything that is wrong, not the first thing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from reidbench.data.census import TreeError, count, origin, unmatched
+from reidbench.data.index import forget
+from reidbench.data.tracklets import Dataset
+from reidbench.registry import Entry
+from reidbench.spec import UserError
+
+AT_ONCE = 1024
+"""Frames given to the decoding threads at a time."""
+
+
+@dataclass(frozen=True)
+class Count:
+    """How many there are of something, how many the publishers say, if they do, and where in the tree they lie."""
+
+    name: str
+    found: int
+    expected: int | None
+    file: str
+
+    @property
+    def differs(self) -> bool:
+        return self.expected is not None and self.found != self.expected
+
+
+@dataclass(frozen=True)
+class Checkup:
+    """What a folder holds.
+
+    `problems` stand in the way of using it, `remarks` may be so in the release; both are a line each. `unmatched` are
+    the queries without a match in another camera, by whether queries are in the gallery. `decoded` counts the frames
+    that were decoded. Without `counts` too little could be read.
+    """
+
+    dataset: str
+    title: str
+    root: str
+    counts: tuple[Count, ...] = ()
+    problems: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+    unmatched: Mapping[str, int] | None = None
+    decoded: int = 0
+
+    @property
+    def passed(self) -> bool:
+        return not self.problems and not any(counted.differs for counted in self.counts)
+
+
+def check_tree(
+    entry: Entry, arguments: Mapping[str, Any], *, decode: bool, progress: Callable[[int, int, str], None]
+) -> Checkup:
+    """Reads a dataset anew, whatever is kept in the index, and decodes every frame if asked to.
+
+    `arguments` are those of the dataset's function, which are known to it.
+    """
+    root = str(arguments.get("root", ""))
+    if root:
+        forget(Path(root))
+    found: Dataset | None
+    problems: tuple[str, ...] = ()
+    try:
+        found = entry.load()(**arguments)
+    except TreeError as error:
+        found, problems = error.found, error.problems
+    except UserError as error:
+        found, problems = None, (str(error),)
+    if found is None:
+        return Checkup(entry.name, entry.name, root, problems=problems)
+    frames = [f for t in (*found.train, *found.query, *found.gallery) for f in t.frames] if decode else []
+    damaged = _damaged(found.root, frames, progress)
+    published = found.release.counts if found.release else {}
+    return Checkup(
+        entry.name,
+        found.release.title if found.release else entry.name,
+        str(found.root),
+        tuple(
+            Count(name, number, published.get(name), origin(found.release, name) if found.release else "")
+            for name, number in count(found).items()
+        ),
+        (*problems, *damaged),
+        found.remarks,
+        {
+            "queries in the gallery": unmatched(found, queries_in_gallery=True),
+            "queries left out": unmatched(found, queries_in_gallery=False),
+        },
+        len(frames),
+    )
+
+
+def _damaged(root: Path, frames: list[str], progress: Callable[[int, int, str], None]) -> list[str]:
+    """What is wrong with those frames that are there, a line each."""
+    if not frames:
+        return []
+    from reidbench.data.frames import read_image
+
+    def fault(frame: str) -> str:
+        path = root / frame
+        try:
+            if path.exists():
+                read_image(path)
+        except UserError as error:
+            return str(error)
+        return ""
+
+    faults: list[str] = []
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for first in range(0, len(frames), AT_ONCE):
+            some = frames[first : first + AT_ONCE]
+            faults += filter(None, pool.map(fault, some))
+            progress(first + len(some), len(frames), f"frames decoded, {len(faults)} damaged")
+    return faults

@@ -1,0 +1,97 @@
+"""What a dataset looks like: its parts, tracklet lengths, cameras, matches and image sizes. Imports no torch."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from reidbench.data.tracklets import DISTRACTOR, JUNK, Dataset, Tracklet
+from reidbench.spec import UserError
+
+SAMPLED = 256
+"""Frames whose size is looked at."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a dataset: the frames of each of its tracklets, and how many tracklets each camera has."""
+
+    identities: int
+    lengths: tuple[int, ...]
+    per_camera: dict[int, int]
+
+
+@dataclass(frozen=True)
+class Description:
+    """A dataset in numbers.
+
+    `parts` are "training", "queries", "gallery" (persons), and where there are any "distractors" and "junk". `matches`
+    holds for each query how many tracklets of its identity another camera has, with the other queries counted
+    ("queries in the gallery") and without ("queries left out"). `sizes` counts (height, width) in a sample of frames.
+    """
+
+    about: str
+    parts: dict[str, Part]
+    matches: dict[str, tuple[int, ...]]
+    sizes: dict[tuple[int, int], int]
+
+    @property
+    def cameras(self) -> list[int]:
+        return sorted({camera for part in self.parts.values() for camera in part.per_camera})
+
+
+def describe(found: Dataset) -> Description:
+    """The numbers of a dataset. Raises UserError for a sampled frame that is no image."""
+    persons = [t for t in found.gallery if t.identity not in (JUNK, DISTRACTOR)]
+    parts = {
+        "training": found.train,
+        "queries": found.query,
+        "gallery": persons,
+        "distractors": [t for t in found.gallery if t.identity == DISTRACTOR],
+        "junk": [t for t in found.gallery if t.identity == JUNK],
+    }
+    return Description(
+        found.about,
+        {name: _part(tracklets) for name, tracklets in parts.items() if tracklets},
+        {
+            "queries in the gallery": _matches(found.query, (*found.query, *persons)),
+            "queries left out": _matches(found.query, persons),
+        },
+        _sizes(found),
+    )
+
+
+def _part(tracklets: Sequence[Tracklet]) -> Part:
+    cameras = Counter(t.camera for t in tracklets)
+    return Part(
+        identities=len({t.identity for t in tracklets} - {JUNK, DISTRACTOR}),
+        lengths=tuple(len(t.frames) for t in tracklets),
+        per_camera=dict(sorted(cameras.items())),
+    )
+
+
+def _matches(queries: Sequence[Tracklet], gallery: Sequence[Tracklet]) -> tuple[int, ...]:
+    seen: dict[int, Counter[int]] = defaultdict(Counter)
+    for tracklet in gallery:
+        seen[tracklet.identity][tracklet.camera] += 1
+    return tuple(seen[query.identity].total() - seen[query.identity][query.camera] for query in queries)
+
+
+def _sizes(found: Dataset) -> dict[tuple[int, int], int]:
+    """Sizes of the middle frames of tracklets spread over the dataset, the most frequent first."""
+    tracklets = (*found.train, *found.query, *found.gallery)
+    rows = np.unique(np.linspace(0, len(tracklets) - 1, SAMPLED).astype(int))
+    counted: Counter[tuple[int, int]] = Counter()
+    for row in rows:
+        frames = tracklets[row].frames
+        path = found.root / frames[len(frames) // 2]
+        try:
+            with Image.open(path, formats=("JPEG", "PNG")) as image:
+                counted[image.height, image.width] += 1
+        except (OSError, ValueError, SyntaxError) as error:
+            raise UserError(f"{path}: missing or damaged frame; restore it ({type(error).__name__})") from error
+    return dict(counted.most_common())

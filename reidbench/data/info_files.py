@@ -1,0 +1,85 @@
+"""The files that say what a dataset holds: lists, MATLAB and HDF5 files, NumPy arrays, JSON.
+
+Each function raises a UserError of one line that names the file, where it is missing, damaged, or holds something else.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.io import loadmat
+
+from reidbench.spec import UserError
+
+
+def read_lines(file: Path, what: str) -> list[str]:
+    """The lines of an ASCII file without surrounding blanks; `what` says in the error what it lists."""
+    try:
+        return [line.strip() for line in file.read_text(encoding="ascii").splitlines()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{file}: cannot be read ({reason(error)}); it lists {what}, one a line") from error
+
+
+def read_matlab(file: Path, key: str) -> np.ndarray:
+    """The whole numbers in variable `key` of a MATLAB file up to version 7, int64 in its shape there."""
+    with _reading(file, "a MATLAB file", key):
+        array = loadmat(file, variable_names=[key])[key]
+    return _whole(file, key, array)
+
+
+def read_hdf5(file: Path, *keys: str) -> dict[str, np.ndarray]:
+    """The whole numbers in those variables of a MATLAB 7.3 file that are there, int64 in their shape in MATLAB.
+
+    MATLAB keeps arrays by column, and HDF5 shows them transposed.
+    """
+    import h5py
+
+    arrays = {}
+    with _reading(file, "an HDF5 file (MATLAB 7.3)", ""), h5py.File(file, "r") as content:
+        for key in keys:
+            if isinstance(content.get(key), h5py.Dataset):
+                arrays[key] = np.asarray(content[key]).T
+    return {key: _whole(file, key, array) for key, array in arrays.items()}
+
+
+def read_array(file: Path) -> np.ndarray:
+    """The whole numbers of a NumPy file, int64. A pickled one is refused, for it could run anything."""
+    with _reading(file, "a NumPy array", ""), file.open("rb") as content:
+        array = np.lib.format.read_array(content, allow_pickle=False)
+    return _whole(file, "the array", array)
+
+
+def read_json(file: Path) -> Any:
+    """What a JSON file holds."""
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(f"{file}: cannot be read as JSON ({reason(error)})") from error
+
+
+def reason(error: Exception) -> str:
+    """The first line of what an error says, without the path that the caller names anyhow."""
+    return (getattr(error, "strerror", None) or str(error) or type(error).__name__).splitlines()[0]
+
+
+@contextmanager
+def _reading(file: Path, kind: str, key: str) -> Iterator[None]:
+    if not file.is_file():
+        raise UserError(f"{file}: no such file; restore it from the published dataset")
+    try:
+        yield
+    except Exception as error:  # scipy and h5py raise errors of many types for damaged files
+        if key and isinstance(error, KeyError):
+            raise UserError(f"{file}: holds no variable named {key}") from error
+        raise UserError(f"{file}: cannot be read as {kind} ({reason(error)})") from error
+
+
+def _whole(file: Path, key: str, array: np.ndarray) -> np.ndarray:
+    if array.dtype.kind not in "iuf" or not np.isfinite(array).all() or (array != np.floor(array)).any():
+        raise UserError(f"{file}: {key} holds something other than whole numbers")
+    return array.astype(np.int64)

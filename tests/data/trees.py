@@ -1,0 +1,114 @@
+"""Small trees in the layouts of the real datasets, written with the real file formats."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import h5py
+import numpy as np
+from PIL import Image
+from scipy.io import savemat
+
+Shot = tuple[int, int, str, int]
+"""Identity, camera, name of the tracklet, frames."""
+
+DUKE_TRAIN: tuple[Shot, ...] = ((1, 1, "0001", 70), (1, 2, "0002", 5), (3, 8, "0001", 31), (3, 2, "0010", 64))
+DUKE_QUERY: tuple[Shot, ...] = ((2, 1, "0001", 6), (4, 3, "0001", 9))
+DUKE_REST: tuple[Shot, ...] = ((2, 2, "0002", 4), (2, 2, "0010", 3), (4, 1, "0002", 2))
+DUKE_DISTRACTORS: tuple[Shot, ...] = ((6, 5, "0001", 4), (7, 1, "0001", 1))
+
+
+def write_frame(path: Path, seed: Sequence[int], size: tuple[int, int] = (8, 4)) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(list(seed)).integers(0, 256, (*size, 3)).astype(np.uint8)
+    Image.fromarray(pixels).save(path)
+
+
+def write_duke(root: Path, *, old_names: bool = False, distractor: str = "D", first: int = 1) -> Path:
+    gap = "" if old_names else "_"
+    parts = {"train": DUKE_TRAIN, "query": DUKE_QUERY, "gallery": (*DUKE_QUERY, *DUKE_REST, *DUKE_DISTRACTORS)}
+    for part, shots in parts.items():
+        for identity, camera, tracklet, frames in shots:
+            kind = distractor if (identity, camera, tracklet, frames) in DUKE_DISTRACTORS else "X"
+            for number in range(first, first + frames):
+                words = (f"{identity:04d}", f"C{camera}", f"F{number:04d}", f"{kind}{1000 * int(tracklet) + number}")
+                path = root / part / f"{identity:04d}" / tracklet / f"{gap.join(words)}.jpg"
+                write_frame(path, (identity, camera, int(tracklet), number))
+    return root
+
+
+LSVID_TRAIN: tuple[tuple[int, int, int], ...] = ((0, 1, 70), (0, 15, 5), (7, 2, 8), (7, 1, 64))
+LSVID_TEST: tuple[tuple[int, int, int], ...] = ((1, 1, 4), (1, 10, 3), (2, 3, 5), (2, 1, 2), (2, 10, 6))
+LSVID_QUERIES: tuple[int, ...] = (1, 3)
+"""Identity, camera and frames of each line of a list; queries from 1."""
+
+
+def write_lsvid(root: Path, *, info: str = "hdf5", queries: Sequence[int] = LSVID_QUERIES, padded: bool = True) -> Path:
+    rows: dict[str, list[tuple[int, int, int, int]]] = {"train": [], "test": []}
+    (root / "list_sequence").mkdir(parents=True)
+    for part, shots in (("train", LSVID_TRAIN), ("test", LSVID_TEST)):
+        lines = []
+        for track, (identity, camera, frames) in enumerate(shots, start=1):
+            seen = f"{camera:02d}" if padded else f"{camera}"
+            prefix = f"tracklet_{part}/{identity:04d}/{identity:04d}_{track:03d}_{seen}"
+            for number in range(1, frames + 1):
+                write_frame(root / f"{prefix}_{number}.jpg", (identity, camera, track, number))
+            lines.append(f"{prefix} {identity}\n")
+            first = sum(last - start + 1 for start, last, *_ in rows[part]) + 1
+            rows[part].append((first, first + frames - 1, identity + 40, camera))
+        (root / "list_sequence" / f"list_seq_{part}.txt").write_text("".join(lines))
+    if info == "hdf5":
+        (root / "test" / "data").mkdir(parents=True)
+        with h5py.File(root / "test" / "data" / "info_test.mat", "w") as file:
+            # MATLAB keeps a column of queries and a row a tracklet; in HDF5 both lie the other way round.
+            file["query"] = np.array([queries], dtype=np.float64)
+            file["info_test"] = np.array(rows["test"], dtype=np.float64).T
+    else:
+        (root / "test").mkdir(parents=True, exist_ok=True)
+        np.save(root / "test" / "query.npy", np.array(queries, dtype=np.float64))
+        np.save(root / "test" / "info_test.npy", np.array(rows["test"], dtype=np.float64))
+    return root
+
+
+ILIDS_PERSONS = (1, 2, 10, 14)
+"""Their folders sort otherwise as texts than as numbers if the zeros in front are gone."""
+
+
+def ilids_splits(count: int = len(ILIDS_PERSONS)) -> np.ndarray:
+    return np.stack([np.random.default_rng(seed).permutation(count) + 1 for seed in range(10)])
+
+
+def write_ilids(root: Path, *, persons: Iterable[int] = ILIDS_PERSONS, splits: np.ndarray | None = None) -> Path:
+    for camera in (1, 2):
+        for person in persons:
+            for number in range(18, 18 + person % 3 + camera):
+                name = f"cam{camera}_person{person:03d}_{number:05d}.png"
+                folder = root / "i-LIDS-VID/sequences" / f"cam{camera}" / f"person{person:03d}"
+                write_frame(folder / name, (person, camera, number))
+    (root / "train-test people splits").mkdir()
+    file = root / "train-test people splits/train_test_splits_ilidsvid.mat"
+    savemat(file, {"ls_set": ilids_splits() if splits is None else splits})
+    return root
+
+
+PRID_PERSONS = (1, 2, 3, 7, 12, 198)
+
+
+def prid_splits() -> list[dict[str, list[str]]]:
+    splits = []
+    for seed in range(10):
+        names = [f"person_{person:04d}" for person in np.random.default_rng(seed).permutation(PRID_PERSONS)]
+        splits.append({"train": names[:3], "test": names[3:]})
+    return splits
+
+
+def write_prid(root: Path) -> Path:
+    for place, camera in enumerate("ab"):
+        for person in (*PRID_PERSONS, 385):
+            for number in range(1, 4 + place):
+                folder = root / "prid_2011/multi_shot" / f"cam_{camera}" / f"person_{person:04d}"
+                write_frame(folder / f"{number:04d}.png", (person, place, number))
+    (root / "splits_prid2011.json").write_text(json.dumps(prid_splits()))
+    return root

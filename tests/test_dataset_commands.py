@@ -1,0 +1,91 @@
+"""`data check` and `data describe` on the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from reidbench.cli import main
+
+FEW = [part for option in ("train_ids=4", "test_ids=4", "cameras=2", "frames=4") for part in ("--data", option)]
+
+
+@pytest.fixture(autouse=True)
+def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REIDBENCH_CACHE", str(tmp_path / "cache"))
+
+
+def test_what_is_as_expected_passes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["data", "check", "synthetic", *FEW, "--decode"]) == 0
+    said = capsys.readouterr()
+    lines = said.out.splitlines()
+    assert lines[-1] == "everything is as expected"
+    assert any(line.split() == ["training", "tracklets", "8", "8"] for line in lines)
+    assert "frames decoded: 64" in lines and "64/64 frames decoded, 0 damaged" in said.err
+
+
+def test_what_differs_is_named_with_its_file_and_exit_code_2(mars_tree: Path, capsys) -> None:
+    (mars_tree / "bbox_train/0003/0003C1T0001F002.jpg").unlink()
+    assert main(["data", "check", "mars", "--root", str(mars_tree)]) == 2
+    out = capsys.readouterr().out
+    assert "training tracklets        6      8298   differs: see info/tracks_train_info.mat" in out
+    assert "queries without a match in another camera: 0 with queries in the gallery, 0 with queries left out" in out
+    assert "1 problem:\n" in out and "0003: 1 of 24 frames missing, first 0003C1T0001F002.jpg" in out
+    assert out.endswith("not usable: mend what is named above\n")
+    (mars_tree / "info/query_IDX.mat").unlink()
+    assert main(["data", "check", "mars", "--root", str(mars_tree)]) == 2
+    assert "query_IDX.mat: no such file" in capsys.readouterr().out
+
+
+def test_json_holds_all_of_it(mars_tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["data", "check", "mars", "--root", str(mars_tree), "--json"]) == 2
+    found = json.loads(capsys.readouterr().out)
+    assert found["passed"] is False and found["problems"] == []
+    assert {"name": "queries", "found": 2, "expected": 1980, "file": "info/query_IDX.mat"} in found["counts"]
+    assert found["unmatched"] == {"queries in the gallery": 0, "queries left out": 0}
+
+
+def test_a_description_is_text_json_and_a_picture(mars_tree: Path, tmp_path: Path, capsys) -> None:
+    file = tmp_path / "out" / "mars.png"
+    assert main(["data", "describe", "mars", "--root", str(mars_tree), "--out", str(file)]) == 0
+    out = capsys.readouterr().out
+    assert ["training", "3", "6", "81", "3", "8.5", "40"] in [line.split() for line in out.splitlines()]
+    assert f"written: {file}" in out and "16x8" in out
+    with Image.open(file) as picture:
+        assert picture.width > 1000
+    assert main(["data", "describe", "mars", "--root", str(mars_tree), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["parts"]["training"]["lengths"] == [5, 9, 16, 8, 3, 40]
+    assert found["sizes"] == [{"height": 16, "width": 8, "frames": 13}]
+
+
+def test_synthetic_needs_no_root(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["data", "describe", "synthetic", *FEW]) == 0
+    assert "queries left out" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["check", "marz"], "no dataset is named 'marz'; did you mean 'mars'?"),
+        (["check", "mars"], "dataset mars needs --root"),
+        (["check", "duke", "--root", "x", "--data", "dens=3"], "no option 'dens'; did you mean 'dense'?"),
+        (["describe", "mars", "--root", "nowhere"], "nowhere/info: no such folder"),
+        (["check", "ilids", "--root", "x", "--data", "split"], "--data split: write it as OPTION=VALUE"),
+        (["check", "mars", "--root", "x", "--data", "root=y"], "--data root: give --root"),
+    ],
+)
+def test_a_mistake_is_one_line(arguments: list[str], message: str, capsys, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["data", *arguments]) == 2
+    said = capsys.readouterr().err
+    assert message in said and said.count("\n") == 1
+
+
+def test_a_picture_that_cannot_be_written_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("")
+    assert main(["data", "describe", "synthetic", *FEW, "--out", str(tmp_path / "file" / "x.png")]) == 2
+    assert "x.png: cannot be written" in capsys.readouterr().err
