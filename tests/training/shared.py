@@ -18,8 +18,8 @@ from reidbench.spec import Output
 from reidbench.training import parallel, trainer
 
 SHARED = replace(RECIPE, size=(64, 32), frames=8, identities=3, clips_per_identity=2, steps=3, lr=1e-4)
-MODELS = ("baseline", "bicnet_tks", "tclnet")
-"""With a metric loss alone, with a loss of the model's own, and with two heads."""
+MODELS = ("baseline", "bicnet_tks")
+"""Those that are trained: with a metric loss alone, and with a loss of the model's own."""
 
 
 @contextmanager
@@ -51,6 +51,19 @@ def trained_in_double(root: Path, name: str) -> dict[str, Tensor]:
         return trained(root, name)
 
 
+def gradients(root: Path, name: str) -> Tensor:
+    """All gradients of the first step in double precision, side by side; of a model that draws no noise."""
+    with double_precision():
+        model = untrained(name).double()
+        for module in model.modules():
+            if isinstance(module, nn.Dropout):
+                module.p = 0.0
+        dataset, device = read_layout(root, name="large"), torch.device("cpu")
+        state, feed = trainer.start(model, dataset, SHARED, seed=1, device=device, sync_bn=True)
+        trainer.take_step(state, feed, 0, feed.batch(0))
+    return torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None])
+
+
 def without_gradients(output: Output) -> Output:
     """A wrong gather: of embeddings that are constants."""
     whole = parallel.of_all(output)
@@ -61,7 +74,8 @@ if __name__ == "__main__":
     root, out = map(Path, sys.argv[1:])
     torch.set_num_threads(1)
     with distributed.joined("cpu") as place:
-        found = {f"{name} in double": trained_in_double(root, name) for name in MODELS}
+        found: dict[str, dict[str, Tensor]] = {f"{name} in double": trained_in_double(root, name) for name in MODELS}
+        found["gradients"] = {name: gradients(root, name) for name in sorted(registry.models())}
         found["baseline"] = trained(root, "baseline")
         found["own statistics"] = trained(root, "baseline", sync_bn=False)
         trainer.of_all = without_gradients

@@ -15,7 +15,7 @@ import torch
 from tiny import RECIPE, tiny
 from torch import Tensor, nn
 
-from reidbench import distributed
+from reidbench import distributed, registry
 from reidbench.data.mars import read_layout
 from reidbench.distributed import ENDED
 from reidbench.launch import Place
@@ -50,6 +50,10 @@ def test_two_processes_train_as_one(write_mars: Callable[..., Path], tmp_path: P
     first, second = (torch.load(tmp_path / f"{rank}.pt") for rank in range(2))
     for name, weights in first.items():
         assert all(torch.equal(value, second[name][key]) for key, value in weights.items()), name
+
+    assert first["gradients"].keys() == registry.models().keys()
+    for name, gradient in first["gradients"].items():
+        assert torch.linalg.norm(gradient - (whole := shared.gradients(root, name))) < 1e-10 * whole.norm(), name
 
     # In double precision the sums over two parts and over the whole agree in all that the network and Adam, which
     # divides small gradients by their size, leave of 53 bits.
