@@ -136,9 +136,11 @@ class MultiScale(nn.Module):
     def forward(self, maps: Tensor, length: int) -> Tensor:
         """Maps `[S * length, C, H, W]` to `[S * length / stride, C, H, W]`."""
         over_time = maps.permute(0, 2, 3, 1).unflatten(0, (-1, length)).flatten(2, 3).permute(0, 3, 1, 2)
-        branches = [F.relu(norm(kernel(over_time))) for kernel, norm in zip(self.kernels, self.norms, strict=True)]
-        motion = torch.stack(branches).sum(0).permute(0, 2, 3, 1).unflatten(2, maps.shape[2:])
-        return mean_frames(maps, self.stride) + motion.flatten(0, 1).permute(0, 3, 1, 2)
+        out = mean_frames(maps, self.stride)
+        for kernel, norm in zip(self.kernels, self.norms, strict=True):
+            motion = F.relu(norm(kernel(over_time))).permute(0, 2, 3, 1).unflatten(2, maps.shape[2:])
+            out = out + motion.flatten(0, 1).permute(0, 3, 1, 2)
+        return out
 
 
 class ResidualAttention(nn.Module):
@@ -158,8 +160,7 @@ class ResidualAttention(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         """Maps `[S * frames, C, H, W]` to maps of the same shape."""
-        clips = maps.unflatten(0, (-1, self.frames))
-        mean = clips.mean(1)
+        clips, mean = maps.unflatten(0, (-1, self.frames)), mean_frames(maps, self.frames)
         spatial = self.spatial(mean)
         channel = F.relu(self.channel(mean.mean((2, 3), keepdim=True)))
         temporal = self.temporal(clips.mean((2, 3, 4))[:, :, None, None])
@@ -175,8 +176,10 @@ class UnitStreams(nn.Module):
 
 
 def mean_frames(maps: Tensor, stride: int) -> Tensor:
-    """Maps `[N * stride, C, H, W]` averaged over groups of `stride` frames: `[N, C, H, W]`."""
-    return maps.unflatten(0, (-1, stride)).mean(1) if stride > 1 else maps
+    """Maps `[N * stride, C, H, W]` averaged over groups of `stride` frames: `[N, C, H, W]`, in channels_last."""
+    if stride == 1:
+        return maps
+    return maps.permute(0, 2, 3, 1).unflatten(0, (-1, stride)).mean(1).permute(0, 3, 1, 2)
 
 
 def _first_block(block: BasicBlock | Bottleneck, x: Tensor, motion: MultiScale, length: int) -> Tensor:

@@ -160,9 +160,9 @@ def mean_of_nearest(nodes: Tensor) -> Tensor:
     """
     length, parts = nodes.shape[1:3]
     flat = nodes.flatten(1, 2)
-    frame = torch.arange(length * parts, device=nodes.device) // parts
-    barred = (frame[:, None] - frame).abs() > SPAN
-    barred.fill_diagonal_(True)
+    node = torch.arange(length * parts, device=nodes.device)
+    frame = node // parts
+    barred = ((frame[:, None] - frame).abs() > SPAN) | (node[:, None] == node)
     # In reduced precision the nearest nodes of a clip, which are much alike, could not be told apart.
     full = nullcontext() if nodes.is_meta else torch.autocast(nodes.device.type, enabled=False)
     with torch.no_grad(), full:

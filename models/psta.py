@@ -1,4 +1,4 @@
-"""PSTA: a pyramid that fuses neighbouring frames pair by pair, with attention within and between them.
+"""PSTA: a pyramid over time in which pairs of frames are weighed by their relations and summed, down to one.
 
 Pyramid Spatial-Temporal Aggregation for Video-based Person Re-Identification, Wang et al., ICCV 2021; after the
 authors' release, github.com/WangYQ9/VideoReID_PSTA.
@@ -10,7 +10,6 @@ import math
 from collections.abc import Mapping
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from reidbench.registry import model
@@ -20,6 +19,7 @@ from .head import batch_norm_neck, identity_classifier
 from .resnet import ResNet, fold_frames, load_backbone
 
 LEVELS = 3
+MULTIPLE = 2**LEVELS
 
 
 @model()
@@ -32,34 +32,38 @@ def psta(
     blocks: tuple[int, ...] = (),
     last_stride: int = 1,
 ) -> PSTA:
-    """ResNet and three levels of aggregation, each of which makes one map of every two.
+    """ResNet whose last maps are summed pair by pair in three levels, weighed by relations within and across frames.
 
-    Clips have a multiple of 8 frames. `size` is the (height, width) of the clips in pixels, to whose last map the
-    attention's weights are tied.
+    `size` is the (height, width) of the clips in pixels: a position's relations are to all positions of the last map,
+    to whose number the weights are bound. Clips have a multiple of 8 frames; more than 8 are averaged at the end.
     """
     trunk = ResNet(depth, width=width, blocks=blocks, last_stride=last_stride)
-    positions = math.prod(-(-length // trunk.strides[3]) for length in size)
-    return PSTA(trunk, classes, size, positions)
+    height, width_of_map = (math.ceil(length / trunk.strides[3]) for length in size)
+    return PSTA(trunk, height * width_of_map, classes, size)
 
 
 class PSTA(nn.Module):
-    """A ResNet under `LEVELS` aggregations, assembled by `psta`.
+    """A ResNet and three levels of `Aggregation` over half its channels, assembled by `psta`.
 
-    A level's vector is the mean of its maps; the feature of level k is the mean of the vectors up to it. Output:
-    `feature` `[B, channels / 2]` is that of the last level; in training, one of `logits` and `embeddings` a level. The
-    release averages the losses of the levels, the shared trainer adds them; it normalises frame after frame, where here
-    all frames of a level share their batch statistics. Raises ValueError for clips of another size or length.
+    The vector of a level is the mean of its map over positions and frames. The first head sees that of the first level,
+    the second the mean of the first two, the third that of all three, which is the `feature` `[B, channels / 2]`; each
+    head has a neck, whose bias stays 0.
+
+    Output: one of `logits` and `embeddings` a head; `maps` "psta_temporal1" and "psta_spatial1" `[B, T, h, w]`, the
+    weights of positions by relations across and within frames, "...2" `[B, T / 2, h, w]`, "...3" `[B, T / 4, h, w]`.
+    Raises ValueError for clips of another size or a wrong number of frames.
     """
 
-    def __init__(self, trunk: ResNet, classes: int, size: tuple[int, int], positions: int) -> None:
+    def __init__(self, trunk: ResNet, positions: int, classes: int, size: tuple[int, int]) -> None:
         super().__init__()
         channels = trunk.channels[3] // 2
         self.size = tuple(size)
         self.trunk = trunk
-        self.reduce = _layer(trunk.channels[3], channels)
-        self.levels = nn.ModuleList(Aggregation(channels, positions) for _ in range(LEVELS))
-        self.lower_necks = nn.ModuleList(batch_norm_neck(channels) for _ in range(LEVELS - 1))
-        self.neck = batch_norm_neck(channels)
+        self.pyramid = nn.ModuleDict({"reduce": _conv(trunk.channels[3], channels)})
+        for level in range(1, LEVELS + 1):
+            self.pyramid[f"level{level}"] = Aggregation(channels, positions)
+        self.lower_necks = nn.ModuleList(_neck(channels) for _ in range(LEVELS - 1))
+        self.neck = _neck(channels)
         heads = [identity_classifier(channels, classes) for _ in range(LEVELS)] if classes else []
         self.classifier = nn.ModuleList(heads) if classes else None
 
@@ -69,136 +73,124 @@ class PSTA(nn.Module):
     def forward(self, clips: Tensor) -> Output:
         frames = fold_frames(clips)
         self._check(clips)
-        x = self.reduce(self.trunk(frames))
-        vectors = []
-        for level in self.levels:
-            x = level(x)
+        x = self.pyramid["reduce"](self.trunk(frames))
+        vectors: list[Tensor] = []
+        maps: dict[str, Tensor] = {}
+        for level in range(1, LEVELS + 1):
+            x, temporal, spatial = self.pyramid[f"level{level}"](x)
             vectors.append(x.mean((2, 3)).unflatten(0, (len(clips), -1)).mean(1))
-        feature = torch.stack(vectors).mean(0)
+            maps[f"psta_temporal{level}"] = temporal.detach().unflatten(0, (len(clips), -1))
+            maps[f"psta_spatial{level}"] = spatial.detach().unflatten(0, (len(clips), -1))
+        features = [torch.stack(vectors[:level]).mean(0) for level in range(1, LEVELS + 1)]
         if not self.training or self.classifier is None:
-            return Output(feature)
-        lower = [torch.stack(vectors[:level]).mean(0) for level in range(1, LEVELS)]
+            return Output(features[-1], maps=maps)
         necks = (*self.lower_necks, self.neck)
-        embeddings = tuple(neck(vector) for neck, vector in zip(necks, (*lower, feature), strict=True))
+        embeddings = tuple(neck(feature) for neck, feature in zip(necks, features, strict=True))
         logits = tuple(head(embedding) for head, embedding in zip(self.classifier, embeddings, strict=True))
-        return Output(feature, logits=logits, embeddings=embeddings)
+        return Output(features[-1], logits=logits, embeddings=embeddings, maps=maps)
 
     def _check(self, clips: Tensor) -> None:
         length, size = clips.shape[1], tuple(clips.shape[3:])
         if size != self.size:
             raise ValueError(f"clips are {size[0]}x{size[1]}, the model was built for {self.size[0]}x{self.size[1]}")
-        if length < 1 or length % 2**LEVELS:
-            raise ValueError(f"a clip of {length} frames: it must be a multiple of {2**LEVELS}")
+        if length < 1 or length % MULTIPLE:
+            raise ValueError(f"a clip of {length} frames: it must be a multiple of {MULTIPLE}")
 
 
 class Aggregation(nn.Module):
-    """Spatial-temporal aggregation (STAM): maps of frames to half as many, each made of a pair of neighbours.
+    """Spatial-temporal aggregation (STAM): of each two consecutive frames one map.
 
-    The square of the pair's rectified sum under temporal attention, and its rectified sum under spatial attention, are
-    added and pass a bottleneck.
+    Each frame's map is weighed, by position and by channel, twice: by its relations with the other frame of the pair
+    (TRA), then by those within itself (SRA). The weighted maps of a pair are summed; the ReLU of the first sum is
+    squared, that of the second is added, and what results passes a bottleneck of three convolutions.
+
+    In training, frames and pairs share their batch statistics, which the release, looping over pairs, takes apart.
     """
 
     def __init__(self, channels: int, positions: int) -> None:
         super().__init__()
-        middle, narrow = channels // 4, channels // 8
-        self.embed = nn.Sequential(_layer(channels, middle), _layer(middle, narrow))
-        self.temporal = TemporalReference(channels, positions)
-        self.spatial = SpatialReference(channels, positions)
-        self.bottleneck = nn.Sequential(_layer(channels, middle), _layer(middle, middle, 3), _layer(middle, channels))
+        middle, inner = channels // 4, channels // 8
+        self.embed = nn.Sequential(_conv(channels, middle), _conv(middle, inner))
+        self.temporal = Relations(channels, positions)
+        self.temporal_embed = _conv(2 * inner, inner)
+        self.temporal_weight = _one_channel(2 * inner)
+        self.temporal_channels = nn.Sequential(nn.Linear(channels, inner, bias=False), nn.ReLU(inplace=True))
+        self.temporal_gate = _gate(2 * inner, inner, channels)
+        self.spatial = Relations(channels, positions)
+        self.spatial_weight = nn.Sequential(_conv(2 * inner, inner), _one_channel(inner))
+        self.spatial_gate = _gate(channels, inner, channels)
+        self.refine = nn.Sequential(_conv(channels, middle), _conv(middle, middle, 3), _conv(middle, channels))
+        for layer in self.modules():
+            if isinstance(layer, nn.Linear):
+                nn.init.kaiming_normal_(layer.weight, mode="fan_out")
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def forward(self, maps: Tensor) -> Tensor:
-        """Maps `[2 * N, C, h, w]` to `[N, C, h, w]`."""
-        embedded, vectors = self.embed(maps), maps.mean((2, 3))
-        between = _sum_of_pairs(maps * self.temporal(maps, embedded, vectors)).relu().square()
-        within = _sum_of_pairs(maps * self.spatial(maps, embedded, vectors)).relu()
-        return self.bottleneck(between + within)
+    def forward(self, maps: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Maps `[N * 2, C, H, W]` of N pairs to maps `[N, C, H, W]` and both weights of positions `[N * 2, H, W]`."""
+        vectors, embedded = maps.mean((2, 3)), self.embed(maps)
+        both = self.temporal_embed(torch.cat((embedded, _other(embedded)), 1))
+        temporal = self.temporal_weight(torch.cat((both, self.temporal(maps, across=True)), 1))
+        channels = self.temporal_channels(vectors)
+        gates = self.temporal_gate(torch.cat((channels, _other(channels)), 1))
+        out = _sum_of_pairs(gates[:, :, None, None] * temporal * maps).square()
+
+        spatial = self.spatial_weight(torch.cat((embedded, self.spatial(maps, across=False)), 1))
+        out = out + _sum_of_pairs(self.spatial_gate(vectors)[:, :, None, None] * spatial * maps)
+        return self.refine(out), temporal.squeeze(1), spatial.squeeze(1)
 
 
-class TemporalReference(nn.Module):
-    """Temporal reference attention (TRA): a frame's weights from its affinities with its neighbour.
+class Relations(nn.Module):
+    """What a position's products with all positions of its own frame, or of the other of its pair, say of it.
 
-    At each position from the affinities both ways and the embeddings of both frames, for each channel from the means
-    of both frames; the two are multiplied.
+    Positions have two embeddings. A position's relations are the products of its first with the second of all others,
+    then of its second with the first of all others; as channels they pass a convolution.
     """
 
     def __init__(self, channels: int, positions: int) -> None:
         super().__init__()
-        narrow = channels // 8
-        self.query, self.key = _layer(channels, narrow), _layer(channels, narrow)
-        self.relate = _layer(2 * positions, narrow)
-        self.join = _layer(2 * narrow, narrow)
-        self.score = _score(2 * narrow)
-        self.squeeze = nn.Linear(channels, narrow, bias=False)
-        self.gate = _gate(2 * narrow, narrow, channels)
-        nn.init.kaiming_normal_(self.squeeze.weight)
+        inner = channels // 8
+        self.first = _conv(channels, inner)
+        self.second = _conv(channels, inner)
+        self.compress = _conv(2 * positions, inner)
 
-    def forward(self, maps: Tensor, embedded: Tensor, vectors: Tensor) -> Tensor:
-        """Of maps `[2 * N, C, h, w]`, their embeddings `[2 * N, C / 8, h, w]` and means `[2 * N, C]`, the weights."""
-        ahead = torch.matmul(_positions(self.query(maps)), _swap(_positions(self.key(maps))).transpose(1, 2))
-        relation = self.relate(_as_maps(ahead, _swap(ahead).transpose(1, 2), maps))
-        joined = self.join(torch.cat([embedded, _swap(embedded)], 1))
-        spatial = self.score(torch.cat([joined, relation], 1))
-        squeezed = F.relu(self.squeeze(vectors))
-        channel = self.gate(torch.cat([squeezed, _swap(squeezed)], 1))
-        return spatial * channel[:, :, None, None]
+    def forward(self, maps: Tensor, *, across: bool) -> Tensor:
+        """Maps `[N * 2, C, H, W]` to `[N * 2, C / 8, H, W]`."""
+        first, second = (layer(maps).permute(0, 2, 3, 1).flatten(1, 2) for layer in (self.first, self.second))
+        products = torch.matmul(first, (_other(second) if across else second).transpose(1, 2))
+        reverse = (_other(products) if across else products).transpose(1, 2)
+        relations = torch.cat((products, reverse), 2)
+        return self.compress(relations.unflatten(1, maps.shape[2:]).permute(0, 3, 1, 2))
 
 
-class SpatialReference(nn.Module):
-    """Spatial reference attention (SRA): a frame's weights from the affinities of its own positions, and its mean."""
-
-    def __init__(self, channels: int, positions: int) -> None:
-        super().__init__()
-        narrow = channels // 8
-        self.query, self.key = _layer(channels, narrow), _layer(channels, narrow)
-        self.relate = _layer(2 * positions, narrow)
-        self.score = nn.Sequential(_layer(2 * narrow, narrow), _score(narrow))
-        self.gate = _gate(channels, narrow, channels)
-
-    def forward(self, maps: Tensor, embedded: Tensor, vectors: Tensor) -> Tensor:
-        """Of maps `[N, C, h, w]`, their embeddings `[N, C / 8, h, w]` and means `[N, C]`, the weights."""
-        ahead = torch.matmul(_positions(self.query(maps)), _positions(self.key(maps)).transpose(1, 2))
-        relation = self.relate(_as_maps(ahead, ahead.transpose(1, 2), maps))
-        spatial = self.score(torch.cat([embedded, relation], 1))
-        return spatial * self.gate(vectors)[:, :, None, None]
-
-
-def _layer(inputs: int, outputs: int, kernel: int = 1) -> nn.Sequential:
-    convolution = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=False)
-    nn.init.kaiming_normal_(convolution.weight)
-    layer = nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
-    return layer.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-
-
-def _score(inputs: int) -> nn.Sequential:
-    """One number between 0 and 1 at each position."""
-    convolution = nn.Conv2d(inputs, 1, 1, bias=False)
-    nn.init.kaiming_normal_(convolution.weight)
-    return nn.Sequential(convolution, nn.BatchNorm2d(1), nn.Sigmoid())
-
-
-def _gate(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
-    """One number between 0 and 1 for each channel."""
-    first, second = nn.Linear(inputs, hidden), nn.Linear(hidden, outputs)
-    for linear in (first, second):
-        nn.init.kaiming_normal_(linear.weight, mode="fan_out")
-        nn.init.zeros_(linear.bias)
-    return nn.Sequential(first, nn.ReLU(inplace=True), second, nn.Sigmoid())
-
-
-def _positions(maps: Tensor) -> Tensor:
-    """Maps `[N, C, h, w]` as `[N, h * w, C]`: a view where they are in channels_last."""
-    return maps.permute(0, 2, 3, 1).flatten(1, 2)
-
-
-def _as_maps(ahead: Tensor, back: Tensor, maps: Tensor) -> Tensor:
-    """Two affinities `[N, P, P]` of each position, side by side as channels: `[N, 2 * P, h, w]`."""
-    return torch.cat([ahead, back], 2).unflatten(1, maps.shape[2:]).permute(0, 3, 1, 2)
-
-
-def _swap(frames: Tensor) -> Tensor:
-    """Of `[2 * N, ...]` each frame's neighbour in its pair."""
-    return frames.unflatten(0, (-1, 2)).flip(1).flatten(0, 1)
+def _other(x: Tensor) -> Tensor:
+    """Of `[N * 2, ...]` in pairs, for each the other of its pair."""
+    return x.unflatten(0, (-1, 2)).flip(1).flatten(0, 1)
 
 
 def _sum_of_pairs(maps: Tensor) -> Tensor:
-    return maps.unflatten(0, (-1, 2)).sum(1)
+    """The ReLU of the sum of each pair: `[N * 2, C, H, W]` to `[N, C, H, W]`."""
+    return maps.unflatten(0, (-1, 2)).sum(1).relu()
+
+
+def _conv(inputs: int, outputs: int, kernel: int = 1) -> nn.Sequential:
+    conv = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=False)
+    nn.init.kaiming_normal_(conv.weight)
+    return nn.Sequential(conv, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
+
+
+def _one_channel(inputs: int) -> nn.Sequential:
+    """A weight in (0, 1) for each position."""
+    conv = nn.Conv2d(inputs, 1, 1, bias=False)
+    nn.init.kaiming_normal_(conv.weight)
+    return nn.Sequential(conv, nn.BatchNorm2d(1), nn.Sigmoid())
+
+
+def _gate(inputs: int, inner: int, outputs: int) -> nn.Sequential:
+    """A weight in (0, 1) for each channel."""
+    return nn.Sequential(nn.Linear(inputs, inner), nn.ReLU(inplace=True), nn.Linear(inner, outputs), nn.Sigmoid())
+
+
+def _neck(features: int) -> nn.BatchNorm1d:
+    neck = batch_norm_neck(features)
+    neck.bias.requires_grad_(False)
+    return neck

@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 
 from reidbench import registry
 from reidbench.data.synthetic_options import ABOUT
+from reidbench.gate_options import add_gate
 from reidbench.launch import launched, refuse_several
 from reidbench.registry import nearest
 from reidbench.spec import UserError
@@ -29,6 +30,7 @@ JOINT = (
 COMMANDS = (
     *("list", "audit", "report", "profile", "train", "data"),
     *("evaluate", "protocols", "embed", "score", "convert"),
+    *("check", "compare", "calibrate", "history"),
 )
 SCORING = "scoring_commands"
 """The module of the commands on given weights and features; `commands` has the others."""
@@ -137,6 +139,7 @@ def _parser() -> Parser:
     about = "md, html, latex, pdf, or several of them (default: md)"
     sub.add_argument("--format", nargs="+", default=["md"], metavar="FORMAT", help=about)
     sub.add_argument("--out", default="", metavar="DIR", help="where to write (default: the machine's folder)")
+    add_gate(add, _training(), _start(), _selection())
     sub = add("profile", "profile", "all costs of one model", _model())
     sub.add_argument("--device", default="cpu", help="cpu or cuda")
     sub.add_argument("--fresh", action="store_true", help="measure again what is already recorded")
@@ -219,13 +222,13 @@ def _common() -> Parser:
 
 def _training() -> Parser:
     parser = Parser(add_help=False, parents=[_data(), _protocol()])
-    parser.add_argument("--preset", default="quick", help="quick, standard, fine, full or paper (default: quick)")
+    parser.add_argument("--preset", default="quick", help="tiny, quick, standard, fine, full or paper (default: quick)")
     return parser
 
 
 def _given_weights() -> Parser:
     parser = Parser(add_help=False, parents=[_model(), _data()])
-    about = "quick, standard, fine, full or paper (default: the first that the weights fit)"
+    about = "tiny, quick, standard, fine, full or paper (default: the first that the weights fit)"
     parser.add_argument("--preset", default="", help=about)
     about = "a checkpoint: ours, as .pt or .safetensors, or the authors' .pth.tar"
     parser.add_argument("--weights", dest="checkpoint", default="", metavar="FILE", help=about)

@@ -90,6 +90,37 @@ def report(arguments: Namespace) -> int:
     return 0
 
 
+def check(arguments: Namespace) -> int:
+    """Compares what one machine measures with a baseline; 1 where something is worse."""
+    from reidbench import gate
+
+    if not arguments.recorded:
+        _check_gpu(arguments.device)
+    return gate.check(arguments)
+
+
+def compare(arguments: Namespace) -> int:
+    """Compares two results folders, or two revisions measured in turns; 1 where something is worse."""
+    from reidbench import revisions
+
+    return revisions.compare(arguments)
+
+
+def calibrate(arguments: Namespace) -> int:
+    """Tries the gate on repeated measurements of the same code."""
+    from reidbench import trials
+
+    _check_gpu(arguments.device)
+    return trials.calibrate(arguments)
+
+
+def history(arguments: Namespace) -> int:
+    """Follows one cell over the commits that recorded it."""
+    from reidbench import history as command
+
+    return command.history(arguments)
+
+
 def profile(arguments: Namespace) -> int:
     """Measures every cost of one model, beside the suite `table2`'s reference row."""
     from reidbench.reporting.reproduce import PROFILE

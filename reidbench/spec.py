@@ -45,7 +45,8 @@ class Row:
     """One row of a table: a model of the registry with its options, and what was published for it.
 
     Without a `model` the row shows only what was published. `frames` are those of a clip, in training and for costs: a
-    model that splits its frames over branches needs a multiple. `published` holds one entry a dataset.
+    model that splits its frames over branches needs a multiple. `published` holds one entry a dataset. An `approximate`
+    row is not the published method in every respect: it is marked, and the suite's notes say why.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Row:
     options: Mapping[str, Any] = field(default_factory=dict)
     published: tuple[Published, ...] = ()
     frames: int = CLIP_FRAMES
+    approximate: bool = False
 
     def publication(self, key: str, dataset: str = "") -> Published | None:
         """What was published under a key, on a dataset where one is named; None if nothing was."""

@@ -7,7 +7,7 @@ seed), `Estimate.sd` is the spread over training seeds. Only `paired_difference`
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import nan, sqrt
@@ -117,6 +117,7 @@ def paired_difference(
     groups: Sequence[object] | ArrayLike,
     where: ArrayLike | None = None,
     *,
+    noise: tuple[float, int] = (nan, 0),
     level: float = LEVEL,
     resamples: int = RESAMPLES,
     seed: int = 0,
@@ -125,7 +126,8 @@ def paired_difference(
 
     Groups (identities) are drawn alike for both rows. Where a row has several seeds, the interval is widened by
     their spread: the pooled standard error over seeds times a t variate. `sd` is that pooled spread and NaN when
-    neither row has a second seed: then the interval says nothing about the chance of training.
+    neither row has a second seed: then the interval says nothing about the chance of training. `noise` is such a
+    spread with its degrees of freedom, known from more rows: the larger of the two counts.
     """
     first, second = np.atleast_2d(np.asarray(a, dtype=float)), np.atleast_2d(np.asarray(b, dtype=float))
     labels = np.asarray(groups)
@@ -136,7 +138,7 @@ def paired_difference(
         )
     first, second, labels = first[:, kept], second[:, kept], labels[kept]
     difference = _readings(first.mean(axis=0) - second.mean(axis=0))
-    sd, error, freedom = _seed_noise(first.mean(axis=1), second.mean(axis=1))
+    sd, error, freedom = _seed_noise(first.mean(axis=1), second.mean(axis=1), noise)
     n = min(len(first), len(second))
     sums, counts = _group_sums(difference, labels)
     if len(counts) < 2:
@@ -308,11 +310,19 @@ def _draws(groups: int, resamples: int, seed: int) -> Floats:
     return weights
 
 
-def _seed_noise(a: Floats, b: Floats) -> tuple[float, float, int]:
+def _seed_noise(a: Floats, b: Floats, known: tuple[float, int]) -> tuple[float, float, int]:
     """Pooled standard deviation over seeds, standard error of the difference of the means, degrees of freedom."""
-    freedom = len(a) + len(b) - 2
+    sd, freedom = pooled_spread([a, b])
+    if known[1]:
+        sd, freedom = max(known[0], sd) if freedom else known[0], known[1]
+    return sd, sd * sqrt(1 / len(a) + 1 / len(b)) if freedom else 0.0, freedom
+
+
+def pooled_spread(series: Iterable[ArrayLike]) -> tuple[float, int]:
+    """The standard deviation of series `[n]` around their own means, and its degrees of freedom; NaN and 0 for none."""
+    values = [np.asarray(each, dtype=float) for each in series]
+    freedom = sum(len(each) - 1 for each in values if len(each))
     if freedom == 0:
-        return nan, 0.0, 0
-    squares = float(((a - a.mean()) ** 2).sum() + ((b - b.mean()) ** 2).sum())
-    sd = sqrt(squares / freedom)
-    return sd, sd * sqrt(1 / len(a) + 1 / len(b)), freedom
+        return nan, 0
+    squares = sum(float(((each - each.mean()) ** 2).sum()) for each in values if len(each))
+    return sqrt(squares / freedom), freedom

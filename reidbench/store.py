@@ -62,6 +62,10 @@ class Store:
         """All records of the machine, ordered by file name."""
         return [read_record(path) for path in sorted(self.folder.glob("*/*.json"))]
 
+    def superseded(self) -> list[Record]:
+        """Successful records of cells that were measured again later, ordered by file name."""
+        return [read_record(path) for path in sorted(self.folder.glob("*/superseded/*.json"))]
+
     def save(self, record: Record) -> Path:
         """Writes a record. One of the same cell that was measured before goes to the folder `superseded` beside it.
 

@@ -179,7 +179,16 @@ def test_no_arguments_print_the_help(capsys: pytest.CaptureFixture[str]) -> None
 
 
 @pytest.mark.skipif(bool(machine.describe()["gpu"]), reason="there is a GPU")
-@pytest.mark.parametrize("command", [["table2"], ["profile", "bicnet"], ["train", "bicnet", "--out", "x"]])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["table2"],
+        ["profile", "bicnet"],
+        ["train", "bicnet", "--out", "x"],
+        ["check", "table2", "--against", "x"],
+        ["calibrate"],
+    ],
+)
 def test_a_missing_gpu_is_told_before_anything_runs(
     command: list[str], capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,9 +13,10 @@ LAYERS = [
     {"bench"},
     {"reidbench.cli"},
     {"reidbench.scoring_commands", "reidbench.training_commands"},
-    {"reidbench.commands"},
-    {"reidbench.dataset_commands"},
-    {"reidbench.reports"},
+    {"reidbench.commands", "reidbench.gate_options"},
+    {"reidbench.dataset_commands", "reidbench.history", "reidbench.revisions", "reidbench.trials"},
+    {"reidbench.gate"},
+    {"reidbench.reports", "reidbench.regression"},
     {"reidbench.display", "reidbench.runner", "reidbench.worker", "reidbench.reporting"},
     {"reidbench.audit"},
     {"reidbench.measurements"},
@@ -101,6 +102,7 @@ def test_suites_import_only_the_vocabulary(path: Path) -> None:
 FAST = [
     *("cli", "commands", "scoring_commands", "plan", "recorded", "weights", "runner", "display", "store", "registry"),
     *("measurements", "reporting.writing", "reporting.scores", "training_commands", "launch"),
+    *("gate", "history", "revisions", "trials", "regression.presentation"),
 ]
 
 

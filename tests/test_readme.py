@@ -12,7 +12,8 @@ from reidbench import cli
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
-COMMANDS = re.findall(r"(?:^|`|&& )python bench\.py ([^`#\n]+)", README, flags=re.MULTILINE)
+PAGES = README + (ROOT / "docs" / "gate.md").read_text()
+COMMANDS = re.findall(r"(?:^|`|&& )python bench\.py ([^`#\n]+)", PAGES, flags=re.MULTILINE)
 
 
 @pytest.mark.parametrize("command", sorted({command.strip() for command in COMMANDS}))

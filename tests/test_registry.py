@@ -69,7 +69,7 @@ def test_a_typing_error_is_answered_with_what_was_meant(typed: str, meant: str, 
     [
         *((name, COMMANDS) for name in ("foo", "bar", "run", "tests", "compare", "help", "latency", "bicnet", "mars")),
         *((name, OPTIONS) for name in ("--gpu", "--cuda", "--epochs", "--output", "--verbose")),
-        *((name, registry.models()) for name in ("resnet50", "vrstc", "osnet")),
+        *((name, registry.models()) for name in ("resnet50", "vrstc", "transreid")),
         ("fast", ("quick", "standard", "full")),
     ],
 )

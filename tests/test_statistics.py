@@ -16,6 +16,7 @@ from reidbench.statistics import (
     median_interval,
     order_agreement,
     paired_difference,
+    pooled_spread,
     ratio_interval,
     seed_means,
 )
@@ -163,6 +164,23 @@ def test_paired_difference_widens_by_the_spread_over_seeds_and_says_when_it_cann
     assert steady.low > 0 > shaky.low
     assert shaky.sd == pytest.approx(0.1 / math.sqrt(2))
     assert (shaky.n, shaky.value) == (3, pytest.approx(0.1))
+
+
+def test_a_spread_known_from_more_rows_stands_in_for_a_single_seed_and_for_a_smaller_one():
+    rng = np.random.default_rng(4)
+    base, people = rng.normal(size=60), np.repeat(np.arange(20), 3)
+    alone, known = (paired_difference(base, base + 0.1, people, noise=noise) for noise in ((math.nan, 0), (0.1, 12)))
+    assert math.isnan(alone.sd) and known.sd == 0.1
+    assert known.high - known.low > alone.high - alone.low + 0.2
+    steady = [base - 0.001, base, base + 0.001]
+    shaky = [base - 1, base, base + 1]
+    assert paired_difference(steady, steady, people, noise=(0.1, 12)).sd == 0.1
+    assert paired_difference(shaky, shaky, people, noise=(0.1, 12)).sd == pytest.approx(1)
+
+
+def test_the_pooled_spread_is_that_around_each_series_own_mean():
+    assert pooled_spread([[1.0, 3.0], [11.0, 13.0], [5.0], []]) == (pytest.approx(math.sqrt(2)), 2)
+    assert pooled_spread([[1.0], [2.0]])[1] == 0 and math.isnan(pooled_spread([])[0])
 
 
 def test_paired_difference_refuses_rows_over_other_queries():

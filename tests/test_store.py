@@ -74,6 +74,7 @@ def test_measuring_again_keeps_what_was_measured_before(store: Store) -> None:
     store.save(record(value=2.0))
     assert [found.values for found in store.records()] == [{"macs": 2.0}]
     (kept,) = (store.folder / "complexity" / "superseded").iterdir()
+    assert store.superseded() == [read_record(kept)]
     assert read_record(kept) == record(value=1.0)
 
 

@@ -10,7 +10,7 @@ from math import isnan
 from typing import TYPE_CHECKING, Any
 
 from reidbench.plan import PUBLISHED_ONLY
-from reidbench.spec import Quantity
+from reidbench.spec import Quantity, Row
 from reidbench.statistics import Estimate
 
 if TYPE_CHECKING:
@@ -21,6 +21,12 @@ WIDTH = 100
 
 DAGGER = "†"
 """Marks a row that only a publication has values for."""
+
+ABOUT = "≈"
+"""Marks a row whose model is not the published method in every respect."""
+
+MARKS = {DAGGER: PUBLISHED_ONLY, ABOUT: "approximate: not the published method in every respect, see the notes"}
+"""What the marks after the names of rows mean."""
 
 WORDS = {
     "failed": "failed",
@@ -81,10 +87,15 @@ def blocks(table: Table, width: int = WIDTH) -> list[Block]:
     found: list[Block] = []
     for title, strips in groups.items():
         kept = [i for i, row in enumerate(rows) if row.model or any(strip.has_value(i) for strip in strips)]
-        names = [rows[i].name + ("" if rows[i].model else f" {DAGGER}") for i in kept]
-        notes = () if all(rows[i].model for i in kept) else (f"{DAGGER} {PUBLISHED_ONLY}.",)
+        marks = [_mark(rows[i]) for i in kept]
+        names = [f"{rows[i].name} {mark}".rstrip() for i, mark in zip(kept, marks, strict=True)]
+        notes = tuple(f"{mark} {about}." for mark, about in MARKS.items() if mark in marks)
         found += _split(title, names, [strip.of_rows(kept) for strip in strips], width, notes)
     return found
+
+
+def _mark(row: Row) -> str:
+    return (ABOUT if row.approximate else "") if row.model else DAGGER
 
 
 def is_measured(entries: Iterable[Entry]) -> bool:

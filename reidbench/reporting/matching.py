@@ -57,7 +57,7 @@ class Records:
         for record in self._good:
             if (record.cell["measurement"], record.cell["model"]) != (cell.measurement, cell.model):
                 continue
-            paths = _differences(identity, record.cell)
+            paths = differences(identity, record.cell)
             if paths and set(paths) <= set(MAY_DIFFER):
                 found.append((record, f"measured with another {', '.join(paths)}"))
         return max(found, key=lambda pair: pair[0].started, default=None)
@@ -131,9 +131,9 @@ def _without_frames(value: Any) -> Any:
     return {k: v for k, v in value.items() if k != "frames"} if isinstance(value, Mapping) else value
 
 
-def _differences(a: Any, b: Any, path: str = "") -> list[str]:
+def differences(a: Any, b: Any, path: str = "") -> list[str]:
     """Dotted paths at which two JSON trees differ."""
     if isinstance(a, Mapping) and isinstance(b, Mapping):
         names = sorted({*a, *b})
-        return [p for n in names for p in _differences(a.get(n), b.get(n), f"{path}.{n}" if path else n)]
+        return [p for n in names for p in differences(a.get(n), b.get(n), f"{path}.{n}" if path else n)]
     return [] if a == b else [path]

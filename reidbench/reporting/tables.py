@@ -254,7 +254,7 @@ def _line(row: Row, column: Column, quantity: Quantity, entry: Entry, settings: 
         "published": entry.published,
         "published_dataset": published.dataset if published else "",
         "difference": entry.difference,
-        "preset": _preset_name(recipe),
+        "preset": preset_name(recipe),
         "dataset": dataset.get("name", ""),
         "dataset_options": ", ".join(f"{name} {value}" for name, value in dataset.get("options", {}).items()),
         "dataset_fingerprint": dataset.get("fingerprint", ""),
@@ -294,7 +294,7 @@ def _of_row(row: Row, groups: Sequence[list[Record]]) -> list[list[Record]]:
     return [g for g in groups if canonical_json([g[0].cell["model"], g[0].cell["options"]]) in identities]
 
 
-def _preset_name(recipe: Mapping[str, Any]) -> str:
+def preset_name(recipe: Mapping[str, Any]) -> str:
     """The preset that has this recipe, the length of the clips apart, which is the row's own; "" if none has."""
     from reidbench.presets import PRESETS
 

@@ -36,7 +36,7 @@ def check_shares(recipe: Recipe, sync_bn: bool) -> None:
 def of_all(output: Output) -> Output:
     """What the losses need of the whole batch: logits and embeddings of all parts, and the mean of each other loss.
 
-    A model's own losses are means over clips, so that the mean over equal parts is that over the batch.
+    A model's own losses are taken for means over clips, so that the mean over equal parts is that over the batch.
     """
     if distributed.current().world == 1:
         return output

@@ -123,11 +123,11 @@ def train(
     checkpoint, or a loss that is not finite.
     """
     leads = distributed.current().leads
-    if workdir and leads:
-        check_writable(workdir)
     state, feed = start(
         model, dataset, recipe, seed=seed, device=device, run=run, cache_limit=cache_limit, sync_bn=sync_bn
     )
+    if workdir and leads:
+        check_writable(workdir)
     resume(state, workdir)
     file = workdir / CHECKPOINT if workdir and leads else None
     resumed_at = state.step

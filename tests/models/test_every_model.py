@@ -11,6 +11,7 @@ from reidbench.models.resnet import ResNet
 from torch import Tensor, nn
 
 from reidbench import registry
+from reidbench.profiling.complexity import count
 
 SLIM = {"size": (64, 32), "width": 8, "blocks": (1, 1, 1, 1)}
 FRAMES = 8
@@ -45,8 +46,7 @@ def test_training_output_has_all_that_the_losses_need(name: str, depth: int) -> 
     assert out.feature.shape[0] == 3
     assert len(out.logits) == len(out.embeddings) >= 1
     assert all(logits.shape == (3, CLASSES) for logits in out.logits)
-    seen = sum(embedding.shape[1] for embedding in out.embeddings)
-    assert seen % out.feature.shape[1] == 0, "the parts of the feature, or as many vectors like it"
+    assert sum(embedding.shape[1] for embedding in out.embeddings) % out.feature.shape[1] == 0
     assert all(torch.isfinite(loss.value) and loss.weight > 0 for loss in out.losses.values())
 
 
@@ -59,6 +59,9 @@ def test_every_parameter_learns(name: str, depth: int) -> None:
     terms += [loss.weight * loss.value for loss in out.losses.values()]
     torch.stack(terms).sum().backward()
     for parameter_name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            assert parameter_name.endswith("bias"), parameter_name
+            continue
         assert parameter.grad is not None, parameter_name
         assert torch.isfinite(parameter.grad).all(), parameter_name
         if parameter.ndim > 1:
@@ -160,18 +163,26 @@ def test_builds_and_runs_at_paper_scale_without_memory(name: str) -> None:
     with torch.device("meta"):
         model = registry.build(name).eval()
         feature = model(torch.empty(1, 8, 3, 256, 128)).feature
+        assert feature.shape == model.neck(feature).shape
     assert feature.shape[0] == 1 and feature.shape[1] % 128 == 0
+
+
+@every_model
+def test_every_counter_that_is_installed_can_follow_it(name: str) -> None:
+    absent = count(slim_model(name), (1, FRAMES, 3, *SLIM["size"])).absent
+    assert not [reason for reason in absent.values() if reason.startswith("failed")]
 
 
 @every_model
 def test_trunk_is_named_as_recipes_and_loaders_expect(name: str) -> None:
     model = slim_model(name)
     assert isinstance(model.trunk, ResNet)
-    known = {"trunk", "csp", "dao", "tks", "tsb", "tse", "neck", "classifier"}
+    known = {"trunk", "csp", "dao", "tks", "tsb", "tse", "neck", "lower_necks", "classifier"}
     known |= {"temporal", "non_local"}  # AP3D
-    known |= {"cosam", "iau"}
+    known |= {"cosam", "iau", "pyramid", "sinet"}
     known |= {"graphs", "norm"}  # MGH
-    known |= {"embed", "pyramid"}  # GLTP
+    known |= {"embed"}  # GLTP
     known |= {"single", "motion", "attention"}  # M3D
-    known |= {"reduce", "levels", "lower_necks"}  # PSTA
+    known |= {"refine", "integrate"}  # STMP
+    known |= {"spatial_key", "temporal_key", "spatial_memory", "temporal_memory", "recurrent", "frame_neck"}  # STMN
     assert {key.partition(".")[0] for key in model.state_dict()} <= known

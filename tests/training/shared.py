@@ -21,6 +21,9 @@ SHARED = replace(RECIPE, size=(64, 32), frames=8, identities=3, clips_per_identi
 MODELS = ("baseline", "bicnet_tks")
 """Those that are trained: with a metric loss alone, and with a loss of the model's own."""
 
+NOT_A_MEAN = ("stmn",)
+"""Models with a loss of their own that is no mean over clips: STMN's takes the extremes of a batch."""
+
 
 @contextmanager
 def double_precision() -> Iterator[None]:

@@ -53,7 +53,9 @@ def test_two_processes_train_as_one(write_mars: Callable[..., Path], tmp_path: P
 
     assert first["gradients"].keys() == registry.models().keys()
     for name, gradient in first["gradients"].items():
-        assert torch.linalg.norm(gradient - (whole := shared.gradients(root, name))) < 1e-10 * whole.norm(), name
+        whole = shared.gradients(root, name)
+        alike = bool((gradient - whole).norm() < 1e-10 * whole.norm())
+        assert alike != (name in shared.NOT_A_MEAN), name
 
     # In double precision the sums over two parts and over the whole agree in all that the network and Adam, which
     # divides small gradients by their size, leave of 53 bits.

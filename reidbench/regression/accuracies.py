@@ -1,0 +1,111 @@
+"""Judges accuracies over the same queries, by what the choice of identities and the training seed may change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import ceil, isnan
+from typing import Any
+
+import numpy as np
+
+from reidbench.regression.pairing import Pair
+from reidbench.regression.verdicts import Limits
+from reidbench.spec import Record
+from reidbench.statistics import LEVEL, Estimate, paired_difference, pooled_spread, seed_means
+
+RESAMPLES = 20_000
+"""Of the bootstrap: the strictest level leaves a few of them outside the interval."""
+
+MOST_SEEDS = 30
+
+Spread = tuple[float, int]
+"""A standard deviation over seeds, and its degrees of freedom."""
+
+
+def spreads(pairs: Sequence[Pair]) -> Mapping[tuple[str, str], Spread]:
+    """The spread over seeds within every row and side of a column, by its name and title: no row alone has enough."""
+    series: dict[tuple[str, str], list[list[float]]] = {}
+    for pair in pairs:
+        for records in (pair.here, pair.there):
+            series.setdefault((pair.name, pair.title), []).append(seed_means(pair.quantity, records))
+    return {key: pooled_spread(each) for key, each in series.items()}
+
+
+def judge_accuracy(pair: Pair, limits: Limits, spread: Spread, level: float) -> dict[str, Any]:
+    """By the paired bootstrap over query identities, widened by the spread over seeds, and a minimum difference.
+
+    Worse or better is what differs by at least `Limits.points` with an interval at `level` without 0; the same is what
+    lies, with its 95 % interval, within that, or equals the baseline bit by bit. The spread is the column's, or the
+    row's own where that is larger.
+    """
+    quantity = pair.quantity
+    marked = _marks(pair, pair.here + pair.there)
+    if marked is None:
+        return {"word": "not comparable", "note": "the queries are not the same on both sides"}
+    groups, where = marked
+    here, there = (np.array([r.samples[quantity.sample] for r in side]) for side in (pair.here, pair.there))
+    shown = paired_difference(here, there, groups, where, noise=spread)
+    found: dict[str, Any] = {
+        "before": float(there[:, where == 1].mean()),
+        "after": float(here[:, where == 1].mean()),
+        "change": shown.value,
+    }
+    if _identical(pair):
+        return {"word": "same", "note": "equal for every query and seed", **found}
+    if isnan(shown.low) or isnan(shown.sd):
+        reason = "one identity" if isnan(shown.low) else "one seed a side says nothing about the chance of training"
+        return {"word": "cannot tell", "note": f"{reason}; train 3 or more (--seeds 3)", **found}
+    strict = paired_difference(here, there, groups, where, noise=spread, level=level, resamples=RESAMPLES)
+    bounds = {"low": shown.low, "high": shown.high}
+    if abs(shown.value) >= limits.points and (strict.low > 0 or strict.high < 0):
+        word = "better" if (shown.value > 0) == (quantity.better == "higher") else "worse"
+        return {"word": word, **found, **bounds}
+    if shown.low > -limits.points and shown.high < limits.points:
+        return {"word": "same", **found, **bounds}
+    chosen = strict if abs(shown.value) >= limits.points else shown
+    room = abs(shown.value) if chosen is strict else limits.points - abs(shown.value)
+    people = paired_difference(here.mean(0), there.mean(0), groups, where, level=level if chosen is strict else LEVEL)
+    return {"word": "cannot tell", "note": _effort(chosen, people, room, pair, len(set(groups))), **found, **bounds}
+
+
+def _effort(known: Estimate, people: Estimate, room: float, pair: Pair, identities: int) -> str:
+    """What it would take to tell, if the difference stays as it was measured: seeds, or more identities.
+
+    `people` is the interval that the choice of identities alone leaves, which no seed makes narrower.
+    """
+    now = f"{len(pair.here)} here, {len(pair.there)} there"
+    seeds = min(len(pair.here), len(pair.there))
+    reach, fixed = (known.high - known.low) / 2, (people.high - people.low) / 2
+    if fixed >= room:
+        return f"the choice of the {identities} query identities alone leaves it open: it takes more of them"
+    needed = seeds * max(0.0, reach**2 - fixed**2) / (room**2 - fixed**2)
+    if needed > MOST_SEEDS:
+        return f"it would take more than {MOST_SEEDS} seeds a side (now {now})"
+    return f"about {max(ceil(needed), seeds + 1)} seeds a side would tell (now {now})"
+
+
+def _marks(pair: Pair, records: Sequence[Record]) -> tuple[list[float], np.ndarray] | None:
+    """The identity of each query, and 1 where it counts; None where two records differ in these."""
+    quantity = pair.quantity
+    samples = [record.samples for record in records]
+    values = samples[0].get(quantity.sample, [])
+    groups = samples[0].get(quantity.by) if quantity.by else [float(i) for i in range(len(values))]
+    where = samples[0].get(quantity.where) if quantity.where else [1.0] * len(values)
+    if not groups or not where or not any(mark == 1 for mark in where):
+        return None
+    for sample in samples:
+        same = (not quantity.by or sample.get(quantity.by) == groups) and (
+            not quantity.where or sample.get(quantity.where) == where
+        )
+        if not same or len(sample.get(quantity.sample, ())) != len(groups):
+            return None
+    return groups, np.array(where)
+
+
+def _identical(pair: Pair) -> bool:
+    """Whether both sides have the same seeds with the same value for every query."""
+    sides = [
+        {r.cell["settings"].get("seed"): r.samples[pair.quantity.sample] for r in side}
+        for side in (pair.here, pair.there)
+    ]
+    return sides[0] == sides[1]

@@ -1,0 +1,236 @@
+"""How often the gate cries wolf and what it misses: its own verdicts on repeated real measurements of one machine."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from math import isfinite, nan, pi, sqrt
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from reidbench.regression.judging import Circumstances, judge
+from reidbench.regression.pairing import Pair
+from reidbench.regression.times import log_ratios
+from reidbench.regression.verdicts import Limits
+from reidbench.spec import Record, UserError
+
+NAME = "calibration"
+
+FAULTS = {
+    "pooling": "only the first frame of a clip is pooled",
+    "folding": "frames folded clip by clip are unfolded frame by frame, so that a feature mixes the clips of a batch",
+    "labels": "the clips of a batch are shuffled and their labels are not",
+    "neck": "the batch norm before the classifier is dropped",
+}
+"""What a model may have wrong (`faults.mistaken`)."""
+
+ANY = "all quantities"
+"""Of a trial that counts the verdicts of a whole check."""
+
+SPLITS = ((1, 1), (3, 1), (3, 3), (5, 5))
+"""Sessions here and there of the comparisons that are tried."""
+
+EFFECTS = (0.0, 0.05, 0.10)
+"""By how much the rows here are made slower."""
+
+LEFT = 2
+"""Sessions at least that a comparison leaves over: from these the scatter between sessions is known to it."""
+
+COMPARISONS = 500
+"""Comparisons of one kind at least."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Comparisons of one kind and what they ended in.
+
+    `what` is "time", or of accuracies a quantity's title or `ANY`. Of times `here` and `there` count sessions, of
+    accuracies seeds; `effect` is by how much the rows here were made
+    slower, `fault` what was wrong with the model here. `words` counts verdicts, of which there are `comparisons`;
+    `alarms` counts the checks, of all rows at once, in which any was worse, of `checks`. `changes` are the median, the
+    lowest and the highest change that was measured.
+    """
+
+    what: str
+    here: int
+    there: int
+    comparisons: int
+    words: Mapping[str, int]
+    checks: int
+    alarms: int
+    changes: tuple[float, float, float]
+    effect: float = 0.0
+    fault: str = ""
+
+    def share(self, word: str) -> float:
+        return self.words.get(word, 0) / self.comparisons
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What a machine's calibration found. `noise` is the scatter between sessions, `within` that of the rounds in one.
+
+    Both are standard deviations of the logarithm of a row's ratio to the reference row. `about` says on what it was
+    measured; `log_ratios` holds the readings by row, a list a session.
+    """
+
+    noise: float | None
+    within: float | None
+    limits: Limits
+    trials: tuple[Trial, ...]
+    about: Mapping[str, Any]
+    log_ratios: Mapping[str, Sequence[Sequence[float]]]
+
+
+def recorded(folder: Path) -> Calibration | None:
+    """The calibration that lies in a machine's folder, or None. Raises UserError where it is damaged."""
+    path = folder / f"{NAME}.json"
+    if not path.is_file():
+        return None
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        trials = tuple(Trial(**{**trial, "changes": tuple(trial["changes"])}) for trial in content["trials"])
+        found = Calibration(**{**content, "limits": Limits(**content["limits"]), "trials": trials})
+        sound = found.noise is None or (isfinite(found.noise) and found.noise >= 0)
+    except (OSError, ValueError, KeyError, TypeError):
+        sound = False
+    if not sound:
+        raise UserError(f"{path}: damaged; move it away and calibrate again (bench.py calibrate)")
+    return found
+
+
+def session_noise(folder: Path) -> float:
+    """The scatter between sessions that a machine's folder has from its calibration; NaN where there is none."""
+    found = recorded(folder)
+    return nan if found is None or found.noise is None else found.noise
+
+
+def scatter(sessions: Mapping[str, Sequence[Sequence[float]]]) -> tuple[float, float]:
+    """Standard deviations (between sessions, within one) of log ratios, by row a list of readings a session.
+
+    Within is taken from the quartiles, which a few disturbed rounds do not reach; between is what the medians of the
+    sessions scatter beyond what that within explains, over all rows. NaN where no row has two sessions.
+    """
+    between, within = [], []
+    for series in sessions.values():
+        if len(series) < 2:
+            continue
+        inner = np.array([_robust(readings) for readings in series])
+        medians = np.array([np.median(readings) for readings in series])
+        # The median of n normal readings has pi/2 times the variance of their mean.
+        explained = np.mean([pi / 2 * sd**2 / len(r) for sd, r in zip(inner, series, strict=True)])
+        between.append(medians.var(ddof=1) - explained)
+        within.append(np.mean(inner**2))
+    if not between:
+        return nan, nan
+    return sqrt(max(0.0, float(np.mean(between)))), sqrt(float(np.mean(within)))
+
+
+def sessions_scatter(pairs: Sequence[Pair]) -> float:
+    """The scatter between the sessions of some pairs themselves, each row and side apart; NaN where none has two."""
+    found = {}
+    for pair in pairs:
+        if pair.kind == "time" and pair.quantity.over and not pair.reason:
+            for side, records in (("here", pair.here), ("there", pair.there)):
+                series = [log_ratios([record], (), pair).get("", []) for record in records]
+                if any(any(readings) for readings in series):
+                    found[f"{pair.row} {side}"] = [readings for readings in series if readings]
+    return scatter(found)[0]
+
+
+def try_times(pairs: Sequence[Pair], limits: Limits, *, seed: int = 0) -> list[Trial]:
+    """Compares drawn sessions with drawn other ones of the same code, as they are and with the rows here made slower.
+
+    Each pair holds all sessions of one row as those here, the rows in the same order of sessions. A comparison knows
+    the scatter between sessions from those alone that it does not use. Times are made slower by multiplying what was
+    measured.
+    """
+    sessions = min((len(pair.here) for pair in pairs), default=0)
+    trials = []
+    for here, there in SPLITS:
+        if here + there + LEFT > sessions:
+            continue
+        draws = -(-COMPARISONS // len(pairs))
+        for effect in EFFECTS:
+            generator = np.random.default_rng([seed, here, there])
+            results = []
+            for _ in range(draws):
+                order = generator.permutation(sessions).tolist()
+                mine, theirs, rest = order[:here], order[here : here + there], order[here + there :]
+                noise, _ = scatter({pair.row: _series(pair, rest) for pair in pairs})
+                drawn = [_drawn(pair, mine, theirs, 1 + effect) for pair in pairs]
+                results.append(judge(drawn, limits, Circumstances(noise=noise)))
+            trials.append(_counted("time", here, there, results, effect=effect))
+    return trials
+
+
+def try_accuracies(sound: Sequence[Pair], faulty: Mapping[str, Sequence[Pair]], limits: Limits) -> list[Trial]:
+    """Compares halves of the seeds of a sound model with the other halves, and each faulty model with every half.
+
+    Pairs hold all seeds of a model as those here, one pair a quantity. A check judges all quantities at once; of a
+    fault there is also a trial for each.
+    """
+    trials = []
+    seeds = min((len(pair.here) for pair in sound), default=0)
+    half = seeds // 2
+    chosen = list(combinations(range(seeds), half)) if half else []
+    halves = [(mine, tuple(i for i in range(seeds) if i not in mine)) for mine in chosen]
+    results = [
+        judge([replace(p, here=_pick(p.here, a), there=_pick(p.here, b)) for p in sound], limits, Circumstances())
+        for a, b in halves
+    ]
+    if results:
+        trials.append(_counted(ANY, half, seeds - half, results))
+    for fault, pairs in faulty.items():
+        results = [
+            judge(
+                [replace(ours, there=_pick(theirs.here, mine)) for ours, theirs in zip(pairs, sound, strict=True)],
+                limits,
+                Circumstances(),
+            )
+            for mine, _ in halves
+        ]
+        trials += [_counted(ANY, len(pairs[0].here), half, results, fault=fault)] if results else []
+        for index, pair in enumerate(pairs):
+            single = [[verdicts[index]] for verdicts in results]
+            if single:
+                trials.append(_counted(pair.quantity.title, len(pair.here), half, single, fault=fault))
+    return trials
+
+
+def _counted(what: str, here: int, there: int, results: Sequence[Sequence[Any]], **more: Any) -> Trial:
+    verdicts = [verdict for found in results for verdict in found]
+    changes = np.array([verdict.change for verdict in verdicts if verdict.change is not None])
+    spread = (float(np.median(changes)), float(changes.min()), float(changes.max())) if changes.size else (0.0,) * 3
+    words = dict(Counter(verdict.word for verdict in verdicts))
+    alarms = sum(any(verdict.word == "worse" for verdict in found) for found in results)
+    return Trial(what, here, there, len(verdicts), words, len(results), alarms, spread, **more)
+
+
+def _drawn(pair: Pair, mine: Sequence[int], theirs: Sequence[int], factor: float) -> Pair:
+    """The pair of some sessions with some others; `factor` multiplies the row's own readings here."""
+    name = pair.quantity.sample
+    here = [
+        replace(record, samples={**record.samples, name: [factor * seconds for seconds in record.samples[name]]})
+        for record in _pick(pair.here, mine)
+    ]
+    return replace(pair, here=tuple(here), there=_pick(pair.here, theirs))
+
+
+def _series(pair: Pair, chosen: Sequence[int]) -> list[list[float]]:
+    return [log_ratios([record], (), pair)[""] for record in _pick(pair.here, chosen)]
+
+
+def _pick(records: Sequence[Record], chosen: Sequence[int]) -> tuple[Record, ...]:
+    return tuple(records[index] for index in chosen)
+
+
+def _robust(readings: Sequence[float]) -> float:
+    """The standard deviation that a normal distribution with these quartiles has."""
+    low, high = np.quantile(readings, [0.25, 0.75])
+    return float(high - low) / 1.349

@@ -1,0 +1,143 @@
+"""A calibration as Markdown: how often the gate was wrong, on what, and what follows for its use."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import comb
+from typing import Any
+
+from reidbench.regression.calibration import ANY, FAULTS, Calibration, Trial
+from reidbench.regression.presentation import rule
+from reidbench.regression.verdicts import WORDS
+from reidbench.reporting.blocks import Block
+from reidbench.reporting.document import Code, Document, Paragraph, Part, Section, Tabular, items
+from reidbench.reporting.markdown import markdown
+
+MOST_ALARMS = 0.01
+LEAST_POWER = 0.95
+"""What the gate is meant to reach: alarms without a change, and a row slower by a tenth that is caught."""
+
+SHOWN = tuple(word for word in WORDS if word != "not comparable")
+
+
+def text(found: Calibration) -> str:
+    """The whole report."""
+    times = [trial for trial in found.trials if trial.what == "time"]
+    accuracies = [trial for trial in found.trials if trial.what != "time"]
+    parts: list[Part] = [Paragraph(sentence) for sentence in _about(found)]
+    if times:
+        parts.append(Section("Times", (*_findings(times, found.about), Tabular((_block(times, "Drawn sessions"),)))))
+    if accuracies:
+        faults = items(f"{name}: {what}" for name, what in FAULTS.items())
+        table = Tabular((_block(accuracies, "Trained models"),))
+        parts.append(Section("Accuracies", (*([faults] if faults else []), *_caught(accuracies), table)))
+    parts.append(Section("How it was judged", (Paragraph(rule(found.limits)),)))
+    if command := str(found.about.get("command", "")):
+        parts.append(Section("How to reproduce", (Code(command),)))
+    return markdown(Document(f"Calibration of the gate on {found.about['machine']}", tuple(parts)))
+
+
+def summary(found: Calibration) -> list[str]:
+    """The findings as sentences, for the terminal."""
+    times = [trial for trial in found.trials if trial.what == "time"]
+    accuracies = [trial for trial in found.trials if trial.what != "time"]
+    lines = [
+        part.text for part in (*_findings(times, found.about), *_caught(accuracies)) if isinstance(part, Paragraph)
+    ]
+    return lines or ["too few sessions or seeds for any comparison"]
+
+
+def _about(found: Calibration) -> list[str]:
+    about = found.about
+    sentences = []
+    if found.noise is not None and found.within is not None:
+        sentences.append(
+            f"{about['sessions']} interleaved sessions of {', '.join(about['rows'])} against {about['reference']}, "
+            f"from {about['first']} to {about['last']}, one after the other by one and the same code. A row's ratio "
+            f"scatters by {found.noise:.1%} between sessions beyond what its rounds explain, and by {found.within:.1%} "
+            f"between the rounds of one (standard deviations; the latter from the quartiles)."
+        )
+        sentences.append(
+            "Each comparison takes sessions drawn without replacement, so comparisons share sessions; the scatter "
+            "between sessions that it allows for comes from the sessions it does not use. A slower row is one whose "
+            "measured times here were multiplied."
+        )
+    if about.get("recipe"):
+        sentences.append(f"Faults of accuracy are real: each model was trained with its fault. {about['recipe']}")
+    return sentences
+
+
+def _findings(times: Sequence[Trial], about: Mapping[str, Any]) -> list[Part]:
+    parts: list[Part] = []
+    for here, there in dict.fromkeys((trial.here, trial.there) for trial in times):
+        by_effect = {trial.effect: trial for trial in times if (trial.here, trial.there) == (here, there)}
+        quiet = by_effect[0.0]
+        power = ", ".join(
+            f"{effect:.0%} slower in {trial.share('worse'):.1%}" for effect, trial in by_effect.items() if effect
+        )
+        kept = quiet.share("worse") <= MOST_ALARMS and by_effect[max(by_effect)].share("worse") >= LEAST_POWER
+        parts.append(
+            Paragraph(
+                f"{_sessions(here)} here against {there}: without a change {quiet.words.get('worse', 0)} of "
+                f"{quiet.comparisons} comparisons drawn from {_possible(quiet, about)} said worse "
+                f"({quiet.share('worse'):.1%}), and {quiet.alarms} of {quiet.checks} whole checks; "
+                f"rows were caught when {power}. The target (at most {MOST_ALARMS:.0%} false, at least "
+                f"{LEAST_POWER:.0%} caught at 10%) is {'met' if kept else 'not met'}."
+            )
+        )
+    return parts
+
+
+def _possible(trial: Trial, about: Mapping[str, Any]) -> int:
+    """How many comparisons there are of so many sessions: what is drawn from."""
+    sessions = about["sessions"]
+    return comb(sessions, trial.here) * comb(sessions - trial.here, trial.there) * len(about["rows"])
+
+
+def _caught(accuracies: Sequence[Trial]) -> list[Part]:
+    parts: list[Part] = []
+    for trial in accuracies:
+        if not trial.fault:
+            parts.append(
+                Paragraph(
+                    f"Sound models, {trial.here} seeds against {trial.there} others: {trial.words.get('worse', 0)} of "
+                    f"{trial.comparisons} comparisons said worse ({trial.share('worse'):.1%}), in {trial.alarms} of "
+                    f"{trial.checks} whole checks."
+                )
+            )
+    for fault in dict.fromkeys(trial.fault for trial in accuracies if trial.fault):
+        (whole,) = [trial for trial in accuracies if trial.fault == fault and trial.what == ANY]
+        mine = [trial for trial in accuracies if trial.fault == fault and trial.what != ANY]
+        caught = [f"{trial.what} in {trial.share('worse'):.0%}" for trial in mine if trial.share("worse")]
+        praised = [f"{trial.what} in {trial.share('better'):.0%}" for trial in mine if trial.share("better")]
+        sentence = f"Fault {fault}: {whole.alarms} of {whole.checks} checks failed"
+        sentence += f", called worse by {', '.join(caught)}." if caught else "."
+        if praised:
+            sentence += f" Called better by {', '.join(praised)}: a gain that nobody meant is a finding too."
+        parts.append(Paragraph(sentence))
+    return parts
+
+
+def _block(trials: Sequence[Trial], title: str) -> Block:
+    header = ("here : there", "what", "comparisons", *SHOWN, "median change")
+    lines = tuple(
+        (
+            f"{trial.here} : {trial.there}",
+            _what(trial),
+            str(trial.comparisons),
+            *(f"{trial.share(word):.1%}" for word in SHOWN),
+            f"{trial.changes[0] * 100:+.1f} {'%' if trial.what == 'time' else 'pp'}",
+        )
+        for trial in trials
+    )
+    return Block(title, header, lines, frozenset(), ())
+
+
+def _what(trial: Trial) -> str:
+    if trial.what == "time":
+        return f"{trial.effect:.0%} slower" if trial.effect else "no change"
+    return f"fault {trial.fault}, {trial.what}" if trial.fault else f"no change, {trial.what}"
+
+
+def _sessions(count: int) -> str:
+    return "One session" if count == 1 else f"{count} sessions"

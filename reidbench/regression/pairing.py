@@ -1,0 +1,138 @@
+"""Which records of two stores answer the same cell of a suite, or why they may not be compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from reidbench import registry
+from reidbench.plan import Plan
+from reidbench.registry import Measurement
+from reidbench.regression.sides import Side, subject
+from reidbench.spec import Cell, Column, Quantity, Record
+
+PERCENT = 100.0
+"""The scale of quantities that are shown in percent: only for these is a minimum difference in points defined."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """What two stores hold of one row in one quantity: a record a seed, or a session.
+
+    `beside_here` and `beside_there` are the reference row's records of those sessions where a record does not hold its
+    readings itself. `reason` says why the two are not comparable, `failed` that the cell was tried here in vain.
+    """
+
+    row: str
+    name: str
+    title: str
+    quantity: Quantity
+    kind: str
+    here: tuple[Record, ...] = ()
+    there: tuple[Record, ...] = ()
+    beside_here: tuple[Record, ...] = ()
+    beside_there: tuple[Record, ...] = ()
+    reason: str = ""
+    failed: bool = False
+
+    @property
+    def field(self) -> str:
+        return self.name.partition(".")[2]
+
+
+def pairs_of(plan: Plan, here: Side, there: Side, *, exactly: bool) -> list[Pair]:
+    """The pairs of a plan, column by column, each thing that is measured once.
+
+    Left out are columns that cannot be measured here, and quantities that are neither better nor worse. With `exactly`
+    only records of the code that runs now count as those here.
+    """
+    found: dict[tuple[str, str, str], Pair] = {}
+    for index in sorted({index for _, index in plan.cells}):
+        column = plan.suite.columns[index]
+        measurement = registry.measurements()[column.measurement]
+        field, quantity, kind = _judged(column, measurement)
+        for row in plan.suite.rows:
+            cells = plan.cells.get((row.name, index), ())
+            if not cells or not quantity.better:
+                continue
+            name = f"{measurement.name}.{field}"
+            key = row.name, name, subject(cells[0].identity)
+            if key not in found:
+                title = _title(column, quantity, cells[0])
+                reference = plan.cells.get((plan.suite.reference, index), (None,))[0]
+                blank = Pair(row.name, name, title, quantity, kind)
+                found[key] = _filled(blank, cells[0], reference, (here, there), exactly)
+    return list(found.values())
+
+
+def _judged(column: Column, measurement: Measurement) -> tuple[str, Quantity, str]:
+    """The quantity that a column is judged by, with its name, and the kind.
+
+    Times are judged by their ratio to the reference row, whichever of its columns shows them.
+    """
+    quantities = measurement.quantities
+    quantity = quantities[column.field]
+    if measurement.mode == "interleaved":
+        ratio = next((name for name, known in quantities.items() if known.statistic == "ratio"), column.field)
+        return ratio, quantities[ratio], "time"
+    if quantity.statistic == "mean":
+        return column.field, quantity, "accuracy"
+    return column.field, quantity, "reading" if "device" in measurement.needs else "count"
+
+
+def _title(column: Column, quantity: Quantity, cell: Cell) -> str:
+    """The quantity with what tells its columns apart: the data it was trained on, or the device it ran on."""
+    settings = cell.settings
+    where = [settings[name] for name in ("device", "precision") if name in settings and "recipe" not in settings]
+    level = [column.title] if column.title and column.level[0] else []
+    return ", ".join([quantity.title, *level, *(" ".join([where[0], *where[1:]]) for _ in where[:1])])
+
+
+def _filled(blank: Pair, cell: Cell, reference: Cell | None, sides: tuple[Side, Side], exactly: bool) -> Pair:
+    here, there = sides
+    ours, theirs = here.of(cell, exactly=exactly), there.of(cell)
+    if not ours:
+        reason, failed = _why_not_here(cell, here)
+        return replace(blank, reason=reason, failed=failed)
+    if not theirs:
+        other = there.nearest(cell)
+        return replace(blank, here=ours, reason=other or "missing there: the baseline has no record of it")
+    if [(r.key, r.started, r.machine) for r in ours] == [(r.key, r.started, r.machine) for r in theirs]:
+        return replace(blank, here=ours, reason="one and the same record on both sides")
+    if blank.kind == "accuracy" and blank.quantity.scale != PERCENT:
+        return replace(blank, reason="no minimum difference is defined for its unit")
+    filled = replace(blank, here=ours, there=theirs)
+    if blank.kind != "time" or blank.quantity.over:
+        return filled
+    return _beside(filled, reference, sides)
+
+
+def _beside(pair: Pair, reference: Cell | None, sides: tuple[Side, Side]) -> Pair:
+    """The pair with the sessions that have the reference row, whose records come beside."""
+    kept: list[tuple[tuple[Record, ...], tuple[Record, ...]]] = []
+    for side, records in zip(sides, (pair.here, pair.there), strict=True):
+        both = [(record, side.beside(reference, record)) for record in records] if reference else []
+        whole = [(record, other) for record, other in both if other]
+        kept.append((tuple(record for record, _ in whole), tuple(other for _, other in whole)))
+    (here, beside_here), (there, beside_there) = kept
+    if not here or not there:
+        where = "here" if not here else "there"
+        return replace(pair, reason=f"the session {where} lacks the reference row (--rows must name it)")
+    return replace(pair, here=here, there=there, beside_here=beside_here, beside_there=beside_there)
+
+
+def _why_not_here(cell: Cell, here: Side) -> tuple[str, bool]:
+    record = here.store.load(cell)
+    if record is not None and record.status != "ok":
+        return f"{record.status.replace('-', ' ')} here: {record.error or record.status}", True
+    if here.of(cell):
+        return "stale here: measured with another version of the code", False
+    return "missing here: not measured", False
+
+
+def doubtful_cells(plan: Plan, names: Sequence[tuple[str, str]]) -> Iterator[tuple[str, int]]:
+    """Where in a plan the cells of (row, quantity) pairs of interleaved measurements stand."""
+    wanted = {(row, quantity.partition(".")[0]) for row, quantity in names}
+    for row, index in plan.cells:
+        if (row, plan.suite.columns[index].measurement) in wanted:
+            yield row, index

@@ -1,0 +1,217 @@
+"""A comparison as text for a terminal, as Markdown, as JUnit XML and as JSON."""
+
+from __future__ import annotations
+
+import json
+import re
+import textwrap
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from xml.etree import ElementTree
+
+from reidbench.regression.verdicts import Comparison, Limits, Verdict
+from reidbench.reporting.blocks import Block
+from reidbench.reporting.document import Document, Items, Paragraph, Part, Section, Tabular, items
+from reidbench.reporting.markdown import markdown
+
+WIDTH = 80
+
+HOW = {
+    "count": "counts, exactly",
+    "time": "ratio to the reference row, by ranks",
+    "reading": "one reading a side",
+    "accuracy": "paired over query identities, with the spread over seeds",
+}
+"""How each kind is judged, in a word."""
+
+MARKS = {"worse": "WORSE", "better": "better", "same": "same", "cannot tell": "cannot tell", "not comparable": "n/c"}
+"""The verdicts in a narrow table."""
+
+HEADER = ("row", "baseline", "here", "change [95 %]", "verdict")
+
+NO_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""Characters that XML 1.0 cannot hold."""
+
+
+def terminal_text(found: Comparison, width: int = WIDTH) -> str:
+    """A table a quantity, the sum of it last; rows alike and without numbers of their own share a line."""
+    parts = [f"{found.title}\n  here      {found.here}\n  baseline  {found.there}"]
+    for verdicts in _by_quantity(found.verdicts):
+        parts.append("\n".join([_heading(verdicts[0]), *_lines(verdicts, width)]))
+    notes = [textwrap.fill(f"Note: {note}.", width, subsequent_indent="  ") for note in found.notes]
+    return "\n\n".join([*parts, *notes, textwrap.fill(summary(found), width)])
+
+
+def summary(found: Comparison) -> str:
+    """How many cells have which verdict."""
+    counts = ", ".join(f"{count} {word}" for word, count in found.counts.items() if count)
+    return f"Of {len(found.verdicts)} cells: {counts or 'nothing to compare'}."
+
+
+def rule(limits: Limits) -> str:
+    """By what a change is called one."""
+    return (
+        f"Counts are compared exactly. A time (by its ratio to the reference row of the same interleaved session, "
+        f"Mann-Whitney's rank test) or a memory counts as changed from {limits.least:.1%} on, an accuracy (paired "
+        f"bootstrap over query identities, widened by the spread over seeds) from {limits.points * 100:g} points on. "
+        f"Of the cells of one kind each is tested at {limits.chance:.0%} over their number (Bonferroni); the intervals "
+        f"shown cover 95 % each, and a cell whose interval lies within the limit is the same."
+    )
+
+
+def document(found: Comparison) -> Document:
+    """The comparison as a report: what changed first, then every cell."""
+    parts: list[Part] = [Paragraph(f"Here: {found.here}. Baseline: {found.there}."), Paragraph(summary(found))]
+    for word in ("worse", "better"):
+        lines = [f"{each.row}, {each.title}: {_sentence(each)}" for each in found.of(word)]
+        parts += [Section(word.capitalize(), (Items(tuple(lines)),))] if lines else []
+    tables = tuple(Tabular((_block(verdicts),)) for verdicts in _by_quantity(found.verdicts))
+    if tables:
+        parts.append(Section("All cells", tables))
+    notes = items(f"{note}." for note in found.notes)
+    parts.append(Section("How this was judged", (Paragraph(rule(found.limits)), *([notes] if notes else []))))
+    return Document(f"{found.title}: {_outcome(found)}", tuple(parts))
+
+
+def junit(found: Comparison) -> str:
+    """JUnit XML: a suite a quantity, a case a row; worse fails, what could not be told or compared is skipped."""
+    root = ElementTree.Element("testsuites", name=_clean(found.name))
+    totals = {"tests": 0, "failures": 0, "errors": 0, "skipped": 0}
+    for verdicts in _by_quantity(found.verdicts):
+        suite = ElementTree.SubElement(root, "testsuite", name=_clean(f"{found.name}: {verdicts[0].title}"))
+        counts = dict.fromkeys(totals, 0)
+        for each in verdicts:
+            case = ElementTree.SubElement(
+                suite, "testcase", classname=_clean(f"{found.name}.{each.quantity}"), name=_clean(each.row), time="0"
+            )
+            kind = _case(each)
+            counts["tests"] += 1
+            if kind:
+                counts[{"failure": "failures", "error": "errors", "skipped": "skipped"}[kind]] += 1
+                ElementTree.SubElement(case, kind, message=_clean(f"{each.word}: {_sentence(each)}"))
+        for name, count in counts.items():
+            suite.set(name, str(count))
+            totals[name] += count
+    for name, count in totals.items():
+        root.set(name, str(count))
+    ElementTree.indent(root)
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{ElementTree.tostring(root, encoding="unicode")}\n'
+
+
+def to_json(found: Comparison) -> str:
+    """Everything, with the counts; an interval that is unbounded has null for a bound."""
+    return json.dumps({**asdict(found), "counts": found.counts}, indent=1, allow_nan=False) + "\n"
+
+
+FORMATS: Mapping[str, tuple[str, Callable[[Comparison], str]]] = {
+    "md": ("md", lambda found: markdown(document(found))),
+    "junit": ("xml", junit),
+    "json": ("json", to_json),
+}
+"""The files that can be written: the ending and what makes the text."""
+
+
+def change_text(verdict: Verdict) -> str:
+    """The change with its interval: "+4.2 % [+1.0, +7.5]"; in points for an accuracy."""
+    if verdict.change is None:
+        return "-"
+    unit = "pp" if verdict.kind == "accuracy" else "%"
+    text = f"{verdict.change * 100:+.1f} {unit}"
+    if verdict.low is None and verdict.high is None:
+        return text if verdict.kind != "count" or verdict.change else "0"
+    low, high = (f"{bound * 100:+.1f}" if bound is not None else "?" for bound in (verdict.low, verdict.high))
+    return f"{text} [{low}, {high}]"
+
+
+def _outcome(found: Comparison) -> str:
+    worse, other = found.counts["worse"], found.counts["cannot tell"]
+    if worse:
+        return f"{worse} cell{'s' if worse > 1 else ''} worse"
+    if found.counts["not comparable"] == len(found.verdicts):
+        return "nothing could be compared"
+    return f"no regression found, {other} cannot be told" if other else "no regression"
+
+
+def _by_quantity(verdicts: Sequence[Verdict]) -> list[list[Verdict]]:
+    groups: dict[tuple[str, str], list[Verdict]] = {}
+    for each in verdicts:
+        groups.setdefault((each.quantity, each.title), []).append(each)
+    return list(groups.values())
+
+
+def _heading(first: Verdict) -> str:
+    return f"{first.title}{f' ({first.unit})' if first.unit else ''}: {HOW[first.kind]}"
+
+
+def _lines(verdicts: Sequence[Verdict], width: int) -> Iterator[str]:
+    whole, together = _together(verdicts)
+    if whole:
+        names = max(len(HEADER[0]), *(len(each.row) for each in whole))
+        cells = [[_value(each, each.before), _value(each, each.after), change_text(each)] for each in whole]
+        widths = [max(map(len, column)) for column in zip(*cells, HEADER[1:4], strict=True)]
+        for name, texts, mark in [
+            (HEADER[0], HEADER[1:4], HEADER[4]),
+            *((each.row, texts, MARKS[each.word]) for each, texts in zip(whole, cells, strict=True)),
+        ]:
+            aligned = "  ".join(text.rjust(size) for text, size in zip(texts, widths, strict=True))
+            yield f"  {name.ljust(names)}  {aligned}  {mark}".rstrip()
+    remarks: dict[str, list[str]] = {}
+    for each in whole:
+        if each.note:
+            remarks.setdefault(each.note, []).append(each.row)
+    for note, rows in [*remarks.items(), *together.items()]:
+        who = "all rows" if len(rows) == len(verdicts) > 1 else ", ".join(rows)
+        yield textwrap.fill(f"{who}: {note}", width, initial_indent="  ", subsequent_indent="    ")
+
+
+def _together(verdicts: Sequence[Verdict]) -> tuple[list[Verdict], dict[str, list[str]]]:
+    """The verdicts with a line of their own, and by what is said of them the rows of the others."""
+    whole: list[Verdict] = []
+    together: dict[str, list[str]] = {}
+    for each in verdicts:
+        if each.word == "not comparable":
+            together.setdefault(f"not comparable: {each.note}", []).append(each.row)
+        elif each.kind == "count" and each.word == "same":
+            together.setdefault("same", []).append(each.row)
+        else:
+            whole.append(each)
+    return whole, together
+
+
+def _block(verdicts: Sequence[Verdict]) -> Block:
+    notes = list(dict.fromkeys(each.note for each in verdicts if each.note))
+    lines = tuple(
+        (
+            each.row,
+            _value(each, each.before),
+            _value(each, each.after),
+            change_text(each),
+            each.word + (f" ({notes.index(each.note) + 1})" if each.note else ""),
+        )
+        for each in verdicts
+    )
+    bold = frozenset((y, 4) for y, each in enumerate(verdicts) if each.word == "worse")
+    return Block(_heading(verdicts[0]), HEADER, lines, bold, tuple(f"({i}) {note}." for i, note in enumerate(notes, 1)))
+
+
+def _sentence(each: Verdict) -> str:
+    values = f"{_value(each, each.before)} to {_value(each, each.after)} {each.unit}".rstrip()
+    shown = [values] if each.before is not None and each.after is not None else []
+    return "; ".join([*shown, *([change_text(each)] if each.change is not None else []), *filter(None, [each.note])])
+
+
+def _value(verdict: Verdict, value: float | None) -> str:
+    return "-" if value is None else f"{value:.{verdict.digits}f}"
+
+
+def _case(verdict: Verdict) -> str:
+    """The element that says a case did not pass; "" if it did."""
+    if verdict.word == "worse":
+        return "failure"
+    if verdict.failed:
+        return "error"
+    return "" if verdict.word in ("same", "better") else "skipped"
+
+
+def _clean(text: str) -> str:
+    return NO_XML.sub("?", text)

@@ -1,0 +1,75 @@
+"""One cell over several versions of the code: its estimates, in series that may be joined."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from reidbench.regression.sides import code_of, subject
+from reidbench.reporting.tables import preset_name
+from reidbench.spec import Quantity, Record
+from reidbench.statistics import Estimate, estimate
+
+
+@dataclass(frozen=True)
+class Point:
+    """What the records of one commit say of one cell; `what` is what was measured, on which machine."""
+
+    commit: str
+    date: str
+    what: str
+    label: str
+    known: Estimate
+
+
+@dataclass(frozen=True)
+class Series:
+    """Points of one cell, in the order of commits: nothing but the code differs between them."""
+
+    label: str
+    points: tuple[Point, ...]
+
+
+def collect(
+    commit: str, date: str, records: Sequence[Record], quantity: Quantity, field: str, machine: str = ""
+) -> list[Point]:
+    """The points of a commit: one for each cell and machine, over its seeds, of the code that was measured last."""
+    groups: dict[tuple[str, str], list[Record]] = {}
+    for record in records:
+        if machine in ("", record.machine):
+            groups.setdefault((record.machine, subject(record.cell)), []).append(record)
+    points = []
+    for (name, what), group in groups.items():
+        last = max(group, key=lambda record: record.started)
+        mine = [record for record in group if code_of(record.cell) == code_of(last.cell)]
+        known = estimate(quantity, field, mine)
+        if known:
+            points.append(Point(commit, date, f"{name} {what}", _label(name, last.cell["settings"]), known))
+    return points
+
+
+def series_of(points: Sequence[Point]) -> list[Series]:
+    """Points of the same cell together; where two cells read alike, a number tells their series apart."""
+    groups: dict[str, list[Point]] = {}
+    for point in points:
+        groups.setdefault(point.what, []).append(point)
+    labels = [group[0].label for group in groups.values()]
+    found = []
+    for index, group in enumerate(groups.values()):
+        number = labels[: index + 1].count(labels[index])
+        label = labels[index] if labels.count(labels[index]) == 1 else f"{labels[index]} ({number})"
+        found.append(Series(label, tuple(group)))
+    return found
+
+
+def _label(machine: str, settings: Mapping[str, Any]) -> str:
+    """The machine with what tells its cells apart: preset and data, or device and precision, and the version."""
+    words = [machine]
+    if "recipe" in settings:
+        words.append(preset_name(settings["recipe"]) or "another recipe")
+        dataset = settings.get("dataset", {})
+        words += [str(dataset.get("name", "")), *(f"{k} {v}" for k, v in dataset.get("options", {}).items())]
+    else:
+        words += [str(settings[name]) for name in ("device", "precision") if name in settings]
+    return ", ".join(filter(None, [*words, f"version {settings.get('version', 1)}"]))

@@ -1,0 +1,144 @@
+"""The records of one store by what was measured, whatever the code was: one side of a comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from reidbench import registry
+from reidbench.reporting.matching import differences
+from reidbench.reporting.tables import preset_name
+from reidbench.spec import Cell, Record, canonical_json
+from reidbench.store import Store
+
+OTHERS = {
+    "settings.dataset": "dataset",
+    "settings.protocol": "protocol",
+    "settings.recipe.precision": "precision",
+    "settings.recipe": "recipe",
+    "settings.trunk": "trunk",
+    "settings.version": "version of the measurement",
+    "settings.training": "version of the trainer",
+    "settings.precision": "precision",
+    "settings.device": "device",
+    "settings.threads": "thread count",
+    "settings.backend": "backend",
+    "settings.reference": "reference row",
+    "settings.shape": "shape of clips",
+    "options": "setting of the model's options",
+    "model": "model",
+}
+"""What it is called that two cells differ in, by where in their identity; the first that fits counts."""
+
+SHOWN = 24
+"""Characters of a value that a reason may quote."""
+
+
+def subject(cell: Mapping[str, Any]) -> str:
+    """What a cell's identity says is measured: all of it but the code's hashes and the seed."""
+    return canonical_json(_without_code(cell))
+
+
+def _without_code(cell: Mapping[str, Any]) -> dict[str, Any]:
+    settings = {name: value for name, value in cell["settings"].items() if name != "seed"}
+    if "reference" in settings:
+        settings["reference"] = {name: value for name, value in settings["reference"].items() if name != "source"}
+    return {**{name: value for name, value in cell.items() if name != "source"}, "settings": settings}
+
+
+def code_of(cell: Mapping[str, Any]) -> tuple[str, str]:
+    """The hashes of the code in a cell's identity: the model's, and the reference row's where it has one."""
+    return cell["source"], cell["settings"].get("reference", {}).get("source", "")
+
+
+class Side:
+    """One store's successful records, each read once.
+
+    Those of interleaved measurements include the sessions before the last one, of others only the last is a result.
+    Records of the keys in `without` count as not there.
+    """
+
+    def __init__(self, store: Store, without: frozenset[str] = frozenset()) -> None:
+        measurements = registry.measurements()
+        self.store = store
+        self.records: dict[str, list[Record]] = {}
+        earlier = [
+            record
+            for record in store.superseded()
+            if (found := measurements.get(record.cell["measurement"])) and found.mode == "interleaved"
+        ]
+        for record in (*store.records(), *earlier):
+            if record.status == "ok" and record.key not in without:
+                self.records.setdefault(subject(record.cell), []).append(record)
+
+    def of(self, cell: Cell, *, exactly: bool = False) -> tuple[Record, ...]:
+        """Records of what a cell measures: all seeds or all sessions, in the order of time, of one code.
+
+        That is the cell's own code where `exactly`, else the one measured last. Sessions are those of the versions of
+        packages that the last one had.
+        """
+        identity = cell.identity
+        found = sorted(self.records.get(subject(identity), ()), key=lambda record: record.started)
+        if exactly:
+            found = [record for record in found if code_of(record.cell) == code_of(identity)]
+        if not found:
+            return ()
+        last = found[-1]
+        same_code = [record for record in found if code_of(record.cell) == code_of(last.cell)]
+        return tuple(record for record in same_code if record.versions == last.versions)
+
+    def beside(self, reference: Cell, record: Record) -> Record | None:
+        """The reference row's record of the session that a record comes from."""
+        for found in self.records.get(subject(reference.identity), ()):
+            if found.started == record.started and found.context.get("peers") == record.context.get("peers"):
+                return found
+        return None
+
+    def nearest(self, cell: Cell) -> str:
+        """In what the record of the same row or model that is most like a cell differs from it; "" if there is none."""
+        identity = cell.identity
+        found = []
+        for records in self.records.values():
+            other = records[-1].cell
+            alike = records[-1].row == cell.row or (other["model"], other["options"]) == (
+                identity["model"],
+                identity["options"],
+            )
+            if other["measurement"] == cell.measurement and alike:
+                found.append((differences(_without_code(identity), _without_code(other)), other))
+        if not found:
+            return ""
+        paths, other = min(found, key=lambda pair: len(pair[0]))
+        return _in_words(paths, identity, other)
+
+
+def _in_words(paths: list[str], here: Mapping[str, Any], there: Mapping[str, Any]) -> str:
+    """ "another recipe (preset quick, there standard), another thread count (2, there 4)"."""
+    labels: dict[str, list[str]] = {}
+    for path in paths:
+        place = next((known for known in OTHERS if path == known or path.startswith(f"{known}.")), "")
+        labels.setdefault(place, []).append(path)
+    presets = [preset_name(cell["settings"].get("recipe", {})) for cell in (here, there)]
+    if all(presets) and presets[0] != presets[1]:
+        for place in ("settings.recipe", "options"):
+            labels.pop(place, None)
+        text = [f"another preset ({presets[0]}, there {presets[1]})"]
+    else:
+        text = []
+    for place, own in labels.items():
+        values = [_shown(_at(cell, own[0])) for cell in (here, there)]
+        name = own[0].removeprefix(place).strip(".")
+        what = f"{name} {values[0]}".strip()
+        text.append(f"another {OTHERS.get(place, own[0])} ({what}, there {values[1]})")
+    return ", ".join(text)
+
+
+def _at(tree: Any, path: str) -> Any:
+    for name in path.split("."):
+        tree = tree.get(name) if isinstance(tree, Mapping) else None
+    return tree
+
+
+def _shown(value: Any) -> str:
+    text = "none" if value is None else value if isinstance(value, str) else canonical_json(value)
+    return text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"

@@ -1,0 +1,83 @@
+"""What the comparison of one cell can end in, and from which change on it counts. Imports only the standard library."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+WORDS = ("worse", "cannot tell", "better", "same", "not comparable")
+"""The verdicts, those that need attention first."""
+
+KINDS = ("count", "time", "reading", "accuracy")
+"""How a cell is judged: exactly, by a rank test, as one reading, over queries and seeds."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """From which change on a cell is worse or better.
+
+    `least` is a relative change, of times and memory; `points` a difference of accuracies, as a share of 1. `chance` is
+    that of any false alarm among all cells of one kind: each of m cells is tested at `chance` / m (Bonferroni).
+    """
+
+    least: float = 0.05
+    points: float = 0.03
+    chance: float = 0.01
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The verdict of one row in one quantity.
+
+    `before` and `after` are the baseline's value and the one here, in `unit`. `change` is relative (0.1: a tenth more),
+    for an accuracy a difference as a share of 1; `low` and `high` bound its 95 % interval where it has one. `note` says
+    why the two are not comparable, what it would take to tell, or what the verdict leaves out. `failed` marks a cell
+    that was tried here and ended without a value.
+    """
+
+    row: str
+    quantity: str
+    title: str
+    kind: str
+    word: str
+    unit: str = ""
+    digits: int = 2
+    before: float | None = None
+    after: float | None = None
+    change: float | None = None
+    low: float | None = None
+    high: float | None = None
+    note: str = ""
+    failed: bool = False
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All verdicts of a suite: `here` and `there` name what was compared, `notes` hold for all of it."""
+
+    name: str
+    title: str
+    here: str
+    there: str
+    limits: Limits
+    verdicts: tuple[Verdict, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many verdicts there are of each word."""
+        found = Counter(verdict.word for verdict in self.verdicts)
+        return {word: found[word] for word in WORDS}
+
+    def of(self, *words: str) -> list[Verdict]:
+        """The verdicts of these words."""
+        return [verdict for verdict in self.verdicts if verdict.word in words]
+
+
+def exit_code(verdicts: Sequence[Verdict]) -> int:
+    """1 where something is worse; 2 where nothing could be compared, or a cell failed here; else 0."""
+    words = {verdict.word for verdict in verdicts}
+    if "worse" in words:
+        return 1
+    return 2 if any(verdict.failed for verdict in verdicts) or words <= {"not comparable"} else 0

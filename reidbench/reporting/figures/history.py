@@ -1,0 +1,49 @@
+"""The figure of one cell over the commits that recorded it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import isnan
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from reidbench.reporting.figures.style import MARKERS, OKABE_ITO, error_lengths, new_figure, shown_values
+from reidbench.spec import Quantity
+
+WIDEST_LABELS = 12
+"""Commits that are all named at the axis; of more, only some are."""
+
+
+def history_figure(row: str, quantity: Quantity, series: Mapping[str, Sequence[tuple[str, Any]]]) -> Figure:
+    """A line a series over the commits of all, with 95 % intervals; `series` holds (commit, estimate) in order."""
+    commits = list(dict.fromkeys(commit for points in series.values() for commit, _ in points))
+    figure = new_figure(7.2, 3.0 + 0.2 * len(series))
+    axis = figure.subplots()
+    for index, (label, points) in enumerate(series.items()):
+        shift = (index - (len(series) - 1) / 2) * 0.06
+        places = [commits.index(commit) + shift for commit, _ in points]
+        values, low, high = zip(*(shown_values(known, quantity) for _, known in points), strict=True)
+        bounds = [
+            [value if isnan(bound) else bound for value, bound in zip(values, each, strict=True)]
+            for each in (low, high)
+        ]
+        axis.errorbar(
+            places,
+            values,
+            yerr=error_lengths(values, *bounds),
+            color=OKABE_ITO[index % len(OKABE_ITO)],
+            marker=MARKERS[index % len(MARKERS)],
+            markersize=5,
+            linewidth=1,
+            capsize=2,
+            label=label,
+        )
+    step = -(-len(commits) // WIDEST_LABELS)
+    axis.set_xticks(range(0, len(commits), step), commits[::step])
+    axis.set_xlim(-0.5, len(commits) - 0.5)
+    axis.set_ylabel(f"{quantity.title} ({quantity.unit})" if quantity.unit else quantity.title)
+    axis.set_title(f"{row}: {quantity.title} over the commits that recorded it, with 95 % intervals", loc="left")
+    axis.grid(axis="y", color="#EEEEEE", linewidth=0.6)
+    figure.legend(loc="outside lower center", ncol=1, frameon=False, fontsize=8)
+    return figure

@@ -1,0 +1,147 @@
+"""The calibration on made-up sessions whose noise is known: the rates it reports are those that were put in."""
+
+import json
+from dataclasses import asdict, replace
+from math import isnan
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sides_made_up import two_sides
+
+from reidbench.regression.calibration import (
+    ANY,
+    COMPARISONS,
+    FAULTS,
+    Calibration,
+    Trial,
+    recorded,
+    scatter,
+    session_noise,
+    sessions_scatter,
+    try_accuracies,
+    try_times,
+)
+from reidbench.regression.calibration_report import summary, text
+from reidbench.regression.pairing import Pair, pairs_of
+from reidbench.regression.sides import Side
+from reidbench.regression.verdicts import Limits
+from reidbench.spec import UserError
+
+
+def sessions(count: int, between: float, within: float, rounds: int = 20) -> dict[str, list[list[float]]]:
+    generator = np.random.default_rng(3)
+    return {
+        row: [list(generator.normal(generator.normal(0, between), within, rounds)) for _ in range(count)]
+        for row in ("a", "b", "c")
+    }
+
+
+@pytest.mark.parametrize(("between", "within"), [(0.03, 0.05), (0.0, 0.05), (0.1, 0.01)])
+def test_the_two_scatters_are_told_apart(between: float, within: float) -> None:
+    found = scatter(sessions(60, between, within))
+    assert found[0] == pytest.approx(between, abs=0.006) and found[1] == pytest.approx(within, rel=0.1)
+
+
+def test_one_session_says_nothing_of_the_scatter_between_them() -> None:
+    assert all(isnan(value) for value in scatter(sessions(1, 0.1, 0.1)))
+
+
+def timed(folder: Path, count: int, **changes: float) -> Pair:
+    new, old = two_sides(folder, **changes)
+    for session in range(1, count):
+        new.save(only=["latency"], session=session)
+    found = pairs_of(new.plan, Side(new.store), Side(old.store), exactly=True)
+    return next(pair for pair in found if pair.row == "Slim" and pair.name == "latency.ratio")
+
+
+def test_quiet_sessions_raise_no_alarm_and_catch_a_slower_row(tmp_path: Path) -> None:
+    trials = try_times([timed(tmp_path, 8, scatter=0.01)], Limits())
+    by = {(trial.here, trial.there, trial.effect): trial for trial in trials}
+    assert set(by) == {(here, there, effect) for here, there in ((1, 1), (3, 1), (3, 3)) for effect in (0, 0.05, 0.1)}
+    quiet, slower = by[1, 1, 0.0], by[1, 1, 0.1]
+    assert quiet.comparisons >= COMPARISONS and quiet.words == {"same": quiet.comparisons} and quiet.alarms == 0
+    assert slower.share("worse") == 1 and slower.alarms == slower.checks == slower.comparisons
+    assert slower.changes[0] == pytest.approx(0.1, abs=0.01)
+
+
+def test_too_few_sessions_are_no_trial(tmp_path: Path) -> None:
+    assert try_times([timed(tmp_path, 3)], Limits()) == []
+
+
+def test_sessions_that_are_compared_tell_their_own_scatter(tmp_path: Path) -> None:
+    single = timed(tmp_path / "single", 1)
+    assert isnan(sessions_scatter([single]))
+    assert sessions_scatter([timed(tmp_path / "quiet", 6)]) < 0.01
+    pair = timed(tmp_path / "loud", 6)
+    here = [
+        replace(r, samples={**r.samples, "per_frame": [x * 1.1**i for x in r.samples["per_frame"]]})
+        for i, r in enumerate(pair.here)
+    ]
+    assert sessions_scatter([replace(pair, here=tuple(here))]) > 0.1
+
+
+def trained(folder: Path, ap: float, seeds: int, source: str) -> list[Pair]:
+    new = replace(two_sides(folder)[0], ap=ap, seeds=seeds, source=source)
+    new.save(only=["accuracy"])
+    found = pairs_of(new.plan, Side(new.store), Side(new.store), exactly=True)
+    return [pair for pair in found if pair.row == "Slim" and pair.kind == "accuracy"]
+
+
+def test_a_fault_is_caught_and_the_same_model_is_not(tmp_path: Path) -> None:
+    sound = trained(tmp_path / "sound", 0.0, 6, "new")
+    bad = trained(tmp_path / "bad", -0.2, 3, "bad")
+    quiet, whole, caught = try_accuracies(sound, {"pooling": bad}, Limits())
+    assert quiet.fault == "" and quiet.comparisons == 20 and quiet.share("worse") == 0
+    assert whole.fault == "pooling" and whole.what == ANY and whole.alarms == whole.checks == 20
+    assert caught.fault == "pooling" and caught.what == "mAP" and caught.share("worse") == 1
+    assert caught.changes[0] == pytest.approx(-0.2, abs=0.02)
+
+
+def made_up(*trials: Trial) -> Calibration:
+    about = {"machine": "here", "rows": ["Slim"], "reference": "Base", "sessions": 9, "first": "a", "last": "b"}
+    return Calibration(0.02, 0.05, Limits(), trials, {**about, "recipe": "Preset tiny."}, {})
+
+
+def test_the_report_says_whether_the_target_is_met() -> None:
+    changes = (0.0, -0.1, 0.1)
+    quiet = Trial("time", 1, 1, 500, {"same": 497, "worse": 3}, 500, 3, changes)
+    slower = Trial("time", 1, 1, 500, {"worse": 480, "cannot tell": 20}, 500, 480, changes, effect=0.1)
+    fault = Trial("mAP", 3, 3, 20, {"worse": 20}, 20, 20, (-0.3, -0.4, -0.2), fault="neck")
+    found = made_up(quiet, slower, fault, replace(fault, what=ANY))
+    words = text(found)
+    assert "3 of 500 comparisons drawn from 72 said worse (0.6%)" in words and "10% slower in 96.0%" in words
+    assert (
+        "is met" in words
+        and "Fault neck: 20 of 20 checks failed, called worse by mAP in 100%." in words
+        and FAULTS["neck"] in words
+    )
+    missed = made_up(quiet, replace(slower, words={"worse": 400, "cannot tell": 100}))
+    assert "is not met" in text(missed) and "is not met" in " ".join(summary(missed))
+
+
+def write(folder: Path, found: Calibration) -> None:
+    (folder / "calibration.json").write_text(json.dumps(asdict(found)))
+
+
+def test_the_noise_is_read_from_a_machines_folder(tmp_path: Path) -> None:
+    assert isnan(session_noise(tmp_path)) and recorded(tmp_path) is None
+    trial = Trial("time", 1, 1, 500, {"same": 500}, 500, 0, (0.0, -0.1, 0.1))
+    write(tmp_path, made_up(trial))
+    assert session_noise(tmp_path) == 0.02 and recorded(tmp_path) == made_up(trial)
+    write(tmp_path, replace(made_up(trial), noise=None))
+    assert isnan(session_noise(tmp_path))
+
+
+@pytest.mark.parametrize("damage", ["[]", "{", "{}", '{"noise": 0.1}', '{"noise": Infinity}', "null"])
+def test_a_damaged_calibration_is_named(damage: str, tmp_path: Path) -> None:
+    (tmp_path / "calibration.json").write_text(damage)
+    with pytest.raises(UserError, match=r"calibration.json: damaged"):
+        session_noise(tmp_path)
+
+
+@pytest.mark.parametrize("noise", [-1.0, "x"])
+def test_a_noise_that_is_none_is_named(noise: object, tmp_path: Path) -> None:
+    write(tmp_path, replace(made_up(), noise=noise))  # type: ignore[arg-type]
+    with pytest.raises(UserError, match="damaged"):
+        session_noise(tmp_path)

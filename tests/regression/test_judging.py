@@ -1,0 +1,126 @@
+"""Verdicts: each word for each kind of cell, from hand-made records of two versions of a code."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sides_made_up import Code, two_sides
+
+from reidbench.regression.judging import Circumstances, judge
+from reidbench.regression.pairing import pairs_of
+from reidbench.regression.sides import Side
+from reidbench.regression.verdicts import Limits, Verdict
+from reidbench.spec import Row
+from reidbench.store import Store
+
+
+def verdicts(new: Code, old: Code, limits: Limits | None = None, **under: Any) -> dict[str, Verdict]:
+    """Of the row Slim, by the measurement."""
+    pairs = pairs_of(new.plan, Side(new.store), Side(old.store), exactly=True)
+    found = judge(pairs, limits or Limits(), Circumstances(**under))
+    return {verdict.quantity.partition(".")[0]: verdict for verdict in found if verdict.row == "Slim"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [
+        ({}, {"accuracy": "same", "complexity": "same", "latency": "same", "throughput": "same", "memory": "same"}),
+        ({"params": 1e6 + 1}, {"complexity": "worse", "latency": "same"}),
+        ({"params": 1e6 - 1}, {"complexity": "better"}),
+        ({"slower": 1.2}, {"latency": "worse", "throughput": "worse", "memory": "same", "accuracy": "same"}),
+        ({"slower": 0.8}, {"latency": "better", "throughput": "better"}),
+        ({"slower": 1.005}, {"latency": "same", "throughput": "same"}),
+        ({"memory": 4.4e8}, {"memory": "worse"}),
+        ({"memory": 3.6e8}, {"memory": "better"}),
+        ({"memory": 4.1e8}, {"memory": "same"}),
+        ({"ap": -0.1}, {"accuracy": "worse", "latency": "same"}),
+        ({"ap": 0.1}, {"accuracy": "better"}),
+        ({"ap": -0.021}, {"accuracy": "cannot tell"}),
+    ],
+)
+def test_a_change_has_its_verdict(changes: dict[str, float], word: dict[str, str], tmp_path: Path) -> None:
+    found = verdicts(*two_sides(tmp_path, **changes))
+    assert {name: found[name].word for name in word} == word
+
+
+def test_changes_are_given_with_their_interval(tmp_path: Path) -> None:
+    found = verdicts(*two_sides(tmp_path, slower=1.2, ap=-0.1))
+    for name, change in (("latency", 0.2), ("throughput", 1 / 1.2 - 1), ("accuracy", -0.1)):
+        verdict = found[name]
+        assert verdict.low is not None and verdict.high is not None
+        assert verdict.low < verdict.change < verdict.high and verdict.change == pytest.approx(change, abs=0.02)
+    assert found["accuracy"].before == pytest.approx(60, abs=5) and found["latency"].after == pytest.approx(0.6, 0.05)
+
+
+def test_too_few_readings_cannot_tell_and_say_what_would(tmp_path: Path) -> None:
+    new, old = two_sides(tmp_path, slower=1.2)
+    old = replace(old, store=Store(tmp_path / "short", "machine"), rounds=2)
+    new = replace(new, store=Store(tmp_path / "also", "machine"), rounds=2)
+    old.save()
+    new.save()
+    found = verdicts(new, old)["latency"]
+    assert found.word == "cannot tell" and "2 readings a side are too few" in found.note
+    assert found.low is None and found.high is None
+
+
+def test_noisy_readings_cannot_tell_and_count_the_sessions_it_takes(tmp_path: Path) -> None:
+    found = verdicts(*two_sides(tmp_path, scatter=0.12))
+    assert found["latency"].word == "cannot tell" and "sessions a side" in found["latency"].note
+
+
+def test_the_scatter_between_sessions_widens_the_interval(tmp_path: Path) -> None:
+    sides = two_sides(tmp_path, slower=1.1)
+    known, unknown = verdicts(*sides, noise=0.05)["latency"], verdicts(*sides)["latency"]
+    assert unknown.word == "worse" and known.word == "cannot tell"
+    assert known.change == unknown.change and known.high > unknown.high and known.low < unknown.low
+
+
+def test_further_sessions_tell_what_one_could_not(tmp_path: Path) -> None:
+    new, old = two_sides(tmp_path, slower=1.1)
+    assert verdicts(new, old, noise=0.03)["latency"].word == "cannot tell"
+    for session in range(1, 6):
+        new.save(only=["latency"], session=session)
+        old.save(only=["latency"], session=session)
+    assert verdicts(new, old, noise=0.03)["latency"].word == "worse"
+
+
+def test_one_seed_says_nothing_about_training_unless_it_is_the_same_bit_by_bit(tmp_path: Path) -> None:
+    new, old = two_sides(tmp_path, seeds=1, ap=-0.2)
+    old.store.folder.rename(tmp_path / "kept")
+    old = replace(old, seeds=1)
+    old.save()
+    verdict = verdicts(new, old)["accuracy"]
+    assert verdict.word == "cannot tell" and "one seed" in verdict.note
+    twin = replace(old, store=new.store, source="old2")
+    twin.save()
+    equal = verdicts(twin, old)["accuracy"]
+    assert equal.word == "same" and equal.change == 0 and "equal for every query" in equal.note
+
+
+def test_the_memory_of_another_machine_is_not_compared(tmp_path: Path) -> None:
+    assert verdicts(*two_sides(tmp_path), same_machine=False)["memory"].word == "not comparable"
+
+
+def test_a_smaller_limit_makes_a_small_change_count(tmp_path: Path) -> None:
+    sides = two_sides(tmp_path, memory=4.1e8)
+    assert verdicts(*sides)["memory"].word == "same"
+    assert verdicts(*sides, limits=Limits(least=0.02))["memory"].word == "worse"
+
+
+def test_more_cells_of_a_kind_make_each_harder_to_call(tmp_path: Path) -> None:
+    new, old = two_sides(tmp_path, slower=1.13, scatter=0.08)
+    pairs = [p for p in pairs_of(new.plan, Side(new.store), Side(old.store), exactly=True) if p.kind == "time"]
+    slim = [pair for pair in pairs if pair.row == "Slim" and pair.name == "latency.ratio"]
+    (alone,) = judge(slim, Limits(chance=0.1), Circumstances())
+    among = judge(slim * 500, Limits(chance=0.1), Circumstances())
+    assert alone.word == "worse" and {verdict.word for verdict in among} == {"cannot tell"}
+
+
+def test_a_value_that_one_record_lacks_is_named(tmp_path: Path) -> None:
+    new, old = two_sides(tmp_path)
+    pairs = pairs_of(new.plan, Side(new.store), Side(old.store), exactly=True)
+    pair = next(pair for pair in pairs if pair.name == "complexity.params" and pair.row == Row("Slim").name)
+    without = replace(pair, there=(replace(pair.there[0], values={}),))
+    (verdict,) = judge([without], Limits(), Circumstances())
+    assert verdict.word == "not comparable" and "record there holds nothing" in verdict.note

@@ -1,0 +1,142 @@
+"""Which records answer one another across two versions of a code, and why others may not be compared."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from sides_made_up import COLUMNS, ROWS, Code, two_sides
+
+from reidbench.regression.pairing import Pair, doubtful_cells, pairs_of
+from reidbench.regression.sides import Side
+from reidbench.spec import Row
+from reidbench.store import Store
+
+
+def pairs(new: Code, old: Code, *, exactly: bool = True) -> dict[str, Pair]:
+    """Of the row Slim, by the measurement."""
+    found = pairs_of(new.plan, Side(new.store), Side(old.store), exactly=exactly)
+    return {pair.name.partition(".")[0]: pair for pair in found if pair.row == "Slim"}
+
+
+def test_records_of_two_codes_are_paired_whatever_their_hashes(tmp_path: Path) -> None:
+    found = pairs(*two_sides(tmp_path))
+    assert set(found) == {"accuracy", "complexity", "latency", "throughput", "memory"}
+    assert not any(pair.reason for pair in found.values())
+    assert {pair.here[0].cell["source"] for pair in found.values()} == {"new"}
+    assert {pair.there[0].cell["source"] for pair in found.values()} == {"old"}
+    assert [len(found[name].here) for name in ("accuracy", "latency")] == [3, 1]
+    assert {name: pair.kind for name, pair in found.items()} == {
+        "accuracy": "accuracy",
+        "complexity": "count",
+        "latency": "time",
+        "throughput": "time",
+        "memory": "reading",
+    }
+
+
+def test_the_two_columns_of_one_latency_are_one_pair(tmp_path: Path) -> None:
+    new, old = two_sides(tmp_path)
+    found = pairs_of(new.plan, Side(new.store), Side(old.store), exactly=True)
+    assert [pair.name for pair in found if pair.row == "Slim" and pair.name.startswith("latency")] == ["latency.ratio"]
+    assert len(found) == (len(COLUMNS) - 1) * len(ROWS)
+
+
+@pytest.mark.parametrize(
+    ("measurement", "settings", "reason"),
+    [
+        (
+            "accuracy",
+            {"dataset": {"name": "mars", "fingerprint": "f00d"}},
+            "another dataset (name synthetic, there mars)",
+        ),
+        ("accuracy", {"protocol": {"name": "strict"}}, "another protocol"),
+        ("accuracy", {"recipe": {"steps": 5}}, "another recipe"),
+        ("latency", {"precision": "bf16"}, "another precision (fp32, there bf16)"),
+        ("latency", {"device": "cuda"}, "another device (cpu, there cuda)"),
+        ("memory", {"threads": 4}, "another thread count (2, there 4)"),
+        ("complexity", {"version": 2}, "another version of the measurement (1, there 2)"),
+    ],
+)
+def test_what_differs_is_named(measurement: str, settings: dict, reason: str, tmp_path: Path) -> None:
+    new, old = two_sides(tmp_path)
+    other = replace(old, store=Store(tmp_path / "other", "machine"), settings=settings)
+    other.save()
+    assert reason in pairs(new, other)[measurement].reason
+
+
+def test_another_preset_is_named_as_one(tmp_path: Path) -> None:
+    from dataclasses import asdict
+
+    from reidbench.presets import PRESETS
+
+    new, old = two_sides(tmp_path)
+    other = replace(old, store=Store(tmp_path / "other", "machine"))
+    other.settings = {"recipe": asdict(PRESETS["standard"].recipe)}
+    other.save(only=["accuracy"])
+    assert pairs(new, other)["accuracy"].reason == "another preset (quick, there standard)"
+
+
+def test_what_is_missing_or_stale_is_named(tmp_path: Path) -> None:
+    new, old = two_sides(tmp_path)
+    empty = Store(tmp_path / "empty", "machine")
+    assert pairs(new, replace(old, store=empty))["memory"].reason.startswith("missing there")
+    assert pairs(replace(new, store=empty), old)["memory"].reason.startswith("missing here")
+    newest = replace(new, source="newest")
+    assert pairs(newest, old)["memory"].reason.startswith("stale here")
+    assert not pairs(newest, old, exactly=False)["memory"].reason
+
+
+def test_a_cell_that_failed_here_is_marked(tmp_path: Path) -> None:
+    new, old = two_sides(tmp_path)
+    new = replace(new, store=Store(tmp_path / "broken", "machine"))
+    new.save(status="out-of-memory", error="too large")
+    pair = pairs(new, old)["latency"]
+    assert pair.failed and pair.reason == "out of memory here: too large"
+
+
+def test_a_record_is_not_compared_with_itself(tmp_path: Path) -> None:
+    new, _ = two_sides(tmp_path)
+    assert {pair.reason for pair in pairs(new, new).values()} == {"one and the same record on both sides"}
+
+
+def test_earlier_sessions_of_the_same_code_count_and_earlier_trainings_do_not(tmp_path: Path) -> None:
+    new, old = two_sides(tmp_path)
+    old.save(session=1)
+    new.save(only=["latency"], session=1)
+    new.save(only=["latency"], session=2)
+    found = pairs(new, old)
+    assert len(found["latency"].here) == 3 and len(found["latency"].there) == 2
+    assert len(found["throughput"].beside_there) == 2
+    assert len(found["accuracy"].there) == 3 and len(found["memory"].there) == 1
+
+
+def test_the_baseline_is_the_code_that_was_measured_last(tmp_path: Path) -> None:
+    new, old = two_sides(tmp_path)
+    replace(old, source="later").save(session=3)
+    assert {pair.there[0].cell["source"] for pair in pairs(new, old).values()} == {"later"}
+
+
+def test_a_rate_needs_the_reference_row_in_its_session(tmp_path: Path) -> None:
+    new, old = two_sides(tmp_path)
+    for path in (old.store.folder / "throughput").glob("base-*.json"):
+        path.unlink()
+    found = pairs(new, old)
+    assert found["throughput"].reason.startswith("the session there lacks the reference row")
+    assert not found["latency"].reason
+
+
+def test_doubtful_cells_are_those_of_the_measurement(tmp_path: Path) -> None:
+    new, _ = two_sides(tmp_path)
+    places = set(doubtful_cells(new.plan, [("Slim", "latency.ratio")]))
+    assert places == {("Slim", 2), ("Slim", 3)}
+
+
+def test_other_options_of_a_row_are_named(tmp_path: Path) -> None:
+    new, old = two_sides(tmp_path)
+    for path in [*old.store.folder.glob("*/slim-*.json")]:
+        path.unlink()
+    other = Row("Slim", "baseline", {"width": 16})
+    for column in COLUMNS[1:2]:
+        cell = old.cell(other, column)
+        old.store.save(old._record(cell, {"params": 1.0}, {}, 0, "ok", ""))
+    assert "width 32, there 16" in pairs(new, old)["complexity"].reason

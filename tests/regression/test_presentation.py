@@ -1,0 +1,113 @@
+"""A comparison as text, Markdown, JUnit XML and JSON: complete, narrow, and well-formed with any name."""
+
+import json
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from reidbench.regression.presentation import FORMATS, junit, terminal_text, to_json
+from reidbench.regression.verdicts import WORDS, Comparison, Limits, Verdict, exit_code
+
+HOSTILE = "<b>&\"'|`]]>\x00\x0b _x_ ünï"
+
+
+def verdict(word: str, row: str = "Row", kind: str = "time", **more) -> Verdict:
+    known = {"before": 1.0, "after": 1.2, "change": 0.2, "low": 0.1, "high": 0.3} if word != "not comparable" else {}
+    return Verdict(row, "latency.ratio", "Latency ratio", kind, word, unit="x", **{**known, **more})
+
+
+def comparison(*verdicts: Verdict, notes: tuple[str, ...] = ()) -> Comparison:
+    return Comparison("made_up", "A made-up suite", "results/a", "results/b", Limits(), verdicts, notes)
+
+
+ALL = comparison(
+    *(verdict(word, f"{word} row", note="why" if word in ("cannot tell", "not comparable") else "") for word in WORDS),
+    verdict("not comparable", "broken", failed=True, note="failed here: x"),
+    notes=("other versions",),
+)
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["same", "better", "cannot tell"], 0),
+        (["same", "not comparable"], 0),
+        (["same", "worse", "not comparable"], 1),
+        (["not comparable"], 2),
+        ([], 2),
+    ],
+)
+def test_exit_codes(words: list[str], code: int) -> None:
+    assert exit_code([verdict(word) for word in words]) == code
+
+
+def test_a_cell_that_failed_here_is_no_success() -> None:
+    failed = verdict("not comparable", failed=True)
+    assert exit_code([verdict("same"), failed]) == 2
+    assert exit_code([verdict("worse"), failed]) == 1
+
+
+def test_the_terminal_text_fits_80_columns_and_says_everything() -> None:
+    text = terminal_text(ALL)
+    assert max(map(len, text.splitlines())) <= 80
+    for word in ("WORSE", "better", "same", "cannot tell", "not comparable: why", "+20.0 % [+10.0, +30.0]", "1.20"):
+        assert word in text
+    assert "Note: other versions." in text
+    assert "Of 6 cells: 1 worse, 1 cannot tell, 1 better, 1 same, 2 not comparable." in text
+
+
+def test_rows_that_are_all_equal_share_a_line() -> None:
+    rows = [verdict("same", f"row {i}", kind="count", change=0.0, low=None, high=None) for i in range(5)]
+    text = terminal_text(comparison(*rows))
+    assert "all rows: same" in text and "row 3" not in text
+
+
+def test_junit_is_well_formed_and_counts() -> None:
+    root = ElementTree.fromstring(junit(ALL))
+    assert root.tag == "testsuites"
+    assert {name: root.get(name) for name in ("tests", "failures", "errors", "skipped")} == {
+        "tests": "6",
+        "failures": "1",
+        "errors": "1",
+        "skipped": "2",
+    }
+    for suite in root:
+        assert suite.tag == "testsuite" and len(suite) == int(suite.get("tests", ""))
+        for case in suite:
+            assert (
+                case.tag == "testcase"
+                and case.get("name")
+                and case.get("classname")
+                and float(case.get("time", "")) >= 0
+            )
+            assert {child.tag for child in case} <= {"failure", "error", "skipped"} and len(case) <= 1
+    (failure,) = root.iter("failure")
+    assert failure.get("message", "").startswith("worse: 1.00 to 1.20 x; +20.0 % [+10.0, +30.0]")
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_hostile_names_do_not_break_a_format(name: str) -> None:
+    found = comparison(verdict("worse", HOSTILE, note=HOSTILE), verdict("not comparable", HOSTILE, note=HOSTILE))
+    text = FORMATS[name][1](found)
+    if name == "junit":
+        names = [case.get("name") for case in ElementTree.fromstring(text).iter("testcase")]
+        assert names == [HOSTILE.replace("\x00", "?").replace("\x0b", "?")] * 2
+    elif name == "json":
+        assert json.loads(text)["verdicts"][0]["row"] == HOSTILE
+    else:
+        assert "<b>" not in text.replace("\\<b\\>", "")
+
+
+def test_json_holds_every_verdict_and_the_counts() -> None:
+    content = json.loads(to_json(ALL))
+    assert len(content["verdicts"]) == 6 and content["counts"]["worse"] == 1
+    assert content["limits"] == {"least": 0.05, "points": 0.03, "chance": 0.01}
+
+
+def test_the_markdown_names_the_outcome_first(tmp_path: Path) -> None:
+    text = FORMATS["md"][1](ALL)
+    assert text.startswith("# A made-up suite: 1 cell worse")
+    assert "**worse**" in text and "## Worse" in text and "Mann-Whitney" in text
+    assert FORMATS["md"][1](comparison(verdict("same"))).startswith("# A made-up suite: no regression\n")
+    assert FORMATS["md"][1](comparison()).startswith("# A made-up suite: nothing could be compared")

@@ -1,0 +1,59 @@
+"""One cell over several commits: its code's last records, in series that nothing else differs in."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from sides_made_up import Code, two_sides
+
+from reidbench import registry
+from reidbench.regression.series import Point, collect, series_of
+from reidbench.spec import Record
+
+MAP = registry.measurements()["accuracy"].quantities["mAP"]
+PARAMS = registry.measurements()["complexity"].quantities["params"]
+
+
+def slim(code: Code, measurement: str) -> list[Record]:
+    return [r for r in code.store.records() if r.row == "Slim" and r.cell["measurement"] == measurement]
+
+
+def points(commit: str, records: list[Record], machine: str = "") -> list[Point]:
+    return collect(commit, "2026-01-01", records, PARAMS, "params", machine)
+
+
+def test_seeds_of_one_commit_are_one_point(tmp_path: Path) -> None:
+    new, _ = two_sides(tmp_path)
+    (point,) = collect("abc", "2026-01-01", slim(new, "accuracy"), MAP, "mAP")
+    assert point.known.n == 3 and point.label == "machine, quick, synthetic, version 1"
+
+
+def test_the_code_measured_last_counts_where_a_commit_has_several(tmp_path: Path) -> None:
+    new, old = two_sides(tmp_path, params=5e5)
+    later = replace(new, source="later", params=3e5)
+    later.save(session=3)
+    (point,) = points("abc", [*slim(new, "complexity"), *slim(old, "complexity")])
+    assert point.known.value == 3e5
+
+
+def test_series_join_what_only_the_code_tells_apart(tmp_path: Path) -> None:
+    new, old = two_sides(tmp_path, params=5e5)
+    other = replace(new, settings={"version": 2}, source="x")
+    other.save(only=["complexity"])
+    mine = [r for r in slim(new, "complexity") if r.cell["settings"]["version"] == 1]
+    theirs = [r for r in slim(new, "complexity") if r.cell["settings"]["version"] == 2]
+    found = series_of([*points("a", slim(old, "complexity")), *points("b", mine), *points("b", theirs)])
+    assert [[point.commit for point in series.points] for series in found] == [["a", "b"], ["b"]]
+    assert [point.known.value for point in found[0].points] == [1e6, 5e5]
+    assert [series.label for series in found] == ["machine, version 1", "machine, version 2"]
+
+
+def test_cells_that_read_alike_are_numbered() -> None:
+    from reidbench.statistics import Estimate
+
+    found = series_of([Point("a", "d", what, "same", Estimate(1.0)) for what in ("x", "y")])
+    assert [series.label for series in found] == ["same (1)", "same (2)"]
+
+
+def test_one_machine_can_be_chosen(tmp_path: Path) -> None:
+    new, _ = two_sides(tmp_path)
+    assert points("a", slim(new, "complexity"), "machine") and not points("a", slim(new, "complexity"), "another")

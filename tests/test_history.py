@@ -1,0 +1,87 @@
+"""A cell over commits: read from git alone, printed and drawn."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from reidbench.cli import main
+from reidbench.spec import Cell, Record
+from reidbench.store import Store
+
+
+def save(root: Path, value: float, source: str, row: str = "My row") -> None:
+    cell = Cell(row, "complexity", "toy", {"name": row}, {"version": 1}, source)
+    known = ("here", {"python": "3.11"}, f"2026-01-0{value:.0f}T00:00:00+00:00", 1.0)
+    Store(root / "results", "here").save(
+        Record(cell.identity, cell.key, row, "ok", {"params": value * 1e6}, {}, {}, *known)
+    )
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Three commits: one with 1 M parameters, one that touches no record, one with 2 M of another code."""
+
+    def git(*arguments: str) -> None:
+        identity = ["-c", "user.name=Nobody", "-c", "user.email=nobody@example.org", "-c", "commit.gpgsign=false"]
+        subprocess.run(["git", *identity, *arguments], cwd=tmp_path, check=True, capture_output=True)
+
+    git("init", "--quiet")
+    save(tmp_path, 1, "old")
+    save(tmp_path, 5, "old", row="My row 2")
+    git("add", ".")
+    git("commit", "--quiet", "-m", "one")
+    (tmp_path / "notes").write_text("x")
+    git("add", ".")
+    git("commit", "--quiet", "-m", "two")
+    save(tmp_path, 2, "new")
+    git("add", ".")
+    git("commit", "--quiet", "-m", "three")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_each_commit_that_recorded_a_cell_is_a_point(repository: Path, capsys) -> None:
+    assert main(["history", "My row", "complexity.params", "--json"]) == 0
+    (series,) = json.loads(capsys.readouterr().out)
+    assert [point["known"]["value"] for point in series["points"]] == [1e6, 2e6]
+    assert len({point["commit"] for point in series["points"]}) == 2
+
+
+def test_it_is_printed_and_drawn(repository: Path, capsys) -> None:
+    assert main(["history", "My row", "complexity.params", "--out", "drawn"]) == 0
+    said = capsys.readouterr().out
+    assert "here, version 1 (M)" in said and "  1.00" in said and "  2.00" in said
+    with Image.open(repository / "drawn" / "history-my-row-complexity.params.png") as image:
+        assert image.width > 900
+    svg = (repository / "drawn" / "history-my-row-complexity.params.svg").read_text()
+    assert svg.count("<svg") == 1
+
+
+def test_what_lies_uncommitted_is_not_history(repository: Path, capsys) -> None:
+    save(repository, 3, "newest")
+    assert main(["history", "My row", "complexity.params", "--json"]) == 0
+    assert [p["known"]["value"] for p in json.loads(capsys.readouterr().out)[0]["points"]] == [1e6, 2e6]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["My roe", "complexity.params"], "no record of complexity.params in the commits of results"),
+        (["My row", "complexity.parms"], "did you mean 'params'?"),
+        (["My row", "complxity.params"], "did you mean 'complexity'?"),
+    ],
+)
+def test_a_mistake_is_one_line(arguments: list[str], message: str, repository: Path, capsys) -> None:
+    assert main(["history", *arguments]) == 2
+    said = capsys.readouterr().err
+    assert message in said and said.count("\n") == 1
+
+
+def test_outside_a_repository_there_is_no_history(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    monkeypatch.chdir(tmp_path)
+    assert main(["history", "My row", "complexity.params"]) == 2
+    assert "not a git repository" in capsys.readouterr().err

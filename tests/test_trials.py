@@ -1,0 +1,93 @@
+"""The calibration command, at a small scale: real sessions of real rows, and what it writes."""
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+
+from reidbench import machine
+from reidbench.cli import main
+from reidbench.regression.calibration import Trial, recorded, session_noise
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    monkeypatch.setenv("REIDBENCH_CACHE", str(tmp_path / "cache"))
+    return ["--results", str(tmp_path / "results")]
+
+
+FAULT = Trial("all quantities", 3, 3, 20, {"worse": 20}, 20, 20, (-0.3, -0.4, -0.2), fault="neck")
+
+PLUGIN = '''"""A row whose pace is noisy."""
+import random, time
+from reidbench.registry import measurement, model
+from reidbench.spec import Column, Outcome, Quantity, Row, Suite
+
+@model()
+def toy(*, classes=0, slim=False):
+    """Nothing but an option."""
+
+@measurement(quantities={"ratio": Quantity("pace", "x", "lower", 2, statistic="ratio", sample="seconds",
+             over="reference")}, mode="interleaved", needs=("device", "reference"))
+def noisypace(cells, progress):
+    """Timed, with noise; a session is known by the second that it began in."""
+    time.sleep(1.0)
+    draw = random.Random(time.time_ns())
+    for cell in cells:
+        seconds = [draw.lognormvariate(0, 0.01) for _ in range(15)]
+        yield cell, Outcome(samples={"seconds": seconds, "reference": [1.0] * 15})
+
+rows = (Row("whole", "toy"), Row("slim", "toy", {"slim": True}))
+SUITE = Suite("Noisy", rows, (Column("noisypace.ratio"),), "whole")
+'''
+
+
+@pytest.fixture
+def plugin(tmp_path: Path):
+    from reidbench import registry
+
+    path = tmp_path / "noisy.py"
+    path.write_text(PLUGIN)
+    yield ["--plugin", str(path)]
+    registry._plugins.remove(path.resolve())
+    registry.MEASUREMENTS.pop("noisypace", None)
+    for find in (registry.models, registry.datasets, registry.suite_paths, registry.model_source):
+        find.cache_clear()
+
+
+def test_sessions_are_measured_kept_and_tried(place: list[str], plugin: list[str], tmp_path: Path, capsys) -> None:
+    command = ["calibrate", "noisy", "--only", "cost", *place, *plugin]
+    assert main([*command, "--sessions", "2"]) == 0
+    assert "too few sessions" in capsys.readouterr().out
+    assert main([*command, "--sessions", "4"]) == 0
+    said = capsys.readouterr()
+    assert said.err.count("session 3 of 4") == 1 and "session 1 of" not in said.err
+    assert "0 of 500 comparisons drawn from 12 said worse (0.0%)" in said.out
+    folder = tmp_path / "results" / machine.name()
+    found = json.loads((folder / "calibration.json").read_text())
+    assert [len(readings) for readings in found["log_ratios"]["slim"]] == [15] * 4
+    assert found["about"]["sessions"] == 4 and session_noise(folder) == found["noise"]
+    assert (folder / "calibration.md").read_text().startswith("# Calibration of the gate on ")
+    earlier = replace(recorded(folder), trials=(*recorded(folder).trials, FAULT))
+    (folder / "calibration.json").write_text(json.dumps(asdict(earlier)))
+    assert main([*command, "--sessions", "4"]) == 0
+    assert FAULT in recorded(folder).trials, "the trials of the other kind stay"
+    assert [trial.effect for trial in recorded(folder).trials if trial.what == "time"] == [0.0, 0.05, 0.1]
+    assert not list(folder.glob("*/*.json")), "sessions of a calibration are no records of the machine"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--only", "costs"], "did you mean 'cost'?"),
+        (["--only", "cost", "--rows", "Base-B (256x128)"], "--rows: name at least one row besides"),
+        (["stress", "--only", "cost"], "the suite times nothing on cpu"),
+        (["--only", "accuracy", "--seeds", "1"], "--seeds 1: give 2 or more"),
+        (["--sessions", "0"], "--sessions 0"),
+    ],
+)
+def test_a_wrong_option_is_one_line(options: list[str], message: str, place: list[str], capsys) -> None:
+    assert main(["calibrate", *options, *place]) == 2
+    said = capsys.readouterr().err
+    assert message in said and said.count("\n") == 1
