@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from reidbench import machine, registry
+from reidbench import distributed, machine, registry
 from reidbench.data.cache import scratch_folder
 from reidbench.data.synthetic import content_hash
 from reidbench.data.tracklets import Dataset
@@ -87,30 +87,36 @@ def _kept(cell: Cell, places: Places, file: Path) -> Trained | None:
 
 
 def train_cell(
-    cell: Cell, places: Places, workdir: Path, progress: Progress, *, run: str = ""
+    cell: Cell, places: Places, workdir: Path, progress: Progress, *, run: str = "", sync_bn: bool = False
 ) -> tuple[nn.Module, Dataset, TrainingResult]:
     """Trains the model of a cell, going on from the checkpoint in `workdir` if there is one of this `run`.
 
-    Without a `run` it must be of this very cell.
+    Without a `run` it must be of this very cell. With `sync_bn`, joined processes share batch norm's statistics.
     """
+    model, dataset = untrained(cell, places)
+    result = train(
+        model,
+        dataset,
+        recipe_of(cell.settings),
+        seed=cell.settings["seed"],
+        device=prepare_device(cell.settings),
+        workdir=workdir,
+        run=run or cell.key,
+        progress=progress,
+        sync_bn=sync_bn,
+    )
+    return model, dataset, result
+
+
+def untrained(cell: Cell, places: Places) -> tuple[nn.Module, Dataset]:
+    """The model of a cell with the weights that its training starts from, and the dataset."""
     settings = cell.settings
     dataset = open_dataset(settings["dataset"], places)
     torch.manual_seed(settings["seed"])
     model = registry.build(cell.model, classes=len(dataset.train_identities), **cell.options)
-    recipe = recipe_of(settings)
-    start_trunk(model, places.trunk if recipe.trunk == "file" else recipe.trunk)
-    device = prepare_device(settings)
-    result = train(
-        model,
-        dataset,
-        recipe,
-        seed=settings["seed"],
-        device=device,
-        workdir=workdir,
-        run=run or cell.key,
-        progress=progress,
-    )
-    return model, dataset, result
+    trunk = settings["recipe"]["trunk"]
+    start_trunk(model, places.trunk if trunk == "file" else trunk)
+    return model, dataset
 
 
 def load_trained(cell: Cell, path: Path) -> nn.Module:
@@ -196,9 +202,17 @@ def recipe_of(settings: Mapping[str, Any]) -> Recipe:
 
 
 def prepare_device(settings: Mapping[str, Any]) -> torch.device:
-    """The device of the settings, with the number of threads they ask for. Raises UserError if it is not there."""
+    """The device of the settings, with the number of threads they ask for. Raises UserError if it is not there.
+
+    Joined processes on one machine have a GPU each, and share its cores where the settings ask for no number.
+    """
     if settings["device"] == "cuda" and not torch.cuda.is_available():
         raise UserError("--device cuda: torch finds no CUDA GPU here; use --device cpu")
+    place = distributed.current()
     if settings["threads"]:
         torch.set_num_threads(settings["threads"])
+    elif place.world > 1:
+        torch.set_num_threads(max(1, machine.physical_cores() // place.local_world))
+    if settings["device"] == "cuda" and place.world > 1:
+        return torch.device("cuda", place.local_rank)
     return torch.device(settings["device"])

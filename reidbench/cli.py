@@ -8,16 +8,25 @@ import shlex
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
 from importlib import import_module
+from pathlib import Path
 from typing import Any, NoReturn
 
 from reidbench import registry
 from reidbench.data.synthetic_options import ABOUT
 from reidbench.gate_options import add_gate
+from reidbench.launch import launched, refuse_several
 from reidbench.registry import nearest
 from reidbench.spec import UserError
 
 INTERRUPTED = 130
+JOINT = (
+    "training_commands.train",
+    *("scoring_commands.evaluate", "scoring_commands.protocols", "scoring_commands.embed"),
+)
+"""What several processes run together; whatever else torchrun starts is refused."""
+
 COMMANDS = (
     *("list", "audit", "report", "profile", "train", "data"),
     *("evaluate", "protocols", "embed", "score", "convert"),
@@ -63,7 +72,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         namespace = parser.parse_all(arguments)
         namespace.command_line = f"python bench.py {shlex.join(arguments)}"
         module, _, function = namespace.run.rpartition(".")
-        return int(getattr(import_module(f"reidbench.{module or 'commands'}"), function)(namespace))
+        command = getattr(import_module(f"reidbench.{module or 'commands'}"), function)
+        return int(_jointly(command, namespace) if launched().world > 1 else command(namespace))
     except UserError as error:
         if show_traceback:
             traceback.print_exc()
@@ -75,6 +85,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+
+
+def _jointly(command: Callable[[argparse.Namespace], int], namespace: argparse.Namespace) -> int:
+    """Runs a command in one of the processes that torchrun started, the first of which prints for all."""
+    if namespace.run not in JOINT:
+        refuse_several(namespace.command)
+    from reidbench.distributed import joined
+
+    with (
+        joined(namespace.device) as place,
+        Path(os.devnull).open("w") as nowhere,
+        redirect_stdout(sys.stdout if place.leads else nowhere),
+    ):
+        return command(namespace)
 
 
 def _plugins(arguments: Sequence[str]) -> list[str]:
@@ -119,9 +143,15 @@ def _parser() -> Parser:
     sub = add("profile", "profile", "all costs of one model", _model())
     sub.add_argument("--device", default="cpu", help="cpu or cuda")
     sub.add_argument("--fresh", action="store_true", help="measure again what is already recorded")
-    sub = add("train", "train", "train one model and keep its weights", _model(), _training(), _start())
+    sub = add(
+        "train", "training_commands.train", "train one model and keep its weights", _model(), _training(), _start()
+    )
     sub.add_argument("--seed", type=int, default=0, help="random seed (default 0)")
     sub.add_argument("--out", required=True, metavar="DIR", help="folder for checkpoints and model.pt")
+    about = "try a few steps: check data and weights, tell memory and how long the whole run will take; keep nothing"
+    sub.add_argument("--dry-run", action="store_true", help=about)
+    about = "under torchrun: batch norm over the whole batch, not over each process's share"
+    sub.add_argument("--sync-bn", action="store_true", help=about)
     _add_scoring_commands(add)
     _add_data_command(commands)
     parser.set_defaults(known=sorted(commands.choices))

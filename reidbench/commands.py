@@ -14,6 +14,7 @@ from reidbench import machine, presets, registry
 from reidbench.dataset_commands import data_check as data_check
 from reidbench.dataset_commands import data_describe as data_describe
 from reidbench.files import check_writable
+from reidbench.launch import launched
 from reidbench.options import parse_options
 from reidbench.reports import check_figures, print_json, report_audit, report_several, report_suite, request_of
 from reidbench.retrieval.protocols import PROTOCOLS
@@ -135,19 +136,6 @@ def profile(arguments: Namespace) -> int:
     return _run({PROFILE: suite}, arguments)
 
 
-def train(arguments: Namespace) -> int:
-    """Trains one model into a folder, going on from the checkpoint that lies there."""
-    from reidbench.accuracy import train_cell
-    from reidbench.training.checkpoint import save_model
-
-    cell, plan_places = accuracy_cell_of(arguments, arguments.seed)
-    folder = Path(arguments.out)
-    model, _, result = train_cell(cell, plan_places, folder, print_progress)
-    path = folder / "model.pt"
-    save_model(path, model, name=cell.model, options=cell.identity["options"], about={"cell": cell.key})
-    return print_result({"weights": str(path), "steps": result.steps, "seconds": round(result.seconds, 1)}, arguments)
-
-
 def data_synthetic(arguments: Namespace) -> int:
     """Writes a synthetic dataset to keep."""
     from reidbench.data.synthetic import sample_sheet, synthetic, write_synthetic
@@ -260,8 +248,9 @@ def accuracy_cell_of(arguments: Namespace, seed: int) -> tuple[Cell, Places]:
 
 
 def print_progress(done: int, total: int, note: str) -> None:
-    """One line on stderr."""
-    print(f"{done}/{total} {note}", file=sys.stderr, flush=True)
+    """One line on stderr, from one of several processes."""
+    if launched().leads:
+        print(f"{done}/{total} {note}", file=sys.stderr, flush=True)
 
 
 def _measures_cost(column: Column, device: str) -> bool:

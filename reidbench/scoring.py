@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from reidbench import machine
+from reidbench import distributed, machine
 from reidbench.accuracy import load_trained, open_dataset, prepare_device, recipe_of, score, score_features
 from reidbench.retrieval.features import Embedded, embed_test
 from reidbench.spec import Cell, Outcome, Places, Protocol, Record, UserError
@@ -55,15 +55,21 @@ def evaluate_weights(
 ) -> Record:
     """The record of an accuracy cell's model with the weights of a file: the stored one, or where `fresh` a new one.
 
-    Raises UserError for weights that do not fit, and where the record could not be written.
+    Of joined processes the first reads and writes it. Raises UserError for weights that do not fit, and where the
+    record could not be written.
     """
     wanted = evaluation_cell(cell, weights)
-    found = None if fresh else store.load(wanted)
+    leads = distributed.current().leads
+    distributed.wait_for_all()
+    distributed.check_alike(wanted.key, "are about to evaluate different models, or on other data")
+    found = distributed.from_first(None if fresh or not leads else store.load(wanted))
     if found is not None:
         return found
-    store.check_is_here()
+    if leads:
+        store.check_is_here()
     model = load_trained(cell, weights)
-    store.check_writable()
+    if leads:
+        store.check_writable()
     started, clock = machine.now(), time.monotonic()
     dataset = open_dataset(cell.settings["dataset"], places)
     outcome = score(model.to(prepare_device(cell.settings)), dataset, wanted.settings, progress)
@@ -80,7 +86,8 @@ def evaluate_weights(
         started=started,
         seconds=round(time.monotonic() - clock, 3),
     )
-    store.save(record)
+    if leads:
+        store.save(record)
     return record
 
 

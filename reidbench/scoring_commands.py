@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from reidbench import machine, presets, registry
 from reidbench.commands import accuracy_cell_of, given_options, print_progress, print_result
+from reidbench.launch import launched
 from reidbench.reports import print_json
 from reidbench.retrieval.protocols import PROTOCOLS
 from reidbench.spec import Cell, Places, Protocol, Row, UserError, canonical_json
@@ -68,7 +69,8 @@ def embed(arguments: Namespace) -> int:
     embedded = embed_weights(cell, places, weights, [replace(protocol, distractors=True)], print_progress)
     about = {"row": cell.row, **{name: cell.identity[name] for name in ("model", "options", "source")}}
     about |= {"weights": file_hash(weights), "dataset_options": cell.settings["dataset"]["options"]}
-    write_features(out, embedded, about)
+    if launched().leads:
+        write_features(out, embedded, about)
     written = {"features": str(out), "tracklets": len(embedded.tracklets), "queries": len(embedded.dataset.query)}
     return print_result({**written, "dataset": embedded.dataset.name, "protocol": protocol.name}, arguments)
 

@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS = [
     {"bench"},
     {"reidbench.cli"},
-    {"reidbench.scoring_commands"},
+    {"reidbench.scoring_commands", "reidbench.training_commands"},
     {"reidbench.commands", "reidbench.gate_options"},
     {"reidbench.dataset_commands", "reidbench.history", "reidbench.revisions", "reidbench.trials"},
     {"reidbench.gate"},
@@ -23,17 +23,17 @@ LAYERS = [
     {"reidbench.recorded"},
     {"reidbench.plan"},
     {"reidbench.presets", "reidbench.wellformed"},
-    {"reidbench.inspection", "reidbench.scoring"},
+    {"reidbench.inspection", "reidbench.scoring", "reidbench.dry_run"},
     {"reidbench.accuracy"},
     {"reidbench.weights"},
     {"reidbench.training", "reidbench.retrieval", "reidbench.profiling", "reidbench.store"},
     {"reidbench.statistics"},
-    {"reidbench.data", "reidbench.machine", "reidbench.precision"},
+    {"reidbench.data", "reidbench.machine", "reidbench.precision", "reidbench.distributed"},
     {"models"},
     {"suites"},
     {"reidbench.registry"},
     {"reidbench.importing"},
-    {"reidbench.source", "reidbench.files", "reidbench.kinds", "reidbench.options"},
+    {"reidbench.source", "reidbench.files", "reidbench.kinds", "reidbench.options", "reidbench.launch"},
     {"reidbench.spec"},
 ]
 """From the top down. A module may import those below it and, inside its own package, its neighbours."""
@@ -101,7 +101,7 @@ def test_suites_import_only_the_vocabulary(path: Path) -> None:
 
 FAST = [
     *("cli", "commands", "scoring_commands", "plan", "recorded", "weights", "runner", "display", "store", "registry"),
-    *("measurements", "reporting.writing", "reporting.scores"),
+    *("measurements", "reporting.writing", "reporting.scores", "training_commands", "launch"),
     *("gate", "history", "revisions", "trials", "regression.presentation"),
 ]
 

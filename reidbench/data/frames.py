@@ -49,6 +49,11 @@ class Frames:
     pixels: Tensor | None
     threads: int
 
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """That of `pixels`, whose bytes are as many as its elements."""
+        return (len(self.paths), *self.size, 3)
+
     def gather(self, numbers: np.ndarray) -> Tensor:
         """The frames of these numbers, uint8 [*numbers.shape, H, W, 3], on the device that `pixels` is on.
 
@@ -89,26 +94,52 @@ def open_frames(
 
     Raises UserError naming the first frame that is missing or damaged, and if the cache cannot be written.
     """
-    threads = threads or torch.get_num_threads()
-    paths = tuple(chain.from_iterable(t.frames for t in tracklets))
-    starts = np.cumsum([0, *(len(t.frames) for t in tracklets)], dtype=np.int64)
-    frames = Frames(dataset.root, paths, starts, size, None, threads)
-    shape = (len(paths), *size, 3)
-    need = int(np.prod(shape))
-    if not paths or need > limit:
+    frames = name_frames(dataset, tracklets, size, threads=threads)
+    file = cache_file(dataset, frames, limit)
+    if file is None:
         return frames
-    file = cache_folder() / "frames" / f"{dataset.name}-{size[0]}x{size[1]}-{_key(frames, dataset.fingerprint)}.npy"
-    pixels = _map(file, shape)
+    pixels = _map(file, frames.shape)
     if pixels is None:
-        disk = shutil.disk_usage(cache_folder())
-        if disk.free - need < disk.total // 10:
-            return frames
         with alone(file):
-            pixels = _map(file, shape)
+            pixels = _map(file, frames.shape)
             if pixels is None:
                 _write(file, frames)
-                pixels = _map(file, shape)
+                pixels = _map(file, frames.shape)
     return replace(frames, pixels=pixels)
+
+
+def name_frames(dataset: Dataset, tracklets: Sequence[Tracklet], size: tuple[int, int], *, threads: int = 0) -> Frames:
+    """The frames of `tracklets`, to be decoded when asked for."""
+    paths = tuple(chain.from_iterable(t.frames for t in tracklets))
+    starts = np.cumsum([0, *(len(t.frames) for t in tracklets)], dtype=np.int64)
+    return Frames(dataset.root, paths, starts, size, None, threads or torch.get_num_threads())
+
+
+def cache_file(dataset: Dataset, frames: Frames, limit: int = CACHE_LIMIT) -> Path | None:
+    """The file that keeps these frames decoded, whether it is there or not; None where they are not to be kept.
+
+    Raises UserError naming the first frame that is missing.
+    """
+    need = int(np.prod(frames.shape))
+    if not frames.paths or need > limit:
+        return None
+    height, width = frames.size
+    name = f"{dataset.name}-{height}x{width}-{_key(frames, dataset.fingerprint)}.npy"
+    file = cache_folder() / "frames" / name
+    disk = shutil.disk_usage(cache_folder())
+    return file if is_kept(file, frames) or disk.free - need >= disk.total // 10 else None
+
+
+def is_kept(file: Path, frames: Frames) -> bool:
+    """Whether a cache file is there and whole."""
+    return _map(file, frames.shape) is not None
+
+
+def check_present(frames: Frames) -> None:
+    """Raises UserError naming the first frame that is missing."""
+    for path in frames.paths:
+        if not (frames.root / path).is_file():
+            raise _missing(frames.root / path)
 
 
 def in_turn(make: Callable[[int], Made], numbers: range, device: torch.device) -> Iterator[tuple[int, Made]]:
@@ -143,7 +174,7 @@ def read_image(path: Path) -> Image.Image:
         with Image.open(path, formats=("JPEG", "PNG")) as image:
             return image.convert("RGB")
     except FileNotFoundError as error:
-        raise UserError(f"{path}: missing frame; restore it") from error
+        raise _missing(path) from error
     except UnidentifiedImageError as error:
         raise UserError(f"{path}: damaged frame (neither JPEG nor PNG); restore it") from error
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
@@ -164,13 +195,17 @@ def decode_frames(root: Path, paths: Sequence[str], size: tuple[int, int], *, th
     return out
 
 
+def _missing(path: Path) -> UserError:
+    return UserError(f"{path}: missing frame; restore it")
+
+
 def _key(frames: Frames, fingerprint: str) -> str:
     digest = hashlib.sha256(f"{DECODER}\n{fingerprint}\n{frames.size}\n".encode())
     for path in frames.paths:
         try:
             found = (frames.root / path).stat()
         except OSError as error:
-            raise UserError(f"{frames.root / path}: missing frame; restore it") from error
+            raise _missing(frames.root / path) from error
         digest.update(f"{path} {found.st_size} {found.st_mtime_ns}\n".encode())
     return digest.hexdigest()[:16]
 
@@ -186,7 +221,7 @@ def _map(file: Path, shape: tuple[int, ...]) -> Tensor | None:
 
 def _write(file: Path, frames: Frames) -> None:
     # Written in sequence, not through a memory map: there a full disk is a signal that kills the process.
-    header = {"descr": "|u1", "fortran_order": False, "shape": (len(frames.paths), *frames.size, 3)}
+    header = {"descr": "|u1", "fortran_order": False, "shape": frames.shape}
     with replacing(file) as temporary, temporary.open("wb") as out:
         np.lib.format.write_array_header_1_0(out, header)
         for first in range(0, len(frames.paths), CHUNK):

@@ -14,7 +14,9 @@ from torch.nn import functional
 from reidbench.data.clips import evaluation_clips, normalise
 from reidbench.data.frames import CACHE_LIMIT, Frames, in_turn, open_frames
 from reidbench.data.tracklets import DISTRACTOR, JUNK, Dataset, Tracklet
+from reidbench.distributed import current
 from reidbench.precision import PRECISIONS
+from reidbench.retrieval.shards import own, whole
 from reidbench.spec import Protocol, Recipe, UserError
 
 Progress = Callable[[int, int, str], None]
@@ -184,16 +186,17 @@ def embed(
 
     A tracklet's vector is the mean of its clips' features, then the neck (or the neck first, if the pooling says so).
     The model is on `device` and left in evaluation mode. Frame size and precision are the recipe's. Clips of many
-    tracklets share a batch. Raises UnfitClips for a length that the model cannot take.
+    tracklets share a batch. Joined processes share the tracklets, and each is given the vectors of all. Raises
+    UnfitClips for a length that the model cannot take.
     """
     model.eval()
-    frames = open_frames(dataset, tracklets, recipe.size, limit=cache_limit)
+    frames = open_frames(dataset, own(tracklets), recipe.size, limit=cache_limit // current().local_world)
     vectors: dict[Pooling, np.ndarray] = {}
     with torch.inference_mode():
         for pooling, mean in _mean_clips(model, frames, recipe, tuple(poolings), device, progress).items():
             vector = model.neck(mean) if pooling.neck == "after" else mean  # type: ignore[operator]
             vectors[pooling] = vector.float().cpu().numpy()
-    return vectors
+    return whole(vectors, len(tracklets))
 
 
 def _mean_clips(

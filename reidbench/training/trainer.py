@@ -1,7 +1,8 @@
 """One trainer for every model: Adam on cross entropy, a metric loss and a model's own losses, resumable to the bit.
 
 Nothing random outlives a step: batches follow from (seed, epoch); clips, augmentation and the model's own noise from
-(seed, step). A run that was killed goes on from its last checkpoint and, on a CPU, ends with the same bits.
+(seed, step). A run that was killed goes on from its last checkpoint and, on a CPU, ends with the same bits. Processes
+that are joined (`reidbench.distributed`) share each batch; the first of them keeps the checkpoints of all.
 """
 
 from __future__ import annotations
@@ -18,16 +19,25 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from reidbench.data.clips import Augmentation, augment, draw_augmentation, training_clip
-from reidbench.data.frames import CACHE_LIMIT, Frames, in_turn, open_frames
-from reidbench.data.sampler import BatchPlan, plan_batches
+from reidbench import distributed
+from reidbench.data.clips import augment
+from reidbench.data.frames import CACHE_LIMIT, in_turn
 from reidbench.data.tracklets import Dataset
 from reidbench.files import check_writable
 from reidbench.precision import PRECISIONS
 from reidbench.spec import Output, Recipe, UserError
 from reidbench.training.archive import read_archive, write_archive
+from reidbench.training.feed import Batch, Feed, open_feed
 from reidbench.training.interrupts import interrupts_held
 from reidbench.training.losses import batch_hard_triplet, supervised_contrastive
+from reidbench.training.parallel import (
+    average_statistics,
+    check_shares,
+    of_all,
+    start_alike,
+    sum_gradients,
+    synchronise_norms,
+)
 
 Progress = Callable[[int, int, str], None]
 """Called with the steps done, the steps in all, and a note on loss and speed."""
@@ -52,44 +62,8 @@ class TrainingResult:
     resumed_at: int
 
 
-@dataclass(frozen=True)
-class Batch:
-    """`clips` uint8 [B, T, H, W, 3], what is done to them, `labels` int64 [B], and a seed for the model's noise."""
-
-    clips: Tensor
-    augmentation: Augmentation
-    labels: Tensor
-    seed: int
-
-
-@dataclass(frozen=True)
-class _Feed:
-    """Makes the batch of any step from its number."""
-
-    frames: Frames
-    labels: np.ndarray
-    plan: BatchPlan
-    recipe: Recipe
-    seed: int
-    device: torch.device
-
-    def batch(self, step: int) -> Batch:
-        recipe, rows = self.recipe, self.plan.tracklets[step]
-        rng = np.random.default_rng([self.seed, step, 1])
-        starts = self.frames.starts
-        numbers = np.stack(
-            [starts[r] + training_clip(starts[r + 1] - starts[r], recipe.frames, recipe.stride, rng) for r in rows]
-        )
-        augmentation = draw_augmentation(rng, len(rows), recipe.size, flip=recipe.flip, erase=recipe.erase)
-        clips, labels = self.frames.gather(numbers), torch.from_numpy(self.labels[rows])
-        if self.device.type == "cuda":
-            clips = clips if clips.is_cuda else clips.pin_memory()
-            labels = labels.pin_memory()
-        return Batch(clips, augmentation, labels, int(rng.integers(1 << 63)))
-
-
 @dataclass
-class _State:
+class State:
     """All that a checkpoint holds. `losses` float32 [total] is filled for the first `step` steps."""
 
     run: str
@@ -105,8 +79,7 @@ class _State:
         content = {"run": self.run, "step": self.step, "seconds": self.seconds, "losses": self.losses}
         write_archive(file, content | parts)
 
-    def load(self, file: Path) -> None:
-        content = read_archive(file)
+    def load(self, content: Any, file: Path) -> None:
         found = content.get("run") if isinstance(content, dict) else None
         advice = "remove it or use another folder"
         if found != self.run:
@@ -133,6 +106,7 @@ def train(
     progress: Progress | None = None,
     cache_limit: int = CACHE_LIMIT,
     save_every: float = 60.0,
+    sync_bn: bool = False,
 ) -> TrainingResult:
     """Trains `model` in place on `dataset.train` by `recipe`, and leaves it in evaluation mode on `device`.
 
@@ -141,28 +115,69 @@ def train(
     whatever determines the result. The model must have been built for `len(dataset.train_identities)` classes. Frames
     are cached up to `cache_limit` bytes.
 
+    Joined processes train one model, to the same bits in each, as one process would on the same batches but for
+    rounding, if batch norm takes its statistics over all of a batch (`sync_bn`) and the model draws no noise of its
+    own. Without `sync_bn` each process normalises its part of a batch by itself, which is another training.
+
     Raises UserError for a recipe that cannot be followed, a `workdir` that cannot be written, another run's
     checkpoint, or a loss that is not finite.
     """
-    _check(recipe, device)
-    feed = _feed(dataset, recipe, seed, device, cache_limit)
-    if workdir:
+    leads = distributed.current().leads
+    state, feed = start(
+        model, dataset, recipe, seed=seed, device=device, run=run, cache_limit=cache_limit, sync_bn=sync_bn
+    )
+    if workdir and leads:
         check_writable(workdir)
+    resume(state, workdir)
+    file = workdir / CHECKPOINT if workdir and leads else None
+    resumed_at = state.step
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        _loop(state, feed, file, save_every, progress)
+    distributed.check_same(model.state_dict(), "after training")
+    model.eval()
+    return TrainingResult(state.step, state.seconds, _history(state.losses), resumed_at)
+
+
+def start(
+    model: nn.Module,
+    dataset: Dataset,
+    recipe: Recipe,
+    *,
+    seed: int,
+    device: torch.device,
+    run: str = "",
+    cache_limit: int = CACHE_LIMIT,
+    sync_bn: bool = False,
+) -> tuple[State, Feed]:
+    """A training before its first step, alike in all joined processes, and what feeds it. Raises UserError."""
+    _check(recipe, device)
+    check_shares(recipe, sync_bn)
+    feed = open_feed(dataset, recipe, seed, device, cache_limit)
+    distributed.wait_for_all()
+    distributed.check_alike(run, "are about to train different models, by other recipes or on other data")
+    if sync_bn:
+        synchronise_norms(model, device)
     model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    start_alike(model)
     model.train()
     optimiser = torch.optim.Adam(
         parameter_groups(model, recipe), lr=recipe.lr, weight_decay=recipe.weight_decay, fused=True
     )
     scaler = torch.amp.GradScaler(device.type, enabled=recipe.precision == "fp16")
-    state = _State(run, model, optimiser, scaler, torch.zeros(len(feed.plan), device=device))
+    world = distributed.current().world
+    if world > 1 and not sync_bn:
+        run = f"{run} by {world} processes"
+    return State(run, model, optimiser, scaler, torch.zeros(len(feed.plan), device=device)), feed
+
+
+def resume(state: State, workdir: Path | None) -> None:
+    """Takes up in all processes the checkpoint that the first finds. Raises UserError if it is another's."""
     file = workdir / CHECKPOINT if workdir else None
-    if file and file.exists():
-        state.load(file)
-    resumed_at = state.step
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        _loop(state, feed, file, save_every, progress)
-    model.eval()
-    return TrainingResult(state.step, state.seconds, _history(state.losses), resumed_at)
+    here = file is not None and file.exists() and distributed.current().leads
+    content = distributed.from_first(read_archive(file) if file and here else None)
+    if file and content is not None:
+        state.load(content, file)
+    distributed.check_same(state.model.state_dict(), "before the first step")
 
 
 def objective(output: Output, labels: Tensor, recipe: Recipe) -> Tensor:
@@ -211,23 +226,7 @@ def _check(recipe: Recipe, device: torch.device) -> None:
         raise UserError("recipe: precision fp16 needs --device cuda; use fp32 or bf16 on a CPU")
 
 
-def _feed(dataset: Dataset, recipe: Recipe, seed: int, device: torch.device, cache_limit: int) -> _Feed:
-    tracklets = dataset.train
-    identities = [t.identity for t in tracklets]
-    plan = plan_batches(
-        identities,
-        per_batch=recipe.identities,
-        clips=recipe.clips_per_identity,
-        seed=seed,
-        epochs=recipe.epochs,
-        steps=recipe.steps,
-        groups=[str(t.traits.get("group", "")) for t in tracklets] if recipe.grouped else None,
-    )
-    frames = open_frames(dataset, tracklets, recipe.size, limit=cache_limit).on(device)
-    return _Feed(frames, np.searchsorted(dataset.train_identities, identities), plan, recipe, seed, device)
-
-
-def _loop(state: _State, feed: _Feed, file: Path | None, save_every: float, progress: Progress | None) -> None:
+def _loop(state: State, feed: Feed, file: Path | None, save_every: float, progress: Progress | None) -> None:
     with interrupts_held() as interrupts:
         unsaved = False
         total, began = len(feed.plan), time.monotonic()
@@ -237,12 +236,12 @@ def _loop(state: _State, feed: _Feed, file: Path | None, save_every: float, prog
             for step, batch in in_turn(feed.batch, range(first, total), feed.device):
                 # Within a step the weights, moments and running means are not those of one step: nothing to save.
                 unsaved = False
-                state.losses[step] = _step(state, feed, step, batch)
+                state.losses[step] = take_step(state, feed, step, batch)
                 state.step, unsaved = step + 1, True
                 last = state.step == total
                 save = file is not None and (last or time.monotonic() - saved >= save_every)
                 if save or last or feed.device.type == "cpu" or state.step % GPU_LOOK == 0:
-                    _refuse_non_finite(state.losses[: state.step])
+                    refuse_non_finite(state.losses[: state.step])
                 now = time.monotonic()
                 state.seconds = spent + now - began
                 if save and file:
@@ -253,7 +252,7 @@ def _loop(state: _State, feed: _Feed, file: Path | None, save_every: float, prog
                     speed = (state.step - first) / (now - began)
                     progress(state.step, total, f"loss {recent:.3f}, {speed:.1f} steps/s")
                     reported = now
-                if interrupts:
+                if distributed.any_of(bool(interrupts)):
                     raise KeyboardInterrupt
         except KeyboardInterrupt:
             if file and unsaved and state.losses[: state.step].isfinite().all():
@@ -261,8 +260,8 @@ def _loop(state: _State, feed: _Feed, file: Path | None, save_every: float, prog
             raise
 
 
-def _step(state: _State, feed: _Feed, step: int, batch: Batch) -> Tensor:
-    """One optimiser step; returns the loss."""
+def take_step(state: State, feed: Feed, step: int, batch: Batch) -> Tensor:
+    """One optimiser step, the same in all processes; returns the loss of the whole batch."""
     recipe, device = feed.recipe, feed.device
     factor = schedule_factor(recipe, step, int(feed.plan.epochs[step]), len(feed.plan))
     for group in state.optimiser.param_groups:
@@ -271,15 +270,18 @@ def _step(state: _State, feed: _Feed, step: int, batch: Batch) -> Tensor:
     clips = augment(batch.clips.to(device, non_blocking=True), batch.augmentation)
     labels = batch.labels.to(device, non_blocking=True)
     with torch.autocast(device.type, PRECISIONS[recipe.precision], enabled=recipe.precision != "fp32"):
-        loss = objective(state.model(clips), labels, recipe)
+        loss = objective(of_all(state.model(clips)), labels, recipe)
     state.optimiser.zero_grad(set_to_none=True)
     state.scaler.scale(loss).backward()
+    sum_gradients(state.model.parameters())
+    average_statistics(state.model)
     state.scaler.step(state.optimiser)
     state.scaler.update()
     return loss.detach()
 
 
-def _refuse_non_finite(losses: Tensor) -> None:
+def refuse_non_finite(losses: Tensor) -> None:
+    """Raises UserError naming the first step whose loss is not finite. Waits for the GPU."""
     finite = losses.isfinite()
     if not finite.all():
         step = int((~finite).nonzero()[0]) + 1

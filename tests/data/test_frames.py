@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from reidbench.data import frames as module
-from reidbench.data.frames import Frames, decode, in_turn, open_frames
+from reidbench.data.frames import Frames, cache_file, check_present, decode, in_turn, is_kept, name_frames, open_frames
 from reidbench.data.mars import read_layout
 from reidbench.data.tracklets import Dataset
 from reidbench.spec import UserError
@@ -118,6 +118,18 @@ def test_a_damaged_or_missing_frame_is_named(tiny: Dataset, cache: Path, limit: 
         open_frames(tiny, tiny.train, SIZE, limit=limit, threads=2).gather(np.arange(81))
     assert "\n" not in str(error.value)
     assert not list(cache.rglob("*.npy")) and not list(cache.rglob("*.part"))
+
+
+def test_what_is_kept_is_known_before_it_is_made(tiny: Dataset, cache: Path) -> None:
+    frames = name_frames(tiny, tiny.train, SIZE)
+    file = cache_file(tiny, frames)
+    assert file is not None and not is_kept(file, frames) and cache_file(tiny, frames, limit=1000) is None
+    open_frames(tiny, tiny.train, SIZE)
+    assert is_kept(file, frames) and list((cache / "frames").glob("*.npy")) == [file]
+    check_present(frames)
+    (tiny.root / tiny.train[4].frames[1]).unlink()
+    with pytest.raises(UserError, match=r"0005C1T0001F002\.jpg: missing frame; restore it"):
+        check_present(frames)
 
 
 def test_a_truncated_frame_is_damaged(tiny: Dataset) -> None:

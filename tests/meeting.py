@@ -1,0 +1,80 @@
+"""What processes tell each other, and how they end: `meeting.py HOW OUT`, started once for each process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from reidbench import distributed
+from reidbench.launch import Place
+from reidbench.spec import UserError
+
+
+def talk(place: Place) -> dict[str, Any]:
+    """Each value that the test compares with what the ranks gave."""
+    own = torch.tensor([[1.0, 2.0], [3.0, 4.0]]) + 10 * place.rank
+    weight = torch.tensor(1.5, requires_grad=True)
+    whole = distributed.gathered(own * weight)
+    whole.prod(0).sum().backward()
+    summed = [torch.full((2, 3), 1.0 + place.rank).T, torch.tensor(float(place.rank))]
+    distributed.sum_in_place(summed, 0.5)
+    given = torch.tensor([1.0 + place.rank], requires_grad=True)
+    mean = distributed.average(given)
+    (mean * (3.0 + place.rank)).sum().backward()
+    distributed.check_same({"a": torch.ones(2), "empty": torch.zeros(0), "count": torch.tensor(3)}, "here")
+    try:
+        distributed.check_same({"a": torch.full((2,), float(place.rank))}, "after training")
+        refused = ""
+    except UserError as error:
+        refused = str(error)
+    distributed.check_alike("the same", "differ")
+    try:
+        distributed.check_alike(f"what {place.rank} holds", "train different models")
+        different = ""
+    except UserError as error:
+        different = str(error)
+    distributed.wait_for_all()
+    return {
+        "whole": whole.detach(),
+        "gradient": weight.grad,
+        "summed": summed,
+        "mean": mean.detach(),
+        "mean gradient": given.grad,
+        "any": [distributed.any_of(flag) for flag in (False, place.rank == 1, True)],
+        "first": distributed.from_first({"rank": place.rank}),
+        "each": distributed.from_each([place.rank] * (1 + place.rank)),
+        "refused": refused,
+        "different": different,
+    }
+
+
+def end(place: Place, how: str) -> None:
+    """The second process ends or falls silent while the first waits for it."""
+    if place.rank == 1:
+        if how == "killed":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if how == "silent":
+            os.kill(os.getpid(), signal.SIGSTOP)
+        if how == "refuses":
+            raise UserError("frame 7 is damaged")
+    distributed.any_of(False)
+
+
+if __name__ == "__main__":
+    how, out = sys.argv[1:]
+    try:
+        with distributed.joined("cpu", silence=timedelta(seconds=8 if how == "silent" else 60)) as place:
+            if how == "talk":
+                torch.save(talk(place), Path(out) / f"{place.rank}.pt")
+            else:
+                end(place, how)
+        assert distributed.current().world == 1
+    except UserError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
