@@ -1,6 +1,6 @@
 """All tables and figures of the paper and what goes beyond it, run as one: shared rows are measured once.
 
-python bench.py paper                   # quick preset, 2 CPU cores: about an hour, half of it `stress`
+python bench.py paper                   # quick preset, 2 CPU cores: about an hour and a half, a third of it `stress`
 python bench.py paper --only cost       # no training: about 10 minutes
 python bench.py paper --preset full --device cuda
 """

@@ -1,7 +1,7 @@
 """Table 1: the state of the art on MARS, DukeMTMC-VideoReID and LS-VID, with the costs that the paper does not print.
 
-python bench.py table1                  # quick preset, 2 CPU cores: about 2 minutes
-python bench.py table1 --only cost      # no training: under a minute
+python bench.py table1                  # quick preset, 2 CPU cores: about half an hour, half of it IAUnet
+python bench.py table1 --only cost      # no training: about 2 minutes
 python bench.py table1 --preset paper --dataset mars --root DIR --device cuda
 """
 
