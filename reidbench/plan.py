@@ -132,13 +132,14 @@ def check_device(device: str) -> None:
 
 
 def choose_preset(request: Request) -> Preset:
-    """The preset with the dataset, the seeds and the trunk's weights of the request."""
+    """The preset with the dataset, the seeds and the trunk's weights of the request, its recipe that of the dataset."""
     preset: Preset = lookup("preset", request.preset, presets.PRESETS)
     if request.weights:
         trunk = request.weights if request.weights in NAMED_TRUNKS else "file"
         preset = replace(preset, recipe=replace(preset.recipe, trunk=trunk))
     if request.dataset and request.dataset != preset.dataset:
         preset = replace(preset, dataset=request.dataset, dataset_options={})
+    preset = replace(preset, recipe=preset.recipe_on(preset.dataset))
     if request.seeds is None:
         return preset
     if request.seeds < 1:

@@ -83,6 +83,7 @@ PRESETS = {
             "the paper's recipe on a real dataset (--dataset, --root), ImageNet weights: a GPU, hours",
             Recipe(),
             "mars",
+            by_dataset={"lsvid": {"metric_loss": "contrastive"}},
         ),
     )
 }

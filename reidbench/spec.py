@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -182,7 +182,8 @@ class Recipe:
 class Preset:
     """How much: the recipe, the options given to every model that has them, the dataset and the number of seeds.
 
-    `notes` are printed with every result: the choices that favour some rows, and how they were made.
+    `notes` are printed with every result: the choices that favour some rows, and how they were made. `by_dataset` holds
+    what the recipe has otherwise on a dataset.
     """
 
     name: str
@@ -193,6 +194,11 @@ class Preset:
     model_options: Mapping[str, Any] = field(default_factory=dict)
     seeds: int = 1
     notes: tuple[str, ...] = ()
+    by_dataset: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def recipe_on(self, dataset: str) -> Recipe:
+        """The recipe as it is followed on a dataset."""
+        return replace(self.recipe, **self.by_dataset.get(dataset, {}))
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,14 @@
 """The plan: rows x columns x seeds become cells whose keys hold exactly what can change a value."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
 from reidbench import registry
-from reidbench.plan import PUBLISHED_ONLY, Plan, Request, make_plan, model_options
+from reidbench.plan import PUBLISHED_ONLY, Plan, Request, choose_preset, make_plan, model_options
 from reidbench.presets import PRESETS
+from reidbench.reporting.tables import preset_name
 from reidbench.runner import make_jobs
 from reidbench.spec import Cell, Column, Record, Row, Suite, UserError
 from reidbench.store import Store
@@ -83,6 +84,17 @@ def test_a_gpu_column_without_a_gpu_is_absent_with_a_reason(tmp_path: Path) -> N
 def test_latency_names_its_reference_and_the_reference_its_source(tmp_path: Path) -> None:
     reference = cell(plan(tmp_path), "A", 1).settings["reference"]
     assert reference["model"] == "baseline" and reference["source"] == registry.model_source("baseline")
+
+
+def test_the_paper_trains_on_lsvid_with_another_metric_loss() -> None:
+    recipes = {name: choose_preset(Request(preset="paper", dataset=name)).recipe for name in ("mars", "duke", "lsvid")}
+    assert {name: recipe.metric_loss for name, recipe in recipes.items()} == {
+        "mars": "triplet",
+        "duke": "triplet",
+        "lsvid": "contrastive",
+    }
+    assert replace(recipes["lsvid"], metric_loss="triplet") == recipes["mars"]
+    assert {preset_name(asdict(recipe)) for recipe in recipes.values()} == {"paper"}
 
 
 def test_a_preset_gives_a_model_only_the_options_it_has() -> None:

@@ -33,11 +33,11 @@ def folders(tmp_path: Path) -> tuple[Path, Path]:
     return tmp_path / "a", tmp_path / "b"
 
 
-def later(record: Path, **values: float) -> None:
+def later(record: Path, day: int = 1, **values: float) -> None:
     """Makes a record one of another time, with other values."""
     content = json.loads(record.read_text())
     content["values"] |= values
-    content["started"] = "2099-01-01T00:00:00+00:00"
+    content["started"] = f"2099-01-{day:02d}T00:00:00+00:00"
     record.write_text(json.dumps(content))
 
 
@@ -48,7 +48,7 @@ def test_two_folders_are_compared_as_they_are(folders: tuple[Path, Path], tmp_pa
     assert main(command) == 0
     assert "same" in capsys.readouterr().out
     for record in folders[1].rglob("complexity/bicnet-tks-*.json"):
-        later(record, params=1e9)
+        later(record, 2, params=1e9)
     assert main([*command, "--format", "junit", "--out", str(tmp_path / "out")]) == 1
     assert "BiCnet-TKS" in capsys.readouterr().out
     assert 'failures="1"' in (tmp_path / "out" / "table2-compare.xml").read_text()

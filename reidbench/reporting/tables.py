@@ -295,14 +295,17 @@ def _of_row(row: Row, groups: Sequence[list[Record]]) -> list[list[Record]]:
 
 
 def preset_name(recipe: Mapping[str, Any]) -> str:
-    """The preset that has this recipe, the length of the clips apart, which is the row's own; "" if none has."""
+    """The preset that has this recipe on some dataset, the clips' length apart, which is the row's own; "" if none."""
     from reidbench.presets import PRESETS
 
     def comparable(known: Mapping[str, Any]) -> str:
         return canonical_json({name: value for name, value in known.items() if name != "frames"})
 
     wanted = comparable(recipe)
-    return next((name for name, preset in PRESETS.items() if comparable(asdict(preset.recipe)) == wanted), "")
+    for name, preset in PRESETS.items():
+        if any(comparable(asdict(preset.recipe_on(dataset))) == wanted for dataset in ("", *preset.by_dataset)):
+            return name
+    return ""
 
 
 def _over_seeds(records: Sequence[Record]) -> list[list[Record]]:
