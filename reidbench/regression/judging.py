@@ -16,6 +16,11 @@ COUNTERS = ("torch", "fvcore", "ptflops")
 """The packages that count."""
 
 
+SINGLE = 2
+"""What a single reading must change by, in multiples of `Limits.least`: peaks of one and the same code, read three
+times on one machine, lay up to 6 % apart."""
+
+
 @dataclass(frozen=True)
 class Circumstances:
     """Under which two stores were filled: whether on one machine, and how far sessions of it scatter.
@@ -63,7 +68,7 @@ def judge_count(pair: Pair) -> dict[str, Any]:
 
 
 def judge_reading(pair: Pair, limits: Limits, same_machine: bool) -> dict[str, Any]:
-    """One reading a side has no known noise: only a change of `Limits.least` counts, on one machine."""
+    """One reading a side does not tell its noise: `SINGLE` times `Limits.least` counts as a change, on one machine."""
     before, after = pair.there[-1].values.get(pair.field), pair.here[-1].values.get(pair.field)
     if before is None or after is None:
         return _unheld(before, after)
@@ -71,7 +76,7 @@ def judge_reading(pair: Pair, limits: Limits, same_machine: bool) -> dict[str, A
     if not same_machine and pair.here[-1].cell["settings"].get("device") == "cpu":
         return {"word": "not comparable", "note": "on another machine the libraries take other memory", **found}
     change = found["change"]
-    if change is None or abs(change) < limits.least:
+    if change is None or abs(change) < SINGLE * limits.least:
         return {"word": "same" if change is not None else "cannot tell", "note": "a single reading a side", **found}
     return {"word": word_of(change, pair.quantity.better), "note": "a single reading a side", **found}
 

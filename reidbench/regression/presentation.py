@@ -51,11 +51,12 @@ def summary(found: Comparison) -> str:
 def rule(limits: Limits) -> str:
     """By what a change is called one."""
     return (
-        f"Counts are compared exactly. A time (by its ratio to the reference row of the same interleaved session, "
-        f"Mann-Whitney's rank test) or a memory counts as changed from {limits.least:.1%} on, an accuracy (paired "
-        f"bootstrap over query identities, widened by the spread over seeds) from {limits.points * 100:g} points on. "
-        f"Of the cells of one kind each is tested at {limits.chance:.0%} over their number (Bonferroni); the intervals "
-        f"shown cover 95 % each, and a cell whose interval lies within the limit is the same."
+        "Counts are compared exactly. A time (by its ratio to the reference row of the same interleaved session, "
+        f"Mann-Whitney's rank test) counts as changed from {limits.least:.1%} on, a memory from twice that, an "
+        "accuracy (paired bootstrap over query identities, widened by the spread over seeds) from "
+        f"{limits.points * 100:g} points on. Of the cells of one kind each is tested at {limits.chance:.0%} over their "
+        "number (Bonferroni); the intervals shown cover 95 % each, and a cell whose interval lies within the limit is the "
+        "same."
     )
 
 

@@ -31,8 +31,8 @@ def verdicts(new: Code, old: Code, limits: Limits | None = None, **under: Any) -
         ({"slower": 1.2}, {"latency": "worse", "throughput": "worse", "memory": "same", "accuracy": "same"}),
         ({"slower": 0.8}, {"latency": "better", "throughput": "better"}),
         ({"slower": 1.005}, {"latency": "same", "throughput": "same"}),
-        ({"memory": 4.4e8}, {"memory": "worse"}),
-        ({"memory": 3.6e8}, {"memory": "better"}),
+        ({"memory": 4.5e8}, {"memory": "worse"}),
+        ({"memory": 3.5e8}, {"memory": "better"}),
         ({"memory": 4.1e8}, {"memory": "same"}),
         ({"ap": -0.1}, {"accuracy": "worse", "latency": "same"}),
         ({"ap": 0.1}, {"accuracy": "better"}),
@@ -105,7 +105,7 @@ def test_the_memory_of_another_machine_is_not_compared(tmp_path: Path) -> None:
 def test_a_smaller_limit_makes_a_small_change_count(tmp_path: Path) -> None:
     sides = two_sides(tmp_path, memory=4.1e8)
     assert verdicts(*sides)["memory"].word == "same"
-    assert verdicts(*sides, limits=Limits(least=0.02))["memory"].word == "worse"
+    assert verdicts(*sides, limits=Limits(least=0.01))["memory"].word == "worse"
 
 
 def test_more_cells_of_a_kind_make_each_harder_to_call(tmp_path: Path) -> None:
