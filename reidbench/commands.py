@@ -16,7 +16,16 @@ from reidbench.dataset_commands import data_describe as data_describe
 from reidbench.files import check_writable
 from reidbench.launch import launched
 from reidbench.options import parse_options
-from reidbench.reports import check_figures, print_json, report_audit, report_several, report_suite, request_of
+from reidbench.reports import (
+    check_figures,
+    check_rows,
+    print_json,
+    report_audit,
+    report_several,
+    report_suite,
+    request_of,
+    tell_failures,
+)
 from reidbench.retrieval.protocols import PROTOCOLS
 from reidbench.spec import Cell, Column, Places, Row, Suite, UserError
 from reidbench.store import Store, machines
@@ -54,7 +63,7 @@ def list_everything(arguments: Namespace) -> int:
 def run_suite(arguments: Namespace) -> int:
     """Measures what a suite lacks and writes its report."""
     suites = registry.suites_of(arguments.command)
-    _check_rows(arguments, len(suites) == 1)
+    check_rows(arguments, len(suites) == 1)
     return _run(suites, arguments)
 
 
@@ -79,7 +88,7 @@ def report(arguments: Namespace) -> int:
     if arguments.out:
         check_writable(Path(arguments.out))
     audit = NAME in arguments.suites
-    _check_rows(arguments, bool(arguments.suites) and len(suites) == 1 and not audit)
+    check_rows(arguments, bool(arguments.suites) and len(suites) == 1 and not audit)
     store = Store(arguments.results, _recorded_machine(arguments))
     if not suites:
         report_audit(store, arguments)
@@ -187,11 +196,6 @@ def _suites(names: Iterable[str]) -> dict[str, Suite]:
     return {name: suite for known in names for name, suite in registry.suites_of(known).items()}
 
 
-def _check_rows(arguments: Namespace, single: bool) -> None:
-    if arguments.rows and not single:
-        raise UserError("--rows: give it with one suite")
-
-
 def _measure(suites: Mapping[str, Suite], arguments: Namespace) -> tuple[Runner, dict[str, Plan]]:
     """Runs what the store of this machine lacks of the suites."""
     from reidbench.display import open_display
@@ -222,8 +226,7 @@ def _with_columns(plans: Mapping[str, Plan], only: str) -> dict[str, Plan]:
 
 def _tell_failures(runner: Runner) -> int:
     """Names what could not be measured; returns the exit code."""
-    for failure in runner.failures:
-        print(f"bench.py: {failure.row} · {failure.cell['measurement']}: {failure.error}", file=sys.stderr)
+    tell_failures(runner.failures)
     return 2 if runner.failures else 0
 
 

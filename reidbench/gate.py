@@ -20,8 +20,8 @@ from reidbench.regression.pairing import Pair, doubtful_cells, pairs_of
 from reidbench.regression.presentation import FORMATS, WIDTH, terminal_text, to_json
 from reidbench.regression.sides import Side
 from reidbench.regression.verdicts import Comparison, Limits, exit_code
-from reidbench.reports import request_of
-from reidbench.spec import Cell, Record, UserError
+from reidbench.reports import check_rows, request_of, tell_failures
+from reidbench.spec import Cell, Record, Suite, UserError
 from reidbench.store import Store, machines
 
 if TYPE_CHECKING:
@@ -32,12 +32,7 @@ PERCENT = 100.0
 
 def check(arguments: Namespace) -> int:
     """Compares the records of this machine with a baseline's; measures first what they lack, unless `--recorded`."""
-    suites = registry.suites_of(arguments.suite)
-    if arguments.rows and len(suites) > 1:
-        raise UserError("--rows: give it with one suite")
-    limits = limits_of(arguments)
-    for name in arguments.format:
-        registry.lookup("format", name, FORMATS)
+    suites, limits = asked_of(arguments)
     baseline = find_store(arguments.against, "--against", arguments.machine)
     store = Store(arguments.results, arguments.machine or machine.name())
     plans = {name: make_plan(name, suite, request_of(arguments), store) for name, suite in suites.items()}
@@ -52,9 +47,18 @@ def check(arguments: Namespace) -> int:
             break
         failures += measure(again, store, fresh=True)
         found = compare_stores(arguments.suite, plans, store, baseline, limits)
-    for failure in failures:
-        print(f"bench.py: {failure.row} · {failure.cell['measurement']}: {failure.error}", file=sys.stderr)
+    tell_failures(failures)
     return tell(found, store.folder, arguments)
+
+
+def asked_of(arguments: Namespace) -> tuple[dict[str, Suite], Limits]:
+    """The suites to compare and the limits of a change. Raises UserError, also for rows or formats that cannot be."""
+    suites = registry.suites_of(arguments.suite)
+    check_rows(arguments, len(suites) == 1)
+    limits = limits_of(arguments)
+    for name in arguments.format:
+        registry.lookup("format", name, FORMATS)
+    return suites, limits
 
 
 def compare_stores(

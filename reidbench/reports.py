@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from argparse import Namespace
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from reidbench import presets
 from reidbench.options import parse_options
 from reidbench.registry import lookup
-from reidbench.spec import Suite, UserError
+from reidbench.spec import Record, Suite, UserError
 from reidbench.store import Store
 
 if TYPE_CHECKING:
@@ -29,6 +30,18 @@ def check_figures(suites: Mapping[str, Suite]) -> None:
     for name, suite in suites.items():
         for figure in suite.figures:
             lookup(f"figure for suite {name}", figure, FIGURES)
+
+
+def check_rows(arguments: Namespace, single: bool) -> None:
+    """Raises UserError for rows that were chosen of more than one suite."""
+    if arguments.rows and not single:
+        raise UserError("--rows: give it with one suite")
+
+
+def tell_failures(failures: Iterable[Record]) -> None:
+    """Names on stderr what could not be measured."""
+    for failure in failures:
+        print(f"bench.py: {failure.row} · {failure.cell['measurement']}: {failure.error}", file=sys.stderr)
 
 
 def report_suite(plan: Plan, store: Store, arguments: Namespace, suite: Suite) -> None:

@@ -14,11 +14,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from reidbench import machine, registry
+from reidbench import machine
 from reidbench.data.cache import cache_folder
-from reidbench.gate import compare_stores, find_store, limits_of, tell
+from reidbench.gate import asked_of, compare_stores, find_store, tell
 from reidbench.plan import NAMED_TRUNKS, make_plan
-from reidbench.regression.presentation import FORMATS
 from reidbench.reports import request_of
 from reidbench.spec import UserError
 from reidbench.store import Store
@@ -47,12 +46,7 @@ class Revision:
 
 def compare(arguments: Namespace) -> int:
     """Compares B with A, the baseline: folders as they are recorded, revisions after measuring both in turns."""
-    limits = limits_of(arguments)
-    for name in arguments.format:
-        registry.lookup("format", name, FORMATS)
-    suites = registry.suites_of(arguments.suite)
-    if arguments.rows and len(suites) > 1:
-        raise UserError("--rows: give it with one suite")
+    suites, limits = asked_of(arguments)
     places = [arguments.a, arguments.b]
     revisions: list[Revision] = []
     calibrated = None

@@ -118,7 +118,7 @@ def _gaps(table: Table) -> Iterator[Family]:
 
 def _components(table: Table) -> Iterator[Family]:
     """What each component adds to the first accuracy, on average over the combinations of the others."""
-    heading = next((h for h in table.headings if h.training and table.fresh(h)), None)
+    heading = table.trained()
     found = effects(table, heading) if heading else []
     if heading is None or not found:
         return

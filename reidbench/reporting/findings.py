@@ -57,7 +57,7 @@ def noise_text(family: Family) -> str:
 
 def best_finding(table: Table) -> Iterator[str]:
     """The best row of the first accuracy column, and those whose distance from it is within the noise."""
-    heading = next((h for h in table.headings if h.training and h.quantity.better and table.fresh(h)), None)
+    heading = table.trained(judged=True)
     if heading is None:
         return
     rows, quantity = table.fresh(heading), heading.quantity
@@ -83,7 +83,7 @@ def best_finding(table: Table) -> Iterator[str]:
 
 def seed_findings(table: Table) -> Iterator[str]:
     """How far the seeds of the first accuracy column lie apart, and the rows whose seeds do by more than their ±."""
-    heading = next((h for h in table.headings if h.training and h.quantity.better and table.fresh(h)), None)
+    heading = table.trained(judged=True)
     if heading is None:
         return
     rows, quantity = table.fresh(heading), heading.quantity

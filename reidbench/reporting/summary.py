@@ -33,8 +33,7 @@ def headlines(table: Table) -> list[str]:
 
 def unfound(table: Table) -> str:
     """What is said of a table whose values show nothing yet."""
-    states = _states([table])
-    have, of = sum(states[state] for state in MEASURED), sum(states.values()) - states["absent"]
+    have, of = _measured(table)
     return (
         f"{have} of {of} cells are measured: too few to tell rows apart." if have else "Nothing of it is measured here."
     )
@@ -59,8 +58,7 @@ def mostly_measured(tables: Sequence[Table]) -> tuple[list[Table], str]:
     """
     kept, others = [], []
     for table in tables:
-        states = _states([table])
-        have, all_cells = sum(states[state] for state in MEASURED), sum(states.values()) - states["absent"]
+        have, all_cells = _measured(table)
         if have and 2 * have >= all_cells:
             kept.append(table)
         else:
@@ -136,6 +134,12 @@ def _joined(tables: Sequence[Table]) -> Iterator[str]:
     torch = {record.versions.get("torch", "") for table in tables for record in shown_records(table)}
     if len(torch) > 1:
         yield f"The records come from {len(torch)} versions of torch: {', '.join(sorted(torch))}."
+
+
+def _measured(table: Table) -> tuple[int, int]:
+    """How many entries of a table have a value, and how many can have one here."""
+    states = _states([table])
+    return sum(states[state] for state in MEASURED), sum(states.values()) - states["absent"]
 
 
 def _states(tables: Sequence[Table]) -> Counter[str]:

@@ -86,6 +86,11 @@ class Table:
         """The rows of a column that are complete and up to date."""
         return {name: entry.fresh for name, entry in self.column(heading).items() if entry.fresh}
 
+    def trained(self, *, judged: bool = False) -> Heading | None:
+        """The first column of trained models with a fresh row; where `judged`, of those with a better and a worse."""
+        columns = (h for h in self.headings if h.training and (h.quantity.better or not judged) and self.fresh(h))
+        return next(columns, None)
+
 
 def assemble(plan: Plan, store: Store, records: Records | None = None) -> Table:
     """Fills the plan from the store, or from its `records` where several plans share what is read once.

@@ -172,7 +172,7 @@ def pareto(points: Sequence[Point], higher: bool = True) -> list[Point]:
 
 
 def _accuracy_and_cost(table: Table) -> tuple[Heading, Heading] | None:
-    accuracy = next((heading for heading in table.headings if heading.training and table.fresh(heading)), None)
+    accuracy = table.trained()
     costs = [heading for heading in table.headings if heading.column.measurement == "complexity"]
     cost = next((heading for heading in costs if heading.column.field == "gflops"), None)
     return (accuracy, cost) if accuracy and cost else None

@@ -35,7 +35,7 @@ POINTS = "points"
 
 def components_figure(table: Table) -> Figure | None:
     """Left: accuracy of each combination over a matrix of its components. Right: what each component adds."""
-    accuracy = next((h for h in table.headings if h.training and table.fresh(h)), None)
+    accuracy = table.trained()
     held = combinations(table)
     if accuracy is None or not any(name in table.fresh(accuracy) for name in held):
         return None

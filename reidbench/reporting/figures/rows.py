@@ -28,7 +28,7 @@ LOOK: Any = {"color": OKABE_ITO[0], "linestyle": "none", "marker": "s", "ms": 6,
 
 def rows_figure(table: Table) -> Figure | None:
     """The first accuracy of each row with its interval and seeds; published values in a panel of their own, hollow."""
-    heading = next((heading for heading in table.headings if heading.training and table.fresh(heading)), None)
+    heading = table.trained()
     if heading is None:
         return None
     rows = [row.name for row in table.plan.suite.rows]
