@@ -53,7 +53,7 @@ FIGURES = {
     "field": Drawing(
         field_figure,
         "Accuracy against MACs and against the median time of a frame; dashed and named, the Pareto front, where no "
-        f"row is missing; hollow, approximate methods; {WHISKERS}; {SEEDS}",
+        f"row is missing; dotted, the reference row; hollow, approximate methods; {WHISKERS}",
     ),
     "rows": Drawing(rows_figure, f"Accuracy row by row, measured beside published; {WHISKERS}; {SEEDS}"),
     "latency": Drawing(

@@ -11,22 +11,24 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from reidbench.reporting.figures.ablation import Point, look, make_room, measured_points, pareto
-from reidbench.reporting.figures.style import SEED, axis_label, error_lengths, new_figure, setting, settle, timed, title
+from reidbench.reporting.figures.style import axis_label, error_lengths, new_figure, setting, settle, timed, title
 from reidbench.reporting.labels import place_labels
 from reidbench.reporting.tables import Heading, Table
 
 COSTS = ("complexity.macs", "latency.per_frame")
 ACROSS = 2
 NAMES_ACROSS = 4
-LINE = 0.17
+LINE_HEIGHT = 0.17
 """Inches that a line of the legend takes."""
+
+Line = list[tuple[float, float]]
 
 
 def field_figure(table: Table) -> Figure | None:
     """Accuracy against MACs and against time, one panel a cost and device; approximate rows are hollow.
 
     All names stand in the legend, those of the front beside their points, too. A panel of rows of which some have no
-    fresh number has no front.
+    fresh number has no front. Dotted lines cross at the reference row: above and to the left of it is what beats it.
     """
     accuracy = table.trained()
     if accuracy is None:
@@ -38,7 +40,7 @@ def field_figure(table: Table) -> Figure | None:
     rows = [row for row in table.plan.suite.rows if row.model]
     shown = {point.rank: point.name for _, points in panels for point in points}
     deep = ceil(len(panels) / ACROSS)
-    figure = new_figure(7.2, 3.6 * deep + LINE * ceil(len(shown) / NAMES_ACROSS) + 0.8)
+    figure = new_figure(7.2, 3.6 * deep + LINE_HEIGHT * ceil(len(shown) / NAMES_ACROSS) + 0.8)
     axes = list(figure.subplots(deep, min(ACROSS, len(panels)), squeeze=False, sharey=True).flat)
     for axis in axes[len(panels) :]:
         axis.set_axis_off()
@@ -47,7 +49,6 @@ def field_figure(table: Table) -> Figure | None:
         make_room(axis, points)
         axis.set_xlabel(axis_label(cost.quantity))
         axis.set_title(_about(table, cost, len(points), len(rows)))
-        axis.label_outer(remove_inner_ticks=False)
     for axis in axes[:: min(ACROSS, len(panels))]:
         axis.set_ylabel(axis_label(accuracy.quantity))
     handles = [
@@ -61,7 +62,7 @@ def field_figure(table: Table) -> Figure | None:
     settle(figure)
     for axis, (_, points) in zip(axes, panels, strict=False):
         front = pareto(points, accuracy.quantity.better != "lower") if len(points) == len(rows) else []
-        _fill(axis, points, front, hollow)
+        _fill(axis, points, front, hollow, _cross(axis, points, table.plan.suite.reference))
     return figure
 
 
@@ -71,22 +72,33 @@ def _about(table: Table, cost: Heading, points: int, rows: int) -> str:
     return where + (f"\n{points} of {rows} rows, the others lack a number" if points < rows else "")
 
 
-def _fill(axis: Axes, points: Sequence[Point], front: Sequence[Point], hollow: set[str]) -> None:
-    """Draws the points with their intervals and seeds, and the front with its names."""
+def _cross(axis: Axes, points: Sequence[Point], reference: str) -> list[Line]:
+    """Draws dotted lines through the reference row, where it has a number, and returns their ends."""
+    (left, right), (low, high) = axis.get_xlim(), axis.get_ylim()
+    lines: list[Line] = []
+    for point in (point for point in points if point.name == reference):
+        lines += [[(left, point.y), (right, point.y)], [(point.x, low), (point.x, high)]]
+    for line in lines:
+        axis.plot(*zip(*line, strict=True), ":", color="#666666", linewidth=0.9, zorder=1)
+    return lines
+
+
+def _fill(axis: Axes, points: Sequence[Point], front: Sequence[Point], hollow: set[str], lines: Sequence[Line]) -> None:
+    """Draws the points with their intervals, and the front with its names; seeds would crowd so many rows."""
     bars = []
     for point in points:
         mark = _mark(point.rank, point.name in hollow)
         if not isnan(point.low):
             errors = error_lengths(point.y, point.low, point.high)
-            axis.errorbar(point.x, point.y, errors, fmt="none", ecolor=mark["color"], elinewidth=0.6, zorder=2)
+            axis.errorbar(
+                point.x, point.y, errors, fmt="none", ecolor=mark["color"], elinewidth=0.8, alpha=0.45, zorder=2
+            )
             bars.append((point.x, point.low, point.high))
         axis.plot(point.x, point.y, zorder=3, **mark)
-        if point.seeds:
-            axis.plot([point.x] * len(point.seeds), point.seeds, **SEED | {"mec": mark["color"]})
     if front:
         line = [(point.x, point.y) for point in front]
         axis.plot(*zip(*line, strict=True), "--", color="#666666", linewidth=0.9, zorder=1)
-        place_labels(axis, [(point.name, point.x, point.y) for point in front], bars, [line])
+        place_labels(axis, [(point.name, point.x, point.y) for point in front], bars, [line, *lines])
 
 
 def _mark(rank: int, hollow: bool) -> dict[str, Any]:
