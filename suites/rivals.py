@@ -94,7 +94,8 @@ SUITE = Suite(
         "public list of papers (github.com/AsuradaYuci/awesome_video_person_reid); PSTA's authors give 97.7 for its "
         "mAP on DukeMTMC-VideoReID. M3D's temporal stream, P3D-A, P3D-B and the non-local network have none here.",
         *TABLE1.notes[1:],
-        "Costs are those of a frame, for clips differ in length: GLTP's have 16 frames, DRSA's and STMN's 6, all "
-        "others 8. What is compared at test time are as many numbers as the column Feature says, of 4 bytes each.",
+        "Operations and times are those of a frame, for clips differ in length: GLTP's have 16 frames, DRSA's and "
+        "STMN's 6, all others 8; memory is that of a clip. What is compared at test time are as many numbers as the "
+        "column Feature says, of 4 bytes each.",
     ),
 )
