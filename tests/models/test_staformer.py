@@ -1,8 +1,8 @@
 """STAFormer on our trunk: its transformers' costs and numbers, which are the authors'.
 
 The golden numbers were computed once in float64 by the authors' own network (github.com/HWZhou99/STAFormer), in which
-our trunk stood for its ResNeSt-50, cut to one block a stage, with the weights and 3-frame clips of `rule_made` at
-128x64; in training without dropout.
+our trunk stood for its ResNeSt-50, cut to one block a stage and all widths to an eighth, with the weights and
+3-frame clips of `rule_made`; in training without dropout.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from reidbench import registry
 from reidbench.spec import UserError
 
 SLIM = {"size": (64, 32), "width": 8, "blocks": (1, 1, 1, 1)}
-GOLDEN = {"size": (128, 64), "blocks": (1, 1, 1, 1), "classes": 10}
+GOLDEN = {**SLIM, "size": (128, 64), "classes": 10}
 UNUSED = 2 * 768 + 768 * 768 + 768
 """Weights that the release has beyond ours: those that it never uses, and a projection for a loss left out here."""
 
-FEATURE = [-13.040876498720, -12.926839695124, 42.234045238476]
+FEATURE = [4.075436332417, 3.950637008489, 14.710033549255]
 TRAINING = [
-    [-2.263977008565, -1.131709064275, 21.970121668657],
-    [-2.261298732047, 3.106029795525, 9.431876266495],
-    [-7.028921794255, 9.845407582143, 13.682293207922],
+    [-3.808794974387, 4.529266700796, 10.303069476880],
+    [-1.182595863676, 0.281607556478, 3.329013650487],
+    [4.488871545351, -3.594821020767, 7.167673058750],
 ]
 """Logits of the feature, and the means over the frames of those of stage 4 and of stage 3."""
 
