@@ -1,6 +1,6 @@
 """Table 1: the state of the art on MARS, DukeMTMC-VideoReID and LS-VID, with the costs that the paper does not print.
 
-python bench.py table1                  # quick preset, 2 CPU cores: about half an hour, half of it IAUnet
+python bench.py table1                  # quick preset, 2 CPU cores: 35 minutes or so, 15 of them IAUnet
 python bench.py table1 --only cost      # no training: about 2 minutes
 python bench.py table1 --preset paper --dataset mars --root DIR --device cuda
 """
@@ -76,7 +76,8 @@ SUITE = Suite(
     ),
     figures=("accuracy", "latency"),
     notes=(
-        "The paper's table has no Base-B; it stands here as the reference of the latency ratios.",
+        "The paper's table has no Base-B; it stands here as the reference of the latency ratios. These are of the time "
+        "of a frame, latency is that of a clip: GLTP's clips have 16 frames, DRSA's 6, all others 8.",
         "COSAM is the network that its authors' release trains, on the ResNet of all rows; its published values are of "
         "the variant on SE-ResNet-50.",
         "I3D and P3D (P3D-C) are those of AP3D's authors. The paper does not name the source of its values: "
