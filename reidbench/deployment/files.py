@@ -45,7 +45,7 @@ def write(
     """
     found: Format = lookup("format", name, FORMATS)
     try:
-        with _quiet(), torch.no_grad():
+        with quiet(), torch.no_grad():
             found.write(network.eval(), clips, path, calibration)
     except (RuntimeError, ValueError, TypeError, torch.onnx.OnnxExporterError) as error:
         reason = " ".join(str(error).split())[:300]
@@ -123,7 +123,7 @@ FORMATS = {
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Exporters tell of their own steps at length; what matters of them is an error or the check afterwards."""
     loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "nncf", "torch.export")]
     levels = [logger.level for logger in loggers]

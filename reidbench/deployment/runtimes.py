@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from reidbench.deployment.files import quiet
 from reidbench.deployment.network import Infer
 from reidbench.precision import PRECISIONS
 
@@ -26,7 +27,9 @@ def load(path: Path, name: str, *, precision: str = "fp32", threads: int = 0) ->
     if name == "openvino":
         return _openvino(path, precision, threads)
     if name == "torchscript":
-        return _eager(torch.jit.load(str(path)))
+        # Torch warns that TorchScript is on its way out; whoever asks for it knows what still runs it.
+        with quiet():
+            return _eager(torch.jit.load(str(path)))
     return _eager(torch.export.load(path).module())
 
 
@@ -34,9 +37,10 @@ def _compiled(network: nn.Module, clips: Tensor) -> Infer:
     """torch.compile for the shape of `clips`, with batch norms folded and weights packed once. It compiles here."""
     import torch._inductor.config as inductor
 
-    frozen = torch.compile(network, fullgraph=True, dynamic=False)
+    # Of its own program, for dynamo keeps only a few compilations of one function, which all networks share.
+    frozen = torch.compile(torch.export.export(network, (clips,)).module(), fullgraph=True, dynamic=False)
     # Freezing is decided on when the graph is lowered, at the first call.
-    with inductor.patch(freezing=True), torch.no_grad():
+    with quiet(), inductor.patch(freezing=True), torch.no_grad():
         frozen(clips)
 
     def infer(clips: Tensor) -> Tensor:

@@ -69,7 +69,7 @@ def _ratio_points(axis: Axes, table: Table, headings: list[Heading], rows: list[
         if name in macs and reference in macs:
             share = macs[name][0].value / macs[reference][0].value
             axis.axhline(share, color=color, linewidth=0.9, linestyle=(0, (4, 1 + i)), zorder=1)
-            axis.text(len(headings) - 0.45, share, f" MACs {share:.2f}", fontsize=7, va="center", color=color)
+            axis.text(len(headings) - 0.45, share, f" MACs {share:.2f}", fontsize=8, va="center", color=color)
     axis.set_xticks(range(len(headings)), [_name(heading) for heading in headings])
     axis.set_xlim(-0.5, len(headings) - 0.45)
     axis.set_ylim(bottom=0)
