@@ -30,7 +30,7 @@ JOINT = (
 COMMANDS = (
     *("list", "audit", "report", "profile", "train", "data"),
     *("evaluate", "protocols", "embed", "score", "convert"),
-    *("check", "compare", "calibrate", "history"),
+    *("check", "compare", "calibrate", "history", "export"),
 )
 SCORING = "scoring_commands"
 """The module of the commands on given weights and features; `commands` has the others."""
@@ -153,6 +153,7 @@ def _parser() -> Parser:
     about = "under torchrun: batch norm over the whole batch, not over each process's share"
     sub.add_argument("--sync-bn", action="store_true", help=about)
     _add_scoring_commands(add)
+    _add_export(add)
     _add_data_command(commands)
     parser.set_defaults(known=sorted(commands.choices))
     return parser
@@ -176,6 +177,21 @@ def _add_scoring_commands(add: Callable[..., Parser]) -> None:
     sub = add("convert", f"{SCORING}.convert", "write weights of any known kind as .pt or .safetensors of this project")
     sub.add_argument("source", metavar="FROM", help="ours, the authors' .pth.tar, or a ResNet as torchvision names it")
     sub.add_argument("target", metavar="TO", help="a name that ends with .pt or .safetensors")
+
+
+def _add_export(add: Callable[..., Parser]) -> None:
+    about = "write a network as ONNX, OpenVINO, TorchScript or pt2, for others to run, and check it"
+    sub = add("export", "export_commands.export", about, _given_weights())
+    sub.add_argument(
+        "--out", default="", metavar="FILE", help="the file to write (default: MODEL and the format's ending)"
+    )
+    about = "onnx, openvino, torchscript or pt2 (default: by the ending of --out)"
+    sub.add_argument("--format", default="", metavar="FORMAT", help=about)
+    about = "fp32, or for openvino int8, calibrated on training clips of the dataset (default: fp32)"
+    sub.add_argument("--precision", default="fp32", help=about)
+    sub.add_argument(
+        "--batch", type=int, default=1, metavar="N", help="clips that the file takes at a time (default: 1)"
+    )
 
 
 def _add_data_command(commands: Any) -> None:

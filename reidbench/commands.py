@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from reidbench import machine, presets, registry
 from reidbench.dataset_commands import data_check as data_check
 from reidbench.dataset_commands import data_describe as data_describe
+from reidbench.deployment.backends import BACKENDS, Backend, missing
 from reidbench.files import check_writable
 from reidbench.launch import launched
 from reidbench.options import parse_options
@@ -38,6 +39,12 @@ UNWRAPPED = 1000
 """Columns of what is no terminal."""
 
 
+def _backend_text(backend: Backend) -> str:
+    where = "; ".join(f"{device}: {', '.join(precisions)}" for device, precisions in backend.precisions.items())
+    lacking = missing(backend.packages, backend.extra)
+    return f"{backend.about} ({where})" + (f"; {lacking}" if lacking else "")
+
+
 def list_everything(arguments: Namespace) -> int:
     """Prints every registered thing with one line."""
     groups = {
@@ -47,6 +54,7 @@ def list_everything(arguments: Namespace) -> int:
         "measurements": {name: found.about for name, found in registry.measurements().items()},
         "presets": {name: preset.about for name, preset in presets.PRESETS.items()},
         "protocols": {name: protocol.about for name, protocol in PROTOCOLS.items()},
+        "backends": {name: _backend_text(backend) for name, backend in BACKENDS.items()},
     }
     if arguments.json:
         print_json(groups)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from reidbench import presets, registry
+from reidbench.deployment.backends import EAGER, check_backend, missing
 from reidbench.importing import import_file
 from reidbench.registry import check_options, lookup, resolve_options
 from reidbench.source import REQUIRED
@@ -90,11 +91,18 @@ def make_plan(name: str, suite: Suite, request: Request, store: Store) -> Plan:
         for row in rows:
             if reason or not row.model:
                 absent[row.name, index] = reason or f"{PUBLISHED_ONLY}: {row.absent or NOT_HERE}"
-            elif trains:
-                cells[row.name, index] = _accuracy_cells(row, column, preset, training[data])
+                continue
+            if trains:
+                found = _accuracy_cells(row, column, preset, training[data])
             else:
                 settings = _cost_settings(row, column, reference, machine)
-                cells[row.name, index] = (_cell(row, column.measurement, row_options(row), settings),)
+                found = (_cell(row, column.measurement, row_options(row), settings),)
+            lacking = _lacking(column)
+            # What was recorded while it was installed is still shown.
+            if lacking and not all(map(store.load, found)):
+                absent[row.name, index] = lacking
+            else:
+                cells[row.name, index] = found
     shown = replace(suite, rows=rows)
     return Plan(name, shown, preset, preset.dataset, request.only, cells, absent, Places(request.root, request.weights))
 
@@ -118,6 +126,15 @@ def _reason_to_leave_out(column: Column, dataset: str, machine: Mapping[str, Any
     return ""
 
 
+def _lacking(column: Column) -> str:
+    """What a column's backend needs that is not installed; "" where it can run. Raises UserError if it never could."""
+    if "backend" not in column.settings:
+        return ""
+    settings = {"device": "cpu", "precision": "fp32", **column.settings}
+    backend = check_backend(settings["backend"], settings["device"], settings["precision"])
+    return missing(backend.packages, backend.extra)
+
+
 def accuracy_cell(model: str, options: Mapping[str, Any], request: Request, seed: int, store: Store) -> Cell:
     """The accuracy cell of one model under a preset, as any suite would plan it."""
     check_device(request.device)
@@ -125,6 +142,12 @@ def accuracy_cell(model: str, options: Mapping[str, Any], request: Request, seed
     training = _training_settings(request, preset, store)
     row = Row(model, model, options)
     return _cell(row, "accuracy", model_options(row, preset), {**training, "seed": seed})
+
+
+def model_cell(model: str, options: Mapping[str, Any], preset: Preset) -> Cell:
+    """A cell that holds a model's identity at a preset's scale and nothing that is measured of it."""
+    row = Row(model, model, options)
+    return _cell(row, "export", model_options(row, preset), {})
 
 
 def check_device(device: str) -> None:
@@ -206,7 +229,7 @@ def _cost_settings(row: Row, column: Column, reference: Row, machine: Mapping[st
     if "device" in measurement.needs:
         settings |= {"device": "cpu", "precision": "fp32", "threads": machine["cores"], **column.settings}
     if "backend" in measurement.needs:
-        settings["backend"] = "eager"
+        settings.setdefault("backend", EAGER)
     if "reference" in measurement.needs:
         shape = cost_shape(reference)
         settings["reference"] = {**_model_identity(reference.model, row_options(reference)), "shape": shape}

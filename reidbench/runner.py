@@ -29,7 +29,8 @@ KEEP_FREED_MEMORY = {
     "MALLOC_TRIM_THRESHOLD_": str(2**33),
     "MALLOC_TOP_PAD_": str(2**26),
 }
-"""For training on a CPU: glibc gives large blocks back to the system at each step otherwise, a quarter of the time."""
+"""For training and timing on a CPU: glibc gives large blocks back to the system at each step otherwise. That takes a
+quarter of the time, and of a clip's time more or less of it by how the memory lies, which differs between sessions."""
 
 
 class Display(Protocol):
@@ -237,7 +238,7 @@ def _environment(job: Job, places: Places) -> dict[str, str]:
     threads = job.cells[0].settings.get("threads", 1)
     if threads:
         environment["OMP_NUM_THREADS"] = environment["MKL_NUM_THREADS"] = str(threads)
-    if job.needs_training and job.cells[0].settings.get("device") == "cpu":
+    if job.phase > 0 and job.cells[0].settings.get("device") == "cpu":
         environment.update(KEEP_FREED_MEMORY)
     return environment
 

@@ -15,7 +15,7 @@ from reidbench.data.cache import cache_folder, scratch_folder
 from reidbench.files import alone
 from reidbench.spec import Cell, canonical_json
 
-MEASURING = ("protocol", "version", "training")
+MEASURING = ("protocol", "version", "training", "backend", "precision")
 """The settings of a cell that say what is measured of a trained model; all others decide how it is trained."""
 
 

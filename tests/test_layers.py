@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS = [
     {"bench"},
     {"reidbench.cli"},
+    {"reidbench.export_commands"},
     {"reidbench.scoring_commands", "reidbench.training_commands"},
     {"reidbench.commands", "reidbench.gate_options"},
     {"reidbench.dataset_commands", "reidbench.history", "reidbench.revisions", "reidbench.trials"},
@@ -27,7 +28,7 @@ LAYERS = [
     {"reidbench.accuracy"},
     {"reidbench.weights"},
     {"reidbench.training", "reidbench.retrieval", "reidbench.profiling", "reidbench.store"},
-    {"reidbench.statistics"},
+    {"reidbench.statistics", "reidbench.deployment"},
     {"reidbench.data", "reidbench.machine", "reidbench.precision", "reidbench.distributed"},
     {"models"},
     {"suites"},
@@ -101,6 +102,7 @@ def test_suites_import_only_the_vocabulary_and_each_other(path: Path) -> None:
 
 
 FAST = [
+    *("export_commands", "deployment.backends"),
     *("cli", "commands", "scoring_commands", "plan", "recorded", "weights", "runner", "display", "store", "registry"),
     *("measurements", "reporting.writing", "reporting.scores", "training_commands", "launch"),
     *("gate", "history", "revisions", "trials", "regression.presentation"),

@@ -13,7 +13,7 @@ from reidbench.spec import Cell, Outcome, Quantity
 
 if TYPE_CHECKING:
     from reidbench.profiling.complexity import Complexity
-    from reidbench.profiling.latency import Timings
+    from reidbench.profiling.latency import Run, Timings
     from reidbench.profiling.throughput import Sweep
 
 COUNTER_OF = {"macs": "torch", "macs_fvcore": "fvcore", "gflops": "ptflops", "macs_aten": "ptflops_aten"}
@@ -66,11 +66,9 @@ def complexity(cells: Sequence[Cell], progress: Progress) -> Outcomes:
     mode="interleaved",
     needs=("device", "backend", "reference"),
     quantities={
-        "latency": Quantity(
-            "Latency", "ms", "lower", 1, 1e3, "one clip, eager; median over the rounds", "median", "seconds"
-        ),
+        "latency": Quantity("Latency", "ms", "lower", 1, 1e3, "one clip; median over the rounds", "median", "seconds"),
         "per_frame": Quantity(
-            "Latency/frame", "ms", "lower", 2, 1e3, "one clip, eager, by its frames; median", "median", "per_frame"
+            "Latency/frame", "ms", "lower", 2, 1e3, "one clip, by its frames; median", "median", "per_frame"
         ),
         "ratio": Quantity(
             "Latency ratio",
@@ -84,26 +82,24 @@ def complexity(cells: Sequence[Cell], progress: Progress) -> Outcomes:
             "reference",
         ),
     },
-    version=2,
+    version=3,
 )
 def latency(cells: Sequence[Cell], progress: Progress) -> Outcomes:
     """Seconds a clip and a frame, the rows taking turns round by round, with the ratio to the suite's reference row."""
     from reidbench.profiling import session
-    from reidbench.profiling.latency import inference, interleave
+    from reidbench.profiling.latency import interleave
 
     settings = cells[0].settings
     device = settings["device"]
     with session.conditions(settings["threads"]) as under:
-        models, failures = session.build_rows(cells)
+        subjects, failures = session.subjects(cells)
         reference = session.reference_key(cells)
-        if reference not in models:
-            models[reference] = session.build(settings["reference"]["model"], settings["reference"]["options"])
+        if reference not in subjects:
+            model, options = settings["reference"]["model"], settings["reference"]["options"]
+            subjects[reference] = session.Subject.of(model, options, settings)
         shapes = {reference: settings["reference"]["shape"], **{cell.key: cell.settings["shape"] for cell in cells}}
-        runs = {
-            name: inference(model, shapes[name], device=device, precision=settings["precision"])
-            for name, model in models.items()
-        }
-        failures += session.drop_misfits(runs, cells, device)
+        runs, refused = session.start_all(subjects, shapes, cells)
+        failures += [*refused, *session.drop_misfits(runs, cells, device)]
         if reference not in runs:
             raise MemoryError(f"one clip of the reference row does not fit on {device}")
 
@@ -138,30 +134,32 @@ def latency(cells: Sequence[Cell], progress: Progress) -> Outcomes:
             "higher",
             1,
             1.0,
-            "at the best batch, eager; median",
+            "at the best batch; median",
             "median",
             "frames_per_second",
         ),
         "batch": Quantity("Best batch", "clips", "", 0, about="clips a batch at the highest throughput"),
     },
+    version=2,
 )
 def throughput(cells: Sequence[Cell], progress: Progress) -> Outcomes:
     """Frames a second at the best of the batches 1, 2, 4, ..., the rows taking turns at each batch."""
     from reidbench.profiling import session
-    from reidbench.profiling.latency import inference
     from reidbench.profiling.throughput import sweep
 
     settings = cells[0].settings
-    device, precision = settings["device"], settings["precision"]
+    device = settings["device"]
     shapes = {cell.key: cell.settings["shape"] for cell in cells}
     with session.conditions(settings["threads"]) as under:
-        models, failures = session.build_rows(cells)
+        subjects, failures = session.subjects(cells)
+        one_clip, refused = session.start_all(subjects, shapes, cells)
+        failures += refused
         runs = {
-            name: lambda batch, m=m, clip=shapes[name][1:]: inference(
-                m, (batch, *clip), device=device, precision=precision
-            )
-            for name, m in models.items()
+            name: lambda batch, subject=subject, clip=shapes[name][1:]: subject.start((batch, *clip))
+            for name, subject in subjects.items()
+            if name in one_clip
         }
+        del one_clip
         tried = 0
 
         def after_batch(batch: int, sweeps: Mapping[str, Sweep]) -> None:
@@ -210,17 +208,19 @@ def memory(cells: Sequence[Cell], progress: Progress) -> Outcomes:
     for cell in cells:
         progress(cell, 0, 1, "one clip")
         settings = cell.settings
-        found = peak_memory(
-            partial(session.build, cell.model, cell.options),
-            settings["shape"],
-            device=settings["device"],
-            precision=settings["precision"],
-        )
+        session.make_files(cell)
+        found = peak_memory(partial(_start, cell), device=settings["device"])
         values = {"peak": float(found.peak), "added": float(found.added)}
         if found.reserved:
             values["reserved"] = float(found.reserved)
         progress(cell, 1, 1, f"{found.peak / 1e6:.0f} MB")
         yield cell, Outcome(values, context={"before": found.before})
+
+
+def _start(cell: Cell) -> Run:
+    from reidbench.profiling import session
+
+    return session.Subject.of(cell.model, cell.options, cell.settings).start(cell.settings["shape"])
 
 
 def _raise_first(failures: Sequence[Exception]) -> None:

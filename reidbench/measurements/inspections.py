@@ -11,7 +11,7 @@ from reidbench.registry import measurement
 from reidbench.spec import Cell, Outcome, Places, Quantity
 
 
-def _mean(
+def mean_of(
     title: str, unit: str, better: str, about: str, sample: str, *, where: str = "", by: str = "identity"
 ) -> Quantity:
     """A mean over queries with identities as the unit of its interval; shares are shown in percent."""
@@ -24,30 +24,34 @@ def _mean(
     needs_training=True,
     version=2,
     quantities={
-        "overlap": _mean(
+        "overlap": mean_of(
             "Overlap of frames",
             "%",
             "lower",
             "how far the maps of consecutive frames of a clip overlap (sum of sqrt(p q), in cells of 32 pixels)",
             "overlap",
         ),
-        "coverage": _mean(
+        "coverage": mean_of(
             "Body covered",
             "%",
             "higher",
             "the part of the person's pixels that some frame of a clip lights up to half its maximum, in such cells",
             "coverage",
         ),
-        "person": _mean("On the person", "%", "higher", "the part of a map that lies on the person's pixels", "person"),
-        "area": _mean("Even map", "%", "", "what an even map would have there: the person's part of the frame", "area"),
-        "empty": _mean(
+        "person": mean_of(
+            "On the person", "%", "higher", "the part of a map that lies on the person's pixels", "person"
+        ),
+        "area": mean_of(
+            "Even map", "%", "", "what an even map would have there: the person's part of the frame", "area"
+        ),
+        "empty": mean_of(
             "No activation",
             "%",
             "",
             "frames whose map is nowhere positive: counted as even, but as covering nothing",
             "empty",
         ),
-        "emblem": _mean(
+        "emblem": mean_of(
             "At the emblem", "x", "", "activation at the emblem to the frame's mean", "emblem", where="has_emblem"
         ),
     },
@@ -56,28 +60,28 @@ def activation(cells: Sequence[Cell], progress: Progress) -> Outcomes:
     """Where in a clip's frames the similarity to the query's match lies, by class-activation maps of the pair."""
     from reidbench.inspection.activation import check_activation, look_at_activation
 
-    yield from _inspect(cells, progress, check_activation, look_at_activation)
+    yield from inspect_trained(cells, progress, check_activation, look_at_activation)
 
 
 @measurement(
     mode="alone",
     needs_training=True,
     quantities={
-        "overlap": _mean(
+        "overlap": mean_of(
             "Overlap",
             "%",
             "lower",
             "how far the attention maps of two small frames of a group overlap (sum of sqrt(p q)); 100: alike",
             "overlap",
         ),
-        "evenness": _mean(
+        "evenness": mean_of(
             "Evenness",
             "%",
             "",
             "the part of the positions that a map spreads over, exp(entropy); 100: even",
             "evenness",
         ),
-        "constancy": _mean(
+        "constancy": mean_of(
             "Constancy",
             "%",
             "",
@@ -90,19 +94,21 @@ def attention(cells: Sequence[Cell], progress: Progress) -> Outcomes:
     """How diverse the attention of DAO is over the frames of a clip."""
     from reidbench.inspection.attention import check_attention, look_at_attention
 
-    yield from _inspect(cells, progress, check_attention, look_at_attention)
+    yield from inspect_trained(cells, progress, check_attention, look_at_attention)
 
 
 @measurement(
     mode="alone",
     needs_training=True,
     quantities={
-        "long": _mean("Longest", "%", "", "weight of the longest kernel over all queries", "long"),
-        "long_fast": _mean("Longest, fast", "%", "", "that weight for quick walkers", "long", where="fast"),
-        "long_slow": _mean("Longest, slow", "%", "", "that weight for slow walkers", "long", where="slow"),
-        "long_clear": _mean("Longest, clear", "%", "", "that weight without an occluder", "long", where="clear"),
-        "long_occluded": _mean("Longest, occluded", "%", "", "that weight with an occluder", "long", where="occluded"),
-        "tempo_gap": _mean(
+        "long": mean_of("Longest", "%", "", "weight of the longest kernel over all queries", "long"),
+        "long_fast": mean_of("Longest, fast", "%", "", "that weight for quick walkers", "long", where="fast"),
+        "long_slow": mean_of("Longest, slow", "%", "", "that weight for slow walkers", "long", where="slow"),
+        "long_clear": mean_of("Longest, clear", "%", "", "that weight without an occluder", "long", where="clear"),
+        "long_occluded": mean_of(
+            "Longest, occluded", "%", "", "that weight with an occluder", "long", where="occluded"
+        ),
+        "tempo_gap": mean_of(
             "Slow - fast",
             "pp",
             "",
@@ -111,7 +117,7 @@ def attention(cells: Sequence[Cell], progress: Progress) -> Outcomes:
             "tempo_gap",
             by="tempo_pair",
         ),
-        "occlusion_gap": _mean(
+        "occlusion_gap": mean_of(
             "Occluded - clear",
             "pp",
             "",
@@ -147,26 +153,28 @@ def selection(cells: Sequence[Cell], progress: Progress) -> Outcomes:
     """The weights that TKS gives its temporal kernels, for slow and fast walkers and for occluded ones."""
     from reidbench.inspection.selection import check_selection, look_at_selection
 
-    yield from _inspect(cells, progress, check_selection, look_at_selection)
+    yield from inspect_trained(cells, progress, check_selection, look_at_selection)
 
 
 @measurement(
     mode="alone",
     needs_training=True,
     quantities={
-        "found": _mean("Found in ten", "%", "higher", "part of a query's matches among the first ten", "found"),
-        "lookalikes": _mean("Look-alikes", "of 10", "lower", "look-alikes among the first ten", "lookalikes"),
-        "others": _mean("Others", "of 10", "", "others among the first ten, who resemble nobody on purpose", "others"),
+        "found": mean_of("Found in ten", "%", "higher", "part of a query's matches among the first ten", "found"),
+        "lookalikes": mean_of("Look-alikes", "of 10", "lower", "look-alikes among the first ten", "lookalikes"),
+        "others": mean_of(
+            "Others", "of 10", "", "others among the first ten, who resemble nobody on purpose", "others"
+        ),
     },
 )
 def ranking(cells: Sequence[Cell], progress: Progress) -> Outcomes:
     """The first ten of every query's ranking: matches, look-alikes and others."""
     from reidbench.inspection.ranking import look_at_ranking
 
-    yield from _inspect(cells, progress, lambda cell: None, look_at_ranking)
+    yield from inspect_trained(cells, progress, lambda cell: None, look_at_ranking)
 
 
-def _inspect(
+def inspect_trained(
     cells: Sequence[Cell], progress: Progress, check: Callable[[Cell], None], look: Callable[..., Outcome]
 ) -> Outcomes:
     """Looks at each cell's trained model; refuses one that has nothing to look at before it is trained."""

@@ -13,7 +13,7 @@ from torch import nn
 from reidbench import registry
 from reidbench.profiling.complexity import count, disagreements
 from reidbench.profiling.counters import COUNTERS
-from reidbench.profiling.latency import inference, interleave
+from reidbench.profiling.latency import Run, inference, interleave
 from reidbench.profiling.memory import peak_memory
 from reidbench.spec import COST_SHAPE
 from reidbench.statistics import median_interval
@@ -43,9 +43,12 @@ def profile(
     else:
         module = model
     found = count(module, shape)
-    memory = peak_memory(lambda: copy.deepcopy(module), shape, device=device, precision=precision)
-    run = inference(copy.deepcopy(module), shape, device=device, precision=precision)
-    seconds = interleave({"model": run}, rounds=rounds, device=device).seconds["model"]
+
+    def start() -> Run:
+        return inference(copy.deepcopy(module), shape, device=device, precision=precision)
+
+    memory = peak_memory(start, device=device)
+    seconds = interleave({"model": start()}, rounds=rounds, device=device).seconds["model"]
     middle = median_interval(seconds)
     interval = None if math.isnan(middle.low) else [middle.low, middle.high]
     return {

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from reidbench.deployment.runtimes import prepared
 from reidbench.precision import PRECISIONS
 from reidbench.spec import UserError
 
@@ -39,11 +40,8 @@ def inference(
     check_device(device)
     if precision not in PRECISIONS:
         raise UserError(f"precision {precision!r} is unknown; give {', '.join(PRECISIONS)}")
-    model.to(device=device, dtype=PRECISIONS[precision]).eval()
-    for parameter in model.parameters():
-        if parameter.dim() == 4:
-            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
-    clips = _clips(shape, seed).to(device=device, dtype=PRECISIONS[precision])
+    prepared(model, device, precision)
+    clips = random_clips(shape, seed).to(device=device, dtype=PRECISIONS[precision])
 
     def run() -> object:
         with torch.inference_mode():
@@ -103,7 +101,7 @@ def is_out_of_memory(error: Exception) -> bool:
     return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
-def _clips(shape: Sequence[int], seed: int) -> Tensor:
+def random_clips(shape: Sequence[int], seed: int) -> Tensor:
     """Clips `[B, T, 3, H, W]` whose frames, folded into the batch, are channels_last without a copy."""
     if len(shape) != 5:
         raise UserError(f"shape {tuple(shape)} is not [B, T, 3, H, W]")

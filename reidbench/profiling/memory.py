@@ -1,16 +1,15 @@
-"""Peak memory of building a model and sending clips through it, in this process: give it a fresh one."""
+"""Peak memory of starting a network and sending clips through it, in this process: give it a fresh one."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import nn
 
-from reidbench.profiling.latency import check_device, inference
+from reidbench.profiling.latency import Run, check_device
 
 PASSES = 2
 """The first pass also allocates what the kernels keep (packed weights, workspaces), which a second one uses."""
@@ -34,10 +33,8 @@ class Memory:
         return self.peak - self.before
 
 
-def peak_memory(
-    build: Callable[[], nn.Module], shape: Sequence[int], *, device: str = "cpu", precision: str = "fp32"
-) -> Memory:
-    """Builds a model, sends clips `shape` = `[B, T, 3, H, W]` through it and reads the peak.
+def peak_memory(start: Callable[[], Run], *, device: str = "cpu") -> Memory:
+    """Starts a network, computes with it and reads the peak.
 
     On a CPU the peak is that of the whole life of the process where the platform cannot forget an earlier one (Linux
     can). Raises UserError for a device that is not there.
@@ -49,7 +46,7 @@ def peak_memory(
     else:
         _forget_peak()
         before = resident()
-    run = inference(build(), shape, device=device, precision=precision)
+    run = start()
     for _ in range(PASSES):
         run()
     if torch.device(device).type == "cuda":

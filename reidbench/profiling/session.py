@@ -6,14 +6,22 @@ import contextlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import psutil
+import safetensors.torch
 import torch
 from torch import nn
 
 from reidbench import registry
-from reidbench.profiling.latency import Run, is_out_of_memory
+from reidbench.deployment import runtimes
+from reidbench.deployment.backends import BACKENDS, EAGER, check_backend
+from reidbench.deployment.files import size_of
+from reidbench.deployment.network import Network
+from reidbench.precision import PRECISIONS
+from reidbench.profiling.artifact import artifact
+from reidbench.profiling.latency import Run, check_device, inference, is_out_of_memory, random_clips
 from reidbench.spec import Cell, UserError, canonical_json
 
 
@@ -24,16 +32,88 @@ def build(name: str, options: Mapping[str, Any]) -> nn.Module:
     return model.eval()
 
 
-def build_rows(cells: Sequence[Cell]) -> tuple[dict[str, nn.Module], list[Exception]]:
-    """The models by their cell's key, and why the others could not be built: one bad row must not cost the session."""
-    models: dict[str, nn.Module] = {}
+@dataclass(frozen=True)
+class Subject:
+    """A model with random weights as a backend is to run it; `module` where that takes the torch model itself."""
+
+    model: str
+    options: Mapping[str, Any]
+    device: str
+    precision: str
+    backend: str
+    module: nn.Module | None
+
+    @classmethod
+    def of(cls, model: str, options: Mapping[str, Any], settings: Mapping[str, Any]) -> Subject:
+        """The model under a cell's settings. Raises UserError if it cannot be built or run so."""
+        device, precision = settings["device"], settings["precision"]
+        backend = check_backend(settings.get("backend", EAGER), device, precision)
+        module = None if backend.format else build(model, options)
+        return cls(model, options, device, precision, backend.name, module)
+
+    def start(self, shape: Sequence[int]) -> Run:
+        """A call that sends one fixed batch of clips `shape` = `[B, T, 3, H, W]` through it.
+
+        Raises UserError where it cannot be exported.
+        """
+        name = BACKENDS[self.backend].format
+        if name:
+            file = artifact(self.model, self.options, shape, name, self.precision)
+            infer, clips = runtimes.load(file, name, precision=self.precision), random_clips(shape, 0).contiguous()
+            return partial(infer, clips)
+        assert self.module is not None
+        if self.backend == EAGER:
+            return inference(self.module, shape, device=self.device, precision=self.precision)
+        check_device(self.device)
+        clips = random_clips(shape, 0).to(device=self.device, dtype=PRECISIONS[self.precision])
+        network = Network(self.module)
+        infer = runtimes.in_torch(network, clips, device=self.device, precision=self.precision, backend=self.backend)
+        return partial(infer, clips)
+
+
+def make_files(cell: Cell) -> None:
+    """Makes the file that a cell's backend loads, so that what measures it next pays for loading alone."""
+    settings = cell.settings
+    backend = check_backend(settings.get("backend", EAGER), settings["device"], settings["precision"])
+    if backend.format:
+        artifact(cell.model, cell.options, settings["shape"], backend.format, settings["precision"])
+
+
+def bytes_on_disk(cell: Cell) -> int:
+    """Bytes of the file that a cell's backend loads; of one that takes the torch model, of its weights alone."""
+    settings = cell.settings
+    backend = check_backend(settings["backend"], settings["device"], settings["precision"])
+    if backend.format:
+        return size_of(artifact(cell.model, cell.options, settings["shape"], backend.format, settings["precision"]))
+    weights = build(cell.model, cell.options).to(PRECISIONS[settings["precision"]]).state_dict()
+    return len(safetensors.torch.save({name: value.contiguous() for name, value in weights.items()}))
+
+
+def subjects(cells: Sequence[Cell]) -> tuple[dict[str, Subject], list[Exception]]:
+    """The cells' models by key, and why the others could not be built: one bad row must not cost the session."""
+    found: dict[str, Subject] = {}
     failures: list[Exception] = []
     for cell in cells:
         try:
-            models[cell.key] = build(cell.model, cell.options)
+            found[cell.key] = Subject.of(cell.model, cell.options, cell.settings)
         except UserError as error:
             failures.append(UserError(f"{cell.row}: {error}"))
-    return models, failures
+    return found, failures
+
+
+def start_all(
+    found: Mapping[str, Subject], shapes: Mapping[str, Sequence[int]], cells: Sequence[Cell]
+) -> tuple[dict[str, Run], list[Exception]]:
+    """Every subject started on its shape, and why others could not be."""
+    rows = {cell.key: cell.row for cell in cells}
+    runs: dict[str, Run] = {}
+    failures: list[Exception] = []
+    for name, subject in found.items():
+        try:
+            runs[name] = subject.start(shapes[name])
+        except UserError as error:
+            failures.append(UserError(f"{rows.get(name, name)}: {error}"))
+    return runs, failures
 
 
 def drop_misfits(runs: dict[str, Run], cells: Sequence[Cell], device: str) -> list[Exception]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from reidbench import registry
+from reidbench.deployment.backends import ran_on
 from reidbench.plan import Plan
 from reidbench.registry import Measurement
 from reidbench.regression.sides import Side, subject
@@ -83,7 +84,7 @@ def _judged(column: Column, measurement: Measurement) -> tuple[str, Quantity, st
 def _title(column: Column, quantity: Quantity, cell: Cell) -> str:
     """The quantity with what tells its columns apart: the data it was trained on, or the device it ran on."""
     settings = cell.settings
-    where = [settings[name] for name in ("device", "precision") if name in settings and "recipe" not in settings]
+    where = [] if "recipe" in settings and "backend" not in settings else ran_on(settings)
     level = [column.title] if column.title and column.level[0] else []
     return ", ".join([quantity.title, *level, *(" ".join([where[0], *where[1:]]) for _ in where[:1])])
 

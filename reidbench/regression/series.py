@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from reidbench.deployment.backends import ran_on
 from reidbench.regression.sides import code_of, subject
 from reidbench.reporting.tables import preset_name
 from reidbench.spec import Quantity, Record
@@ -71,5 +72,5 @@ def _label(machine: str, settings: Mapping[str, Any]) -> str:
         dataset = settings.get("dataset", {})
         words += [str(dataset.get("name", "")), *(f"{k} {v}" for k, v in dataset.get("options", {}).items())]
     else:
-        words += [str(settings[name]) for name in ("device", "precision") if name in settings]
+        words += ran_on(settings)
     return ", ".join(filter(None, [*words, f"version {settings.get('version', 1)}"]))

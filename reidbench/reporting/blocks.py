@@ -9,6 +9,7 @@ from functools import cached_property
 from math import isnan
 from typing import TYPE_CHECKING, Any
 
+from reidbench.deployment.backends import ran_on
 from reidbench.plan import NOT_HERE, PUBLISHED_ONLY
 from reidbench.spec import Quantity, Row
 from reidbench.statistics import Estimate
@@ -124,10 +125,13 @@ def block_title(heading: Heading, table: Table) -> str:
         name = dataset.get("name", table.plan.dataset) + (" (a subset)" if dataset.get("subset") else "")
         what = heading.column.measurement.capitalize()
         preset = table.plan.preset
-        return f"{what}: dataset {name}{protocol_text(settings)}, preset {preset.name}, {seeds_text(preset.seeds)}"
+        about = f"dataset {name}{protocol_text(settings)}, preset {preset.name}, {seeds_text(preset.seeds)}"
+        # Where a model was trained is no part of its accuracy, but what runs it is.
+        where = ran_on(settings) if "backend" in settings else []
+        return f"{what}: {', '.join([*where, about])}"
     if "device" not in settings:
         return "Cost: counted at the paper's scale"
-    return f"Cost: {settings['device']}, {settings.get('precision', 'fp32')}, the paper's scale"
+    return f"Cost: {', '.join(ran_on(settings))}, the paper's scale"
 
 
 def protocol_text(settings: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from math import isnan
 from typing import TYPE_CHECKING
 
+from reidbench.deployment.backends import ran_on
 from reidbench.reporting.blocks import column_name, difference_text, estimate_text, interval_text, seeds_text
 from reidbench.reporting.comparison import compare, exceeds_noise, spread_over_seeds
 from reidbench.reporting.differences import Difference, Family, families
@@ -116,7 +117,7 @@ def ratio_findings(table: Table) -> Iterator[str]:
         if heading.quantity.statistic != "ratio" or not others:
             continue
         known, _ = table.fresh(heading)[others[-1]]
-        where = ", ".join(str(heading.settings[n]) for n in ("device", "precision") if n in heading.settings)
+        where = ", ".join(ran_on(heading.settings))
         interval = f" {interval_text(heading.quantity, known)}" if not isnan(known.low) else ""
         verdict = "slower than" if known.low > 1 else "faster than" if known.high < 1 else "not distinguishable from"
         yield (

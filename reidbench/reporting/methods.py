@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from reidbench.deployment.backends import ran_on
 from reidbench.reporting.blocks import is_measured, seeds_text
 from reidbench.reporting.document import Paragraph, Part, Section, items, section
 from reidbench.reporting.tables import lookalike_levels
@@ -181,7 +182,7 @@ def _disturbance(record: Record) -> Iterator[str]:
     if load is None:
         return
     settings = record.cell["settings"]
-    where = ", ".join(str(settings[name]) for name in ("device", "precision") if name in settings)
+    where = ", ".join(ran_on(settings))
     session = f"the session of {record.cell['measurement']} on {where}, {record.started}"
     if busy(record):
         yield f"The machine was busy (other processes used {load:.2f} cores) during {session}: distrust its times."

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from reidbench.deployment.backends import ran_on
 from reidbench.reporting.blocks import blocks
 from reidbench.reporting.document import (
     Chapter,
@@ -152,7 +153,7 @@ def _measured_where(heading: Heading, table: Table) -> str:
     if heading.training:
         dataset = settings.get("dataset", {}).get("name", table.plan.dataset)
         return f"{heading.column.measurement} on {heading.column.dataset or dataset}"
-    where = ", ".join(settings[name] for name in ("device", "precision") if name in settings)
+    where = ", ".join(ran_on(settings))
     return f"{heading.column.measurement} on {where}" if where else heading.column.measurement
 
 

@@ -13,7 +13,7 @@ import torch
 
 from reidbench import registry
 from reidbench.measurements import costs
-from reidbench.profiling import latency as timing
+from reidbench.profiling import session
 from reidbench.profiling import throughput as sweeping
 from reidbench.profiling.latency import Run
 from reidbench.spec import Cell, Outcome, Record, UserError
@@ -158,8 +158,8 @@ def test_a_clip_that_does_not_fit_costs_only_its_row_unless_it_is_the_reference(
     def full() -> None:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    inference = timing.inference
-    monkeypatch.setattr(timing, "inference", tight)
+    inference = session.inference
+    monkeypatch.setattr(session, "inference", tight)
     outcomes = registry.measurements()["latency"].function(rows("latency"), lambda *_: None)
     if misfit == "small":
         assert next(outcomes)[0].row == "big"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import gc
 import sys
 from pathlib import Path
@@ -11,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from reidbench.profiling import memory
+from reidbench.profiling.latency import Run, inference
 from reidbench.profiling.memory import Memory, peak_memory, peak_resident, resident
 from reidbench.spec import UserError
 
@@ -33,14 +36,20 @@ class Heavy(nn.Module):
         return torch.ones(ACTIVATIONS // 4).sum() + clips.sum()
 
 
+def forget_other_tests() -> None:
+    """Their garbage, if it went meanwhile, would be missing from what is added, and so would memory that glibc kept."""
+    gc.collect()
+    with contextlib.suppress(AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 @can_forget
 def test_peak_holds_weights_and_activations_and_nothing_older() -> None:
     older = torch.ones(600 * MB // 4)
     assert peak_resident() > 600 * MB
     del older
-    # Garbage of other tests that went meanwhile would be missing from what is added.
-    gc.collect()
-    found = peak_memory(Heavy, SHAPE)
+    forget_other_tests()
+    found = peak_memory(lambda: inference(Heavy(), SHAPE))
     assert 0.98 * (WEIGHTS + ACTIVATIONS) < found.added < WEIGHTS + ACTIVATIONS + 60 * MB
     assert found.peak == found.before + found.added
     assert found.reserved == 0
@@ -52,10 +61,11 @@ def test_half_precision_halves_the_weights() -> None:
         def forward(self, clips: Tensor) -> Tensor:
             return clips.sum()
 
-    gc.collect()
+    forget_other_tests()
     before = resident()
     model = Light()
-    peak_memory(lambda: model, SHAPE, precision="bf16")
+    peak_memory(lambda: inference(model, SHAPE, precision="bf16"))
+    forget_other_tests()
     assert model.weight.dtype == torch.bfloat16
     assert resident() - before < 0.75 * WEIGHTS
 
@@ -76,16 +86,18 @@ def test_added_is_what_lies_above_the_start() -> None:
     assert Memory(peak=10, before=4).added == 6
 
 
-def test_an_unknown_device_is_refused_before_anything_is_built() -> None:
-    def build() -> nn.Module:
-        raise AssertionError("built")
+def test_an_unknown_device_is_refused_before_anything_is_started() -> None:
+    def start() -> Run:
+        raise AssertionError("started")
 
     with pytest.raises(UserError, match="device 'tpu' is unknown"):
-        peak_memory(build, SHAPE, device="tpu")
+        peak_memory(start, device="tpu")
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_on_cuda_the_allocator_is_read() -> None:
-    found = peak_memory(lambda: nn.Sequential(nn.Flatten(), nn.Linear(192, 4096)), SHAPE, device="cuda")
+    found = peak_memory(
+        lambda: inference(nn.Sequential(nn.Flatten(), nn.Linear(192, 4096)), SHAPE, device="cuda"), device="cuda"
+    )
     assert 192 * 4096 * 4 <= found.added < 4 * MB + 192 * 4096 * 4
     assert found.reserved >= found.added

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from reidbench.files import write_bytes
 from reidbench.registry import lookup
 from reidbench.reporting.figures.ablation import accuracy_figure, factor_figure, latency_figure
+from reidbench.reporting.figures.backends import backends_figure
 from reidbench.reporting.figures.components import components_figure
 from reidbench.reporting.figures.costs import formula_figure, overhead_figure
 from reidbench.reporting.figures.field import field_figure
@@ -75,6 +76,11 @@ FIGURES = {
         components_figure,
         f"Left, accuracy of every combination; {WHISKERS}; {SEEDS}. Right, what each component adds on average over "
         "the others, with 95 % intervals that hold the spread over several seeds too; a count has none",
+    ),
+    "backends": Drawing(
+        backends_figure,
+        "Above, latency of one clip by backend; below, its ratio to the reference row in the same session; dashed, the "
+        "ratio of the counted MACs; medians with 95 % intervals over rounds",
     ),
     "stress": Drawing(
         stress_figure, f"Accuracy under one controlled factor at a time; {WHISKERS}; {SEEDS}; thick, {LOOKALIKES}"

@@ -13,6 +13,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
+from reidbench.deployment.backends import ran_on
 from reidbench.reporting.blocks import protocol_text, seeds_text
 from reidbench.reporting.tables import Heading, Table
 from reidbench.spec import Column, Quantity, Record
@@ -103,7 +104,7 @@ def setting(table: Table, heading: Heading) -> str:
         preset = table.plan.preset
         return f"{dataset}{protocol_text(settings)}, preset {preset.name}, {seeds_text(preset.seeds)}"
     threads = f", {settings['threads']} threads" if settings.get("device") == "cpu" and "threads" in settings else ""
-    return f"{settings.get('device', '')}, {settings.get('precision', '')}{threads}"
+    return f"{', '.join(ran_on(settings))}{threads}"
 
 
 def published_title(table: Table, column: Column) -> str:

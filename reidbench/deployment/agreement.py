@@ -1,0 +1,38 @@
+"""Whether what was exported computes what the model does: against eager torch in float64."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from reidbench.deployment.network import Infer, Network
+
+TRIALS = 3
+"""Random batches of clips that the two are compared on."""
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """The worst over all clips: one minus the cosine of the two vectors, and their largest difference in a component,
+    relative to the largest component."""
+
+    cosine_error: float
+    relative_error: float
+
+
+def compare(network: Network, infer: Infer, shape: Sequence[int]) -> Agreement:
+    """Compares on random clips `shape` = `[B, T, 3, H, W]`; the network stays as it is."""
+    exact = copy.deepcopy(network).double().eval()
+    cosine = relative = 0.0
+    for seed in range(TRIALS):
+        clips = torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+        with torch.inference_mode():
+            wanted = exact(clips.double())
+        found = infer(clips).double()
+        units = [vectors / vectors.norm(dim=1, keepdim=True) for vectors in (wanted, found)]
+        cosine = max(cosine, float(((units[0] - units[1]) ** 2).sum(1).max() / 2))
+        relative = max(relative, float((wanted - found).abs().max() / wanted.abs().max()))
+    return Agreement(cosine, relative)

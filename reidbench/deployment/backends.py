@@ -1,0 +1,92 @@
+"""What can run a network, and what each needs to be here. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
+from typing import Any
+
+from reidbench.registry import lookup
+from reidbench.spec import UserError
+
+EAGER = "eager"
+
+
+@dataclass(frozen=True)
+class Backend:
+    """One way of running a network.
+
+    `precisions` are those it computes in, by device. `packages` must be importable, and come with the extra `extra` of
+    this project. `format` is the kind of file it loads (`files.FORMATS`), "" where it takes the torch model itself.
+    """
+
+    name: str
+    about: str
+    precisions: dict[str, tuple[str, ...]]
+    packages: tuple[str, ...] = ()
+    extra: str = ""
+    format: str = ""
+
+    @property
+    def devices(self) -> tuple[str, ...]:
+        return tuple(self.precisions)
+
+
+_FLOATS = ("fp32", "bf16", "fp16")
+
+BACKENDS = {
+    backend.name: backend
+    for backend in (
+        Backend(EAGER, "torch as it is, operator by operator", {"cpu": _FLOATS, "cuda": _FLOATS}),
+        Backend("compile", "torch.compile (inductor), weights frozen", {"cpu": _FLOATS, "cuda": _FLOATS}),
+        Backend("cudagraph", "eager torch, replayed as one CUDA graph", {"cuda": _FLOATS}),
+        Backend(
+            "onnxruntime",
+            "ONNX Runtime on an ONNX file",
+            {"cpu": ("fp32",)},
+            ("onnxruntime", "onnx", "onnxscript"),
+            "onnxruntime",
+            "onnx",
+        ),
+        Backend(
+            "openvino",
+            "OpenVINO; int8 is quantised by NNCF and calibrated",
+            {"cpu": ("fp32", "bf16", "int8")},
+            ("openvino", "nncf", "onnx", "onnxscript"),
+            "openvino",
+            "openvino",
+        ),
+    )
+}
+"""Every backend by name."""
+
+
+@cache
+def is_installed(package: str) -> bool:
+    """Whether a package could be imported; it is not imported for that."""
+    return find_spec(package) is not None
+
+
+def missing(packages: tuple[str, ...], extra: str) -> str:
+    """What is not installed of some packages and what to do; "" where all are."""
+    absent = [package for package in packages if not is_installed(package)]
+    return f"{', '.join(absent)} not installed: pip install 'reidbench[{extra}]'" if absent else ""
+
+
+def check_backend(name: str, device: str, precision: str) -> Backend:
+    """The backend of a name. Raises UserError if it is unknown or not for that device and precision."""
+    found: Backend = lookup("backend", name, BACKENDS)
+    if device not in found.precisions:
+        raise UserError(f"backend {name} runs on {' and '.join(found.devices)}, not on {device}")
+    if precision not in found.precisions[device]:
+        choices = ", ".join(found.precisions[device])
+        raise UserError(f"backend {name} on {device} computes in {choices}, not in {precision!r}")
+    return found
+
+
+def ran_on(settings: Mapping[str, Any]) -> list[str]:
+    """Device, precision and backend of a measurement's settings, as far as they are there; eager torch goes unsaid."""
+    words = [str(settings[name]) for name in ("device", "precision") if name in settings]
+    return words if settings.get("backend", EAGER) == EAGER else [*words, settings["backend"]]

@@ -1,0 +1,138 @@
+"""Networks as files that others can run: ONNX, OpenVINO, TorchScript, and torch.export's own."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from reidbench.registry import lookup
+from reidbench.spec import UserError
+
+OPSET = 20
+"""The version of ONNX's operators; ONNX Runtime 1.17 and OpenVINO 2024 know it."""
+
+
+@dataclass(frozen=True)
+class Format:
+    """A kind of file: its suffix, the packages that write it with the extra they come with, and the writer.
+
+    `write(network, clips, path, calibration)` writes a network for clips of that shape; with `calibration`, batches of
+    clips, its products are quantised to int8, where the format has `int8`.
+    """
+
+    suffix: str
+    about: str
+    write: Callable[[nn.Module, Tensor, Path, Sequence[Tensor]], None]
+    packages: tuple[str, ...] = ()
+    extra: str = ""
+    int8: bool = False
+
+
+def write(
+    network: nn.Module, clips: Tensor, path: Path, name: str, *, calibration: Sequence[Tensor] = ()
+) -> list[Path]:
+    """Writes a network in evaluation mode under a format's `name`; returns the files, the first one `path`.
+
+    `clips` `[B, T, 3, H, W]` fix the shape that the file is for. Raises UserError if the exporter refuses the network.
+    """
+    found: Format = lookup("format", name, FORMATS)
+    try:
+        with quiet(), torch.no_grad():
+            found.write(network.eval(), clips, path, calibration)
+    except (RuntimeError, ValueError, TypeError, torch.onnx.OnnxExporterError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise UserError(f"{path}: cannot be exported as {name} ({type(error).__name__}: {reason})") from error
+    return files_of(path)
+
+
+def clips_of(shape: Sequence[int], seed: int = 0) -> Tensor:
+    """Random clips `shape` = `[B, T, 3, H, W]`, contiguous as the files take them."""
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def files_of(path: Path) -> list[Path]:
+    """The files of an exported network: OpenVINO's weights lie beside its graph."""
+    return [path, *([path.with_suffix(".bin")] if path.suffix == ".xml" else [])]
+
+
+def size_of(path: Path) -> int:
+    """Bytes on disk of an exported network."""
+    return sum(file.stat().st_size for file in files_of(path))
+
+
+def _write_onnx(network: nn.Module, clips: Tensor, path: Path, calibration: Sequence[Tensor]) -> None:
+    program = torch.onnx.export(
+        network,
+        (clips,),
+        dynamo=True,
+        opset_version=OPSET,
+        input_names=["clips"],
+        output_names=["vector"],
+        verbose=False,
+    )
+    assert program is not None
+    program.save(path, external_data=False)
+
+
+def _write_openvino(network: nn.Module, clips: Tensor, path: Path, calibration: Sequence[Tensor]) -> None:
+    import openvino
+
+    with tempfile.TemporaryDirectory() as folder:
+        graph = Path(folder) / "network.onnx"
+        _write_onnx(network, clips, graph, ())
+        model = openvino.Core().read_model(graph)
+        if calibration:
+            import nncf
+
+            samples = nncf.Dataset([batch.numpy() for batch in calibration])
+            model = nncf.quantize(model, samples, subset_size=len(calibration))
+        # Without this, weights are halved to float16 on the way to the disk.
+        openvino.save_model(model, path, compress_to_fp16=False)
+
+
+def _write_torchscript(network: nn.Module, clips: Tensor, path: Path, calibration: Sequence[Tensor]) -> None:
+    torch.jit.freeze(torch.jit.trace(network, clips)).save(str(path))
+
+
+def _write_pt2(network: nn.Module, clips: Tensor, path: Path, calibration: Sequence[Tensor]) -> None:
+    torch.export.save(torch.export.export(network, (clips,)), path)
+
+
+FORMATS = {
+    "onnx": Format(".onnx", "ONNX, weights inside", _write_onnx, ("onnx", "onnxscript"), "onnxruntime"),
+    "openvino": Format(
+        ".xml",
+        "OpenVINO's graph, its weights beside it as .bin",
+        _write_openvino,
+        ("openvino", "nncf", "onnx", "onnxscript"),
+        "openvino",
+        int8=True,
+    ),
+    "torchscript": Format(".ts", "TorchScript, traced and frozen", _write_torchscript),
+    "pt2": Format(".pt2", "torch.export's program", _write_pt2),
+}
+"""Every format by name."""
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Exporters tell of their own steps at length; what matters of them is an error or the check afterwards."""
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "nncf", "torch.export")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

@@ -1,0 +1,144 @@
+"""Starts what runs a network: from a torch model, or from a file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from reidbench.deployment.files import quiet
+from reidbench.deployment.network import Infer
+from reidbench.precision import PRECISIONS
+
+HINTS = {"fp32": "f32", "bf16": "bf16", "int8": "f32"}
+"""What OpenVINO computes in where nothing is quantised; it would choose by the machine otherwise."""
+
+
+def load(path: Path, name: str, *, precision: str = "fp32", threads: int = 0) -> Infer:
+    """The network of a file of the format `name`, ready to run on a CPU with so many threads (0: as many as torch).
+
+    The file is one that `files.write` wrote; what a runtime says against it is raised as it is.
+    """
+    threads = threads or torch.get_num_threads()
+    if name == "onnx":
+        return _onnxruntime(path, threads)
+    if name == "openvino":
+        return _openvino(path, precision, threads)
+    if name == "torchscript":
+        # Torch warns that TorchScript is on its way out; whoever asks for it knows what still runs it.
+        with quiet():
+            return _eager(torch.jit.load(str(path)))
+    return _eager(torch.export.load(path).module())
+
+
+def _compiled(network: nn.Module, clips: Tensor) -> Infer:
+    """torch.compile for the shape of `clips`, with batch norms folded and weights packed once. It compiles here."""
+    import torch._inductor.config as inductor
+
+    # Of its own program, for dynamo keeps only a few compilations of one function, which all networks share.
+    frozen = torch.compile(torch.export.export(network, (clips,)).module(), fullgraph=True, dynamic=False)
+    # Freezing is decided on when the graph is lowered, at the first call.
+    with quiet(), inductor.patch(freezing=True), torch.no_grad():
+        frozen(clips)
+
+    def infer(clips: Tensor) -> Tensor:
+        # Not inference_mode: the graph was compiled for tensors without it and would be compiled anew.
+        with torch.no_grad():
+            found: Tensor = frozen(clips)
+            return found
+
+    return infer
+
+
+def _graphed(network: nn.Module, clips: Tensor) -> Infer:
+    """A CUDA graph of the network for the shape of `clips`, which are on the GPU: one launch instead of hundreds."""
+    held = clips.clone()
+    aside = torch.cuda.Stream()
+    aside.wait_stream(torch.cuda.current_stream())
+    with torch.inference_mode(), torch.cuda.stream(aside):
+        for _ in range(3):
+            network(held)
+    torch.cuda.current_stream().wait_stream(aside)
+    graph = torch.cuda.CUDAGraph()
+    with torch.inference_mode(), torch.cuda.graph(graph):
+        found = network(held)
+
+    def infer(clips: Tensor) -> Tensor:
+        with torch.inference_mode():
+            held.copy_(clips)
+            graph.replay()
+            return found.clone()
+
+    return infer
+
+
+def prepared(network: nn.Module, device: str, precision: str) -> nn.Module:
+    """The network on a device, its weights in a precision and in channels_last, in evaluation mode; changed itself."""
+    network.to(device=device, dtype=PRECISIONS[precision]).eval()
+    for parameter in network.parameters():
+        if parameter.dim() == 4:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+    return network
+
+
+def _eager(network: nn.Module, _: Tensor | None = None) -> Infer:
+    def infer(clips: Tensor) -> Tensor:
+        with torch.inference_mode():
+            found: Tensor = network(clips)
+            return found
+
+    return infer
+
+
+def _onnxruntime(path: Path, threads: int) -> Infer:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    # Else its threads go on spinning after a run, on the cores of whatever is timed next.
+    options.add_session_config_entry("session.force_spinning_stop", "1")
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    (given,) = session.get_inputs()
+
+    def infer(clips: Tensor) -> Tensor:
+        return torch.from_numpy(session.run(None, {given.name: clips.contiguous().numpy()})[0])
+
+    return infer
+
+
+def _openvino(path: Path, precision: str, threads: int) -> Infer:
+    import openvino
+
+    settings = {
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_NUM_THREADS": threads,
+        "INFERENCE_PRECISION_HINT": HINTS[precision],
+    }
+    request = openvino.Core().compile_model(path, "CPU", settings).create_infer_request()
+
+    def infer(clips: Tensor) -> Tensor:
+        (found,) = request.infer([clips.contiguous().numpy()], share_inputs=True).values()
+        return torch.from_numpy(found)
+
+    return infer
+
+
+IN_TORCH: dict[str, Callable[[nn.Module, Tensor], Infer]] = {
+    "eager": _eager,
+    "compile": _compiled,
+    "cudagraph": _graphed,
+}
+"""The backends that take a prepared network, with clips of the shape that they are started for."""
+
+
+def in_torch(network: nn.Module, clips: Tensor, *, device: str, precision: str, backend: str) -> Infer:
+    """Starts a network for the shape of `clips` on a backend that takes it as it is; the network itself is changed.
+
+    What it returns takes clips of any precision and place.
+    """
+    prepared(network, device, precision)
+    dtype = PRECISIONS[precision]
+    infer = IN_TORCH[backend](network, clips.to(device=device, dtype=dtype))
+    return lambda given: infer(given.to(device=device, dtype=dtype))

@@ -1,0 +1,91 @@
+"""The figure of backends: what each makes of the rows' times, and of the ratio that the operations foretell."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from reidbench.deployment.backends import EAGER, ran_on
+from reidbench.reporting.figures.style import (
+    HATCHES,
+    MARKERS,
+    OKABE_ITO,
+    error_lengths,
+    new_figure,
+    settle,
+    shown_values,
+    title,
+)
+from reidbench.reporting.tables import Heading, Table, heading_of
+
+
+def backends_figure(table: Table) -> Figure | None:
+    """Above, each row's latency by backend; below, its ratio to the reference row, with that of the counted MACs."""
+    times, ratios = (
+        [h for h in table.headings if h.column.quantity == quantity and table.fresh(h)]
+        for quantity in ("latency.latency", "latency.ratio")
+    )
+    if not times or not ratios:
+        return None
+    rows = [row.name for row in table.plan.suite.rows if any(row.name in table.fresh(h) for h in times)]
+    figure = new_figure(7.2, 6.0)
+    above, below = figure.subplots(2, 1, height_ratios=(1, 1.1))
+    _time_bars(above, table, times, rows)
+    _ratio_points(below, table, ratios, [row for row in rows if row != table.plan.suite.reference])
+    figure.suptitle(title(table, "one clip by backend, median and 95 % interval over rounds"), fontsize=10)
+    settle(figure)
+    return figure
+
+
+def _time_bars(axis: Axes, table: Table, headings: list[Heading], rows: list[str]) -> None:
+    width = 0.84 / len(rows)
+    for i, name in enumerate(rows):
+        columns, values = _values(table, headings, name)
+        places = columns + (i - (len(rows) - 1) / 2) * width
+        style: dict[str, Any] = {"color": OKABE_ITO[i], "hatch": HATCHES[i], "edgecolor": "black", "linewidth": 0.5}
+        axis.bar(places, values[:, 0], width, label=name, **style)
+        errors = error_lengths(values[:, 0], values[:, 1], values[:, 2])
+        axis.errorbar(places, values[:, 0], errors, fmt="none", ecolor="black", elinewidth=0.8, capsize=1.5)
+    axis.set_xticks(range(len(headings)), [_name(heading) for heading in headings])
+    axis.set_ylabel("latency of a clip (ms)")
+    axis.legend(loc="upper right", frameon=False, fontsize=8, ncol=2)
+
+
+def _ratio_points(axis: Axes, table: Table, headings: list[Heading], rows: list[str]) -> None:
+    counted = heading_of(table, "complexity.macs")
+    macs = table.fresh(counted) if counted else {}
+    reference = table.plan.suite.reference
+    for i, name in enumerate(rows):
+        shift = 0.12 * (i - (len(rows) - 1) / 2)
+        columns, values = _values(table, headings, name)
+        places = columns + shift
+        color = OKABE_ITO[table.plan.suite.rows.index(next(r for r in table.plan.suite.rows if r.name == name))]
+        errors = error_lengths(values[:, 0], values[:, 1], values[:, 2])
+        style: dict[str, Any] = {"fmt": MARKERS[i], "ms": 5, "color": color, "elinewidth": 0.9, "capsize": 2}
+        axis.errorbar(places, values[:, 0], errors, label=name, **style)
+        if name in macs and reference in macs:
+            share = macs[name][0].value / macs[reference][0].value
+            axis.axhline(share, color=color, linewidth=0.9, linestyle=(0, (4, 1 + i)), zorder=1)
+            axis.text(len(headings) - 0.45, share, f" MACs {share:.2f}", fontsize=8, va="center", color=color)
+    axis.set_xticks(range(len(headings)), [_name(heading) for heading in headings])
+    axis.set_xlim(-0.5, len(headings) - 0.45)
+    axis.set_ylim(bottom=0)
+    axis.set_ylabel(f"time to that of {reference} (x)")
+    axis.grid(True, axis="y", color="#DDDDDD", linewidth=0.5)
+    axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), frameon=False, fontsize=8, ncol=len(rows))
+
+
+def _values(table: Table, headings: list[Heading], name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Of the columns that a row has a value in: their places [N], and the values with their bounds [N, 3]."""
+    found = [(place, table.fresh(h)[name][0], h.quantity) for place, h in enumerate(headings) if name in table.fresh(h)]
+    places = np.array([place for place, _, _ in found], dtype=float)
+    return places, np.array([shown_values(known, quantity) for _, known, quantity in found]).reshape(-1, 3)
+
+
+def _name(heading: Heading) -> str:
+    """The backend and precision of a column, in two lines."""
+    device, precision, *backend = ran_on(heading.settings)
+    return "\n".join([*(backend or [EAGER]), precision if device == "cpu" else f"{device} {precision}"])

@@ -1,0 +1,46 @@
+"""The table of backends: what is asked of it is checked, and what is not installed is said."""
+
+from __future__ import annotations
+
+import pytest
+
+from reidbench.deployment import backends
+from reidbench.deployment.backends import BACKENDS, check_backend, missing, ran_on
+from reidbench.deployment.files import FORMATS
+from reidbench.deployment.runtimes import IN_TORCH
+from reidbench.spec import UserError
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+def test_every_backend_can_be_started(name: str) -> None:
+    """From a file of a format that there is, or from the torch model."""
+    found = BACKENDS[name]
+    assert (found.format in FORMATS) != (name in IN_TORCH)
+    if found.format:
+        assert set(FORMATS[found.format].packages) <= set(found.packages)
+
+
+@pytest.mark.parametrize(
+    ("name", "device", "precision", "said"),
+    [
+        ("openvno", "cpu", "fp32", "did you mean 'openvino'"),
+        ("onnxruntime", "cuda", "fp32", "runs on cpu, not on cuda"),
+        ("onnxruntime", "cpu", "int8", "computes in fp32, not in 'int8'"),
+        ("cudagraph", "cpu", "fp32", "runs on cuda, not on cpu"),
+    ],
+)
+def test_what_cannot_be_is_refused(name: str, device: str, precision: str, said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        check_backend(name, device, precision)
+
+
+def test_what_is_not_installed_is_named_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backends, "is_installed", lambda package: package != "nncf")
+    assert missing(("openvino", "nncf"), "openvino") == "nncf not installed: pip install 'reidbench[openvino]'"
+    assert missing(("openvino",), "openvino") == ""
+
+
+def test_eager_goes_unsaid() -> None:
+    assert ran_on({"device": "cpu", "precision": "bf16", "backend": "eager"}) == ["cpu", "bf16"]
+    assert ran_on({"device": "cpu", "precision": "fp32", "backend": "openvino"}) == ["cpu", "fp32", "openvino"]
+    assert ran_on({"shape": [1]}) == []

@@ -1,0 +1,82 @@
+"""Networks written to files and run from there compute what the model computes."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+import pytest
+import torch
+from exportable import SHAPE, clips, tiny_model
+from torch import Tensor, nn
+
+from reidbench import registry
+from reidbench.deployment import files, runtimes
+from reidbench.deployment.agreement import compare
+from reidbench.deployment.network import Network
+from reidbench.spec import UserError
+
+ROUNDING = 1e-10
+"""Float32's, as one minus a cosine: its square."""
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The tiny model with its neck in every format, each in a folder of its own."""
+    paths = {name: tmp_path_factory.mktemp(name) / f"network{found.suffix}" for name, found in files.FORMATS.items()}
+    for name, path in paths.items():
+        found = files.write(Network(tiny_model(), neck=True), clips(), path, name)
+        assert sorted(found) == sorted(path.parent.iterdir()) and found[0] == path
+    return paths
+
+
+@pytest.mark.parametrize("name", files.FORMATS)
+def test_a_file_computes_what_the_model_does(name: str, written: dict[str, Path]) -> None:
+    network = Network(tiny_model(), neck=True)
+    weights = sum(parameter.nbytes for parameter in network.parameters())
+    assert 0.9 * weights < files.size_of(written[name]) < 2 * weights
+    found = compare(network, runtimes.load(written[name], name), SHAPE)
+    assert 0 < found.relative_error < 1e-4
+    assert found.cosine_error < ROUNDING
+
+
+def test_bf16_is_what_openvino_then_computes_in(written: dict[str, Path]) -> None:
+    infer = runtimes.load(written["openvino"], "openvino", precision="bf16")
+    assert compare(Network(tiny_model(), neck=True), infer, SHAPE).cosine_error < 1e-2
+
+
+def test_bf16_in_torch_is_near_what_the_model_computes() -> None:
+    infer = runtimes.in_torch(Network(tiny_model()), clips(), device="cpu", precision="bf16", backend="eager")
+    assert ROUNDING < compare(Network(tiny_model()), infer, SHAPE).cosine_error < 1e-2
+
+
+def test_what_is_compiled_computes_what_the_model_does() -> None:
+    """A smaller model than the others, for a compiler takes its time."""
+    model = registry.build("baseline", size=(32, 16), depth=18, width=8, blocks=(1, 1, 1, 1)).eval()
+    network, given = Network(model), torch.randn(1, 2, 3, 32, 16)
+    infer = runtimes.in_torch(copy.deepcopy(network), given, device="cpu", precision="fp32", backend="compile")
+    assert compare(network, infer, given.shape).cosine_error < ROUNDING
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_cuda_graph_follows_its_clips() -> None:
+    infer = runtimes.in_torch(Network(tiny_model()), clips(), device="cuda", precision="fp32", backend="cudagraph")
+    assert compare(Network(tiny_model()), lambda given: infer(given).cpu(), SHAPE).cosine_error < 1e-6
+
+
+def test_a_network_that_cannot_be_exported_is_named(tmp_path: Path) -> None:
+    class Fickle(nn.Module):
+        def forward(self, given: Tensor) -> Tensor:
+            return given.flatten(1) if given.sum().item() > 0 else given.flatten(1).flip(1)
+
+    path = tmp_path / "fickle.pt2"
+    with pytest.raises(UserError, match=r"fickle\.pt2: cannot be exported as pt2") as caught:
+        files.write(Fickle(), clips(), path, "pt2")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_of_other_weights_does_not_pass_for_the_model(written: dict[str, Path]) -> None:
+    other = tiny_model()
+    with torch.no_grad():
+        other.trunk.layer4[0].conv1.weight[0] += 0.5
+    assert compare(Network(other, neck=True), runtimes.load(written["pt2"], "pt2"), SHAPE).cosine_error > 1e-6

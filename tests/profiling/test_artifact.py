@@ -1,0 +1,91 @@
+"""Networks with random weights as files, made once in another process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from reidbench import registry
+from reidbench.deployment import runtimes
+from reidbench.deployment.agreement import compare
+from reidbench.deployment.network import Network
+from reidbench.profiling import session
+from reidbench.profiling.artifact import artifact
+from reidbench.profiling.memory import peak_memory
+from reidbench.spec import UserError
+
+OPTIONS = {"size": (32, 16), "depth": 18, "width": 8}
+SHAPE = [1, 2, 3, 32, 16]
+
+REFUSED = '''
+"""A model whose way depends on what it sees."""
+
+from torch import Tensor, nn
+
+from reidbench.registry import model
+from reidbench.spec import Output
+
+
+@model()
+def fickle(*, classes: int = 0, size: tuple[int, int] = (256, 128)) -> nn.Module:
+    """Not exportable."""
+    return Fickle()
+
+
+class Fickle(nn.Module):
+    def forward(self, clips: Tensor) -> Output:
+        return Output(clips.flatten(1) if clips.sum().item() > 0 else clips.flatten(1).flip(1))
+'''
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REIDBENCH_CACHE", str(tmp_path / "cache"))
+
+
+def test_a_file_is_made_once_and_holds_the_weights_that_are_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    file = artifact("baseline", OPTIONS, SHAPE, "pt2", "fp32")
+    model = Network(session.build("baseline", OPTIONS))
+    assert compare(model, runtimes.load(file, "pt2"), SHAPE).cosine_error < 1e-10
+    monkeypatch.setattr("reidbench.profiling.artifact._make", lambda *_: pytest.fail("made again"))
+    assert artifact("baseline", OPTIONS, SHAPE, "pt2", "fp32") == file
+
+
+def test_a_model_that_cannot_be_exported_is_told_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plugin = tmp_path / "fickle.py"
+    plugin.write_text(REFUSED)
+    monkeypatch.setattr(registry, "_plugins", [])
+    registry.add_plugin(plugin)
+    with pytest.raises(UserError, match="cannot be exported as pt2") as caught:
+        artifact("fickle", {}, SHAPE, "pt2", "fp32")
+    assert "\n" not in str(caught.value)
+    assert not list((tmp_path / "cache" / "networks").glob("*fickle*/*"))
+    registry.forget_found()
+
+
+def test_a_row_that_cannot_be_exported_costs_itself_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(model: str, options: object, shape: list[int], *_: str) -> Path:
+        raise UserError("cannot be exported")
+
+    monkeypatch.setattr(session, "artifact", refuse)
+    settings = {"device": "cpu", "precision": "fp32"}
+    found = {
+        "good": session.Subject.of("baseline", OPTIONS, settings),
+        "bad": session.Subject.of("baseline", OPTIONS, {**settings, "backend": "onnxruntime"}),
+    }
+    runs, failures = session.start_all(found, dict.fromkeys(found, SHAPE), [])
+    assert list(runs) == ["good"] and [str(failure) for failure in failures] == ["bad: cannot be exported"]
+
+
+def test_a_backend_is_refused_before_anything_is_built() -> None:
+    settings = {"device": "cpu", "precision": "int8", "backend": "onnxruntime"}
+    with pytest.raises(UserError, match="computes in fp32"):
+        session.Subject.of("baseline", OPTIONS, settings)
+
+
+def test_a_subject_starts_from_its_file() -> None:
+    subject = session.Subject.of("baseline", OPTIONS, {"device": "cpu", "precision": "fp32", "backend": "openvino"})
+    run = subject.start(SHAPE)
+    assert run().shape == (1, 64)
+    assert peak_memory(lambda: run).peak > 0
