@@ -29,12 +29,12 @@ def doctor(arguments: Namespace) -> int:
     """Examines everything, repairs records where asked to, and returns 0 where all is sound, else 1."""
     if not 0 <= arguments.seconds <= LONGEST:
         raise UserError(f"--seconds {arguments.seconds:g}: give 0 to {LONGEST:.0f}")
-    sections = {**_records(arguments)}
+    records = _records(arguments)  # first: a folder that is not there ends the command at once
     sections = {
-        "installation": _examined("installation", _installation),
-        "machine": _examined("machine", lambda: _machine(arguments)),
-        **({"noise": _examined("noise", lambda: _noise(arguments))} if arguments.seconds else {}),
-        **sections,
+        "installation": _examined(_installation),
+        "machine": _examined(lambda: _machine(arguments)),
+        **({"noise": _examined(lambda: _noise(arguments))} if arguments.seconds else {}),
+        **records,
     }
     _show(sections, arguments)
     return 0 if is_sound(sections) else 1
@@ -78,7 +78,7 @@ def _records(arguments: Namespace) -> dict[str, list[Finding]]:
     return found
 
 
-def _examined(title: str, examine: Callable[[], Iterable[Finding]]) -> list[Finding]:
+def _examined(examine: Callable[[], Iterable[Finding]]) -> list[Finding]:
     """A section's findings; where a package is missing that looking takes, that is the finding."""
     try:
         return list(examine())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -56,7 +57,7 @@ class Survey:
 
 def survey(store: Store) -> Survey:
     """Reads everything in a machine's folder; changes nothing."""
-    faults: list[Fault] = [*_machine_faults(store), *_temporary(store.folder)]
+    faults: list[Fault] = [*_machine_faults(store), *_closed(store.folder), *_temporary(store.folder)]
     current = list(_read(sorted(store.folder.glob("*/*.json")), faults))
     superseded = list(_read(sorted(store.folder.glob("*/superseded/*.json")), faults))
     by_key: dict[str, list[Kept]] = {}
@@ -103,6 +104,12 @@ def _machine_faults(store: Store) -> Iterator[Fault]:
     except UserError as error:
         advice = "restore it, or move it away and let the next run on that machine write it"
         yield Fault("machine", path, f"{_reason(error, path)}: {advice}")
+
+
+def _closed(folder: Path) -> Iterator[Fault]:
+    for path in sorted((folder, *folder.rglob("*"))):
+        if path.is_dir() and not os.access(path, os.R_OK | os.X_OK):
+            yield Fault("unreadable", path, "a folder without the permission to list it: get that")
 
 
 def _temporary(folder: Path) -> Iterator[Fault]:
@@ -175,7 +182,7 @@ def _remarks(store: Store, current: Sequence[Kept]) -> Iterator[str]:
     if others:
         count = sum(kept.record.machine in others for kept in current)
         yield f"measured on {' and '.join(sorted(others))}: {count}, as reports say"
-    folders = [path for path in sorted(store.folder.rglob("*")) if path.is_dir()]
+    folders = [path for path in sorted(store.folder.rglob("*")) if path.is_dir() and os.access(path, os.R_OK)]
     if empty := [path for path in folders if not any(path.iterdir())]:
         yield f"empty folders: {', '.join(str(path.relative_to(store.folder)) for path in empty)}"
     if count := sum(len(list(path.iterdir())) for path in folders if path.name == ASIDE):

@@ -132,6 +132,13 @@ def test_what_cannot_be_read_is_not_damaged(store: Store) -> None:
     assert fault.kind == "unreadable" and fault.target is None and "permission" in fault.what
 
 
+def test_a_folder_that_cannot_be_listed_is_named(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed = store.folder / "complexity" / "superseded"
+    monkeypatch.setattr(os, "access", lambda path, _: path != closed)
+    fault = only(store)
+    assert (fault.kind, fault.path, fault.target) == ("unreadable", closed, None)
+
+
 def test_a_missing_description_of_this_machine_can_be_written_and_anothers_not(tmp_path: Path) -> None:
     here, there = Store(tmp_path, machine.name()), Store(tmp_path, "elsewhere")
     for store in (here, there):
