@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 
 from reidbench import registry
 from reidbench.data.synthetic_options import ABOUT
+from reidbench.doctor_commands import add_doctor
 from reidbench.gate_options import add_gate
 from reidbench.launch import launched, refuse_several
 from reidbench.registry import nearest
@@ -30,7 +31,7 @@ JOINT = (
 COMMANDS = (
     *("list", "audit", "report", "profile", "train", "data"),
     *("evaluate", "protocols", "embed", "score", "convert"),
-    *("check", "compare", "calibrate", "history", "export"),
+    *("check", "compare", "calibrate", "history", "export", "doctor"),
 )
 SCORING = "scoring_commands"
 """The module of the commands on given weights and features; `commands` has the others."""
@@ -154,6 +155,7 @@ def _parser() -> Parser:
     sub.add_argument("--sync-bn", action="store_true", help=about)
     _add_scoring_commands(add)
     _add_export(add)
+    add_doctor(add)
     _add_data_command(commands)
     parser.set_defaults(known=sorted(commands.choices))
     return parser

@@ -75,12 +75,17 @@ def check_writable(folder: Path) -> None:
 
 
 @contextmanager
-def alone(path: Path) -> Iterator[None]:
-    """Lets one process at a time make `path`; the others wait. The lock goes with its process, however that ends."""
+def alone(path: Path, *, patience: float = -1) -> Iterator[None]:
+    """Lets one process at a time make `path`; the others wait. The lock goes with its process, however that ends.
+
+    With a `patience` in seconds, who has waited for so long gets a TimeoutError.
+    """
     lock = path.with_name(f".{path.name}.lock")
     try:
         lock.parent.mkdir(parents=True, exist_ok=True)
-        held = FileLock(lock).acquire()
+        held = FileLock(lock).acquire(timeout=patience)
+    except TimeoutError:
+        raise
     except OSError as error:
         raise UserError(f"{lock}: cannot be locked ({error.strerror or error}); choose another folder") from error
     with held:

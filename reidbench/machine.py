@@ -65,6 +65,14 @@ def physical_cores() -> int:
     return max(1, min(allowed, psutil.cpu_count(logical=False) or allowed))
 
 
+def busy_seconds() -> float:
+    """Seconds that all cores together were not idle; time stolen by the host counts, for it is lost here too."""
+    import psutil
+
+    times = psutil.cpu_times()
+    return float(sum(times) - times.idle - getattr(times, "iowait", 0.0) - getattr(times, "guest", 0.0))
+
+
 def now() -> str:
     """The time in UTC, to the second, as records note it."""
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

@@ -296,8 +296,12 @@ class Cell:
 
     @property
     def key(self) -> str:
-        """Twelve hexadecimal digits of the SHA-256 of the identity."""
-        return hashlib.sha256(canonical_json(self.identity).encode()).hexdigest()[:12]
+        return key_of(self.identity)
+
+
+def key_of(identity: Mapping[str, Any]) -> str:
+    """A cell's key: twelve hexadecimal digits of the SHA-256 of its identity."""
+    return hashlib.sha256(canonical_json(identity).encode()).hexdigest()[:12]
 
 
 @dataclass(frozen=True)

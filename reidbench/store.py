@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Mapping
@@ -11,7 +12,7 @@ from typing import Any
 
 from reidbench import machine
 from reidbench.files import check_writable, write_text
-from reidbench.spec import STATUSES, Cell, Record, UserError
+from reidbench.spec import STATUSES, Cell, Record, UserError, canonical_json
 
 CELL_FIELDS: Mapping[str, type] = {
     "measurement": str,
@@ -21,6 +22,9 @@ CELL_FIELDS: Mapping[str, type] = {
     "source": str,
 }
 """What of a cell's identity its readers rely on."""
+
+DIGEST = "digest"
+"""Under this name a record's file holds the SHA-256 of all else in it; files older than it have none."""
 
 
 def machines(root: Path | str) -> list[str]:
@@ -58,6 +62,11 @@ class Store:
         stem = f"{machine.slug(record.row)}-{record.key}{ending}.json"
         return self.folder / str(record.cell["measurement"]) / stem
 
+    def superseded_path(self, record: Record) -> Path:
+        """The file of a successful record once its cell was measured again."""
+        path = self.path(record)
+        return path.parent / "superseded" / f"{path.stem}-{machine.slug(record.started)}.json"
+
     def records(self) -> list[Record]:
         """All records of the machine, ordered by file name."""
         return [read_record(path) for path in sorted(self.folder.glob("*/*.json"))]
@@ -71,14 +80,15 @@ class Store:
 
         Raises UserError where the folder cannot be written or the disk is full.
         """
-        self._introduce_machine()
+        self.introduce_machine()
         path = self.path(record)
         folder = path.parent
         if record.status == "ok":
             for old in folder.glob(f"*-{record.key}.json"):
-                kept = f"{old.stem}-{machine.slug(read_record(old).started)}.json"
-                write_text(folder / "superseded" / kept, old.read_text(encoding="utf-8"))
-        write_text(path, json.dumps(asdict(record), indent=1, sort_keys=True, allow_nan=False) + "\n")
+                write_text(self.superseded_path(read_record(old)), old.read_text(encoding="utf-8"))
+        content = asdict(record)
+        content[DIGEST] = digest(content)
+        write_text(path, json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n")
         if record.status == "ok":
             for old in folder.glob(f"*-{record.key}*.json"):
                 if old != path:
@@ -93,10 +103,11 @@ class Store:
 
     def check_writable(self) -> None:
         """Raises UserError now if records could not be written later."""
-        self._introduce_machine()
+        self.introduce_machine()
         check_writable(self.folder)
 
-    def _introduce_machine(self) -> None:
+    def introduce_machine(self) -> None:
+        """Writes down what machine the folder is of, this one, unless that is written already."""
         path = self.folder / "machine.json"
         if not path.is_file():
             write_text(path, json.dumps(machine.describe(), indent=1, sort_keys=True) + "\n")
@@ -104,14 +115,34 @@ class Store:
 
 def read_record(path: Path) -> Record:
     """One record from its file. Raises UserError naming the file if it is damaged or of another format."""
+    return read_sealed(path)[0]
+
+
+def read_sealed(path: Path) -> tuple[Record, bool]:
+    """One record, and whether its file holds a digest, which then fits what it holds. Raises UserError likewise."""
     content = _read_json(path)
+    seal = content.pop(DIGEST, None)
+    if seal is not None and not _fits(seal, content):
+        raise UserError(f"{path}: damaged (its digest does not fit the rest); move it away to measure the cell again")
     try:
         record = Record(**content)
     except TypeError:
         raise UserError(f"{path}: not a record of this version of reidbench; move it away") from None
     if fault := _fault(record):
         raise UserError(f"{path}: damaged ({fault}); move it away to measure the cell again")
-    return record
+    return record, seal is not None
+
+
+def digest(content: Mapping[str, Any]) -> str:
+    """The SHA-256 of what a record's file holds but for the digest, however it is spaced and ordered."""
+    return hashlib.sha256(canonical_json(content).encode()).hexdigest()
+
+
+def _fits(seal: object, content: Mapping[str, Any]) -> bool:
+    try:
+        return seal == digest(content)
+    except (ValueError, RecursionError):  # a number that is not finite, or nested too deep: nothing of ours
+        return False
 
 
 def _fault(record: Record) -> str:

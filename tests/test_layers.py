@@ -13,12 +13,12 @@ LAYERS = [
     {"bench"},
     {"reidbench.cli"},
     {"reidbench.export_commands"},
-    {"reidbench.scoring_commands", "reidbench.training_commands"},
+    {"reidbench.scoring_commands", "reidbench.training_commands", "reidbench.doctor_commands"},
     {"reidbench.commands", "reidbench.gate_options"},
     {"reidbench.dataset_commands", "reidbench.history", "reidbench.revisions", "reidbench.trials"},
     {"reidbench.gate"},
     {"reidbench.reports", "reidbench.regression"},
-    {"reidbench.display", "reidbench.runner", "reidbench.worker", "reidbench.reporting"},
+    {"reidbench.display", "reidbench.runner", "reidbench.worker", "reidbench.reporting", "reidbench.doctor"},
     {"reidbench.audit"},
     {"reidbench.measurements"},
     {"reidbench.recorded"},
@@ -106,6 +106,7 @@ FAST = [
     *("cli", "commands", "scoring_commands", "plan", "recorded", "weights", "runner", "display", "store", "registry"),
     *("measurements", "reporting.writing", "reporting.scores", "training_commands", "launch"),
     *("gate", "history", "revisions", "trials", "regression.presentation"),
+    *("doctor_commands", "doctor.installation", "doctor.host", "doctor.noise", "doctor.records"),
 ]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from reidbench.spec import Cell, Record, UserError
-from reidbench.store import Store, machines, read_record
+from reidbench.store import Store, machines, read_record, read_sealed
 
 CELL = Cell("Base-B (256x128)", "complexity", "baseline", {"shrink": (1,)}, {"shape": (1, 8, 3, 256, 128)}, "abc")
 
@@ -128,6 +128,33 @@ def test_numbers_that_are_not_finite_are_refused(store: Store, number: str) -> N
     path.write_text(path.read_text().replace("12345.0", number))
     with pytest.raises(UserError, match=rf"{path.name}: damaged"):
         store.records()
+
+
+def test_every_digit_of_a_record_is_guarded(store: Store) -> None:
+    path = store.save(replace(record(), samples={"ap": [0.8125, 0.25]}, context={"queries": 7}))
+    text = path.read_text()
+    digits = [place for place, sign in enumerate(text) if sign.isdigit()]
+    assert len(digits) > 50
+    for place in digits:
+        other = str((int(text[place]) + 1) % 10)
+        path.write_text(text[:place] + other + text[place + 1 :])
+        with pytest.raises(UserError, match=rf"{path.name}: (damaged|not a record)"):
+            read_record(path)
+    path.write_text(text)
+    assert read_record(path).samples == {"ap": [0.8125, 0.25]}
+
+
+def test_a_digest_does_not_depend_on_how_the_file_is_spaced_or_ordered(store: Store) -> None:
+    path = store.save(record())
+    content = json.loads(path.read_text())
+    path.write_bytes(json.dumps(dict(reversed(content.items())), indent=4).replace("\n", "\r\n").encode())
+    assert read_sealed(path) == (record(), True)
+
+
+def test_a_record_older_than_digests_is_valid(store: Store) -> None:
+    path = store.save(record())
+    path.write_text(json.dumps(asdict(record())))
+    assert read_sealed(path) == (record(), False) and store.load(CELL) == record()
 
 
 def test_nothing_half_written_stays_when_writing_fails(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

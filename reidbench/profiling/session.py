@@ -9,12 +9,11 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
-import psutil
 import safetensors.torch
 import torch
 from torch import nn
 
-from reidbench import registry
+from reidbench import machine, registry
 from reidbench.deployment import runtimes
 from reidbench.deployment.backends import BACKENDS, EAGER, check_backend
 from reidbench.deployment.files import size_of
@@ -158,19 +157,13 @@ def conditions(threads: int) -> Iterator[Conditions]:
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     found = Conditions(torch.get_num_threads())
-    busy, own, clock = _busy_seconds(), time.process_time(), time.perf_counter()
+    busy, own, clock = machine.busy_seconds(), time.process_time(), time.perf_counter()
     try:
         yield found
     finally:
-        others = (_busy_seconds() - busy) - (time.process_time() - own)
+        others = (machine.busy_seconds() - busy) - (time.process_time() - own)
         found.other_load = round(max(0.0, others / (time.perf_counter() - clock)), 2)
         torch.set_num_threads(before)
-
-
-def _busy_seconds() -> float:
-    """Seconds that all cores together were not idle; time stolen by the host counts, for it is lost here too."""
-    times = psutil.cpu_times()
-    return float(sum(times) - times.idle - getattr(times, "iowait", 0.0) - getattr(times, "guest", 0.0))
 
 
 def context(cells: Sequence[Cell], under: Conditions) -> dict[str, Any]:

@@ -1,0 +1,206 @@
+"""Whether each file of a machine's folder is what its place says, and where it should go if not. Imports no torch."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from reidbench import machine
+from reidbench.spec import Record, UserError, key_of
+from reidbench.store import Store, read_sealed
+
+ASIDE = "damaged"
+"""The folder, beside a file, that the file is moved to where it can serve no more."""
+
+STILL_WRITTEN = 600.0
+"""Seconds within which a temporary file may be one that another process is about to finish."""
+
+MACHINE = "machine.json"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A file that should not be as it is, or where it is.
+
+    `target` is where a repair moves it; without one only the user can mend it, as `what` says.
+    """
+
+    kind: str
+    path: Path
+    what: str
+    target: Path | None = None
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A record that can be read, with the file it was read from, and whether that holds a digest."""
+
+    path: Path
+    record: Record
+    sealed: bool
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What a machine's folder holds: records that can be read, those superseded apart, faults, and what is only odd."""
+
+    folder: Path
+    current: tuple[Kept, ...]
+    superseded: tuple[Kept, ...]
+    faults: tuple[Fault, ...]
+    remarks: tuple[str, ...]
+
+
+def survey(store: Store) -> Survey:
+    """Reads everything in a machine's folder; changes nothing."""
+    faults: list[Fault] = [*_machine_faults(store), *_closed(store.folder), *_temporary(store.folder)]
+    current = list(_read(sorted(store.folder.glob("*/*.json")), faults))
+    superseded = list(_read(sorted(store.folder.glob("*/superseded/*.json")), faults))
+    by_key: dict[str, list[Kept]] = {}
+    for kept in current:
+        by_key.setdefault(kept.record.key, []).append(kept)
+    left_over: dict[Path, Fault] = {}
+    taken = {kept.path for kept in superseded}
+    for same in by_key.values():
+        left_over |= {fault.path: fault for fault in _unfinished(store, same, taken)}
+    staying = [kept for kept in current if kept.path not in left_over]
+    left_over |= {fault.path: fault for fault in _doubled(staying, superseded)}
+    faults += left_over.values()
+    for kept in current:
+        faults += _misnamed(kept, store.path(kept.record), left_over)
+    for kept in superseded:
+        faults += _misnamed(kept, store.superseded_path(kept.record), left_over)
+    return Survey(store.folder, tuple(current), tuple(superseded), tuple(faults), tuple(_remarks(store, current)))
+
+
+def aside(path: Path) -> Path:
+    """Where a file goes that can serve no more: no name that is taken, and none that a store would read."""
+    stamp = machine.slug(machine.now().partition("+")[0])
+    target = path.parent / ASIDE / f"{path.name.lstrip('.')}.{stamp}"
+    number = 1
+    while target.exists():
+        number += 1
+        target = target.with_name(f"{path.name.lstrip('.')}.{stamp}-{number}")
+    return target
+
+
+def _machine_faults(store: Store) -> Iterator[Fault]:
+    path = store.folder / MACHINE
+    if not path.is_file():
+        what = "says what machine the records are of, and is missing"
+        if store.name == machine.name():
+            yield Fault("machine", path, f"{what}; this machine has the folder's name and can be written down", path)
+        else:
+            yield Fault("machine", path, f"{what}: copy it from where the records come from")
+        return
+    try:
+        if store.name == machine.name():
+            store.check_is_here()
+        store.machine()
+    except UserError as error:
+        advice = "restore it, or move it away and let the next run on that machine write it"
+        yield Fault("machine", path, f"{_reason(error, path)}: {advice}")
+
+
+def _closed(folder: Path) -> Iterator[Fault]:
+    for path in sorted((folder, *folder.rglob("*"))):
+        if path.is_dir() and not os.access(path, os.R_OK | os.X_OK):
+            yield Fault("unreadable", path, "a folder without the permission to list it: get that")
+
+
+def _temporary(folder: Path) -> Iterator[Fault]:
+    for path in sorted((*folder.rglob(".*.part"), *folder.rglob(".writable"))):
+        with suppress(FileNotFoundError):  # its writer has finished meanwhile
+            if path.parent.name != ASIDE and time.time() - path.stat().st_mtime > STILL_WRITTEN:
+                yield Fault("temporary", path, "left by a process that was killed while it wrote", aside(path))
+
+
+def _read(paths: Iterable[Path], faults: list[Fault]) -> Iterator[Kept]:
+    """The records that can be read; of the others a fault each."""
+    for path in paths:
+        try:
+            record, sealed = read_sealed(path)
+        except UserError as error:
+            if isinstance(error.__cause__, FileNotFoundError):
+                continue  # a run has just replaced it
+            if isinstance(error.__cause__, OSError):
+                faults.append(Fault("unreadable", path, f"{_reason(error, path)}: get the permission to read it"))
+            else:
+                faults.append(Fault("damaged", path, _reason(error, path), aside(path)))
+            continue
+        if key_of(record.cell) != record.key:
+            faults.append(Fault("damaged", path, "its key does not follow from what it says was measured", aside(path)))
+            continue
+        yield Kept(path, record, sealed)
+
+
+def _unfinished(store: Store, same: Sequence[Kept], taken: Collection[Path]) -> Iterator[Fault]:
+    """Of the records of one cell, what its last success should have done away with.
+
+    `taken` are the files of superseded records: one that is there already is not moved there again.
+    """
+    done = sorted((kept for kept in same if kept.record.status == "ok"), key=lambda kept: kept.record.started)
+    if not done:
+        return
+    # Where two began in the same second, that under its proper name is the one that was written last.
+    last = max(done, key=lambda kept: (kept.record.started, kept.path == store.path(kept.record)))
+    for kept in same:
+        if kept is last:
+            continue
+        if kept.record == last.record:
+            yield Fault("copy", kept.path, f"a copy of {last.path.name}", aside(kept.path))
+        elif kept.record.status == "ok":
+            target = store.superseded_path(kept.record)
+            what = f"its cell was measured again ({last.path.name})"
+            yield Fault("unfinished", kept.path, what, aside(kept.path) if target in taken else target)
+        elif kept.record.started <= last.record.started:
+            what = f"a failed attempt at a cell that succeeded since ({last.path.name})"
+            yield Fault("unfinished", kept.path, what, aside(kept.path))
+
+
+def _doubled(current: Sequence[Kept], superseded: Sequence[Kept]) -> Iterator[Fault]:
+    """Superseded records that stand for a session which another file stands for too: it would count twice."""
+    seen = {_session(kept.record): kept.path for kept in current if kept.record.status == "ok"}
+    for kept in sorted(superseded, key=lambda kept: kept.path.name):
+        first = seen.setdefault(_session(kept.record), kept.path)
+        if first != kept.path:
+            yield Fault("copy", kept.path, f"the same session as {first.name}", aside(kept.path))
+
+
+def _misnamed(kept: Kept, proper: Path, left_over: Iterable[Path]) -> Iterator[Fault]:
+    if kept.path != proper and kept.path not in left_over:
+        place = proper.name if kept.path.parent == proper.parent else f"{proper.parent.name}/{proper.name}"
+        yield Fault("misnamed", kept.path, f"what it holds belongs to {place}", proper)
+
+
+def _remarks(store: Store, current: Sequence[Kept]) -> Iterator[str]:
+    others = {kept.record.machine for kept in current} - {store.name}
+    if others:
+        count = sum(kept.record.machine in others for kept in current)
+        yield f"measured on {' and '.join(sorted(others))}: {count}, as reports say"
+    folders = [path for path in sorted(store.folder.rglob("*")) if path.is_dir() and os.access(path, os.R_OK)]
+    if empty := [path for path in folders if not any(path.iterdir())]:
+        yield f"empty folders: {', '.join(str(path.relative_to(store.folder)) for path in empty)}"
+    if count := sum(len(list(path.iterdir())) for path in folders if path.name == ASIDE):
+        yield f"set aside in folders named {ASIDE}: {count}; look at them, and delete what you do not need"
+    foreign = [
+        path
+        for path in sorted(store.folder.glob("*/*"))
+        if path.is_file() and path.suffix != ".json" and not path.name.startswith(".") and path.parent.name != ASIDE
+    ]
+    if foreign:
+        yield f"no records: {', '.join(str(path.relative_to(store.folder)) for path in foreign)}"
+
+
+def _session(record: Record) -> tuple[str, str]:
+    return record.key, record.started
+
+
+def _reason(error: UserError, path: Path) -> str:
+    """What a reader said of a file, without the file's name and advice that does not hold here."""
+    text = str(error).removeprefix(f"{path}: ")
+    return text.partition("; ")[0]

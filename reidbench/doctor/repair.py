@@ -1,0 +1,47 @@
+"""Mends a folder of records by moving files: nothing is deleted and nothing written over. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from reidbench.doctor.integrity import MACHINE, Fault
+from reidbench.files import refused
+from reidbench.store import Store
+
+
+def repair(store: Store, faults: Sequence[Fault]) -> list[tuple[Path, Path]]:
+    """Moves each file that has a place to go; returns what went where. A missing machine.json is written.
+
+    A file whose place is taken by one that has to move itself waits for that; one whose place stays taken stays where
+    it is. Raises UserError where the system refuses.
+    """
+    moved: list[tuple[Path, Path]] = []
+    pending = [fault for fault in faults if fault.target is not None]
+    while pending:
+        waiting = []
+        for fault in pending:
+            assert fault.target is not None
+            if fault.path == fault.target and fault.path.name == MACHINE:
+                store.introduce_machine()
+                moved.append((fault.path, fault.target))
+            elif fault.target.exists():
+                waiting.append(fault)
+            elif _move(fault.path, fault.target):
+                moved.append((fault.path, fault.target))
+        if len(waiting) == len(pending):
+            break
+        pending = waiting
+    return moved
+
+
+def _move(path: Path, target: Path) -> bool:
+    """False where the file is gone: another process has finished what it was about."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        path.rename(target)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise refused(target, error) from error
+    return True
