@@ -18,6 +18,7 @@ from reidbench.data.tracklets import Dataset
 from reidbench.files import alone
 from reidbench.retrieval.features import Features, embed_dataset
 from reidbench.retrieval.metrics import evaluate, lookalike_floor, score_samples
+from reidbench.source import REQUIRED
 from reidbench.spec import Cell, Outcome, Places, Protocol, Recipe, UserError
 from reidbench.training.checkpoint import load_weights, save_model, start_trunk
 from reidbench.training.pretrain import TAUGHT
@@ -185,6 +186,8 @@ def open_dataset(identity: Mapping[str, Any], places: Places) -> Dataset:
     options = dict(identity["options"])
     if places.root:
         options["root"] = places.root
+    elif entry.options.get("root") is REQUIRED:
+        raise UserError(f"dataset {identity['name']} needs --root: the folder that holds it")
     if identity["subset"]:
         options["subset"] = True
     dataset: Dataset = entry.load()(**options)
