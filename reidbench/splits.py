@@ -74,6 +74,12 @@ def split_of(settings: Mapping[str, Any]) -> int | None:
     return dataset["options"][OPTION] if dataset.get("splits") else None
 
 
+def trained_on(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What weights are to say of a training on one split: on the others its persons may be those who are tested."""
+    split = split_of(settings)
+    return {} if split is None else {"dataset": settings["dataset"]["name"], "split": split}
+
+
 def splits_of(settings: Iterable[Mapping[str, Any]]) -> Splits:
     """The splits of cells of one dataset, by their settings."""
     found = {split: each["dataset"]["splits"] for each in settings if (split := split_of(each)) is not None}

@@ -11,6 +11,7 @@ from reidbench.commands import accuracy_cell_of, print_progress, print_result
 from reidbench.dataset_identity import dataset_text
 from reidbench.display import duration
 from reidbench.launch import launched
+from reidbench.splits import trained_on
 
 if TYPE_CHECKING:
     from reidbench.dry_run import DryRun
@@ -29,6 +30,7 @@ def train(arguments: Namespace) -> int:
     path = folder / "model.pt"
     if place.leads:
         about = {"cell": cell.key, "processes": place.world, "sync_bn": arguments.sync_bn}
+        about |= trained_on(cell.settings)
         save_model(path, model, name=cell.model, options=cell.identity["options"], about=about)
     data = dataset_text(**cell.settings["dataset"])
     told = {"weights": str(path), "dataset": data, "steps": result.steps, "seconds": round(result.seconds, 1)}

@@ -7,7 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reidbench.spec import Outcome, Record, UserError
-from reidbench.splits import Splits, by_split, parse_splits, split_of, splits_of, trainings_text, without_split
+from reidbench.splits import (
+    Splits,
+    by_split,
+    parse_splits,
+    split_of,
+    splits_of,
+    trained_on,
+    trainings_text,
+    without_split,
+)
 from reidbench.splits import written_splits as written
 
 
@@ -58,6 +67,11 @@ def test_only_a_dataset_that_has_splits_is_of_one() -> None:
     assert split_of(settings()) is split_of({}) is None, "another dataset's option may have that name"
     assert splits_of([settings(3), settings(1), settings(3, 1)]) == Splits((1, 3), 10)
     assert splits_of([settings()]) == Splits()
+
+
+def test_weights_say_which_split_they_were_trained_on() -> None:
+    assert trained_on(settings(3)) == {"dataset": "ilids", "split": 3}
+    assert trained_on(settings()) == {}
 
 
 def test_records_of_a_split_come_together_in_the_order_of_splits() -> None:

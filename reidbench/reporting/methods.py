@@ -25,6 +25,9 @@ SPLITS = (
     "splits. ± covers the choice of persons, each drawn in all the splits that test it; intervals of differences cover "
     "the spread over splits too, which are taken as independent although they share persons."
 )
+DIGITS = 12
+"""Of each fingerprint, where there are several."""
+
 _PIXELS = re.compile(r", pixels [0-9a-f]{12}")
 """What tells two synthetic datasets of the same size apart in their descriptions; their fingerprints do so too."""
 
@@ -163,10 +166,12 @@ def _data(table: Table, heading: Heading) -> Iterator[str]:
 
 
 def _fingerprints(table: Table, heading: Heading) -> list[str]:
-    """That of the dataset of a column, of each split where it has any; "none" where a split was never opened here."""
+    """That of the dataset of a column, or the first digits of each split's; "none" where one was never opened here."""
     cells = [cell for row in table.plan.suite.rows for cell in table.plan.cells.get((row.name, heading.index), ())]
     found = {split_of(cell.settings): cell.settings["dataset"]["fingerprint"] for cell in cells}
-    return [found[split] or "none" for split in sorted(found, key=lambda split: split or 0)]
+    if len(found) == 1:
+        return list(found.values())
+    return [found[split][:DIGITS] or "none" for split in sorted(found, key=lambda split: split or 0)]
 
 
 def _recipes(table: Table) -> Iterator[str]:

@@ -36,7 +36,7 @@ LEGEND = (
     "more than the measured noise, for times only among rows of one session. Published values are as printed; a "
     "difference (measured minus published) is given where the two are comparable."
 )
-SPLITS = "For a dataset with random splits, over which a value is the mean, it is the one over the splits."
+SPLITS = "Where a value is the mean over random splits of a dataset, the parentheses hold the one over the splits."
 BOLD = "Every bold value was tested against each other row of its column without correction for several comparisons."
 SCALE = (
     "Rows and networks are named as in the paper, with the sizes of the paper's scale, at which all costs are "
