@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from reidbench.reporting.blocks import protocol_text, repeats_text
 from reidbench.reporting.tables import Heading, Table
 from reidbench.spec import Column, Quantity, Record
-from reidbench.splits import by_split
+from reidbench.splits import by_split, split_of
 from reidbench.statistics import Estimate, seed_means
 
 OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
@@ -108,6 +108,13 @@ def setting(table: Table, heading: Heading) -> str:
         return f"{dataset}{protocol_text(settings)}, preset {preset.name}, {repeats_text(table.plan)}"
     threads = f", {settings['threads']} threads" if settings.get("device") == "cpu" and "threads" in settings else ""
     return f"{settings.get('device', '')}, {settings.get('precision', '')}{threads}"
+
+
+def which_training(record: Record) -> str:
+    """The seed of a record, and the random split where the dataset has any: "seed 0", "seed 0 of split 3"."""
+    settings = record.cell["settings"]
+    split = split_of(settings)
+    return f"seed {settings.get('seed', 0)}" + ("" if split is None else f" of split {split}")
 
 
 def published_title(table: Table, column: Column) -> str:
