@@ -33,7 +33,7 @@ def data_check(arguments: Namespace) -> int:
     found = check_tree(entry, given, decode=arguments.decode, progress=_now_and_then())
     numbers = choose_splits(_asked(arguments)).numbers
     others = {
-        number: check_tree(entry, {**given, OPTION: number}, decode=False, progress=_now_and_then())
+        number: check_tree(entry, {**given, OPTION: number}, decode=False, progress=_now_and_then(), anew=False)
         for number in numbers[1:]
     }
     found = replace(found, title=f"{found.title}{_split_text(entry, given)}")

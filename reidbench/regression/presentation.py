@@ -20,7 +20,7 @@ HOW = {
     "count": "counts, exactly",
     "time": "ratio to the reference row, by ranks",
     "reading": "one reading a side",
-    "accuracy": "paired over query identities, with the spread over seeds",
+    "accuracy": "paired over query identities, with the spread over trainings",
 }
 """How each kind is judged, in a word."""
 
@@ -53,7 +53,7 @@ def rule(limits: Limits) -> str:
     return (
         "Counts are compared exactly. A time (by its ratio to the reference row of the same interleaved session, "
         f"Mann-Whitney's rank test) counts as changed from {limits.least:.1%} on, a memory from twice that, an "
-        "accuracy (paired bootstrap over query identities, widened by the spread over seeds) from "
+        "accuracy (paired bootstrap over query identities, widened by the spread over trainings) from "
         f"{limits.points * 100:g} points on. Of the cells of one kind each is tested at {limits.chance:.0%} over their "
         "number (Bonferroni); the intervals shown cover 95 % each, and a cell whose interval lies within the limit is "
         "the same."
