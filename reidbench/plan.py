@@ -16,7 +16,9 @@ from reidbench.splits import Splits
 from reidbench.store import Store
 from reidbench.wellformed import check_suite
 
-PUBLISHED_ONLY = "published only: the registry does not have this method yet"
+PUBLISHED_ONLY = "published only"
+NOT_HERE = "the registry does not have this method yet"
+"""Why a row has no model, where it does not say so itself."""
 NAMED_TRUNKS = ("imagenet", "synthetic")
 SYNTHETIC_TRUNK = Path(__file__).parent / "training" / "synthetic_trunk.pt"
 
@@ -93,7 +95,7 @@ def make_plan(name: str, suite: Suite, request: Request, store: Store) -> Plan:
             training[data] = _training_settings(replace(request, dataset_options=options), preset, splits, store)
         for row in rows:
             if reason or not row.model:
-                absent[row.name, index] = reason or PUBLISHED_ONLY
+                absent[row.name, index] = reason or f"{PUBLISHED_ONLY}: {row.absent or NOT_HERE}"
             elif trains:
                 cells[row.name, index] = _accuracy_cells(row, column, preset, training[data])
             else:

@@ -44,7 +44,8 @@ class Published:
 class Row:
     """One row of a table: a model of the registry with its options, and what was published for it.
 
-    Without a `model` the row shows only what was published. `frames` are those of a clip, in training and for costs: a
+    Without a `model` the row shows only what was published, and `absent` says why, in words that follow the name in
+    parentheses. `frames` are those of a clip, in training and for costs: a
     model that splits its frames over branches needs a multiple. `published` holds one entry a dataset. An `approximate`
     row is not the published method in every respect: it is marked, and the suite's notes say why.
     """
@@ -55,6 +56,7 @@ class Row:
     published: tuple[Published, ...] = ()
     frames: int = CLIP_FRAMES
     approximate: bool = False
+    absent: str = ""
 
     def publication(self, key: str, dataset: str = "") -> Published | None:
         """What was published under a key, on a dataset where one is named; None if nothing was."""

@@ -54,5 +54,7 @@ def _check_names(suite: Suite) -> Counter[str]:
 
 def _check_row(row: Row) -> None:
     _check_tuple("published", row.published, Published)
+    if row.model and row.absent:
+        raise UserError(f"it has the model {row.model!r}, and `absent` says why it has none; drop one of them")
     if row.model:
         check_options("model", lookup("model", row.model, registry.models()), row.options)

@@ -7,7 +7,16 @@ import pytest
 from trees import write_ilids
 
 from reidbench import registry
-from reidbench.plan import PUBLISHED_ONLY, Plan, Request, accuracy_cell, choose_preset, make_plan, model_options
+from reidbench.plan import (
+    NOT_HERE,
+    PUBLISHED_ONLY,
+    Plan,
+    Request,
+    accuracy_cell,
+    choose_preset,
+    make_plan,
+    model_options,
+)
 from reidbench.presets import PRESETS
 from reidbench.reporting.tables import preset_name
 from reidbench.runner import make_jobs
@@ -139,8 +148,12 @@ def test_a_row_has_its_own_clip_length_in_training_and_costs(tmp_path: Path) -> 
 
 def test_a_row_without_a_model_is_published_only(tmp_path: Path) -> None:
     made = plan(tmp_path, replace(SUITE, rows=(Row("B", "baseline"), Row("Elsewhere"))))
-    assert {reason for (row, _), reason in made.absent.items() if row == "Elsewhere"} == {PUBLISHED_ONLY}
+    reasons = {reason for (row, _), reason in made.absent.items() if row == "Elsewhere"}
+    assert reasons == {f"{PUBLISHED_ONLY}: {NOT_HERE}"}
     assert not any(row == "Elsewhere" for row, _ in made.cells)
+    told = plan(tmp_path, replace(SUITE, rows=(Row("B", "baseline"), Row("Elsewhere", absent="no code"))))
+    assert f"{PUBLISHED_ONLY}: no code" in told.absent.values()
+    assert {cell.key for cell in told.all_cells()} == {cell.key for cell in made.all_cells()}
 
 
 def test_options_of_the_dataset_are_part_of_a_cells_identity(tmp_path: Path) -> None:

@@ -42,6 +42,10 @@ def test_a_suite_that_can_be_planned_is_let_through() -> None:
             "row 'A': model bicnet: alpha='1' must be a whole number, such as 3",
         ),
         (
+            {"rows": (replace(A, absent="no code"), B)},
+            "row 'A': it has the model 'bicnet', and `absent` says why it has none; drop one of them",
+        ),
+        (
             {"rows": (replace(A, published=Published({"mAP": "1"})), B)},  # type: ignore[arg-type]
             "row 'A': published must be a tuple of Published, with a comma after a single one",
         ),

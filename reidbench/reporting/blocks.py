@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import isnan
 from typing import TYPE_CHECKING, Any
 
-from reidbench.plan import PUBLISHED_ONLY
+from reidbench.plan import NOT_HERE, PUBLISHED_ONLY
 from reidbench.spec import Quantity, Record, Row
 from reidbench.statistics import Estimate
 
@@ -26,8 +26,7 @@ DAGGER = "†"
 ABOUT = "≈"
 """Marks a row whose model is not the published method in every respect."""
 
-MARKS = {DAGGER: PUBLISHED_ONLY, ABOUT: "approximate: not the published method in every respect, see the notes"}
-"""What the marks after the names of rows mean."""
+APPROXIMATE = "approximate: not the published method in every respect, see the notes"
 
 WORDS = {
     "failed": "failed",
@@ -88,15 +87,27 @@ def blocks(table: Table, width: int = WIDTH) -> list[Block]:
     found: list[Block] = []
     for title, strips in groups.items():
         kept = [i for i, row in enumerate(rows) if row.model or any(strip.has_value(i) for strip in strips)]
-        marks = [_mark(rows[i]) for i in kept]
-        names = [f"{rows[i].name} {mark}".rstrip() for i, mark in zip(kept, marks, strict=True)]
-        notes = tuple(f"{mark} {about}." for mark, about in MARKS.items() if mark in marks)
+        names = [f"{rows[i].name} {_mark(rows[i])}".rstrip() for i in kept]
+        notes = tuple(_meanings([rows[i] for i in kept]))
         found += _split(title, names, [strip.of_rows(kept) for strip in strips], width, notes)
     return found
 
 
 def _mark(row: Row) -> str:
     return (ABOUT if row.approximate else "") if row.model else DAGGER
+
+
+def _meanings(rows: Sequence[Row]) -> Iterator[str]:
+    """A note for each mark after the names of rows; one names the rows that have no model, with their reasons."""
+    reasons: dict[str, list[str]] = {}
+    for row in rows:
+        if not row.model:
+            reasons.setdefault(row.absent or NOT_HERE, []).append(row.name)
+    if reasons:
+        told = "; ".join(f"{', '.join(names)} ({why})" for why, names in reasons.items())
+        yield f"{DAGGER} {PUBLISHED_ONLY}: {told}."
+    if any(row.model and row.approximate for row in rows):
+        yield f"{ABOUT} {APPROXIMATE}."
 
 
 def is_measured(entries: Iterable[Entry]) -> bool:

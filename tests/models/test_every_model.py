@@ -184,5 +184,9 @@ def test_trunk_is_named_as_recipes_and_loaders_expect(name: str) -> None:
     known |= {"embed"}  # GLTP
     known |= {"single", "motion", "attention"}  # M3D
     known |= {"refine", "integrate"}  # STMP
+    known |= {"granularities"}  # MG-RAFA
+    known |= {"spatial"}  # DRSA
+    known |= {"statistics"}  # SANet
+    known |= {"attend", "exponent", "local", "whole", "summary", "places", "times"}  # STAFormer
     known |= {"spatial_key", "temporal_key", "spatial_memory", "temporal_memory", "recurrent", "frame_neck"}  # STMN
     assert {key.partition(".")[0] for key in model.state_dict()} <= known

@@ -175,6 +175,17 @@ def test_rows_without_a_model_are_published_only(bench):
     assert rows["Accuracy"] == ["Small", "Base", "Full ≈", "Elsewhere †"]
     assert rows["Cost"] == ["Small", "Base", "Full ≈"], "a block for which nothing was published leaves the row out"
     assert [note[0] for note in found[0].notes[-2:]] == ["†", "≈"] and [note[0] for note in found[-1].notes] == ["≈"]
+    assert found[0].notes[-2] == "† published only: Elsewhere (the registry does not have this method yet)."
+
+
+def test_rows_without_a_model_say_why_each_with_its_reason(bench):
+    published = (Published({"mAP": "79.9"}, "mars", "Table 1"),)
+    reasons = {"Nowhere": "no code", "Elsewhere": "", "Hidden": "no code"}
+    bench.rows = (*ROWS, *(Row(name, "", {}, published, absent=reason) for name, reason in reasons.items()))
+    bench.save_all()
+    note = blocks(assemble(bench.plan, bench.store), 200)[0].notes[-1]
+    told = "Nowhere, Hidden (no code); Elsewhere (the registry does not have this method yet)"
+    assert note == f"† published only: {told}."
 
 
 def test_to_frame_has_a_line_a_row_and_column_in_the_units_shown(bench):

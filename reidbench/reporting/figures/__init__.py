@@ -17,6 +17,7 @@ from reidbench.registry import lookup
 from reidbench.reporting.figures.ablation import accuracy_figure, factor_figure, latency_figure
 from reidbench.reporting.figures.components import components_figure
 from reidbench.reporting.figures.costs import formula_figure, overhead_figure
+from reidbench.reporting.figures.field import field_figure
 from reidbench.reporting.figures.maps import activation_figure, attention_figure
 from reidbench.reporting.figures.ranking import ranking_figure
 from reidbench.reporting.figures.rows import rows_figure
@@ -48,6 +49,11 @@ FIGURES = {
     "accuracy": Drawing(
         accuracy_figure,
         f"Accuracy against GFLOPs; dashed, the Pareto front, where no row is missing; {WHISKERS}; {SEEDS}",
+    ),
+    "field": Drawing(
+        field_figure,
+        "Accuracy against MACs and against the median time of a frame; dashed and named, the Pareto front, where no "
+        f"row is missing; dotted, the reference row; hollow, approximate methods; {WHISKERS}",
     ),
     "rows": Drawing(rows_figure, f"Accuracy row by row, measured beside published; {WHISKERS}; {SEEDS}"),
     "latency": Drawing(

@@ -65,7 +65,7 @@ def accuracy_figure(table: Table) -> Figure | None:
     if found is None:
         return None
     accuracy, cost = found
-    measured, published = _measured_points(table, accuracy, cost), _published_points(table, accuracy, cost)
+    measured, published = measured_points(table, accuracy, cost), _published_points(table, accuracy, cost)
     if not measured:
         return None
     rows = table.plan.suite.rows
@@ -78,14 +78,14 @@ def accuracy_figure(table: Table) -> Figure | None:
     axes = figure.subplots(1, len(panels), squeeze=False)[0]
     for axis, (points, whole) in zip(axes, panels, strict=True):
         hollow = points is published
-        _make_room(axis, points)
+        make_room(axis, points)
         axis.set_xlabel("GFLOPs per frame, the paper's scale" + (" (published)" if hollow else ""))
         axis.set_ylabel(axis_label(accuracy.quantity))
         about = published_title(table, accuracy.column) if hollow else measured_title(table, accuracy)
         missing = f"\n{len(points)} of {whole} rows, the others lack a number" if len(points) < whole else ""
         axis.set_title(about + missing)
     names = {point.rank: point.name for points, _ in panels for point in points}
-    handles = [Line2D([], [], linestyle="none", **_look(rank), label=names[rank]) for rank in sorted(names)]
+    handles = [Line2D([], [], linestyle="none", **look(rank), label=names[rank]) for rank in sorted(names)]
     figure.legend(handles=handles, loc="outside lower center", ncol=4, frameon=False, fontsize=8)
     figure.suptitle(title(table, f"{accuracy.quantity.title} against cost"), fontsize=10)
     settle(figure)
@@ -178,7 +178,8 @@ def _accuracy_and_cost(table: Table) -> tuple[Heading, Heading] | None:
     return (accuracy, cost) if accuracy and cost else None
 
 
-def _measured_points(table: Table, accuracy: Heading, cost: Heading) -> list[Point]:
+def measured_points(table: Table, accuracy: Heading, cost: Heading) -> list[Point]:
+    """The rows that have a fresh number in both columns."""
     ys, xs = table.fresh(accuracy), table.fresh(cost)
     rows = [(i, row.name) for i, row in enumerate(table.plan.suite.rows) if row.name in ys and row.name in xs]
     points = []
@@ -201,7 +202,7 @@ def _published_points(table: Table, accuracy: Heading, cost: Heading) -> list[Po
     return points
 
 
-def _make_room(axis: Axes, points: Sequence[Point]) -> None:
+def make_room(axis: Axes, points: Sequence[Point]) -> None:
     """Sets the limits of an empty panel, so that its points can be placed by pixels."""
     heights = [(p.x, y) for p in points for y in (p.y, p.low, p.high, *p.seeds) if not isnan(y)]
     axis.update_datalim(heights)
@@ -215,20 +216,20 @@ def _make_room(axis: Axes, points: Sequence[Point]) -> None:
 def _fill(axis: Axes, points: Sequence[Point], front: Sequence[Point], *, hollow: bool) -> None:
     """Draws the points with their intervals and seeds, and the front."""
     for point in points:
-        look = _look(point.rank)
+        mark = look(point.rank)
         if not isnan(point.low):
             errors = error_lengths(point.y, point.low, point.high)
             axis.errorbar(
-                point.x, point.y, errors, fmt="none", ecolor=look["color"], elinewidth=0.9, capsize=2, zorder=2
+                point.x, point.y, errors, fmt="none", ecolor=mark["color"], elinewidth=0.9, capsize=2, zorder=2
             )
-        axis.plot(point.x, point.y, zorder=3, **look | ({"mfc": "white"} if hollow else {}))
+        axis.plot(point.x, point.y, zorder=3, **mark | ({"mfc": "white"} if hollow else {}))
         if point.seeds:
-            axis.plot([point.x] * len(point.seeds), point.seeds, **SEED | {"mec": look["color"]})
+            axis.plot([point.x] * len(point.seeds), point.seeds, **SEED | {"mec": mark["color"]})
     if front:
         axis.plot([p.x for p in front], [p.y for p in front], "--", color="#666666", linewidth=0.9, zorder=1)
 
 
-def _look(rank: int) -> dict[str, Any]:
+def look(rank: int) -> dict[str, Any]:
     """The mark of a row, which no other row has."""
     return {"color": OKABE_ITO[rank % 7], "marker": MARKERS[rank % len(MARKERS)], "ms": 7, "mew": 1.3}
 

@@ -1,0 +1,105 @@
+"""The whole field: all methods of Table 1 and later ones with their variants, accuracy beside every kind of cost.
+
+python bench.py rivals                  # quick preset, 2 CPU cores: what table1 takes, and about as long again
+python bench.py rivals --only cost      # no training: about 5 minutes
+python bench.py rivals --preset paper --dataset mars --root DIR --device cuda
+"""
+
+from dataclasses import replace
+
+from reidbench.spec import Column, Published, Row, Suite
+
+from .columns import GPU
+from .table1 import DATASETS
+from .table1 import SUITE as TABLE1
+from .table2 import ROWS as TABLE2_ROWS
+
+SAID = ("mAP", "top1")
+"""What is shown of published values: the published costs of Table 2 stand there."""
+
+OF_TABLE2 = {row.name: row for row in TABLE2_ROWS}
+
+
+def _of_table2(name: str) -> Row:
+    """A row of Table 2 with its published accuracy alone."""
+    row = OF_TABLE2[name]
+    (printed,) = row.published
+    return replace(row, published=(replace(printed, values={key: printed.values[key] for key in SAID}),))
+
+
+def _row(
+    name: str,
+    model: str,
+    source: str = "",
+    *,
+    frames: int = 8,
+    options: dict | None = None,
+    approximate: bool = False,
+    **accuracy: tuple[str, str],
+) -> Row:
+    """`accuracy` holds (mAP, top-1) by dataset, as printed in `source`."""
+    published = tuple(
+        Published(dict(zip(SAID, values, strict=True)), dataset, source) for dataset, values in accuracy.items()
+    )
+    return Row(name, model, options or {}, published, frames, approximate)
+
+
+OURS = {"Base-B (256x128)", "BiCnet-TKS"}
+"""Rows of Table 1 that stand elsewhere."""
+LEADERBOARD = "its paper, by a public list"
+README = "its authors' README"
+
+SUITE = Suite(
+    title="Rivals of BiCnet-TKS and later methods, with what they cost",
+    source="Hou et al., BiCnet-TKS, CVPR 2021, Tables 1 and 2; later methods: their authors",
+    reference="Base-B (256x128)",
+    rows=(
+        *map(_of_table2, ("Base-S (128x64)", "Base-B (256x128)")),
+        *(row for row in TABLE1.rows if row.name not in OURS),
+        _row("M3D, temporal stream", "m3d"),
+        _row("P3D-A", "p3d", options={"convolution": "p3d_a"}),
+        _row("P3D-B", "p3d", options={"convolution": "p3d_b"}),
+        _row("Non-local", "non_local"),
+        _row("AP3D+NL", "ap3d_nl", LEADERBOARD, mars=("85.6", "90.7"), duke=("96.1", "97.2")),
+        _row("SANet", "sanet", LEADERBOARD, mars=("86.0", "91.2"), duke=("96.7", "97.7")),
+        _row(
+            "STMN", "stmn", LEADERBOARD, frames=6, mars=("84.5", "90.5"), duke=("95.9", "97.0"), lsvid=("69.2", "82.1")
+        ),
+        _row("PSTA", "psta", LEADERBOARD, mars=("85.8", "91.5"), duke=("97.4", "98.3")),
+        _row("SBNet", "sbnet", README, mars=("85.7", "90.2"), lsvid=("77.1", "85.1")),
+        _row("IDNet", "idnet", README, mars=("85.9", "90.5"), lsvid=("78.0", "86.2")),
+        _row("SINet", "sinet", README, mars=("86.2", "91.0"), lsvid=("79.6", "87.4")),
+        _row("STAFormer", "staformer", README, approximate=True, mars=("89.1", "91.5"), lsvid=("85.6", "90.9")),
+        *map(_of_table2, ("Two-branch (TB)", "TB+CSP+DAO (BiCnet)", "BiCnet-TK (fix-fusion)")),
+        *(row for row in TABLE1.rows if row.name == "BiCnet-TKS"),
+    ),
+    columns=(
+        *(Column(f"accuracy.{field}", field, dataset=dataset) for dataset in DATASETS for field in SAID),
+        Column("accuracy.mAP"),
+        Column("accuracy.top1"),
+        Column("complexity.params"),
+        Column("complexity.macs"),
+        Column("complexity.gflops"),
+        Column("complexity.dimension"),
+        Column("latency.per_frame"),
+        Column("latency.ratio"),
+        Column("memory.peak"),
+        Column("latency.per_frame", settings=GPU),
+        Column("latency.ratio", settings=GPU),
+        Column("memory.peak", settings=GPU),
+    ),
+    figures=("field", "latency"),
+    notes=(
+        "Published values are those of the paper of BiCnet-TKS: of Base-S, Base-B, the two-branch network, BiCnet "
+        "and BiCnet-TK of its Table 2, else of its Table 1. But those of SBNet, IDNet and SINet are what their "
+        "authors list as their paper's (github.com/baist/SINet), those of STAFormer what its authors list "
+        "(github.com/HWZhou99/STAFormer), and those of AP3D+NL, SANet, STMN and PSTA are of a "
+        "public list of papers (github.com/AsuradaYuci/awesome_video_person_reid); PSTA's authors give 97.7 for its "
+        "mAP on DukeMTMC-VideoReID. M3D's temporal stream, P3D-A, P3D-B and the non-local network have none here.",
+        *TABLE1.notes[1:],
+        "STAFormer is approximate: its transformers are the authors', its trunk is a ResNet instead of a ResNeSt-50.",
+        "Operations and times are those of a frame, for clips differ in length: GLTP's have 16 frames, DRSA's and "
+        "STMN's 6, all others 8; memory is that of a clip. What is compared at test time are as many numbers as the "
+        "column Feature says, of 4 bytes each.",
+    ),
+)
