@@ -29,7 +29,7 @@ def profile(model: Any, **settings: Any) -> dict[str, Any]:
 
 
 def load_records(suite: str, results: str = "results") -> Any:
-    """All stored records of a suite as a pandas frame, one line a quantity: see `reporting.tables.frame`."""
-    from reidbench.reporting.tables import frame
+    """All stored records of a suite as a pandas frame, one line a quantity: see `reporting.frames.frame`."""
+    from reidbench.reporting.frames import frame
 
     return frame(suite, results)

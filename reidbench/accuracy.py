@@ -18,7 +18,9 @@ from reidbench.data.tracklets import Dataset
 from reidbench.files import alone
 from reidbench.retrieval.features import Features, embed_dataset
 from reidbench.retrieval.metrics import evaluate, lookalike_floor, score_samples
+from reidbench.source import REQUIRED
 from reidbench.spec import Cell, Outcome, Places, Protocol, Recipe, UserError
+from reidbench.splits import trained_on
 from reidbench.training.checkpoint import load_weights, save_model, start_trunk
 from reidbench.training.pretrain import TAUGHT
 from reidbench.training.trainer import TrainingResult, train
@@ -59,12 +61,13 @@ def trained_model(cell: Cell, places: Places, progress: Progress) -> Trained:
         model, dataset, result = train_cell(cell, places, scratch_folder(key), progress, run=key)
         losses = [list(point) for point in result.losses]
         about = {"key": key, "ended": machine.now()}
+        saved = {**about, **trained_on(cell.settings), "seconds": result.seconds, "losses": losses}
         save_model(
             file,
             model,
             name=cell.model,
             options=cell.identity["options"],
-            about={**about, "seconds": result.seconds, "losses": losses},
+            about=saved,
         )
         drop_scratch(cell)
     return Trained(model, dataset, result.seconds, losses, {**about, "kept": False})
@@ -123,10 +126,17 @@ def load_trained(cell: Cell, path: Path) -> nn.Module:
     """The model of a cell with the weights of a file, without its classifier.
 
     Raises UserError for weights that do not fit, and for a file that was saved as another model or with other options:
-    two networks can have the same parameters and yet compute different things.
+    two networks can have the same parameters and yet compute different things. So for weights of another random split
+    of the dataset, whose training persons are among those that are tested.
     """
     model: nn.Module = registry.build(cell.model, **cell.options)
     checkpoint = load_weights(model, path)
+    here, there = trained_on(cell.settings), checkpoint.about
+    if here and there.get("dataset") == here["dataset"] and there.get("split") != here["split"]:
+        raise UserError(
+            f"{path}: was trained on split {there.get('split')} of {here['dataset']}, on persons whom split "
+            f"{here['split']} tests; give --data split={there.get('split')}"
+        )
     if checkpoint.kind == "model":
         wanted = {"model": cell.model, **cell.identity["options"]}
         saved = {"model": checkpoint.model, **checkpoint.options}
@@ -185,6 +195,8 @@ def open_dataset(identity: Mapping[str, Any], places: Places) -> Dataset:
     options = dict(identity["options"])
     if places.root:
         options["root"] = places.root
+    elif entry.options.get("root") is REQUIRED:
+        raise UserError(f"dataset {identity['name']} needs --root: the folder that holds it")
     if identity["subset"]:
         options["subset"] = True
     dataset: Dataset = entry.load()(**options)

@@ -294,6 +294,8 @@ def _selection() -> Parser:
     parser.add_argument("--rows", nargs="+", default=[], metavar="ROW", help="rows by name or by number from 1")
     about = "training seeds (default: the preset's to measure, all that most rows have recorded to report)"
     parser.add_argument("--seeds", type=int, metavar="N", help=about)
+    about = "random splits of a dataset that has them: all (the default), or numbers and ranges such as 1-3,7"
+    parser.add_argument("--splits", default="", metavar="WHICH", help=about)
     return parser
 
 

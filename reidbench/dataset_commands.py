@@ -5,16 +5,18 @@ from __future__ import annotations
 import sys
 import time
 from argparse import Namespace
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from reidbench import registry
+from reidbench.dataset_identity import AskedData, choose_splits, entry_of
+from reidbench.dataset_identity import arguments as dataset_arguments
 from reidbench.options import parse_options
-from reidbench.plan import Request, choose_preset, dataset_arguments
+from reidbench.plan import Request, asked_data, choose_preset
 from reidbench.registry import Entry
 from reidbench.reports import print_json
+from reidbench.splits import OPTION, Splits
 
 PROGRESS_EVERY = 5.0
 """Seconds between two lines on the progress."""
@@ -23,17 +25,25 @@ PROGRESS_EVERY = 5.0
 def data_check(arguments: Namespace) -> int:
     """Compares a dataset's folder with what was published of it. Returns 0 where they agree, else 2."""
     from reidbench.data.checkup import check_tree
-    from reidbench.reporting.dataset_text import check_lines
+    from reidbench.reporting.dataset_text import check_lines, other_split_lines
 
     entry, given = _dataset(arguments)
     if "dense" in entry.options:
         given["dense"] = 0  # What was published are counts of whole tracklets.
     found = check_tree(entry, given, decode=arguments.decode, progress=_now_and_then())
+    numbers = choose_splits(_asked(arguments)).numbers
+    others = {
+        number: check_tree(entry, {**given, OPTION: number}, decode=False, progress=_now_and_then(), anew=False)
+        for number in numbers[1:]
+    }
+    found = replace(found, title=f"{found.title}{_split_text(entry, given)}")
+    passed = found.passed and all(other.passed for other in others.values())
     if arguments.json:
-        print_json({**asdict(found), "passed": found.passed})
+        further = {"other_splits": {number: asdict(other) for number, other in others.items()}} if others else {}
+        print_json({**asdict(found), **further, "passed": passed})
     else:
-        print("\n".join(check_lines(found)))
-    return 0 if found.passed else 2
+        print("\n".join([*check_lines(found), *other_split_lines(found, others)]))
+    return 0 if passed else 2
 
 
 def data_describe(arguments: Namespace) -> int:
@@ -46,6 +56,7 @@ def data_describe(arguments: Namespace) -> int:
     if "subset" in entry.options:
         given["subset"] = True
     found = describe(entry.load()(**given))
+    found = replace(found, about=found.about.replace(":", f"{_split_text(entry, given)}:", 1))
     if arguments.out:
         draw_dataset(found, Path(arguments.out))
     if arguments.json:
@@ -59,11 +70,20 @@ def data_describe(arguments: Namespace) -> int:
 
 def _dataset(arguments: Namespace) -> tuple[Entry, dict[str, Any]]:
     """The dataset asked for and the arguments of its function; its training tracklets are whole unless it is said."""
+    asked = _asked(arguments)
+    entry = entry_of(asked)
+    return entry, {**({"dense": 0} if "dense" in entry.options else {}), **dataset_arguments(asked)}
+
+
+def _asked(arguments: Namespace) -> AskedData:
     options = parse_options("--data", arguments.dataset_options)
     request = Request(dataset=arguments.name, root=arguments.root, dataset_options=options)
-    entry = registry.lookup("dataset", arguments.name, registry.datasets())
-    given = dataset_arguments(request, choose_preset(request))
-    return entry, {**({"dense": 0} if "dense" in entry.options else {}), **given}
+    return asked_data(request, choose_preset(request))
+
+
+def _split_text(entry: Entry, given: Mapping[str, Any]) -> str:
+    """Which of the dataset's random splits it is, to stand after its name."""
+    return f", {Splits((given[OPTION],), entry.splits).text}" if entry.splits else ""
 
 
 def _now_and_then() -> Callable[[int, int, str], None]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from reidbench import registry
 from reidbench.plan import Plan, all_cells
 from reidbench.spec import Cell, Record
+from reidbench.splits import split_of
 from reidbench.statistics import estimate
 
 if TYPE_CHECKING:
@@ -256,6 +257,8 @@ def describe(cell: Cell) -> str:
     """The measurement with what distinguishes its cells."""
     settings = cell.settings
     parts = [str(settings[name]) for name in ("device", "precision") if name in settings]
+    if (split := split_of(settings)) is not None:
+        parts.append(f"split {split}")
     if "seed" in settings:
         parts.append(f"seed {settings['seed']}")
     return " ".join((cell.measurement, *parts))

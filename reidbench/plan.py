@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from reidbench import presets, registry
+from reidbench.dataset_identity import AskedData, choose_splits, identities
 from reidbench.deployment.backends import EAGER, check_backend, missing
-from reidbench.importing import import_file
-from reidbench.registry import check_options, lookup, resolve_options
-from reidbench.source import REQUIRED
+from reidbench.registry import lookup, resolve_options
 from reidbench.spec import COST_SHAPE, Cell, Column, Places, Preset, Protocol, Row, Suite, UserError, canonical_json
+from reidbench.splits import Splits
 from reidbench.store import Store
 from reidbench.wellformed import check_suite
 
@@ -26,7 +26,10 @@ SYNTHETIC_TRUNK = Path(__file__).parent / "training" / "synthetic_trunk.pt"
 
 @dataclass(frozen=True)
 class Request:
-    """What the command line asks of a suite. Empty values, and no number of seeds, mean the preset's own."""
+    """What the command line asks of a suite. Empty values, and no number of seeds, mean the preset's own.
+
+    `splits` chooses of a dataset's random splits, as `parse_splits` reads it: "" for all of them.
+    """
 
     preset: str = "quick"
     only: str = ""
@@ -39,14 +42,15 @@ class Request:
     seeds: int | None = None
     subset: bool = False
     weights: str = ""
+    splits: str = ""
 
 
 @dataclass(frozen=True)
 class Plan:
     """A suite with the cells that fill it.
 
-    `cells` maps (row name, column index) to its cells: one a seed for accuracy, else one. `absent` says why a column
-    cannot be measured here.
+    `cells` maps (row name, column index) to its cells: one a seed for accuracy, of each of the dataset's `splits` where
+    it has any, else one. `absent` says why a column cannot be measured here.
     """
 
     name: str
@@ -57,6 +61,7 @@ class Plan:
     cells: Mapping[tuple[str, int], tuple[Cell, ...]]
     absent: Mapping[tuple[str, int], str]
     places: Places = field(default_factory=Places)
+    splits: Splits = field(default_factory=Splits)
 
     def all_cells(self) -> list[Cell]:
         """Every cell once, in the order of rows and columns."""
@@ -69,7 +74,7 @@ def all_cells(plans: Iterable[Plan]) -> list[Cell]:
 
 
 def make_plan(name: str, suite: Suite, request: Request, store: Store) -> Plan:
-    """Expands rows x columns x seeds. Raises UserError for anything unknown in the suite or the request."""
+    """Expands rows x columns x splits x seeds. Raises UserError for anything unknown in the suite or the request."""
     check_suite(name, suite)
     check_device(request.device)
     preset = choose_preset(request)
@@ -78,7 +83,8 @@ def make_plan(name: str, suite: Suite, request: Request, store: Store) -> Plan:
         lookup("kind of column for --only", request.only, {"accuracy": 1, "cost": 1})
     machine = store.machine()
     reference = next(row for row in suite.rows if row.name == suite.reference)
-    training: dict[str, dict[str, Any]] = {}
+    splits = choose_splits(asked_data(request, preset))
+    training: dict[str, list[dict[str, Any]]] = {}
     cells: dict[tuple[str, int], tuple[Cell, ...]] = {}
     absent: dict[tuple[str, int], str] = {}
     for index, column in _wanted_columns(suite, request.only, preset.dataset):
@@ -87,7 +93,7 @@ def make_plan(name: str, suite: Suite, request: Request, store: Store) -> Plan:
         data = canonical_json(column.data)
         if trains and not reason and data not in training:
             options = {**request.dataset_options, **column.data}
-            training[data] = _training_settings(replace(request, dataset_options=options), preset, store)
+            training[data] = _training_settings(replace(request, dataset_options=options), preset, splits, store)
         for row in rows:
             if reason or not row.model:
                 absent[row.name, index] = reason or f"{PUBLISHED_ONLY}: {row.absent or NOT_HERE}"
@@ -104,7 +110,8 @@ def make_plan(name: str, suite: Suite, request: Request, store: Store) -> Plan:
             else:
                 cells[row.name, index] = found
     shown = replace(suite, rows=rows)
-    return Plan(name, shown, preset, preset.dataset, request.only, cells, absent, Places(request.root, request.weights))
+    places = Places(request.root, request.weights)
+    return Plan(name, shown, preset, preset.dataset, request.only, cells, absent, places, splits)
 
 
 def _wanted_columns(suite: Suite, only: str, dataset: str) -> Iterator[tuple[int, Column]]:
@@ -136,10 +143,10 @@ def _lacking(column: Column) -> str:
 
 
 def accuracy_cell(model: str, options: Mapping[str, Any], request: Request, seed: int, store: Store) -> Cell:
-    """The accuracy cell of one model under a preset, as any suite would plan it."""
+    """The accuracy cell of one model under a preset, as any suite would plan it, of one split of the dataset."""
     check_device(request.device)
     preset = choose_preset(request)
-    training = _training_settings(request, preset, store)
+    training, *_ = _training_settings(request, preset, Splits(), store)
     row = Row(model, model, options)
     return _cell(row, "accuracy", model_options(row, preset), {**training, "seed": seed})
 
@@ -172,22 +179,10 @@ def choose_preset(request: Request) -> Preset:
     return replace(preset, seeds=request.seeds)
 
 
-def dataset_arguments(request: Request, preset: Preset) -> dict[str, Any]:
-    """The keyword arguments of the dataset's function, checked by name."""
-    entry = lookup("dataset", preset.dataset, registry.datasets())
-    for name in ("root", "subset"):
-        if name in request.dataset_options:
-            raise UserError(f"--data {name}: give --{name}")
-    given = {**preset.dataset_options, **request.dataset_options}
-    if request.root:
-        given["root"] = request.root
-    if request.subset:
-        given["subset"] = True
-    check_options("dataset", entry, given)
-    missing = [name for name, value in entry.options.items() if value is REQUIRED and name not in given]
-    if missing:
-        raise UserError(f"dataset {preset.dataset} needs --{missing[0]}: the folder that holds it")
-    return given
+def asked_data(request: Request, preset: Preset) -> AskedData:
+    """What a request asks of its dataset, the preset's options included."""
+    options = {**preset.dataset_options, **request.dataset_options}
+    return AskedData(preset.dataset, options, request.root, request.subset, request.splits)
 
 
 def model_options(row: Row, preset: Preset) -> dict[str, Any]:
@@ -241,19 +236,20 @@ def cost_shape(row: Row) -> tuple[int, ...]:
     return (1, row.frames, *COST_SHAPE[2:])
 
 
-def _training_settings(request: Request, preset: Preset, store: Store) -> dict[str, Any]:
+def _training_settings(request: Request, preset: Preset, splits: Splits, store: Store) -> list[dict[str, Any]]:
+    """The settings that all trained cells share, once for each split."""
     from reidbench.retrieval.protocols import PROTOCOLS
 
     protocol: Protocol = lookup("protocol", request.protocol, PROTOCOLS)
-    return {
+    settings = {
         "version": registry.measurements()["accuracy"].version,
         "recipe": asdict(preset.recipe),
         "trunk": _trunk_identity(preset.recipe.trunk, request.weights),
-        "dataset": _dataset_identity(request, preset, store),
         "protocol": protocol.identity,
         "device": request.device,
         "threads": 1 if request.device == "cpu" else 0,
     }
+    return [{**settings, "dataset": dataset} for dataset in identities(asked_data(request, preset), splits, store)]
 
 
 def _trunk_identity(trunk: str, file: str) -> str:
@@ -267,52 +263,17 @@ def _trunk_identity(trunk: str, file: str) -> str:
         raise UserError(f"--weights {path}: cannot read: {error.strerror}") from error
 
 
-def _dataset_identity(request: Request, preset: Preset, store: Store) -> dict[str, Any]:
-    """Name, fingerprint and options of the dataset, from its options alone where it can be made again from them.
-
-    A dataset on disk is read for its fingerprint; without `--root` (a report) the one of these options in the store's
-    records is taken.
-    """
-    entry = lookup("dataset", preset.dataset, registry.datasets())
-    needs_root = entry.options.get("root") is REQUIRED
-    if needs_root and not request.root:
-        recorded = _recorded_dataset(preset.dataset, {**preset.dataset_options, **request.dataset_options}, store)
-        if recorded:
-            return recorded
-    arguments = dataset_arguments(request, preset)
-    options = {name: value for name, value in arguments.items() if name not in ("root", "subset")}
-    module = import_file(entry.path)
-    if not request.root and hasattr(module, "fingerprint"):
-        return {
-            "name": preset.dataset,
-            "fingerprint": module.fingerprint(**options),
-            "options": options,
-            "subset": False,
-        }
-    found = entry.load()(**arguments)
-    return {"name": found.name, "fingerprint": found.fingerprint, "options": options, "subset": found.subset}
-
-
-def _recorded_dataset(name: str, options: Mapping[str, Any], store: Store) -> dict[str, Any] | None:
-    measurements = registry.measurements()
-    found = [
-        record
-        for record in store.records()
-        if record.cell["settings"].get("dataset", {}).get("name") == name
-        and record.cell["settings"]["dataset"].get("options") == options
-        and record.status == "ok"
-        and record.cell["measurement"] in measurements
-    ]
-    return max(found, key=lambda record: record.started).cell["settings"]["dataset"] if found else None
-
-
-def _accuracy_cells(row: Row, column: Column, preset: Preset, training: Mapping[str, Any]) -> tuple[Cell, ...]:
+def _accuracy_cells(
+    row: Row, column: Column, preset: Preset, training: Iterable[Mapping[str, Any]]
+) -> tuple[Cell, ...]:
+    """One cell for each split, which `training` holds the settings of, and seed."""
     options = model_options(row, preset)
-    settings = {**training, "recipe": {**training["recipe"], "frames": row.frames}}
-    if column.measurement != "accuracy":
-        version = registry.measurements()[column.measurement].version
-        settings |= {"version": version, "training": training["version"]}
-    return tuple(
-        _cell(row, column.measurement, options, {**settings, "seed": seed, **column.settings})
-        for seed in range(preset.seeds)
-    )
+    cells = []
+    for each in training:
+        settings = {**each, "recipe": {**each["recipe"], "frames": row.frames}}
+        if column.measurement != "accuracy":
+            version = registry.measurements()[column.measurement].version
+            settings |= {"version": version, "training": each["version"]}
+        for seed in range(preset.seeds):
+            cells.append(_cell(row, column.measurement, options, {**settings, "seed": seed, **column.settings}))
+    return tuple(cells)

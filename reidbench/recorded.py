@@ -18,10 +18,10 @@ def recorded_plan(name: str, suite: Suite, request: Request, store: Store) -> Pl
 def with_recorded_seeds(plan: Plan, store: Store) -> Plan:
     """The plan with as many seeds as most rows have recorded, no fewer than it has; its dataset is not opened again.
 
-    "Most" is half of what the first seed is recorded of: neither does a row that failed take the other rows' seeds out
-    of a report, nor do further seeds of one row leave the others incomplete.
+    "Most" is half of what the first seed is recorded of (of each split, where the dataset has any): neither does a row
+    that failed take the other rows' seeds out of a report, nor do further seeds of one row leave the others incomplete.
     """
-    firsts = {own[0].key: own[0] for own in plan.cells.values() if "seed" in own[0].settings}.values()
+    firsts = {cell.key: cell for own in plan.cells.values() for cell in own if cell.settings.get("seed") == 0}.values()
     least = sum(_is_recorded(cell, store) for cell in firsts) / 2
     seeds = 1
     while 0 < least <= sum(_is_recorded(_with_seed(cell, seeds), store) for cell in firsts):
@@ -40,7 +40,12 @@ def _with_seed(cell: Cell, seed: int) -> Cell:
 
 def _with_seeds(plan: Plan, seeds: int) -> Plan:
     cells = {
-        place: tuple(_with_seed(own[0], seed) for seed in range(seeds)) if "seed" in own[0].settings else own
+        place: tuple(
+            cell if "seed" not in cell.settings else _with_seed(cell, seed)
+            for cell in own
+            if cell.settings.get("seed", 0) == 0
+            for seed in range(seeds if "seed" in cell.settings else 1)
+        )
         for place, own in plan.cells.items()
     }
     return replace(plan, preset=replace(plan.preset, seeds=seeds), cells=cells)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 from reidbench.importing import HERE, check_imports, folder, import_file
 from reidbench.kinds import fits, kind
@@ -36,9 +36,17 @@ def model(*, presets: Mapping[str, Mapping[str, Any]] | None = None) -> Callable
     return lambda builder: builder
 
 
-def dataset(function: F) -> F:
-    """Registers a function `name(root, **options) -> Dataset` under its own name."""
-    return function
+@overload
+def dataset(function: F) -> F: ...
+@overload
+def dataset(*, splits: int) -> Callable[[F], F]: ...
+def dataset(function: Any = None, *, splits: int = 0) -> Any:
+    """Registers a function `name(root, **options) -> Dataset` under its own name.
+
+    `splits`, a literal, says how many random splits it has: its option `split` chooses one, from 1. An accuracy is the
+    mean over them.
+    """
+    return function or (lambda made: made)
 
 
 def measurement(
@@ -83,7 +91,7 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Entry:
-    """A registered function as its source text describes it."""
+    """A registered function as its source text describes it. `splits` are those of a dataset, 0 where it has none."""
 
     name: str
     about: str
@@ -91,6 +99,7 @@ class Entry:
     function: str
     options: Mapping[str, Any]
     preset: Mapping[str, Any] = field(default_factory=dict)
+    splits: int = 0
 
     def load(self) -> Callable[..., Any]:
         return getattr(import_file(self.path), self.function)
@@ -261,12 +270,13 @@ def _entries(paths: Iterable[Path], decorator: str) -> dict[str, Entry]:
         for function, call in decorated(parse(path), decorator):
             about = first_line(ast.get_docstring(function))
             options = signature(function)
-            names = {function.name: {}, **_presets(call)}
+            names = {function.name: {}, **_keyword(call, "presets", {})}
+            splits = _keyword(call, "splits", 0)
             for name, preset in names.items():
                 if name in found:
                     raise UserError(f"{decorator} {name!r} is defined in both {found[name].path} and {path}")
                 text = about if name == function.name else _preset_about(function.name, preset)
-                found[name] = Entry(name, text, path, function.name, options, preset)
+                found[name] = Entry(name, text, path, function.name, options, preset, splits)
     return found
 
 
@@ -274,9 +284,9 @@ def _preset_about(base: str, preset: Mapping[str, Any]) -> str:
     return f"{base} with " + ", ".join(f"{key}={value!r}" for key, value in preset.items())
 
 
-def _presets(decorator: ast.expr) -> dict[str, dict[str, Any]]:
+def _keyword(decorator: ast.expr, name: str, default: Any) -> Any:
     if isinstance(decorator, ast.Call):
         for keyword in decorator.keywords:
-            if keyword.arg == "presets":
+            if keyword.arg == name:
                 return ast.literal_eval(keyword.value)
-    return {}
+    return default

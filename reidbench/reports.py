@@ -135,7 +135,7 @@ def request_of(arguments: Namespace) -> Request:
     from reidbench.plan import Request
 
     given = vars(arguments)
-    names = ("preset", "only", "dataset", "root", "protocol", "device", "seeds", "subset", "weights")
+    names = ("preset", "only", "dataset", "root", "protocol", "device", "seeds", "subset", "weights", "splits")
     options = parse_options("--data", given.get("dataset_options", ()))
     rows = tuple(given.get("rows", ()))
     return Request(rows=rows, dataset_options=options, **{name: given[name] for name in names if name in given})
@@ -152,7 +152,7 @@ def _output(arguments: Namespace) -> dict[str, Any]:
 
 
 def _print_json(tables: Sequence[Table]) -> None:
-    from reidbench.reporting.tables import to_frame
+    from reidbench.reporting.frames import to_frame
 
     print_json([line for table in tables for line in json.loads(to_frame(table).to_json(orient="records"))])
 
@@ -165,7 +165,7 @@ def _print_paths(written: Iterable[Path]) -> None:
 
 def _coverage(table: Table) -> str:
     """One line on how much of a table there is."""
-    from reidbench.reporting.blocks import WORDS, seeds_text
+    from reidbench.reporting.blocks import WORDS, repeats_text
 
     states = Counter(entry.state for entry in table.entries.values())
     wanted = states.total() - states["absent"] - states["published"]
@@ -173,7 +173,7 @@ def _coverage(table: Table) -> str:
     rest = [f"{count} {WORDS.get(state, state)}" for state, count in states.items() if state not in settled]
     parts = [f"{states['ok']} of {wanted} cells", *rest]
     if _is_trained(table.plan):
-        parts.append(seeds_text(table.plan.preset.seeds))
+        parts.append(repeats_text(table.plan))
     return f"{table.plan.name:<14} {', '.join(parts)}"
 
 

@@ -118,6 +118,7 @@ def _measure(revision: Revision, code: Path, arguments: Namespace, *, first: boo
         options += ["--weights", weights if weights in NAMED_TRUNKS else str(Path(weights).resolve())]
     options += ["--subset"] if arguments.subset else []
     options += ["--rows", *arguments.rows] if arguments.rows else []
+    options += ["--splits", arguments.splits] if arguments.splits else []
     options += ["--seeds", str(arguments.seeds)] if arguments.seeds else []
     only = arguments.only or ("" if first else "cost")
     options += ["--only", only] if only else []

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from reidbench import machine, presets, registry
 from reidbench.commands import accuracy_cell_of, given_options, print_progress, print_result
+from reidbench.dataset_identity import dataset_text
 from reidbench.launch import launched
 from reidbench.reports import print_json
 from reidbench.retrieval.protocols import PROTOCOLS
@@ -31,7 +32,7 @@ def evaluate(arguments: Namespace) -> int:
     settings = record.cell["settings"]
     about = {
         "protocol": settings["protocol"]["name"],
-        "dataset": _dataset_text(**settings["dataset"]),
+        "dataset": dataset_text(**settings["dataset"]),
         "clips": _clips_text(**settings["recipe"]),
     }
     counted = {name: record.context[name] for name in ("queries", "queries_without_match", "gallery")}
@@ -50,7 +51,7 @@ def protocols(arguments: Namespace) -> int:
     about = {
         "model": cell.row,
         "weights": str(weights),
-        "dataset": _dataset_text(**cell.settings["dataset"]),
+        "dataset": dataset_text(**cell.settings["dataset"]),
         "clips": _clips_text(**cell.settings["recipe"]),
     }
     return _print_scored(embedded, PROTOCOLS.values(), about, arguments)
@@ -68,11 +69,13 @@ def embed(arguments: Namespace) -> int:
     # Who scores the file decides on distractors; of the protocol it follows only how clips become a vector.
     embedded = embed_weights(cell, places, weights, [replace(protocol, distractors=True)], print_progress)
     about = {"row": cell.row, **{name: cell.identity[name] for name in ("model", "options", "source")}}
-    about |= {"weights": file_hash(weights), "dataset_options": cell.settings["dataset"]["options"]}
+    dataset = cell.settings["dataset"]
+    about |= {"weights": file_hash(weights), "dataset_options": dataset["options"]}
+    about |= {"dataset_splits": dataset["splits"]} if "splits" in dataset else {}
     if launched().leads:
         write_features(out, embedded, about)
     written = {"features": str(out), "tracklets": len(embedded.tracklets), "queries": len(embedded.dataset.query)}
-    return print_result({**written, "dataset": embedded.dataset.name, "protocol": protocol.name}, arguments)
+    return print_result({**written, "dataset": dataset_text(**dataset), "protocol": protocol.name}, arguments)
 
 
 def score(arguments: Namespace) -> int:
@@ -84,7 +87,8 @@ def score(arguments: Namespace) -> int:
     for protocol in chosen:
         embedded.under(protocol)
     chosen = chosen or [protocol for protocol in PROTOCOLS.values() if embedded.holds(protocol)]
-    dataset = _dataset_text(embedded.dataset.name, embedded.dataset.subset, about.get("dataset_options", {}))
+    name, subset = embedded.dataset.name, embedded.dataset.subset
+    dataset = dataset_text(name, subset, about.get("dataset_options", {}), about.get("dataset_splits", 0))
     told = {"model": str(about.get("row", "")), "features": arguments.features, "dataset": dataset}
     return _print_scored(embedded, chosen, told, arguments)
 
@@ -134,11 +138,6 @@ def _print_scored(embedded: Embedded, chosen: Iterable[Protocol], about: dict[st
     else:
         print(scored_text(scored, ", ".join(f"{name} {value}" for name, value in about.items())))
     return 0
-
-
-def _dataset_text(name: str, subset: bool, options: Mapping[str, Any], **_: object) -> str:
-    given = "".join(f" {option}={value}" for option, value in options.items())
-    return f"{name}{given}{' (a subset)' if subset else ''}"
 
 
 def _clips_text(frames: int, size: Sequence[int], precision: str, **_: object) -> str:

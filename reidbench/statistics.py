@@ -2,7 +2,8 @@
 
 Every interval is a percentile bootstrap, deterministic for a given `seed`. An accuracy has two sources of variance,
 kept apart: `Estimate.low` and `high` cover the choice of query identities (resampled whole, the same ones in every
-seed), `Estimate.sd` is the spread over training seeds. Only `paired_difference` joins the two.
+seed), `Estimate.sd` is the spread over training seeds. Only differences join the two. Where a dataset has random
+splits, a value is the mean over them and `sd` their spread; who is a query in several splits is drawn in all of them.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from reidbench.spec import Outcome, Quantity, Record
+from reidbench.splits import by_split
 
 LEVEL = 0.95
 RESAMPLES = 2000
@@ -31,7 +33,7 @@ class Estimate:
 
     `low` and `high` bound the interval, NaN where there are too few readings for one. `n` counts the readings behind
     `value` and `sd` is their standard deviation (NaN for one reading): the rounds of a latency, but the training
-    seeds of an accuracy.
+    seeds of an accuracy, or its splits where there are several.
     """
 
     value: float
@@ -208,11 +210,44 @@ def gap_interval(
     return Estimate(value, low, high, len(means), sd)
 
 
+def mean_over_splits(
+    values: Sequence[ArrayLike],
+    groups: Sequence[ArrayLike],
+    *,
+    training: bool = False,
+    level: float = LEVEL,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Estimate:
+    """The mean of the means of several splits' values, each `[n_k]` with its groups `[n_k]`.
+
+    The interval resamples groups (identities) whole. One that is in several splits is drawn in all of them: splits of
+    the same persons are no further persons. With `training` it is widened by the spread over splits, in each of which
+    a model was trained: their standard error times a t variate. That counts the choice of queries twice, and takes the
+    splits as independent although they share persons. `n` counts the splits and `sd` is their spread.
+    """
+    readings, labels = [_readings(each) for each in values], np.concatenate([np.asarray(each) for each in groups])
+    means = np.array([each.mean() for each in readings])
+    value, sd = float(means.mean()), _spread(means)
+    shares = np.concatenate([np.full(len(each), 1 / len(each)) for each in readings])
+    _, index = np.unique(labels, return_inverse=True)
+    sums = np.bincount(index, weights=shares * np.concatenate(readings)).astype(float)
+    counts = np.bincount(index, weights=shares).astype(float)
+    if len(counts) < 2:
+        return Estimate(value, n=len(means), sd=sd)
+    replicates = _resampled_means(sums, counts, resamples, seed)
+    if training:
+        noise = np.random.default_rng([seed, 1]).standard_t(len(means) - 1, resamples)
+        replicates = replicates + sd / sqrt(len(means)) * noise
+    low, high = _bounds(replicates, level)
+    return Estimate(value, low, high, len(means), sd)
+
+
 def estimate(quantity: Quantity, field: str, records: Sequence[Record | Outcome]) -> Estimate | None:
-    """What the records of one row (one a seed) say about a quantity, or None where they do not hold it.
+    """What the records of one row (one a seed and split) say about a quantity, or None where they do not hold it.
 
     Records are pooled: the readings of all of them, or for an accuracy the queries of all seeds, whose identities
-    are then resampled jointly; `n` and `sd` of an accuracy are over the seeds.
+    are then resampled jointly; `n` and `sd` of an accuracy are over the seeds, or the splits where there are several.
     """
     if not records:
         return None
@@ -257,14 +292,34 @@ def order_agreement(a: ArrayLike, b: ArrayLike) -> Agreement:
 
 
 def _mean_over_seeds(quantity: Quantity, records: Sequence[Record | Outcome]) -> Estimate | None:
-    values = _pooled(records, quantity.sample)
-    groups = _pooled(records, quantity.by) if quantity.by else None
-    where = _pooled(records, quantity.where) if quantity.where else np.ones(len(values))
+    splits = by_split(records)
+    if len(splits) > 1:
+        return _mean_over_splits(quantity, list(splits.values()))
+    values, groups, where = _queries(quantity, records)
     if not np.any(where == 1):
         return None
     pooled = mean_interval(values, groups, where)
     seeds = np.array(seed_means(quantity, records))
     return Estimate(pooled.value, pooled.low, pooled.high, len(seeds), _spread(seeds))
+
+
+def _mean_over_splits(quantity: Quantity, splits: Sequence[Sequence[Record | Outcome]]) -> Estimate | None:
+    """None where a split lacks the queries that the quantity is restricted to."""
+    values, groups = [], []
+    for records in splits:
+        own, labels, where = _queries(quantity, records)
+        if not np.any(where == 1):
+            return None
+        values.append(own[where == 1])
+        groups.append((np.arange(len(own)) if labels is None else labels)[where == 1])
+    return mean_over_splits(values, groups)
+
+
+def _queries(quantity: Quantity, records: Sequence[Record | Outcome]) -> tuple[Floats, Floats | None, Floats]:
+    """Of all records: the values, what their groups are, and 1 where they count."""
+    values = _pooled(records, quantity.sample)
+    groups = _pooled(records, quantity.by) if quantity.by else None
+    return values, groups, _pooled(records, quantity.where) if quantity.where else np.ones(len(values))
 
 
 def _pooled(records: Sequence[Record | Outcome], sample: str) -> Floats:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reidbench.commands import accuracy_cell_of, print_progress, print_result
+from reidbench.dataset_identity import dataset_text
 from reidbench.display import duration
 from reidbench.launch import launched
+from reidbench.splits import trained_on
 
 if TYPE_CHECKING:
     from reidbench.dry_run import DryRun
@@ -27,8 +30,11 @@ def train(arguments: Namespace) -> int:
     path = folder / "model.pt"
     if place.leads:
         about = {"cell": cell.key, "processes": place.world, "sync_bn": arguments.sync_bn}
+        about |= trained_on(cell.settings)
         save_model(path, model, name=cell.model, options=cell.identity["options"], about=about)
-    return print_result({"weights": str(path), "steps": result.steps, "seconds": round(result.seconds, 1)}, arguments)
+    data = dataset_text(**cell.settings["dataset"])
+    told = {"weights": str(path), "dataset": data, "steps": result.steps, "seconds": round(result.seconds, 1)}
+    return print_result(told, arguments)
 
 
 def _dry_run(arguments: Namespace) -> int:
@@ -38,11 +44,12 @@ def _dry_run(arguments: Namespace) -> int:
     cell, places = accuracy_cell_of(arguments, arguments.seed)
     found = dry_run(cell, places, Path(arguments.out), sync_bn=arguments.sync_bn)
     trunk = places.trunk if cell.settings["recipe"]["trunk"] == "file" else cell.settings["recipe"]["trunk"]
-    told = _numbers(found, trunk) if arguments.json else _lines(found, trunk or "random")
+    data = cell.settings["dataset"]
+    told = _numbers(found, data, trunk) if arguments.json else _lines(found, dataset_text(**data), trunk or "random")
     return print_result(told, arguments)
 
 
-def _numbers(found: DryRun, trunk: str) -> dict[str, Any]:
+def _numbers(found: DryRun, data: Mapping[str, Any], trunk: str) -> dict[str, Any]:
     """Seconds and bytes."""
     bounds = {
         name: dict(zip(("value", "low", "high"), getattr(found, name), strict=True))
@@ -50,6 +57,7 @@ def _numbers(found: DryRun, trunk: str) -> dict[str, Any]:
     }
     return {
         "dataset": found.dataset.name,
+        "dataset_options": data["options"],
         "subset": found.dataset.subset,
         "identities": len(found.dataset.train_identities),
         "tracklets": len(found.dataset.train),
@@ -71,7 +79,7 @@ def _numbers(found: DryRun, trunk: str) -> dict[str, Any]:
     }
 
 
-def _lines(found: DryRun, trunk: str) -> dict[str, str]:
+def _lines(found: DryRun, data: str, trunk: str) -> dict[str, str]:
     from reidbench.dry_run import KEPT, TOO_LARGE, WRITTEN
 
     identities, tracklets = len(found.dataset.train_identities), len(found.dataset.train)
@@ -81,8 +89,7 @@ def _lines(found: DryRun, trunk: str) -> dict[str, str]:
         TOO_LARGE: "too large for the cache, decoded for every batch",
     }[found.cache]
     lines = {
-        "data": f"{found.dataset.name}: {identities} training identities in {tracklets} tracklets"
-        + (", a subset" if found.dataset.subset else ""),
+        "data": f"{data}: {identities} training identities in {tracklets} tracklets",
         "frames": f"{found.frames}, none missing; {found.decoded_bytes / 1e6:,.1f} MB {decoded}",
         "weights": f"trunk {trunk}, fits",
         "processes": str(found.processes),

@@ -20,6 +20,7 @@ from reidbench.plan import Request, accuracy_cell
 from reidbench.presets import PRESETS
 from reidbench.retrieval.protocols import PROTOCOLS
 from reidbench.spec import Cell, Places, UserError
+from reidbench.splits import trained_on
 from reidbench.statistics import estimate
 from reidbench.store import Store
 from reidbench.training.checkpoint import save_model
@@ -179,3 +180,19 @@ def test_the_authors_checkpoint_is_a_model_under_its_own_name(tmp_path: Path) ->
     assert model.get_parameter("trunk.conv1.weight").sum().item() == 64 * 3 * 7 * 7
     with pytest.raises(UserError, match="checkpoint_ep150"):
         load_trained(Cell("", "accuracy", "bicnet", {**options, "temporal": "none"}, {}, ""), path)
+
+
+def test_weights_of_one_split_are_not_taken_for_another(tmp_path: Path) -> None:
+    options = {"depth": 18, "width": 8}
+    path = tmp_path / "model.pt"
+
+    def cell(split: int, name: str = "ilids") -> Cell:
+        dataset = {"name": name, "fingerprint": f"f{split}", "options": {"split": split}, "splits": 10}
+        return Cell("", "accuracy", "baseline", options, {"dataset": dataset}, "")
+
+    about = trained_on(cell(2).settings)
+    save_model(path, registry.build("baseline", **options), name="baseline", options=options, about=about)
+    load_trained(cell(2), path)
+    load_trained(cell(1, "prid"), path)
+    with pytest.raises(UserError, match=r"model\.pt: was trained on split 2 of ilids, .* give --data split=2"):
+        load_trained(cell(1), path)

@@ -32,6 +32,11 @@ ROOT = Path(__file__).resolve().parent.parent
         (["table2", "--data", "occlusion"], "--data occlusion: write it as OPTION=VALUE"),
         (["train", "bicnet", "--out", "x", "--data", "sed=1"], "no option 'sed'; did you mean 'seed'?"),
         (["table2", "--dataset", "ilids", "--root", "x", "--data", "split=11"], "dataset ilids: split is 11"),
+        (
+            ["table2", "--dataset", "ilids", "--root", "x", "--splits", "9-11"],
+            "--splits 9-11: dataset ilids has splits",
+        ),
+        (["table2", "--splits", "1"], "--splits 1: dataset synthetic has no random splits; leave it out"),
         (["table2", "--preset", "paper", "--root", "/nowhere"], "/nowhere"),
         (["table2", "--protocol", "relaese"], "did you mean 'release'?"),
         (["table2", "--device", "tpu"], "--device tpu"),

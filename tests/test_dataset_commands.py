@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from trees import write_prid
 
 from reidbench.cli import main
 
@@ -89,3 +90,30 @@ def test_a_picture_that_cannot_be_written_is_named(tmp_path: Path, capsys: pytes
     (tmp_path / "file").write_text("")
     assert main(["data", "describe", "synthetic", *FEW, "--out", str(tmp_path / "file" / "x.png")]) == 2
     assert "x.png: cannot be written" in capsys.readouterr().err
+
+
+def test_every_split_is_checked_unless_one_is_chosen(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = str(write_prid(tmp_path / "prid"))
+    assert main(["data", "check", "prid", "--root", root]) == 2, "six persons are not the 178 that were published"
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"PRID-2011, split 1 of 10 in {root}" and lines[-1] == "splits 2-10: the same"
+    file = tmp_path / "prid" / "splits_prid2011.json"
+    splits = json.loads(file.read_text())
+    splits[6]["test"][0] = "person_0555"
+    file.write_text(json.dumps(splits))
+    assert main(["data", "check", "prid", "--root", root]) == 2
+    said = capsys.readouterr().out
+    assert "splits 2-6,8-10: the same\nsplit 7 is otherwise:\n" in said
+    assert f"  {root}/prid_2011/multi_shot/cam_a/person_0555: missing, or holds no frame\n" in said
+    assert main(["data", "check", "prid", "--root", root, "--json"]) == 2
+    found = json.loads(capsys.readouterr().out)
+    assert [len(other["problems"]) for other in found["other_splits"].values()] == [0, 0, 0, 0, 0, 2, 0, 0, 0]
+    assert main(["data", "check", "prid", "--root", root, "--data", "split=7"]) == 2
+    said = capsys.readouterr().out
+    assert said.startswith("PRID-2011, split 7 of 10 in ") and "splits" not in said.rpartition("problem")[2]
+
+
+def test_a_description_names_its_split(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = str(write_prid(tmp_path / "prid"))
+    assert main(["data", "describe", "prid", "--root", root, "--data", "split=4"]) == 0
+    assert capsys.readouterr().out.startswith("prid, split 4 of 10: 3 training identities")

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from reidbench import display, registry
-from reidbench.display import LiveDisplay, PlainDisplay, duration, open_display
+from reidbench.display import LiveDisplay, PlainDisplay, describe, duration, open_display
 from reidbench.plan import Plan, Request, make_plan
 from reidbench.spec import Cell, Column, Record, Row, Suite
 from reidbench.store import Store
@@ -128,3 +128,9 @@ def test_a_wide_suite_shows_how_many_cells_of_each_row_are_settled(tmp_path: Pat
     lines = [line.split() for line in picture(shown).splitlines()]
     rows = {words[0]: words[1] for words in lines if words and words[0] in ("A", "B")}
     assert rows == {"A": "0/9", "B": "1/9"}
+
+
+def test_a_cell_is_described_with_its_split_and_seed() -> None:
+    dataset = {"name": "ilids", "fingerprint": "f3", "options": {"split": 3}, "splits": 10}
+    cell = Cell("A", "accuracy", "baseline", {}, {"dataset": dataset, "device": "cpu", "seed": 1}, "now")
+    assert describe(cell) == "accuracy cpu split 3 seed 1"

@@ -23,7 +23,7 @@ LAYERS = [
     {"reidbench.measurements"},
     {"reidbench.recorded"},
     {"reidbench.plan"},
-    {"reidbench.presets", "reidbench.wellformed"},
+    {"reidbench.presets", "reidbench.wellformed", "reidbench.dataset_identity"},
     {"reidbench.inspection", "reidbench.scoring", "reidbench.dry_run"},
     {"reidbench.accuracy"},
     {"reidbench.weights"},
@@ -34,7 +34,14 @@ LAYERS = [
     {"suites"},
     {"reidbench.registry"},
     {"reidbench.importing"},
-    {"reidbench.source", "reidbench.files", "reidbench.kinds", "reidbench.options", "reidbench.launch"},
+    {
+        "reidbench.splits",
+        "reidbench.source",
+        "reidbench.files",
+        "reidbench.kinds",
+        "reidbench.options",
+        "reidbench.launch",
+    },
     {"reidbench.spec"},
 ]
 """From the top down. A module may import those below it and, inside its own package, its neighbours."""

@@ -4,13 +4,24 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
+from trees import write_ilids
 
 from reidbench import registry
-from reidbench.plan import NOT_HERE, PUBLISHED_ONLY, Plan, Request, choose_preset, make_plan, model_options
+from reidbench.plan import (
+    NOT_HERE,
+    PUBLISHED_ONLY,
+    Plan,
+    Request,
+    accuracy_cell,
+    choose_preset,
+    make_plan,
+    model_options,
+)
 from reidbench.presets import PRESETS
 from reidbench.reporting.tables import preset_name
 from reidbench.runner import make_jobs
-from reidbench.spec import Cell, Column, Record, Row, Suite, UserError
+from reidbench.spec import Cell, Column, Row, Suite, UserError
+from reidbench.splits import Splits
 from reidbench.store import Store
 
 SUITE = Suite(
@@ -166,18 +177,30 @@ def test_an_option_that_the_dataset_lacks_is_refused(tmp_path: Path, options: di
         plan(tmp_path, dataset_options=options)
 
 
-def test_without_a_root_a_report_takes_the_recorded_dataset_of_the_same_options(tmp_path: Path) -> None:
-    store = Store(tmp_path, "here")
-    first = plan(tmp_path)
-    for split, fingerprint in ((1, "first"), (3, "third"), (4, "fourth")):
-        options = {} if split == 1 else {"split": split}
-        dataset = {"name": "ilids", "fingerprint": fingerprint, "options": options, "subset": False}
-        made = replace(cell(first, "A", 2), settings={**cell(first, "A", 2).settings, "dataset": dataset})
-        found = ({}, {"ap": [1.0]}, {}, "here", {}, f"2026-0{split}", 1.0)
-        store.save(Record(made.identity, made.key, made.row, "ok", *found))
-    for options, fingerprint in (({}, "first"), ({"split": 3}, "third")):
-        request = Request(dataset="ilids", dataset_options=options)
-        made_plan = make_plan("two", SUITE, request, store)
-        assert cell(made_plan, "A", 2).settings["dataset"]["fingerprint"] == fingerprint
-    with pytest.raises(UserError, match="dataset ilids needs --root"):
-        make_plan("two", SUITE, Request(dataset="ilids", dataset_options={"split": 5}), store)
+def test_each_split_of_the_dataset_has_cells_of_every_seed(tmp_path: Path) -> None:
+    root = write_ilids(tmp_path / "ilids")
+    asked = {"dataset": "ilids", "root": str(root), "subset": True, "seeds": 2}
+    made = plan(tmp_path, splits="1-2,5", **asked)
+    assert made.splits == Splits((1, 2, 5), 10)
+    settings = [c.settings for c in made.cells["A", 2]]
+    assert [(s["dataset"]["options"]["split"], s["seed"]) for s in settings] == [
+        *((1, 0), (1, 1)),
+        *((2, 0), (2, 1)),
+        *((5, 0), (5, 1)),
+    ]
+    assert len({s["dataset"]["fingerprint"] for s in settings}) == 3
+    assert len({c.key for c in made.cells["A", 2]}) == 6
+    assert made.cells["A", 0] == plan(tmp_path).cells["A", 0], "a cost has no split"
+    whole = plan(tmp_path, **asked)
+    assert whole.splits == Splits(tuple(range(1, 11)), 10) and len(whole.cells["A", 2]) == 20
+    one = plan(tmp_path, dataset_options={"split": 5}, **asked)
+    assert one.cells["A", 2] == made.cells["A", 2][4:], "the option chooses the same cells"
+    trained = accuracy_cell(
+        "two_branch", {}, Request(dataset="ilids", root=str(root), subset=True), 0, Store(tmp_path, "x")
+    )
+    assert trained.settings["dataset"] == settings[0]["dataset"], "a single model is of the first split, and says so"
+
+
+def test_a_dataset_without_splits_is_planned_as_ever(tmp_path: Path) -> None:
+    made = plan(tmp_path)
+    assert made.splits == Splits() and "splits" not in cell(made, "A", 2).settings["dataset"]

@@ -84,7 +84,7 @@ def options(**changes: object) -> Namespace:
     known = {"suite": "table2", "preset": "quick", "rows": ["2", "8"], "seeds": 3, "only": "", "sessions": 3}
     known |= {"dataset": "", "protocol": "release", "device": "cpu", "root": "", "plugin": ["mine.py"]}
     known |= {"dataset_options": ["rate=2"]}
-    known |= {"weights": "synthetic", "subset": False}
+    known |= {"weights": "synthetic", "subset": False, "splits": "1-2"}
     return Namespace(**{**known, **changes})
 
 
@@ -104,7 +104,8 @@ def test_revisions_take_turns_each_with_its_own_code_and_caches(repository: Path
         assert arguments[arguments.index("--plugin") + 1] == str(Path("mine.py").resolve())
         assert arguments[arguments.index("--data") + 1] == "rate=2"
         assert arguments[arguments.index("--weights") + 1] == "synthetic"
-        assert arguments[-5:] == ["--rows", "2", "8", "--seeds", "3"], "the first turn trains what is missing"
+        expected = ["--rows", "2", "8", "--splits", "1-2", "--seeds", "3"]
+        assert arguments[-7:] == expected, "the first turn trains what is missing"
     assert all(arguments[-3:] == ["--only", "cost", "--fresh"] for _, arguments, _ in found[2:])
     trees = subprocess.run(["git", "worktree", "list"], cwd=repository, capture_output=True, text=True, check=True)
     assert trees.stdout.count("\n") == 1, "no work tree may be left behind"

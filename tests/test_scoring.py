@@ -16,8 +16,8 @@ from reidbench.accuracy import score
 from reidbench.data import synthetic
 from reidbench.data.tracklets import Dataset
 from reidbench.plan import Request, accuracy_cell, make_plan
+from reidbench.reporting.frames import frame
 from reidbench.reporting.matching import Records
-from reidbench.reporting.tables import frame
 from reidbench.retrieval.protocols import PROTOCOLS
 from reidbench.scoring import EVALUATION, embed_weights, evaluate_weights, evaluation_cell, file_hash, score_protocols
 from reidbench.spec import Cell, Places, UserError

@@ -57,14 +57,19 @@ class Checkup:
 
 
 def check_tree(
-    entry: Entry, arguments: Mapping[str, Any], *, decode: bool, progress: Callable[[int, int, str], None]
+    entry: Entry,
+    arguments: Mapping[str, Any],
+    *,
+    decode: bool,
+    progress: Callable[[int, int, str], None],
+    anew: bool = True,
 ) -> Checkup:
     """Reads a dataset anew, whatever is kept in the index, and decodes every frame if asked to.
 
-    `arguments` are those of the dataset's function, which are known to it.
+    `arguments` are those of the dataset's function, which are known to it. Without `anew` the index is used.
     """
     root = str(arguments.get("root", ""))
-    if root:
+    if root and anew:
         forget(Path(root))
     found: Dataset | None
     problems: tuple[str, ...] = ()

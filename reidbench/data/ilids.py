@@ -41,7 +41,7 @@ ILIDS = Release(
 """Of each of its splits. It publishes no numbers of frames."""
 
 
-@dataset
+@dataset(splits=10)
 def ilids(root: str, *, subset: bool = False, split: int = 1) -> Dataset:
     """iLIDS-VID: 150 training identities, 150 queries, 2 cameras, in each of 10 splits.
 

@@ -41,7 +41,7 @@ PRID = Release(
 """Of each of the splits in splits_prid2011.json (github.com/AsuradaYuci/CNN-RNN2016). It gives no numbers of frames."""
 
 
-@dataset
+@dataset(splits=10)
 def prid(root: str, *, subset: bool = False, split: int = 1) -> Dataset:
     """PRID-2011: 89 training identities, 89 queries, 2 cameras, in each of 10 splits.
 

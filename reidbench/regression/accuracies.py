@@ -10,8 +10,10 @@ import numpy as np
 
 from reidbench.regression.pairing import Pair
 from reidbench.regression.verdicts import Limits
+from reidbench.reporting.comparison import over_splits, paired_values
 from reidbench.spec import Record
-from reidbench.statistics import LEVEL, Estimate, paired_difference, pooled_spread, seed_means
+from reidbench.splits import by_split, split_of
+from reidbench.statistics import LEVEL, Estimate, estimate, paired_difference, pooled_spread, seed_means
 
 RESAMPLES = 20_000
 """Of the bootstrap: the strictest level leaves a few of them outside the interval."""
@@ -23,11 +25,13 @@ Spread = tuple[float, int]
 
 
 def spreads(pairs: Sequence[Pair]) -> Mapping[tuple[str, str], Spread]:
-    """The spread over seeds within every row and side of a column, by its name and title: no row alone has enough."""
+    """The spread over seeds within every row, side and split of a column, by its name and title: no row alone has
+    enough."""
     series: dict[tuple[str, str], list[list[float]]] = {}
     for pair in pairs:
         for records in (pair.here, pair.there):
-            series.setdefault((pair.name, pair.title), []).append(seed_means(pair.quantity, records))
+            for own in by_split(records).values():
+                series.setdefault((pair.name, pair.title), []).append(seed_means(pair.quantity, own))
     return {key: pooled_spread(each) for key, each in series.items()}
 
 
@@ -36,9 +40,11 @@ def judge_accuracy(pair: Pair, limits: Limits, spread: Spread, level: float) -> 
 
     Worse or better is what differs by at least `Limits.points` with an interval at `level` without 0; the same is what
     lies, with its 95 % interval, within that, or equals the baseline bit by bit. The spread is the column's, or the
-    row's own where that is larger.
+    row's own where that is larger. Over several random splits of a dataset it is the spread over these.
     """
     quantity = pair.quantity
+    if len(by_split(pair.here)) > 1:
+        return _judge_splits(pair, limits, level)
     marked = _marks(pair, pair.here + pair.there)
     if marked is None:
         return {"word": "not comparable", "note": "the queries are not the same on both sides"}
@@ -56,16 +62,42 @@ def judge_accuracy(pair: Pair, limits: Limits, spread: Spread, level: float) -> 
         reason = "one identity" if isnan(shown.low) else "one seed a side says nothing about the chance of training"
         return {"word": "cannot tell", "note": f"{reason}; train 3 or more (--seeds 3)", **found}
     strict = paired_difference(here, there, groups, where, noise=spread, level=level, resamples=RESAMPLES)
-    bounds = {"low": shown.low, "high": shown.high}
-    if abs(shown.value) >= limits.points and (strict.low > 0 or strict.high < 0):
-        word = "better" if (shown.value > 0) == (quantity.better == "higher") else "worse"
-        return {"word": word, **found, **bounds}
-    if shown.low > -limits.points and shown.high < limits.points:
-        return {"word": "same", **found, **bounds}
+    found |= {"low": shown.low, "high": shown.high}
+    if word := _word(shown, strict, limits, quantity.better):
+        return {"word": word, **found}
     chosen = strict if abs(shown.value) >= limits.points else shown
     room = abs(shown.value) if chosen is strict else limits.points - abs(shown.value)
     people = paired_difference(here.mean(0), there.mean(0), groups, where, level=level if chosen is strict else LEVEL)
-    return {"word": "cannot tell", "note": _effort(chosen, people, room, pair, len(set(groups))), **found, **bounds}
+    return {"word": "cannot tell", "note": _effort(chosen, people, room, pair, len(set(groups))), **found}
+
+
+def _judge_splits(pair: Pair, limits: Limits, level: float) -> dict[str, Any]:
+    """Of a dataset with random splits, by the mean over the splits of the difference in each."""
+    quantity, sides = pair.quantity, (by_split(pair.here), by_split(pair.there))
+    pairs = [paired_values(quantity, [sides[0][split]], [sides[1][split]]) for split in sides[0]]
+    known = [each for each in pairs if each]
+    shown = over_splits(known) if len(known) == len(pairs) else None
+    before, after = (estimate(quantity, pair.field, side) for side in (pair.there, pair.here))
+    if not (shown and before and after):
+        return {"word": "not comparable", "note": "the queries are not the same on both sides"}
+    found: dict[str, Any] = {"before": before.value, "after": after.value, "change": shown.value}
+    if _identical(pair):
+        return {"word": "same", "note": "equal for every query, seed and split", **found}
+    if isnan(shown.low):
+        return {"word": "cannot tell", "note": "one identity", **found}
+    found |= {"low": shown.low, "high": shown.high}
+    strict = over_splits(known, level=level, resamples=RESAMPLES)
+    if strict and (word := _word(shown, strict, limits, quantity.better)):
+        return {"word": word, **found}
+    spread = f"the difference has a standard deviation of {100 * shown.sd:.1f} points over {shown.n} splits"
+    return {"word": "cannot tell", "note": f"{spread}; more seeds of each lessen what training adds to it", **found}
+
+
+def _word(shown: Estimate, strict: Estimate, limits: Limits, better: str) -> str:
+    """The verdict on a difference, by its 95 % interval and the one at the strict level; "" where it is open."""
+    if abs(shown.value) >= limits.points and (strict.low > 0 or strict.high < 0):
+        return "better" if (shown.value > 0) == (better == "higher") else "worse"
+    return "same" if shown.low > -limits.points and shown.high < limits.points else ""
 
 
 def _effort(known: Estimate, people: Estimate, room: float, pair: Pair, identities: int) -> str:
@@ -103,9 +135,9 @@ def _marks(pair: Pair, records: Sequence[Record]) -> tuple[list[float], np.ndarr
 
 
 def _identical(pair: Pair) -> bool:
-    """Whether both sides have the same seeds with the same value for every query."""
+    """Whether both sides have the same seeds and splits with the same value for every query."""
     sides = [
-        {r.cell["settings"].get("seed"): r.samples[pair.quantity.sample] for r in side}
+        {(r.cell["settings"].get("seed"), split_of(r.cell["settings"])): r.samples[pair.quantity.sample] for r in side}
         for side in (pair.here, pair.there)
     ]
     return sides[0] == sides[1]

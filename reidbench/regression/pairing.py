@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from reidbench import registry
@@ -11,6 +11,7 @@ from reidbench.plan import Plan
 from reidbench.registry import Measurement
 from reidbench.regression.sides import Side, subject
 from reidbench.spec import Cell, Column, Quantity, Record
+from reidbench.splits import split_of
 
 PERCENT = 100.0
 """The scale of quantities that are shown in percent: only for these is a minimum difference in points defined."""
@@ -18,7 +19,7 @@ PERCENT = 100.0
 
 @dataclass(frozen=True)
 class Pair:
-    """What two stores hold of one row in one quantity: a record a seed, or a session.
+    """What two stores hold of one row in one quantity: a record a seed and random split of the dataset, or a session.
 
     `beside_here` and `beside_there` are the reference row's records of those sessions where a record does not hold its
     readings itself. `reason` says why the two are not comparable, `failed` that the cell was tried here in vain.
@@ -62,7 +63,9 @@ def pairs_of(plan: Plan, here: Side, there: Side, *, exactly: bool) -> list[Pair
                 title = _title(column, quantity, cells[0])
                 reference = plan.cells.get((plan.suite.reference, index), (None,))[0]
                 blank = Pair(row.name, name, title, quantity, kind)
-                found[key] = _filled(blank, cells[0], reference, (here, there), exactly)
+                firsts = {split_of(cell.settings): cell for cell in reversed(cells)}
+                parts = [_filled(blank, cell, reference, (here, there), exactly) for cell in firsts.values()]
+                found[key] = parts[0] if len(parts) == 1 else _over_splits(dict(zip(firsts, parts, strict=True)))
     return list(found.values())
 
 
@@ -106,6 +109,25 @@ def _filled(blank: Pair, cell: Cell, reference: Cell | None, sides: tuple[Side, 
     if blank.kind != "time" or blank.quantity.over:
         return filled
     return _beside(filled, reference, sides)
+
+
+def _over_splits(parts: Mapping[int | None, Pair]) -> Pair:
+    """The pair that has the records of all splits of a dataset; not comparable where one of them is not."""
+    splits = [parts[number] for number in sorted(parts, key=lambda number: number or 0)]
+    without = {number: pair for number, pair in parts.items() if pair.reason}
+    joined = replace(
+        splits[0],
+        here=tuple(record for pair in splits for record in pair.here),
+        there=tuple(record for pair in splits for record in pair.there),
+        failed=any(pair.failed for pair in splits),
+    )
+    if not without:
+        return joined
+    reasons = {pair.reason for pair in without.values()}
+    if len(without) == len(splits) and len(reasons) == 1:
+        return joined
+    first = min(without, key=lambda number: number or 0)
+    return replace(joined, reason=f"split {first}: {without[first].reason}")
 
 
 def _beside(pair: Pair, reference: Cell | None, sides: tuple[Side, Side]) -> Pair:

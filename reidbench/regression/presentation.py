@@ -20,7 +20,7 @@ HOW = {
     "count": "counts, exactly",
     "time": "ratio to the reference row, by ranks",
     "reading": "one reading a side",
-    "accuracy": "paired over query identities, with the spread over seeds",
+    "accuracy": "paired over query identities, with the spread over trainings",
 }
 """How each kind is judged, in a word."""
 

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from reidbench.deployment.backends import ran_on
 from reidbench.plan import NOT_HERE, PUBLISHED_ONLY
-from reidbench.spec import Quantity, Row
+from reidbench.spec import Quantity, Record, Row
 from reidbench.statistics import Estimate
 
 if TYPE_CHECKING:
+    from reidbench.plan import Plan
     from reidbench.reporting.tables import Entry, Heading, Table
 
 WIDTH = 100
@@ -125,7 +126,7 @@ def block_title(heading: Heading, table: Table) -> str:
         name = dataset.get("name", table.plan.dataset) + (" (a subset)" if dataset.get("subset") else "")
         what = heading.column.measurement.capitalize()
         preset = table.plan.preset
-        about = f"dataset {name}{protocol_text(settings)}, preset {preset.name}, {seeds_text(preset.seeds)}"
+        about = f"dataset {name}{protocol_text(settings)}, preset {preset.name}, {repeats_text(table.plan)}"
         # Where a model was trained is no part of its accuracy, but what runs it is.
         where = ran_on(settings) if "backend" in settings else []
         return f"{what}: {', '.join([*where, about])}"
@@ -143,8 +144,20 @@ def seeds_text(count: int) -> str:
     return f"{count} seed{'s' if count != 1 else ''}"
 
 
+def repeats_text(plan: Plan) -> str:
+    """How often each row is trained: on which splits of its dataset, and with how many seeds."""
+    seeds = seeds_text(plan.preset.seeds)
+    return f"{plan.splits.text}, {seeds}" if plan.splits.count else seeds
+
+
+def spread_text(plan: Plan, records: Sequence[Record]) -> str:
+    """What the values of a row, whose records these are, were averaged over."""
+    return plan.splits.text if plan.splits.several else seeds_text(len(records))
+
+
 def estimate_text(quantity: Quantity, known: Estimate, *, training: bool = False) -> str:
-    """A value with half the width of its interval, and for several seeds their standard deviation in parentheses."""
+    """A value with half the width of its interval, and for several seeds or splits their standard deviation in
+    parentheses."""
     scale, digits = quantity.scale, quantity.digits
     text = f"{known.value * scale:.{digits}f}"
     if not isnan(known.low):
@@ -170,7 +183,7 @@ def entry_text(heading: Heading, entry: Entry) -> str:
     if entry.estimate is None:
         return WORDS[entry.state]
     text = estimate_text(heading.quantity, entry.estimate, training=heading.training)
-    partial = f"{text} [{len(entry.records)} of {seeds_text(entry.planned)}]"
+    partial = f"{text} [{len(entry.records)} of {entry.planned}]"
     return {"stale": f"stale: {text}", "partial": partial}.get(entry.state, text)
 
 

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import isnan, nan
+from typing import Any
 
 import numpy as np
 
 from reidbench.spec import Quantity, Record
-from reidbench.statistics import Estimate, estimate, median_interval, paired_difference
+from reidbench.splits import by_split
+from reidbench.statistics import Estimate, estimate, mean_over_splits, median_interval, paired_difference
 
 Readings = tuple[Estimate, Sequence[Record]]
-"""A row's estimate of one quantity with the records it comes from, one a seed."""
+"""A row's estimate of one quantity with the records it comes from, one a seed and split."""
+
+Paired = tuple[np.ndarray, np.ndarray, Sequence[object], Sequence[float] | None]
+"""Two sides' values `[seeds, n]` of the same queries, the group of each query, and 1 where it counts (None: all)."""
 
 
 def compare(quantity: Quantity, first: Readings, second: Readings) -> Estimate | None:
@@ -24,7 +29,10 @@ def compare(quantity: Quantity, first: Readings, second: Readings) -> Estimate |
 
 
 def contrast(quantity: Quantity, first: Sequence[Readings], second: Sequence[Readings]) -> Estimate | None:
-    """As `compare`, of the means over two groups of rows; rows of one group have the same number of seeds."""
+    """As `compare`, of the means over two groups of rows; rows of one group have the same number of seeds.
+
+    Of a dataset with random splits both have the same ones: the difference is the mean over the splits.
+    """
     groups = [[records for _, records in rows] for rows in (first, second)]
     if quantity.statistic == "value" or not all(rows and all(rows) for rows in groups):
         return None
@@ -74,7 +82,38 @@ def readings(quantity: Quantity, field: str, records: Sequence[Record]) -> Readi
 def _paired_queries(
     quantity: Quantity, first: Sequence[Sequence[Record]], second: Sequence[Sequence[Record]]
 ) -> Estimate | None:
-    """`first` and `second` hold the records of each row, one a seed; each seed's queries are averaged over the rows."""
+    """`first` and `second` hold the records of each row, one a seed and split; queries are averaged over the rows."""
+    sides = [[by_split(records) for records in rows] for rows in (first, second)]
+    splits = list(sides[0][0])
+    if any(list(row) != splits for rows in sides for row in rows):
+        return None
+    pairs = [paired_values(quantity, *([row[split] for row in rows] for rows in sides)) for split in splits]
+    found = [pair for pair in pairs if pair]
+    if len(found) < len(splits):
+        return None
+    return over_splits(found) if len(found) > 1 else paired_difference(*found[0])
+
+
+def over_splits(pairs: Sequence[Paired], **bootstrap: Any) -> Estimate | None:
+    """The mean over splits of the difference of two sides, each split's with its own queries; None without any.
+
+    `bootstrap` are `level` and `resamples` of `mean_over_splits`.
+    """
+    gaps, groups = [], []
+    for first, second, labels, where in pairs:
+        kept = np.ones(len(labels), bool) if where is None else np.asarray(where) == 1
+        if not kept.any():
+            return None
+        gaps.append((first.mean(axis=0) - second.mean(axis=0))[kept])
+        groups.append(np.asarray(labels)[kept])
+    return mean_over_splits(gaps, groups, training=True, **bootstrap)
+
+
+def paired_values(
+    quantity: Quantity, first: Sequence[Sequence[Record]], second: Sequence[Sequence[Record]]
+) -> Paired | None:
+    """The values of two groups of rows, whose records are one a seed, averaged over the rows; None where they differ in
+    queries, or rows of a group in the number of seeds."""
     records = [record for row in (*first, *second) for record in row]
     if any(len({len(row) for row in rows}) > 1 for rows in (first, second)):
         return None
@@ -89,7 +128,7 @@ def _paired_queries(
         np.mean([[record.samples[quantity.sample] for record in row] for row in rows], axis=0)
         for rows in (first, second)
     ]
-    return paired_difference(values[0], values[1], list(groups), where)
+    return values[0], values[1], list(groups), where
 
 
 def _same_session(records: Sequence[Record]) -> bool:

@@ -66,6 +66,7 @@ def _cameras(axis: Axes, found: Description) -> None:
         below += counts
     axis.set_xticks(places, [f"{camera}" for camera in cameras])
     axis.set(xlabel="camera", ylabel="tracklets", title="tracklets of each camera")
+    axis.yaxis.set_major_locator(MaxNLocator(integer=True))
     axis.set_ylim(0, 1.3 * below.max())
     axis.legend(frameon=False, fontsize=8, ncols=3, loc="upper center")
 
@@ -89,7 +90,8 @@ def _matches(axis: Axes, found: Description) -> None:
             edgecolor="white",
         )
     axis.set(xlabel="tracklets of the same person from other cameras", ylabel="queries", title="matches of a query")
-    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    for ticks in (axis.xaxis, axis.yaxis):
+        ticks.set_major_locator(MaxNLocator(integer=True))
     axis.set_ylim(0, 1.3 * axis.get_ylim()[1])
     axis.legend(frameon=False, fontsize=8, loc="upper right")
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from statistics import median
 from typing import Any
 
 from reidbench.data.checkup import Checkup
 from reidbench.data.description import Description
+from reidbench.splits import written_splits
 
 SHOWN = 20
 """Problems and remarks shown; `--json` has all."""
@@ -31,6 +32,23 @@ def check_lines(found: Checkup) -> Iterator[str]:
     yield from _listed("problem", found.problems)
     yield from _listed("remark", found.remarks)
     yield _verdict(found)
+
+
+def other_split_lines(first: Checkup, others: Mapping[int, Checkup]) -> Iterator[str]:
+    """What is otherwise in further random splits of a dataset than in the one that was shown."""
+    alike = [number for number, other in others.items() if _findings(other) == _findings(first)]
+    if alike:
+        yield f"split{'s' if len(alike) > 1 else ''} {written_splits(alike)}: the same"
+    for number, other in others.items():
+        if number not in alike:
+            yield f"split {number} is otherwise:"
+            yield from (f"  {line}" for line in other.problems[:SHOWN])
+            yield from (f"  {c.name}: {c.found}, not {c.expected}" for c in other.counts if c.differs)
+
+
+def _findings(found: Checkup) -> tuple[Any, ...]:
+    """What one split has like another: its problems and counts, apart from those of frames."""
+    return found.problems, [counted for counted in found.counts if not counted.name.endswith("frames")]
 
 
 def describe_lines(found: Description) -> Iterator[str]:

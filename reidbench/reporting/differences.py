@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import isnan
 from typing import TYPE_CHECKING
@@ -44,11 +44,15 @@ class Difference:
 
 @dataclass(frozen=True)
 class Family:
-    """Differences of one quantity that are stated together, under a title that says between what they are."""
+    """Differences of one quantity that are stated together, under a title that says between what they are.
+
+    `over` says what their intervals cover beside the queries: training seeds, or random splits of the dataset.
+    """
 
     title: str
     quantity: Quantity
     differences: tuple[Difference, ...]
+    over: str = "seeds"
 
     @property
     def told(self) -> list[Difference]:
@@ -71,7 +75,8 @@ class Family:
 def families(table: Table) -> list[Family]:
     """All that the table tests, in the order of importance; none without a difference."""
     found = (*_steps(table), *_contrasts(table), *_gaps(table), *_components(table))
-    return [family for family in found if family.differences]
+    over = "splits" if table.plan.splits.several else "seeds"
+    return [replace(family, over=over) for family in found if family.differences]
 
 
 def _steps(table: Table) -> Iterator[Family]:

@@ -53,7 +53,7 @@ def difference_headline(family: Family) -> str:
 def noise_text(family: Family) -> str:
     """What the intervals of a family cover."""
     single = "without the noise of training, of which there is one seed"
-    return f"95 % intervals {single if family.single else 'over queries and seeds'}"
+    return f"95 % intervals {single if family.single else f'over queries and {family.over}'}"
 
 
 def best_finding(table: Table) -> Iterator[str]:
@@ -70,10 +70,10 @@ def best_finding(table: Table) -> Iterator[str]:
         gap = compare(quantity, rows[best], own) if name != best else None
         if name != best and (gap is None or not exceeds_noise(quantity, gap)):
             rivals.append(name)
-    seeds = max(len(records) for _, records in rows.values())
+    trainings = max(len(records) for _, records in rows.values())
     if not rivals:
         verdict = "ahead of each other measured row by more than the noise" if len(rows) > 1 else "the only one"
-    elif seeds == 1:
+    elif trainings == 1:
         verdict = "trained once, so that no row can be called the best"
     else:
         verdict = f"not distinguishable from {'; '.join(rivals)}"
@@ -83,7 +83,10 @@ def best_finding(table: Table) -> Iterator[str]:
 
 
 def seed_findings(table: Table) -> Iterator[str]:
-    """How far the seeds of the first accuracy column lie apart, and the rows whose seeds do by more than their ±."""
+    """How far the seeds of the first accuracy column lie apart, and the rows whose seeds do by more than their ±.
+
+    Splits of a dataset lie apart by their persons too, so that of these only the first is said.
+    """
     heading = table.trained(judged=True)
     if heading is None:
         return
@@ -91,13 +94,16 @@ def seed_findings(table: Table) -> Iterator[str]:
     low, high = spread_over_seeds(rows)
     if isnan(low):
         return
-    count = seeds_text(max(len(records) for _, records in rows.values()))
+    splits = table.plan.splits
+    count = splits.text if splits.several else seeds_text(max(len(records) for _, records in rows.values()))
     digits, scale = quantity.digits, quantity.scale
     yield (
         f"{column_name(heading)}: the standard deviation over {count} is {low * scale:.{digits}f} to "
         f"{high * scale:.{digits}f}."
     )
-    apart = []
+    apart: list[str] = []
+    if splits.several:
+        return
     for name, (known, records) in rows.items():
         if known.sd > (known.high - known.low) / 2:
             means = ", ".join(f"{mean * scale:.{digits}f}" for mean in seed_means(quantity, records))

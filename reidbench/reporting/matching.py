@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from reidbench.spec import PAPER_SIZE, Cell, Column, Published, Quantity, Record, Row
+from reidbench.splits import split_of, splits_of
 from reidbench.statistics import Estimate
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ MAY_DIFFER = (
 """Where the identity of a stale record may differ from the cell's: in what changes without a request for it."""
 
 JOINED = {
-    "dataset": ("settings", "dataset", "fingerprint"),
     "protocol": ("settings", "protocol"),
     "recipe": ("settings", "recipe"),
     "trunk": ("settings", "trunk"),
@@ -31,7 +31,7 @@ JOINED = {
     "device": ("settings", "device"),
     "thread count": ("settings", "threads"),
 }
-"""What must be one and the same in all records of a column, and where a cell holds it."""
+"""What must be one and the same in all records of a column, beside the dataset, and where a cell holds it."""
 
 
 class Records:
@@ -70,9 +70,12 @@ def printed_value(row: Row, column: Column) -> str:
 
 
 def against_published(
-    row: Row, column: Column, quantity: Quantity, known: Estimate | None, settings: Mapping[str, Any]
+    row: Row, column: Column, quantity: Quantity, known: Estimate | None, settings: Sequence[Mapping[str, Any]]
 ) -> tuple[float | None, str]:
-    """Measured minus published in the unit shown, or None and why the two are not comparable."""
+    """Measured minus published in the unit shown, or None and why the two are not comparable.
+
+    `settings` are those of the row's cells, one a seed and split.
+    """
     published = row.publication(column.published, column.dataset)
     if published is None or known is None:
         return None, ""
@@ -91,7 +94,10 @@ def mixtures(measurement: str, rows: Sequence[tuple[str, Record]]) -> Iterable[s
     """
     if not rows:
         return
-    kinds = {label: [_without_frames(_at(record.cell, path)) for _, record in rows] for label, path in JOINED.items()}
+    kinds: dict[str, list[Any]] = {"dataset": _contents(rows)}
+    for label, path in JOINED.items():
+        kinds[label] = [_without_frames(_at(record.cell, path)) for _, record in rows]
+    kinds["splits"] = _splits(rows)
     kinds["machine"] = [record.machine for _, record in rows]
     kinds["version of torch"] = [record.versions.get("torch", "") for _, record in rows]
     for label, values in kinds.items():
@@ -103,13 +109,33 @@ def mixtures(measurement: str, rows: Sequence[tuple[str, Record]]) -> Iterable[s
         yield f"{measurement}: measured in {len(sessions)} sessions; compare the rows by their ratio"
 
 
+def _contents(rows: Sequence[tuple[str, Record]]) -> list[bool]:
+    """Whether the dataset of each record is that of the first one of its split."""
+    first: dict[int | None, Any] = {}
+    found = []
+    for _, record in rows:
+        fingerprint = _at(record.cell, ("settings", "dataset", "fingerprint"))
+        found.append(fingerprint == first.setdefault(split_of(record.cell["settings"]), fingerprint))
+    return found
+
+
+def _splits(rows: Sequence[tuple[str, Record]]) -> list[tuple[int, ...]]:
+    """For each record the splits that its row has records of."""
+    own: dict[str, list[Mapping[str, Any]]] = {}
+    for name, record in rows:
+        own.setdefault(name, []).append(record.cell["settings"])
+    numbers = {name: splits_of(settings).numbers for name, settings in own.items()}
+    return [numbers[name] for name, _ in rows]
+
+
 def misplaced(folder: str, records: Iterable[Record]) -> Iterable[str]:
     """One sentence for each machine other than the folder's own whose records lie there."""
     for name in dict.fromkeys(record.machine for record in records if record.machine != folder):
         yield f"records of machine {name} lie in the folder of {folder}"
 
 
-def _incomparable(published: Published, column: Column, settings: Mapping[str, Any]) -> str:
+def _incomparable(published: Published, column: Column, each: Sequence[Mapping[str, Any]]) -> str:
+    settings, splits = each[0], splits_of(each)
     if "dataset" not in settings:
         return "" if column.measurement == "complexity" else "another machine"
     dataset = settings["dataset"]
@@ -117,6 +143,8 @@ def _incomparable(published: Published, column: Column, settings: Mapping[str, A
         return f"another dataset: published on {published.dataset}, measured on {dataset['name']}"
     if dataset.get("subset"):
         return f"measured on a subset of {published.dataset}"
+    if not splits.complete:
+        return f"measured on {splits.text}, published over all"
     size = tuple(settings.get("recipe", {}).get("size", PAPER_SIZE))
     return "" if size == PAPER_SIZE else f"another scale: measured on frames of {size[0]}x{size[1]} pixels"
 

@@ -10,6 +10,7 @@ from reidbench.deployment.backends import ran_on
 from reidbench.reporting.blocks import is_measured, seeds_text
 from reidbench.reporting.document import Paragraph, Part, Section, items, section
 from reidbench.reporting.tables import lookalike_levels
+from reidbench.splits import split_of
 
 if TYPE_CHECKING:
     from reidbench.reporting.tables import Heading, Table
@@ -19,6 +20,15 @@ LEVELS = (
     "What the groups of look-alikes alone give is the accuracy of finding every group and telling none of its members "
     "apart. It is no lower bound: a row that also confuses groups has less."
 )
+SPLITS = (
+    "the persons were divided at random, that often, into those to train on and those to test; each row is trained "
+    "anew on each split, and its value is the mean over them. In parentheses stands the standard deviation over the "
+    "splits. ± covers the choice of persons, each drawn in all the splits that test it; intervals of differences cover "
+    "the spread over splits too, which are taken as independent although they share persons."
+)
+DIGITS = 12
+"""Of each fingerprint, where there are several."""
+
 _PIXELS = re.compile(r", pixels [0-9a-f]{12}")
 """What tells two synthetic datasets of the same size apart in their descriptions; their fingerprints do so too."""
 
@@ -122,7 +132,10 @@ def _training(table: Table) -> Iterator[str]:
     yield preset_text(table)
     yield from dict.fromkeys(line for heading in headings for line in _data(table, heading))
     yield from _recipes(table)
-    yield f"Seeds: {seeds_text(table.plan.preset.seeds)} a row."
+    if table.plan.splits.several:
+        yield f"{table.plan.splits.text.capitalize()}: {SPLITS}"
+    each = " of each split" if table.plan.splits.several else ""
+    yield f"Seeds: {seeds_text(table.plan.preset.seeds)} a row{each}."
     if table.plan.preset.model_options:
         options = ", ".join(f"{name} {value}" for name, value in table.plan.preset.model_options.items())
         yield f"Model options of the preset: {options}."
@@ -145,10 +158,21 @@ def _data(table: Table, heading: Heading) -> Iterator[str]:
         detail = f", options: {options}" if options else ""
         levels = [f"{title} {100 * level:.1f} %" for title, level in lookalike_levels(table, heading).items()]
         groups = f" The groups of look-alikes alone give {'; '.join(levels)}." if levels else ""
-        yield f"Dataset: {dataset['name']}, fingerprint {dataset['fingerprint']}{detail}.{subset}{groups}"
+        prints = _fingerprints(table, heading)
+        many = "s" if len(prints) > 1 else ""
+        yield f"Dataset: {dataset['name']}, fingerprint{many} {', '.join(prints)}{detail}.{subset}{groups}"
     if "protocol" in settings:
         protocol = settings["protocol"]
         yield f"Protocol {protocol['name']}: {protocol.get('about', '')}."
+
+
+def _fingerprints(table: Table, heading: Heading) -> list[str]:
+    """That of the dataset of a column, or the first digits of each split's; "none" where one was never opened here."""
+    cells = [cell for row in table.plan.suite.rows for cell in table.plan.cells.get((row.name, heading.index), ())]
+    found = {split_of(cell.settings): cell.settings["dataset"]["fingerprint"] for cell in cells}
+    if len(found) == 1:
+        return list(found.values())
+    return [found[split][:DIGITS] or "none" for split in sorted(found, key=lambda split: split or 0)]
 
 
 def _recipes(table: Table) -> Iterator[str]:

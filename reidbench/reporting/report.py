@@ -37,6 +37,7 @@ LEGEND = (
     "more than the measured noise, for times only among rows of one session. Published values are as printed; a "
     "difference (measured minus published) is given where the two are comparable."
 )
+SPLITS = "Where a value is the mean over random splits of a dataset, the parentheses hold the one over the splits."
 BOLD = "Every bold value was tested against each other row of its column without correction for several comparisons."
 SCALE = (
     "Rows and networks are named as in the paper, with the sizes of the paper's scale, at which all costs are "
@@ -115,18 +116,21 @@ def _origin(table: Table) -> Iterator[Part]:
 
 def _results(table: Table, figures: Iterable[Path]) -> Iterator[Part]:
     yield from tabulars(blocks(table))
-    yield from _pictures(figures)
+    yield from _pictures(figures, "splits" if table.plan.splits.several else "seeds")
 
 
-def _pictures(figures: Iterable[Path]) -> Iterator[Picture]:
-    """One picture a figure, whatever file formats it was drawn in; the SVG where there is one."""
+def _pictures(figures: Iterable[Path], over: str) -> Iterator[Picture]:
+    """One picture a figure, whatever file formats it was drawn in; the SVG where there is one.
+
+    `over` says what a row was trained several times over.
+    """
     from reidbench.reporting.figures import caption
 
     by_stem: dict[str, Path] = {}
     for path in sorted(figures, key=lambda path: path.suffix != ".svg"):
         by_stem.setdefault(path.stem, path)
     for path in by_stem.values():
-        yield Picture(path, caption(path))
+        yield Picture(path, caption(path, over=over))
 
 
 def _shortcomings(table: Table) -> Iterator[Section | None]:
@@ -161,7 +165,8 @@ def _legend(tables: Sequence[Table]) -> str:
     headings = [heading for table in tables for heading in table.headings]
     bold = any(heading.best for heading in headings)
     small = any(h.training and h.settings.get("recipe", {}).get("size", PAPER_SIZE) != PAPER_SIZE for h in headings)
-    return " ".join([LEGEND, *([BOLD] if bold else []), *([SCALE] if small else [])])
+    splits = any(table.plan.splits.several for table in tables)
+    return " ".join([LEGEND, *([SPLITS] if splits else []), *([BOLD] if bold else []), *([SCALE] if small else [])])
 
 
 def _reading(tables: Sequence[Table]) -> Section | None:

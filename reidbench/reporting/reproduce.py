@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from reidbench import presets, registry
 from reidbench.options import written_options
 from reidbench.source import REQUIRED
+from reidbench.splits import OPTION, written_splits
 
 if TYPE_CHECKING:
     from reidbench.plan import Plan
@@ -65,6 +66,8 @@ def _of_training(plan: Plan) -> list[str]:
         return []
     settings = next(iter(trained.values()))
     parts = [part for text in written_options(_asked_of_dataset(plan, trained)) for part in ("--data", text)]
+    if not plan.splits.complete:
+        parts += ["--splits", written_splits(plan.splits.numbers)]
     if settings["protocol"]["name"] != "release":
         parts += ["--protocol", settings["protocol"]["name"]]
     if settings["device"] != "cpu":
@@ -79,4 +82,6 @@ def _asked_of_dataset(plan: Plan, trained: Mapping[int, Mapping[str, Any]]) -> d
         known = {**plan.preset.dataset_options, **plan.suite.columns[index].data}
         options = settings["dataset"].get("options", {})
         asked |= {name: value for name, value in options.items() if name not in known or known[name] != value}
+    if plan.splits.count:
+        asked.pop(OPTION, None)
     return asked

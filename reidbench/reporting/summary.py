@@ -77,16 +77,19 @@ def _coverage(tables: Sequence[Table]) -> Iterator[str]:
 
 def _repetition(tables: Sequence[Table]) -> Iterator[str]:
     trained = [(table, heading) for table in tables for heading in table.headings if heading.training]
-    counts = [len(records) for table, heading in trained for _, records in table.fresh(heading).values()]
+    rows = [(table, records) for table, heading in trained for _, records in table.fresh(heading).values()]
+    counts = [len(records) // max(1, len(table.plan.splits.numbers)) for table, records in rows]
     if not counts:
         return
     low, high = min(counts), max(counts)
     many = seeds_text(high) if low == high else f"{low} to {seeds_text(high)}"
+    splits = dict.fromkeys(table.plan.splits.text for table, _ in rows if table.plan.splits.count)
+    many += f" on {' or '.join(splits)}" if splits else ""
     once = "; how much training itself varies is not known, so that nothing trained is printed in bold"
     settings = [heading.settings for _, heading in trained if "protocol" in heading.settings]
     names = dict.fromkeys(known["protocol"]["name"] for known in settings)
     scored = f" and scored under protocol {' or '.join(names)}" if names else ""
-    yield f"Each row was trained with {many}{scored}{once if high == 1 else ''}."
+    yield f"Each row was trained with {many}{scored}{once if max(len(records) for _, records in rows) == 1 else ''}."
 
 
 def _chance(tables: Sequence[Table]) -> Iterator[str]:

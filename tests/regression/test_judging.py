@@ -4,14 +4,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from sides_made_up import Code, two_sides
 
 from reidbench.regression.judging import Circumstances, judge
-from reidbench.regression.pairing import pairs_of
+from reidbench.regression.pairing import Pair, pairs_of
 from reidbench.regression.sides import Side
 from reidbench.regression.verdicts import Limits, Verdict
-from reidbench.spec import Row
+from reidbench.spec import Quantity, Record, Row
 from reidbench.store import Store
 
 
@@ -124,3 +125,47 @@ def test_a_value_that_one_record_lacks_is_named(tmp_path: Path) -> None:
     without = replace(pair, there=(replace(pair.there[0], values={}),))
     (verdict,) = judge([without], Limits(), Circumstances())
     assert verdict.word == "not comparable" and "record there holds nothing" in verdict.note
+
+
+@pytest.mark.parametrize(
+    ("ap", "scatter", "word"),
+    [(-0.1, 0.0, "worse"), (0.1, 0.0, "better"), (0.0, 0.0, "same"), (-0.05, 0.1, "cannot tell")],
+)
+def test_a_difference_over_splits_has_its_verdict_also_with_one_seed(ap: float, scatter: float, word: str) -> None:
+    """`scatter` is how far the difference of one split lies from that of another, as a standard deviation."""
+    rng = np.random.default_rng(1)
+    here, there = [], []
+    for split in range(1, 11):
+        easy, people = rng.random(40), [float(p) for p in rng.permutation(60)[:40]]
+        gap = ap + rng.normal(0, scatter) + rng.normal(0, 0.02, 40)
+        here.append(of_split(split, easy + gap, people))
+        there.append(of_split(split, easy, people))
+    (verdict,) = judge([replace(PAIR, here=tuple(here), there=tuple(there))], Limits(), Circumstances())
+    assert verdict.word == word
+    assert verdict.change == pytest.approx(ap, abs=0.02 + 2 * scatter)
+    assert ("over 10 splits" in verdict.note) == (word == "cannot tell")
+
+
+def test_equal_splits_are_the_same_and_other_queries_are_not_compared() -> None:
+    records = tuple(of_split(split, np.linspace(0, 1, 8), [1.0, 2.0] * 4) for split in (1, 2))
+    (verdict,) = judge([replace(PAIR, here=records, there=records)], Limits(), Circumstances())
+    assert (verdict.word, verdict.note) == ("same", "equal for every query, seed and split")
+    other = (records[0], of_split(2, np.linspace(0, 1, 6), [1.0, 2.0] * 3))
+    (verdict,) = judge([replace(PAIR, here=records, there=other)], Limits(), Circumstances())
+    assert (verdict.word, verdict.note) == ("not comparable", "the queries are not the same on both sides")
+
+
+def of_split(split: int, values: np.ndarray, people: list[float]) -> Record:
+    dataset = {"name": "ilids", "fingerprint": f"f{split}", "options": {"split": split}, "splits": 10}
+    samples = {"ap": [float(x) for x in values], "identity": people}
+    cell = {"settings": {"dataset": dataset, "seed": 0}}
+    return Record(cell, f"{split}", "Slim", "ok", {}, samples, {}, "machine", {}, "2026-01-01", 1.0)
+
+
+PAIR = Pair(
+    "Slim",
+    "accuracy.mAP",
+    "mAP",
+    Quantity("mAP", "%", "higher", 1, 100, "", "mean", "ap", by="identity"),
+    "accuracy",
+)

@@ -1,11 +1,12 @@
 """Which records answer one another across two versions of a code, and why others may not be compared."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
 from sides_made_up import COLUMNS, ROWS, Code, two_sides
 
+from reidbench.plan import Plan
 from reidbench.regression.pairing import Pair, doubtful_cells, pairs_of
 from reidbench.regression.sides import Side
 from reidbench.spec import Row
@@ -140,3 +141,44 @@ def test_other_options_of_a_row_are_named(tmp_path: Path) -> None:
         cell = old.cell(other, column)
         old.store.save(old._record(cell, {"params": 1.0}, {}, 0, "ok", ""))
     assert "width 32, there 16" in pairs(new, old)["complexity"].reason
+
+
+SPLITS = tuple({"name": "ilids", "fingerprint": f"f{k}", "options": {"split": k}, "splits": 10} for k in (1, 2, 3))
+
+
+def over_splits(code: Code) -> Code:
+    """The code with records of three splits of a dataset, and the plan of them."""
+
+    class OverSplits(Code):
+        @property
+        def plan(self) -> Plan:
+            plans = [replace(code, settings={"dataset": dataset}).plan for dataset in SPLITS]
+            cells = {
+                place: tuple(cell for plan in plans for cell in plan.cells[place])
+                for place, own in plans[0].cells.items()
+                if own[0].measurement == "accuracy"
+            }
+            return replace(plans[0], cells=cells)
+
+    made = OverSplits(**{each.name: getattr(code, each.name) for each in fields(code)})
+    made.save()
+    return made
+
+
+def test_a_dataset_with_splits_is_one_pair_of_all_of_them(tmp_path: Path) -> None:
+    new, old = (over_splits(code) for code in two_sides(tmp_path))
+    pair = pairs(new, old)["accuracy"]
+    assert not pair.reason
+    for records in (pair.here, pair.there):
+        settings = [record.cell["settings"] for record in records]
+        found = {(each["dataset"]["options"]["split"], each["seed"]) for each in settings}
+        assert len(settings) == 9 and found == {(split, seed) for split in (1, 2, 3) for seed in (0, 1, 2)}
+
+
+def test_a_split_that_one_side_lacks_is_named(tmp_path: Path) -> None:
+    new, old = two_sides(tmp_path)
+    found = pairs(over_splits(new), old)["accuracy"]
+    assert found.reason.startswith("split 1: another dataset"), "none of them is there"
+    replace(old, settings={"dataset": SPLITS[0]}).save(only=["accuracy"])
+    found = pairs(over_splits(new), old)["accuracy"]
+    assert found.reason.startswith("split 2: another dataset")

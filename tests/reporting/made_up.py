@@ -15,6 +15,7 @@ from reidbench.reporting.figures import draw_figures
 from reidbench.reporting.report import single_report
 from reidbench.reporting.tables import assemble
 from reidbench.spec import Cell, Column, Preset, Protocol, Published, Quantity, Recipe, Record, Row, Suite
+from reidbench.splits import Splits, split_of
 from reidbench.store import Store
 
 QUANTITIES = {
@@ -76,12 +77,17 @@ class Bench:
     rows: tuple[Row, ...] = ROWS
     dataset: dict = field(default_factory=lambda: {"name": "synthetic", "fingerprint": "f00d", "options": {}})
     source: str = "now"
+    splits: Splits = field(default_factory=Splits)
 
-    def cell(self, row: Row, column: Column, seed: int = 0, **changes) -> Cell:
+    def cell(self, row: Row, column: Column, seed: int = 0, split: int = 0, **changes) -> Cell:
         settings = {"shape": [1, 8, 3, 256, 128]}
         if column.measurement == "accuracy":
             protocol = Protocol().identity
-            settings = {"recipe": asdict(RECIPE), "dataset": self.dataset, "protocol": protocol, "device": "cpu"}
+            own = (
+                {"fingerprint": f"f{split}", "options": {"split": split}, "splits": self.splits.count} if split else {}
+            )
+            dataset = {**self.dataset, **own}
+            settings = {"recipe": asdict(RECIPE), "dataset": dataset, "protocol": protocol, "device": "cpu"}
             settings |= {"seed": seed}
         elif column.measurement == "latency":
             settings |= {"device": "cpu", "precision": "fp32", "threads": 2, "backend": "eager"}
@@ -96,10 +102,13 @@ class Bench:
                 if column.settings.get("device") == "cuda":
                     absent[row.name, index] = "no CUDA GPU on this machine"
                 elif row.model:
-                    count = self.seeds if column.measurement == "accuracy" else 1
-                    cells[row.name, index] = tuple(self.cell(row, column, seed) for seed in range(count))
+                    trained = column.measurement == "accuracy"
+                    splits = self.splits.numbers if trained and self.splits.numbers else (0,)
+                    seeds = range(self.seeds if trained else 1)
+                    cells[row.name, index] = tuple(self.cell(row, column, s, k) for k in splits for s in seeds)
         preset = Preset("quick", "made up for a test", RECIPE, "synthetic", seeds=self.seeds)
-        return Plan("made_up", replace(SUITE, rows=self.rows), preset, "synthetic", "", cells, absent)
+        suite = replace(SUITE, rows=self.rows)
+        return Plan("made_up", suite, preset, "synthetic", "", cells, absent, splits=self.splits)
 
     def save(self, cell: Cell, status: str = "ok", error: str = "", **context) -> Record:
         values, samples = _content(cell) if status == "ok" else ({}, {})
@@ -128,12 +137,14 @@ class Bench:
 
 def _content(cell: Cell) -> tuple[dict, dict]:
     seed = cell.settings.get("seed", 0)
-    noise = np.random.default_rng([seed, len(cell.row), ord(cell.row[0])])
+    split = split_of(cell.settings) or 0
+    noise = np.random.default_rng([seed, len(cell.row), ord(cell.row[0]), *([split] if split else [])])
     if cell.measurement == "accuracy":
         easy = np.random.default_rng(0).normal(scale=0.15, size=40)[PEOPLE]
         values = MEAN_AP[cell.row] + easy + 0.01 * seed + noise.normal(scale=0.05, size=len(PEOPLE))
         emblem = (PEOPLE < 20).astype(float)
-        samples = {"ap": np.clip(values, 0, 1), "identity": PEOPLE.astype(float), "factor:emblem": emblem}
+        people = np.random.default_rng(split).permutation(80)[PEOPLE] if split else PEOPLE
+        samples = {"ap": np.clip(values, 0, 1), "identity": people.astype(float), "factor:emblem": emblem}
         samples |= {"factor:tempo": 1 - emblem, "occluded": PEOPLE % 2, "floor": np.where(emblem == 1, 0.2, 0.3)}
         return {}, {name: [round(float(x), 6) for x in column] for name, column in samples.items()}
     if cell.measurement == "complexity":

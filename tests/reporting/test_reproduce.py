@@ -2,6 +2,7 @@ import shlex
 from dataclasses import replace
 
 import pytest
+from trees import write_ilids
 
 from reidbench import cli, commands, registry
 from reidbench.plan import Request, make_plan
@@ -65,6 +66,20 @@ def test_what_lies_elsewhere_on_each_machine_is_left_to_fill_in(bench):
 def test_a_synthetic_dataset_that_was_kept_needs_its_root(bench):
     found = command(replace(bench.plan, places=Places("walkers")))
     assert "--root DIR" in found and "walkers" not in found
+
+
+def test_splits_are_named_where_they_are_not_all(bench, tmp_path):
+    root = str(write_ilids(tmp_path / "ilids"))
+
+    def made(splits):
+        request = Request(dataset="ilids", root=root, subset=True, splits=splits)
+        return make_plan("table2", registry.suite("table2"), request, bench.store)
+
+    usual = "python bench.py table2 --preset quick --seeds 1 --dataset ilids --root DIR"
+    assert command(made("")) == command(made("all")) == f"{usual} --subset"
+    assert command(made("1-3,5")) == f"{usual} --splits 1-3,5 --subset"
+    parsed = cli._parser().parse_all(shlex.split(command(made("5,1-3")).replace("DIR", root))[2:])
+    assert make_plan("table2", registry.suite("table2"), request_of(parsed), bench.store).cells == made("1-3,5").cells
 
 
 PLUGIN = """from reidbench.spec import Column, Row, Suite

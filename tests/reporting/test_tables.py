@@ -5,7 +5,8 @@ from made_up import COLUMNS, GFLOPS, RECIPE, ROWS, SUITE
 
 from reidbench import registry
 from reidbench.reporting.blocks import blocks, terminal_text
-from reidbench.reporting.tables import FRAME_COLUMNS, STATES, assemble, frame, to_frame
+from reidbench.reporting.frames import FRAME_COLUMNS, frame, to_frame
+from reidbench.reporting.tables import STATES, assemble
 from reidbench.spec import Published, Row
 
 MEAN_AP, EMBLEM, TEMPO, GFLOPS_AT, PARAMS_AT, LATENCY, RATIO, CUDA = range(8)

@@ -154,6 +154,6 @@ def _files(stem: Path) -> list[Path]:
     return [stem.with_name(f"{stem.name}.{ending}") for ending in ("svg", "png")]
 
 
-def caption(path: Path) -> str:
-    """The caption of a file that `draw_figures` wrote."""
-    return FIGURES[path.stem.rpartition("-")[2]].caption
+def caption(path: Path, *, over: str = "seeds") -> str:
+    """The caption of a file that `draw_figures` wrote; `over` says what there are several of: seeds or splits."""
+    return FIGURES[path.stem.rpartition("-")[2]].caption.replace("single seeds", f"single {over}")

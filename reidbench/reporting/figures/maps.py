@@ -39,6 +39,7 @@ from reidbench.reporting.figures.style import (
     setting,
     shown_values,
     title,
+    which_training,
 )
 from reidbench.reporting.tables import Table
 from reidbench.spec import Record
@@ -175,5 +176,4 @@ def _listed(frames: Sequence[int]) -> str:
 
 def _seed(table: Table, records: dict[str, Record]) -> str:
     heading = next(h for h in table.headings if h.training)
-    seed = next(iter(records.values())).cell["settings"].get("seed", 0)
-    return f"{setting(table, heading)}; the maps are those of seed {seed}"
+    return f"{setting(table, heading)}; the maps are those of {which_training(next(iter(records.values())))}"

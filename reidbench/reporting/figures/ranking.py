@@ -22,7 +22,7 @@ from reidbench.reporting.figures.images import (
     wrapped,
     write,
 )
-from reidbench.reporting.figures.style import OKABE_ITO, setting, title
+from reidbench.reporting.figures.style import OKABE_ITO, setting, title, which_training
 from reidbench.reporting.tables import Table
 
 
@@ -67,8 +67,8 @@ def ranking_figure(table: Table) -> Figure | None:
         block = len(first) * line + 0.2
         figure = blank_figure(HEAD + queries * block + (len(FRAMES) + 1) * LINE + 0.2)
         heading = next(h for h in table.headings if h.training)
-        seed = next(iter(first.values())).cell["settings"].get("seed", 0)
-        what = f"{setting(table, heading)}; the rankings are those of seed {seed}"
+        which = which_training(next(iter(first.values())))
+        what = f"{setting(table, heading)}; the rankings are those of {which}"
         sheet_title(figure, title(table, "the first ten answers to some queries"), what)
         for number in range(queries):
             top = HEAD + number * block

@@ -14,9 +14,10 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from reidbench.deployment.backends import ran_on
-from reidbench.reporting.blocks import protocol_text, seeds_text
+from reidbench.reporting.blocks import protocol_text, repeats_text
 from reidbench.reporting.tables import Heading, Table
 from reidbench.spec import Column, Quantity, Record
+from reidbench.splits import by_split, split_of
 from reidbench.statistics import Estimate, seed_means
 
 OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
@@ -83,7 +84,10 @@ def error_lengths(values: ArrayLike, low: ArrayLike, high: ArrayLike) -> np.ndar
 
 
 def seed_values(quantity: Quantity, records: Sequence[Record]) -> np.ndarray:
-    """The mean of each seed by itself, in the unit shown; none for a single seed, whose mean is its row's."""
+    """The mean of each seed by itself, or of each random split, in the unit shown; none for a single one."""
+    splits = by_split(records)
+    if len(splits) > 1:
+        return quantity.scale * np.array([np.mean(seed_means(quantity, own)) for own in splits.values()])
     return quantity.scale * np.array(seed_means(quantity, records) if len(records) > 1 else [])
 
 
@@ -102,9 +106,16 @@ def setting(table: Table, heading: Heading) -> str:
     if heading.training:
         dataset = settings.get("dataset", {}).get("name", table.plan.dataset)
         preset = table.plan.preset
-        return f"{dataset}{protocol_text(settings)}, preset {preset.name}, {seeds_text(preset.seeds)}"
+        return f"{dataset}{protocol_text(settings)}, preset {preset.name}, {repeats_text(table.plan)}"
     threads = f", {settings['threads']} threads" if settings.get("device") == "cpu" and "threads" in settings else ""
     return f"{', '.join(ran_on(settings))}{threads}"
+
+
+def which_training(record: Record) -> str:
+    """The seed of a record, and the random split where the dataset has any: "seed 0", "seed 0 of split 3"."""
+    settings = record.cell["settings"]
+    split = split_of(settings)
+    return f"seed {settings.get('seed', 0)}" + ("" if split is None else f" of split {split}")
 
 
 def published_title(table: Table, column: Column) -> str:

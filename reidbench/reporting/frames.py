@@ -1,0 +1,157 @@
+"""All that is known of a suite as a pandas frame: of a table, or of every record that there is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from reidbench import registry
+from reidbench.reporting.matching import against_published, printed_value
+from reidbench.reporting.tables import Entry, preset_name, shared
+from reidbench.spec import Column, Quantity, Record, Row, canonical_json
+from reidbench.splits import splits_of, without_split, written_splits
+from reidbench.statistics import estimate
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from reidbench.reporting.tables import Table
+
+FRAME_COLUMNS = (
+    *("suite", "row", "model", "measurement", "quantity", "unit", "value", "low", "high", "n", "sd"),
+    *("published", "published_dataset", "difference"),
+    *("preset", "dataset", "dataset_options", "splits", "dataset_fingerprint", "protocol", "device", "precision"),
+    *("machine", "state"),
+)
+
+
+def to_frame(table: Table) -> pd.DataFrame:
+    """The entries of a table as a pandas frame (`FRAME_COLUMNS`), values in the unit of the column `unit`."""
+    import pandas as pd
+
+    plan = table.plan
+    lines = []
+    for row in plan.suite.rows:
+        for heading in table.headings:
+            entry = table.entries[row.name, heading.index]
+            splits = plan.splits.numbers if heading.training else ()
+            line = _line(row, heading.column, heading.quantity, entry, heading.settings, splits)
+            lines.append({"suite": plan.name, **line, "machine": table.machine})
+    return pd.DataFrame(lines, columns=list(FRAME_COLUMNS))
+
+
+def frame(suite: str, results: str = "results", machine: str | None = None) -> pd.DataFrame:
+    """All records of a suite as a pandas frame (`FRAME_COLUMNS`), one line a row, quantity and setting, over the seeds
+    and the random splits of a dataset.
+
+    A record belongs to a row by its model and options under any preset, whatever suite it was measured for. All
+    machines are listed unless one is named. A record whose model has changed since has the state "stale".
+    """
+    import pandas as pd
+
+    from reidbench.store import Store, machines
+
+    found = registry.suite(suite)
+    wanted = dict.fromkeys((c.quantity, c.published, c.dataset) for c in found.columns)
+    columns = [Column(quantity, published, dataset=dataset) for quantity, published, dataset in wanted]
+    lines = []
+    for name in [machine] if machine else machines(results):
+        groups = _over_splits(_over_seeds(Store(results, name).records()))
+        for row in found.rows:
+            mine = _of_row(row, groups)
+            source = registry.model_source(row.model) if mine else ""
+            for column in columns:
+                for records in mine:
+                    if records[0].cell["measurement"] == column.measurement:
+                        lines.append({"suite": suite, **_recorded_line(row, column, records, source), "machine": name})
+    return pd.DataFrame(lines, columns=list(FRAME_COLUMNS))
+
+
+def _line(
+    row: Row,
+    column: Column,
+    quantity: Quantity,
+    entry: Entry,
+    settings: Mapping[str, Any],
+    splits: Iterable[int],
+) -> dict[str, Any]:
+    known, scale = entry.estimate, quantity.scale
+    published = row.publication(column.published, column.dataset) if "dataset" in settings else None
+    dataset, recipe = settings.get("dataset", {}), settings.get("recipe", {})
+    return {
+        "row": row.name,
+        "model": row.model,
+        "measurement": column.measurement,
+        "quantity": column.field,
+        "unit": quantity.unit,
+        "value": known.value * scale if known else None,
+        "low": known.low * scale if known else None,
+        "high": known.high * scale if known else None,
+        "n": known.n if known else 0,
+        "sd": known.sd * scale if known else None,
+        "published": entry.published,
+        "published_dataset": published.dataset if published else "",
+        "difference": entry.difference,
+        "preset": preset_name(recipe),
+        "dataset": dataset.get("name", ""),
+        "dataset_options": ", ".join(f"{name} {value}" for name, value in dataset.get("options", {}).items()),
+        "splits": written_splits(splits),
+        "dataset_fingerprint": dataset.get("fingerprint", ""),
+        "protocol": settings.get("protocol", {}).get("name", ""),
+        "device": settings.get("device", ""),
+        "precision": settings.get("precision") or recipe.get("precision", ""),
+        "state": entry.state,
+    }
+
+
+def _recorded_line(row: Row, column: Column, records: Sequence[Record], source: str) -> dict[str, Any]:
+    quantity = registry.measurements()[column.measurement].quantities[column.field]
+    good = tuple(record for record in records if record.status == "ok")
+    settings = [record.cell["settings"] for record in good or records]
+    known = estimate(quantity, column.field, good)
+    state = records[0].status if not good else "ok" if records[0].cell["source"] == source else "stale"
+    published = printed_value(row, column)
+    difference = None
+    if published and state == "ok":
+        difference, _ = against_published(row, column, quantity, known, settings)
+    entry = Entry(state, known, published, difference, good)
+    return _line(row, column, quantity, entry, shared(settings), splits_of(settings).numbers)
+
+
+def _of_row(row: Row, groups: Sequence[list[Record]]) -> list[list[Record]]:
+    """The records of a row's model with its options, as they are for costs or under any preset."""
+    from reidbench.plan import model_options
+    from reidbench.presets import PRESETS
+
+    if not row.model:
+        return []
+    function = registry.lookup("model", row.model, registry.models()).function
+    identities = set()
+    for options in (row.options, *(model_options(row, preset) for preset in PRESETS.values())):
+        resolved = registry.resolve_options(row.model, options)
+        resolved.pop("classes", None)
+        identities.add(canonical_json([function, resolved]))
+    return [g for g in groups if canonical_json([g[0].cell["model"], g[0].cell["options"]]) in identities]
+
+
+def _over_seeds(records: Sequence[Record]) -> list[list[Record]]:
+    """Records that differ in nothing but the seed, together."""
+    groups: dict[str, list[Record]] = {}
+    for record in records:
+        settings = {name: value for name, value in record.cell["settings"].items() if name != "seed"}
+        groups.setdefault(canonical_json({**record.cell, "settings": settings}), []).append(record)
+    return list(groups.values())
+
+
+def _over_splits(groups: Sequence[list[Record]]) -> list[list[Record]]:
+    """Groups that differ in nothing but the split of their dataset, together; apart where a split has two contents."""
+    joined: dict[str, list[list[Record]]] = {}
+    for group in groups:
+        cell = group[0].cell
+        settings = {name: value for name, value in without_split(cell["settings"]).items() if name != "seed"}
+        joined.setdefault(canonical_json({**cell, "settings": settings}), []).append(group)
+    found: list[list[Record]] = []
+    for some in joined.values():
+        splits = splits_of(group[0].cell["settings"] for group in some)
+        found += [[record for group in some for record in group]] if len(splits.numbers) == len(some) else some
+    return found
