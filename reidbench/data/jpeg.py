@@ -41,6 +41,11 @@ def decode_jpeg(path: Path, out: np.ndarray) -> bool:
     return True
 
 
+def decoder() -> str:
+    """The name of the package that decodes most JPEGs here."""
+    return "Pillow" if _turbo() is None else "simplejpeg"
+
+
 @cache
 def _turbo() -> Any:
     """simplejpeg, or None where it is not installed or was built with a library of other pixels than Pillow's."""

@@ -53,6 +53,7 @@ def _stage(title: str, stage: str, about: str) -> Quantity:
 )
 def end_to_end(cells: Sequence[Cell], progress: Progress) -> Outcomes:
     """Seconds of a whole tracklet by stage: decode, clips, network, pooling, search; the rows taking turns."""
+    from reidbench.data.jpeg import decoder
     from reidbench.end_to_end import STAGES, deploy, timed_stages, tracklet_on_disk
     from reidbench.profiling import session
     from reidbench.profiling.latency import interleave
@@ -85,11 +86,11 @@ def end_to_end(cells: Sequence[Cell], progress: Progress) -> Outcomes:
 
         timings = interleave(runs, rounds=END_TO_END_ROUNDS, after_round=after_round)
     samples = {name: _by_stage(readings[name], STAGES, timings.rounds) for name in runs}
-    about = {"tracklet": length, "gallery": entries, "bytes_a_frame": _mean_bytes(frames), "rounds": timings.rounds}
+    about = {"tracklet": length, "gallery": entries, "decoder": decoder(), "bytes_a_frame": _mean_bytes(frames)}
     for cell in cells:
         if cell.key in samples:
             own = {**samples[cell.key], "reference": samples[reference]["total"]}
-            context = {**about, **session.context(cells, under)}
+            context = {**about, "rounds": timings.rounds, **session.context(cells, under)}
             yield cell, Outcome(samples=own, context=context)
     if failures:
         raise failures[0]

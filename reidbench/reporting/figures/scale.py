@@ -59,12 +59,14 @@ def _panel(axis: Axes, table: Table, headings: list[Heading]) -> None:
         highest = max(highest, float(values[:, 0].max()))
         anchor = (shown[-1][0], float(values[-1, 0]))
     axis.set(xlabel="entries of the gallery", ylabel=axis_label(quantity), xscale="log")
-    axis.set_xticks(sizes, [f"{size / 1000:,.0f}k" for size in sizes], minor=False)
+    axis.set_xticks(sizes, [f"{size / 1e6:g}M" if size >= 1e6 else f"{size / 1000:g}k" for size in sizes])
     axis.set_xticks([], minor=True)
     if quantity.unit == "MB":
         axis.set_ylim(0, 1.3 * highest)
     else:
         axis.set_yscale("log")
+        axis.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        axis.yaxis.set_minor_formatter(lambda value, _: "")
         # A line of slope 1 through the last point of the last row: cost in proportion to the gallery.
         ends = np.array([min(sizes), max(sizes)])
         axis.plot(ends, anchor[1] * ends / anchor[0], color="#666666", linewidth=0.8, label="in proportion", zorder=1)
