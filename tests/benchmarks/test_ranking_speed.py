@@ -1,4 +1,4 @@
-"""What ranking adds to the distances, run with `pytest tests/benchmarks/test_scoring.py --benchmark-only -s`.
+"""What ranking adds to the distances, run with `pytest tests/benchmarks/test_ranking_speed.py --benchmark-only -s`.
 
 The gallery of a million, whose features are made on disk (8 GB), comes with REIDBENCH_NIGHTLY=1.
 """
