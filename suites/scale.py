@@ -6,18 +6,13 @@ python bench.py scale --rows 1          # half of it
 
 from reidbench.spec import Column, Row, Suite
 
-SIZES = (10_000, 30_000, 100_000, 300_000, 1_000_000)
+SIZES = {"10k": 10_000, "30k": 30_000, "100k": 100_000, "300k": 300_000, "1M": 1_000_000}
 
 
 def _columns(quantity: str) -> tuple[Column, ...]:
     return tuple(
-        Column(
-            f"scoring.{quantity}",
-            title=f"{size // 1000:,}k entries",
-            settings={"gallery": size},
-            level=("gallery", size),
-        )
-        for size in SIZES
+        Column(f"scoring.{quantity}", title=title, settings={"gallery": size}, level=("gallery", size))
+        for title, size in SIZES.items()
     )
 
 
@@ -31,6 +26,8 @@ SUITE = Suite(
     ),
     figures=("scale",),
     notes=(
+        "Columns are named after the entries of the gallery: the time of a query, that over the time of the matrix "
+        "product alone, and the memory added.",
         "256 queries against random directions as long as the model's feature, so that scores mean nothing and times "
         "do. The gallery is a memory-mapped file. It begins as that of MARS (8,062 tracklets of 625 persons); what it "
         "has beyond is distractors. Where it is scored in parts, those that hold matches are multiplied twice: if "

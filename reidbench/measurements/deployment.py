@@ -31,7 +31,15 @@ def _stage(title: str, stage: str, about: str) -> Quantity:
     quantities={
         "total": _stage("Whole tracklet", "total", "from its JPEGs to the nearest of the gallery; median of the sums"),
         "ratio": Quantity(
-            "Whole ratio", "x", "lower", 2, 1.0, "to the reference row's, in pairs", "ratio", "total", "reference"
+            "Whole tracklet, ratio",
+            "x",
+            "lower",
+            2,
+            1.0,
+            "to the reference row's, in pairs",
+            "ratio",
+            "total",
+            "reference",
         ),
         "decode": _stage("Decode", "decode", "its JPEGs, read and decoded"),
         "clips": _stage("Clips", "clips", "all frames in clips, normalised, on the device"),

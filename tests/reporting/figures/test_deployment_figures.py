@@ -8,6 +8,7 @@ import pytest
 from reidbench import registry
 from reidbench.reporting.figures.scale import scale_figure
 from reidbench.reporting.figures.stages import STAGES, end_to_end_figure
+from reidbench.reporting.findings import ratio_findings
 from reidbench.reporting.tables import Table
 
 Fill = Callable[..., Table]
@@ -22,6 +23,14 @@ def test_the_stages_add_up_to_the_whole(filled: Fill) -> None:
     ends = sorted({round(bar.get_y(), 3): bar.get_x() + bar.get_width() for bar in bars}.items())
     assert [end for _, end in ends] == pytest.approx([2 * 1150, *[1150] * 4]), "the last row lies lowest"
     assert [text.get_text() for text in axis.texts][-1] == "2300 ms, x 4.00"
+
+
+def test_what_is_found_is_the_ratio_to_the_reference_and_no_other(filled: Fill) -> None:
+    (found,) = ratio_findings(filled("end_to_end"))
+    assert found.startswith(
+        "Whole tracklet, ratio on cpu, fp32: TCLNet takes 1.00 [1.00, 1.00] of the time that Base-B"
+    )
+    assert not list(ratio_findings(filled("scale"))), "nor of scoring to the matrix product"
 
 
 def test_a_gpu_brings_a_panel_of_its_own(filled: Fill) -> None:
