@@ -22,16 +22,17 @@ def row_blocks(rows: int, columns: int) -> Iterator[slice]:
     yield from (slice(start, start + at_once) for start in range(0, rows, at_once))
 
 
-def tiles(rows: int, columns: int) -> Iterator[tuple[slice, tuple[slice, ...]]]:
+def tiles(rows: int, columns: int, at_most: int) -> Iterator[tuple[slice, tuple[slice, ...]]]:
     """Blocks that together cover a matrix: some of its rows, each time with the parts that all columns are cut into.
 
-    The columns stay whole where a block of them has room for `FEW` rows, or for all there are.
+    The columns stay whole where a block of them has room for `FEW` rows, or for all there are, and where they are not
+    more than `at_most` for a part.
     """
-    if BLOCK // max(1, columns) >= min(rows, FEW):
+    if columns <= at_most and BLOCK // max(1, columns) >= min(rows, FEW):
         yield from ((some, (slice(0, columns),)) for some in row_blocks(rows, columns))
         return
     height = max(1, min(rows, MANY, BLOCK))
-    width = max(1, BLOCK // height)
+    width = max(1, min(at_most, BLOCK // height))
     width -= width % min(width, ALIGNED)
     parts = tuple(slice(start, min(columns, start + width)) for start in range(0, columns, width))
     yield from ((slice(start, start + height), parts) for start in range(0, rows, height))

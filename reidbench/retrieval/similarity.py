@@ -8,8 +8,9 @@ from functools import partial
 
 import numpy as np
 
-from reidbench.retrieval.blocks import row_blocks, tiles
+from reidbench.retrieval import blocks
 from reidbench.retrieval.features import Features
+from reidbench.retrieval.mapped import UnitVectors
 from reidbench.retrieval.reranking import reranked_distances
 from reidbench.spec import Protocol, UserError
 
@@ -40,7 +41,10 @@ def similarity_blocks(query: Features, gallery: Features, protocol: Protocol) ->
         for row, similarities in _reranked_rows(query, gallery):
             yield Block(slice(row, row + 1), (whole,), partial(_only, similarities[None]))
         return
-    for rows, parts in tiles(len(query), len(gallery)):
+    # What is made of a memory map for a part is in memory with it.
+    mapped = isinstance(gallery.vectors, UnitVectors)
+    at_most = max(1, blocks.BLOCK // gallery.vectors.shape[1]) if mapped else len(gallery)
+    for rows, parts in blocks.tiles(len(query), len(gallery), at_most):
         yield Block(rows, parts, partial(_similarities, query, gallery, protocol, rows))
 
 
@@ -50,7 +54,7 @@ def similarity_rows(query: Features, gallery: Features, protocol: Protocol) -> I
     if protocol.reranking:
         yield from _reranked_rows(query, gallery)
         return
-    for rows in row_blocks(len(query), len(gallery)):
+    for rows in blocks.row_blocks(len(query), len(gallery)):
         block = _similarities(query, gallery, protocol, rows, slice(0, len(gallery)))
         yield from enumerate(block, rows.start)
 
@@ -62,7 +66,7 @@ def _check_distance(protocol: Protocol) -> None:
 
 def _similarities(query: Features, gallery: Features, protocol: Protocol, rows: slice, columns: slice) -> np.ndarray:
     vectors = np.asarray(gallery.vectors[columns])
-    block = query.vectors[rows] @ vectors.T
+    block = np.asarray(query.vectors[rows]) @ vectors.T
     if protocol.distance == "euclidean":
         # Half the squared distance with its sign turned, but for a query's own length.
         block -= np.square(vectors).sum(axis=1) / 2
@@ -76,6 +80,6 @@ def _only(similarities: np.ndarray, columns: slice) -> np.ndarray:
 def _reranked_rows(query: Features, gallery: Features) -> Iterator[tuple[int, np.ndarray]]:
     names = np.concatenate([query.names, gallery.names])
     _, first, place = np.unique(names, return_index=True, return_inverse=True)
-    vectors = np.concatenate([query.vectors, gallery.vectors])[first]
+    vectors = np.concatenate([np.asarray(query.vectors), np.asarray(gallery.vectors)])[first]
     distances = reranked_distances(vectors, place[: len(query)], place[len(query) :])
     yield from ((row, -distance) for row, distance in enumerate(distances))
