@@ -40,8 +40,8 @@ def time_scoring(
 
     Raises UserError where the disk has no room for it.
     """
-    query, everyone = random_features(file, queries, gallery, dimension)
     try:
+        query, everyone = random_features(file, queries, gallery, dimension)
         # The first time the file is read and the threads are started; it is watched, and not timed.
         added = added_privately(lambda: evaluate(query, everyone, Protocol()))
         runs = {
@@ -50,7 +50,7 @@ def time_scoring(
         }
         timings = interleave(runs, rounds=rounds, warmup=0, after_round=after_round)
     finally:
-        file.unlink()
+        file.unlink(missing_ok=True)
     return Scale(timings.seconds["scoring"], timings.seconds["product"], added)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from reidbench.data.tracklets import DISTRACTOR
-from reidbench.files import replacing
+from reidbench.files import refused
 from reidbench.retrieval.features import Features
 from reidbench.spec import UserError
 
@@ -34,10 +34,13 @@ def random_features(path: Path, queries: int, gallery: int, dimension: int) -> t
     rng = np.random.default_rng(0)
     query, lot = _directions(rng, queries, dimension), _directions(rng, min(gallery, AT_ONCE), dimension)
     header = {"descr": "<f4", "fortran_order": False, "shape": (gallery, dimension)}
-    with replacing(path) as temporary, temporary.open("wb") as file:
-        np.lib.format.write_array_header_1_0(file, header)
-        for number, start in enumerate(range(0, gallery, AT_ONCE)):
-            file.write(np.roll(lot, number, axis=1)[: gallery - start].data)
+    try:
+        with path.open("wb") as file:
+            np.lib.format.write_array_header_1_0(file, header)
+            for number, start in enumerate(range(0, gallery, AT_ONCE)):
+                file.write(np.roll(lot, number, axis=1)[: gallery - start].data)
+    except OSError as error:
+        raise refused(path, error) from error
     people = rng.integers(1, IDENTITIES + 1, gallery)
     people[TRACKLETS:] = DISTRACTOR
     vectors = np.load(path, mmap_mode="r")
