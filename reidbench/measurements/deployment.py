@@ -131,14 +131,15 @@ def scoring(cells: Sequence[Cell], progress: Progress) -> Outcomes:
     """Seconds and memory to score random queries against a memory-mapped gallery, for a model's length of feature."""
     from reidbench.data.cache import scratch_folder
     from reidbench.profiling import session
-    from reidbench.profiling.complexity import count
+    from reidbench.profiling.latency import inference
     from reidbench.scale import time_scoring
 
     for cell in cells:
         settings = cell.settings
         queries, gallery = settings.get("queries", QUERIES), settings.get("gallery", MARS_GALLERY)
         progress(cell, 0, SCORING_ROUNDS, "makes the gallery")
-        dimension = count(session.build(cell.model, cell.options), settings["shape"]).dimension
+        clip: Any = inference(session.build(cell.model, cell.options), settings["shape"])()
+        dimension = clip.feature.shape[1]
         folder = scratch_folder(cell.key)
         folder.mkdir(parents=True, exist_ok=True)
         try:
