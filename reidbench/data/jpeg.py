@@ -1,6 +1,7 @@
 """JPEGs decoded straight into an array by libjpeg-turbo, where simplejpeg is installed and gives Pillow's pixels.
 
-Pillow decodes with the same library, but copies every frame three times on its way into an array.
+Pillow decodes with the same library, but copies every frame three times on its way into an array. Frames that are to
+be small are decoded whole and resized: decoding them at a reduced scale would be faster, but gives other pixels.
 """
 
 from __future__ import annotations
