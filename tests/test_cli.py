@@ -293,7 +293,8 @@ def test_a_report_of_all_says_what_is_in_it_and_what_was_left_out(made_up: list[
     assert audit.split(maxsplit=1) == ["audit", "left out: 0 of 103 networks"]
     assert left_out.startswith("Left out, because less than half of them is measured here: components (")
     assert written == f"written: {out / 'report.md'}"
-    assert said.err == "bench.py: --only accuracy leaves out what has no such column: complexity, overhead\n"
+    suites = "complexity, end_to_end, overhead, scale"
+    assert said.err == f"bench.py: --only accuracy leaves out what has no such column: {suites}\n"
 
 
 def test_a_report_shows_all_seeds_that_are_recorded_unless_a_number_is_asked_for(made_up: list[str], capsys) -> None:

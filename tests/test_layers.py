@@ -24,7 +24,7 @@ LAYERS = [
     {"reidbench.recorded"},
     {"reidbench.plan"},
     {"reidbench.presets", "reidbench.wellformed", "reidbench.dataset_identity"},
-    {"reidbench.inspection", "reidbench.scoring", "reidbench.dry_run"},
+    {"reidbench.inspection", "reidbench.scoring", "reidbench.dry_run", "reidbench.end_to_end", "reidbench.scale"},
     {"reidbench.accuracy"},
     {"reidbench.weights"},
     {"reidbench.training", "reidbench.retrieval", "reidbench.profiling", "reidbench.store"},

@@ -7,7 +7,6 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import TypeVar
@@ -18,6 +17,7 @@ from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from reidbench.data.cache import cache_folder
+from reidbench.data.jpeg import decode_jpeg
 from reidbench.data.tracklets import Dataset, Tracklet
 from reidbench.files import alone, replacing
 from reidbench.spec import UserError
@@ -156,16 +156,18 @@ def in_turn(make: Callable[[int], Made], numbers: range, device: torch.device) -
             yield number, made
 
 
-def decode(path: Path, size: tuple[int, int]) -> np.ndarray:
-    """One JPEG or PNG as uint8 [H, W, 3] at `size` (height, width), resized bicubically where it differs.
+def decode(path: Path, out: np.ndarray) -> None:
+    """One JPEG or PNG into `out`, uint8 [H, W, 3] without gaps, resized bicubically where its size differs.
 
     Raises UserError naming the file if it is missing or damaged.
     """
-    height, width = size
+    if decode_jpeg(path, out):
+        return
+    height, width, _ = out.shape
     rgb = read_image(path)
     if rgb.size != (width, height):
         rgb = rgb.resize((width, height), Image.Resampling.BICUBIC)
-    return np.asarray(rgb)
+    out[:] = np.asarray(rgb)
 
 
 def read_image(path: Path) -> Image.Image:
@@ -184,14 +186,14 @@ def read_image(path: Path) -> Image.Image:
 def decode_frames(root: Path, paths: Sequence[str], size: tuple[int, int], *, threads: int) -> np.ndarray:
     """Frames given by their paths below `root`, uint8 [len(paths), H, W, 3], decoded by `threads` threads."""
     out = np.empty((len(paths), *size, 3), dtype=np.uint8)
+    files = [root / path for path in paths]
     if threads <= 1 or len(paths) < 2 * threads:
-        for row, path in enumerate(paths):
-            out[row] = decode(root / path, size)
+        for file, row in zip(files, out, strict=True):
+            decode(file, row)
         return out
     with ThreadPoolExecutor(threads) as pool:
-        decoded = pool.map(partial(decode, size=size), (root / path for path in paths))
-        for row, frame in enumerate(decoded):
-            out[row] = frame
+        for _ in pool.map(decode, files, out):
+            pass
     return out
 
 

@@ -1,57 +1,178 @@
-"""What a deployment pays besides time: the file, and what the backend's arithmetic loses. Imports torch only inside."""
+"""What a deployment pays: whole tracklets, large galleries. Imports torch only inside the functions."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from reidbench.measurements import Outcomes, Progress
-from reidbench.measurements.inspections import inspect_trained, mean_of
 from reidbench.registry import measurement
 from reidbench.spec import Cell, Outcome, Quantity
 
+if TYPE_CHECKING:
+    from reidbench.data.frames import Frames
+    from reidbench.profiling.latency import Run, Timings
 
-@measurement(
-    mode="batch",
-    needs=("device", "backend"),
-    quantities={
-        "size": Quantity(
-            "On disk", "MB", "lower", 1, 1e-6, "the file that the backend loads; of torch's own, weights as safetensors"
-        ),
-    },
-)
-def disk(cells: Sequence[Cell], progress: Progress) -> Outcomes:
-    """Bytes on disk of the network, without its classifier, as the backend loads it."""
-    from reidbench.profiling import session
+TRACKLET, MARS_GALLERY, QUERIES = 60, 11_310, 256
+"""Unless the settings say otherwise: frames of a tracklet (the mean of MARS is 59.5), entries of the gallery (those of
+MARS with the distractors), and queries where scoring is timed."""
 
-    for done, cell in enumerate(cells):
-        progress(cell, done, len(cells), "writing")
-        size = session.bytes_on_disk(cell)
-        progress(cell, done + 1, len(cells), f"{size / 1e6:.1f} MB")
-        yield cell, Outcome({"size": float(size)})
+END_TO_END_ROUNDS, SCORING_ROUNDS = 10, 3
+
+
+def _stage(title: str, stage: str, about: str) -> Quantity:
+    return Quantity(title, "ms", "lower", 1, 1e3, about, "median", stage)
 
 
 @measurement(
-    mode="alone",
-    needs_training=True,
+    mode="interleaved",
+    needs=("device", "backend", "reference"),
     quantities={
-        "mAP": mean_of("mAP", "%", "higher", "mean average precision of the backend's vectors", "ap"),
-        "lost": mean_of("mAP lost", "pp", "lower", "eager float32's mAP less the backend's, paired", "lost"),
-        "cosine_error": Quantity(
-            "1 - cosine",
-            "1e-6",
+        "total": _stage("Whole tracklet", "total", "from its JPEGs to the nearest of the gallery; median of the sums"),
+        "ratio": Quantity(
+            "Whole tracklet, ratio",
+            "x",
             "lower",
-            1,
-            1e6,
-            "between a query's vector by the backend and by eager float32, mean",
-            "mean",
-            "cosine_error",
-            by="identity",
+            2,
+            1.0,
+            "to the reference row's, in pairs",
+            "ratio",
+            "total",
+            "reference",
         ),
-        "worst": Quantity("Worst", "1e-6", "lower", 1, 1e6, "that of the query that it is largest for"),
+        "decode": _stage("Decode", "decode", "its JPEGs, read and decoded"),
+        "clips": _stage("Clips", "clips", "all frames in clips, normalised, on the device"),
+        "network": _stage("Network", "network", "the features of all clips"),
+        "pooling": _stage("Pooling", "pooling", "their mean, the neck, unit length"),
+        "search": _stage("Search", "search", "similarity to every entry of the gallery, and the 20 nearest"),
+        "outside": Quantity(
+            "Outside the network",
+            "%",
+            "",
+            1,
+            100.0,
+            "part of the whole that is not the network",
+            "ratio",
+            "outside",
+            "total",
+        ),
     },
 )
-def fidelity(cells: Sequence[Cell], progress: Progress) -> Outcomes:
-    """What a backend's arithmetic costs a trained model in accuracy, against eager torch in float32."""
-    from reidbench.inspection.fidelity import check_fidelity, look_at_fidelity
+def end_to_end(cells: Sequence[Cell], progress: Progress) -> Outcomes:
+    """Seconds of a whole tracklet by stage: decode, clips, network, pooling, search; the rows taking turns."""
+    from reidbench.data.jpeg import decoder
+    from reidbench.end_to_end import STAGES, deploy, timed_stages, tracklet_on_disk
+    from reidbench.profiling import session
+    from reidbench.profiling.latency import interleave
 
-    yield from inspect_trained(cells, progress, check_fidelity, look_at_fidelity)
+    settings = cells[0].settings
+    device, precision = settings["device"], settings["precision"]
+    length, entries = settings.get("tracklet", TRACKLET), settings.get("gallery", MARS_GALLERY)
+    with session.conditions(settings["threads"]) as under:
+        models, failures = session.build_rows(cells)
+        reference = session.reference_key(cells)
+        shapes = {reference: settings["reference"]["shape"], **{cell.key: cell.settings["shape"] for cell in cells}}
+        if reference not in models:
+            models[reference] = session.build(settings["reference"]["model"], settings["reference"]["options"])
+        frames = tracklet_on_disk(length, tuple(shapes[reference][3:]), under.threads)
+        readings: dict[str, list[dict[str, float]]] = {name: [] for name in models}
+
+        def whole(name: str, model: Any) -> Run:
+            deployed = deploy(model, frames, tuple(shapes[name]), gallery=entries, device=device, precision=precision)
+            return lambda: readings[name].append(timed_stages(deployed))
+
+        runs = {name: whole(name, model) for name, model in models.items()}
+        failures += session.drop_misfits(runs, cells, device)
+        if reference not in runs:
+            raise MemoryError(f"a tracklet of the reference row does not fit on {device}")
+
+        def after_round(done: int, timings: Timings) -> None:
+            for cell in cells:
+                if cell.key in runs:
+                    progress(cell, done, END_TO_END_ROUNDS, f"{timings.seconds[cell.key][-1] * 1e3:.0f} ms")
+
+        timings = interleave(runs, rounds=END_TO_END_ROUNDS, after_round=after_round)
+    samples = {name: _by_stage(readings[name], STAGES, timings.rounds) for name in runs}
+    about = {"tracklet": length, "gallery": entries, "decoder": decoder(), "bytes_a_frame": _mean_bytes(frames)}
+    for cell in cells:
+        if cell.key in samples:
+            own = {**samples[cell.key], "reference": samples[reference]["total"]}
+            context = {**about, "rounds": timings.rounds, **session.context(cells, under)}
+            yield cell, Outcome(samples=own, context=context)
+    if failures:
+        raise failures[0]
+
+
+@measurement(
+    mode="interleaved",
+    needs=("device",),
+    quantities={
+        "query": Quantity(
+            "Scoring", "ms/query", "lower", 2, 1e3, "mAP, CMC and mINP by a query; median", "median", "per_query"
+        ),
+        "over_product": Quantity(
+            "Scoring to product",
+            "x product",
+            "lower",
+            2,
+            1.0,
+            "scoring to the matrix product alone, in pairs",
+            "ratio",
+            "scoring",
+            "product",
+        ),
+        "added": Quantity(
+            "Scoring memory", "MB", "lower", 0, 1e-6, "peak while scoring beyond the features, which are memory-mapped"
+        ),
+    },
+)
+def scoring(cells: Sequence[Cell], progress: Progress) -> Outcomes:
+    """Seconds and memory to score random queries against a memory-mapped gallery, for a model's length of feature."""
+    from reidbench.data.cache import scratch_folder
+    from reidbench.profiling import session
+    from reidbench.profiling.latency import inference
+    from reidbench.scale import time_scoring
+
+    for cell in cells:
+        settings = cell.settings
+        queries, gallery = settings.get("queries", QUERIES), settings.get("gallery", MARS_GALLERY)
+        progress(cell, 0, SCORING_ROUNDS, "makes the gallery")
+        clip: Any = inference(session.build(cell.model, cell.options), settings["shape"])()
+        dimension = clip.feature.shape[1]
+        folder = scratch_folder(cell.key)
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            with session.conditions(settings["threads"]) as under:
+                found = time_scoring(
+                    folder / "gallery.npy",
+                    queries=queries,
+                    gallery=gallery,
+                    dimension=dimension,
+                    rounds=SCORING_ROUNDS,
+                    after_round=partial(_after_scoring, cell, progress),
+                )
+        finally:
+            folder.rmdir()
+        samples = {"scoring": found.scoring, "product": found.product}
+        samples["per_query"] = [seconds / queries for seconds in found.scoring]
+        values = {} if found.added is None else {"added": float(found.added)}
+        context = {"queries": queries, "gallery": gallery, "dimension": dimension, **session.context(cells, under)}
+        yield cell, Outcome(values, samples, context)
+
+
+def _after_scoring(cell: Cell, progress: Progress, done: int, timings: Timings) -> None:
+    progress(cell, done, SCORING_ROUNDS, f"{timings.seconds['scoring'][-1]:.2f} s")
+
+
+def _by_stage(readings: Sequence[dict[str, float]], stages: Sequence[str], rounds: int) -> dict[str, list[float]]:
+    """The samples of a row, of its last so many readings, those before apart."""
+    timed, warmup = readings[-rounds:], readings[:-rounds]
+    samples = {stage: [reading[stage] for reading in timed] for stage in stages}
+    samples["total"] = [sum(reading.values()) for reading in timed]
+    samples["outside"] = [sum(reading.values()) - reading["network"] for reading in timed]
+    return {**samples, "warmup": [sum(reading.values()) for reading in warmup]}
+
+
+def _mean_bytes(frames: Frames) -> int:
+    return sum((frames.root / path).stat().st_size for path in frames.paths) // len(frames.paths)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,9 @@ from reidbench.profiling.latency import Run, check_device
 
 PASSES = 2
 """The first pass also allocates what the kernels keep (packed weights, workspaces), which a second one uses."""
+
+WATCHED_EVERY = 0.003
+"""Seconds between two readings of memory while something runs."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,31 @@ def peak_memory(start: Callable[[], Run], *, device: str = "cpu") -> Memory:
         torch.cuda.synchronize(device)
         return Memory(torch.cuda.max_memory_allocated(device), before, torch.cuda.max_memory_reserved(device))
     return Memory(peak_resident(), before)
+
+
+def added_privately(run: Callable[[], object]) -> int | None:
+    """Bytes that a call takes at its peak beyond what the process held, pages of mapped files apart.
+
+    Read every few milliseconds from another thread. None where the system does not tell (it is not Linux).
+    """
+    before = _linux_status().get("RssAnon")
+    if before is None:
+        return None
+    peak, ended = before, threading.Event()
+
+    def watch() -> None:
+        nonlocal peak
+        while not ended.wait(WATCHED_EVERY):
+            peak = max(peak, _linux_status()["RssAnon"])
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        run()
+    finally:
+        ended.set()
+        watcher.join()
+    return 1024 * (peak - before)
 
 
 def resident() -> int:

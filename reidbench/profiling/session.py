@@ -88,6 +88,18 @@ def bytes_on_disk(cell: Cell) -> int:
     return len(safetensors.torch.save({name: value.contiguous() for name, value in weights.items()}))
 
 
+def build_rows(cells: Sequence[Cell]) -> tuple[dict[str, nn.Module], list[Exception]]:
+    """The models by their cell's key, and why the others could not be built: one bad row must not cost the session."""
+    models: dict[str, nn.Module] = {}
+    failures: list[Exception] = []
+    for cell in cells:
+        try:
+            models[cell.key] = build(cell.model, cell.options)
+        except UserError as error:
+            failures.append(UserError(f"{cell.row}: {error}"))
+    return models, failures
+
+
 def subjects(cells: Sequence[Cell]) -> tuple[dict[str, Subject], list[Exception]]:
     """The cells' models by key, and why the others could not be built: one bad row must not cost the session."""
     found: dict[str, Subject] = {}

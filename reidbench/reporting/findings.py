@@ -116,19 +116,21 @@ def seed_findings(table: Table) -> Iterator[str]:
 
 
 def ratio_findings(table: Table) -> Iterator[str]:
-    """The last row, the full method of an ablation, against the reference row in each ratio column."""
+    """The last row, the full method of an ablation, against the reference row in each column of such ratios."""
     reference = table.plan.suite.reference
     for heading in table.headings:
         others = [name for name in table.fresh(heading) if name != reference]
-        if heading.quantity.statistic != "ratio" or not others:
+        if heading.quantity.statistic != "ratio" or heading.quantity.over != "reference" or not others:
             continue
         known, _ = table.fresh(heading)[others[-1]]
         where = ", ".join(ran_on(heading.settings))
         interval = f" {interval_text(heading.quantity, known)}" if not isnan(known.low) else ""
         verdict = "slower than" if known.low > 1 else "faster than" if known.high < 1 else "not distinguishable from"
+        clips = heading.column.measurement == "latency"
+        what, time = ("Latency", "the time a frame") if clips else (heading.quantity.title, "the time")
         yield (
-            f"Latency on {where}: {others[-1]} takes {estimate_text(heading.quantity, _bare(known))}{interval} "
-            f"of the time a frame that {reference} takes: {verdict} it over {known.n} interleaved rounds."
+            f"{what} on {where}: {others[-1]} takes {estimate_text(heading.quantity, _bare(known))}{interval} "
+            f"of {time} that {reference} takes: {verdict} it over {known.n} interleaved rounds."
         )
 
 

@@ -16,6 +16,7 @@ from reidbench.data.frames import CACHE_LIMIT, Frames, in_turn, open_frames
 from reidbench.data.tracklets import DISTRACTOR, JUNK, Dataset, Tracklet
 from reidbench.distributed import current
 from reidbench.precision import PRECISIONS
+from reidbench.retrieval.mapped import UnitVectors
 from reidbench.retrieval.shards import own, whole
 from reidbench.spec import Protocol, Recipe, UserError
 
@@ -47,12 +48,12 @@ class Pooling(NamedTuple):
 class Features:
     """What retrieval knows of N tracklets.
 
-    `vectors` float32 [N, D] (of unit length where the protocol's distance is the cosine), `identities` and `cameras`
-    int64 [N], `groups` str [N], the group of look-alikes each is of ("" for none), and `names` str [N], the path of
-    each tracklet's first frame.
+    `vectors` float32 [N, D] (of unit length where the protocol's distance is the cosine; of a memory map, when they
+    are read), `identities` and `cameras` int64 [N], `groups` str [N], the group of look-alikes each is of (""
+    for none), and `names` str [N], the path of each tracklet's first frame.
     """
 
-    vectors: np.ndarray
+    vectors: np.ndarray | UnitVectors
     identities: np.ndarray
     cameras: np.ndarray
     groups: np.ndarray
@@ -96,9 +97,7 @@ class Embedded:
             reason = self.refused.get(pooling.frames, f"these features are not of {_pooling_text(pooling)}")
             raise UserError(f"protocol {protocol.name}: {reason}")
         vectors = self.vectors[pooling]
-        if protocol.distance == "cosine":
-            vectors = functional.normalize(torch.from_numpy(vectors), dim=1).numpy()
-        everything = _features(self.tracklets, vectors)
+        everything = _features(self.tracklets, _unit(vectors) if protocol.distance == "cosine" else vectors)
         if not protocol.distractors and (everything.identities == DISTRACTOR).any():
             everything = everything.take(everything.identities != DISTRACTOR)
         queries = len(self.dataset.query)
@@ -257,7 +256,13 @@ def all_clips(frames: Frames, length: int, which: str) -> tuple[np.ndarray, np.n
     return np.concatenate(owners), np.concatenate(numbers)
 
 
-def _features(tracklets: Sequence[Tracklet], vectors: np.ndarray) -> Features:
+def _unit(vectors: np.ndarray) -> np.ndarray | UnitVectors:
+    if isinstance(vectors, np.memmap):
+        return UnitVectors(vectors)
+    return functional.normalize(torch.from_numpy(vectors), dim=1).numpy()
+
+
+def _features(tracklets: Sequence[Tracklet], vectors: np.ndarray | UnitVectors) -> Features:
     return Features(
         vectors,
         np.array([t.identity for t in tracklets], dtype=np.int64),

@@ -12,7 +12,9 @@ import numpy as np
 
 from reidbench.data.tracklets import Dataset, Tracklet
 from reidbench.files import replacing
+from reidbench.retrieval.blocks import BLOCK
 from reidbench.retrieval.features import Embedded, Pooling
+from reidbench.retrieval.mapped import are_finite, map_array
 from reidbench.spec import UserError
 
 FORMAT = "reidbench-features-1"
@@ -70,7 +72,8 @@ def write_features(path: Path, embedded: Embedded, about: Mapping[str, Any]) -> 
 def read_features(path: Path) -> tuple[Embedded, dict[str, Any]]:
     """What `write_features` wrote as `.npz`, and what is written about it, nothing in it ever run.
 
-    The tracklets have no frames but the first. Raises UserError for a file that is missing, damaged or something else.
+    The tracklets have no frames but the first. Vectors that would not fit a block stay in the file, as a memory map.
+    Raises UserError for a file that is missing, damaged or something else.
     """
     arrays, about = _read_arrays(path)
     rows = zip(*(arrays[name].tolist() for name in ("identity", "camera", "name", "group")), strict=True)
@@ -87,7 +90,7 @@ def read_features(path: Path) -> tuple[Embedded, dict[str, Any]]:
             queries_in_gallery=about["queries_in_gallery"],
             subset=about["subset"],
         )
-        vectors = {Pooling(**about["pooling"]): arrays["vector"].astype(np.float32)}
+        vectors = {Pooling(**about["pooling"]): _single(arrays["vector"])}
         return Embedded(dataset, tracklets, vectors, about["frames"]), about
     except (KeyError, TypeError) as error:
         raise _unreadable(path, f"it does not say {error}") from error
@@ -98,7 +101,8 @@ def _read_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         raise UserError(f"{path}: features are read from .npz; give a file that embed wrote under such a name")
     try:
         with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in KINDS}
+            arrays = {name: file[name] for name in KINDS if name != "vector"}
+            arrays["vector"] = _vectors(path, file)
         about = json.loads(str(arrays.pop("about")))
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such file") from error
@@ -108,13 +112,23 @@ def _read_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     for name, array in arrays.items():
         if array.dtype.kind != KINDS[name] or (array.shape != (count,) and name != "vector"):
             raise _unreadable(path, f"{name} is of another kind or length")
-    if count < 1 or not np.isfinite(arrays["vector"]).all():
+    if count < 1 or not are_finite(arrays["vector"]):
         raise _unreadable(path, "vector holds no finite numbers [tracklets, D]")
     if not isinstance(about, dict) or about.get("format") != FORMAT:
         raise _unreadable(path, f"about does not say format {FORMAT}")
     if not arrays["query"].any() or (np.diff(arrays["query"].astype(int)) > 0).any():
         raise _unreadable(path, "it must hold queries, and those first")
     return arrays, about
+
+
+def _vectors(path: Path, file: Any) -> np.ndarray:
+    """Left in the file where they would not fit a block."""
+    mapped = map_array(path, "vector")
+    return mapped if mapped is not None and mapped.size > BLOCK else file["vector"]
+
+
+def _single(vectors: np.ndarray) -> np.ndarray:
+    return vectors if vectors.dtype == np.float32 else vectors.astype(np.float32)
 
 
 def _write_parquet(file: Any, vectors: np.ndarray, columns: Mapping[str, np.ndarray], text: str) -> None:

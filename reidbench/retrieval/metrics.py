@@ -13,7 +13,7 @@ import numpy as np
 
 from reidbench.data.tracklets import DISTRACTOR, JUNK, Tracklet
 from reidbench.retrieval.features import Features
-from reidbench.retrieval.similarity import similarity_rows
+from reidbench.retrieval.ranks import ranked_queries
 from reidbench.spec import Protocol, UserError
 
 RANKS = (1, 5, 10, 20)
@@ -40,8 +40,9 @@ def evaluate(query: Features, gallery: Features, protocol: Protocol) -> QuerySco
     """Ranks the gallery for every query by the protocol's distance.
 
     Left out of a query's ranking are junk, entries of its own identity and camera (itself, if it is in the gallery),
-    and distractors where the protocol drops them. The gallery is not sorted: an entry counts for the ranks of the
-    matches it is above. Raises UserError if the protocol's AP or distance is unknown or no query has a match.
+    and distractors where the protocol drops them. Memory is that of a block whatever the gallery's size, beyond the
+    features, which may be memory-mapped (a gallery with entries for all queries to leave out is copied without them).
+    Raises UserError if the protocol's AP or distance is unknown or no query has a match.
     """
     if protocol.ap not in ("rectangular", "trapezoid"):
         raise UserError(f"protocol {protocol.name}: ap is {protocol.ap!r}; choose rectangular or trapezoid")
@@ -53,21 +54,13 @@ def evaluate(query: Features, gallery: Features, protocol: Protocol) -> QuerySco
         searchable &= gallery.identities != DISTRACTOR
     if not searchable.all():
         gallery = gallery.take(searchable)
-    for row, similarities in similarity_rows(query, gallery, protocol):
-        own = gallery.identities == query.identities[row]
-        elsewhere = gallery.cameras != query.cameras[row]
-        matches = np.sort(similarities[own & elsewhere])[::-1]
-        if not len(matches):
-            continue
-        others = similarities[~own]
-        ranks = _ranks(matches, others)
+    for row, found in ranked_queries(query, gallery, protocol):
+        ranks = found.ranks
         ap[row] = _average_precision(ranks, protocol.ap)
         first[row] = ranks[0]
         inp[row] = len(ranks) / ranks[-1]
-        if query.groups[row]:
-            twins = similarities[(gallery.groups == query.groups[row]) & ~own & elsewhere]
-            if len(twins):
-                twin_auc[row] = _auc(matches, twins)
+        if len(found.twins):
+            twin_auc[row] = _auc(found.matches, found.twins)
     if not (first > 0).any():
         raise UserError(f"protocol {protocol.name}: no query has a match in another camera; use another protocol")
     return QueryScores(ap, first, inp, twin_auc, first > 0)
@@ -105,16 +98,6 @@ def lookalike_floor(query: Tracklet, gallery: Sequence[Tracklet]) -> float:
     n = matches + twins
     k = np.arange(1, n + 1)
     return float(((1 + (k - 1) * (matches - 1) / max(1, n - 1)) / k).mean())
-
-
-def _ranks(matches: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """The ranks from 1 of the matches, given in descending order, among themselves and the others."""
-    ascending = matches[::-1]
-    # An other that is at least as similar as exactly n of the matches stands above those n.
-    above = np.searchsorted(ascending, others, side="right")
-    counts = np.bincount(above, minlength=len(matches) + 1)
-    worse = counts[::-1].cumsum()[::-1]
-    return np.arange(1, len(matches) + 1) + worse[len(matches) - np.arange(len(matches))]
 
 
 def _average_precision(ranks: np.ndarray, rule: str) -> float:

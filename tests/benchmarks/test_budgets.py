@@ -9,21 +9,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
 from reidbench import registry
 from reidbench.profiling.latency import inference, interleave
-from reidbench.retrieval.features import Features
-from reidbench.retrieval.metrics import evaluate
-from reidbench.spec import Protocol
 from reidbench.statistics import ratio_interval
 from reidbench.store import machines
 
 ROOT = Path(__file__).resolve().parents[2]
 START_UP_SECONDS = 0.5
-SCORING_SECONDS_A_QUERY = 0.01
 REPORT_SECONDS = {1: 3.0, 10: 5.0}
 """Seconds that the report of so many tables may take where their figures lie there, as they do after a run."""
 
@@ -57,22 +52,6 @@ def test_bicnet_tks_against_its_reference(benchmark: Any) -> None:
     assert ratio.value < 1
 
 
-@pytest.mark.parametrize("gallery", [1_000, 5_000, 12_180])
-def test_scoring_against_the_product_alone(gallery: int, benchmark: Any) -> None:
-    """200 queries, as many dimensions and up to as many tracklets as MARS: what ranking adds to the distances."""
-    everyone = _features(gallery, np.random.default_rng(0))
-    queries = everyone.take(slice(200))
-    runs = {
-        "scoring": lambda: evaluate(queries, everyone, Protocol()),
-        "product": lambda: queries.vectors @ everyone.vectors.T,
-    }
-    timings = benchmark.pedantic(lambda: interleave(runs, rounds=8, warmup=1), rounds=1)
-    ratio = ratio_interval(timings.seconds["scoring"], timings.seconds["product"])
-    benchmark.extra_info["over_product"] = ratio.value
-    benchmark.extra_info["interval"] = (ratio.low, ratio.high)
-    assert statistics.median(timings.seconds["scoring"]) < SCORING_SECONDS_A_QUERY * len(queries)
-
-
 @pytest.mark.parametrize("tables", REPORT_SECONDS)
 @pytest.mark.parametrize("figures", ["drawn", "missing"])
 def test_a_report_in_all_formats(tables: int, figures: str, tmp_path: Path, benchmark: Any) -> None:
@@ -98,10 +77,3 @@ def test_a_report_in_all_formats(tables: int, figures: str, tmp_path: Path, benc
     assert "hold a complete and up-to-date value" in written and "table cells 0 hold" not in written
     if figures == "drawn":
         assert benchmark.stats.stats.median < REPORT_SECONDS[tables]
-
-
-def _features(count: int, generator: np.random.Generator) -> Features:
-    vectors = generator.standard_normal((count, 2048), dtype=np.float32)
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    identities, cameras = generator.integers(1, 600, count), generator.integers(1, 7, count)
-    return Features(vectors, identities, cameras, np.full(count, ""), np.arange(count).astype(str))

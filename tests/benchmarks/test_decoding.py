@@ -1,7 +1,8 @@
-"""What decoding in threads yields and costs, run with `pytest tests/benchmarks/test_decoding.py --benchmark-only`.
+"""What decoding yields and costs, run with `pytest tests/benchmarks/test_decoding.py --benchmark-only -s`.
 
-It decides whether frames that do not fit the cache should be decoded by several processes: they should where processes
-decode clearly more than as many threads, or leave clearly more to the thread that feeds the GPU.
+It tells how many frames a second a core brings from JPEGs to normalised clips, and where its time goes. And it decides
+whether frames that do not fit the cache should be decoded by several processes: they should where processes decode
+clearly more than as many threads, or leave clearly more to the thread that feeds the GPU.
 """
 
 from __future__ import annotations
@@ -20,10 +21,14 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from plain_loading import plain_clips
 
+from reidbench.data import jpeg
+from reidbench.data.clips import normalise
 from reidbench.data.frames import decode_frames
 from reidbench.machine import physical_cores
 from reidbench.profiling.latency import interleave
+from reidbench.statistics import ratio_interval
 
 SIZE = (256, 128)
 FRAMES = 512
@@ -36,16 +41,64 @@ NAMES = [f"{n}.jpg" for n in range(FRAMES)]
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """JPEGs of about 15 kB, smooth with some noise, as those of persons are."""
-    folder, rng = tmp_path_factory.mktemp("frames"), np.random.default_rng(0)
-    for name in NAMES:
+    return write_frames(tmp_path_factory.mktemp("frames"), NAMES, quality=92)
+
+
+def write_frames(folder: Path, names: list[str], quality: int) -> Path:
+    rng = np.random.default_rng(0)
+    for name in names:
         coarse = Image.fromarray(rng.integers(0, 256, (32, 16, 3)).astype(np.uint8))
         fine = np.asarray(coarse.resize(SIZE[::-1], Image.Resampling.BICUBIC)) + rng.normal(0, 6, (*SIZE, 3))
-        Image.fromarray(fine.clip(0, 255).astype(np.uint8)).save(folder / name, quality=92)
+        Image.fromarray(fine.clip(0, 255).astype(np.uint8)).save(folder / name, quality=quality)
     return folder
 
 
 def decode(root: Path, names: list[str], threads: int = 1) -> int:
     return len(decode_frames(root, names, SIZE, threads=threads))
+
+
+@pytest.mark.parametrize("quality", [92, 60])
+@pytest.mark.parametrize("decoder", ["simplejpeg", "Pillow"])
+def test_one_core_against_a_loader_of_single_frames(
+    quality: int, decoder: str, tmp_path: Path, benchmark: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A tracklet of 64 frames, 256x128, to normalised 8-frame clips: in all, and each of its steps."""
+    if decoder == "Pillow":
+        monkeypatch.setattr(jpeg, "_turbo", lambda: None)
+    else:
+        pytest.importorskip("simplejpeg")
+    names = NAMES[:64]
+    write_frames(tmp_path, names, quality)
+    paths = [tmp_path / name for name in names]
+    pixels = torch.from_numpy(decode_frames(tmp_path, names, SIZE, threads=1)).unflatten(0, (-1, 8))
+
+    def ours() -> torch.Tensor:
+        return normalise(torch.from_numpy(decode_frames(tmp_path, names, SIZE, threads=1)).unflatten(0, (-1, 8)))
+
+    runs: dict[str, Callable[[], object]] = {
+        "one by one": lambda: plain_clips(paths, 8, SIZE),
+        "ours": ours,
+        "read": lambda: [path.read_bytes() for path in paths],
+        "read and decode": lambda: decode_frames(tmp_path, names, SIZE, threads=1),
+        "normalise": lambda: normalise(pixels),
+    }
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        torch.testing.assert_close(ours(), plain_clips(paths, 8, SIZE), rtol=1e-5, atol=1e-6)
+        timings = benchmark.pedantic(lambda: interleave(runs, rounds=15, warmup=2), rounds=1)
+    finally:
+        torch.set_num_threads(threads)
+    ratio = ratio_interval(timings.seconds["one by one"], timings.seconds["ours"])
+    each = {name: 1e6 * statistics.median(seconds) / len(names) for name, seconds in timings.seconds.items()}
+    size = sum(path.stat().st_size for path in paths) / len(paths)
+    benchmark.extra_info |= {"times_as_fast": ratio.value, "microseconds_a_frame": each, "bytes": size}
+    print(
+        f"\n{decoder}, {size / 1000:.1f} kB: {ratio.value:.2f} [{ratio.low:.2f}, {ratio.high:.2f}] times as fast; us",
+        end="",
+    )
+    print(" a frame: " + ", ".join(f"{name} {spent:.0f}" for name, spent in each.items()))
+    assert ratio.value > 1
 
 
 def test_frames_a_second(root: Path, benchmark: Any) -> None:

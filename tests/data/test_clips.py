@@ -68,6 +68,15 @@ def test_normalise_against_arithmetic() -> None:
     assert found.flatten(0, 1).is_contiguous(memory_format=torch.channels_last)
 
 
+def test_normalise_is_the_same_to_the_last_bit_whatever_it_is_laid_out_along() -> None:
+    clips = torch.arange(256, dtype=torch.uint8).reshape(1, 4, 8, 8, 1).repeat(1, 1, 1, 1, 3)
+    mean, std = 255 * torch.tensor(MEAN), 255 * torch.tensor(STD)
+    wanted = ((clips.float() - mean) / std).permute(0, 1, 4, 2, 3)
+    assert torch.equal(normalise(clips), wanted)
+    assert torch.equal(normalise(clips.flip(3)), wanted.flip(4)), "and of a view with gaps"
+    assert torch.equal(normalise(clips[:, ::2]), wanted[:, ::2])
+
+
 def test_augment_against_a_loop() -> None:
     rng = np.random.default_rng(1)
     clips = torch.from_numpy(rng.integers(0, 256, (6, 2, 12, 8, 3), dtype=np.uint8))

@@ -10,7 +10,16 @@ import torch
 from PIL import Image
 
 from reidbench.data import frames as module
-from reidbench.data.frames import Frames, cache_file, check_present, decode, in_turn, is_kept, name_frames, open_frames
+from reidbench.data.frames import (
+    Frames,
+    cache_file,
+    check_present,
+    decode_frames,
+    in_turn,
+    is_kept,
+    name_frames,
+    open_frames,
+)
 from reidbench.data.mars import read_layout
 from reidbench.data.tracklets import Dataset
 from reidbench.spec import UserError
@@ -133,15 +142,15 @@ def test_what_is_kept_is_known_before_it_is_made(tiny: Dataset, cache: Path) -> 
 
 
 def test_a_truncated_frame_is_damaged(tiny: Dataset) -> None:
-    path = tiny.root / tiny.train[0].frames[0]
-    path.write_bytes(path.read_bytes()[:-60])
+    name = tiny.train[0].frames[0]
+    (tiny.root / name).write_bytes((tiny.root / name).read_bytes()[:-60])
     with pytest.raises(UserError, match="damaged frame"):
-        decode(path, SIZE)
+        decode_frames(tiny.root, [name], SIZE, threads=1)
 
 
 def test_greyscale_and_png_become_rgb(tmp_path: Path) -> None:
     Image.new("L", (8, 16), 7).save(tmp_path / "grey.png")
-    assert np.array_equal(decode(tmp_path / "grey.png", SIZE), np.full((16, 8, 3), 7))
+    assert np.array_equal(decode_frames(tmp_path, ["grey.png"], SIZE, threads=1), np.full((1, 16, 8, 3), 7))
 
 
 def test_a_nearly_full_disk_is_left_alone(tiny: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:

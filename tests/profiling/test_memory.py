@@ -6,15 +6,17 @@ import contextlib
 import ctypes
 import gc
 import sys
+import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
 from reidbench.profiling import memory
 from reidbench.profiling.latency import Run, inference
-from reidbench.profiling.memory import Memory, peak_memory, peak_resident, resident
+from reidbench.profiling.memory import Memory, added_privately, peak_memory, peak_resident, resident
 from reidbench.spec import UserError
 
 MB = 1_000_000
@@ -53,6 +55,26 @@ def test_peak_holds_weights_and_activations_and_nothing_older() -> None:
     assert 0.98 * (WEIGHTS + ACTIVATIONS) < found.added < WEIGHTS + ACTIVATIONS + 60 * MB
     assert found.peak == found.before + found.added
     assert found.reserved == 0
+
+
+def test_what_a_call_adds_is_its_own_memory_and_not_the_pages_of_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    np.save(tmp_path / "file.npy", np.ones(200 * MB // 8))
+    held: list[float] = []
+
+    def run() -> None:
+        own = np.ones(100 * MB // 8)
+        mapped = np.load(tmp_path / "file.npy", mmap_mode="r")
+        held.append(float(mapped.sum() + own.sum()))
+        time.sleep(0.05)
+
+    added = added_privately(run)
+    assert held == [300 * MB / 8]
+    if sys.platform == "linux":
+        assert added is not None and 95 * MB < added < 150 * MB
+    monkeypatch.setattr(memory, "_linux_status", dict)
+    assert added_privately(lambda: None) is None
 
 
 @can_forget

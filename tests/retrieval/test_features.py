@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from reidbench.data.clips import evaluation_clips, normalise
-from reidbench.data.frames import decode
+from reidbench.data.frames import decode_frames
 from reidbench.data.mars import read_layout
 from reidbench.data.tracklets import DISTRACTOR, Dataset
 from reidbench.retrieval import features as module
@@ -60,7 +60,7 @@ def naive(dataset: Dataset, model: Means, pooling: Pooling) -> np.ndarray:
     """One tracklet at a time, one clip at a time."""
     rows = []
     for tracklet in dataset.train:
-        pixels = np.stack([decode(dataset.root / frame, RECIPE.size) for frame in tracklet.frames])
+        pixels = decode_frames(dataset.root, tracklet.frames, RECIPE.size, threads=1)
         numbers = evaluation_clips(len(pixels), pooling.frames, pooling.clips)
         clips = [torch.from_numpy(pixels[c])[None] for c in numbers]
         each = torch.cat([model(normalise(clip)).feature for clip in clips])

@@ -34,9 +34,16 @@ def embedded() -> Embedded:
     return Embedded(dataset, (*query, *gallery), {POOLING: vectors}, 8)
 
 
-def test_a_file_scores_as_what_was_written(embedded: Embedded, tmp_path: Path) -> None:
+@pytest.mark.parametrize("mapped", [False, True])
+def test_a_file_scores_as_what_was_written(
+    mapped: bool, embedded: Embedded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write_features(tmp_path / "f.npz", embedded, ABOUT)
+    if mapped:
+        monkeypatch.setattr("reidbench.retrieval.features_file.BLOCK", 10)
+        monkeypatch.setattr("reidbench.retrieval.blocks.BLOCK", 12)
     found, about = read_features(tmp_path / "f.npz")
+    assert isinstance(found.vectors[POOLING], np.memmap) == mapped
     assert about.items() >= ABOUT.items()
     assert (found.dataset.name, found.dataset.subset, found.frames) == ("mars", True, 8)
     assert found.dataset.fingerprint == embedded.dataset.fingerprint

@@ -22,7 +22,9 @@ from reidbench.reporting.figures.field import field_figure
 from reidbench.reporting.figures.maps import activation_figure, attention_figure
 from reidbench.reporting.figures.ranking import ranking_figure
 from reidbench.reporting.figures.rows import rows_figure
+from reidbench.reporting.figures.scale import scale_figure
 from reidbench.reporting.figures.selection import selection_figure
+from reidbench.reporting.figures.stages import end_to_end_figure
 from reidbench.reporting.figures.stress import stress_figure
 from reidbench.reporting.figures.style import STYLE, settle
 from reidbench.reporting.stamps import bears, figure_stamp
@@ -84,6 +86,16 @@ FIGURES = {
     ),
     "stress": Drawing(
         stress_figure, f"Accuracy under one controlled factor at a time; {WHISKERS}; {SEEDS}; thick, {LOOKALIKES}"
+    ),
+    "end_to_end": Drawing(
+        end_to_end_figure,
+        "Where the time of a whole tracklet goes, medians by stage; at a bar's end the median of the whole with its "
+        "95 % interval over rounds, and after x the ratio to the reference row",
+    ),
+    "scale": Drawing(
+        scale_figure,
+        "Scoring (mAP, CMC, mINP) over the size of the gallery: a query's time, with the line of cost in proportion to "
+        "the gallery, and memory beyond the features",
     ),
     "activation": Drawing(
         activation_figure,

@@ -56,6 +56,16 @@ def _content(cell: Cell, value: float) -> tuple[dict[str, float], dict[str, list
         return {"peak": 4e8, "added": 1e8}, {}
     if cell.measurement == "throughput":
         return {"batch": 4.0}, {"frames_per_second": [10.0, 11.0, 12.0]}
+    if cell.measurement == "end_to_end":
+        whole = value * DRIFT
+        shares = {"decode": 0.1, "clips": 0.05, "network": 0.8, "pooling": 0.01, "search": 0.04}
+        samples = {stage: share * whole for stage, share in shares.items()}
+        samples |= {"total": whole, "outside": 0.2 * whole, "reference": 0.5 * DRIFT}
+        return {}, {name: [float(x) for x in readings] for name, readings in samples.items()}
+    if cell.measurement == "scoring":
+        seconds = [1e-6 * cell.settings["gallery"] * x for x in (1.0, 1.1, 1.2)]
+        samples = {"per_query": seconds, "scoring": seconds, "product": [0.9 * x for x in seconds]}
+        return {"added": 3e8 + 24 * cell.settings["gallery"]}, samples
     if cell.measurement == "latency":
         frames = cell.settings["shape"][1]
         own = [float(x) for x in value * DRIFT]

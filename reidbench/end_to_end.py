@@ -1,0 +1,90 @@
+"""What a deployment pays for a whole tracklet: from its JPEGs to the nearest entries of a gallery, stage by stage."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from reidbench.data.clips import evaluation_clips, normalise
+from reidbench.data.frames import Frames, decode_frames, name_frames
+from reidbench.data.synthetic import synthetic
+from reidbench.precision import PRECISIONS
+from reidbench.profiling.latency import inference
+from reidbench.retrieval.features import CLIPS_AT_ONCE
+
+STAGES = ("decode", "clips", "network", "pooling", "search")
+"""Reading and decoding the JPEGs; all clips of them, normalised, on the device; their features; their mean through the
+neck at unit length; its similarity to every entry of the gallery, and the nearest."""
+
+NEAREST = 20
+"""Entries that a search returns: as many as the longest rank of the CMC."""
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A model in use. `frames` are a tracklet's on disk, `length` those of a clip, `gallery` [G, D] at unit length."""
+
+    model: nn.Module
+    frames: Frames
+    length: int
+    gallery: Tensor
+    device: torch.device
+    dtype: torch.dtype
+
+
+def tracklet_on_disk(count: int, size: tuple[int, int], threads: int) -> Frames:
+    """A tracklet of `count` frames, rendered by the synthetic dataset at `size` (height, width), as JPEGs."""
+    height, width = size
+    dataset = synthetic(train_ids=2, test_ids=2, cameras=2, frames=count, height=height, width=width)
+    return name_frames(dataset, dataset.query[:1], size, threads=threads)
+
+
+def deploy(
+    model: nn.Module, frames: Frames, shape: tuple[int, ...], *, gallery: int, device: str, precision: str
+) -> Deployment:
+    """Prepares a model, as `inference` does, and draws a gallery of so many vectors as long as its feature.
+
+    `shape` is that of a clip, [1, T, 3, H, W]. Raises UserError for a device that is not there.
+    """
+    dimension = inference(model, shape, device=device, precision=precision)().feature.shape[1]  # type: ignore[attr-defined]
+    drawn = torch.randn(gallery, dimension, generator=torch.Generator().manual_seed(0))
+    entries = functional.normalize(drawn, dim=1).to(device)
+    return Deployment(model, frames, shape[1], entries, torch.device(device), PRECISIONS[precision])
+
+
+def timed_stages(deployment: Deployment) -> dict[str, float]:
+    """Puts the tracklet through every stage once: the seconds of each."""
+    marks = [_now(deployment.device)]
+    for _ in _stages(deployment):
+        marks.append(_now(deployment.device))
+    return dict(zip(STAGES, np.diff(marks).tolist(), strict=True))
+
+
+def _stages(deployment: Deployment) -> Iterator[str]:
+    """Does the work, and says what was done after each stage of it."""
+    frames, device = deployment.frames, deployment.device
+    pixels = torch.from_numpy(decode_frames(frames.root, frames.paths, frames.size, threads=frames.threads))
+    yield "decode"
+    numbers = torch.from_numpy(evaluation_clips(len(frames.paths), deployment.length))
+    clips = normalise(pixels.to(device)[numbers.to(device)]).to(deployment.dtype)
+    yield "clips"
+    with torch.inference_mode():
+        features = torch.cat([deployment.model(some).feature for some in clips.split(CLIPS_AT_ONCE)])
+        yield "network"
+        vector = deployment.model.neck(features.mean(0, keepdim=True))  # type: ignore[operator]
+        vector = functional.normalize(vector.float(), dim=1)
+        yield "pooling"
+        (vector @ deployment.gallery.T).topk(min(NEAREST, len(deployment.gallery))).indices.cpu()
+        yield "search"
+
+
+def _now(device: torch.device) -> float:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()

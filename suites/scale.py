@@ -1,0 +1,37 @@
+"""Scoring at scale: time and memory of exact mAP, CMC and mINP over the gallery's size.
+
+python bench.py scale                   # 2 CPU cores: about 6 minutes; up to 16 GB of disk in the cache folder
+python bench.py scale --rows 1          # a third of it
+"""
+
+from reidbench.spec import Column, Row, Suite
+
+SIZES = {"10k": 10_000, "30k": 30_000, "100k": 100_000, "300k": 300_000, "1M": 1_000_000}
+
+
+def _columns(quantity: str) -> tuple[Column, ...]:
+    return tuple(
+        Column(f"scoring.{quantity}", title=title, settings={"gallery": size}, level=("gallery", size))
+        for title, size in SIZES.items()
+    )
+
+
+SUITE = Suite(
+    title="Scoring over the size of the gallery",
+    reference="BiCnet-TKS",
+    rows=(Row("BiCnet-TKS", "bicnet_tks"), Row("TCLNet", "tclnet")),
+    columns=(
+        *(column for quantity in ("query", "over_product", "added") for column in _columns(quantity)),
+        Column("complexity.dimension"),
+    ),
+    figures=("scale",),
+    notes=(
+        "Columns are named after the entries of the gallery: the time of a query, that over the time of the matrix "
+        "product alone, and the memory added.",
+        "256 queries against random directions as long as the model's feature, so that scores mean nothing and times "
+        "do. The gallery is a memory-mapped file. It begins as that of MARS (8,062 tracklets of 625 persons); what it "
+        "has beyond is distractors. Where it is scored in parts, those that hold matches are multiplied twice: if "
+        "matches were strewn over all of it, the product would be made twice.",
+        "Memory is what the process adds to its own while it scores, without the pages of the file.",
+    ),
+)

@@ -1,0 +1,96 @@
+"""Whole tracklets and large galleries, on small settings: what is yielded, and that it is all a table needs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reidbench import registry
+from reidbench.data.cache import cache_folder
+from reidbench.end_to_end import STAGES
+from reidbench.measurements import deployment
+from reidbench.spec import Cell, Outcome, Record, UserError
+from reidbench.statistics import estimate
+
+SHAPE = [1, 8, 3, 32, 16]
+SMALL: dict[str, Any] = {"size": [32, 16], "depth": 18, "width": 8}
+SETTINGS: dict[str, Any] = {
+    "shape": SHAPE,
+    "device": "cpu",
+    "precision": "fp32",
+    "threads": 1,
+    "backend": "eager",
+    "tracklet": 11,
+    "gallery": 300,
+    "queries": 20,
+    "reference": {"model": "baseline", "options": SMALL, "shape": SHAPE},
+}
+
+
+@pytest.fixture(autouse=True)
+def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REIDBENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(deployment, "END_TO_END_ROUNDS", 3)
+
+
+def cell(row: str, measurement: str, **options: Any) -> Cell:
+    return Cell(row, measurement, "baseline", {**SMALL, **options}, SETTINGS, "source")
+
+
+def measured(cells: Sequence[Cell]) -> dict[str, Outcome]:
+    function = registry.measurements()[cells[0].measurement].function
+    return {found.row: outcome for found, outcome in function(cells, lambda *_: None)}
+
+
+def record(outcome: Outcome) -> Record:
+    return Record({}, "key", "row", "ok", machine="m", versions={}, started="", seconds=0.0, **asdict(outcome))
+
+
+@pytest.mark.parametrize("name", ["end_to_end", "scoring"])
+def test_every_quantity_follows_from_the_record(name: str) -> None:
+    for outcome in measured([cell("big", name), cell("small", name, shrink=[2])]).values():
+        for field, quantity in registry.measurements()[name].quantities.items():
+            found = estimate(quantity, field, [record(outcome)])
+            assert found is not None and found.value >= 0
+
+
+def test_the_whole_is_the_sum_of_its_stages_and_the_reference_its_own_ratio() -> None:
+    found = measured([cell("big", "end_to_end"), cell("small", "end_to_end", shrink=[2])])
+    for outcome in found.values():
+        samples = outcome.samples
+        assert {len(samples[name]) for name in (*STAGES, "total", "outside", "reference")} == {3}
+        for index, total in enumerate(samples["total"]):
+            assert total == pytest.approx(sum(samples[stage][index] for stage in STAGES))
+            assert samples["outside"][index] == pytest.approx(total - samples["network"][index])
+        assert samples["reference"] == found["big"].samples["total"]
+        assert outcome.context["peers"] == ["big", "small"] and outcome.context["bytes_a_frame"] > 100
+        assert outcome.context["decoder"] in ("simplejpeg", "Pillow")
+
+
+def test_a_row_that_cannot_be_built_costs_only_itself() -> None:
+    outcomes: dict[str, Outcome] = {}
+    function = registry.measurements()["end_to_end"].function
+    with pytest.raises(UserError, match="broken"):
+        for found, outcome in function(
+            [cell("big", "end_to_end"), cell("broken", "end_to_end", depth=1)], lambda *_: 0
+        ):
+            outcomes[found.row] = outcome
+    assert list(outcomes) == ["big"]
+
+
+def test_scoring_leaves_no_file_behind() -> None:
+    outcome = measured([cell("small", "scoring")])["small"]
+    assert outcome.context["dimension"] == 64 and outcome.context["gallery"] == 300
+    assert not [path for path in cache_folder().rglob("*") if path.is_file()]
+
+
+def test_a_disk_without_room_is_said_before_anything_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    full = type("Usage", (), {"total": 1_000_000, "free": 150_000})()
+    monkeypatch.setattr("reidbench.retrieval.random_features.shutil.disk_usage", lambda _: full)
+    with pytest.raises(UserError, match=r"300 vectors of 64 take 0\.0 GB, and a tenth of the disk is to stay free"):
+        measured([cell("small", "scoring")])
+    assert not [path for path in cache_folder().rglob("*") if path.is_file()]

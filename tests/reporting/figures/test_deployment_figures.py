@@ -1,0 +1,63 @@
+"""The stages of a whole tracklet in one bar, and what scoring takes over the gallery's size."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from reidbench import registry
+from reidbench.reporting.figures.scale import scale_figure
+from reidbench.reporting.figures.stages import STAGES, end_to_end_figure
+from reidbench.reporting.findings import ratio_findings
+from reidbench.reporting.tables import Table
+
+Fill = Callable[..., Table]
+
+
+def test_the_stages_add_up_to_the_whole(filled: Fill) -> None:
+    figure = end_to_end_figure(filled("end_to_end", lambda cell: 2.0 if cell.model == "tclnet" else 1.0))
+    assert figure is not None
+    (axis,) = figure.axes
+    assert [bars.get_label() for bars in axis.containers if bars.get_label() in STAGES] == list(STAGES)
+    bars = [bar for bar in axis.patches if bar.get_width()]
+    ends = sorted({round(bar.get_y(), 3): bar.get_x() + bar.get_width() for bar in bars}.items())
+    assert [end for _, end in ends] == pytest.approx([2 * 1150, *[1150] * 4]), "the last row lies lowest"
+    assert [text.get_text() for text in axis.texts][-1] == "2300 ms, x 4.00"
+
+
+def test_what_is_found_is_the_ratio_to_the_reference_and_no_other(filled: Fill) -> None:
+    (found,) = ratio_findings(filled("end_to_end"))
+    assert found.startswith(
+        "Whole tracklet, ratio on cpu, fp32: TCLNet takes 1.00 [1.00, 1.00] of the time that Base-B"
+    )
+    assert not list(ratio_findings(filled("scale"))), "nor of scoring to the matrix product"
+
+
+def test_a_gpu_brings_a_panel_of_its_own(filled: Fill) -> None:
+    figure = end_to_end_figure(filled("end_to_end", gpu="Imaginary GPU"))
+    assert figure is not None
+    assert [axis.get_title() for axis in figure.axes] == ["cpu, fp32, 2 threads", "cuda, fp32"]
+
+
+def test_without_all_stages_no_bar_is_drawn(filled: Fill) -> None:
+    table = filled("end_to_end")
+    kept = tuple(heading for heading in table.headings if heading.column.quantity != "end_to_end.clips")
+    assert end_to_end_figure(replace(table, headings=kept)) is None
+
+
+def test_the_measurement_and_the_figure_know_the_same_stages() -> None:
+    quantities = registry.measurements()["end_to_end"].quantities
+    assert set(STAGES) == set(quantities) - {"total", "ratio", "outside"}
+
+
+def test_time_and_memory_over_the_gallery(filled: Fill) -> None:
+    figure = scale_figure(filled("scale"))
+    assert figure is not None
+    time, memory = figure.axes
+    assert [tick.get_text() for tick in time.get_xticklabels()] == ["10k", "30k", "100k", "300k", "1M"]
+    lines = {container.get_label(): container[0] for container in time.containers}
+    assert list(lines) == ["BiCnet-TKS", "TCLNet"]
+    assert list(lines["TCLNet"].get_ydata()) == pytest.approx([1.1e-3 * size for size in (1e4, 3e4, 1e5, 3e5, 1e6)])
+    proportion = next(line for line in time.lines if line.get_label() == "in proportion")
+    assert list(proportion.get_ydata()) == pytest.approx([1.1e1, 1.1e3])
+    assert memory.get_ylabel() == "Scoring memory (MB)" and memory.get_yscale() == "linear"
