@@ -12,8 +12,8 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS = [
     {"bench"},
     {"reidbench.cli"},
-    {"reidbench.scoring_commands", "reidbench.training_commands"},
-    {"reidbench.commands", "reidbench.gate_options"},
+    {"reidbench.scoring_commands", "reidbench.training_commands", "reidbench.profiling_commands"},
+    {"reidbench.commands", "reidbench.gate_options", "reidbench.profiling_options"},
     {"reidbench.dataset_commands", "reidbench.history", "reidbench.revisions", "reidbench.trials"},
     {"reidbench.gate"},
     {"reidbench.reports", "reidbench.regression"},
@@ -23,6 +23,7 @@ LAYERS = [
     {"reidbench.recorded"},
     {"reidbench.plan"},
     {"reidbench.presets", "reidbench.wellformed"},
+    {"reidbench.step_report"},
     {"reidbench.inspection", "reidbench.scoring", "reidbench.dry_run"},
     {"reidbench.accuracy"},
     {"reidbench.weights"},
@@ -102,6 +103,7 @@ def test_suites_import_only_the_vocabulary(path: Path) -> None:
 FAST = [
     *("cli", "commands", "scoring_commands", "plan", "recorded", "weights", "runner", "display", "store", "registry"),
     *("measurements", "reporting.writing", "reporting.scores", "training_commands", "launch"),
+    *("profiling_commands", "reporting.profile_text"),
     *("gate", "history", "revisions", "trials", "regression.presentation"),
 ]
 
