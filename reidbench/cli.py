@@ -18,6 +18,7 @@ from reidbench.data.synthetic_options import ABOUT
 from reidbench.doctor_commands import add_doctor
 from reidbench.gate_options import add_gate
 from reidbench.launch import launched, refuse_several
+from reidbench.profiling_options import add_profiling
 from reidbench.registry import nearest
 from reidbench.spec import UserError
 
@@ -29,7 +30,7 @@ JOINT = (
 """What several processes run together; whatever else torchrun starts is refused."""
 
 COMMANDS = (
-    *("list", "audit", "report", "profile", "train", "data"),
+    *("list", "audit", "report", "profile", "trace", "train", "data"),
     *("evaluate", "protocols", "embed", "score", "convert"),
     *("check", "compare", "calibrate", "history", "export", "doctor"),
 )
@@ -141,9 +142,7 @@ def _parser() -> Parser:
     sub.add_argument("--format", nargs="+", default=["md"], metavar="FORMAT", help=about)
     sub.add_argument("--out", default="", metavar="DIR", help="where to write (default: the machine's folder)")
     add_gate(add, _training(), _start(), _selection())
-    sub = add("profile", "profile", "all costs of one model", _model())
-    sub.add_argument("--device", default="cpu", help="cpu or cuda")
-    sub.add_argument("--fresh", action="store_true", help="measure again what is already recorded")
+    add_profiling(add, _model(), _training(), _start())
     sub = add(
         "train", "training_commands.train", "train one model and keep its weights", _model(), _training(), _start()
     )

@@ -49,7 +49,7 @@ def look_at_fidelity(model: nn.Module, dataset: Dataset, cell: Cell, progress: P
         found, others = embed_dataset(deployed, dataset, recipe, protocol, device=device, progress=progress)
     scores = evaluate(found, others, protocol)
     samples = score_samples(scores, dataset.query)
-    errors = cosine_errors(query.vectors, found.vectors)
+    errors = cosine_errors(np.asarray(query.vectors), np.asarray(found.vectors))
     samples |= {
         "lost": (eager.ap - scores.ap)[scores.valid].tolist(),
         "cosine_error": errors[scores.valid].tolist(),

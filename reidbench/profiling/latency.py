@@ -38,8 +38,7 @@ def inference(
     is, not autocast) and to channels_last, put in evaluation mode. Raises UserError for a device that is not there.
     """
     check_device(device)
-    if precision not in PRECISIONS:
-        raise UserError(f"precision {precision!r} is unknown; give {', '.join(PRECISIONS)}")
+    check_precision(precision)
     prepared(model, device, precision)
     clips = random_clips(shape, seed).to(device=device, dtype=PRECISIONS[precision])
 
@@ -68,7 +67,7 @@ def interleave(
     """
     if not runs:
         raise ValueError("there is nothing to time")
-    clock = _cuda_seconds if torch.device(device).type == "cuda" else _cpu_seconds
+    clock = clock_of(device)
     timings = Timings({name: [] for name in runs}, {name: [] for name in runs})
     collecting = gc.isenabled()
     gc.collect()
@@ -96,6 +95,12 @@ def check_device(device: str) -> None:
         raise UserError(f"device {device}: torch {torch.__version__} finds no CUDA GPU; give cpu")
 
 
+def check_precision(precision: str) -> None:
+    """Raises UserError unless it is one of `PRECISIONS`."""
+    if precision not in PRECISIONS:
+        raise UserError(f"precision {precision!r} is unknown; give {', '.join(PRECISIONS)}")
+
+
 def is_out_of_memory(error: Exception) -> bool:
     """Whether torch ran out of memory; its CPU allocator raises a plain RuntimeError."""
     return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
@@ -114,6 +119,11 @@ def _round(runs: Mapping[str, Run], clock: Callable[[Run], float], into: Mapping
     names = list(runs)
     for name in names if index % 2 == 0 else reversed(names):
         into[name].append(clock(runs[name]))
+
+
+def clock_of(device: str) -> Callable[[Run], float]:
+    """What reads the seconds of a run there: `perf_counter` on a CPU, two events on CUDA."""
+    return _cuda_seconds if torch.device(device).type == "cuda" else _cpu_seconds
 
 
 def _cpu_seconds(run: Run) -> float:

@@ -38,6 +38,7 @@ from reidbench.training.parallel import (
     sum_gradients,
     synchronise_norms,
 )
+from reidbench.training.stages import AUGMENT, BACKWARD, FORWARD, LOSSES, OPTIMISER, Stage, unwatched
 
 Progress = Callable[[int, int, str], None]
 """Called with the steps done, the steps in all, and a note on loss and speed."""
@@ -260,23 +261,29 @@ def _loop(state: State, feed: Feed, file: Path | None, save_every: float, progre
             raise
 
 
-def take_step(state: State, feed: Feed, step: int, batch: Batch) -> Tensor:
+def take_step(state: State, feed: Feed, step: int, batch: Batch, stage: Stage = unwatched) -> Tensor:
     """One optimiser step, the same in all processes; returns the loss of the whole batch."""
     recipe, device = feed.recipe, feed.device
     factor = schedule_factor(recipe, step, int(feed.plan.epochs[step]), len(feed.plan))
     for group in state.optimiser.param_groups:
         group["lr"] = recipe.lr * group["rate"] * factor
     torch.manual_seed(batch.seed)
-    clips = augment(batch.clips.to(device, non_blocking=True), batch.augmentation)
-    labels = batch.labels.to(device, non_blocking=True)
+    with stage(AUGMENT):
+        clips = augment(batch.clips.to(device, non_blocking=True), batch.augmentation)
+        labels = batch.labels.to(device, non_blocking=True)
     with torch.autocast(device.type, PRECISIONS[recipe.precision], enabled=recipe.precision != "fp32"):
-        loss = objective(of_all(state.model(clips)), labels, recipe)
-    state.optimiser.zero_grad(set_to_none=True)
-    state.scaler.scale(loss).backward()
-    sum_gradients(state.model.parameters())
-    average_statistics(state.model)
-    state.scaler.step(state.optimiser)
-    state.scaler.update()
+        with stage(FORWARD):
+            output = state.model(clips)
+        with stage(LOSSES):
+            loss = objective(of_all(output), labels, recipe)
+    with stage(BACKWARD):
+        state.optimiser.zero_grad(set_to_none=True)
+        state.scaler.scale(loss).backward()
+        sum_gradients(state.model.parameters())
+        average_statistics(state.model)
+    with stage(OPTIMISER):
+        state.scaler.step(state.optimiser)
+        state.scaler.update()
     return loss.detach()
 
 

@@ -38,8 +38,8 @@ class Heavy(nn.Module):
         return torch.ones(ACTIVATIONS // 4).sum() + clips.sum()
 
 
-def forget_other_tests() -> None:
-    """Their garbage, if it went meanwhile, would be missing from what is added, and so would memory that glibc kept."""
+def give_back() -> None:
+    """Gives the system what other tests have freed: were it given back meanwhile, what is added would lack it."""
     gc.collect()
     with contextlib.suppress(AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
@@ -50,7 +50,7 @@ def test_peak_holds_weights_and_activations_and_nothing_older() -> None:
     older = torch.ones(600 * MB // 4)
     assert peak_resident() > 600 * MB
     del older
-    forget_other_tests()
+    give_back()
     found = peak_memory(lambda: inference(Heavy(), SHAPE))
     assert 0.98 * (WEIGHTS + ACTIVATIONS) < found.added < WEIGHTS + ACTIVATIONS + 60 * MB
     assert found.peak == found.before + found.added
@@ -83,11 +83,11 @@ def test_half_precision_halves_the_weights() -> None:
         def forward(self, clips: Tensor) -> Tensor:
             return clips.sum()
 
-    forget_other_tests()
+    give_back()
     before = resident()
     model = Light()
     peak_memory(lambda: inference(model, SHAPE, precision="bf16"))
-    forget_other_tests()
+    give_back()
     assert model.weight.dtype == torch.bfloat16
     assert resident() - before < 0.75 * WEIGHTS
 

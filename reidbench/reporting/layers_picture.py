@@ -1,0 +1,132 @@
+"""A picture of a model's modules: the roofline, the time of each kind, live memory along a pass."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
+from matplotlib.ticker import FuncFormatter
+
+from reidbench.files import replacing
+from reidbench.reporting.figures.style import MARKERS, OKABE_ITO, STYLE, new_figure, settle
+from reidbench.reporting.labels import place_labels
+from reidbench.reporting.profile_text import peak_text
+
+if TYPE_CHECKING:
+    from reidbench.profiling.layers import Layers, Part
+    from reidbench.profiling.timeline import Timeline
+
+NAMED = 3
+"""Modules whose names stand in the roofline: those that take longest."""
+
+LEAST_POINT = 0.001
+"""The share of the time from which on a module is a point there."""
+
+POINT = 1.15
+"""What a point covers above and below itself, as a factor of its height: names keep clear of it."""
+
+LEAST_BAND = 0.045
+"""The share of the pass from which on a call is named above the memory."""
+
+
+def draw_layers(layers: Layers, timeline: Timeline, label: str, path: Path) -> None:
+    """Draws as a PNG or an SVG, by the ending of `path`. Raises UserError where it cannot be written."""
+    with rc_context(STYLE):
+        figure = new_figure(9, 7.4)
+        axes = figure.subplot_mosaic(
+            [["roof", "kinds"], ["memory", "memory"]], width_ratios=[3, 2], height_ratios=[3, 2]
+        )
+        points, roof = _roofline(axes["roof"], layers)
+        _kinds(axes["kinds"], layers)
+        _memory(axes["memory"], timeline)
+        shape = "x".join(map(str, layers.shape))
+        figure.suptitle(f"{label}, one batch {shape}\n{peak_text(layers.peak)}", fontsize=10)
+        settle(figure)
+        obstacles = [(x, y / POINT, y * POINT) for _, x, y in points]
+        place_labels(axes["roof"], points[:NAMED], obstacles, [roof], fontsize=7.5)
+        with replacing(path) as temporary:
+            figure.savefig(temporary, format=path.suffix.removeprefix("."), dpi=150)
+
+
+def _roofline(axis: Axes, layers: Layers) -> tuple[list[tuple[str, float, float]], list[tuple[float, float]]]:
+    """Parts with products as points; returns these with their names, the longest first, and the roof's line."""
+    whole = layers.within("").seconds
+    parts = [part for part in layers.parts if part.macs and part.seconds > LEAST_POINT * whole]
+    parts.sort(key=lambda part: -part.seconds)
+    kinds = dict.fromkeys(part.kind for part in sorted(parts, key=lambda part: part.kind))
+    for i, kind in enumerate(kinds):
+        of_kind = [part for part in parts if part.kind == kind]
+        x, y = ([getattr(part, field) * unit for part in of_kind] for field, unit in (("intensity", 1), ("rate", 1e-9)))
+        areas = [8 + 2500 * part.seconds / whole for part in of_kind]
+        style: Any = {"color": OKABE_ITO[i], "marker": MARKERS[i], "edgecolor": "black", "linewidth": 0.5}
+        axis.scatter(x, y, areas, label=kind, zorder=3, alpha=0.75, **style)
+    intensities = [part.intensity for part in parts]
+    ridge = layers.peak.flops / layers.peak.bandwidth
+    ends = np.array([min(*intensities, ridge) / 2, ridge, max(*intensities, ridge) * 4])
+    roof = [(float(x), layers.peak.attainable(x) / 1e9) for x in ends]
+    axis.plot(*zip(*roof, strict=True), color="black", linewidth=1.2, label="roof")
+    slowest = min(part.rate for part in parts) / 1e9
+    fastest = max(layers.peak.flops, *(part.rate for part in parts)) / 1e9
+    axis.set(xscale="log", yscale="log", xlim=(ends[0], ends[-1]), ylim=(slowest / 3, 2 * fastest))
+    axis.set(
+        xlabel="FLOP for each byte moved", ylabel="GFLOP/s attained", title="modules with products, by the roofline"
+    )
+    for direction in (axis.xaxis, axis.yaxis):
+        direction.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.grid(True, color="#DDDDDD", linewidth=0.5)
+    axis.set_axisbelow(True)
+    legend = axis.legend(frameon=False, fontsize=8, loc="lower left", title="area: share of the time")
+    legend.get_title().set_fontsize(8)
+    for handle in legend.legend_handles:
+        if isinstance(handle, PathCollection):
+            handle.set_sizes([40])
+    return [(part.name.removeprefix("trunk."), part.intensity, part.rate / 1e9) for part in parts], roof
+
+
+def _kinds(axis: Axes, layers: Layers) -> None:
+    """The time of each kind of part, and within it the least that the roof allows."""
+    parts: dict[str, list[Part]] = defaultdict(list)
+    for part in layers.parts:
+        parts[part.kind].append(part)
+    whole = layers.within("").seconds
+    order = sorted(parts, key=lambda kind: sum(part.seconds for part in parts[kind]))
+    measured = [1e3 * sum(part.seconds for part in parts[kind]) for kind in order]
+    least = [1e3 * sum(part.least for part in parts[kind]) for kind in order]
+    places = range(len(order))
+    axis.barh(places, measured, 0.7, color="#C8DCEB", edgecolor="black", linewidth=0.5, label="measured")
+    axis.barh(places, least, 0.3, color="#0072B2", label="at the roof")
+    for place, time, bound in zip(places, measured, least, strict=True):
+        axis.text(max(time, bound), place, f" {time / whole / 10:.1f} %", va="center", fontsize=8)
+    axis.set_yticks(places, order)
+    axis.set(xlabel="time of a pass (ms)", title="time by kind", xlim=(0, 1.2 * max(*measured, *least)))
+    axis.legend(frameon=False, fontsize=8, loc="lower right")
+
+
+def _memory(axis: Axes, timeline: Timeline) -> None:
+    end = 1e3 * max(timeline.seconds[-1], max((call.end for call in timeline.calls), default=0.0))
+    times, live = [1e3 * second for second in timeline.seconds], [size / 1e6 for size in timeline.live]
+    top = timeline.peak / 1e6
+    for i, call in enumerate(timeline.outermost()):
+        start, stop = 1e3 * call.start, 1e3 * call.end
+        axis.axvspan(start, stop, color="#E4E4E4" if i % 2 else "#F4F4F4", linewidth=0, zorder=0)
+        if stop - start > LEAST_BAND * end:
+            name = call.name.removeprefix("trunk.")
+            axis.text((start + stop) / 2, 1.22 * top, name, ha="center", va="top", fontsize=7.5)
+    axis.step([*times, end], [*live, live[-1]], where="post", color="#0072B2", linewidth=1.2)
+    moment = times[timeline.live.index(timeline.peak)]
+    axis.plot(moment, top, "v", color="#D55E00", markeredgecolor="black", ms=7, zorder=4)
+    axis.annotate(
+        f"{top:.1f} MB in {timeline.peak_module or 'the model itself'}",
+        (moment, top),
+        xytext=(8, 3),
+        textcoords="offset points",
+        fontsize=8,
+        va="center",
+    )
+    title = "live activations along a pass (bands: outermost calls; the profiler stretches the time)"
+    axis.set(xlabel="time (ms)", ylabel="live memory (MB)", title=title, xlim=(0, end), ylim=(0, 1.28 * top))
