@@ -26,14 +26,15 @@ LAYERS = [
     {"reidbench.inspection", "reidbench.scoring", "reidbench.dry_run"},
     {"reidbench.accuracy"},
     {"reidbench.weights"},
-    {"reidbench.training", "reidbench.retrieval", "reidbench.profiling", "reidbench.store"},
+    {"reidbench.training", "reidbench.retrieval", "reidbench.profiling", "reidbench.store", "reidbench.watching"},
     {"reidbench.statistics"},
     {"reidbench.data", "reidbench.machine", "reidbench.precision", "reidbench.distributed"},
     {"models"},
     {"suites"},
     {"reidbench.registry"},
     {"reidbench.importing"},
-    {"reidbench.source", "reidbench.files", "reidbench.kinds", "reidbench.options", "reidbench.launch"},
+    {"reidbench.source", "reidbench.files", "reidbench.events", "reidbench.kinds", "reidbench.options"},
+    {"reidbench.launch"},
     {"reidbench.spec"},
 ]
 """From the top down. A module may import those below it and, inside its own package, its neighbours."""
