@@ -20,10 +20,10 @@ def start(code: str) -> subprocess.Popen[str]:
 
 
 def verdict(code: str, log: Path, limits: Limits, *, hears: bool = False) -> Verdict | None:
-    """How a process that runs `code` is judged within three seconds."""
+    """How a process that runs `code` is judged within a second and a half."""
     process = start(code)
     with process, Watch(limits) as watch, watch.over(process, log) as watched:
-        deadline = time.monotonic() + 3
+        deadline = time.monotonic() + 1.5
         while process.poll() is None and time.monotonic() < deadline:
             if hears:
                 watched.hear()
@@ -43,8 +43,8 @@ held = mmap.mmap(file.fileno(), 0); sum(held[n] for n in range(0, len(held), 409
 @pytest.mark.parametrize(
     ("code", "limits", "status", "reason"),
     [
-        (SLEEPS, {"idle": 0.6}, "failed", "neither reported nor computed for 0.6 s"),
-        (TURNS, {"silent": 1.0}, "failed", "reported nothing for 1 s"),
+        (SLEEPS, {"idle": 0.4}, "failed", "neither reported nor computed for 0.4 s"),
+        (TURNS, {"silent": 0.4}, "failed", "reported nothing for 0.4 s"),
         (HOLDS, {"memory": 1e8}, "out-of-memory", "GB of the 0.1 GB that workers may hold together"),
     ],
     ids=["sleeps", "turns", "holds"],
@@ -65,7 +65,7 @@ def test_a_log_without_end_is_ended(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("code", "limits", "hears"),
-    [(TURNS, {"idle": 0.6}, False), (SLEEPS, {"idle": 0.6, "silent": 0.6}, True), (MAPS, {"memory": 1.5e8}, False)],
+    [(TURNS, {"idle": 0.4}, False), (SLEEPS, {"idle": 0.4, "silent": 0.4}, True), (MAPS, {"memory": 1.5e8}, False)],
     ids=["computes", "reports", "maps a file"],
 )
 def test_what_computes_reports_or_maps_files_goes_on(
@@ -77,8 +77,8 @@ def test_what_computes_reports_or_maps_files_goes_on(
 def test_a_child_counts_as_computing_and_goes_with_the_worker(tmp_path: Path) -> None:
     code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {TURNS!r}])"
     process = start(code)
-    with process, Watch(Limits(**{**vars(NONE), "idle": 0.6})) as watch, watch.over(process, tmp_path / "log") as it:
-        time.sleep(2)
+    with process, Watch(Limits(**{**vars(NONE), "idle": 0.4})) as watch, watch.over(process, tmp_path / "log") as it:
+        time.sleep(1.5)
         (child,) = psutil.Process(process.pid).children()
     assert it.verdict is None
     child.wait(10)

@@ -60,7 +60,7 @@ class Place:
     def finish(self, *arguments: str, code: int = 0, **options: Any) -> str:
         """Runs the suite to its end, which must come with that exit code; returns what it said on stderr."""
         process = self.start(*arguments, **options)
-        said = process.communicate(timeout=120)[1]
+        said = process.communicate(timeout=300)[1]
         assert process.returncode == code, said
         assert "Traceback" not in said, said
         return said

@@ -17,7 +17,7 @@ KIND = "runs at once"
 def finish_all(place: Place, processes: int, *arguments: str) -> None:
     running = [place.start(*arguments) for _ in range(processes)]
     try:
-        said = [process.communicate(timeout=300)[1] for process in running]
+        said = [process.communicate(timeout=900)[1] for process in running]
     finally:
         for process in running:
             process.kill()
@@ -59,9 +59,8 @@ def test_a_run_that_dies_with_a_lock_lets_the_others_go_on(
         waiter = place.start(*arguments)
         kill([psutil.Process(holder.pid), *(process for process, _ in workers(holder.pid))])
         holder.communicate(timeout=30)
-        said = waiter.communicate(timeout=120)[1]
+        said = waiter.communicate(timeout=300)[1]
         assert waiter.returncode == 0, said
         found = bits(place.store)
-        assert len(found) == len(ROWS) * (2 if lock == "pace" else 1) and found == {
-            key: calm.bits[key] for key in found
-        }
+        assert found == {key: calm.bits[key] for key in found}
+        assert len(found) == len(ROWS) * (2 if lock == "pace" else 1)

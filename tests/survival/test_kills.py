@@ -6,19 +6,23 @@ import contextlib
 import os
 import random
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
 
 import psutil
+import pytest
 from conftest import Calm
 from figures import Figures
 from nightly import NIGHTLY
-from running import CELLS, Place, bits, drafts, half_written, kill, wait_for_worker, workers
+from running import CELLS, ROOT, Place, bits, drafts, half_written, kill, wait_for_worker, workers
 
 from reidbench.files import ABANDONED_AFTER
+from reidbench.store import Store
 
 MOMENTS = 50 if NIGHTLY else 3
+WRITERS = 200 if NIGHTLY else 8
 KILLS_A_RUN = 5
 """After so many kills a run is left to finish; where it finishes before, another begins."""
 
@@ -58,9 +62,11 @@ def disturb(place: Place, victim: str, moment: float) -> str:
     if runner.poll() is not None:
         return ""
     at = busy[0][1] if busy else "between workers"
+    if at == "accuracy" and list(place.folder.glob("cache/runs/*/training.pt")):
+        at = "accuracy with a checkpoint"
     if victim == "worker":
         kill([busy[0][0]])
-        runner.communicate(timeout=120)
+        runner.communicate(timeout=300)
         return at
     kill([psutil.Process(runner.pid), *(process for process, _ in busy if victim != "runner")])
     runner.communicate(timeout=30)
@@ -94,6 +100,65 @@ def test_kills_at_random_moments_change_no_record(calm: Calm, tmp_path: Path, fi
             hits += mine
     assert reader.faults == [] and reader.rounds > MOMENTS
     sweep(place)
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from reidbench.spec import Cell, Record
+from reidbench.store import Store
+
+cell = Cell("row", "pace", "speck", {}, {}, "")
+store = Store(sys.argv[1], "here")
+found = store.load(cell)
+number = found.values["number"] if found else 0.0
+print("writes", flush=True)
+while True:
+    number += 1
+    samples = {"seconds": [number] * 5000}
+    started = f"2026-01-01T00:00:{int(number) % 60:02}+00:00"
+    about = (cell.identity, cell.key, cell.row, "ok", {"number": number}, samples, {}, "here", {}, started, 1.0)
+    store.save(Record(*about))
+"""
+
+
+def test_kills_of_a_writer_lose_and_halve_no_record(
+    tmp_path: Path, figures: Figures, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each record supersedes the last one, which must still be there, whole."""
+    monkeypatch.setenv("REIDBENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    draw, store = random.Random(6), Store(tmp_path / "results", "here")
+    for _ in range(WRITERS):
+        with figures.trying("kill -9 of a writer", "records superseding each other"):
+            command = [sys.executable, "-c", WRITER, str(tmp_path / "results")]
+            writer = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+            assert writer.stdout and writer.stdout.readline() == "writes\n"
+            time.sleep(draw.uniform(0.0, 0.1))
+            writer.kill()
+            writer.communicate()
+            last, before = (
+                {record.values["number"] for record in some()} for some in (store.records, store.superseded)
+            )
+            assert len(last) <= 1 and last | before == set(range(1, int(max(last, default=0)) + 1))
+            assert half_written(tmp_path / "results") == []
+    assert len(before) > WRITERS
+
+
+def test_a_worker_that_says_nothing_ends_with_its_runner(tmp_path: Path, figures: Figures) -> None:
+    with figures.trying("kill -9", "runner, at a silent worker"):
+        place = Place(tmp_path)
+        plugin = Path(__file__).with_name("unruly.py")
+        command = [*place.command()[:2], "unruly", "--plugin", str(plugin), "--rows", "hangs"]
+        options = {"env": place.surroundings(), "stderr": subprocess.DEVNULL, "cwd": tmp_path}
+        runner = subprocess.Popen([*command, "--results", str(place.results)], **options)
+        busy = wait_for_worker(runner)
+        while not any(log.read_text() for log in tmp_path.glob("cache/logs/*")):
+            time.sleep(0.02)
+        runner.kill()
+        runner.wait()
+        _, alive = psutil.wait_procs([process for process, _ in busy], timeout=10)
+        assert busy and not alive
 
 
 def sweep(place: Place) -> None:

@@ -43,7 +43,7 @@ def in_mounts(script: str, place: Place) -> subprocess.CompletedProcess[str]:
         "KEPT": str(place.folder / "kept"),
     }
     command = ["unshare", "-m", "sh", "-c", script]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
 
 
 def only_line(said: str) -> str:
