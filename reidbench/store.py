@@ -65,8 +65,13 @@ class Store:
         return list(_read_all(self.folder.glob("*/*.json")))
 
     def superseded(self) -> list[Record]:
-        """Successful records of cells that were measured again later, ordered by file name."""
-        return list(_read_all(self.folder.glob("*/superseded/*.json")))
+        """Successful records of cells that were measured again later, ordered by file name.
+
+        One that was kept by a process that died before it replaced it is not among them.
+        """
+        present = {record.key: record for record in self.records() if record.status == "ok"}
+        kept = _read_all(self.folder.glob("*/superseded/*.json"))
+        return [record for record in kept if record != present.get(record.key)]
 
     def save(self, record: Record) -> Path:
         """Writes a record. One of the same cell that was measured before goes to the folder `superseded` beside it.

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from reidbench.files import write_text
 from reidbench.spec import Cell, Record, UserError
 from reidbench.store import Store, machines, read_record
 
@@ -85,6 +86,24 @@ def test_what_began_in_the_same_second_is_kept_apart_and_kept_once(store: Store)
     kept = [found.values["macs"] for found in store.superseded()]
     assert sorted(kept) == [1.0, 2.0]
     assert (found := store.load(CELL)) and found.values == {"macs": 3.0}
+
+
+def test_what_a_killed_process_kept_and_did_not_replace_counts_once(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write_copies_only(path: Path, text: str) -> None:
+        if path.parent.name != "superseded":
+            raise KeyboardInterrupt
+        write_text(path, text)
+
+    store.save(record(value=1.0))
+    monkeypatch.setattr("reidbench.store.write_text", write_copies_only)
+    with pytest.raises(KeyboardInterrupt):
+        store.save(record(value=2.0))
+    monkeypatch.undo()
+    assert store.records() == [record(value=1.0)] and store.superseded() == []
+    store.save(record(value=2.0))
+    assert store.records() == [record(value=2.0)] and store.superseded() == [record(value=1.0)]
 
 
 def test_a_failed_attempt_that_goes_while_records_are_read_is_passed_over(

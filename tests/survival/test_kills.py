@@ -112,13 +112,13 @@ cell = Cell("row", "pace", "speck", {}, {}, "")
 store = Store(sys.argv[1], "here")
 found = store.load(cell)
 number = found.values["number"] if found else 0.0
-print("writes", flush=True)
 while True:
     number += 1
     samples = {"seconds": [number] * 5000}
     started = f"2026-01-01T00:00:{int(number) % 60:02}+00:00"
     about = (cell.identity, cell.key, cell.row, "ok", {"number": number}, samples, {}, "here", {}, started, 1.0)
     store.save(Record(*about))
+    print("saved", flush=True)
 """
 
 
@@ -133,16 +133,15 @@ def test_kills_of_a_writer_lose_and_halve_no_record(
         with figures.trying("kill -9 of a writer", "records superseding each other"):
             command = [sys.executable, "-c", WRITER, str(tmp_path / "results")]
             writer = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-            assert writer.stdout and writer.stdout.readline() == "writes\n"
-            time.sleep(draw.uniform(0.0, 0.1))
+            assert writer.stdout and {writer.stdout.readline() for _ in range(draw.randint(1, 4))} == {"saved\n"}
+            time.sleep(draw.uniform(0.0, 0.01))
             writer.kill()
             writer.communicate()
-            last, before = (
-                {record.values["number"] for record in some()} for some in (store.records, store.superseded)
-            )
-            assert len(last) <= 1 and last | before == set(range(1, int(max(last, default=0)) + 1))
+            last = {record.values["number"] for record in store.records()}
+            before = {record.values["number"] for record in store.superseded()}
+            assert len(last) == 1 and last | before == set(range(1, int(max(last)) + 1))
             assert half_written(tmp_path / "results") == []
-    assert len(before) > WRITERS
+    assert len(before) >= WRITERS - 1
 
 
 def test_a_worker_that_says_nothing_ends_with_its_runner(tmp_path: Path, figures: Figures) -> None:
