@@ -34,6 +34,8 @@ ENDS = {
     "dies in a line": ("failed", "stopped with exit code 1"),
     "leaves a child": ("failed", "stopped with exit code 5"),
     "measures text": ("failed", r"its outcome cannot be recorded \(values.length is no finite number\)"),
+    "measures an object": ("failed", "TypeError: Object of type object is not JSON serializable"),
+    "measures infinity": ("failed", "ValueError: Out of range float values are not JSON compliant"),
     "measures nothing": ("failed", "stopped with exit code 0"),
 }
 

@@ -157,6 +157,7 @@ def test_a_worker_that_says_nothing_ends_with_its_runner(tmp_path: Path, figures
         runner.kill()
         runner.wait()
         _, alive = psutil.wait_procs([process for process, _ in busy], timeout=10)
+        kill(alive)
         assert busy and not alive
 
 

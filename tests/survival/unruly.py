@@ -13,7 +13,7 @@ from reidbench.spec import Column, Outcome, Quantity, Row, Suite
 WAYS = (
     *("well", "dies", "leaves", "crashes", "hangs", "waits for itself", "turns", "leaks"),
     *("tells garbage", "tells noise", "tells another's", "tells no number", "tells without end", "dies in a line"),
-    *("leaves a child", "measures text", "measures nothing"),
+    *("leaves a child", "measures text", "measures an object", "measures infinity", "measures nothing"),
 )
 
 
@@ -75,6 +75,9 @@ ACTS = {
 }
 
 
+ODD = {"measures text": "long", "measures an object": object(), "measures infinity": float("inf")}
+
+
 @model()
 def unruly(*, classes=0, does="well"):
     """Does what it is told."""
@@ -98,8 +101,8 @@ def act(cells, progress):
         print(f"{cell.row} was here", flush=True)
         does = cell.options["does"]
         ACTS.get(does, int)()
-        if does == "measures text":
-            yield cell, Outcome({"length": "long"})
+        if does in ODD:
+            yield cell, Outcome({"length": ODD[does]})
         elif does != "measures nothing":
             yield cell, Outcome({"length": float(len(does))})
 
