@@ -88,8 +88,8 @@ def _one_line(error: Exception) -> str:
 
 
 def _is_out_of_memory(error: Exception) -> bool:
-    if isinstance(error, MemoryError):
-        return True
+    if isinstance(error, MemoryError) or "torch" not in sys.modules:
+        return isinstance(error, MemoryError)
     from reidbench.profiling.latency import is_out_of_memory
 
     return is_out_of_memory(error)

@@ -5,21 +5,11 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from figures import Figures
-from running import CELLS, Place, bits
-
-
-@dataclass(frozen=True)
-class Calm:
-    """An undisturbed run: where it is, its records' bits, and the seconds it took."""
-
-    place: Place
-    bits: dict[str, object]
-    seconds: float
+from running import CELLS, Calm, Place, bits
+from survived import Figures
 
 
 @pytest.fixture(scope="session")

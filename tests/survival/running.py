@@ -66,6 +66,15 @@ class Place:
         return said
 
 
+@dataclass(frozen=True)
+class Calm:
+    """An undisturbed run: where it is, its records' bits, and the seconds it took."""
+
+    place: Place
+    bits: dict[str, object]
+    seconds: float
+
+
 def workers(runner: int) -> list[tuple[psutil.Process, str]]:
     """The workers of a runner, each with the measurement it is at: logs are named after those."""
     found = []

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import Calm
-from figures import Figures
 from nightly import NIGHTLY
-from running import CELLS, ROWS, Place, bits, half_written, kill, wait_for_worker, workers
+from running import CELLS, ROWS, Calm, Place, bits, half_written, kill, wait_for_worker, workers
+from survived import Figures
 
 KIND = "runs at once"
 

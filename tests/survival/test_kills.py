@@ -13,10 +13,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import Calm
-from figures import Figures
 from nightly import NIGHTLY
-from running import CELLS, ROOT, Place, bits, drafts, half_written, kill, wait_for_worker, workers
+from running import CELLS, ROOT, Calm, Place, bits, drafts, half_written, kill, wait_for_worker, workers
+from survived import Figures
 
 from reidbench.files import ABANDONED_AFTER
 from reidbench.store import Store

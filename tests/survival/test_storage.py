@@ -12,9 +12,8 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from conftest import Calm
-from figures import Figures
-from running import CELLS, ROWS, Place, bits, drafts, half_written
+from running import CELLS, ROWS, Calm, Place, bits, drafts, half_written
+from survived import Figures
 
 from reidbench.store import Store, read_record
 
