@@ -18,9 +18,19 @@ ROOT = Path(__file__).resolve().parents[2]
 
 INTRODUCTION = """# What runs survive
 
-Each case breaks a run on purpose, lets it or another go on, and then compares every record with that of an undisturbed
-run: training bit for bit, counts exactly, timings by being there. "Tried" is counted before, "survived" after that
-comparison. By `REIDBENCH_NIGHTLY=1 REIDBENCH_SURVIVAL_REPORT=FILE.json pytest tests/survival`.
+Each case breaks something on purpose. What counts as survived:
+
+- **runs at once**, **kill -9**: all records equal those of an undisturbed run (training bit for bit, counts exactly,
+  timings by being there), no JSON file was half written whenever it was read, and no worker outlived its runner. After
+  "at" stands what the workers were at; "with a checkpoint" where the training then went on from one.
+- **kill -9 of a writer**: of the records that it had written, each superseding the last, none is lost or half written.
+- **misbehaving worker**: its own cell failed, or was out of memory, with the reason and the log on record; others went
+  on.
+- **storage**: what the system refuses is told in one line, and what was recorded before stays and counts. For the
+  clock, records that began in 2096 are taken as done and, measured again, kept.
+
+"Tried" is counted before the comparison, "survived" after it.
+By `REIDBENCH_NIGHTLY=1 REIDBENCH_SURVIVAL_REPORT=FILE.json pytest tests/survival`.
 """
 
 

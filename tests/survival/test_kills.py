@@ -20,12 +20,12 @@ from survived import Figures
 from reidbench.files import ABANDONED_AFTER
 from reidbench.store import Store
 
-MOMENTS = 50 if NIGHTLY else 3
+MOMENTS = 50 if NIGHTLY else 2
 WRITERS = 200 if NIGHTLY else 8
 KILLS_A_RUN = 5
 """After so many kills a run is left to finish; where it finishes before, another begins."""
 
-VICTIMS = ("runner and workers", "runner", "worker")
+VICTIMS = ("runner and workers", "worker", "runner")
 
 
 class Reader:
@@ -60,7 +60,7 @@ def disturb(place: Place, victim: str, moment: float) -> str:
     busy = wait_for_worker(runner) if victim == "worker" else workers(runner.pid)
     if runner.poll() is not None:
         return ""
-    at = busy[0][1] if busy else "between workers"
+    at = busy[0][1] if busy else "no worker"
     if at == "accuracy" and list(place.folder.glob("cache/runs/*/training.pt")):
         at = "accuracy with a checkpoint"
     if victim == "worker":

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from nightly import NIGHTLY
 from running import CELLS, ROWS, Calm, Place, bits, drafts, half_written
 from survived import Figures
 
@@ -29,7 +30,8 @@ def can_mount() -> bool:
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
-mounts = pytest.mark.skipif(not can_mount(), reason="needs the right to mount")
+MOUNTS = can_mount()
+mounts = pytest.mark.skipif(not MOUNTS, reason="needs the right to mount")
 
 
 def in_mounts(script: str, place: Place) -> subprocess.CompletedProcess[str]:
@@ -74,6 +76,7 @@ def test_a_full_disk_is_one_line_and_the_run_goes_on_once_there_is_space(
         assert whole == {key: calm.bits[key] for key in whole} and len(whole) == CELLS - len(ROWS)
 
 
+@pytest.mark.skipif(MOUNTS and not NIGHTLY, reason="a full disk is tried instead")
 def test_a_file_that_may_not_grow_is_one_line_and_leaves_no_half(calm: Calm, tmp_path: Path, figures: Figures) -> None:
     with figures.trying(KIND, "file size limit of 512 bytes"):
         place = Place(tmp_path)
