@@ -8,16 +8,21 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import AcquireReturnProxy, BaseFileLock, FileLock, Timeout
 
 from reidbench.spec import UserError
 
 ABANDONED_AFTER = 24 * 3600
 """Seconds after which a draft is taken for one whose writer was killed."""
+
+TELL_EVERY = 5.0
+"""Seconds between two signs of life of a process that waits for another."""
+
+_told: list[Callable[[Path], None]] = []
 
 
 @contextmanager
@@ -57,10 +62,14 @@ def refused(path: Path, error: OSError) -> UserError:
 def sweep_drafts(path: Path) -> None:
     """Removes the drafts of `path`, files or folders named `.<name>.*.part` beside it, that are older than a day."""
     for draft in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
-        # Another process may sweep at the same time; what cannot be removed is in nobody's way.
-        with suppress(OSError):
-            if time.time() - draft.stat().st_mtime > ABANDONED_AFTER:
-                shutil.rmtree(draft) if draft.is_dir() else draft.unlink()
+        _drop_if_abandoned(draft)
+
+
+def _drop_if_abandoned(draft: Path) -> None:
+    # Another process may sweep at the same time; what cannot be removed is in nobody's way.
+    with suppress(OSError):
+        if time.time() - draft.stat().st_mtime > ABANDONED_AFTER:
+            shutil.rmtree(draft) if draft.is_dir() else draft.unlink()
 
 
 def check_writable(folder: Path) -> None:
@@ -74,6 +83,13 @@ def check_writable(folder: Path) -> None:
         raise refused(folder, error) from error
 
 
+def sweep_tree(folder: Path) -> None:
+    """Removes abandoned drafts of any name from a folder that is the project's own, and from folders two below it."""
+    for pattern in (".*.part", "*/.*.part", "*/*/.*.part"):
+        for draft in folder.glob(pattern):
+            _drop_if_abandoned(draft)
+
+
 @contextmanager
 def alone(path: Path, *, patience: float = -1) -> Iterator[None]:
     """Lets one process at a time make `path`; the others wait. The lock goes with its process, however that ends.
@@ -83,13 +99,29 @@ def alone(path: Path, *, patience: float = -1) -> Iterator[None]:
     lock = path.with_name(f".{path.name}.lock")
     try:
         lock.parent.mkdir(parents=True, exist_ok=True)
-        held = FileLock(lock).acquire(timeout=patience)
+        held = _acquire(FileLock(lock), path, patience)
     except TimeoutError:
         raise
     except OSError as error:
         raise UserError(f"{lock}: cannot be locked ({error.strerror or error}); choose another folder") from error
     with held:
         yield
+
+
+def _acquire(lock: BaseFileLock, path: Path, patience: float) -> AcquireReturnProxy:
+    if patience >= 0:
+        return lock.acquire(timeout=patience)
+    while True:
+        try:
+            return lock.acquire(timeout=TELL_EVERY)
+        except Timeout:
+            for tell in _told:
+                tell(path)
+
+
+def while_waiting(tell: Callable[[Path], None]) -> None:
+    """Has this process call `tell` with the path, every few seconds, while it waits in `alone`."""
+    _told[:] = [tell]
 
 
 def write_text(path: Path, text: str) -> None:

@@ -12,16 +12,19 @@ import threading
 import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 from reidbench import machine, registry
 from reidbench.data.cache import cache_folder
-from reidbench.files import alone
+from reidbench.events import LONGEST, read_event
+from reidbench.files import alone, refused, sweep_tree
 from reidbench.plan import Plan, all_cells
-from reidbench.spec import Cell, Outcome, Places, Record, UserError, canonical_json
-from reidbench.store import Store
+from reidbench.spec import Cell, Outcome, Places, Record, canonical_json
+from reidbench.store import Store, fault_of
+from reidbench.watching import Limits, Verdict, Watch, Watched, kill_group
 from reidbench.weights import forget
 
 KEEP_FREED_MEMORY = {
@@ -74,7 +77,9 @@ class Runner:
     _processes: set[subprocess.Popen[str]] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _stopping: bool = False
+    _fresh: bool = False
     _places: Places = field(default_factory=Places)
+    _watch: Watch = field(init=False)
 
     def run(self, plans: Sequence[Plan], *, fresh: bool = False) -> None:
         """Measures what the store lacks, or everything where `fresh`. Failed cells are tried again.
@@ -83,7 +88,8 @@ class Runner:
 
         Raises UserError where records cannot be written; KeyboardInterrupt ends the workers and keeps all records.
         """
-        self._places = plans[0].places
+        self._places, self._fresh = plans[0].places, fresh
+        limits = Limits.here()
         missing = []
         for cell in all_cells(plans):
             record = None if fresh else self.store.load(cell)
@@ -93,14 +99,16 @@ class Runner:
                 missing.append(cell)
         if missing:
             self.store.check_writable()
+            sweep_tree(cache_folder())
         if fresh:
             forget(cell for cell in missing if registry.measurements()[cell.measurement].needs_training)
         jobs = make_jobs(missing)
-        for phase in sorted({job.phase for job in jobs}):
-            mine = [job for job in jobs if job.phase == phase]
-            # Other runs on this machine may compute meanwhile, but two must not time at once.
-            with alone(cache_folder() / "timing") if phase == 1 else contextlib.nullcontext():
-                self._run_side_by_side(mine)
+        with Watch(limits) as self._watch:
+            for phase in sorted({job.phase for job in jobs}):
+                mine = [job for job in jobs if job.phase == phase]
+                # Other runs on this machine may compute meanwhile, but two must not time at once.
+                with alone(cache_folder() / "timing") if phase == 1 else contextlib.nullcontext():
+                    self._run_side_by_side(mine)
 
     def _run_side_by_side(self, jobs: Sequence[Job]) -> None:
         with ThreadPoolExecutor(min(job.concurrency for job in jobs)) as pool:
@@ -127,26 +135,34 @@ class Runner:
         for process in processes:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(max(0.0, deadline - time.monotonic()))
-            process.kill()
+            kill_group(process)
 
     def _run_job(self, job: Job) -> None:
         """Runs a job to its end; where a worker dies, the cell it was at has failed and the others go on in another."""
-        waiting = {cell.key: cell for cell in job.cells}
+        waiting = {cell.key: cell for cell in job.cells if not self._is_measured_meanwhile(cell)}
         while waiting and not self._stopping:
             log = _log_path(next(iter(waiting.values())))
-            code = self._run_worker(job, waiting, log)
+            ended = self._run_worker(job, waiting, log)
             if not waiting or self._stopping:
                 return
             died = list(waiting.values()) if job.mode == "interleaved" else [next(iter(waiting.values()))]
             for cell in died:
                 del waiting[cell.key]
-                error = f"the worker {_how_it_ended(code)}; its log: {log}"
-                self._finish(cell, "failed", Outcome(), machine.now(), 0.0, error)
+                error = f"the worker {ended.reason}; its log: {log}"
+                self._finish(cell, ended.status, Outcome(), machine.now(), 0.0, error)
 
-    def _run_worker(self, job: Job, waiting: dict[str, Cell], log: Path) -> int:
-        """One worker process; takes the cells it settles out of `waiting` and returns its exit code."""
+    def _is_measured_meanwhile(self, cell: Cell) -> bool:
+        """Whether another run has recorded a cell since this one looked for it."""
+        record = None if self._fresh else self.store.load(cell)
+        if record is None or record.status != "ok":
+            return False
+        self.display.state(cell, "stored", record)
+        return True
+
+    def _run_worker(self, job: Job, waiting: dict[str, Cell], log: Path) -> Verdict:
+        """One worker process; takes the cells it settles out of `waiting` and returns how it ended."""
         request = {"cells": [asdict(cell) for cell in waiting.values()], "plugins": registry.plugins()}
-        with log.open("w", encoding="utf-8") as errors:
+        with log.open("a", encoding="utf-8") as errors:
             process = subprocess.Popen(
                 [sys.executable, "-m", "reidbench.worker"],
                 stdin=subprocess.PIPE,
@@ -154,29 +170,43 @@ class Runner:
                 stderr=errors,
                 text=True,
                 encoding="utf-8",
+                errors="replace",
                 env=_environment(job, self._places),
+                start_new_session=True,
             )
-            with self._lock:
-                self._processes.add(process)
-                if self._stopping:
-                    process.kill()
-            assert process.stdin and process.stdout
-            try:
-                with process.stdin as stdin:
-                    stdin.write(json.dumps(request))
+        with self._lock:
+            self._processes.add(process)
+            if self._stopping:
+                process.kill()
+        try:
+            with process, self._watch.over(process, log) as watched:
                 for cell in waiting.values() if job.mode == "interleaved" else list(waiting.values())[:1]:
                     self.display.state(cell, "running")
-                for line in process.stdout:
-                    self._handle(json.loads(line), waiting, log)
-                return process.wait()
-            except BrokenPipeError:
-                return process.wait()
-            finally:
-                process.kill()
-                process.wait()
-                process.stdout.close()
-                with self._lock:
-                    self._processes.discard(process)
+                self._converse(watched, json.dumps(request) + "\n", waiting)
+                return watched.verdict or Verdict("failed", _how_it_ended(process.wait()))
+        finally:
+            with self._lock:
+                self._processes.discard(process)
+
+    def _converse(self, watched: Watched, request: str, waiting: dict[str, Cell]) -> None:
+        """Gives a worker its job and takes what it tells, until it ends or tells what is no event."""
+        assert watched.process.stdin and watched.process.stdout
+        try:
+            watched.process.stdin.write(request)
+            watched.process.stdin.flush()  # and left open: a worker lives as long as its runner
+        except BrokenPipeError:
+            with contextlib.suppress(BrokenPipeError):
+                watched.process.stdin.close()
+        for line in iter(partial(watched.process.stdout.readline, LONGEST), ""):
+            watched.hear()
+            if not line.endswith("\n") and len(line) < LONGEST:
+                return  # it died within a line
+            try:
+                event = read_event(line, waiting)
+            except ValueError as garbage:
+                watched.end("failed", f"wrote to its stdout what is no event, {garbage}, and was ended")
+                return
+            self._handle(event, waiting, watched.log)
 
     def _handle(self, event: dict[str, Any], waiting: dict[str, Cell], log: Path) -> None:
         if event["event"] == "progress":
@@ -185,13 +215,15 @@ class Runner:
                 self.display.progress(cell, event["done"], event["total"], event["note"])
         elif event["event"] == "outcome":
             cell = waiting.pop(event["key"])
-            self._finish(cell, "ok", Outcome(**event["outcome"]), event["started"], event["seconds"])
-        else:
+            self._finish(cell, "ok", Outcome(**event["outcome"]), event["started"], event["seconds"], log=str(log))
+        elif event["event"] == "error":
             for key in event["keys"]:
                 error = f"{event['error']}; log: {log}"
                 self._finish(waiting.pop(key), event["status"], Outcome(), event["started"], event["seconds"], error)
 
-    def _finish(self, cell: Cell, status: str, outcome: Outcome, started: str, seconds: float, error: str = "") -> None:
+    def _finish(
+        self, cell: Cell, status: str, outcome: Outcome, started: str, seconds: float, error: str = "", log: str = ""
+    ) -> None:
         record = Record(
             cell=cell.identity,
             key=cell.key,
@@ -206,11 +238,16 @@ class Runner:
             seconds=round(seconds, 3),
             error=error,
         )
+        if fault := fault_of(record):
+            # A measurement of a plugin, say; what was written could never be read again.
+            error = f"its outcome cannot be recorded ({fault}); log: {log}"
+            nothing = asdict(Outcome())
+            record = replace(record, status="failed", seconds=0.0, error=error, **nothing)
         with self._lock:
             self.store.save(record)
-            if status != "ok":
+            if record.status != "ok":
                 self.failures.append(record)
-        self.display.state(cell, status, record)
+        self.display.state(cell, record.status, record)
 
 
 def make_jobs(cells: Iterable[Cell]) -> list[Job]:
@@ -244,15 +281,18 @@ def _environment(job: Job, places: Places) -> dict[str, str]:
 
 
 def _log_path(cell: Cell) -> Path:
-    folder = cache_folder() / "logs"
+    """The log of a worker whose first cell this is, emptied."""
+    log = cache_folder() / "logs" / f"{cell.measurement}-{machine.slug(cell.row)}-{cell.key}.log"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_text("")
     except OSError as error:
-        raise UserError(f"{folder}: cannot be made ({error.strerror}); move what lies there away") from error
-    return folder / f"{cell.measurement}-{machine.slug(cell.row)}-{cell.key}.log"
+        raise refused(log, error) from error
+    return log
 
 
 def _how_it_ended(code: int) -> str:
     if code < 0:
-        return f"was ended by {signal.Signals(-code).name}"
+        hint = ", by hand or by the system for want of memory" if -code == signal.SIGKILL else ""
+        return f"was ended by {signal.Signals(-code).name}{hint}"
     return f"stopped with exit code {code}"

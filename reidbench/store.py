@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from reidbench import machine
-from reidbench.files import check_writable, write_text
+from reidbench.data.cache import cache_folder
+from reidbench.files import alone, check_writable, sweep_tree, write_text
 from reidbench.spec import STATUSES, Cell, Record, UserError, canonical_json
 
 CELL_FIELDS: Mapping[str, type] = {
@@ -52,8 +54,8 @@ class Store:
     def load(self, cell: Cell) -> Record | None:
         """The record of a cell: the successful one, else the last failed attempt, else None."""
         for ending in ("", ".failed"):
-            for path in sorted((self.folder / cell.measurement).glob(f"*-{cell.key}{ending}.json")):
-                return read_record(path)
+            for record in _read_all((self.folder / cell.measurement).glob(f"*-{cell.key}{ending}.json")):
+                return record
         return None
 
     def path(self, record: Record) -> Path:
@@ -62,18 +64,27 @@ class Store:
         stem = f"{machine.slug(record.row)}-{record.key}{ending}.json"
         return self.folder / str(record.cell["measurement"]) / stem
 
-    def superseded_path(self, record: Record) -> Path:
-        """The file of a successful record once its cell was measured again."""
+    def superseded_path(self, record: Record, number: int = 1) -> Path:
+        """The file of a successful record once its cell was measured again.
+
+        It has a number from 2 on where two began in one second, as they can where the clock was set back.
+        """
         path = self.path(record)
-        return path.parent / "superseded" / f"{path.stem}-{machine.slug(record.started)}.json"
+        counted = f"-{number}" if number > 1 else ""
+        return path.parent / "superseded" / f"{path.stem}-{machine.slug(record.started)}{counted}.json"
 
     def records(self) -> list[Record]:
         """All records of the machine, ordered by file name."""
-        return [read_record(path) for path in sorted(self.folder.glob("*/*.json"))]
+        return list(_read_all(self.folder.glob("*/*.json")))
 
     def superseded(self) -> list[Record]:
-        """Successful records of cells that were measured again later, ordered by file name."""
-        return [read_record(path) for path in sorted(self.folder.glob("*/superseded/*.json"))]
+        """Successful records of cells that were measured again later, ordered by file name.
+
+        One that was kept by a process that died before it replaced it is not among them.
+        """
+        present = {record.key: record for record in self.records() if record.status == "ok"}
+        kept = _read_all(self.folder.glob("*/superseded/*.json"))
+        return [record for record in kept if record != present.get(record.key)]
 
     def save(self, record: Record) -> Path:
         """Writes a record. One of the same cell that was measured before goes to the folder `superseded` beside it.
@@ -82,35 +93,62 @@ class Store:
         """
         self.introduce_machine()
         path = self.path(record)
-        folder = path.parent
-        if record.status == "ok":
-            for old in folder.glob(f"*-{record.key}.json"):
-                write_text(self.superseded_path(read_record(old)), old.read_text(encoding="utf-8"))
         content = asdict(record)
         content[DIGEST] = digest(content)
-        write_text(path, json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n")
-        if record.status == "ok":
-            for old in folder.glob(f"*-{record.key}*.json"):
-                if old != path:
-                    old.unlink(missing_ok=True)
+        text = json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n"
+        # Two runs that name one cell's row differently would each remove the other's record.
+        with alone(cache_folder() / "records"):
+            if record.status == "ok":
+                for old in path.parent.glob(f"*-{record.key}.json"):
+                    self._keep(old)
+            write_text(path, text)
+            if record.status == "ok":
+                for old in path.parent.glob(f"*-{record.key}*.json"):
+                    if old != path:
+                        old.unlink(missing_ok=True)
         return path
+
+    def _keep(self, old: Path) -> None:
+        """Copies a record to the folder `superseded` beside it, once, under a name that none there has."""
+        content, record = old.read_text(encoding="utf-8"), read_record(old)
+        for number in itertools.count(1):
+            kept = self.superseded_path(record, number)
+            if not kept.exists():
+                write_text(kept, content)
+                return
+            if kept.read_text(encoding="utf-8") == content:
+                return
 
     def check_is_here(self) -> None:
         """Raises UserError if the folder is another machine's, whose records a measurement here must not join."""
         path = self.folder / "machine.json"
+        advice = "name a new folder with --machine NAME"
         if path.is_file() and _read_json(path) != machine.describe():
-            raise UserError(f"{path}: describes another machine than this one; name a new folder with --machine NAME")
+            raise UserError(f"{path}: describes another machine than this one; {advice}")
+        if not path.is_file() and any(self.folder.glob("*/*.json")):
+            raise UserError(f"{path}: is missing, and the records beside it may be another's; copy it too, or {advice}")
 
     def check_writable(self) -> None:
-        """Raises UserError now if records could not be written later."""
+        """Raises UserError now if records could not be written later. Sweeps what killed writers left long ago."""
         self.introduce_machine()
         check_writable(self.folder)
+        sweep_tree(self.folder)
 
     def introduce_machine(self) -> None:
         """Writes down what machine the folder is of, this one, unless that is written already."""
         path = self.folder / "machine.json"
         if not path.is_file():
             write_text(path, json.dumps(machine.describe(), indent=1, sort_keys=True) + "\n")
+
+
+def _read_all(paths: Iterable[Path]) -> Iterator[Record]:
+    """Records by the order of their names, without those that another run removes meanwhile."""
+    for path in sorted(paths):
+        try:
+            yield read_record(path)
+        except UserError:
+            if path.exists():
+                raise
 
 
 def read_record(path: Path) -> Record:
@@ -128,7 +166,7 @@ def read_sealed(path: Path) -> tuple[Record, bool]:
         record = Record(**content)
     except TypeError:
         raise UserError(f"{path}: not a record of this version of reidbench; move it away") from None
-    if fault := _fault(record):
+    if fault := fault_of(record):
         raise UserError(f"{path}: damaged ({fault}); move it away to measure the cell again")
     return record, seal is not None
 
@@ -145,7 +183,7 @@ def _fits(seal: object, content: Mapping[str, Any]) -> bool:
         return False
 
 
-def _fault(record: Record) -> str:
+def fault_of(record: Record) -> str:
     """What in a record from a file is of another type than `Record` and `Cell.identity` say; "" if nothing is."""
     for name in ("key", "row", "status", "machine", "started", "error"):
         if not isinstance(getattr(record, name), str):

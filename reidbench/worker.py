@@ -1,58 +1,43 @@
 """A fresh process that measures the cells of one job: `python -m reidbench.worker`, a job on stdin, events on stdout.
 
-A job is one JSON object: {"cells": [...], "plugins": [...]}. Events are JSON lines: "progress" (key, done, total,
-note), "outcome" (key, started, seconds, outcome) and "error" (keys, started, seconds, status, error). Whatever the
-measured code prints goes to stderr, which the runner keeps as the job's log.
+A job is one line of JSON: {"cells": [...], "plugins": [...]}. Stdin stays open while the runner lives; where it ends,
+so does the worker. Events are those of `reidbench.events`. Whatever the measured code prints goes to stderr, which the
+runner keeps as the job's log.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any, TextIO
+from pathlib import Path
 
-from reidbench import machine, registry
+from reidbench import files, machine, registry
+from reidbench.events import Events
 from reidbench.registry import Measurement
 from reidbench.spec import Cell, UserError
 
-PROGRESS_EVERY = 0.25
-"""Seconds between two progress events."""
-
-
-class Events:
-    """Writes events; a runner that is gone ends the process."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-        self._last = 0.0
-
-    def emit(self, event: str, **content: Any) -> None:
-        try:
-            self._stream.write(json.dumps({"event": event, **content}, allow_nan=False) + "\n")
-            self._stream.flush()
-        except BrokenPipeError:
-            os._exit(1)
-
-    def progress(self, cell: Cell, done: int, total: int, note: str = "") -> None:
-        now = time.monotonic()
-        if now - self._last >= PROGRESS_EVERY or done >= total:
-            self._last = now
-            self.emit("progress", key=cell.key, done=done, total=total, note=note)
+RUNNER_GONE = 3
+"""The exit code of a worker whose runner died."""
 
 
 def main() -> int:
     """Reads the job, measures, reports. Returns 0 even when cells failed: their events say so."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    job = json.load(sys.stdin)
+    _prefer_as_victim()
+    job = json.loads(sys.stdin.readline())
+    threading.Thread(target=_end_with_the_runner, args=(sys.stdin.fileno(),), daemon=True).start()
     stream = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     events = Events(stream)
+    files.while_waiting(events.waits)
     for plugin in job["plugins"]:
         registry.add_plugin(plugin)
     cells = [Cell(**cell) for cell in job["cells"]]
@@ -69,9 +54,9 @@ def measure(measurement: Measurement, cells: Sequence[Cell], events: Events) -> 
     started, clock = machine.now(), time.monotonic()
     try:
         for cell, outcome in measurement.function(cells, events.progress):
-            waiting.discard(cell.key)
             seconds = time.monotonic() - clock
             events.emit("outcome", key=cell.key, started=started, seconds=seconds, outcome=asdict(outcome))
+            waiting.discard(cell.key)
     except Exception as error:
         traceback.print_exc()
         events.emit(
@@ -84,14 +69,27 @@ def measure(measurement: Measurement, cells: Sequence[Cell], events: Events) -> 
         )
 
 
+def _end_with_the_runner(stdin: int) -> None:
+    """Waits for the end of stdin, which the runner holds open; without Python's buffer, whose lock an exit needs."""
+    while os.read(stdin, 4096):
+        pass
+    os._exit(RUNNER_GONE)
+
+
+def _prefer_as_victim() -> None:
+    """Tells Linux to end this process before others, the runner among them, where memory runs out."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000")
+
+
 def _one_line(error: Exception) -> str:
     text = " ".join(str(error).split())
     return text if isinstance(error, UserError) else f"{type(error).__name__}: {text}"[:500]
 
 
 def _is_out_of_memory(error: Exception) -> bool:
-    if isinstance(error, MemoryError):
-        return True
+    if isinstance(error, MemoryError) or "torch" not in sys.modules:
+        return isinstance(error, MemoryError)
     from reidbench.profiling.latency import is_out_of_memory
 
     return is_out_of_memory(error)

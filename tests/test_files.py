@@ -3,11 +3,13 @@
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
-from reidbench.files import ABANDONED_AFTER, alone, check_writable, replacing
+from reidbench import files
+from reidbench.files import ABANDONED_AFTER, alone, check_writable, replacing, while_waiting
 from reidbench.spec import UserError
 
 
@@ -59,6 +61,30 @@ def test_what_a_killed_writer_left_goes_after_a_day(tmp_path: Path) -> None:
     with replacing(path) as temporary:
         temporary.write_text("whole")
     assert {found.name for found in tmp_path.iterdir()} == {path.name, young.name, others.name}
+
+
+def test_a_process_that_waits_for_another_tells_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[Path] = []
+    done = threading.Event()
+
+    def tell(path: Path) -> None:
+        told.append(path)
+        done.set()
+
+    def wait() -> None:
+        with alone(tmp_path / "thing"):
+            pass
+
+    monkeypatch.setattr(files, "TELL_EVERY", 0.01)
+    monkeypatch.setattr(files, "_told", [])
+    while_waiting(tell)
+    with alone(tmp_path / "thing"):
+        assert told == []
+        waiter = threading.Thread(target=wait)
+        waiter.start()
+        assert done.wait(10)
+    waiter.join(10)
+    assert not waiter.is_alive() and set(told) == {tmp_path / "thing"}
 
 
 def test_alone_lets_others_wait_and_survives_the_death_of_its_holder(tmp_path: Path) -> None:

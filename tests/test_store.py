@@ -2,11 +2,13 @@
 
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
+from reidbench.files import write_text
 from reidbench.spec import Cell, Record, UserError
 from reidbench.store import Store, machines, read_record, read_sealed
 
@@ -76,6 +78,74 @@ def test_measuring_again_keeps_what_was_measured_before(store: Store) -> None:
     (kept,) = (store.folder / "complexity" / "superseded").iterdir()
     assert store.superseded() == [read_record(kept)]
     assert read_record(kept) == record(value=1.0)
+
+
+def test_what_began_in_the_same_second_is_kept_apart_and_kept_once(store: Store) -> None:
+    for value in (1.0, 2.0, 2.0, 3.0):
+        store.save(record(value=value))
+    kept = [found.values["macs"] for found in store.superseded()]
+    assert sorted(kept) == [1.0, 2.0]
+    assert (found := store.load(CELL)) and found.values == {"macs": 3.0}
+
+
+def test_what_a_killed_process_kept_and_did_not_replace_counts_once(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write_copies_only(path: Path, text: str) -> None:
+        if path.parent.name != "superseded":
+            raise KeyboardInterrupt
+        write_text(path, text)
+
+    store.save(record(value=1.0))
+    monkeypatch.setattr("reidbench.store.write_text", write_copies_only)
+    with pytest.raises(KeyboardInterrupt):
+        store.save(record(value=2.0))
+    monkeypatch.undo()
+    assert store.records() == [record(value=1.0)] and store.superseded() == []
+    store.save(record(value=2.0))
+    assert store.records() == [record(value=2.0)] and store.superseded() == [record(value=1.0)]
+
+
+def test_a_failed_attempt_that_goes_while_records_are_read_is_passed_over(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where another run succeeds at the cell meanwhile."""
+    path = store.save(record(status="failed"))
+
+    def go_first(path: Path) -> Record:
+        path.unlink(missing_ok=True)
+        return read_record(path)
+
+    monkeypatch.setattr("reidbench.store.read_record", go_first)
+    assert store.load(CELL) is None
+    store.save(record(status="failed"))
+    assert store.records() == [] and not path.exists()
+
+
+def test_two_writers_that_name_a_row_differently_leave_one_record(store: Store) -> None:
+    others = [replace(record(value=float(number)), row=f"label {number}") for number in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda each: Store(store.folder.parent, "here").save(each), others * 5))
+    (left,) = store.records()
+    assert left in others
+
+
+def test_records_without_a_description_of_their_machine_are_not_joined(store: Store) -> None:
+    store.save(record())
+    (store.folder / "machine.json").unlink()
+    with pytest.raises(UserError, match=r"machine.json: is missing, .*copy it too"):
+        store.check_is_here()
+
+
+def test_drafts_that_killed_writers_left_long_ago_go_before_a_run(store: Store) -> None:
+    store.save(record())
+    old, young = (store.folder / "complexity" / f".{name}.json.abcdefgh.part" for name in ("old", "young"))
+    for draft in (old, young):
+        draft.write_text("{")
+    os.utime(old, (0, 0))
+    store.check_writable()
+    assert young.exists() and not old.exists()
+    assert store.records() == [record()]
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"key": 1}', json.dumps({**vars(record()), "status": "odd"})])

@@ -73,7 +73,7 @@ def survey(store: Store) -> Survey:
     for kept in current:
         faults += _misnamed(kept, store.path(kept.record), left_over)
     for kept in superseded:
-        faults += _misnamed(kept, store.superseded_path(kept.record), left_over)
+        faults += _misnamed(kept, _kept_name(store, kept), left_over)
     return Survey(store.folder, tuple(current), tuple(superseded), tuple(faults), tuple(_remarks(store, current)))
 
 
@@ -169,6 +169,13 @@ def _doubled(current: Sequence[Kept], superseded: Sequence[Kept]) -> Iterator[Fa
         first = seen.setdefault(_session(kept.record), kept.path)
         if first != kept.path:
             yield Fault("copy", kept.path, f"the same session as {first.name}", aside(kept.path))
+
+
+def _kept_name(store: Store, kept: Kept) -> Path:
+    """The name of a superseded record, with the number that it bears where several began in one second."""
+    proper = store.superseded_path(kept.record)
+    number = kept.path.stem.removeprefix(f"{proper.stem}-")
+    return store.superseded_path(kept.record, int(number)) if number.isdecimal() else proper
 
 
 def _misnamed(kept: Kept, proper: Path, left_over: Iterable[Path]) -> Iterator[Fault]:
