@@ -53,6 +53,8 @@ def recorded(results: Path, measurement: str, row: str) -> Iterator[tuple[str, s
     """
     folder = results if results.is_dir() else Path()
     top = _git(folder, "rev-parse", "--show-toplevel").decode().strip()
+    if not results.resolve().is_relative_to(Path(top).resolve()):
+        raise UserError(f"--results {results}: does not lie in the repository {top}")
     inside = PurePosixPath(results.resolve().relative_to(Path(top).resolve()).as_posix())
     log = _git(Path(top), "log", "--reverse", "--format=%h %cs", "--", str(inside)).decode().split("\n")
     wanted = f"{machine.slug(row)}-"

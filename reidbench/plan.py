@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from reidbench import presets, registry
+from reidbench.data.tracklets import Dataset
 from reidbench.importing import import_file
 from reidbench.registry import check_options, lookup, resolve_options
 from reidbench.source import REQUIRED
@@ -18,6 +19,9 @@ from reidbench.wellformed import check_suite
 
 PUBLISHED_ONLY = "published only: the registry does not have this method yet"
 NAMED_TRUNKS = ("imagenet", "synthetic")
+MOST_SEEDS = 100
+"""Trainings of a row that can be asked for; nobody has had a tenth of it measured."""
+
 SYNTHETIC_TRUNK = Path(__file__).parent / "training" / "synthetic_trunk.pt"
 
 
@@ -142,8 +146,8 @@ def choose_preset(request: Request) -> Preset:
     preset = replace(preset, recipe=preset.recipe_on(preset.dataset))
     if request.seeds is None:
         return preset
-    if request.seeds < 1:
-        raise UserError(f"--seeds {request.seeds}: give 1 or more")
+    if not 1 <= request.seeds <= MOST_SEEDS:
+        raise UserError(f"--seeds {request.seeds}: give 1 or more, at most {MOST_SEEDS}")
     return replace(preset, seeds=request.seeds)
 
 
@@ -236,6 +240,8 @@ def _trunk_identity(trunk: str, file: str) -> str:
     if trunk in ("", "imagenet"):
         return trunk
     path = SYNTHETIC_TRUNK if trunk == "synthetic" else Path(file)
+    if path.exists() and not path.is_file():
+        raise UserError(f"--weights {path}: is no file; give a checkpoint")
     try:
         return f"{trunk} {hashlib.sha256(path.read_bytes()).hexdigest()[:12]}"
     except OSError as error:
@@ -265,6 +271,8 @@ def _dataset_identity(request: Request, preset: Preset, store: Store) -> dict[st
             "subset": False,
         }
     found = entry.load()(**arguments)
+    if not isinstance(found, Dataset):
+        raise UserError(f"{entry.path}: {entry.function} must return a reidbench.data.tracklets.Dataset")
     return {"name": found.name, "fingerprint": found.fingerprint, "options": options, "subset": found.subset}
 
 

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from reidbench.importing import HERE, check_imports, folder, import_file
 from reidbench.kinds import fits, kind
 from reidbench.source import code, decorated, defines, first_line, parse, signature, with_siblings
-from reidbench.spec import Collection, Quantity, Suite, UserError
+from reidbench.spec import Collection, Quantity, Suite, UserError, canonical_json
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -93,7 +93,10 @@ class Entry:
     preset: Mapping[str, Any] = field(default_factory=dict)
 
     def load(self) -> Callable[..., Any]:
-        return getattr(import_file(self.path), self.function)
+        found: Callable[..., Any] | None = getattr(import_file(self.path), self.function, None)
+        if not callable(found):
+            raise UserError(f"{self.path}: {self.function} is no function once the file has been imported")
+        return found
 
 
 MEASUREMENTS: dict[str, Measurement] = {}
@@ -159,7 +162,7 @@ def measurements() -> dict[str, Measurement]:
 def suite(name: str) -> Suite:
     """The suite of that name. Raises UserError naming the nearest one."""
     path = lookup("suite", name, suite_paths())
-    found = import_file(path).SUITE
+    found = getattr(import_file(path), "SUITE", None)
     if not isinstance(found, Suite):
         raise UserError(f"suite {name}: SUITE in {path} is not a reidbench.spec.Suite")
     return found
@@ -168,9 +171,12 @@ def suite(name: str) -> Suite:
 def suites_of(name: str) -> dict[str, Suite]:
     """The suites that a name stands for: itself, or those of a collection. Raises UserError naming the nearest one."""
     path = lookup("suite", name, suite_paths())
-    found = import_file(path).SUITE
+    found = getattr(import_file(path), "SUITE", None)
     if isinstance(found, Collection):
-        return {member: suite(member) for member in found.suites}
+        members = found.suites
+        if not isinstance(members, (tuple, list)) or not members or not all(isinstance(m, str) for m in members):
+            raise UserError(f"suite {name}: a Collection in {path} must name its suites, such as ('table2', 'table3')")
+        return {member: suite(member) for member in members}
     return {name: suite(name)}
 
 
@@ -260,8 +266,11 @@ def _entries(paths: Iterable[Path], decorator: str) -> dict[str, Entry]:
     for path in paths:
         for function, call in decorated(parse(path), decorator):
             about = first_line(ast.get_docstring(function))
-            options = signature(function)
-            names = {function.name: {}, **_presets(call)}
+            try:
+                options = signature(function)
+                names = {function.name: {}, **_presets(call)}
+            except UserError as error:
+                raise UserError(f"{path}, line {function.lineno}: {error}") from error
             for name, preset in names.items():
                 if name in found:
                     raise UserError(f"{decorator} {name!r} is defined in both {found[name].path} and {path}")
@@ -278,5 +287,10 @@ def _presets(decorator: ast.expr) -> dict[str, dict[str, Any]]:
     if isinstance(decorator, ast.Call):
         for keyword in decorator.keywords:
             if keyword.arg == "presets":
-                return ast.literal_eval(keyword.value)
+                try:
+                    found = ast.literal_eval(keyword.value)
+                    canonical_json(found)
+                    return {str(name): dict(options) for name, options in found.items()}
+                except (ValueError, TypeError, AttributeError, RecursionError, MemoryError):
+                    raise UserError('its presets must be literal, such as {"tks": {"temporal": "tks"}}') from None
     return {}

@@ -84,6 +84,8 @@ def score(arguments: Namespace) -> int:
     for protocol in chosen:
         embedded.under(protocol)
     chosen = chosen or [protocol for protocol in PROTOCOLS.values() if embedded.holds(protocol)]
+    if not chosen:
+        raise UserError(f"{arguments.features}: pooled as no protocol does; write them again with embed")
     dataset = _dataset_text(embedded.dataset.name, embedded.dataset.subset, about.get("dataset_options", {}))
     told = {"model": str(about.get("row", "")), "features": arguments.features, "dataset": dataset}
     return _print_scored(embedded, chosen, told, arguments)

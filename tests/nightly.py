@@ -1,0 +1,3 @@
+import os
+
+NIGHTLY: bool = bool(os.environ.get("REIDBENCH_NIGHTLY"))
