@@ -112,8 +112,10 @@ def frame_bytes(root: Path) -> int:
 
 
 def cut_frame(root: Path) -> Path | None:
-    """The first frame, by name, that does not end as a JPEG does; None if all do."""
+    """The first frame, by name, that does not end as a JPEG does, or is no file; None if all do."""
     for frame in sorted(root.glob("bbox_*/*/*.jpg")):
+        if not frame.is_file():
+            return frame
         with frame.open("rb") as file:
             file.seek(max(0, frame.stat().st_size - len(JPEG_END)))
             if file.read() != JPEG_END:

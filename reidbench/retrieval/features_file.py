@@ -126,7 +126,7 @@ def _read_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     for name, array in arrays.items():
         if array.dtype.kind != KINDS[name] or (array.shape != (count,) and name != "vector"):
             raise _unreadable(path, f"{name} is of another kind or length")
-    if count < 1 or not arrays["vector"].size or not (np.abs(arrays["vector"]) <= LARGEST).all():
+    if count < 1 or not arrays["vector"].size or not (np.abs(arrays["vector"].astype(np.float64)) <= LARGEST).all():
         raise _unreadable(path, f"vector holds no numbers [tracklets, D] up to {LARGEST:g}")
     if not isinstance(about, dict) or about.get("format") != FORMAT:
         raise _unreadable(path, f"about does not say format {FORMAT}")

@@ -108,7 +108,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     if not isinstance(content, dict):
         content = {}
     if content.get("format") == FORMAT and _is_state(content.get("state")):
-        about = {name: content.get(name) or {} for name in ("options", "about")}
+        about = {name: content.get(name, {}) for name in ("options", "about")}
         if not all(isinstance(part, dict) and all(isinstance(key, str) for key in part) for part in about.values()):
             raise UserError(f"{path}: cannot be read as a checkpoint (its options are damaged); give another file")
         return Checkpoint("model", content["state"], str(content.get("model", "")), **about)
@@ -207,7 +207,7 @@ def _safetensors_content(path: Path) -> dict[str, Any]:
         return {**texts, "state_dict": tensors}
     try:
         parts = {name: dict(json.loads(texts[name])) for name in ("options", "about")}
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise UserError(
             f"{path}: cannot be read as a checkpoint (its options are damaged); give another file"
         ) from error
@@ -217,7 +217,7 @@ def _safetensors_content(path: Path) -> dict[str, Any]:
 def _is_plain(value: Any) -> bool:
     try:
         return bool(json.dumps(value))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RecursionError):
         return False
 
 
