@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
+from reidbench.files import resolved
 from reidbench.importing import HERE, check_imports, folder, import_file
 from reidbench.kinds import fits, kind
 from reidbench.source import code, decorated, defines, first_line, parse, signature, with_siblings
@@ -105,7 +106,7 @@ _plugins: list[Path] = []
 
 def add_plugin(path: str | Path) -> None:
     """Makes the models, datasets, measurements and suite of a user's file known. Raises UserError if it cannot."""
-    file = Path(path).resolve()
+    file = resolved(Path(path))
     if not file.is_file():
         raise UserError(f"--plugin {path}: no such file")
     if file in _plugins:

@@ -154,7 +154,7 @@ def _accuracies(found: Calibration, arguments: Namespace, store: Store) -> Calib
     suite = Suite("Faults", (Row("sound", "mistaken"), *faulty), ACCURACIES, "sound")
     if not 2 <= arguments.seeds <= MOST_SEEDS:
         raise UserError(
-            f"--seeds {arguments.seeds}: give 2 to {MOST_SEEDS}; every half of them is compared with the other half"
+            f"--seeds {arguments.seeds}: give 2 or more, at most {MOST_SEEDS}, every half is compared with the other"
         )
     sound = _plan(suite, ("sound",), arguments, arguments.seeds, store)
     others = _plan(suite, tuple(FAULTS), arguments, arguments.seeds // 2, store)

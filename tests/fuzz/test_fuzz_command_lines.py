@@ -188,6 +188,9 @@ def is_verdict(words: list[str]) -> bool:
 @example(["table2", "--weights", "folder"])
 @example(["data", "synthetic", "\udcff", "--train-ids", "2"])
 @example(["a\nb"])
+@example(["list", "--plugin=loop"])
+@example(["data", "check", "mars", "--root", "loop"])
+@example(["history", "x", "accuracy.mAP", "--results", "loop"])
 @example(["table2", "--rows", "\x1b[31m"])
 def test_command_lines(words: list[str]) -> None:
     command("command line", words, verdict=is_verdict(words))
