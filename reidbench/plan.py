@@ -141,6 +141,8 @@ def choose_preset(request: Request) -> Preset:
     if request.weights:
         trunk = request.weights if request.weights in NAMED_TRUNKS else "file"
         preset = replace(preset, recipe=replace(preset.recipe, trunk=trunk))
+    if request.dataset:
+        lookup("dataset", request.dataset, registry.datasets())
     if request.dataset and request.dataset != preset.dataset:
         preset = replace(preset, dataset=request.dataset, dataset_options={})
     preset = replace(preset, recipe=preset.recipe_on(preset.dataset))

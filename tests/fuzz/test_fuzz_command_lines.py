@@ -187,6 +187,7 @@ def is_verdict(words: list[str]) -> bool:
 @example(["train", "bicnet", "--out", "o", "--seed", "9223372036854775808"])
 @example(["table2", "--weights", "folder"])
 @example(["data", "synthetic", "\udcff", "--train-ids", "2"])
+@example(["complexity", "--dataset", "9"])
 @example(["a\nb"])
 @example(["list", "--plugin=loop"])
 @example(["data", "check", "mars", "--root", "loop"])
