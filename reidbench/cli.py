@@ -61,6 +61,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     show_traceback = "--traceback" in arguments
     _print_anything()
     try:
+        for argument in arguments:
+            if argument.startswith("--") and argument.endswith("=--"):  # argparse would make an empty list of it
+                raise UserError(f"{argument}: give a value after the equals sign")
         for plugin in _plugins(arguments):
             registry.add_plugin(plugin)
         parser = _parser()

@@ -272,7 +272,12 @@ def _dataset_identity(request: Request, preset: Preset, store: Store) -> dict[st
             "options": options,
             "subset": False,
         }
-    found = entry.load()(**arguments)
+    try:
+        found = entry.load()(**arguments)
+    except Exception as error:
+        if isinstance(error, UserError) or str(entry.path) not in registry.plugins():
+            raise
+        raise UserError(f"{entry.path}: dataset {entry.name}: {type(error).__name__}: {error}") from error
     if not isinstance(found, Dataset):
         raise UserError(f"{entry.path}: {entry.function} must return a reidbench.data.tracklets.Dataset")
     return {"name": found.name, "fingerprint": found.fingerprint, "options": options, "subset": found.subset}

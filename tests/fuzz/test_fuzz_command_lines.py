@@ -188,6 +188,8 @@ def is_verdict(words: list[str]) -> bool:
 @example(["table2", "--weights", "folder"])
 @example(["data", "synthetic", "\udcff", "--train-ids", "2"])
 @example(["complexity", "--dataset", "9"])
+@example(["kernels", "--data=--"])
+@example(["table2", "--preset=--"])
 @example(["a\nb"])
 @example(["list", "--plugin=loop"])
 @example(["data", "check", "mars", "--root", "loop"])

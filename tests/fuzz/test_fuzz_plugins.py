@@ -192,6 +192,7 @@ def with_plugin(content: bytes, act: Callable[[Path], object]) -> None:
 @example(SAMPLE.replace('{"mAP": "85.2"}', "{'mAP': 85.2}").encode(), use)
 @example(SAMPLE.encode() + b"\nfrom reidbench.spec import Collection\nSUITE = Collection('x', (1, None))\n", use)
 @example(SAMPLE.encode(), open_data)
+@example(SAMPLE.replace("return None", "return 1 / 0").encode(), open_data)
 def test_plugins(content: bytes, act: Callable[[Path, Store], None]) -> None:
     with_plugin(content, lambda path: attempt("plugin", lambda: act(path, Store("results", "here"))))
 

@@ -27,6 +27,7 @@ from reidbench.data.checkup import check_tree
 from reidbench.data.description import describe
 from reidbench.data.info_files import read_array, read_hdf5, read_json, read_lines, read_matlab
 from reidbench.data.tracklets import Dataset
+from reidbench.soundness import tree_fault
 from reidbench.spec import UserError
 
 CRASHING = ".mat"
@@ -212,7 +213,8 @@ def _damage_info(data: st.DataObject, path: Path | None, root: Path) -> None:
 def _sound_json(content: bytes) -> Any:
     """What a JSON file holds; None where it was damaged already."""
     try:
-        return json.loads(content)
+        found = json.loads(content)
+        return None if tree_fault(found) else found
     except (ValueError, RecursionError):
         return None
 
