@@ -43,7 +43,7 @@ def cases(normal: int, nightly: int) -> Callable[[Any], Any]:
         database=None,
         deadline=None,
         suppress_health_check=list(HealthCheck),
-        phases=[Phase.explicit, Phase.generate],
+        phases=[Phase.explicit, Phase.generate, Phase.shrink],
     )
     return lambda test: seed(SEED)(chosen(test)) if NIGHTLY else chosen(test)
 
