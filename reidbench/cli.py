@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
 from importlib import import_module
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -20,7 +21,7 @@ from reidbench.gate_options import add_gate
 from reidbench.launch import launched, refuse_several
 from reidbench.profiling_options import add_profiling
 from reidbench.registry import nearest
-from reidbench.spec import UserError
+from reidbench.spec import UserError, printable
 
 INTERRUPTED = 130
 JOINT = (
@@ -60,7 +61,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command. Returns 0, 2 after an error that the user can mend, 130 after Ctrl-C."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     show_traceback = "--traceback" in arguments
+    _print_anything()
     try:
+        for argument in arguments:
+            if argument.startswith("--") and argument.endswith("=--"):  # argparse would make an empty list of it
+                raise UserError(f"{argument}: give a value after the equals sign")
         for plugin in _plugins(arguments):
             registry.add_plugin(plugin)
         parser = _parser()
@@ -72,21 +77,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
             parser.print_help()
             return 0
         namespace = parser.parse_all(arguments)
-        namespace.command_line = f"python bench.py {shlex.join(arguments)}"
+        namespace.command_line = printable(f"python bench.py {shlex.join(arguments)}")
         module, _, function = namespace.run.rpartition(".")
         command = getattr(import_module(f"reidbench.{module or 'commands'}"), function)
         return int(_jointly(command, namespace) if launched().world > 1 else command(namespace))
-    except UserError as error:
-        if show_traceback:
-            traceback.print_exc()
-        print(f"bench.py: {error}", file=sys.stderr)
-        return 2
     except KeyboardInterrupt:
         print("bench.py: interrupted; records and checkpoints written so far are kept", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except (UserError, OSError) as error:
+        # What the system refuses, such as a name that is too long, is the user's to mend wherever it comes to light.
+        if show_traceback:
+            traceback.print_exc()
+        named = isinstance(error, OSError) and error.filename and error.strerror
+        what = f"{error.filename}: {error.strerror}" if named else str(error)  # type: ignore[union-attr]
+        print(f"bench.py: {printable(what)}", file=sys.stderr)
+        return 2
+
+
+def _print_anything() -> None:
+    """Has what a terminal cannot show, such as a file's name that is no Unicode, printed as escapes."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _jointly(command: Callable[[argparse.Namespace], int], namespace: argparse.Namespace) -> int:

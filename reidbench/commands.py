@@ -250,8 +250,8 @@ def accuracy_cell_of(arguments: Namespace, seed: int) -> tuple[Cell, Places]:
     from reidbench.plan import accuracy_cell
 
     _check_gpu(arguments.device)
-    if seed < 0:
-        raise UserError(f"--seed {seed}: give 0 or more")
+    if not 0 <= seed < 2**63:
+        raise UserError(f"--seed {seed}: give 0 or more, and less than 2**63")
     request = request_of(arguments)
     store = Store(arguments.results, arguments.machine or machine.name())
     cell = accuracy_cell(arguments.model, given_options(arguments), request, seed, store)

@@ -72,6 +72,14 @@ def _drop_if_abandoned(draft: Path) -> None:
             shutil.rmtree(draft) if draft.is_dir() else draft.unlink()
 
 
+def resolved(path: Path) -> Path:
+    """The path without links. Raises UserError for a link that leads to itself."""
+    try:
+        return path.resolve()
+    except RuntimeError as error:
+        raise UserError(f"{path}: is a link that leads to itself; give another path") from error
+
+
 def check_writable(folder: Path) -> None:
     """Makes a folder and an empty file there, so that a refusal comes before the work. Raises UserError."""
     probe = folder / ".writable"

@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 
 from reidbench import machine, registry
+from reidbench.files import resolved
 from reidbench.regression.series import Point, Series, collect, series_of
 from reidbench.reports import print_json
 from reidbench.spec import Quantity, Record, UserError
@@ -53,7 +54,10 @@ def recorded(results: Path, measurement: str, row: str) -> Iterator[tuple[str, s
     """
     folder = results if results.is_dir() else Path()
     top = _git(folder, "rev-parse", "--show-toplevel").decode().strip()
-    inside = PurePosixPath(results.resolve().relative_to(Path(top).resolve()).as_posix())
+    here, repository = resolved(results), Path(top).resolve()
+    if not here.is_relative_to(repository):
+        raise UserError(f"--results {results}: does not lie in the repository {top}")
+    inside = PurePosixPath(here.relative_to(repository).as_posix())
     log = _git(Path(top), "log", "--reverse", "--format=%h %cs", "--", str(inside)).decode().split("\n")
     wanted = f"{machine.slug(row)}-"
     for line in filter(None, log):

@@ -35,8 +35,15 @@ def check_imports(path: Path) -> None:
         if isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names = [node.module]
         for name in names:
-            if importlib.util.find_spec(name.partition(".")[0]) is None:
+            if not _is_installed(name.partition(".")[0]):
                 raise UserError(f"{path}, line {node.lineno}: imports {name}, which is not installed here")
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        return importlib.util.find_spec(package) is not None
+    except ValueError:  # of `__main__`, and of what is imported and does not say from where
+        return package in sys.modules
 
 
 def import_file(path: Path) -> ModuleType:
@@ -51,7 +58,7 @@ def import_file(path: Path) -> ModuleType:
         if path.is_relative_to(HERE):
             return importlib.import_module(".".join(("reidbench", *path.relative_to(HERE).with_suffix("").parts)))
         return _import_alone(path)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
         where = f"{path}, line {lines[-1]}" if lines else str(path)
         what = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"

@@ -19,7 +19,7 @@ def parse_options(flag: str, given: Iterable[str]) -> dict[str, Any]:
         options[name] = _value(text)
         try:
             canonical_json(options[name])
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, RecursionError):
             raise UserError(
                 f"{flag} {setting}: give a finite number, a text, True, False, None or a tuple of such"
             ) from None
@@ -37,5 +37,5 @@ def written_options(options: Mapping[str, Any]) -> list[str]:
 def _value(text: str) -> Any:
     try:
         return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):  # too deep for the parser, for one
         return text

@@ -21,6 +21,9 @@ PUBLISHED_ONLY = "published only"
 NOT_HERE = "the registry does not have this method yet"
 """Why a row has no model, where it does not say so itself."""
 NAMED_TRUNKS = ("imagenet", "synthetic")
+MOST_SEEDS = 100
+"""Trainings of a row that can be asked for; nobody has had a tenth of it measured."""
+
 SYNTHETIC_TRUNK = Path(__file__).parent / "training" / "synthetic_trunk.pt"
 
 
@@ -169,13 +172,15 @@ def choose_preset(request: Request) -> Preset:
     if request.weights:
         trunk = request.weights if request.weights in NAMED_TRUNKS else "file"
         preset = replace(preset, recipe=replace(preset.recipe, trunk=trunk))
+    if request.dataset:
+        lookup("dataset", request.dataset, registry.datasets())
     if request.dataset and request.dataset != preset.dataset:
         preset = replace(preset, dataset=request.dataset, dataset_options={})
     preset = replace(preset, recipe=preset.recipe_on(preset.dataset))
     if request.seeds is None:
         return preset
-    if request.seeds < 1:
-        raise UserError(f"--seeds {request.seeds}: give 1 or more")
+    if not 1 <= request.seeds <= MOST_SEEDS:
+        raise UserError(f"--seeds {request.seeds}: give 1 or more, at most {MOST_SEEDS}")
     return replace(preset, seeds=request.seeds)
 
 
@@ -257,6 +262,8 @@ def _trunk_identity(trunk: str, file: str) -> str:
     if trunk in ("", "imagenet"):
         return trunk
     path = SYNTHETIC_TRUNK if trunk == "synthetic" else Path(file)
+    if path.exists() and not path.is_file():
+        raise UserError(f"--weights {path}: is no file; give a checkpoint")
     try:
         return f"{trunk} {hashlib.sha256(path.read_bytes()).hexdigest()[:12]}"
     except OSError as error:

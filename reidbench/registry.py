@@ -16,10 +16,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
+from reidbench.files import resolved
 from reidbench.importing import HERE, check_imports, folder, import_file
 from reidbench.kinds import fits, kind
 from reidbench.source import code, decorated, defines, first_line, parse, signature, with_siblings
-from reidbench.spec import Collection, Quantity, Suite, UserError
+from reidbench.spec import Collection, Quantity, Suite, UserError, canonical_json
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -102,7 +103,10 @@ class Entry:
     splits: int = 0
 
     def load(self) -> Callable[..., Any]:
-        return getattr(import_file(self.path), self.function)
+        found: Callable[..., Any] | None = getattr(import_file(self.path), self.function, None)
+        if not callable(found):
+            raise UserError(f"{self.path}: {self.function} is no function once the file has been imported")
+        return found
 
 
 MEASUREMENTS: dict[str, Measurement] = {}
@@ -111,7 +115,7 @@ _plugins: list[Path] = []
 
 def add_plugin(path: str | Path) -> None:
     """Makes the models, datasets, measurements and suite of a user's file known. Raises UserError if it cannot."""
-    file = Path(path).resolve()
+    file = resolved(Path(path))
     if not file.is_file():
         raise UserError(f"--plugin {path}: no such file")
     if file in _plugins:
@@ -168,7 +172,7 @@ def measurements() -> dict[str, Measurement]:
 def suite(name: str) -> Suite:
     """The suite of that name. Raises UserError naming the nearest one."""
     path = lookup("suite", name, suite_paths())
-    found = import_file(path).SUITE
+    found = getattr(import_file(path), "SUITE", None)
     if not isinstance(found, Suite):
         raise UserError(f"suite {name}: SUITE in {path} is not a reidbench.spec.Suite")
     return found
@@ -177,9 +181,12 @@ def suite(name: str) -> Suite:
 def suites_of(name: str) -> dict[str, Suite]:
     """The suites that a name stands for: itself, or those of a collection. Raises UserError naming the nearest one."""
     path = lookup("suite", name, suite_paths())
-    found = import_file(path).SUITE
+    found = getattr(import_file(path), "SUITE", None)
     if isinstance(found, Collection):
-        return {member: suite(member) for member in found.suites}
+        members = found.suites
+        if not isinstance(members, (tuple, list)) or not members or not all(isinstance(m, str) for m in members):
+            raise UserError(f"suite {name}: a Collection in {path} must name its suites, such as ('table2', 'table3')")
+        return {member: suite(member) for member in members}
     return {name: suite(name)}
 
 
@@ -269,9 +276,12 @@ def _entries(paths: Iterable[Path], decorator: str) -> dict[str, Entry]:
     for path in paths:
         for function, call in decorated(parse(path), decorator):
             about = first_line(ast.get_docstring(function))
-            options = signature(function)
-            names = {function.name: {}, **_keyword(call, "presets", {})}
-            splits = _keyword(call, "splits", 0)
+            try:
+                options = signature(function)
+                names = {function.name: {}, **_presets(call)}
+                splits = _splits(call)
+            except UserError as error:
+                raise UserError(f"{path}, line {function.lineno}: {error}") from error
             for name, preset in names.items():
                 if name in found:
                     raise UserError(f"{decorator} {name!r} is defined in both {found[name].path} and {path}")
@@ -284,7 +294,27 @@ def _preset_about(base: str, preset: Mapping[str, Any]) -> str:
     return f"{base} with " + ", ".join(f"{key}={value!r}" for key, value in preset.items())
 
 
+def _presets(decorator: ast.expr) -> dict[str, dict[str, Any]]:
+    try:
+        found = _keyword(decorator, "presets", {})
+        canonical_json(found)
+        return {str(name): dict(options) for name, options in found.items()}
+    except (ValueError, TypeError, AttributeError, RecursionError, MemoryError):
+        raise UserError('its presets must be literal, such as {"tks": {"temporal": "tks"}}') from None
+
+
+def _splits(decorator: ast.expr) -> int:
+    try:
+        found = _keyword(decorator, "splits", 0)
+    except (ValueError, TypeError, RecursionError, MemoryError):
+        found = None
+    if not isinstance(found, int) or isinstance(found, bool) or found < 0:
+        raise UserError("its splits must be a literal number, such as 10")
+    return found
+
+
 def _keyword(decorator: ast.expr, name: str, default: Any) -> Any:
+    """The literal that a decorator is given under a name."""
     if isinstance(decorator, ast.Call):
         for keyword in decorator.keywords:
             if keyword.arg == name:

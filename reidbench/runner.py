@@ -22,8 +22,9 @@ from reidbench.data.cache import cache_folder
 from reidbench.events import LONGEST, read_event
 from reidbench.files import alone, refused, sweep_tree
 from reidbench.plan import Plan, all_cells
+from reidbench.soundness import record_fault
 from reidbench.spec import Cell, Outcome, Places, Record, canonical_json
-from reidbench.store import Store, fault_of
+from reidbench.store import Store
 from reidbench.watching import Limits, Verdict, Watch, Watched, kill_group
 from reidbench.weights import forget
 
@@ -238,7 +239,7 @@ class Runner:
             seconds=round(seconds, 3),
             error=error,
         )
-        if fault := fault_of(record):
+        if fault := record_fault(record):
             # A measurement of a plugin, say; what was written could never be read again.
             error = f"its outcome cannot be recorded ({fault}); log: {log}"
             nothing = asdict(Outcome())

@@ -87,6 +87,8 @@ def score(arguments: Namespace) -> int:
     for protocol in chosen:
         embedded.under(protocol)
     chosen = chosen or [protocol for protocol in PROTOCOLS.values() if embedded.holds(protocol)]
+    if not chosen:
+        raise UserError(f"{arguments.features}: pooled as no protocol does; write them again with embed")
     name, subset = embedded.dataset.name, embedded.dataset.subset
     dataset = dataset_text(name, subset, about.get("dataset_options", {}), about.get("dataset_splits", 0))
     told = {"model": str(about.get("row", "")), "features": arguments.features, "dataset": dataset}

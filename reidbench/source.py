@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from reidbench.spec import UserError
+from reidbench.spec import UserError, canonical_json
 
 REQUIRED = object()
 """The default of an argument that has none."""
@@ -18,8 +18,8 @@ def parse(path: Path) -> ast.Module:
     """The syntax tree of a file. Raises UserError naming a file that is not Python."""
     try:
         return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
-    except (SyntaxError, UnicodeDecodeError, ValueError) as error:
-        raise UserError(f"{path}: not a Python file: {error}") from error
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise UserError(f"{path}: not a Python file: {error or 'too deeply nested'}") from error
 
 
 def decorated(tree: ast.Module, name: str) -> list[tuple[ast.FunctionDef, ast.expr]]:
@@ -53,8 +53,10 @@ def signature(function: ast.FunctionDef) -> dict[str, Any]:
     defaults = [None] * (len(positional) - len(arguments.defaults)) + list(arguments.defaults)
     pairs = [*zip(positional, defaults, strict=True), *zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)]
     try:
-        return {argument.arg: REQUIRED if value is None else ast.literal_eval(value) for argument, value in pairs}
-    except ValueError:
+        found = {argument.arg: REQUIRED if value is None else ast.literal_eval(value) for argument, value in pairs}
+        canonical_json([value for value in found.values() if value is not REQUIRED])
+        return found
+    except (ValueError, TypeError, RecursionError, MemoryError):
         raise UserError(
             f"{function.name}: its arguments need literal defaults, such as width=64 or stages=(2,)"
         ) from None

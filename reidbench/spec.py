@@ -26,6 +26,17 @@ COST_SHAPE = (1, CLIP_FRAMES, 3, *PAPER_SIZE)
 class UserError(Exception):
     """Something the user can mend. The message is one line: what is wrong, where, what to do. The exit code is 2."""
 
+    def __str__(self) -> str:
+        return printable(super().__str__())
+
+
+def printable(text: str) -> str:
+    """The text on one line that any terminal can show: names of files may hold line ends, escapes, or no Unicode."""
+    if text.isprintable():
+        return text
+    spaced = " ".join(part for part in text.splitlines() if part)
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in spaced)
+
 
 @dataclass(frozen=True)
 class Published:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -14,16 +13,8 @@ from typing import Any
 from reidbench import machine
 from reidbench.data.cache import cache_folder
 from reidbench.files import alone, check_writable, sweep_tree, write_text
-from reidbench.spec import STATUSES, Cell, Record, UserError, canonical_json
-
-CELL_FIELDS: Mapping[str, type] = {
-    "measurement": str,
-    "model": str,
-    "options": dict,
-    "settings": dict,
-    "source": str,
-}
-"""What of a cell's identity its readers rely on."""
+from reidbench.soundness import machine_fault, record_fault, tree_fault
+from reidbench.spec import Cell, Record, UserError, canonical_json
 
 DIGEST = "digest"
 """Under this name a record's file holds the SHA-256 of all else in it; files older than it have none."""
@@ -49,12 +40,19 @@ class Store:
     def machine(self) -> dict[str, Any]:
         """The description of the machine, from its machine.json, or of this one, which is about to be introduced."""
         path = self.folder / "machine.json"
-        return _read_json(path) if path.is_file() else dict(machine.describe())
+        if not path.is_file():
+            return dict(machine.describe())
+        found = _read_json(path)
+        if fault := machine_fault(found):
+            raise UserError(f"{path}: damaged ({fault}); restore it, or move it away to introduce this machine anew")
+        return found
 
     def load(self, cell: Cell) -> Record | None:
         """The record of a cell: the successful one, else the last failed attempt, else None."""
         for ending in ("", ".failed"):
-            for record in _read_all((self.folder / cell.measurement).glob(f"*-{cell.key}{ending}.json")):
+            for path, record in _read_all((self.folder / cell.measurement).glob(f"*-{cell.key}{ending}.json")):
+                if record.key != cell.key:
+                    raise UserError(f"{path}: holds the record of another cell ({record.key}); move it away")
                 return record
         return None
 
@@ -75,7 +73,7 @@ class Store:
 
     def records(self) -> list[Record]:
         """All records of the machine, ordered by file name."""
-        return list(_read_all(self.folder.glob("*/*.json")))
+        return [record for _, record in _read_all(self.folder.glob("*/*.json"))]
 
     def superseded(self) -> list[Record]:
         """Successful records of cells that were measured again later, ordered by file name.
@@ -84,7 +82,7 @@ class Store:
         """
         present = {record.key: record for record in self.records() if record.status == "ok"}
         kept = _read_all(self.folder.glob("*/superseded/*.json"))
-        return [record for record in kept if record != present.get(record.key)]
+        return [record for _, record in kept if record != present.get(record.key)]
 
     def save(self, record: Record) -> Path:
         """Writes a record. One of the same cell that was measured before goes to the folder `superseded` beside it.
@@ -141,11 +139,11 @@ class Store:
             write_text(path, json.dumps(machine.describe(), indent=1, sort_keys=True) + "\n")
 
 
-def _read_all(paths: Iterable[Path]) -> Iterator[Record]:
+def _read_all(paths: Iterable[Path]) -> Iterator[tuple[Path, Record]]:
     """Records by the order of their names, without those that another run removes meanwhile."""
     for path in sorted(paths):
         try:
-            yield read_record(path)
+            yield path, read_record(path)
         except UserError:
             if path.exists():
                 raise
@@ -166,7 +164,7 @@ def read_sealed(path: Path) -> tuple[Record, bool]:
         record = Record(**content)
     except TypeError:
         raise UserError(f"{path}: not a record of this version of reidbench; move it away") from None
-    if fault := fault_of(record):
+    if fault := record_fault(record):
         raise UserError(f"{path}: damaged ({fault}); move it away to measure the cell again")
     return record, seal is not None
 
@@ -183,51 +181,20 @@ def _fits(seal: object, content: Mapping[str, Any]) -> bool:
         return False
 
 
-def fault_of(record: Record) -> str:
-    """What in a record from a file is of another type than `Record` and `Cell.identity` say; "" if nothing is."""
-    for name in ("key", "row", "status", "machine", "started", "error"):
-        if not isinstance(getattr(record, name), str):
-            return f"{name} is no text"
-    if record.status not in STATUSES:
-        return f"unknown status {record.status!r}"
-    for name in ("cell", "values", "samples", "context", "versions"):
-        if not isinstance(getattr(record, name), Mapping):
-            return f"{name} is no object"
-    for name, kind in CELL_FIELDS.items():
-        if not isinstance(record.cell.get(name), kind):
-            return f"cell.{name} is missing or of another type"
-    for name, version in record.versions.items():
-        if not isinstance(version, str):
-            return f"versions.{name} is no text"
-    for name, value in {"seconds": record.seconds, **{f"values.{n}": v for n, v in record.values.items()}}.items():
-        if not _is_finite(value):
-            return f"{name} is no finite number"
-    for name, readings in record.samples.items():
-        if not isinstance(readings, list) or not all(map(_is_finite, readings)):
-            return f"samples.{name} is no list of finite numbers"
-    return ""
-
-
-def _is_finite(value: object) -> bool:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return False
-    try:
-        return math.isfinite(value)
-    except OverflowError:  # a whole number beyond what a float holds
-        return False
-
-
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is no number of JSON")
 
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
+        if not path.is_file():
+            raise UserError(f"{path}: no file to read; move it away")
         content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
     except OSError as error:
         raise UserError(f"{path}: cannot read: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path}: damaged ({error}); move it away to measure the cell again") from error
-    if not isinstance(content, dict):
-        raise UserError(f"{path}: damaged (not an object); move it away to measure the cell again")
+    fault = tree_fault(content) if isinstance(content, dict) else "not an object"
+    if fault:
+        raise UserError(f"{path}: damaged ({fault}); move it away to measure the cell again")
     return content

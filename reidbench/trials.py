@@ -26,6 +26,9 @@ from reidbench.store import Store
 
 PLUGIN = Path(__file__).parent / "regression" / "faults.py"
 
+MOST_SEEDS = 16
+"""With so many there are 12,870 halves."""
+
 ACCURACIES = tuple(Column(f"accuracy.{name}") for name in ("mAP", "top1", "mINP", "mAP_emblem", "mAP_tempo"))
 
 
@@ -42,7 +45,7 @@ def calibrate(arguments: Namespace) -> int:
     home.check_is_here()
     home.check_writable()
     about: dict[str, Any] = {"machine": name, "command": arguments.command_line, "versions": machine.versions()}
-    found = _other_part(recorded(home.folder), arguments.only) or Calibration(None, None, limits, (), {}, {})
+    found = _other_part(_known(home.folder), arguments.only) or Calibration(None, None, limits, (), {}, {})
     found = replace(found, limits=limits, about={**found.about, **about})
     if arguments.only != "accuracy":
         found = _times(found, arguments, Store(cache_folder() / NAME, name))
@@ -58,6 +61,17 @@ def calibrate(arguments: Namespace) -> int:
         print("\n".join(summary(found)))
         print(f"written: {home.folder / f'{NAME}.md'}\nwritten: {home.folder / f'{NAME}.json'}")
     return 0
+
+
+def _known(folder: Path) -> Calibration | None:
+    """The calibration recorded in a folder. Raises UserError for one that no report could be written of."""
+    known = recorded(folder)
+    try:
+        if known:
+            text(known)
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
+        raise UserError(f"{folder / NAME}.json: damaged ({error}); move it away and calibrate both parts") from error
+    return known
 
 
 def _other_part(known: Calibration | None, only: str) -> Calibration | None:
@@ -138,8 +152,10 @@ def _accuracies(found: Calibration, arguments: Namespace, store: Store) -> Calib
     """The calibration with the trials of accuracies, of the baseline trained soundly and with each fault."""
     faulty = tuple(Row(name, "mistaken", {"fault": name}) for name in FAULTS)
     suite = Suite("Faults", (Row("sound", "mistaken"), *faulty), ACCURACIES, "sound")
-    if arguments.seeds < 2:
-        raise UserError(f"--seeds {arguments.seeds}: give 2 or more, half of them are compared with the others")
+    if not 2 <= arguments.seeds <= MOST_SEEDS:
+        raise UserError(
+            f"--seeds {arguments.seeds}: give 2 or more, at most {MOST_SEEDS}, every half is compared with the other"
+        )
     sound = _plan(suite, ("sound",), arguments, arguments.seeds, store)
     others = _plan(suite, tuple(FAULTS), arguments, arguments.seeds // 2, store)
     if failures := measure([sound, others], store):

@@ -3,13 +3,33 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
+from typing import Any
 
 from reidbench import registry
 from reidbench.registry import check_options, lookup
-from reidbench.spec import Column, Published, Row, Suite, UserError
+from reidbench.spec import Column, Published, Row, Suite, UserError, canonical_json
 
 PARTS = {"rows": Row, "columns": Column, "notes": str, "figures": str}
 """What the tuples of a suite hold."""
+
+FIELDS: Mapping[type, Mapping[str, type]] = {
+    Suite: {"title": str, "reference": str, "source": str, "ablation": bool, "contrasts": tuple},
+    Row: {"name": str, "model": str, "options": Mapping, "frames": int, "approximate": bool},
+    Column: {
+        "quantity": str,
+        "published": str,
+        "title": str,
+        "dataset": str,
+        "settings": Mapping,
+        "data": Mapping,
+        "level": tuple,
+    },
+    Published: {"values": Mapping, "dataset": str, "source": str},
+}
+"""The types of what the dataclasses of a suite hold besides."""
+
+CALLED: Mapping[type, str] = {str: "a text", bool: "True or False", int: "a whole number", tuple: "a tuple"}
 
 
 def check_suite(name: str, suite: Suite) -> None:
@@ -20,9 +40,14 @@ def check_suite(name: str, suite: Suite) -> None:
     try:
         for field, kind in PARTS.items():
             _check_tuple(field, getattr(suite, field), kind)
+        _check_texts("note", suite.notes)
+        for part in (suite, *suite.rows, *suite.columns):
+            _check_fields(part)
         names = _check_names(suite)
         lookup("row for its reference", suite.reference, names)
         for pair in suite.contrasts:
+            if not isinstance(pair, (tuple, list)) or len(pair) != 2 or not all(isinstance(name, str) for name in pair):
+                raise UserError("contrasts must be a tuple of pairs of rows' names, such as (('A', 'B'),)")
             for row_name in pair:
                 lookup("row for its contrasts", row_name, names)
         for column in suite.columns:
@@ -42,6 +67,50 @@ def _check_tuple(field: str, found: object, kind: type) -> None:
         raise UserError(f"{field} must be a tuple of {kind.__name__}, with a comma after a single one")
 
 
+def _check_fields(part: Any) -> None:
+    """Raises UserError for a field of another type than its dataclass says, or with what no record could hold."""
+    kind = next(kind for kind in FIELDS if isinstance(part, kind))
+    for field, wanted in FIELDS[kind].items():
+        value = getattr(part, field)
+        lists = isinstance(value, list) and wanted is tuple
+        if not (isinstance(value, wanted) or lists) or (wanted is int and isinstance(value, bool)):
+            raise UserError(f"{kind.__name__}.{field} is {_short(value)}; give {CALLED.get(wanted, 'a dict')}")
+        if isinstance(value, str):
+            _check_texts(f"{kind.__name__}.{field}", [value])
+        elif isinstance(value, Mapping) and not _is_plain(value):
+            raise UserError(f"{kind.__name__}.{field} is {_short(value)}; give texts as its keys, and plain values")
+    if isinstance(part, Column):
+        name, level = (*part.level, None, None)[:2]
+        if len(part.level) != 2 or not isinstance(name, str) or not isinstance(level, (int, float)):
+            raise UserError(f"Column.level is {_short(part.level)}; give a factor and a number, such as ('rate', 0.5)")
+    if isinstance(part, Row) and part.frames < 1:
+        raise UserError(f"Row.frames is {part.frames}; give 1 or more")
+
+
+def _is_plain(value: Mapping[Any, Any]) -> bool:
+    try:
+        return bool(canonical_json(value)) and all(isinstance(key, str) for key in value)
+    except (TypeError, ValueError, RecursionError):
+        return False
+
+
+def _check_texts(what: str, texts: Any) -> None:
+    """Raises UserError for a text that could not be written, for it holds halves of characters."""
+    for text in texts:
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise UserError(f"{what} is {_short(text)}, which is no Unicode text") from None
+
+
+def _short(value: object) -> str:
+    try:
+        text = repr(value)
+    except RecursionError:
+        text = f"a {type(value).__name__} nested too deeply"
+    return text if len(text) <= 60 else f"{text[:59]}…"
+
+
 def _check_names(suite: Suite) -> Counter[str]:
     if not suite.columns:
         raise UserError("it has no columns")
@@ -54,6 +123,10 @@ def _check_names(suite: Suite) -> Counter[str]:
 
 def _check_row(row: Row) -> None:
     _check_tuple("published", row.published, Published)
+    for published in row.published:
+        _check_fields(published)
+        if not all(isinstance(value, str) for value in published.values.values()):
+            raise UserError(f"Published.values is {_short(published.values)}; give every value as printed, as a text")
     if row.model and row.absent:
         raise UserError(f"it has the model {row.model!r}, and `absent` says why it has none; drop one of them")
     if row.model:

@@ -291,7 +291,7 @@ def test_a_report_of_all_says_what_is_in_it_and_what_was_left_out(made_up: list[
     mine, audit, left_out, written = said.out.splitlines()
     assert mine.split(maxsplit=1) == ["mine", "2 of 4 cells, 2 not run, 3 seeds"]
     assert audit.split(maxsplit=1) == ["audit", "left out: 0 of 103 networks"]
-    assert left_out.startswith("Left out, because less than half of them is measured here: components (")
+    assert left_out.startswith("Left out, because less than half of them is measured here: backends (")
     assert written == f"written: {out / 'report.md'}"
     suites = "complexity, end_to_end, overhead, scale"
     assert said.err == f"bench.py: --only accuracy leaves out what has no such column: {suites}\n"

@@ -38,6 +38,7 @@ LAYERS = [
     {"reidbench.data", "reidbench.machine", "reidbench.precision", "reidbench.distributed"},
     {"models"},
     {"suites"},
+    {"reidbench.soundness"},
     {"reidbench.registry"},
     {"reidbench.importing"},
     {"reidbench.source", "reidbench.files", "reidbench.events", "reidbench.kinds", "reidbench.options"},

@@ -157,7 +157,8 @@ def sample(tree: Tree, tracklets: Sequence[Tracklet]) -> bytes:
     for row in np.linspace(0, len(tracklets) - 1, SAMPLED).astype(int):
         path = tree.file(tracklets[row].frames[0])
         try:
-            digest.update(path.read_bytes())
+            # What is no file, such as a pipe, may never end.
+            digest.update(path.read_bytes() if path.is_file() or not path.exists() else b"")
         except OSError as error:
             raise UserError(f"{path}: cannot be read ({reason(error)})") from error
     return digest.digest()

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from reidbench.data.census import TreeError, count, origin, unmatched
+from reidbench.data.images import read_image
 from reidbench.data.index import forget
 from reidbench.data.tracklets import Dataset
 from reidbench.registry import Entry
-from reidbench.spec import UserError
+from reidbench.spec import UserError, printable
 
 AT_ONCE = 1024
 """Frames given to the decoding threads at a time."""
@@ -76,7 +77,7 @@ def check_tree(
     try:
         found = entry.load()(**arguments)
     except TreeError as error:
-        found, problems = error.found, error.problems
+        found, problems = error.found, tuple(map(printable, error.problems))
     except UserError as error:
         found, problems = None, (str(error),)
     if found is None:
@@ -93,7 +94,7 @@ def check_tree(
             for name, number in count(found).items()
         ),
         (*problems, *damaged),
-        found.remarks,
+        tuple(map(printable, found.remarks)),
         {
             "queries in the gallery": unmatched(found, queries_in_gallery=True),
             "queries left out": unmatched(found, queries_in_gallery=False),
@@ -106,7 +107,6 @@ def _damaged(root: Path, frames: list[str], progress: Callable[[int, int, str], 
     """What is wrong with those frames that are there, a line each."""
     if not frames:
         return []
-    from reidbench.data.frames import read_image
 
     def fault(frame: str) -> str:
         path = root / frame

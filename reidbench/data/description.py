@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image
 
+from reidbench.data.images import image_size
 from reidbench.data.tracklets import DISTRACTOR, JUNK, Dataset, Tracklet
-from reidbench.spec import UserError
 
 SAMPLED = 256
 """Frames whose size is looked at."""
@@ -88,10 +87,5 @@ def _sizes(found: Dataset) -> dict[tuple[int, int], int]:
     counted: Counter[tuple[int, int]] = Counter()
     for row in rows:
         frames = tracklets[row].frames
-        path = found.root / frames[len(frames) // 2]
-        try:
-            with Image.open(path, formats=("JPEG", "PNG")) as image:
-                counted[image.height, image.width] += 1
-        except (OSError, ValueError, SyntaxError) as error:
-            raise UserError(f"{path}: missing or damaged frame; restore it ({type(error).__name__})") from error
+        counted[image_size(found.root / frames[len(frames) // 2])] += 1
     return dict(counted.most_common())

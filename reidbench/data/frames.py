@@ -13,14 +13,14 @@ from typing import TypeVar
 
 import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from torch import Tensor
 
 from reidbench.data.cache import cache_folder
+from reidbench.data.images import missing, read_image
 from reidbench.data.jpeg import decode_jpeg
 from reidbench.data.tracklets import Dataset, Tracklet
 from reidbench.files import alone, replacing
-from reidbench.spec import UserError
 
 Made = TypeVar("Made")
 
@@ -139,7 +139,7 @@ def check_present(frames: Frames) -> None:
     """Raises UserError naming the first frame that is missing."""
     for path in frames.paths:
         if not (frames.root / path).is_file():
-            raise _missing(frames.root / path)
+            raise missing(frames.root / path)
 
 
 def in_turn(make: Callable[[int], Made], numbers: range, device: torch.device) -> Iterator[tuple[int, Made]]:
@@ -170,19 +170,6 @@ def decode(path: Path, out: np.ndarray) -> None:
     out[:] = np.asarray(rgb)
 
 
-def read_image(path: Path) -> Image.Image:
-    """One JPEG or PNG, decoded to RGB at its own size. Raises UserError naming the file if it is missing or damaged."""
-    try:
-        with Image.open(path, formats=("JPEG", "PNG")) as image:
-            return image.convert("RGB")
-    except FileNotFoundError as error:
-        raise _missing(path) from error
-    except UnidentifiedImageError as error:
-        raise UserError(f"{path}: damaged frame (neither JPEG nor PNG); restore it") from error
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise UserError(f"{path}: damaged frame ({str(error).partition(chr(10))[0]}); restore it") from error
-
-
 def decode_frames(root: Path, paths: Sequence[str], size: tuple[int, int], *, threads: int) -> np.ndarray:
     """Frames given by their paths below `root`, uint8 [len(paths), H, W, 3], decoded by `threads` threads."""
     out = np.empty((len(paths), *size, 3), dtype=np.uint8)
@@ -197,17 +184,13 @@ def decode_frames(root: Path, paths: Sequence[str], size: tuple[int, int], *, th
     return out
 
 
-def _missing(path: Path) -> UserError:
-    return UserError(f"{path}: missing frame; restore it")
-
-
 def _key(frames: Frames, fingerprint: str) -> str:
     digest = hashlib.sha256(f"{DECODER}\n{fingerprint}\n{frames.size}\n".encode())
     for path in frames.paths:
         try:
             found = (frames.root / path).stat()
         except OSError as error:
-            raise _missing(frames.root / path) from error
+            raise missing(frames.root / path) from error
         digest.update(f"{path} {found.st_size} {found.st_mtime_ns}\n".encode())
     return digest.hexdigest()[:16]
 

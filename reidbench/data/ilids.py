@@ -21,7 +21,7 @@ from reidbench.spec import UserError
 
 CAMERAS = ("i-LIDS-VID/sequences/cam1", "i-LIDS-VID/sequences/cam2")
 SPLIT_FILE = "train-test people splits/train_test_splits_ilidsvid.mat"
-PERSON = re.compile(r"person[0-9]+")
+PERSON = re.compile(r"person[0-9]{1,9}")
 
 ILIDS = Release(
     "iLIDS-VID",

@@ -20,7 +20,7 @@ from typing import Any
 from reidbench.data.cache import cache_folder
 from reidbench.data.tracklets import Dataset, Release, Tracklet
 from reidbench.data.tree import State, Tree, state
-from reidbench.files import write_text
+from reidbench.files import resolved, write_text
 from reidbench.spec import canonical_json
 
 PARTS = ("train", "query", "gallery")
@@ -55,7 +55,7 @@ def forget(root: Path) -> None:
 
 
 def _files(root: Path) -> Path:
-    return cache_folder() / "indexes" / hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:16]
+    return cache_folder() / "indexes" / hashlib.sha256(str(resolved(root)).encode()).hexdigest()[:16]
 
 
 @cache

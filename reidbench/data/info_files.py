@@ -16,11 +16,17 @@ from scipy.io import loadmat
 
 from reidbench.spec import UserError
 
+LARGEST = 2**53
+"""Beyond it a double, which MATLAB keeps numbers as, cannot tell whole numbers apart."""
+
+MOST_NUMBERS = 2**27
+"""A file may claim more numbers than memory holds without holding them; no dataset has a tenth of these."""
+
 
 def read_lines(file: Path, what: str) -> list[str]:
     """The lines of an ASCII file without surrounding blanks; `what` says in the error what it lists."""
     try:
-        return [line.strip() for line in file.read_text(encoding="ascii").splitlines()]
+        return [line.strip() for line in _text(file, "ascii").splitlines()]
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{file}: cannot be read ({reason(error)}); it lists {what}, one a line") from error
 
@@ -42,8 +48,16 @@ def read_hdf5(file: Path, *keys: str) -> dict[str, np.ndarray]:
     arrays = {}
     with _reading(file, "an HDF5 file (MATLAB 7.3)", ""), h5py.File(file, "r") as content:
         for key in keys:
-            if isinstance(content.get(key), h5py.Dataset):
-                arrays[key] = np.asarray(content[key]).T
+            # A link, or a dataset kept elsewhere, would have another file read, wherever that lies.
+            if not isinstance(content.get(key, h5py.HardLink(), getlink=True), h5py.HardLink):
+                raise ValueError(f"{key} is a link, not numbers")
+            found = content.get(key)
+            if isinstance(found, h5py.Dataset):
+                if found.external or found.is_virtual:
+                    raise ValueError(f"{key} lies in another file")
+                if found.size is None or found.size > MOST_NUMBERS:
+                    raise ValueError(f"{key} claims {found.size} numbers")
+                arrays[key] = np.asarray(found).T
     return {key: _whole(file, key, array) for key, array in arrays.items()}
 
 
@@ -57,7 +71,7 @@ def read_array(file: Path) -> np.ndarray:
 def read_json(file: Path) -> Any:
     """What a JSON file holds."""
     try:
-        return json.loads(file.read_text(encoding="utf-8"))
+        return json.loads(_text(file, "utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{file}: cannot be read as JSON ({reason(error)})") from error
 
@@ -65,6 +79,13 @@ def read_json(file: Path) -> Any:
 def reason(error: Exception) -> str:
     """The first line of what an error says, without the path that the caller names anyhow."""
     return (getattr(error, "strerror", None) or str(error) or type(error).__name__).splitlines()[0]
+
+
+def _text(file: Path, encoding: str) -> str:
+    """The text of a file; one that is a pipe or a device, which may never end, is none."""
+    if file.exists() and not file.is_file():
+        raise OSError(0, "no file")
+    return file.read_text(encoding=encoding)
 
 
 @contextmanager
@@ -80,6 +101,7 @@ def _reading(file: Path, kind: str, key: str) -> Iterator[None]:
 
 
 def _whole(file: Path, key: str, array: np.ndarray) -> np.ndarray:
-    if array.dtype.kind not in "iuf" or not np.isfinite(array).all() or (array != np.floor(array)).any():
-        raise UserError(f"{file}: {key} holds something other than whole numbers")
+    numbers = isinstance(array, np.ndarray) and array.dtype.kind in "iuf" and np.isfinite(array).all()
+    if not numbers or (array != np.floor(array)).any() or (np.abs(array.astype(np.float64)) > LARGEST).any():
+        raise UserError(f"{file}: {key} holds something other than whole numbers up to {LARGEST}")
     return array.astype(np.int64)

@@ -25,7 +25,8 @@ def decode_jpeg(path: Path, out: np.ndarray) -> bool:
     missing or damaged, and every file where simplejpeg is not installed.
     """
     turbo = _turbo()
-    if turbo is None:
+    # What is there and no file, such as a pipe, may never end.
+    if turbo is None or not path.is_file():
         return False
     try:
         data = path.read_bytes()

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from reidbench.data.info_files import read_json
 from reidbench.data.mars import read_layout
 from reidbench.files import refused, sweep_drafts
 from reidbench.spec import UserError
@@ -82,14 +83,15 @@ def write_layout(
 def read_stamp(root: Path) -> dict[str, Any]:
     """The stamp of a tree that `write_layout` wrote. Raises UserError if there is none, or a damaged one."""
     file = root / STAMP
-    try:
-        stamp = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
+    if not file.exists():
         advice = "write one with `python bench.py data synthetic OUT`"
-        raise UserError(f"{file}: missing, so {root} is no synthetic dataset; {advice}") from error
-    except (OSError, ValueError) as error:
-        raise UserError(f"{file}: cannot be read as JSON; delete {root} and write it again") from error
-    if not isinstance(stamp, dict) or not stamp.keys() >= {*NOTED}:
+        raise UserError(f"{file}: missing, so {root} is no synthetic dataset; {advice}")
+    try:
+        stamp = read_json(file)
+    except UserError as error:
+        raise UserError(f"{error}; delete {root} and write it again") from error
+    whole = isinstance(stamp, dict) and stamp.keys() >= {*NOTED}
+    if not whole or not isinstance(stamp["options"], dict) or not isinstance(stamp["content"], str):
         raise UserError(f"{file}: lacks what the writer notes there; delete {root} and write it again")
     if "fingerprint" not in stamp:
         raise UserError(f"{file}: written by an older version of reidbench; delete {root} and write it again")
@@ -97,14 +99,23 @@ def read_stamp(root: Path) -> dict[str, Any]:
 
 
 def frame_bytes(root: Path) -> int:
-    """The size of all frames together: a cheap sign that none was cut short or replaced."""
-    folders = (folder for part in ("bbox_train", "bbox_test") for folder in os.scandir(root / part))
-    return sum(entry.stat().st_size for folder in folders for entry in os.scandir(folder))
+    """The size of all frames together: a cheap sign that none was cut short or replaced. Raises UserError."""
+    size = 0
+    try:
+        for folder in (path for part in ("bbox_train", "bbox_test") for path in (root / part).iterdir()):
+            if folder.is_dir():
+                with os.scandir(folder) as frames:
+                    size += sum(frame.stat().st_size for frame in frames)
+        return size
+    except OSError as error:
+        raise UserError(f"{error.filename}: cannot be looked at ({error.strerror}); mend or remove it") from error
 
 
 def cut_frame(root: Path) -> Path | None:
-    """The first frame, by name, that does not end as a JPEG does; None if all do."""
+    """The first frame, by name, that does not end as a JPEG does, or is no file; None if all do."""
     for frame in sorted(root.glob("bbox_*/*/*.jpg")):
+        if not frame.is_file():
+            return frame
         with frame.open("rb") as file:
             file.seek(max(0, frame.stat().st_size - len(JPEG_END)))
             if file.read() != JPEG_END:

@@ -11,6 +11,7 @@ The validation part (tracklet_val) is not read.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -98,7 +99,7 @@ def _read_part(tree: Tree, part: str, problems: list[str]) -> list[Tracklet]:
     for number, line in enumerate(read_lines(file, "tracklets"), start=1):
         path, _, label = line.rpartition(" ")
         folder, _, prefix = path.strip().rpartition("/")
-        if not label.isdecimal() or not prefix or ".." in folder.split("/") or folder.startswith("/"):
+        if not _is_number(label) or not prefix or not _is_below(path.strip()):
             problems.append(f"{file}: line {number}: {line[:80]!r} is not a path below the root and an identity")
         elif prefix in listed[folder]:
             problems.append(f"{file}: line {number}: lists {folder}/{prefix} again")
@@ -112,7 +113,7 @@ def _read_part(tree: Tree, part: str, problems: list[str]) -> list[Tracklet]:
     for number, folder, prefix, identity in rows:
         names = shared[folder][prefix]
         cameras = {"_".join(name.split("_")[2:3]) for name in names}
-        if names and len(cameras) == 1 and min(cameras).isdecimal():
+        if names and len(cameras) == 1 and _is_number(min(cameras)):
             frames = tuple(f"{folder}/{name}" for name in names)
             tracklets.append(Tracklet(frames, identity, int(min(cameras))))
         else:
@@ -120,6 +121,17 @@ def _read_part(tree: Tree, part: str, problems: list[str]) -> list[Tracklet]:
             what = "the third word of its frames' names " if names else ""
             problems.append(f"{file}: line {number}: {tree.root / folder / prefix}: {what}{wrong}")
     return tracklets
+
+
+def _is_number(text: str) -> bool:
+    """Whether a text is a whole number of at most nine digits: more would be of no person or camera."""
+    return re.fullmatch("[0-9]{1,9}", text) is not None
+
+
+def _is_below(path: str) -> bool:
+    """Whether a path of the list can only lie below the root, on any system."""
+    parts = path.split("/")
+    return path.isprintable() and ".." not in parts and not path.startswith("/") and not set(path) & {"\\", ":"}
 
 
 def _share_out(names: Sequence[str], prefixes: Sequence[str]) -> Mapping[str, list[str]]:

@@ -165,6 +165,13 @@ def _read_traits(file: Path) -> dict[str, dict[str, str | int]]:
     if not file.exists():
         return {}
     traits = read_json(file)
-    if not isinstance(traits, dict) or not all(isinstance(known, dict) for known in traits.values()):
+    if not isinstance(traits, dict) or not all(map(_are_traits, traits.values())):
         raise UserError(f'{file}: must map tracklets to traits, such as {{"0001C1T0001": {{"group": "g1"}}}}')
     return traits
+
+
+def _are_traits(known: object) -> bool:
+    """Whether they are texts and whole numbers by name, `occluded` 0 or 1."""
+    if not isinstance(known, dict) or known.get("occluded", 0) not in (0, 1):
+        return False
+    return all(isinstance(value, (str, int)) for value in known.values())

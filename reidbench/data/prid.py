@@ -21,7 +21,7 @@ from reidbench.spec import UserError
 
 CAMERAS = ("prid_2011/multi_shot/cam_a", "prid_2011/multi_shot/cam_b")
 SPLIT_FILE = "splits_prid2011.json"
-PERSON = re.compile(r"person_[0-9]+")
+PERSON = re.compile(r"person_[0-9]{1,9}")
 
 PRID = Release(
     "PRID-2011",

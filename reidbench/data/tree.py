@@ -1,4 +1,8 @@
-"""A dataset's folder as its readers see it: in one order on every file system, with a note of all they looked at."""
+"""A dataset's folder as its readers see it: in one order on every file system, with a note of all they looked at.
+
+Links are followed, wherever they lead: whoever laid out the folder put them there, often to another disk. What is read
+through them is taken for a list or an image and for nothing else. A name in a list cannot lead out of the root.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +43,9 @@ class Tree:
 
     def folders(self, folder: str) -> list[str]:
         """The folders in a folder in natural order, hidden ones left out."""
-        return in_order(entry.name for entry in self._scan(folder) if entry.is_dir() and not entry.name.startswith("."))
+        return in_order(
+            entry.name for entry in self._scan(folder) if _is_folder(entry) and not entry.name.startswith(".")
+        )
 
     def frames(self, folder: str) -> list[str]:
         """The images in a folder by name in natural order, hidden ones (a file manager's) left out."""
@@ -61,6 +67,13 @@ class Tree:
             return []
         except OSError as error:
             raise UserError(f"{path}: cannot be listed ({error.strerror}); make it readable") from error
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError as error:  # a link that leads to itself
+        raise UserError(f"{entry.path}: cannot be looked at ({error.strerror}); mend or remove it") from error
 
 
 def state(path: Path) -> State:

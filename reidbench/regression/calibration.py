@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
-from math import isfinite, nan, pi, sqrt
+from math import nan, pi, sqrt
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from reidbench.regression.judging import Circumstances, judge
 from reidbench.regression.pairing import Pair
 from reidbench.regression.times import log_ratios
 from reidbench.regression.verdicts import Limits
+from reidbench.soundness import tree_fault
 from reidbench.spec import Record, UserError
 
 NAME = "calibration"
@@ -40,6 +41,9 @@ EFFECTS = (0.0, 0.05, 0.10)
 
 LEFT = 2
 """Sessions at least that a comparison leaves over: from these the scatter between sessions is known to it."""
+
+MOST_NOISE = 5.0
+"""No sessions scatter so: ratios that differ by a factor of 150 as a rule."""
 
 COMPARISONS = 500
 """Comparisons of one kind at least."""
@@ -96,12 +100,27 @@ def recorded(folder: Path) -> Calibration | None:
         content = json.loads(path.read_text(encoding="utf-8"))
         trials = tuple(Trial(**{**trial, "changes": tuple(trial["changes"])}) for trial in content["trials"])
         found = Calibration(**{**content, "limits": Limits(**content["limits"]), "trials": trials})
-        sound = found.noise is None or (isfinite(found.noise) and found.noise >= 0)
-    except (OSError, ValueError, KeyError, TypeError):
+        sound = not tree_fault(content) and all(map(_is_sound, trials)) and isinstance(found.about, Mapping)
+        sound &= found.noise is None or (found.noise is not True and 0 <= found.noise <= MOST_NOISE)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         sound = False
     if not sound:
         raise UserError(f"{path}: damaged; move it away and calibrate again (bench.py calibrate)")
     return found
+
+
+def _is_sound(trial: Trial) -> bool:
+    """Whether a trial from a file counts as one that was carried out does."""
+    counts = (trial.here, trial.there, trial.checks, trial.alarms, *trial.words.values())
+    numbers = (trial.effect, *trial.changes)
+    return (
+        isinstance(trial.comparisons, int)
+        and trial.comparisons > 0
+        and all(isinstance(count, int) and count >= 0 for count in counts)
+        and len(trial.changes) == 3
+        and all(isinstance(number, (int, float)) for number in numbers)
+        and all(isinstance(text, str) for text in (trial.what, trial.fault))
+    )
 
 
 def session_noise(folder: Path) -> float:

@@ -3,24 +3,38 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from reidbench.data.tracklets import Dataset, Tracklet
+from reidbench.data.tracklets import DISTRACTOR, Dataset, Tracklet
 from reidbench.files import replacing
 from reidbench.retrieval.blocks import BLOCK
 from reidbench.retrieval.features import Embedded, Pooling
-from reidbench.retrieval.mapped import are_finite, map_array
+from reidbench.retrieval.mapped import are_at_most, map_array
 from reidbench.spec import UserError
 
 FORMAT = "reidbench-features-1"
 
 KINDS = {"vector": "f", "identity": "i", "camera": "i", "query": "b", "name": "U", "group": "U", "about": "U"}
 """The arrays of a file and the kind of what each holds."""
+
+
+LARGEST = 1e15
+"""What a feature may hold: distances of larger ones are beyond single precision."""
+
+ABOUT: Mapping[str, type] = {
+    "dataset": str,
+    "fingerprint": str,
+    "subset": bool,
+    "queries_in_gallery": bool,
+    "frames": int,
+    "pooling": dict,
+    "dataset_options": dict,
+}
+"""The types of what is written about the features, as far as it is read."""
 
 
 def check_name(path: Path) -> None:
@@ -99,6 +113,8 @@ def read_features(path: Path) -> tuple[Embedded, dict[str, Any]]:
 def _read_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     if path.suffix != ".npz":
         raise UserError(f"{path}: features are read from .npz; give a file that embed wrote under such a name")
+    if path.exists() and not path.is_file():
+        raise _unreadable(path, "it is no file")
     try:
         with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             arrays = {name: file[name] for name in KINDS if name != "vector"}
@@ -106,18 +122,24 @@ def _read_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         about = json.loads(str(arrays.pop("about")))
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such file") from error
-    except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
+    except Exception as error:  # NumPy, zipfile and zlib raise errors of many types for damaged files
         raise _unreadable(path, str(error).partition("\n")[0] or type(error).__name__) from error
+    if odd := [name for name, array in arrays.items() if not isinstance(array, np.ndarray)]:
+        raise _unreadable(path, f"{odd[0]} is no array")
     count = len(arrays["vector"]) if arrays["vector"].ndim == 2 else -1
     for name, array in arrays.items():
         if array.dtype.kind != KINDS[name] or (array.shape != (count,) and name != "vector"):
             raise _unreadable(path, f"{name} is of another kind or length")
-    if count < 1 or not are_finite(arrays["vector"]):
-        raise _unreadable(path, "vector holds no finite numbers [tracklets, D]")
+    if count < 1 or not arrays["vector"].size or not are_at_most(arrays["vector"], LARGEST):
+        raise _unreadable(path, f"vector holds no numbers [tracklets, D] up to {LARGEST:g}")
     if not isinstance(about, dict) or about.get("format") != FORMAT:
         raise _unreadable(path, f"about does not say format {FORMAT}")
+    if odd := [name for name, kind in ABOUT.items() if not isinstance(about.get(name, kind()), kind)]:
+        raise _unreadable(path, f"about.{odd[0]} is of another type")
     if not arrays["query"].any() or (np.diff(arrays["query"].astype(int)) > 0).any():
         raise _unreadable(path, "it must hold queries, and those first")
+    if (arrays["identity"][arrays["query"]] <= DISTRACTOR).any():
+        raise _unreadable(path, "a query is junk or a distractor, not a person to be found")
     return arrays, about
 
 

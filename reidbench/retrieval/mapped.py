@@ -64,7 +64,7 @@ def map_array(path: Path, name: str) -> np.ndarray | None:
     return np.memmap(path, dtype, "r", begin, shape, "F" if fortran else "C")
 
 
-def are_finite(vectors: np.ndarray) -> bool:
-    """Whether all numbers of vectors [N, D] are finite, looked at some at a time."""
+def are_at_most(vectors: np.ndarray, largest: float) -> bool:
+    """Whether all numbers of vectors [N, D] are finite and no larger, looked at some at a time."""
     at_once = max(1, AT_ONCE // max(1, vectors.shape[1]))
-    return all(bool(np.isfinite(vectors[i : i + at_once]).all()) for i in range(0, len(vectors), at_once))
+    return all(bool((np.abs(vectors[i : i + at_once]) <= largest).all()) for i in range(0, len(vectors), at_once))

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save as safetensors_bytes
 from torch import Tensor
 
@@ -47,13 +47,12 @@ def read_archive(path: Path) -> Any:
 
     Raises UserError for a file that is missing, damaged, no such archive, or that carries anything else.
     """
+    _check_file(path)
     try:
         with torch.serialization.safe_globals(NUMPY_SCALARS), warnings.catch_warnings():
             # torch warns of a pickle's protocol before it refuses it; the refusal below says it in one line.
             warnings.simplefilter("ignore")
             return torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError as error:
-        raise UserError(f"{path}: no such file") from error
     except Exception as error:  # a damaged archive raises errors of a dozen types
         if CARRIES_CODE.search(str(error)):
             reason = "it carries code, not only weights"
@@ -75,13 +74,18 @@ def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
     Raises UserError for a file that is missing, damaged, or no such file.
     """
+    _check_file(path)
     try:
         with safe_open(path, framework="pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118
-    except FileNotFoundError as error:
-        raise UserError(f"{path}: no such file") from error
-    except (SafetensorError, OSError) as error:
+    except Exception as error:  # also of kinds of numbers that this version of torch does not have
         raise _unreadable(path, f"damaged, or no {SAFETENSORS} file") from error
+
+
+def _check_file(path: Path) -> None:
+    """Raises UserError where there is no file; what is there and none, such as a pipe, may never end."""
+    if not path.is_file():
+        raise UserError(f"{path}: no such file" if not path.exists() else f"{path}: is no file; give a checkpoint")
 
 
 def _unreadable(path: Path, reason: str) -> UserError:

@@ -108,7 +108,9 @@ def read_checkpoint(path: Path) -> Checkpoint:
     if not isinstance(content, dict):
         content = {}
     if content.get("format") == FORMAT and _is_state(content.get("state")):
-        about = {name: content.get(name) or {} for name in ("options", "about")}
+        about = {name: content.get(name, {}) for name in ("options", "about")}
+        if not all(isinstance(part, dict) and all(isinstance(key, str) for key in part) for part in about.values()):
+            raise UserError(f"{path}: cannot be read as a checkpoint (its options are damaged); give another file")
         return Checkpoint("model", content["state"], str(content.get("model", "")), **about)
     state = content.get("state_dict", content)
     if _is_state(state) and all(name.startswith(TRUNK_NAMES) for name in state):
@@ -141,6 +143,7 @@ def load_weights(model: nn.Module, path: Path) -> Checkpoint:
         *_named("missing", [name for name in wanted if name not in given]),
         *_named("unexpected", [name for name in given if name not in wanted]),
         *_named("of another shape", [n for n, v in wanted.items() if n in given and given[n].shape != v.shape]),
+        *_named("without finite numbers", [name for name, value in given.items() if not torch.isfinite(value).all()]),
     ]
     if faults:
         origin = f" ({checkpoint.model} {dict(checkpoint.options)})" if checkpoint.model else ""
@@ -204,7 +207,7 @@ def _safetensors_content(path: Path) -> dict[str, Any]:
         return {**texts, "state_dict": tensors}
     try:
         parts = {name: dict(json.loads(texts[name])) for name in ("options", "about")}
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise UserError(
             f"{path}: cannot be read as a checkpoint (its options are damaged); give another file"
         ) from error
@@ -214,12 +217,20 @@ def _safetensors_content(path: Path) -> dict[str, Any]:
 def _is_plain(value: Any) -> bool:
     try:
         return bool(json.dumps(value))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RecursionError):
         return False
 
 
 def _is_state(content: Any) -> bool:
-    return isinstance(content, Mapping) and bool(content) and all(isinstance(v, Tensor) for v in content.values())
+    """Whether it is what a state dict can be: plain tensors of real numbers by name."""
+    if not isinstance(content, Mapping) or not content or not all(isinstance(name, str) for name in content):
+        return False
+    return all(
+        isinstance(value, Tensor)
+        and (value.layout, value.is_quantized, value.is_complex(), value.device.type)
+        == (torch.strided, False, False, "cpu")
+        for value in content.values()
+    )
 
 
 def _named(fault: str, names: Iterable[str]) -> list[str]:

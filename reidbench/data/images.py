@@ -1,0 +1,46 @@
+"""One frame from its file: a JPEG or a PNG, or one line that says what else it is. Imports no torch."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from PIL import Image, UnidentifiedImageError
+
+from reidbench.spec import UserError
+
+# A frame of a person is small. What claims to be 90 million pixels is refused, as PIL does from twice that on.
+warnings.simplefilter("error", Image.DecompressionBombWarning)
+
+
+def read_image(path: Path) -> Image.Image:
+    """One JPEG or PNG, decoded to RGB at its own size. Raises UserError naming the file if it is missing or damaged."""
+    with _opened(path) as image:
+        return image.convert("RGB")
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """Height and width of one JPEG or PNG by its header. Raises UserError as `read_image`."""
+    with _opened(path) as image:
+        return image.height, image.width
+
+
+def missing(path: Path) -> UserError:
+    return UserError(f"{path}: missing frame; restore it")
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    # What is there and no file, such as a pipe, may never end.
+    if not path.is_file():
+        raise missing(path)
+    try:
+        with Image.open(path, formats=("JPEG", "PNG")) as image:
+            yield image
+    except UnidentifiedImageError as error:
+        raise UserError(f"{path}: damaged frame (neither JPEG nor PNG); restore it") from error
+    except Exception as error:  # PIL raises errors of many types for damaged files, and warnings where they are errors
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise UserError(f"{path}: damaged frame ({reason}); restore it") from error
