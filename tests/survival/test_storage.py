@@ -137,6 +137,7 @@ def test_records_from_the_future_count_and_nothing_is_lost_when_they_are_measure
         paths = sorted(place.store.folder.glob("*/*.json"))
         for path in paths:
             content = json.loads(path.read_text())
+            del content["digest"]
             path.write_text(json.dumps({**content, "started": "2096-01-01T00:00:00+00:00"}))
             os.utime(path, (4e9, 4e9))
         before = [path.read_bytes() for path in paths]
