@@ -13,5 +13,6 @@ SUITE = Collection(
         *("table1", "table2", "table3", "table4", "table5", "table6"),
         *("overhead", "complexity", "components", "stress"),
         *("figure1", "figure3", "kernels", "ranking"),
+        "rivals",
     ),
 )

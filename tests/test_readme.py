@@ -12,7 +12,7 @@ from reidbench import cli
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
-PAGES = README + (ROOT / "docs" / "gate.md").read_text()
+PAGES = README + "".join(page.read_text() for page in sorted((ROOT / "docs").glob("*.md")))
 COMMANDS = re.findall(r"(?:^|`|&& )python bench\.py ([^`#\n]+)", PAGES, flags=re.MULTILINE)
 
 

@@ -11,6 +11,8 @@ from reidbench.models.resnet import ResNet
 from torch import Tensor, nn
 
 from reidbench import registry
+from reidbench.deployment.files import quiet
+from reidbench.deployment.network import Network
 from reidbench.profiling.complexity import count
 
 SLIM = {"size": (64, 32), "width": 8, "blocks": (1, 1, 1, 1)}
@@ -190,3 +192,14 @@ def test_trunk_is_named_as_recipes_and_loaders_expect(name: str) -> None:
     known |= {"attend", "exponent", "local", "whole", "summary", "places", "times"}  # STAFormer
     known |= {"spatial_key", "temporal_key", "spatial_memory", "temporal_memory", "recurrent", "frame_neck"}  # STMN
     assert {key.partition(".")[0] for key in model.state_dict()} <= known
+
+
+@pytest.mark.parametrize("name", sorted({entry.function for entry in registry.models().values()}))
+def test_every_family_is_exported_as_one_program(name: str) -> None:
+    """What all formats but TorchScript are made from; no branch of it may depend on what is seen."""
+    network = Network(slim_model(name).eval(), neck=True)
+    given = clips(1)
+    with quiet():
+        program = torch.export.export(network, (given,))
+    with torch.no_grad():
+        torch.testing.assert_close(program.module()(given), network(given))
