@@ -11,10 +11,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-
-from filelock import AcquireReturnProxy, BaseFileLock, FileLock, Timeout
+from typing import TYPE_CHECKING
 
 from reidbench.spec import UserError
+
+if TYPE_CHECKING:
+    from filelock import AcquireReturnProxy, BaseFileLock
 
 ABANDONED_AFTER = 24 * 3600
 """Seconds after which a draft is taken for one whose writer was killed."""
@@ -104,6 +106,9 @@ def alone(path: Path, *, patience: float = -1) -> Iterator[None]:
 
     With a `patience` in seconds, who has waited for so long gets a TimeoutError.
     """
+    # Not at the top: what this project needs may be missing, and `doctor` is to say so.
+    from filelock import FileLock
+
     lock = path.with_name(f".{path.name}.lock")
     try:
         lock.parent.mkdir(parents=True, exist_ok=True)
@@ -117,6 +122,8 @@ def alone(path: Path, *, patience: float = -1) -> Iterator[None]:
 
 
 def _acquire(lock: BaseFileLock, path: Path, patience: float) -> AcquireReturnProxy:
+    from filelock import Timeout
+
     if patience >= 0:
         return lock.acquire(timeout=patience)
     while True:

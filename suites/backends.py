@@ -30,9 +30,9 @@ SUITE = Suite(
     rows=(
         Row("Base-S (128x64)", "baseline", {"shrink": (2,)}),
         Row("Base-B (256x128)", "baseline"),
+        Row("TCLNet", "tclnet"),
         Row("Two-branch (TB)", "two_branch"),
         Row("BiCnet-TKS", "bicnet_tks"),
-        Row("TCLNet", "tclnet"),
     ),
     columns=(
         Column("complexity.macs"),

@@ -15,9 +15,9 @@ SUITE = Suite(
     rows=(
         Row("Base-S (128x64)", "baseline", {"shrink": (2,)}),
         Row("Base-B (256x128)", "baseline"),
+        Row("TCLNet", "tclnet"),
         Row("Two-branch (TB)", "two_branch"),
         Row("BiCnet-TKS", "bicnet_tks"),
-        Row("TCLNet", "tclnet"),
     ),
     columns=(
         *(Column(f"end_to_end.{part}") for part in PARTS),

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.io import loadmat
 
+from reidbench.data.matlab import numeric_array
 from reidbench.spec import UserError
 
 LARGEST = 2**53
@@ -32,9 +32,9 @@ def read_lines(file: Path, what: str) -> list[str]:
 
 
 def read_matlab(file: Path, key: str) -> np.ndarray:
-    """The whole numbers in variable `key` of a MATLAB file up to version 7, int64 in its shape there."""
+    """The whole numbers in variable `key` of a MATLAB file of version 5 to 7, int64 in its shape there."""
     with _reading(file, "a MATLAB file", key):
-        array = loadmat(file, variable_names=[key])[key]
+        array = numeric_array(file.read_bytes(), key)
     return _whole(file, key, array)
 
 
@@ -94,7 +94,7 @@ def _reading(file: Path, kind: str, key: str) -> Iterator[None]:
         raise UserError(f"{file}: no such file; restore it from the published dataset")
     try:
         yield
-    except Exception as error:  # scipy and h5py raise errors of many types for damaged files
+    except Exception as error:  # h5py raises errors of many types for damaged files
         if key and isinstance(error, KeyError):
             raise UserError(f"{file}: holds no variable named {key}") from error
         raise UserError(f"{file}: cannot be read as {kind} ({reason(error)})") from error

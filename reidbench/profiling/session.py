@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -169,13 +170,19 @@ def conditions(threads: int) -> Iterator[Conditions]:
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     found = Conditions(torch.get_num_threads())
-    busy, own, clock = machine.busy_seconds(), time.process_time(), time.perf_counter()
+    busy, own, clock = machine.busy_seconds(), _own_seconds(), time.perf_counter()
     try:
         yield found
     finally:
-        others = (machine.busy_seconds() - busy) - (time.process_time() - own)
+        others = (machine.busy_seconds() - busy) - (_own_seconds() - own)
         found.other_load = round(max(0.0, others / (time.perf_counter() - clock)), 2)
         torch.set_num_threads(before)
+
+
+def _own_seconds() -> float:
+    """Processor seconds of this process and of children that have ended, which export for it."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
 
 
 def context(cells: Sequence[Cell], under: Conditions) -> dict[str, Any]:

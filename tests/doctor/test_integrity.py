@@ -125,9 +125,11 @@ def test_old_temporary_files_are_seen_and_young_ones_left_to_their_writers(store
     assert (only(store).kind, only(store).path) == ("temporary", old)
 
 
-def test_what_cannot_be_read_is_not_damaged(store: Store) -> None:
-    path = store.folder / "complexity" / "base-b-000000000000.json"
-    path.mkdir()
+def test_what_cannot_be_read_is_not_damaged(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path, **_: object) -> str:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_text", refuse)
     fault = only(store)
     assert fault.kind == "unreadable" and fault.target is None and "permission" in fault.what
 

@@ -40,8 +40,9 @@ SAMPLES: tuple[bytes, ...] = (
 
 def look(path: Path) -> None:
     assert min(image_size(path)) > 0
-    pixels = decode(path, SIZE)
-    assert pixels.shape == (*SIZE, 3) and pixels.dtype == np.uint8
+    pixels = np.zeros((*SIZE, 3), np.uint8)
+    decode(path, pixels)
+    assert pixels.any()
 
 
 @cases(90, 1500)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -33,49 +34,55 @@ def backends_figure(table: Table) -> Figure | None:
     rows = [row.name for row in table.plan.suite.rows if any(row.name in table.fresh(h) for h in times)]
     figure = new_figure(7.2, 6.0)
     above, below = figure.subplots(2, 1, height_ratios=(1, 1.1))
-    _time_bars(above, table, times, rows)
-    _ratio_points(below, table, ratios, [row for row in rows if row != table.plan.suite.reference])
+    colours = dict(zip(rows, OKABE_ITO, strict=False))
+    _time_bars(above, table, times, colours)
+    _ratio_points(below, table, ratios, colours)
     figure.suptitle(title(table, "one clip by backend, median and 95 % interval over rounds"), fontsize=10)
     settle(figure)
     return figure
 
 
-def _time_bars(axis: Axes, table: Table, headings: list[Heading], rows: list[str]) -> None:
-    width = 0.84 / len(rows)
-    for i, name in enumerate(rows):
+def _time_bars(axis: Axes, table: Table, headings: list[Heading], colours: Mapping[str, str]) -> None:
+    width = 0.84 / len(colours)
+    for i, (name, colour) in enumerate(colours.items()):
         columns, values = _values(table, headings, name)
-        places = columns + (i - (len(rows) - 1) / 2) * width
-        style: dict[str, Any] = {"color": OKABE_ITO[i], "hatch": HATCHES[i], "edgecolor": "black", "linewidth": 0.5}
+        places = columns + (i - (len(colours) - 1) / 2) * width
+        style: dict[str, Any] = {"color": colour, "hatch": HATCHES[i], "edgecolor": "black", "linewidth": 0.5}
         axis.bar(places, values[:, 0], width, label=name, **style)
         errors = error_lengths(values[:, 0], values[:, 1], values[:, 2])
         axis.errorbar(places, values[:, 0], errors, fmt="none", ecolor="black", elinewidth=0.8, capsize=1.5)
-    axis.set_xticks(range(len(headings)), [_name(heading) for heading in headings])
     axis.set_ylabel("latency of a clip (ms)")
-    axis.legend(loc="upper right", frameon=False, fontsize=8, ncol=2)
+    _name_columns(axis, headings, len(colours))
 
 
-def _ratio_points(axis: Axes, table: Table, headings: list[Heading], rows: list[str]) -> None:
+def _ratio_points(axis: Axes, table: Table, headings: list[Heading], colours: Mapping[str, str]) -> None:
     counted = heading_of(table, "complexity.macs")
     macs = table.fresh(counted) if counted else {}
     reference = table.plan.suite.reference
-    for i, name in enumerate(rows):
-        shift = 0.12 * (i - (len(rows) - 1) / 2)
+    for i, (name, colour) in enumerate(colours.items()):
+        if name == reference:
+            continue
         columns, values = _values(table, headings, name)
-        places = columns + shift
-        color = OKABE_ITO[table.plan.suite.rows.index(next(r for r in table.plan.suite.rows if r.name == name))]
+        places = columns + 0.12 * (i - (len(colours) - 1) / 2)
         errors = error_lengths(values[:, 0], values[:, 1], values[:, 2])
-        style: dict[str, Any] = {"fmt": MARKERS[i], "ms": 5, "color": color, "elinewidth": 0.9, "capsize": 2}
-        axis.errorbar(places, values[:, 0], errors, label=name, **style)
+        label = name
         if name in macs and reference in macs:
             share = macs[name][0].value / macs[reference][0].value
-            axis.axhline(share, color=color, linewidth=0.9, linestyle=(0, (4, 1 + i)), zorder=1)
-            axis.text(len(headings) - 0.45, share, f" MACs {share:.2f}", fontsize=8, va="center", color=color)
-    axis.set_xticks(range(len(headings)), [_name(heading) for heading in headings])
-    axis.set_xlim(-0.5, len(headings) - 0.45)
+            axis.axhline(share, color=colour, linewidth=0.9, linestyle=(0, (4, 1 + i)), zorder=1)
+            label = f"{name}; MACs {share:.2f}"
+        style: dict[str, Any] = {"fmt": MARKERS[i], "ms": 5, "color": colour, "elinewidth": 0.9, "capsize": 2}
+        axis.errorbar(places, values[:, 0], errors, label=label, **style)
     axis.set_ylim(bottom=0)
     axis.set_ylabel(f"time to that of {reference} (x)")
     axis.grid(True, axis="y", color="#DDDDDD", linewidth=0.5)
-    axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), frameon=False, fontsize=8, ncol=len(rows))
+    _name_columns(axis, headings, len(colours) - 1)
+
+
+def _name_columns(axis: Axes, headings: list[Heading], entries: int) -> None:
+    axis.set_xticks(range(len(headings)), [_name(heading) for heading in headings])
+    axis.set_xlim(-0.55, len(headings) - 0.45)
+    legend: dict[str, Any] = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "frameon": False}
+    axis.legend(**legend, fontsize=8, ncol=min(entries, 4), columnspacing=1.2, handletextpad=0.5)
 
 
 def _values(table: Table, headings: list[Heading], name: str) -> tuple[np.ndarray, np.ndarray]:
