@@ -33,7 +33,7 @@ FAULTS = {
 ANY = "all quantities"
 """Of a trial that counts the verdicts of a whole check."""
 
-SPLITS = ((1, 1), (3, 1), (3, 3), (5, 5))
+SPLITS = ((1, 1), (3, 1), (3, 3), (5, 5), (8, 8))
 """Sessions here and there of the comparisons that are tried."""
 
 EFFECTS = (0.0, 0.05, 0.10)
