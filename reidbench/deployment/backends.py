@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from importlib.metadata import version
 from importlib.util import find_spec
 from typing import Any
 
@@ -73,6 +74,11 @@ def missing(packages: tuple[str, ...], extra: str) -> str:
     """What is not installed of some packages and what to do; "" where all are."""
     absent = [package for package in packages if not is_installed(package)]
     return f"{', '.join(absent)} not installed: pip install 'reidbench[{extra}]'" if absent else ""
+
+
+def versions(name: str) -> dict[str, str]:
+    """The versions of the packages that a backend runs with; torch's own have none beside torch's."""
+    return {package: version(package) for package in BACKENDS[name].packages}
 
 
 def check_backend(name: str, device: str, precision: str) -> Backend:

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,7 @@ def artifact(model: str, options: Mapping[str, Any], shape: Sequence[int], name:
         "shape": list(shape),
         "format": name,
         "int8": int8,
-        "versions": {**machine.versions(), **_versions(found.packages)},
+        "versions": {**machine.versions(), **{package: version(package) for package in found.packages}},
     }
     key = hashlib.sha256(canonical_json(wanted).encode()).hexdigest()[:12]
     folder = cache_folder() / "networks" / f"{machine.slug(model)}-{key}"
@@ -57,12 +58,6 @@ def artifact(model: str, options: Mapping[str, Any], shape: Sequence[int], name:
             job = {"model": model, "options": dict(options), "shape": list(shape), "format": name, "int8": int8}
             _make(folder, file.name, {**job, "plugins": registry.plugins()})
     return file
-
-
-def _versions(packages: Sequence[str]) -> dict[str, str]:
-    from importlib.metadata import version
-
-    return {package: version(package) for package in packages}
 
 
 def _make(folder: Path, name: str, job: Mapping[str, Any]) -> None:

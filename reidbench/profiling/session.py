@@ -16,7 +16,7 @@ from torch import nn
 
 from reidbench import machine, registry
 from reidbench.deployment import runtimes
-from reidbench.deployment.backends import BACKENDS, EAGER, check_backend
+from reidbench.deployment.backends import BACKENDS, EAGER, check_backend, versions
 from reidbench.deployment.files import size_of
 from reidbench.deployment.network import Network
 from reidbench.precision import PRECISIONS
@@ -188,6 +188,8 @@ def _own_seconds() -> float:
 def context(cells: Sequence[Cell], under: Conditions) -> dict[str, Any]:
     """What a reader of a record needs to know of the session that the rows shared."""
     shared: dict[str, Any] = {"peers": [cell.row for cell in cells], **asdict(under)}
+    if found := versions(cells[0].settings.get("backend", EAGER)):
+        shared["backend_versions"] = found
     if torch.device(cells[0].settings["device"]).type == "cuda":
         shared["tf32_convolutions"] = torch.backends.cudnn.allow_tf32
         shared["tf32_products"] = torch.get_float32_matmul_precision() != "highest"

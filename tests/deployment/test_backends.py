@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reidbench.deployment import backends
-from reidbench.deployment.backends import BACKENDS, check_backend, missing, ran_on
+from reidbench.deployment.backends import BACKENDS, check_backend, missing, ran_on, versions
 from reidbench.deployment.files import FORMATS
 from reidbench.deployment.runtimes import IN_TORCH
 from reidbench.spec import UserError
@@ -38,6 +38,11 @@ def test_what_is_not_installed_is_named_with_what_to_do(monkeypatch: pytest.Monk
     monkeypatch.setattr(backends, "is_installed", lambda package: package != "nncf")
     assert missing(("openvino", "nncf"), "openvino") == "nncf not installed: pip install 'reidbench[openvino]'"
     assert missing(("openvino",), "openvino") == ""
+
+
+def test_a_record_can_name_the_versions_it_ran_with() -> None:
+    assert set(versions("openvino")) == {"openvino", "nncf", "onnx", "onnxscript"}
+    assert versions("eager") == {}
 
 
 def test_eager_goes_unsaid() -> None:
