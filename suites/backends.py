@@ -1,8 +1,8 @@
 """Backends: what runs a trained network, what that buys in time, and what it costs in accuracy.
 
 pip install 'reidbench[onnxruntime,openvino]'
-python bench.py backends                # quick preset, 2 CPU cores: about 10 minutes with trained models in the cache
-python bench.py backends --only cost    # about 7 minutes, most of it exporting and compiling
+python bench.py backends                # quick preset, 2 CPU cores: about a quarter of an hour
+python bench.py backends --only cost    # about 8 minutes, most of it exporting and compiling
 """
 
 from reidbench.spec import Column, Row, Suite

@@ -1,6 +1,6 @@
 """What a deployment pays for a whole tracklet: decoding, clips, network, pooling and search, which no paper prints.
 
-python bench.py end_to_end              # 2 CPU cores: about 2 minutes; with a GPU its columns too
+python bench.py end_to_end              # 2 CPU cores: about a minute; with a GPU its columns too
 """
 
 from reidbench.spec import Column, Row, Suite

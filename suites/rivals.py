@@ -1,6 +1,6 @@
 """The whole field: all methods of Table 1 and later ones with their variants, accuracy beside every kind of cost.
 
-python bench.py rivals                  # quick preset, 2 CPU cores: what table1 takes, and about as long again
+python bench.py rivals                  # quick preset, 2 CPU cores: about 50 minutes, 15 of them IAUnet
 python bench.py rivals --only cost      # no training: about 5 minutes
 python bench.py rivals --preset paper --dataset mars --root DIR --device cuda
 """

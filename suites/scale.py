@@ -1,6 +1,6 @@
 """Scoring at scale: time and memory of exact mAP, CMC and mINP over the gallery's size.
 
-python bench.py scale                   # 2 CPU cores: about 6 minutes; up to 16 GB of disk in the cache folder
+python bench.py scale                   # 2 CPU cores: about 4 minutes; up to 16 GB of disk in the cache folder
 python bench.py scale --rows 1          # a third of it
 """
 

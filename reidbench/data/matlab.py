@@ -99,7 +99,7 @@ def _inflated(element: Element) -> memoryview:
 
 
 def _numbers(element: Element, order: str) -> np.ndarray:
-    kind = np.dtype(NUMBERS[element.kind]).newbyteorder(order)
+    kind = np.dtype(f"{order}{NUMBERS[element.kind]}")
     if len(element.data) % kind.itemsize:
         raise ValueError("an element ends within a number")
     return np.frombuffer(element.data, kind)
