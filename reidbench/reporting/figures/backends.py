@@ -73,7 +73,7 @@ def _ratio_points(axis: Axes, table: Table, headings: list[Heading], colours: Ma
         style: dict[str, Any] = {"fmt": MARKERS[i], "ms": 5, "color": colour, "elinewidth": 0.9, "capsize": 2}
         axis.errorbar(places, values[:, 0], errors, label=label, **style)
     axis.set_ylim(bottom=0)
-    axis.set_ylabel(f"time to that of {reference} (x)")
+    axis.set_ylabel(f"time, {reference} = 1")
     axis.grid(True, axis="y", color="#DDDDDD", linewidth=0.5)
     _name_columns(axis, headings, len(colours) - 1)
 
@@ -82,7 +82,7 @@ def _name_columns(axis: Axes, headings: list[Heading], entries: int) -> None:
     axis.set_xticks(range(len(headings)), [_name(heading) for heading in headings])
     axis.set_xlim(-0.55, len(headings) - 0.45)
     legend: dict[str, Any] = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "frameon": False}
-    axis.legend(**legend, fontsize=8, ncol=min(entries, 4), columnspacing=1.2, handletextpad=0.5)
+    axis.legend(**legend, fontsize=8, ncol=min(entries, 3), columnspacing=1.2, handletextpad=0.5)
 
 
 def _values(table: Table, headings: list[Heading], name: str) -> tuple[np.ndarray, np.ndarray]:
