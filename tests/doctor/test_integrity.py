@@ -7,6 +7,7 @@ import os
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from kept import new_store, record, write
@@ -126,8 +127,12 @@ def test_old_temporary_files_are_seen_and_young_ones_left_to_their_writers(store
 
 
 def test_what_cannot_be_read_is_not_damaged(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(path: Path, **_: object) -> str:
-        raise PermissionError(13, "Permission denied")
+    closed, read = store.path(record()), Path.read_text
+
+    def refuse(path: Path, **options: Any) -> str:
+        if path == closed:
+            raise PermissionError(13, "Permission denied")
+        return read(path, **options)
 
     monkeypatch.setattr(Path, "read_text", refuse)
     fault = only(store)

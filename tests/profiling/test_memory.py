@@ -69,6 +69,7 @@ def test_what_a_call_adds_is_its_own_memory_and_not_the_pages_of_a_file(
         held.append(float(mapped.sum() + own.sum()))
         time.sleep(0.05)
 
+    give_back()
     added = added_privately(run)
     assert held == [300 * MB / 8]
     if sys.platform == "linux":

@@ -15,7 +15,7 @@ Fill = Callable[..., Table]
 
 
 def test_the_stages_add_up_to_the_whole(filled: Fill) -> None:
-    figure = end_to_end_figure(filled("end_to_end", lambda cell: 2.0 if cell.model == "tclnet" else 1.0))
+    figure = end_to_end_figure(filled("end_to_end", lambda cell: 2.0 if cell.row == "BiCnet-TKS" else 1.0))
     assert figure is not None
     (axis,) = figure.axes
     assert [bars.get_label() for bars in axis.containers if bars.get_label() in STAGES] == list(STAGES)
@@ -27,9 +27,8 @@ def test_the_stages_add_up_to_the_whole(filled: Fill) -> None:
 
 def test_what_is_found_is_the_ratio_to_the_reference_and_no_other(filled: Fill) -> None:
     (found,) = ratio_findings(filled("end_to_end"))
-    assert found.startswith(
-        "Whole tracklet, ratio on cpu, fp32: TCLNet takes 1.00 [1.00, 1.00] of the time that Base-B"
-    )
+    expected = "Whole tracklet, ratio on cpu, fp32: BiCnet-TKS takes 1.00 [1.00, 1.00] of the time that Base-B"
+    assert found.startswith(expected)
     assert not list(ratio_findings(filled("scale"))), "nor of scoring to the matrix product"
 
 
