@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from reidbench.deployment.backends import ran_on
 from reidbench.reporting.blocks import column_name
 from reidbench.reporting.comparison import Readings, compare, excludes_zero
 from reidbench.reporting.components import effects
@@ -118,7 +119,8 @@ def _gaps(table: Table) -> Iterator[Family]:
         quantity = heading.quantity
         if quantity.unit == DIFFERENCE and quantity.statistic == "mean":
             gaps = [(name, estimated_gap(quantity, rows), (rows,)) for name, rows in table.fresh(heading).items()]
-            yield Family(f"{column_name(heading)} ({quantity.unit})", quantity, _known(gaps))
+            where = f" by {' '.join(ran_on(heading.settings))}" if "backend" in heading.settings else ""
+            yield Family(f"{column_name(heading)} ({quantity.unit}){where}", quantity, _known(gaps))
 
 
 def _components(table: Table) -> Iterator[Family]:
