@@ -18,8 +18,8 @@ def add_gate(add: Add, *selection: ArgumentParser) -> None:
     about = "the baseline: a results folder, or the folder of a machine in one"
     sub.add_argument("--against", required=True, metavar="DIR", help=about)
     sub.add_argument("--recorded", action="store_true", help="measure nothing; compare what is recorded")
-    about = "interleaved sessions at most, for times that one cannot tell (default 3)"
-    sub.add_argument("--sessions", type=int, default=3, metavar="N", help=about)
+    about = "interleaved sessions at most, for times that one cannot tell (default 8)"
+    sub.add_argument("--sessions", type=int, default=8, metavar="N", help=about)
     _add_limits(sub)
     _add_files(sub)
     about = "compare two results folders, or two git revisions measured in turns: exit code 1 where B is worse"
@@ -39,8 +39,8 @@ def add_gate(add: Add, *selection: ArgumentParser) -> None:
     sub.add_argument("--only", default="", metavar="KIND", help="cost or accuracy")
     sub.add_argument("--rows", nargs="+", default=[], metavar="ROW", help="rows by name or by number from 1")
     sub.add_argument("--device", default="cpu", help="where to time: cpu or cuda")
-    about = "interleaved sessions to have (default 16, the machine being quiet)"
-    sub.add_argument("--sessions", type=int, default=16, metavar="N", help=about)
+    about = "interleaved sessions to have (default 28, the machine being quiet)"
+    sub.add_argument("--sessions", type=int, default=28, metavar="N", help=about)
     about = "training seeds of the sound model; faulty ones have half (default 6)"
     sub.add_argument("--seeds", type=int, default=6, metavar="N", help=about)
     sub.add_argument("--preset", default="tiny", help="how the models are trained (default: tiny)")
