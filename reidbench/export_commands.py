@@ -31,6 +31,7 @@ LIMIT = 1e-6
 def export(arguments: Namespace) -> int:
     """Writes the network with its neck, and beside it a JSON file that says how it is fed and how it was checked."""
     from reidbench.deployment import agreement, files, runtimes
+    from reidbench.deployment.network import clips_of
 
     name, found = _format(arguments)
     out = Path(arguments.out or f"{arguments.model}{found.suffix}")
@@ -45,7 +46,7 @@ def export(arguments: Namespace) -> int:
     calibration = _calibration(arguments, recipe)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as draft:
         # What lies at --out already stays until the new file has been checked.
-        written = files.write(network, files.clips_of(shape), Path(draft) / out.name, name, calibration=calibration)
+        written = files.write(network, clips_of(shape), Path(draft) / out.name, name, calibration=calibration)
         checked = agreement.compare(network, runtimes.load(written[0], name, precision=arguments.precision), shape)
         if arguments.precision == "fp32" and not checked.cosine_error <= LIMIT:
             error = f"{checked.cosine_error:.1e}"
@@ -112,15 +113,15 @@ def _network(arguments: Namespace) -> tuple[Network, Cell, Recipe]:
 
 def _calibration(arguments: Namespace, recipe: Recipe) -> Any:
     """Batches of clips that int8 is calibrated with: training clips, or random ones for random weights."""
-    from reidbench.deployment.files import clips_of
-
     if arguments.precision != "int8":
         return ()
     from reidbench.accuracy import open_dataset
+    from reidbench.deployment.network import clips_of
     from reidbench.inspection.fidelity import CALIBRATION_CLIPS, training_clips
+    from reidbench.profiling.artifact import CALIBRATION_CLIPS as RANDOM_CLIPS
 
     if arguments.checkpoint == RANDOM:
-        return [clips_of([arguments.batch, recipe.frames, 3, *recipe.size], seed) for seed in range(8)]
+        return [clips_of([arguments.batch, recipe.frames, 3, *recipe.size], seed) for seed in range(RANDOM_CLIPS)]
     cell, places = accuracy_cell_of(arguments, 0)
     clips = training_clips(open_dataset(cell.settings["dataset"], places), recipe, CALIBRATION_CLIPS)
     return [part for part in clips.split(arguments.batch) if len(part) == arguments.batch]

@@ -18,6 +18,9 @@ from reidbench.spec import UserError, canonical_json
 
 PACKAGES = ("reidbench", "torch", "numpy", "fvcore", "ptflops", "pillow", "scipy")
 
+BUSY = 0.2
+"""Cores that other processes may use, on average, while something is timed: above that a time is not to be trusted."""
+
 
 @cache
 def describe() -> dict[str, Any]:

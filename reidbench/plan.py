@@ -93,6 +93,7 @@ def make_plan(name: str, suite: Suite, request: Request, store: Store) -> Plan:
     for index, column in _wanted_columns(suite, request.only, preset.dataset):
         trains = registry.measurements()[column.measurement].needs_training
         reason = _reason_to_leave_out(column, preset.dataset, machine)
+        lacking = _lacking(column)
         data = canonical_json(column.data)
         if trains and not reason and data not in training:
             options = {**request.dataset_options, **column.data}
@@ -106,7 +107,6 @@ def make_plan(name: str, suite: Suite, request: Request, store: Store) -> Plan:
             else:
                 settings = _cost_settings(row, column, reference, machine)
                 found = (_cell(row, column.measurement, row_options(row), settings),)
-            lacking = _lacking(column)
             # What was recorded while it was installed is still shown.
             if lacking and not all(map(store.load, found)):
                 absent[row.name, index] = lacking

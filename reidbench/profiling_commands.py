@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 
 FORMATS = (".png", ".svg")
 DEPTH = 2
-BUSY = 0.2
-"""Cores that others use above which times are not to be trusted."""
-
 TRAINED_ONLY = ("preset", "protocol", "dataset", "root", "dataset_options", "subset", "weights")
 """Options of `trace` that say how a model is trained."""
 
@@ -79,7 +76,7 @@ def _layers(arguments: Namespace) -> int:
         print_json({"model": arguments.model, "options": options, **layers_json(layers, timeline)})
         return 0
     _print(layers_table(layers, depth, label), *layers_notes(layers, timeline))
-    if under.other_load > BUSY:
+    if under.other_load > machine.BUSY:
         print(f"other processes used {under.other_load:.1f} cores meanwhile: the times are too long")
     if picture:
         print(f"written: {picture}")

@@ -5,13 +5,12 @@ Each function returns what is wrong in a few words, "" if nothing is. Imports no
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from itertools import chain
 from typing import Any
 
 from reidbench import registry
-from reidbench.spec import STATUSES, Quantity, Record, canonical_json
+from reidbench.spec import STATUSES, Quantity, Record, key_of
 
 CELL_FIELDS: Mapping[str, type] = {
     "measurement": str,
@@ -122,8 +121,7 @@ def _cell_fault(cell: Mapping[str, Any], key: str) -> str:
     size = cell["settings"].get("recipe", {}).get("size", [1, 1])
     if len(size) != 2 or not all(isinstance(pixels, int) for pixels in size):
         return "cell.settings.recipe.size is no height and width"
-    found = hashlib.sha256(canonical_json(cell).encode()).hexdigest()[: len(key)]
-    return "" if key and found == key else f"its key {key[:20]!r} is not that of its cell"
+    return "" if key_of(cell) == key else f"its key {key[:20]!r} is not that of its cell"
 
 
 def _numbers_fault(record: Record) -> str:

@@ -5,7 +5,9 @@ python bench.py backends                # quick preset, 2 CPU cores: about a qua
 python bench.py backends --only cost    # about 8 minutes, most of it exporting and compiling
 """
 
-from reidbench.spec import Column, Row, Suite
+from reidbench.spec import Column, Suite
+
+from .columns import DEPLOYED
 
 BACKENDS: tuple[dict[str, str], ...] = (
     {},
@@ -27,13 +29,7 @@ FIDELITY = ("fidelity.mAP", "fidelity.lost", "fidelity.cosine_error", "fidelity.
 SUITE = Suite(
     title="Backends: latency, throughput, memory, size and what is lost",
     reference="Base-B (256x128)",
-    rows=(
-        Row("Base-S (128x64)", "baseline", {"shrink": (2,)}),
-        Row("Base-B (256x128)", "baseline"),
-        Row("TCLNet", "tclnet"),
-        Row("Two-branch (TB)", "two_branch"),
-        Row("BiCnet-TKS", "bicnet_tks"),
-    ),
+    rows=DEPLOYED,
     columns=(
         Column("complexity.macs"),
         *(

@@ -1,6 +1,6 @@
-"""Columns that several tables share."""
+"""Columns and rows that several tables share."""
 
-from reidbench.spec import Column
+from reidbench.spec import Column, Row
 
 GPU = {"device": "cuda", "precision": "fp32"}
 GPU_BF16 = {"device": "cuda", "precision": "bf16"}
@@ -24,3 +24,12 @@ LATENCY = (
     Column("latency.ratio", settings=GPU),
     Column("latency.ratio", settings=GPU_BF16),
 )
+
+DEPLOYED = (
+    Row("Base-S (128x64)", "baseline", {"shrink": (2,)}),
+    Row("Base-B (256x128)", "baseline"),
+    Row("TCLNet", "tclnet"),
+    Row("Two-branch (TB)", "two_branch"),
+    Row("BiCnet-TKS", "bicnet_tks"),
+)
+"""What is looked at as a deployment runs it."""

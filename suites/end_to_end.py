@@ -3,22 +3,16 @@
 python bench.py end_to_end              # 2 CPU cores: about a minute; with a GPU its columns too
 """
 
-from reidbench.spec import Column, Row, Suite
+from reidbench.spec import Column, Suite
 
-from .columns import GPU
+from .columns import DEPLOYED, GPU
 
 PARTS = ("total", "ratio", "outside", "decode", "clips", "network", "pooling", "search")
 
 SUITE = Suite(
     title="A whole tracklet, from its JPEGs to the nearest entries of a gallery",
     reference="Base-B (256x128)",
-    rows=(
-        Row("Base-S (128x64)", "baseline", {"shrink": (2,)}),
-        Row("Base-B (256x128)", "baseline"),
-        Row("TCLNet", "tclnet"),
-        Row("Two-branch (TB)", "two_branch"),
-        Row("BiCnet-TKS", "bicnet_tks"),
-    ),
+    rows=DEPLOYED,
     columns=(
         *(Column(f"end_to_end.{part}") for part in PARTS),
         *(Column(f"end_to_end.{part}", settings=GPU) for part in PARTS),

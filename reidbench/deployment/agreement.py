@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import torch
 
-from reidbench.deployment.network import Infer, Network
+from reidbench.deployment.network import Infer, Network, clips_of
 
 TRIALS = 3
 """Random batches of clips that the two are compared on."""
@@ -28,7 +28,7 @@ def compare(network: Network, infer: Infer, shape: Sequence[int]) -> Agreement:
     exact = copy.deepcopy(network).double().eval()
     cosine = relative = 0.0
     for seed in range(TRIALS):
-        clips = torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+        clips = clips_of(shape, seed)
         with torch.inference_mode():
             wanted = exact(clips.double())
         found = infer(clips).double()

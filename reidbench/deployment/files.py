@@ -53,11 +53,6 @@ def write(
     return files_of(path)
 
 
-def clips_of(shape: Sequence[int], seed: int = 0) -> Tensor:
-    """Random clips `shape` = `[B, T, 3, H, W]`, contiguous as the files take them."""
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
-
-
 def files_of(path: Path) -> list[Path]:
     """The files of an exported network: OpenVINO's weights lie beside its graph."""
     return [path, *([path.with_suffix(".bin")] if path.suffix == ".xml" else [])]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +11,11 @@ from reidbench.spec import Output
 
 Infer = Callable[[Tensor], Tensor]
 """From clips `[B, T, 3, H, W]` to their vectors `[B, D]`."""
+
+
+def clips_of(shape: Sequence[int], seed: int = 0) -> Tensor:
+    """Random clips `shape` = `[B, T, 3, H, W]`, contiguous as the files take them."""
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
 class Network(nn.Module):

@@ -16,12 +16,12 @@ HINTS = {"fp32": "f32", "bf16": "bf16", "int8": "f32"}
 """What OpenVINO computes in where nothing is quantised; it would choose by the machine otherwise."""
 
 
-def load(path: Path, name: str, *, precision: str = "fp32", threads: int = 0) -> Infer:
-    """The network of a file of the format `name`, ready to run on a CPU with so many threads (0: as many as torch).
+def load(path: Path, name: str, *, precision: str = "fp32") -> Infer:
+    """The network of a file of the format `name`, ready to run on a CPU with as many threads as torch has now.
 
     The file is one that `files.write` wrote; what a runtime says against it is raised as it is.
     """
-    threads = threads or torch.get_num_threads()
+    threads = torch.get_num_threads()
     if name == "onnx":
         return _onnxruntime(path, threads)
     if name == "openvino":

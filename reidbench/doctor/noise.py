@@ -36,9 +36,6 @@ QUIET = 0.01
 (`--least`) and compares two medians: at 1 % each it sees them with room to spare for what differs between sessions."""
 
 FEW_OUTLIERS = 0.02
-BUSY = 0.2
-"""Cores that other processes may use meanwhile: what the gate bears, too (`reidbench/regression/times.py`)."""
-
 STOLEN = 0.02
 """Cores that the host of a virtual machine may take, on average."""
 
@@ -163,9 +160,9 @@ def _kernel(name: str, found: Scatter) -> Finding:
 def _others(noise: Noise) -> Finding:
     facts = {"cores": noise.other_load, "busiest": [list(one) for one in noise.busiest]}
     text = f"other processes use {noise.other_load:.2f} of {noise.cores} cores"
-    if noise.other_load < BUSY:
+    if noise.other_load < machine.BUSY:
         return Finding("other load", text, facts=facts)
-    names = [f"{name} ({pid}) {cores:.2f}" for name, pid, cores in noise.busiest if cores >= BUSY / 4]
+    names = [f"{name} ({pid}) {cores:.2f}" for name, pid, cores in noise.busiest if cores >= machine.BUSY / 4]
     who = ", ".join(names) or "none that is visible from here: those of another container or user"
     advice = "end them or wait before anything is timed"
     mark = "wrong" if noise.other_load >= noise.cores / 2 else "note"
@@ -186,7 +183,7 @@ def _advice(cores: int) -> str:
     return (
         "no other process is to blame: set the governor to performance where there is one, pin the threads "
         f"(taskset -c 0-{cores - 1} python bench.py ...), let the machine cool, wait and look again, or let "
-        "more rounds make up for it (check --sessions 5)"
+        "more rounds make up for it (check --sessions 12)"
     )
 
 
@@ -194,7 +191,7 @@ def _limits() -> str:
     return (
         f"{FEWEST} rounds, a session's, should tell a median to ± {100 * QUIET:.0f} %, as the gate looks for "
         f"changes of 5 % between two; up to {100 * FEW_OUTLIERS:.0f} % outliers (over {OUTLIER} medians) do not "
-        f"move a median; others may use {BUSY} cores, as in the gate, and from half of all on nothing can be "
+        f"move a median; others may use {machine.BUSY} cores, as in the gate, and from half of all on nothing can be "
         f"timed; the host may take {STOLEN}"
     )
 

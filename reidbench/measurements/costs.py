@@ -155,11 +155,11 @@ def throughput(cells: Sequence[Cell], progress: Progress) -> Outcomes:
         one_clip, refused = session.start_all(subjects, shapes, cells)
         failures += refused
         runs = {
-            name: lambda batch, subject=subject, clip=shapes[name][1:]: subject.start((batch, *clip))
-            for name, subject in subjects.items()
-            if name in one_clip
+            name: lambda batch, one=one, subject=subjects[name], clip=shapes[name][1:]: (
+                one if batch == 1 else subject.start((batch, *clip))
+            )
+            for name, one in one_clip.items()
         }
-        del one_clip
         tried = 0
 
         def after_batch(batch: int, sweeps: Mapping[str, Sweep]) -> None:

@@ -70,7 +70,8 @@ def end_to_end(cells: Sequence[Cell], progress: Progress) -> Outcomes:
     device, precision = settings["device"], settings["precision"]
     length, entries = settings.get("tracklet", TRACKLET), settings.get("gallery", MARS_GALLERY)
     with session.conditions(settings["threads"]) as under:
-        models, failures = session.build_rows(cells)
+        subjects, failures = session.subjects(cells)
+        models = {name: subject.module for name, subject in subjects.items()}
         reference = session.reference_key(cells)
         shapes = {reference: settings["reference"]["shape"], **{cell.key: cell.settings["shape"] for cell in cells}}
         if reference not in models:

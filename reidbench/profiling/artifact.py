@@ -22,7 +22,7 @@ import torch
 from reidbench import machine, registry
 from reidbench.data.cache import cache_folder
 from reidbench.deployment import files
-from reidbench.deployment.network import Network
+from reidbench.deployment.network import Network, clips_of
 from reidbench.files import alone
 from reidbench.spec import UserError, canonical_json
 
@@ -96,7 +96,7 @@ def main() -> int:
     try:
         torch.manual_seed(0)
         network = Network(registry.build(job["model"], **job["options"]))
-        clips = [files.clips_of(job["shape"], seed) for seed in range(CALIBRATION_CLIPS)]
+        clips = [clips_of(job["shape"], seed) for seed in range(CALIBRATION_CLIPS)]
         calibration = clips if job["int8"] else ()
         files.write(network, clips[0], Path(job["path"]), job["format"], calibration=calibration)
     except UserError as error:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from reidbench.deployment.network import clips_of
 from reidbench.deployment.runtimes import prepared
 from reidbench.precision import PRECISIONS
 from reidbench.spec import UserError
@@ -110,8 +111,8 @@ def random_clips(shape: Sequence[int], seed: int) -> Tensor:
     """Clips `[B, T, 3, H, W]` whose frames, folded into the batch, are channels_last without a copy."""
     if len(shape) != 5:
         raise UserError(f"shape {tuple(shape)} is not [B, T, 3, H, W]")
-    batch, frames, *frame = shape
-    values = torch.randn(batch * frames, *frame, generator=torch.Generator().manual_seed(seed))
+    batch, frames = shape[:2]
+    values = clips_of(shape, seed).flatten(0, 1)
     return values.contiguous(memory_format=torch.channels_last).unflatten(0, (batch, frames))
 
 

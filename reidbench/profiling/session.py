@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import safetensors.torch
 import torch
@@ -18,11 +18,13 @@ from reidbench import machine, registry
 from reidbench.deployment import runtimes
 from reidbench.deployment.backends import BACKENDS, EAGER, check_backend, versions
 from reidbench.deployment.files import size_of
-from reidbench.deployment.network import Network
+from reidbench.deployment.network import Network, clips_of
 from reidbench.precision import PRECISIONS
 from reidbench.profiling.artifact import artifact
 from reidbench.profiling.latency import Run, check_device, inference, is_out_of_memory, random_clips
 from reidbench.spec import Cell, UserError, canonical_json
+
+Made = TypeVar("Made")
 
 
 def build(name: str, options: Mapping[str, Any]) -> nn.Module:
@@ -59,7 +61,7 @@ class Subject:
         name = BACKENDS[self.backend].format
         if name:
             file = artifact(self.model, self.options, shape, name, self.precision)
-            infer, clips = runtimes.load(file, name, precision=self.precision), random_clips(shape, 0).contiguous()
+            infer, clips = runtimes.load(file, name, precision=self.precision), clips_of(shape)
             return partial(infer, clips)
         assert self.module is not None
         if self.backend == EAGER:
@@ -89,43 +91,29 @@ def bytes_on_disk(cell: Cell) -> int:
     return len(safetensors.torch.save({name: value.contiguous() for name, value in weights.items()}))
 
 
-def build_rows(cells: Sequence[Cell]) -> tuple[dict[str, nn.Module], list[Exception]]:
-    """The models by their cell's key, and why the others could not be built: one bad row must not cost the session."""
-    models: dict[str, nn.Module] = {}
-    failures: list[Exception] = []
-    for cell in cells:
-        try:
-            models[cell.key] = build(cell.model, cell.options)
-        except UserError as error:
-            failures.append(UserError(f"{cell.row}: {error}"))
-    return models, failures
-
-
 def subjects(cells: Sequence[Cell]) -> tuple[dict[str, Subject], list[Exception]]:
     """The cells' models by key, and why the others could not be built: one bad row must not cost the session."""
-    found: dict[str, Subject] = {}
-    failures: list[Exception] = []
-    for cell in cells:
-        try:
-            found[cell.key] = Subject.of(cell.model, cell.options, cell.settings)
-        except UserError as error:
-            failures.append(UserError(f"{cell.row}: {error}"))
-    return found, failures
+    return _each({cell.key: partial(Subject.of, cell.model, cell.options, cell.settings) for cell in cells}, cells)
 
 
 def start_all(
     found: Mapping[str, Subject], shapes: Mapping[str, Sequence[int]], cells: Sequence[Cell]
 ) -> tuple[dict[str, Run], list[Exception]]:
     """Every subject started on its shape, and why others could not be."""
+    return _each({name: partial(subject.start, shapes[name]) for name, subject in found.items()}, cells)
+
+
+def _each(makes: Mapping[str, Callable[[], Made]], cells: Sequence[Cell]) -> tuple[dict[str, Made], list[Exception]]:
+    """What can be made by name, and for the others what there is to tell the user, with the row of that key."""
     rows = {cell.key: cell.row for cell in cells}
-    runs: dict[str, Run] = {}
+    made: dict[str, Made] = {}
     failures: list[Exception] = []
-    for name, subject in found.items():
+    for name, make in makes.items():
         try:
-            runs[name] = subject.start(shapes[name])
+            made[name] = make()
         except UserError as error:
             failures.append(UserError(f"{rows.get(name, name)}: {error}"))
-    return runs, failures
+    return made, failures
 
 
 def drop_misfits(runs: dict[str, Run], cells: Sequence[Cell], device: str) -> list[Exception]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from reidbench import machine
 from reidbench.regression.pairing import Pair
 from reidbench.regression.shift import shift_interval, widened
 from reidbench.regression.verdicts import Limits
@@ -19,9 +20,6 @@ BATCH = "seconds_batch_"
 
 MOST_SESSIONS = 20
 """Sessions a side beyond which it is no use to say how many it would take."""
-
-BUSY = 0.2
-"""Cores that other processes may use during a session; beyond that the verdict says so."""
 
 
 def judge_time(pair: Pair, limits: Limits, noise: float, level: float) -> dict[str, Any]:
@@ -100,7 +98,7 @@ def _effort(shown: Estimate, strict: Estimate, least: float, pair: Pair) -> str:
 
 def _disturbed(pair: Pair) -> list[str]:
     loads = [float(record.context.get("other_load", 0.0)) for record in (*pair.here, *pair.there)]
-    return [f"other processes used {max(loads):.1f} cores in a session"] if max(loads) > BUSY else []
+    return [f"other processes used {max(loads):.1f} cores in a session"] if max(loads) > machine.BUSY else []
 
 
 def _bound(value: float) -> float | None:
