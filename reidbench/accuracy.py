@@ -118,7 +118,8 @@ def untrained(cell: Cell, places: Places) -> tuple[nn.Module, Dataset]:
     torch.manual_seed(settings["seed"])
     model = registry.build(cell.model, classes=len(dataset.train_identities), **cell.options)
     trunk = settings["recipe"]["trunk"]
-    start_trunk(model, places.trunk if trunk == "file" else trunk)
+    kind = registry.lookup("model", cell.model, registry.models()).trunk
+    start_trunk(model, places.trunk if trunk == "file" else trunk, kind)
     return model, dataset
 
 

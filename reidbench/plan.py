@@ -15,6 +15,7 @@ from reidbench.registry import lookup, resolve_options
 from reidbench.spec import COST_SHAPE, Cell, Column, Places, Preset, Protocol, Row, Suite, UserError, canonical_json
 from reidbench.splits import Splits
 from reidbench.store import Store
+from reidbench.trunks import SYNTHETIC
 from reidbench.wellformed import check_suite
 
 PUBLISHED_ONLY = "published only"
@@ -23,8 +24,6 @@ NOT_HERE = "the registry does not have this method yet"
 NAMED_TRUNKS = ("imagenet", "synthetic")
 MOST_SEEDS = 100
 """Trainings of a row that can be asked for; nobody has had a tenth of it measured."""
-
-SYNTHETIC_TRUNK = Path(__file__).parent / "training" / "synthetic_trunk.pt"
 
 
 @dataclass(frozen=True)
@@ -87,23 +86,25 @@ def make_plan(name: str, suite: Suite, request: Request, store: Store) -> Plan:
     machine = store.machine()
     reference = next(row for row in suite.rows if row.name == suite.reference)
     splits = choose_splits(asked_data(request, preset))
-    training: dict[str, list[dict[str, Any]]] = {}
+    training: dict[tuple[str, str], list[dict[str, Any]]] = {}
     cells: dict[tuple[str, int], tuple[Cell, ...]] = {}
     absent: dict[tuple[str, int], str] = {}
     for index, column in _wanted_columns(suite, request.only, preset.dataset):
         trains = registry.measurements()[column.measurement].needs_training
         reason = _reason_to_leave_out(column, preset.dataset, machine)
         lacking = _lacking(column)
-        data = canonical_json(column.data)
-        if trains and not reason and data not in training:
-            options = {**request.dataset_options, **column.data}
-            training[data] = _training_settings(replace(request, dataset_options=options), preset, splits, store)
+        options = {**request.dataset_options, **column.data}
         for row in rows:
             if reason or not row.model:
                 absent[row.name, index] = reason or f"{PUBLISHED_ONLY}: {row.absent or NOT_HERE}"
                 continue
             if trains:
-                found = _accuracy_cells(row, column, preset, training[data])
+                kind = _trunk(row.model)
+                shared = (canonical_json(column.data), kind)
+                if shared not in training:
+                    asked = replace(request, dataset_options=options)
+                    training[shared] = _training_settings(asked, preset, splits, store, kind)
+                found = _accuracy_cells(row, column, preset, training[shared])
             else:
                 settings = _cost_settings(row, column, reference, machine)
                 found = (_cell(row, column.measurement, row_options(row), settings),)
@@ -149,7 +150,7 @@ def accuracy_cell(model: str, options: Mapping[str, Any], request: Request, seed
     """The accuracy cell of one model under a preset, as any suite would plan it, of one split of the dataset."""
     check_device(request.device)
     preset = choose_preset(request)
-    training, *_ = _training_settings(request, preset, Splits(), store)
+    training, *_ = _training_settings(request, preset, Splits(), store, _trunk(model))
     row = Row(model, model, options)
     return _cell(row, "accuracy", model_options(row, preset), {**training, "seed": seed})
 
@@ -241,15 +242,22 @@ def cost_shape(row: Row) -> tuple[int, ...]:
     return (1, row.frames, *COST_SHAPE[2:])
 
 
-def _training_settings(request: Request, preset: Preset, splits: Splits, store: Store) -> list[dict[str, Any]]:
-    """The settings that all trained cells share, once for each split."""
+def _trunk(model: str) -> str:
+    """The kind of network that a model stands on."""
+    return str(lookup("model", model, registry.models()).trunk)
+
+
+def _training_settings(
+    request: Request, preset: Preset, splits: Splits, store: Store, kind: str
+) -> list[dict[str, Any]]:
+    """The settings that all trained cells on one kind of trunk share, once for each split."""
     from reidbench.retrieval.protocols import PROTOCOLS
 
     protocol: Protocol = lookup("protocol", request.protocol, PROTOCOLS)
     settings = {
         "version": registry.measurements()["accuracy"].version,
         "recipe": asdict(preset.recipe),
-        "trunk": _trunk_identity(preset.recipe.trunk, request.weights),
+        "trunk": _trunk_identity(preset.recipe.trunk, request.weights, kind),
         "protocol": protocol.identity,
         "device": request.device,
         "threads": 1 if request.device == "cpu" else 0,
@@ -257,11 +265,11 @@ def _training_settings(request: Request, preset: Preset, splits: Splits, store: 
     return [{**settings, "dataset": dataset} for dataset in identities(asked_data(request, preset), splits, store)]
 
 
-def _trunk_identity(trunk: str, file: str) -> str:
-    """What the trunk starts from: a name, or a hash of the file it is read from."""
+def _trunk_identity(trunk: str, file: str, kind: str) -> str:
+    """What a trunk of some kind starts from: a name, or a hash of the file it is read from."""
     if trunk in ("", "imagenet"):
         return trunk
-    path = SYNTHETIC_TRUNK if trunk == "synthetic" else Path(file)
+    path = SYNTHETIC[kind] if trunk == "synthetic" else Path(file)
     if path.exists() and not path.is_file():
         raise UserError(f"--weights {path}: is no file; give a checkpoint")
     try:

@@ -12,8 +12,20 @@ SHORT_RUN = (
     "tempo in about half of the runs of this length; with the release's start at 0 they did not learn it at all.",
 )
 
-SLIM = {"depth": 50, "width": 16, "blocks": (1, 1, 1, 1)}
-"""The slim trunk of the quick and standard presets: a bottleneck ResNet of 512 channels, 0.6 M parameters."""
+SLIM = {
+    "depth": 50,
+    "width": 16,
+    "blocks": (1, 1, 1, 1),
+    "side": 139,
+    "vit_depth": 4,
+    "vit_width": 128,
+    "patch": 8,
+}
+"""The slim trunks of the quick and standard presets.
+
+A bottleneck ResNet of 512 channels, 0.6 M parameters; an Inception of as many, on frames of that side; a vision
+transformer.
+"""
 
 QUICK = Recipe(
     size=(64, 32),

@@ -21,6 +21,7 @@ from reidbench.importing import HERE, check_imports, folder, import_file
 from reidbench.kinds import fits, kind
 from reidbench.source import code, decorated, defines, first_line, parse, signature, with_siblings
 from reidbench.spec import Collection, Quantity, Suite, UserError, canonical_json
+from reidbench.trunks import RESNET, check_trunk
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -28,11 +29,12 @@ ALIKE = 0.75
 """How alike, from 0 to 1, a name must be to one that is not known to be proposed in its place."""
 
 
-def model(*, presets: Mapping[str, Mapping[str, Any]] | None = None) -> Callable[[F], F]:
+def model(*, presets: Mapping[str, Mapping[str, Any]] | None = None, trunk: str = RESNET) -> Callable[[F], F]:
     """Registers a builder `name(*, classes=0, **options) -> nn.Module` under its own name.
 
     `presets` registers further names: `{"bicnet_tks": {"temporal": "tks"}}` is the same builder with other defaults.
-    Both must be literals, for they are read from the source text.
+    `trunk` says what kind of network the model stands on (`reidbench.trunks`), which decides what weights it can start
+    from. Both must be literals, for they are read from the source text.
     """
     return lambda builder: builder
 
@@ -92,7 +94,10 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Entry:
-    """A registered function as its source text describes it. `splits` are those of a dataset, 0 where it has none."""
+    """A registered function as its source text describes it.
+
+    `splits` are those of a dataset, 0 where it has none; `trunk` is a model's.
+    """
 
     name: str
     about: str
@@ -101,6 +106,7 @@ class Entry:
     options: Mapping[str, Any]
     preset: Mapping[str, Any] = field(default_factory=dict)
     splits: int = 0
+    trunk: str = RESNET
 
     def load(self) -> Callable[..., Any]:
         found: Callable[..., Any] | None = getattr(import_file(self.path), self.function, None)
@@ -280,13 +286,14 @@ def _entries(paths: Iterable[Path], decorator: str) -> dict[str, Entry]:
                 options = signature(function)
                 names = {function.name: {}, **_presets(call)}
                 splits = _splits(call)
+                trunk = _trunk(call)
             except UserError as error:
                 raise UserError(f"{path}, line {function.lineno}: {error}") from error
             for name, preset in names.items():
                 if name in found:
                     raise UserError(f"{decorator} {name!r} is defined in both {found[name].path} and {path}")
                 text = about if name == function.name else _preset_about(function.name, preset)
-                found[name] = Entry(name, text, path, function.name, options, preset, splits)
+                found[name] = Entry(name, text, path, function.name, options, preset, splits, trunk)
     return found
 
 
@@ -311,6 +318,14 @@ def _splits(decorator: ast.expr) -> int:
     if not isinstance(found, int) or isinstance(found, bool) or found < 0:
         raise UserError("its splits must be a literal number, such as 10")
     return found
+
+
+def _trunk(decorator: ast.expr) -> str:
+    try:
+        found = _keyword(decorator, "trunk", RESNET)
+    except (ValueError, TypeError, RecursionError, MemoryError):
+        found = None
+    return check_trunk(found)
 
 
 def _keyword(decorator: ast.expr, name: str, default: Any) -> Any:

@@ -42,7 +42,7 @@ LAYERS = [
     {"reidbench.registry"},
     {"reidbench.importing"},
     {"reidbench.source", "reidbench.files", "reidbench.events", "reidbench.kinds", "reidbench.options"},
-    {"reidbench.launch", "reidbench.splits"},
+    {"reidbench.launch", "reidbench.splits", "reidbench.trunks"},
     {"reidbench.spec"},
 ]
 """From the top down. A module may import those below it and, inside its own package, its neighbours."""

@@ -142,6 +142,19 @@ def test_two_models_of_one_name_are_refused(tmp_path: Path) -> None:
         registry.models()
 
 
+def test_a_model_stands_on_a_resnet_where_it_does_not_say_otherwise(plugin: Path) -> None:
+    assert registry.models()["mynet"].trunk == registry.models()["bicnet_tks"].trunk == "resnet"
+
+
+@pytest.mark.parametrize("given", ['"renset"', "KIND", "3"])
+def test_a_trunk_that_is_not_known_is_refused(tmp_path: Path, given: str) -> None:
+    path = tmp_path / "mytrunk.py"
+    path.write_text(PLUGIN.format(name="mytrunk").replace("@model()", f"@model(trunk={given})"))
+    registry.add_plugin(path)
+    with pytest.raises(UserError, match=r"mytrunk\.py, line 6: its trunk must be one of 'resnet', "):
+        registry.models()
+
+
 def code(text: str) -> str:
     return source.code(ast.parse(text))
 

@@ -22,6 +22,7 @@ from reidbench.files import replacing
 from reidbench.spec import UserError, canonical_json
 from reidbench.training.archive import SAFETENSORS, read_archive, read_safetensors, write_archive, write_safetensors
 from reidbench.training.release import convert_release, release_model
+from reidbench.trunks import RESNET, SYNTHETIC
 
 FORMAT = "reidbench-model-1"
 
@@ -36,9 +37,6 @@ IMAGENET_FILES = {
 
 TRUNK_NAMES = ("conv1.", "bn1.", "layer1.", "layer2.", "layer3.", "layer4.", "fc.")
 """What the names of a ResNet's parameters begin with."""
-
-SYNTHETIC_TRUNK = Path(__file__).with_name("synthetic_trunk.pt")
-"""The slim trunk pre-trained on synthetic identities, made by `python -m reidbench.training.pretrain`."""
 
 
 @dataclass(frozen=True)
@@ -152,8 +150,10 @@ def load_weights(model: nn.Module, path: Path) -> Checkpoint:
     return checkpoint
 
 
-def start_trunk(model: nn.Module, trunk: str) -> None:
+def start_trunk(model: nn.Module, trunk: str, kind: str = RESNET) -> None:
     """Starts a model's trunk from what `Recipe.trunk` names: "" (as it is), "imagenet", "synthetic", or a file.
+
+    `kind` is that of the trunk, as its model is registered.
 
     Raises UserError if the weights cannot be had or are not this trunk's.
     """
@@ -162,7 +162,7 @@ def start_trunk(model: nn.Module, trunk: str) -> None:
     if trunk == "imagenet":
         path = imagenet_weights(_depth(model.get_submodule("trunk").state_dict()))
     else:
-        path = SYNTHETIC_TRUNK if trunk == "synthetic" else Path(trunk)
+        path = SYNTHETIC[kind] if trunk == "synthetic" else Path(trunk)
     checkpoint = read_checkpoint(path)
     state = checkpoint.state
     if checkpoint.kind != "trunk":

@@ -16,18 +16,31 @@ from reidbench.deployment.files import quiet
 from reidbench.deployment.network import Network
 from reidbench.profiling.complexity import count
 
-SLIM = {"size": (64, 32), "width": 8, "blocks": (1, 1, 1, 1)}
+SIZE = (64, 32)
+SLIM = {"size": SIZE, "width": 8, "blocks": (1, 1, 1, 1)}
+WIDER = {"width": 16}
+TRUNKS = {"resnet": ResNet}
 FRAMES = 8
 CLASSES = 5
+MODELS = registry.models()
 
-every_model = pytest.mark.parametrize("name", sorted(registry.models()))
-every_depth = pytest.mark.parametrize("depth", [18, 50])
+every_model = pytest.mark.parametrize("name", sorted(MODELS))
+every_depth = pytest.mark.parametrize(
+    ("name", "depth"),
+    [(name, depth) for name in sorted(MODELS) for depth in ((18, 50) if "depth" in MODELS[name].options else (0,))],
+)
 
 
-def slim_model(name: str, **options: Any) -> nn.Module:
-    """At 64x32, a trunk of four narrow blocks; nothing starts at zero, so that every module has its effect."""
+def slim_options(name: str, depth: int = 0, **changed: Any) -> dict[str, Any]:
+    """What of the options of a slim trunk a model has."""
+    wanted = {**SLIM, **({"depth": depth} if depth else {}), **changed}
+    return {option: value for option, value in wanted.items() if option in MODELS[name].options}
+
+
+def slim_model(name: str, depth: int = 0) -> nn.Module:
+    """At 64x32, a trunk of few narrow blocks; nothing starts at zero, so that every module has its effect."""
     torch.manual_seed(0)
-    model = registry.build(name, classes=CLASSES, **SLIM, **options)
+    model = registry.build(name, classes=CLASSES, **slim_options(name, depth))
     for module in model.modules():
         if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
             nn.init.uniform_(module.weight, 0.5, 1.5)
@@ -37,14 +50,21 @@ def slim_model(name: str, **options: Any) -> nn.Module:
     return model
 
 
+def whole_trunk(name: str, depth: int = 50, **changed: Any) -> nn.Module:
+    """A trunk of a model's kind, of which the model may hold some parts elsewhere, with other weights."""
+    if MODELS[name].trunk == "resnet":
+        return ResNet(depth, **{**{option: SLIM[option] for option in ("width", "blocks")}, **changed})
+    torch.manual_seed(1)
+    return registry.build(name, **slim_options(name, **changed)).trunk
+
+
 def clips(batch: int = 3, frames: int = FRAMES) -> Tensor:
-    return torch.randn(batch, frames, 3, *SLIM["size"], generator=torch.Generator().manual_seed(1))
+    return torch.randn(batch, frames, 3, *SIZE, generator=torch.Generator().manual_seed(1))
 
 
-@every_model
 @every_depth
 def test_training_output_has_all_that_the_losses_need(name: str, depth: int) -> None:
-    model = slim_model(name, depth=depth).train()
+    model = slim_model(name, depth).train()
     out = model(clips())
     assert out.feature.shape[0] == 3
     assert len(out.logits) == len(out.embeddings) >= 1
@@ -53,10 +73,9 @@ def test_training_output_has_all_that_the_losses_need(name: str, depth: int) -> 
     assert all(torch.isfinite(loss.value) and loss.weight > 0 for loss in out.losses.values())
 
 
-@every_model
 @every_depth
 def test_every_parameter_learns(name: str, depth: int) -> None:
-    model = slim_model(name, depth=depth).train()
+    model = slim_model(name, depth).train()
     out = model(clips())
     terms = [logits.square().sum() for logits in out.logits]
     terms += [loss.weight * loss.value for loss in out.losses.values()]
@@ -85,7 +104,7 @@ def test_evaluation_output_is_the_feature_and_the_maps(name: str) -> None:
 
 @every_model
 def test_without_classes_there_is_no_classifier(name: str) -> None:
-    model = registry.build(name, **SLIM).train()
+    model = registry.build(name, **slim_options(name)).train()
     assert model.classifier is None
     assert model(clips()).logits == ()
 
@@ -131,21 +150,22 @@ def test_copies_and_reloaded_weights_give_the_same_feature(name: str) -> None:
     model = slim_model(name).eval()
     expected = model(clips()).feature
     assert torch.equal(copy.deepcopy(model)(clips()).feature, expected)
-    other = registry.build(name, classes=CLASSES, **SLIM).eval()
+    other = registry.build(name, classes=CLASSES, **slim_options(name)).eval()
     other.load_state_dict(model.state_dict())
     assert torch.equal(other(clips()).feature, expected)
 
 
-@every_model
 @every_depth
 @torch.no_grad()
 def test_trunk_weights_reach_the_whole_trunk(name: str, depth: int) -> None:
     """Loading what is loaded already changes nothing; other weights change the feature, and only the trunk decides."""
-    trunk = ResNet(depth, width=SLIM["width"], blocks=SLIM["blocks"])  # type: ignore[arg-type]
+    trunk = whole_trunk(name, depth)
     for parameter in trunk.parameters():
         nn.init.uniform_(parameter, -0.5, 0.5)
-    state = {**trunk.state_dict(), "fc.weight": torch.zeros(1), "fc.bias": torch.zeros(1)}
-    model = slim_model(name, depth=depth).eval()
+    state = dict(trunk.state_dict())
+    if MODELS[name].trunk == "resnet":
+        state |= {"fc.weight": torch.zeros(1), "fc.bias": torch.zeros(1)}
+    model = slim_model(name, depth).eval()
     model.load_trunk(state)
     held = {tuple(p.shape): [] for p in model.parameters()}
     for parameter in model.parameters():
@@ -156,8 +176,8 @@ def test_trunk_weights_reach_the_whole_trunk(name: str, depth: int) -> None:
 
 @every_model
 def test_trunk_weights_of_another_width_are_refused(name: str) -> None:
-    with pytest.raises(ValueError, match="check depth, width and blocks"):
-        slim_model(name).load_trunk(ResNet(50, width=16, blocks=(1, 1, 1, 1)).state_dict())
+    with pytest.raises(ValueError, match=r"check .*width"):
+        slim_model(name).load_trunk(whole_trunk(name, **WIDER).state_dict())
 
 
 @every_model
@@ -172,14 +192,14 @@ def test_builds_and_runs_at_paper_scale_without_memory(name: str) -> None:
 
 @every_model
 def test_every_counter_that_is_installed_can_follow_it(name: str) -> None:
-    absent = count(slim_model(name), (1, FRAMES, 3, *SLIM["size"])).absent
+    absent = count(slim_model(name), (1, FRAMES, 3, *SIZE)).absent
     assert not [reason for reason in absent.values() if reason.startswith("failed")]
 
 
 @every_model
 def test_trunk_is_named_as_recipes_and_loaders_expect(name: str) -> None:
     model = slim_model(name)
-    assert isinstance(model.trunk, ResNet)
+    assert isinstance(model.trunk, TRUNKS[MODELS[name].trunk])
     known = {"trunk", "csp", "dao", "tks", "tsb", "tse", "neck", "lower_necks", "classifier"}
     known |= {"temporal", "non_local"}  # AP3D
     known |= {"cosam", "iau", "pyramid", "sinet"}
@@ -195,7 +215,7 @@ def test_trunk_is_named_as_recipes_and_loaders_expect(name: str) -> None:
     assert {key.partition(".")[0] for key in model.state_dict()} <= known
 
 
-FAMILIES = {entry.function for entry in registry.models().values()}
+FAMILIES = {entry.function for entry in MODELS.values()}
 
 
 @pytest.mark.parametrize("name", sorted(FAMILIES if NIGHTLY else FAMILIES & {"baseline", "bicnet", "stmn", "stgcn"}))

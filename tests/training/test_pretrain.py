@@ -12,12 +12,13 @@ from reidbench.data import synthetic
 from reidbench.data.clips import normalise
 from reidbench.data.walkers import EMBLEM, FLAP
 from reidbench.training import pretrain
-from reidbench.training.checkpoint import SYNTHETIC_TRUNK, read_checkpoint, start_trunk
+from reidbench.training.checkpoint import read_checkpoint, start_trunk
+from reidbench.trunks import RESNET, SYNTHETIC
 
 
 def test_the_shipped_trunk_is_small_and_says_what_it_was_taught() -> None:
-    assert SYNTHETIC_TRUNK.stat().st_size <= 2.5e6
-    checkpoint = read_checkpoint(SYNTHETIC_TRUNK)
+    assert SYNTHETIC[RESNET].stat().st_size <= 2.5e6
+    checkpoint = read_checkpoint(SYNTHETIC[RESNET])
     assert checkpoint.about["taught"] == pretrain.TAUGHT
     assert checkpoint.about["seed"] == synthetic.PRETRAINING_SEED
     assert (checkpoint.about["steps"], checkpoint.about["persons"]) == (pretrain.STEPS, pretrain.PERSONS)
