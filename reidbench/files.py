@@ -84,11 +84,11 @@ def resolved(path: Path) -> Path:
 
 def check_writable(folder: Path) -> None:
     """Makes a folder and an empty file there, so that a refusal comes before the work. Raises UserError."""
-    probe = folder / ".writable"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe.touch()
-        probe.unlink()
+        # Of a name of its own: other runs may try the same folder at the same moment.
+        with tempfile.NamedTemporaryFile(prefix=".writable.", suffix=".part", dir=folder):
+            pass
     except OSError as error:
         raise refused(folder, error) from error
 
@@ -96,8 +96,9 @@ def check_writable(folder: Path) -> None:
 def sweep_tree(folder: Path) -> None:
     """Removes abandoned drafts of any name from a folder that is the project's own, and from folders two below it."""
     for pattern in (".*.part", "*/.*.part", "*/*/.*.part"):
-        for draft in folder.glob(pattern):
-            _drop_if_abandoned(draft)
+        # Path.glob fails where another process removes a folder meanwhile.
+        for draft in glob.glob(pattern, root_dir=folder):  # noqa: PTH207
+            _drop_if_abandoned(folder / draft)
 
 
 @contextmanager

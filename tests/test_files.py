@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,21 @@ def test_a_file_where_a_folder_should_be_is_no_lack_of_space(tmp_path: Path, bel
 def test_a_folder_that_can_be_written_is_made_and_left_empty(tmp_path: Path) -> None:
     check_writable(tmp_path / "new" / "folder")
     assert not list((tmp_path / "new" / "folder").iterdir())
+
+
+def test_runs_that_start_at_once_do_not_see_each_others_trial_of_a_folder(tmp_path: Path) -> None:
+    """Not one of these would fail for a file of its own; with one name for all, nearly every run of this test did."""
+    start = threading.Barrier(4)
+
+    def try_often() -> None:
+        start.wait()
+        for _ in range(200):
+            check_writable(tmp_path)
+
+    with ThreadPoolExecutor(4) as pool:
+        for future in [pool.submit(try_often) for _ in range(4)]:
+            future.result()
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_a_killed_writer_left_goes_after_a_day(tmp_path: Path) -> None:

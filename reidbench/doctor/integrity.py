@@ -113,7 +113,7 @@ def _closed(folder: Path) -> Iterator[Fault]:
 
 
 def _temporary(folder: Path) -> Iterator[Fault]:
-    for path in sorted((*folder.rglob(".*.part"), *folder.rglob(".writable"))):
+    for path in sorted(folder.rglob(".*.part")):
         with suppress(FileNotFoundError):  # its writer has finished meanwhile
             if path.parent.name != ASIDE and time.time() - path.stat().st_mtime > STILL_WRITTEN:
                 yield Fault("temporary", path, "left by a process that was killed while it wrote", aside(path))
