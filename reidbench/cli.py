@@ -206,7 +206,7 @@ def _add_export(add: Callable[..., Parser]) -> None:
     about = "fp32, or for openvino int8, calibrated on training clips of the dataset (default: fp32)"
     sub.add_argument("--precision", default="fp32", help=about)
     sub.add_argument(
-        "--batch", type=int, default=1, metavar="N", help="clips that the file takes at a time (default: 1)"
+        "--batch", default="1", metavar="N", help="clips that the file takes at a time, or any (default: 1)"
     )
 
 

@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 RANDOM = "random"
 """What `--weights` is for a network of random weights, to be timed elsewhere."""
 
+ANY = "any"
+"""What `--batch` is for a file that takes as many clips at a time as it is given."""
+
+ANY_TRIED = (1, 2, 5)
+"""Numbers of clips that such a file is checked with."""
+
 LIMIT = 1e-6
 """The cosine error above which a float32 file is not what the model computes: a hundred times float32's rounding."""
 
@@ -35,33 +41,37 @@ def export(arguments: Namespace) -> int:
 
     name, found = _format(arguments)
     out = Path(arguments.out or f"{arguments.model}{found.suffix}")
-    if arguments.batch < 1:
-        raise UserError(f"--batch {arguments.batch}: give 1 or more")
+    batches = _batches(arguments.batch, name, found)
     if out.suffix != found.suffix:
         raise UserError(f"--out {out}: the name of a file of format {name} ends with {found.suffix}")
     if not out.parent.is_dir():
         raise UserError(f"--out {out}: there is no folder {out.parent}")
     network, cell, recipe = _network(arguments)
-    shape = [arguments.batch, recipe.frames, 3, *recipe.size]
-    calibration = _calibration(arguments, recipe)
+    shapes = [[batch, recipe.frames, 3, *recipe.size] for batch in batches]
+    calibration = _calibration(arguments, recipe, batches[0])
+    any_batch = arguments.batch == ANY
     with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as draft:
         # What lies at --out already stays until the new file has been checked.
-        written = files.write(network, clips_of(shape), Path(draft) / out.name, name, calibration=calibration)
-        checked = agreement.compare(network, runtimes.load(written[0], name, precision=arguments.precision), shape)
+        draft_file = Path(draft) / out.name
+        clips = clips_of(shapes[0])
+        written = files.write(network, clips, draft_file, name, calibration=calibration, any_batch=any_batch)
+        checked = agreement.compare(network, runtimes.load(written[0], name, precision=arguments.precision), *shapes)
         if arguments.precision == "fp32" and not checked.cosine_error <= LIMIT:
             error = f"{checked.cosine_error:.1e}"
             raise UserError(f"{out}: would compute other vectors than the model (1 - cosine {error}); not written")
         written = [file.replace(out.with_name(file.name)) for file in written]
+    shape = [ANY if any_batch else batches[0], *shapes[0][1:]]
     about = _about(arguments, cell, shape, checked)
     note = out.with_name(f"{out.name}.json")
     write_text(note, json.dumps(about, indent=1) + "\n")
+    trials = agreement.TRIALS * len(shapes)
     told = {
         "written": ", ".join(map(str, [*written, note])),
         "size": f"{files.size_of(out) / 1e6:.1f} MB",
-        "clips": f"float32 {shape}, {about['clips']['values']}",
+        "clips": f"float32 [{', '.join(map(str, shape))}], {about['clips']['values']}",
         "vector": about["vector"],
         "weights": arguments.checkpoint,
-        "checked": f"1 - cosine at most {checked.cosine_error:.1e} to eager float64, over {agreement.TRIALS} batches",
+        "checked": f"1 - cosine at most {checked.cosine_error:.1e} to eager float64, over {trials} batches",
     }
     return print_result({**about, "written": [*map(str, written), str(note)]} if arguments.json else told, arguments)
 
@@ -84,6 +94,17 @@ def _format(arguments: Namespace) -> tuple[str, Format]:
     if lacking:
         raise UserError(f"--format {name}: {lacking}")
     return name, found
+
+
+def _batches(asked: str, name: str, found: Format) -> tuple[int, ...]:
+    """The numbers of clips at a time that a file is made and checked for; several where it is to take any."""
+    if asked == ANY:
+        if not found.any_batch:
+            raise UserError(f"--batch {ANY}: {name} is written for one number of clips; give it, or another --format")
+        return ANY_TRIED
+    if not (asked.isascii() and asked.isdecimal()) or int(asked) < 1:
+        raise UserError(f"--batch {asked}: give 1 or more, or {ANY}")
+    return (int(asked),)
 
 
 def _network(arguments: Namespace) -> tuple[Network, Cell, Recipe]:
@@ -111,7 +132,7 @@ def _network(arguments: Namespace) -> tuple[Network, Cell, Recipe]:
     return Network(model, neck=True).eval(), cell, preset.recipe
 
 
-def _calibration(arguments: Namespace, recipe: Recipe) -> Any:
+def _calibration(arguments: Namespace, recipe: Recipe, batch: int) -> Any:
     """Batches of clips that int8 is calibrated with: training clips, or random ones for random weights."""
     if arguments.precision != "int8":
         return ()
@@ -121,13 +142,13 @@ def _calibration(arguments: Namespace, recipe: Recipe) -> Any:
     from reidbench.profiling.artifact import CALIBRATION_CLIPS as RANDOM_CLIPS
 
     if arguments.checkpoint == RANDOM:
-        return [clips_of([arguments.batch, recipe.frames, 3, *recipe.size], seed) for seed in range(RANDOM_CLIPS)]
+        return [clips_of([batch, recipe.frames, 3, *recipe.size], seed) for seed in range(RANDOM_CLIPS)]
     cell, places = accuracy_cell_of(arguments, 0)
     clips = training_clips(open_dataset(cell.settings["dataset"], places), recipe, CALIBRATION_CLIPS)
-    return [part for part in clips.split(arguments.batch) if len(part) == arguments.batch]
+    return [part for part in clips.split(batch) if len(part) == batch]
 
 
-def _about(arguments: Namespace, cell: Cell, shape: list[int], checked: Any) -> dict[str, Any]:
+def _about(arguments: Namespace, cell: Cell, shape: list[int | str], checked: Any) -> dict[str, Any]:
     from reidbench.data.clips import MEAN, STD
     from reidbench.scoring import file_hash
 

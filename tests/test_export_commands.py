@@ -63,11 +63,20 @@ def test_the_file_gives_the_vector_of_the_weights(capsys: pytest.CaptureFixture[
         (("--format", "onxn"), "did you mean 'onnx'"),
         (("--out", "no/b.onnx"), "there is no folder no"),
         (("--out", "b.onnx", "--precision", "int8"), "onnx is written in fp32"),
-        (("--out", "b.pt2", "--batch", "0"), "--batch 0: give 1 or more"),
+        (("--out", "b.pt2", "--batch", "0"), "--batch 0: give 1 or more, or any"),
+        (("--out", "b.pt2", "--batch", "few"), "--batch few: give 1 or more, or any"),
+        (("--out", "b.ts", "--batch", "any"), "--batch any: torchscript is written for one number of clips"),
     ],
 )
 def test_mistakes_are_one_line(arguments: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert said in refused("baseline", "--weights", "model.pt", *arguments, capsys=capsys)
+
+
+def test_a_file_for_any_number_of_clips_is_checked_with_several(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["export", "baseline", "--weights", "model.pt", "--out", "b.pt2", "--batch", "any"]) == 0
+    said = capsys.readouterr().out
+    assert "float32 [any, 8, 3, 64, 32]" in said and "over 9 batches" in said
+    assert json.loads(Path("b.pt2.json").read_text())["clips"]["shape"] == ["any", 8, 3, 64, 32]
 
 
 def test_weights_are_asked_for(capsys: pytest.CaptureFixture[str]) -> None:

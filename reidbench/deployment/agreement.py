@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ import torch
 from reidbench.deployment.network import Infer, Network, clips_of
 
 TRIALS = 3
-"""Random batches of clips that the two are compared on."""
+"""Random batches of clips of each shape that the two are compared on."""
 
 
 @dataclass(frozen=True)
@@ -23,11 +24,11 @@ class Agreement:
     relative_error: float
 
 
-def compare(network: Network, infer: Infer, shape: Sequence[int]) -> Agreement:
-    """Compares on random clips `shape` = `[B, T, 3, H, W]`; the network stays as it is."""
+def compare(network: Network, infer: Infer, *shapes: Sequence[int]) -> Agreement:
+    """Compares on random clips of each of the `shapes` `[B, T, 3, H, W]`; the network stays as it is."""
     exact = copy.deepcopy(network).double().eval()
     cosine = relative = 0.0
-    for seed in range(TRIALS):
+    for shape, seed in itertools.product(shapes, range(TRIALS)):
         clips = clips_of(shape, seed)
         with torch.inference_mode():
             wanted = exact(clips.double())

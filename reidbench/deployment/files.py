@@ -12,6 +12,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from torch.export import ExportedProgram
 
 from reidbench.registry import lookup
 from reidbench.spec import UserError
@@ -20,33 +21,46 @@ OPSET = 20
 """The version of ONNX's operators; ONNX Runtime 1.17 and OpenVINO 2024 know it."""
 
 
+Subject = nn.Module | ExportedProgram
+
+
 @dataclass(frozen=True)
 class Format:
     """A kind of file: its suffix, the packages that write it with the extra they come with, and the writer.
 
-    `write(network, clips, path, calibration)` writes a network for clips of that shape; with `calibration`, batches of
-    clips, its products are quantised to int8, where the format has `int8`.
+    `write(subject, clips, path, calibration)` writes a network, or a program of one, for clips of that shape; with
+    `calibration`, batches of clips, its products are quantised to int8, where the format has `int8`. Where it has
+    `any_batch`, a program's file takes as many clips at a time as the program does.
     """
 
     suffix: str
     about: str
-    write: Callable[[nn.Module, Tensor, Path, Sequence[Tensor]], None]
+    write: Callable[[Subject, Tensor, Path, Sequence[Tensor]], None]
     packages: tuple[str, ...] = ()
     extra: str = ""
     int8: bool = False
+    any_batch: bool = True
 
 
 def write(
-    network: nn.Module, clips: Tensor, path: Path, name: str, *, calibration: Sequence[Tensor] = ()
+    network: nn.Module,
+    clips: Tensor,
+    path: Path,
+    name: str,
+    *,
+    calibration: Sequence[Tensor] = (),
+    any_batch: bool = False,
 ) -> list[Path]:
     """Writes a network in evaluation mode under a format's `name`; returns the files, the first one `path`.
 
-    `clips` `[B, T, 3, H, W]` fix the shape that the file is for. Raises UserError if the exporter refuses the network.
+    `clips` `[B, T, 3, H, W]` fix the shape that the file is for, or with `any_batch` all of it but B. Raises UserError
+    if the exporter refuses the network.
     """
     found: Format = lookup("format", name, FORMATS)
     try:
         with quiet(), torch.no_grad():
-            found.write(network.eval(), clips, path, calibration)
+            subject = _program_of_any_batch(network.eval(), clips) if any_batch else network.eval()
+            found.write(subject, clips, path, calibration)
     except (RuntimeError, ValueError, TypeError, torch.onnx.OnnxExporterError) as error:
         reason = " ".join(str(error).split())[:300]
         raise UserError(f"{path}: cannot be exported as {name} ({type(error).__name__}: {reason})") from error
@@ -63,9 +77,16 @@ def size_of(path: Path) -> int:
     return sum(file.stat().st_size for file in files_of(path))
 
 
-def _write_onnx(network: nn.Module, clips: Tensor, path: Path, calibration: Sequence[Tensor]) -> None:
+def _program_of_any_batch(network: nn.Module, clips: Tensor) -> ExportedProgram:
+    # Seen with one clip, a batch is taken for a constant; and only the strict way can follow a `len(clips)`.
+    several = clips if len(clips) > 1 else torch.cat([clips, clips])
+    dynamic = ({0: torch.export.Dim("batch", min=1)},)
+    return torch.export.export(network, (several,), dynamic_shapes=dynamic, strict=True)
+
+
+def _write_onnx(subject: Subject, clips: Tensor, path: Path, calibration: Sequence[Tensor]) -> None:
     program = torch.onnx.export(
-        network,
+        subject,
         (clips,),
         dynamo=True,
         opset_version=OPSET,
@@ -77,12 +98,12 @@ def _write_onnx(network: nn.Module, clips: Tensor, path: Path, calibration: Sequ
     program.save(path, external_data=False)
 
 
-def _write_openvino(network: nn.Module, clips: Tensor, path: Path, calibration: Sequence[Tensor]) -> None:
+def _write_openvino(subject: Subject, clips: Tensor, path: Path, calibration: Sequence[Tensor]) -> None:
     import openvino
 
     with tempfile.TemporaryDirectory() as folder:
         graph = Path(folder) / "network.onnx"
-        _write_onnx(network, clips, graph, ())
+        _write_onnx(subject, clips, graph, ())
         model = openvino.Core().read_model(graph)
         if calibration:
             import nncf
@@ -93,12 +114,13 @@ def _write_openvino(network: nn.Module, clips: Tensor, path: Path, calibration: 
         openvino.save_model(model, path, compress_to_fp16=False)
 
 
-def _write_torchscript(network: nn.Module, clips: Tensor, path: Path, calibration: Sequence[Tensor]) -> None:
-    torch.jit.freeze(torch.jit.trace(network, clips)).save(str(path))
+def _write_torchscript(subject: Subject, clips: Tensor, path: Path, calibration: Sequence[Tensor]) -> None:
+    torch.jit.freeze(torch.jit.trace(subject, clips)).save(str(path))
 
 
-def _write_pt2(network: nn.Module, clips: Tensor, path: Path, calibration: Sequence[Tensor]) -> None:
-    torch.export.save(torch.export.export(network, (clips,)), path)
+def _write_pt2(subject: Subject, clips: Tensor, path: Path, calibration: Sequence[Tensor]) -> None:
+    program = subject if isinstance(subject, ExportedProgram) else torch.export.export(subject, (clips,))
+    torch.export.save(program, path)
 
 
 FORMATS = {
@@ -111,7 +133,7 @@ FORMATS = {
         "openvino",
         int8=True,
     ),
-    "torchscript": Format(".ts", "TorchScript, traced and frozen", _write_torchscript),
+    "torchscript": Format(".ts", "TorchScript, traced and frozen", _write_torchscript, any_batch=False),
     "pt2": Format(".pt2", "torch.export's program", _write_pt2),
 }
 """Every format by name."""

@@ -40,6 +40,28 @@ def test_a_file_computes_what_the_model_does(name: str, written: dict[str, Path]
     assert found.cosine_error < ROUNDING
 
 
+class Counting(nn.Module):
+    """As models do it: frames side by side, brought together again by the number of clips."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.convolve = nn.Conv2d(3, 4, 3)
+
+    def forward(self, given: Tensor) -> Tensor:
+        frames = self.convolve(given.flatten(0, 1)).relu().mean((2, 3))
+        return frames.unflatten(0, (len(given), -1)).amax(1)
+
+
+@pytest.mark.parametrize("name", [name for name, found in files.FORMATS.items() if found.any_batch])
+def test_a_file_for_any_number_of_clips_takes_them_as_they_come(name: str, tmp_path: Path) -> None:
+    network, path = Counting(), tmp_path / f"network{files.FORMATS[name].suffix}"
+    files.write(network, torch.randn(1, 3, 3, 8, 8), path, name, any_batch=True)
+    infer = runtimes.load(path, name)
+    for number in (1, 2, 5):
+        given = torch.randn(number, 3, 3, 8, 8)
+        torch.testing.assert_close(infer(given), network(given).detach(), rtol=1e-4, atol=1e-5)
+
+
 def test_bf16_is_what_openvino_then_computes_in(written: dict[str, Path]) -> None:
     infer = runtimes.load(written["openvino"], "openvino", precision="bf16")
     assert compare(Network(tiny_model(), neck=True), infer, SHAPE).cosine_error < 1e-2

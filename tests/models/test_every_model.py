@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from reidbench.models.resnet import ResNet
 from torch import Tensor, nn
 
 from reidbench import registry
-from reidbench.deployment.files import quiet
+from reidbench.deployment.files import quiet, write
 from reidbench.deployment.network import Network
 from reidbench.profiling.complexity import count
 
@@ -230,3 +231,14 @@ def test_every_family_is_exported_as_one_program(name: str) -> None:
         program = torch.export.export(network, (given,))
     with torch.no_grad():
         torch.testing.assert_close(program.module()(given), network(given))
+
+
+@pytest.mark.skipif(not NIGHTLY, reason="half a minute: in the nightly setting")
+@pytest.mark.parametrize("name", sorted(FAMILIES))
+def test_every_family_is_exported_for_any_number_of_clips(name: str, tmp_path: Path) -> None:
+    network = Network(slim_model(name).eval(), neck=True)
+    write(network, clips(1), tmp_path / "network.pt2", "pt2", any_batch=True)
+    program = torch.export.load(tmp_path / "network.pt2").module()
+    with torch.no_grad():
+        for number in (1, 2, 5):
+            torch.testing.assert_close(program(clips(number)), network(clips(number)), rtol=1e-4, atol=1e-5)
