@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 from reidbench import registry
 from reidbench.data.synthetic_options import ABOUT
 from reidbench.doctor_commands import add_doctor
+from reidbench.export_options import add_export
 from reidbench.gate_options import add_gate
 from reidbench.launch import launched, refuse_several
 from reidbench.profiling_options import add_profiling
@@ -168,7 +169,7 @@ def _parser() -> Parser:
     about = "under torchrun: batch norm over the whole batch, not over each process's share"
     sub.add_argument("--sync-bn", action="store_true", help=about)
     _add_scoring_commands(add)
-    _add_export(add)
+    add_export(add, _given_weights())
     add_doctor(add)
     _add_data_command(commands)
     parser.set_defaults(known=sorted(commands.choices))
@@ -193,21 +194,6 @@ def _add_scoring_commands(add: Callable[..., Parser]) -> None:
     sub = add("convert", f"{SCORING}.convert", "write weights of any known kind as .pt or .safetensors of this project")
     sub.add_argument("source", metavar="FROM", help="ours, the authors' .pth.tar, or a ResNet as torchvision names it")
     sub.add_argument("target", metavar="TO", help="a name that ends with .pt or .safetensors")
-
-
-def _add_export(add: Callable[..., Parser]) -> None:
-    about = "write a network as ONNX, OpenVINO, TorchScript or pt2, for others to run, and check it"
-    sub = add("export", "export_commands.export", about, _given_weights())
-    sub.add_argument(
-        "--out", default="", metavar="FILE", help="the file to write (default: MODEL and the format's ending)"
-    )
-    about = "onnx, openvino, torchscript or pt2 (default: by the ending of --out)"
-    sub.add_argument("--format", default="", metavar="FORMAT", help=about)
-    about = "fp32, or for openvino int8, calibrated on training clips of the dataset (default: fp32)"
-    sub.add_argument("--precision", default="fp32", help=about)
-    sub.add_argument(
-        "--batch", default="1", metavar="N", help="clips that the file takes at a time, or any (default: 1)"
-    )
 
 
 def _add_data_command(commands: Any) -> None:

@@ -12,9 +12,9 @@ from typing import Any
 
 from reidbench.dataset_identity import AskedData, choose_splits, entry_of
 from reidbench.dataset_identity import arguments as dataset_arguments
+from reidbench.entries import Entry
 from reidbench.options import parse_options
 from reidbench.plan import Request, asked_data, choose_preset
-from reidbench.registry import Entry
 from reidbench.reports import print_json
 from reidbench.splits import OPTION, Splits
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from reidbench import registry
 from reidbench.data.tracklets import Dataset
+from reidbench.entries import Entry
 from reidbench.importing import import_file
 from reidbench.registry import check_options, lookup
 from reidbench.source import REQUIRED
@@ -27,9 +28,9 @@ class AskedData:
     splits: str = ""
 
 
-def entry_of(asked: AskedData) -> registry.Entry:
+def entry_of(asked: AskedData) -> Entry:
     """The dataset's entry in the registry. Raises UserError if it has none."""
-    found: registry.Entry = lookup("dataset", asked.name, registry.datasets())
+    found: Entry = lookup("dataset", asked.name, registry.datasets())
     return found
 
 
@@ -103,7 +104,7 @@ def _identity(asked: AskedData) -> dict[str, Any]:
     return {**identity, "splits": entry.splits} if entry.splits else identity
 
 
-def _loaded(entry: registry.Entry, given: Mapping[str, Any]) -> Dataset:
+def _loaded(entry: Entry, given: Mapping[str, Any]) -> Dataset:
     """The dataset; what is wrong with a plugin's function is told as that, in one line."""
     try:
         found = entry.load()(**given)

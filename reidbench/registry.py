@@ -11,17 +11,18 @@ import difflib
 import hashlib
 import importlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
+from reidbench.entries import Entry, read_entries
 from reidbench.files import resolved
 from reidbench.importing import HERE, check_imports, folder, import_file
 from reidbench.kinds import fits, kind
-from reidbench.source import code, decorated, defines, first_line, parse, signature, with_siblings
-from reidbench.spec import Collection, Quantity, Suite, UserError, canonical_json
-from reidbench.trunks import RESNET, check_trunk
+from reidbench.source import code, decorated, defines, first_line, parse, with_siblings
+from reidbench.spec import Collection, Quantity, Suite, UserError
+from reidbench.trunks import RESNET
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -92,29 +93,6 @@ class Measurement:
     function: Callable[..., Any]
 
 
-@dataclass(frozen=True)
-class Entry:
-    """A registered function as its source text describes it.
-
-    `splits` are those of a dataset, 0 where it has none; `trunk` is a model's.
-    """
-
-    name: str
-    about: str
-    path: Path
-    function: str
-    options: Mapping[str, Any]
-    preset: Mapping[str, Any] = field(default_factory=dict)
-    splits: int = 0
-    trunk: str = RESNET
-
-    def load(self) -> Callable[..., Any]:
-        found: Callable[..., Any] | None = getattr(import_file(self.path), self.function, None)
-        if not callable(found):
-            raise UserError(f"{self.path}: {self.function} is no function once the file has been imported")
-        return found
-
-
 MEASUREMENTS: dict[str, Measurement] = {}
 _plugins: list[Path] = []
 
@@ -146,13 +124,13 @@ def plugins() -> tuple[str, ...]:
 @cache
 def models() -> dict[str, Entry]:
     """Every registered model by name."""
-    return _entries([*sorted(folder("models").glob("*.py")), *_plugins], "model")
+    return read_entries([*sorted(folder("models").glob("*.py")), *_plugins], "model")
 
 
 @cache
 def datasets() -> dict[str, Entry]:
     """Every registered dataset by name."""
-    return _entries([*sorted((HERE / "data").rglob("*.py")), *_plugins], "dataset")
+    return read_entries([*sorted((HERE / "data").rglob("*.py")), *_plugins], "dataset")
 
 
 @cache
@@ -275,63 +253,3 @@ def model_source(name: str) -> str:
 def _tuples(options: Mapping[str, Any]) -> dict[str, Any]:
     """Options as builders expect them: JSON knows only lists where Python has tuples."""
     return {name: tuple(value) if isinstance(value, list) else value for name, value in options.items()}
-
-
-def _entries(paths: Iterable[Path], decorator: str) -> dict[str, Entry]:
-    found: dict[str, Entry] = {}
-    for path in paths:
-        for function, call in decorated(parse(path), decorator):
-            about = first_line(ast.get_docstring(function))
-            try:
-                options = signature(function)
-                names = {function.name: {}, **_presets(call)}
-                splits = _splits(call)
-                trunk = _trunk(call)
-            except UserError as error:
-                raise UserError(f"{path}, line {function.lineno}: {error}") from error
-            for name, preset in names.items():
-                if name in found:
-                    raise UserError(f"{decorator} {name!r} is defined in both {found[name].path} and {path}")
-                text = about if name == function.name else _preset_about(function.name, preset)
-                found[name] = Entry(name, text, path, function.name, options, preset, splits, trunk)
-    return found
-
-
-def _preset_about(base: str, preset: Mapping[str, Any]) -> str:
-    return f"{base} with " + ", ".join(f"{key}={value!r}" for key, value in preset.items())
-
-
-def _presets(decorator: ast.expr) -> dict[str, dict[str, Any]]:
-    try:
-        found = _keyword(decorator, "presets", {})
-        canonical_json(found)
-        return {str(name): dict(options) for name, options in found.items()}
-    except (ValueError, TypeError, AttributeError, RecursionError, MemoryError):
-        raise UserError('its presets must be literal, such as {"tks": {"temporal": "tks"}}') from None
-
-
-def _splits(decorator: ast.expr) -> int:
-    try:
-        found = _keyword(decorator, "splits", 0)
-    except (ValueError, TypeError, RecursionError, MemoryError):
-        found = None
-    if not isinstance(found, int) or isinstance(found, bool) or found < 0:
-        raise UserError("its splits must be a literal number, such as 10")
-    return found
-
-
-def _trunk(decorator: ast.expr) -> str:
-    try:
-        found = _keyword(decorator, "trunk", RESNET)
-    except (ValueError, TypeError, RecursionError, MemoryError):
-        found = None
-    return check_trunk(found)
-
-
-def _keyword(decorator: ast.expr, name: str, default: Any) -> Any:
-    """The literal that a decorator is given under a name."""
-    if isinstance(decorator, ast.Call):
-        for keyword in decorator.keywords:
-            if keyword.arg == name:
-                return ast.literal_eval(keyword.value)
-    return default
