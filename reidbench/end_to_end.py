@@ -14,8 +14,8 @@ from torch.nn import functional
 from reidbench.data.clips import evaluation_clips, normalise
 from reidbench.data.frames import Frames, decode_frames, name_frames
 from reidbench.data.synthetic import synthetic
-from reidbench.precision import PRECISIONS
-from reidbench.profiling.latency import inference
+from reidbench.profiling.latency import random_clips
+from reidbench.profiling.session import Subject
 from reidbench.retrieval.features import CLIPS_AT_ONCE
 
 STAGES = ("decode", "clips", "network", "pooling", "search")
@@ -45,17 +45,18 @@ def tracklet_on_disk(count: int, size: tuple[int, int], threads: int) -> Frames:
     return name_frames(dataset, dataset.query[:1], size, threads=threads)
 
 
-def deploy(
-    model: nn.Module, frames: Frames, shape: tuple[int, ...], *, gallery: int, device: str, precision: str
-) -> Deployment:
-    """Prepares a model, as `inference` does, and draws a gallery of so many vectors as long as its feature.
+def deploy(subject: Subject, frames: Frames, shape: tuple[int, ...], *, gallery: int) -> Deployment:
+    """Starts a model on its backend, and draws a gallery of so many vectors as long as its feature.
 
-    `shape` is that of a clip, [1, T, 3, H, W]. Raises UserError for a device that is not there.
+    `shape` is that of a clip, [1, T, 3, H, W]: eager torch takes several at once, another backend one. Raises UserError
+    for a device that is not there, and where the model cannot be exported.
     """
-    dimension = inference(model, shape, device=device, precision=precision)().feature.shape[1]  # type: ignore[attr-defined]
+    model = subject.deploy(shape)
+    with torch.inference_mode():
+        dimension = model(random_clips(shape, 0).to(subject.device, subject.dtype)).feature.shape[1]
     drawn = torch.randn(gallery, dimension, generator=torch.Generator().manual_seed(0))
-    entries = functional.normalize(drawn, dim=1).to(device)
-    return Deployment(model, frames, shape[1], entries, torch.device(device), PRECISIONS[precision])
+    entries = functional.normalize(drawn, dim=1).to(subject.device)
+    return Deployment(model, frames, shape[1], entries, torch.device(subject.device), subject.dtype)
 
 
 def timed_stages(deployment: Deployment) -> dict[str, float]:

@@ -67,26 +67,25 @@ def end_to_end(cells: Sequence[Cell], progress: Progress) -> Outcomes:
     from reidbench.profiling.latency import interleave
 
     settings = cells[0].settings
-    device, precision = settings["device"], settings["precision"]
     length, entries = settings.get("tracklet", TRACKLET), settings.get("gallery", MARS_GALLERY)
     with session.conditions(settings["threads"]) as under:
         subjects, failures = session.subjects(cells)
-        models = {name: subject.module for name, subject in subjects.items()}
         reference = session.reference_key(cells)
         shapes = {reference: settings["reference"]["shape"], **{cell.key: cell.settings["shape"] for cell in cells}}
-        if reference not in models:
-            models[reference] = session.build(settings["reference"]["model"], settings["reference"]["options"])
+        if reference not in subjects:
+            wanted = settings["reference"]
+            subjects[reference] = session.Subject.of(wanted["model"], wanted["options"], settings)
         frames = tracklet_on_disk(length, tuple(shapes[reference][3:]), under.threads)
-        readings: dict[str, list[dict[str, float]]] = {name: [] for name in models}
+        readings: dict[str, list[dict[str, float]]] = {name: [] for name in subjects}
 
-        def whole(name: str, model: Any) -> Run:
-            deployed = deploy(model, frames, tuple(shapes[name]), gallery=entries, device=device, precision=precision)
+        def whole(name: str) -> Run:
+            deployed = deploy(subjects[name], frames, tuple(shapes[name]), gallery=entries)
             return lambda: readings[name].append(timed_stages(deployed))
 
-        runs = {name: whole(name, model) for name, model in models.items()}
-        failures += session.drop_misfits(runs, cells, device)
+        runs, unstarted = session.each({name: partial(whole, name) for name in subjects}, cells)
+        failures += [*unstarted, *session.drop_misfits(runs, cells, settings["device"])]
         if reference not in runs:
-            raise MemoryError(f"a tracklet of the reference row does not fit on {device}")
+            raise failures[0]
 
         def after_round(done: int, timings: Timings) -> None:
             for cell in cells:

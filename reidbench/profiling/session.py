@@ -12,13 +12,13 @@ from typing import Any, TypeVar
 
 import safetensors.torch
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from reidbench import machine, registry
 from reidbench.deployment import runtimes
 from reidbench.deployment.backends import BACKENDS, EAGER, check_backend, versions
 from reidbench.deployment.files import size_of
-from reidbench.deployment.network import Network, clips_of
+from reidbench.deployment.network import Deployed, Infer, Network, clips_of
 from reidbench.precision import PRECISIONS
 from reidbench.profiling.artifact import artifact
 from reidbench.profiling.latency import Run, check_device, inference, is_out_of_memory, random_clips
@@ -58,19 +58,44 @@ class Subject:
 
         Raises UserError where it cannot be exported.
         """
+        if self.backend == EAGER:
+            assert self.module is not None
+            return inference(self.module, shape, device=self.device, precision=self.precision)
+        clips = clips_of(shape) if self.module is None else self._clips(shape)
+        return partial(self._infer(shape), clips)
+
+    def deploy(self, shape: Sequence[int]) -> nn.Module:
+        """What stands in the model's place where it is used: one whose `feature` the backend gives.
+
+        It takes clips of `shape` = `[B, T, 3, H, W]`, on the device, in `dtype`. Raises UserError likewise.
+        """
+        if self.backend == EAGER:
+            assert self.module is not None
+            check_device(self.device)
+            return runtimes.prepared(self.module, self.device, self.precision)
+        neck: nn.Module = build(self.model, self.options).neck  # type: ignore[assignment]
+        return Deployed(self._infer(shape), neck.to(self.device), shape[0])
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """That of the clips which a deployed model is given; a backend itself rounds to its precision."""
+        return PRECISIONS[self.precision] if self.backend == EAGER else torch.float32
+
+    def _infer(self, shape: Sequence[int]) -> Infer:
+        """Starts a backend other than eager torch for clips of that shape."""
         name = BACKENDS[self.backend].format
         if name:
             file = artifact(self.model, self.options, shape, name, self.precision)
-            infer, clips = runtimes.load(file, name, precision=self.precision), clips_of(shape)
-            return partial(infer, clips)
+            return runtimes.load(file, name, precision=self.precision)
         assert self.module is not None
-        if self.backend == EAGER:
-            return inference(self.module, shape, device=self.device, precision=self.precision)
-        check_device(self.device)
-        clips = random_clips(shape, 0).to(device=self.device, dtype=PRECISIONS[self.precision])
         network = Network(self.module)
-        infer = runtimes.in_torch(network, clips, device=self.device, precision=self.precision, backend=self.backend)
-        return partial(infer, clips)
+        return runtimes.in_torch(
+            network, self._clips(shape), device=self.device, precision=self.precision, backend=self.backend
+        )
+
+    def _clips(self, shape: Sequence[int]) -> Tensor:
+        check_device(self.device)
+        return random_clips(shape, 0).to(device=self.device, dtype=PRECISIONS[self.precision])
 
 
 def make_files(cell: Cell) -> None:
@@ -93,17 +118,17 @@ def bytes_on_disk(cell: Cell) -> int:
 
 def subjects(cells: Sequence[Cell]) -> tuple[dict[str, Subject], list[Exception]]:
     """The cells' models by key, and why the others could not be built: one bad row must not cost the session."""
-    return _each({cell.key: partial(Subject.of, cell.model, cell.options, cell.settings) for cell in cells}, cells)
+    return each({cell.key: partial(Subject.of, cell.model, cell.options, cell.settings) for cell in cells}, cells)
 
 
 def start_all(
     found: Mapping[str, Subject], shapes: Mapping[str, Sequence[int]], cells: Sequence[Cell]
 ) -> tuple[dict[str, Run], list[Exception]]:
     """Every subject started on its shape, and why others could not be."""
-    return _each({name: partial(subject.start, shapes[name]) for name, subject in found.items()}, cells)
+    return each({name: partial(subject.start, shapes[name]) for name, subject in found.items()}, cells)
 
 
-def _each(makes: Mapping[str, Callable[[], Made]], cells: Sequence[Cell]) -> tuple[dict[str, Made], list[Exception]]:
+def each(makes: Mapping[str, Callable[[], Made]], cells: Sequence[Cell]) -> tuple[dict[str, Made], list[Exception]]:
     """What can be made by name, and for the others what there is to tell the user, with the row of that key."""
     rows = {cell.key: cell.row for cell in cells}
     made: dict[str, Made] = {}

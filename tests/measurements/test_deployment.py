@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from reidbench import registry
 from reidbench.data.cache import cache_folder
+from reidbench.deployment.network import clips_of
 from reidbench.end_to_end import STAGES
 from reidbench.measurements import deployment
+from reidbench.profiling.session import Subject
 from reidbench.spec import Cell, Outcome, Record, UserError
 from reidbench.statistics import estimate
 
@@ -29,6 +32,9 @@ SETTINGS: dict[str, Any] = {
     "queries": 20,
     "reference": {"model": "baseline", "options": SMALL, "shape": SHAPE},
 }
+
+
+ROWS: dict[str, dict[str, Any]] = {"big": {}, "small": {"shrink": [2]}}
 
 
 @pytest.fixture(autouse=True)
@@ -52,14 +58,14 @@ def record(outcome: Outcome) -> Record:
 
 @pytest.mark.parametrize("name", ["end_to_end", "scoring"])
 def test_every_quantity_follows_from_the_record(name: str) -> None:
-    for outcome in measured([cell("big", name), cell("small", name, shrink=[2])]).values():
+    for outcome in measured([cell(row, name, **own) for row, own in ROWS.items()]).values():
         for field, quantity in registry.measurements()[name].quantities.items():
             found = estimate(quantity, field, [record(outcome)])
             assert found is not None and found.value >= 0
 
 
 def test_the_whole_is_the_sum_of_its_stages_and_the_reference_its_own_ratio() -> None:
-    found = measured([cell("big", "end_to_end"), cell("small", "end_to_end", shrink=[2])])
+    found = measured([cell(row, "end_to_end", **own) for row, own in ROWS.items()])
     for outcome in found.values():
         samples = outcome.samples
         assert {len(samples[name]) for name in (*STAGES, "total", "outside", "reference")} == {3}
@@ -69,6 +75,20 @@ def test_the_whole_is_the_sum_of_its_stages_and_the_reference_its_own_ratio() ->
         assert samples["reference"] == found["big"].samples["total"]
         assert outcome.context["peers"] == ["big", "small"] and outcome.context["bytes_a_frame"] > 100
         assert outcome.context["decoder"] in ("simplejpeg", "Pillow")
+
+
+def test_a_tracklet_goes_through_the_backend_of_its_column() -> None:
+    """And comes out as eager torch gives it."""
+    settings = {**SETTINGS, "backend": "onnxruntime", "precision": "fp32"}
+    (outcome,) = measured([replace(cell("big", "end_to_end"), settings=settings)]).values()
+    assert len(outcome.samples["total"]) == 3 and "onnxruntime" in outcome.context["backend_versions"]
+    clips = clips_of((3, *SHAPE[1:]))
+    eager, deployed = (
+        Subject.of("baseline", SMALL, {**settings, "backend": name}).deploy(SHAPE) for name in ("eager", "onnxruntime")
+    )
+    with torch.inference_mode():
+        wanted, found = (model.neck(model(clips).feature) for model in (eager, deployed))
+    torch.testing.assert_close(found, wanted, rtol=1e-3, atol=1e-4)
 
 
 def test_a_row_that_cannot_be_built_costs_only_itself() -> None:

@@ -17,7 +17,7 @@ Fill = Callable[..., Table]
 def test_the_stages_add_up_to_the_whole(filled: Fill) -> None:
     figure = end_to_end_figure(filled("end_to_end", lambda cell: 2.0 if cell.row == "BiCnet-TKS" else 1.0))
     assert figure is not None
-    (axis,) = figure.axes
+    axis = figure.axes[0]
     assert [bars.get_label() for bars in axis.containers if bars.get_label() in STAGES] == list(STAGES)
     bars = [bar for bar in axis.patches if bar.get_width()]
     ends = sorted({round(bar.get_y(), 3): bar.get_x() + bar.get_width() for bar in bars}.items())
@@ -26,16 +26,22 @@ def test_the_stages_add_up_to_the_whole(filled: Fill) -> None:
 
 
 def test_what_is_found_is_the_ratio_to_the_reference_and_no_other(filled: Fill) -> None:
-    (found,) = ratio_findings(filled("end_to_end"))
-    expected = "Whole tracklet, ratio on cpu, fp32: BiCnet-TKS takes 1.00 [1.00, 1.00] of the time that Base-B"
-    assert found.startswith(expected)
+    found = list(ratio_findings(filled("end_to_end")))
+    assert len(found) == 2
+    for setting, said in zip(("cpu, fp32", "cpu, fp32, openvino"), found, strict=True):
+        expected = f"Whole tracklet, ratio on {setting}: BiCnet-TKS takes 1.00 [1.00, 1.00] of the time that Base-B"
+        assert said.startswith(expected)
     assert not list(ratio_findings(filled("scale"))), "nor of scoring to the matrix product"
 
 
-def test_a_gpu_brings_a_panel_of_its_own(filled: Fill) -> None:
+def test_every_setting_has_a_panel_of_its_own(filled: Fill) -> None:
     figure = end_to_end_figure(filled("end_to_end", gpu="Imaginary GPU"))
     assert figure is not None
-    assert [axis.get_title() for axis in figure.axes] == ["cpu, fp32, 2 threads", "cuda, fp32"]
+    assert [axis.get_title() for axis in figure.axes] == [
+        "cpu, fp32, 2 threads",
+        "cpu, fp32, openvino, 2 threads",
+        "cuda, fp32",
+    ]
 
 
 def test_without_all_stages_no_bar_is_drawn(filled: Fill) -> None:
