@@ -15,18 +15,24 @@ from reidbench.training import pretrain
 from reidbench.training.checkpoint import read_checkpoint, start_trunk
 from reidbench.trunks import RESNET, SYNTHETIC
 
+MODELS = registry.models()
+OPTIONS = pretrain.PUPILS[RESNET].options
 
-def test_the_shipped_trunk_is_small_and_says_what_it_was_taught() -> None:
-    assert SYNTHETIC[RESNET].stat().st_size <= 2.5e6
-    checkpoint = read_checkpoint(SYNTHETIC[RESNET])
-    assert checkpoint.about["taught"] == pretrain.TAUGHT
+
+@pytest.mark.parametrize("kind", pretrain.PUPILS)
+def test_a_shipped_trunk_is_small_and_says_what_it_was_taught(kind: str) -> None:
+    assert SYNTHETIC[kind].stat().st_size <= 2.5e6
+    checkpoint = read_checkpoint(SYNTHETIC[kind])
+    assert checkpoint.about["taught"] == pretrain.taught(kind)
     assert checkpoint.about["seed"] == synthetic.PRETRAINING_SEED
-    assert (checkpoint.about["steps"], checkpoint.about["persons"]) == (pretrain.STEPS, pretrain.PERSONS)
+    pupil = pretrain.PUPILS[kind]
+    assert (checkpoint.about["steps"], checkpoint.about["persons"]) == (pupil.steps, pretrain.PERSONS)
+    assert (checkpoint.model, MODELS[checkpoint.model].trunk) == (pupil.model, kind)
 
 
 @pytest.mark.parametrize("name", ["baseline", "two_branch", "bicnet_tks"])
 def test_the_shipped_trunk_starts_the_models_of_the_quick_preset(name: str) -> None:
-    model = registry.build(name, **pretrain.OPTIONS)
+    model = registry.build(name, **OPTIONS)
     before = {key: value.clone() for key, value in model.trunk.state_dict().items()}
     start_trunk(model, "synthetic")
     after = model.trunk.state_dict()
@@ -41,7 +47,7 @@ def test_the_shipped_trunk_finds_persons_that_a_random_one_does_not() -> None:
     frames = normalise(images[:, ::6].flatten(0, 1)[:, None])
     person = torch.arange(32).repeat_interleave(6)
     torch.manual_seed(0)
-    model = registry.build("baseline", **pretrain.OPTIONS).eval()
+    model = registry.build("baseline", **OPTIONS).eval()
     found = []
     for trunk in ("", "synthetic"):
         start_trunk(model, trunk)
@@ -68,9 +74,9 @@ def test_a_short_pretraining_is_repeatable_and_can_be_started_from(tmp_path: Pat
     size = {"steps": 2, "persons": 24, "seed": 5}
     files = [tmp_path / "one.pt", tmp_path / "two.pt"]
     for file in files:
-        pretrain.save_trunk(file, pretrain.pretrain(**size), **size)
+        pretrain.save_trunk(file, pretrain.pretrain(RESNET, **size), RESNET, **size)
     one, two = (read_checkpoint(file) for file in files)
     assert one.about["steps"] == 2 and not any(name.startswith("classifier") for name in one.state)
     assert one.state.keys() == two.state.keys()
     assert all(torch.equal(one.state[name], two.state[name]) for name in one.state)
-    start_trunk(registry.build("bicnet", **pretrain.OPTIONS), str(files[0]))
+    start_trunk(registry.build("bicnet", **OPTIONS), str(files[0]))
