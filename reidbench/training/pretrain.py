@@ -63,6 +63,7 @@ PUPILS: Mapping[str, Pupil] = {
         {"size": (HEIGHT, WIDTH), "depth": 50, "width": 16, "blocks": (1, 1, 1, 1)},
         fixed=False,
     ),
+    "inception": Pupil("Inception", "inception_baseline", {"side": 107, "inception_width": 12}, steps=1500),
 }
 """By the kind of its trunk."""
 
