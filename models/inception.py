@@ -89,7 +89,7 @@ class Inception(nn.Module):
         return self.Mixed_7c(self.Mixed_7b(self.Mixed_7a(middle)))
 
     def _square(self, frames: Tensor) -> Tensor:
-        """With `antialias` torch's filter is Pillow's; on a CPU it is there for no half precision."""
+        """With `antialias` torch's filter is Pillow's. A CPU has it in no half precision, OpenVINO has it not."""
         kept = torch.promote_types(frames.dtype, torch.float32)
         x = F.interpolate(frames.to(kept), (self.side, self.side), mode="bicubic", antialias=True).to(frames.dtype)
         return (x * self.scale + self.shift).contiguous(memory_format=torch.channels_last)

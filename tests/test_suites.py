@@ -20,8 +20,12 @@ TINY = Preset(
     "synthetic",
     dataset_options={"train_ids": 8, "test_ids": 8, "cameras": 2, "frames": 10, "seed": 3},
     model_options={
-        **{"depth": 50, "width": 8, "blocks": (1, 1, 1, 1), "small": "input"},
-        **{"inception_width": 4, "side": 75},
+        "depth": 50,
+        "width": 8,
+        "blocks": (1, 1, 1, 1),
+        "inception_width": 4,
+        "side": 75,
+        "small": "input",
     },
 )
 PAPER = tomllib.loads((Path(__file__).parent / "published.toml").read_text())
