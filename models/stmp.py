@@ -1,9 +1,8 @@
 """STMP: a recurrent unit that refines each frame by the ones before it, and a 3-D convolution over what it leaves.
 
 Spatial and Temporal Mutual Promotion for Video-Based Person Re-Identification, Liu et al., AAAI 2019; after the
-authors' code, github.com/yolomax/person-reid-lib (tasks/task_video). Their trunk is an Inception-v3 that sees frames at
-299x299, with a map of 8x8 positions; here the two modules stand on the ResNet of all other models, so that parameters
-and operations are not the publication's.
+authors' code, github.com/yolomax/person-reid-lib (tasks/task_video). `stmp` is their network, on an Inception-v3 that
+sees frames at 299x299, with a map of 8x8 positions; `stmp_resnet` has its modules on the ResNet of all other models.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ from reidbench.registry import model
 from reidbench.spec import Output
 
 from .head import identity_classifier
+from .inception import NORM_EPSILON, BasicConv, Inception, load_inception
 from .resnet import ResNet, fold_frames, load_backbone
 
 SQUEEZED = 256
@@ -25,11 +25,23 @@ SPATIAL = 128
 DIMENSION = 256
 HIDDEN = 512
 DROPOUT = 0.5
-NORM_EPSILON = 1e-3
+SECOND_SQUEEZED, SECOND_DIMENSION = 128, 768
+SECOND_WINDOW, SECOND_STRIDE = 5, 3
+
+
+@model(trunk="inception")
+def stmp(*, classes: int = 0, side: int = 299, inception_width: int = 64) -> STMP:
+    """STMP with its refining recurrent unit (RRU) and spatial-temporal integration (STIM) on an Inception-v3.
+
+    Clips have any number of frames, which the recurrent unit takes one after the other, of any size, which are made
+    square, of `side` pixels: the unit's weights are tied to the last map of that side. An `inception_width` of 64 has
+    the published channel counts.
+    """
+    return STMP(Inception(side=side, width=inception_width), classes)
 
 
 @model()
-def stmp(
+def stmp_resnet(
     *,
     classes: int = 0,
     size: tuple[int, int] = (256, 128),
@@ -37,7 +49,7 @@ def stmp(
     width: int = 64,
     blocks: tuple[int, ...] = (),
     last_stride: int = 1,
-) -> STMP:
+) -> STMPOnResNet:
     """STMP's modules (RRU and STIM) on a ResNet instead of its Inception-v3: approximate.
 
     Clips have any number of frames, which the recurrent unit takes one after the other. `size` is the (height, width)
@@ -45,15 +57,48 @@ def stmp(
     """
     trunk = ResNet(depth, width=width, blocks=blocks, last_stride=last_stride)
     rows, columns = (-(-length // trunk.strides[3]) for length in size)
-    return STMP(trunk, classes, size, (rows, columns))
+    return STMPOnResNet(trunk, classes, size, (rows, columns))
 
 
 class STMP(nn.Module):
-    """A ResNet, the refining recurrent unit and the spatial-temporal integration, assembled by `stmp`.
+    """An Inception-v3, the refining recurrent unit and the spatial-temporal integration, assembled by `stmp`.
+
+    Output: `feature` `[B, 256]`. The method compares it as it is: the neck does nothing. Training has two heads, as in
+    the release: a perceptron of the feature, and Inception-v3's second classifier, which sees the mean of the frames'
+    middle maps. That one has cross entropy alone: its embedding is cut from the gradient, so that no metric loss acts.
+    The release also trains with a triplet loss on each row of the refined maps, which the shared trainer has not, and
+    starts the second classifier's convolutions from ImageNet. Raises ValueError for clips without frames.
+    """
+
+    def __init__(self, trunk: Inception, classes: int) -> None:
+        super().__init__()
+        self.trunk = trunk
+        self.refine = Refinement(trunk.channels, trunk.positions)
+        self.integrate = Integration(trunk.channels)
+        self.neck = nn.Identity()
+        self.classifier = Classifiers(trunk, classes) if classes else None
+
+    def load_trunk(self, state: Mapping[str, Tensor]) -> None:
+        load_inception(self.trunk, state)
+
+    def forward(self, clips: Tensor) -> Output:
+        frames = _frames(clips)
+        middle = self.trunk.middle(frames)
+        maps = self.trunk.last(middle).unflatten(0, clips.shape[:2])
+        feature = self.integrate(self.refine(maps))
+        if not self.training or self.classifier is None:
+            return Output(feature)
+        second = self.classifier.see(middle.unflatten(0, clips.shape[:2]).mean(1))
+        logits = (self.classifier(feature), self.classifier.second(second))
+        return Output(feature, logits, embeddings=(self.neck(feature), second.detach()))
+
+
+class STMPOnResNet(nn.Module):
+    """A ResNet, the refining recurrent unit and the spatial-temporal integration, assembled by `stmp_resnet`.
 
     Output: `feature` `[B, 256]`. The method compares it as it is: the neck does nothing, and the classifier is a
     perceptron. The release also trains with a triplet loss on each row of the refined maps and with Inception-v3's
-    second classifier, which the shared trainer has not. Raises ValueError for clips of another size or without frames.
+    second classifier. Raises ValueError for clips of another size or without frames.
     """
 
     def __init__(self, trunk: ResNet, classes: int, size: tuple[int, int], positions: tuple[int, int]) -> None:
@@ -69,17 +114,43 @@ class STMP(nn.Module):
         load_backbone(self.trunk, state)
 
     def forward(self, clips: Tensor) -> Output:
-        frames = fold_frames(clips)
+        frames = _frames(clips)
         size = tuple(clips.shape[3:])
         if size != self.size:
             raise ValueError(f"clips are {size[0]}x{size[1]}, the model was built for {self.size[0]}x{self.size[1]}")
-        if not len(frames):
-            raise ValueError("a clip of 0 frames: give at least 1")
         maps = self.trunk(frames).unflatten(0, clips.shape[:2])
         feature = self.integrate(self.refine(maps))
         if not self.training or self.classifier is None:
             return Output(feature)
         return Output(feature, logits=(self.classifier(feature),), embeddings=(self.neck(feature),))
+
+
+class Classifiers(nn.Module):
+    """What exists in training alone: a perceptron of the feature, and beside it Inception-v3's second classifier.
+
+    That one's last window takes in all of its pooled map, which has 5x5 positions at 299x299; a middle map that is
+    smaller than the pooling's window is pooled to one position.
+    """
+
+    def __init__(self, trunk: Inception, classes: int) -> None:
+        super().__init__()
+        length = trunk.middle_positions[0]
+        self.window = min(SECOND_WINDOW, length)
+        pooled = (length - self.window) // SECOND_STRIDE + 1
+        self.perceptron = _perceptron(classes)
+        self.reduce = BasicConv(trunk.middle_channels, SECOND_SQUEEZED, 1)
+        self.whole = BasicConv(SECOND_SQUEEZED, SECOND_DIMENSION, pooled)
+        self.second = identity_classifier(SECOND_DIMENSION, classes)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def forward(self, feature: Tensor) -> Tensor:
+        """Logits `[B, classes]` of features `[B, 256]`."""
+        return self.perceptron(feature)
+
+    def see(self, middle: Tensor) -> Tensor:
+        """Middle maps of clips `[B, C, h, w]` to vectors `[B, 768]`, which `second` classifies."""
+        pooled = F.avg_pool2d(middle, self.window, SECOND_STRIDE)
+        return self.whole(self.reduce(pooled)).flatten(1)
 
 
 class Refinement(nn.Module):
@@ -138,6 +209,13 @@ class Integration(nn.Module):
         three = torch.cat([padded[:, :-2], x, padded[:, 2:]], 2).flatten(0, 1)
         mixed = F.relu(self.mix_norm(self.mix(three.contiguous(memory_format=torch.channels_last))))
         return mixed.mean((2, 3)).unflatten(0, maps.shape[:2]).mean(1)
+
+
+def _frames(clips: Tensor) -> Tensor:
+    frames = fold_frames(clips)
+    if not len(frames):
+        raise ValueError("a clip of 0 frames: give at least 1")
+    return frames
 
 
 def _perceptron(classes: int) -> nn.Sequential:

@@ -22,7 +22,7 @@ from reidbench.source import REQUIRED
 from reidbench.spec import Cell, Outcome, Places, Protocol, Recipe, UserError
 from reidbench.splits import trained_on
 from reidbench.training.checkpoint import load_weights, save_model, start_trunk
-from reidbench.training.pretrain import TAUGHT
+from reidbench.training.pretrain import taught
 from reidbench.training.trainer import TrainingResult, train
 from reidbench.weights import drop_scratch, training_key, weights_file
 
@@ -118,9 +118,13 @@ def untrained(cell: Cell, places: Places) -> tuple[nn.Module, Dataset]:
     torch.manual_seed(settings["seed"])
     model = registry.build(cell.model, classes=len(dataset.train_identities), **cell.options)
     trunk = settings["recipe"]["trunk"]
-    kind = registry.lookup("model", cell.model, registry.models()).trunk
-    start_trunk(model, places.trunk if trunk == "file" else trunk, kind)
+    start_trunk(model, places.trunk if trunk == "file" else trunk, trunk_kind(cell))
     return model, dataset
+
+
+def trunk_kind(cell: Cell) -> str:
+    """What kind of network the model of a cell stands on."""
+    return str(registry.lookup("model", cell.model, registry.models()).trunk)
 
 
 def load_trained(cell: Cell, path: Path) -> nn.Module:
@@ -151,16 +155,16 @@ def load_trained(cell: Cell, path: Path) -> nn.Module:
     return model
 
 
-def score(model: nn.Module, dataset: Dataset, settings: Mapping[str, Any], progress: Progress) -> Outcome:
-    """Embeds the dataset's queries and gallery and scores every query under the protocol of the settings.
+def score(model: nn.Module, dataset: Dataset, cell: Cell, progress: Progress) -> Outcome:
+    """Embeds the dataset's queries and gallery and scores every query under the protocol of the cell.
 
     The samples are those of `score_samples`, and where the dataset has look-alikes each query's `floor`.
     """
-    protocol = Protocol(**settings["protocol"])
-    device = prepare_device(settings)
-    query, gallery = embed_dataset(model, dataset, recipe_of(settings), protocol, device=device, progress=progress)
+    protocol = Protocol(**cell.settings["protocol"])
+    device, recipe = prepare_device(cell.settings), recipe_of(cell.settings)
+    query, gallery = embed_dataset(model, dataset, recipe, protocol, device=device, progress=progress)
     outcome = score_features(query, gallery, protocol, dataset)
-    outcome.context |= origins(dataset, settings)
+    outcome.context |= origins(dataset, cell)
     return outcome
 
 
@@ -180,13 +184,13 @@ def score_features(query: Features, gallery: Features, protocol: Protocol, datas
     return Outcome(samples=samples, context=context)
 
 
-def origins(dataset: Dataset, settings: Mapping[str, Any]) -> dict[str, str]:
+def origins(dataset: Dataset, cell: Cell) -> dict[str, str]:
     """What a reader of a record must know of the data and of the trunk that the training started from."""
     about = {"dataset_about": dataset.about}
     if dataset.name == "synthetic":
         about["dataset_content"] = content_hash(dataset.root)
-    if settings["recipe"].get("trunk") == "synthetic":
-        about["trunk_about"] = TAUGHT
+    if cell.settings["recipe"].get("trunk") == "synthetic":
+        about["trunk_about"] = taught(trunk_kind(cell))
     return about
 
 

@@ -72,7 +72,7 @@ def evaluate_weights(
         store.check_writable()
     started, clock = machine.now(), time.monotonic()
     dataset = open_dataset(cell.settings["dataset"], places)
-    outcome = score(model.to(prepare_device(cell.settings)), dataset, wanted.settings, progress)
+    outcome = score(model.to(prepare_device(cell.settings)), dataset, wanted, progress)
     record = Record(
         cell=wanted.identity,
         key=wanted.key,

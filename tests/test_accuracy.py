@@ -57,7 +57,7 @@ def ignore(*_: object) -> None:
 def test_a_cell_becomes_samples_that_every_quantity_reads(root: Path, tmp_path: Path) -> None:
     cell, places = quick_cell(root), Places(str(root))
     model, dataset, trained = train_cell(cell, places, tmp_path / "run", ignore)
-    outcome = score(model, dataset, cell.settings, ignore)
+    outcome = score(model, dataset, cell, ignore)
     assert trained.steps == STEPS
     for name, quantity in registry.measurements()["accuracy"].quantities.items():
         found = estimate(quantity, name, [outcome])
@@ -84,7 +84,7 @@ def test_what_a_dataset_has_nobody_for_is_absent(tmp_path: Path, options: dict[s
     synthetic.write_synthetic(tmp_path / "data", **FEW, **options)
     cell, places = quick_cell(tmp_path / "data"), Places(str(tmp_path / "data"))
     model, dataset, _ = train_cell(cell, places, tmp_path / "run", ignore)
-    outcome = score(model, dataset, cell.settings, ignore)
+    outcome = score(model, dataset, cell, ignore)
     assert np.isfinite([value for values in outcome.samples.values() for value in values]).all()
     quantities = registry.measurements()["accuracy"].quantities.items()
     assert {name for name, quantity in quantities if estimate(quantity, name, [outcome]) is None} == absent
@@ -95,11 +95,11 @@ def test_the_same_cell_gives_the_same_accuracy(root: Path, tmp_path: Path) -> No
     twice = []
     for folder in ("a", "b"):
         model, dataset, _ = train_cell(cell, places, tmp_path / folder, ignore)
-        twice.append(score(model, dataset, cell.settings, ignore).samples)
+        twice.append(score(model, dataset, cell, ignore).samples)
     assert twice[0] == twice[1]
     other = replace(cell, settings={**cell.settings, "seed": 1})
     model, dataset, _ = train_cell(other, places, tmp_path / "c", ignore)
-    assert score(model, dataset, other.settings, ignore).samples["ap"] != twice[0]["ap"]
+    assert score(model, dataset, other, ignore).samples["ap"] != twice[0]["ap"]
 
 
 def test_the_protocol_of_the_cell_is_the_one_that_is_scored(root: Path, tmp_path: Path) -> None:
@@ -107,8 +107,8 @@ def test_the_protocol_of_the_cell_is_the_one_that_is_scored(root: Path, tmp_path
     model, dataset, _ = train_cell(cell, Places(str(root)), tmp_path / "run", ignore)
     samples = {}
     for name in ("release", "mars_matlab"):
-        settings = {**cell.settings, "protocol": PROTOCOLS[name].identity}
-        samples[name] = score(model, dataset, settings, ignore).samples["ap"]
+        scored = replace(cell, settings={**cell.settings, "protocol": PROTOCOLS[name].identity})
+        samples[name] = score(model, dataset, scored, ignore).samples["ap"]
     assert samples["release"] != samples["mars_matlab"]
 
 

@@ -157,7 +157,7 @@ def test_one_embedding_scores_as_each_protocol_by_itself(root: Path, store: Stor
     assert found["release_no_queries"].outcome is None
     assert "no query has a match in another camera" in found["release_no_queries"].reason
     for name in set(PROTOCOLS) - {"release_no_queries"}:
-        alone = score(model, embedded.dataset, cell_of(root, store, protocol=name).settings, ignore)
+        alone = score(model, embedded.dataset, cell_of(root, store, protocol=name), ignore)
         outcome = found[name].outcome
         assert outcome is not None and outcome.samples.keys() == alone.samples.keys()
         assert outcome.samples["ap"] == pytest.approx(alone.samples["ap"], abs=2e-2), name

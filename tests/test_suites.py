@@ -19,7 +19,14 @@ TINY = Preset(
     replace(QUICK, steps=2, identities=4, trunk=""),
     "synthetic",
     dataset_options={"train_ids": 8, "test_ids": 8, "cameras": 2, "frames": 10, "seed": 3},
-    model_options={"depth": 50, "width": 8, "blocks": (1, 1, 1, 1), "small": "input"},
+    model_options={
+        "depth": 50,
+        "width": 8,
+        "blocks": (1, 1, 1, 1),
+        "inception_width": 4,
+        "side": 75,
+        "small": "input",
+    },
 )
 PAPER = tomllib.loads((Path(__file__).parent / "published.toml").read_text())
 LABELS = ("model", "alpha", "group", "heights", "kernels", "stages")

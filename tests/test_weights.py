@@ -111,7 +111,7 @@ def test_everything_else_decides_it(root: Path, monkeypatch: pytest.MonkeyPatch)
 def test_a_training_is_done_once_and_measured_alike(root: Path, trainings: list[str]) -> None:
     cell = cell_of(root)
     first = trained(cell, root)
-    scores = score(first.model, first.dataset, cell.settings, lambda *_: None).samples
+    scores = score(first.model, first.dataset, cell, lambda *_: None).samples
     second = trained(other_measurement(cell), root)
     assert trainings == [cell.key]
     assert (first.about["kept"], second.about["kept"]) == (False, True)
@@ -120,7 +120,7 @@ def test_a_training_is_done_once_and_measured_alike(root: Path, trainings: list[
     assert not second.model.training
     state = second.model.state_dict()
     assert all(torch.equal(value, state[name]) for name, value in first.model.state_dict().items())
-    assert score(second.model, second.dataset, cell.settings, lambda *_: None).samples == scores
+    assert score(second.model, second.dataset, cell, lambda *_: None).samples == scores
     assert not scratch_folder(training_key(cell)).exists()
     content = torch.load(weights_file(cell), weights_only=True)
     assert not any("optim" in name for name in content)

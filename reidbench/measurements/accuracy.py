@@ -57,7 +57,7 @@ def accuracy(cells: Sequence[Cell], progress: Progress) -> Outcomes:
     places = Places.from_environment()
     for cell in cells:
         trained = trained_model(cell, places, partial(progress, cell))
-        outcome = score(trained.model, trained.dataset, cell.settings, partial(progress, cell))
+        outcome = score(trained.model, trained.dataset, cell, partial(progress, cell))
         outcome.values["training_seconds"] = trained.seconds
         outcome.context |= {"losses": trained.losses, "training": trained.about}
         yield cell, outcome

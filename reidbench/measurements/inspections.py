@@ -186,5 +186,5 @@ def inspect_trained(
         report: Any = partial(progress, cell)
         trained = trained_model(cell, places, report)
         outcome = look(trained.model, trained.dataset, cell, report)
-        outcome.context |= {"training": trained.about, **origins(trained.dataset, cell.settings)}
+        outcome.context |= {"training": trained.about, **origins(trained.dataset, cell)}
         yield cell, outcome

@@ -1,4 +1,4 @@
-"""Weights in files, read weights-only: ours, the authors' release checkpoints, torchvision's ImageNet ResNets."""
+"""Weights in files, read weights-only: ours, the authors' release checkpoints, torchvision's ImageNet trunks."""
 
 from __future__ import annotations
 
@@ -27,21 +27,26 @@ from reidbench.trunks import RESNET, SYNTHETIC
 FORMAT = "reidbench-model-1"
 
 IMAGENET_ADDRESS = "https://download.pytorch.org/models/"
-IMAGENET_FILES = {
+IMAGENET_FILES: Mapping[int | str, str] = {
     18: "resnet18-5c106cde.pth",
     34: "resnet34-333f7ec4.pth",
     50: "resnet50-19c8e357.pth",
     101: "resnet101-5d3b4d8f.pth",
+    "inception": "inception_v3_google-0cc3c7bd.pth",
 }
-"""torchvision's ImageNet weights by depth; a name ends with the first 8 digits of the file's SHA-256."""
+"""torchvision's ImageNet weights by a ResNet's depth, else by the kind of trunk; a name ends with the first 8 digits of
+the file's SHA-256."""
 
-TRUNK_NAMES = ("conv1.", "bn1.", "layer1.", "layer2.", "layer3.", "layer4.", "fc.")
-"""What the names of a ResNet's parameters begin with."""
+TRUNK_NAMES = {
+    RESNET: ("conv1.", "bn1.", "layer1.", "layer2.", "layer3.", "layer4.", "fc."),
+    "inception": ("Conv2d_", "Mixed_", "AuxLogits.", "fc."),
+}
+"""What the names of a trunk's parameters begin with, by its kind."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Weights of a file: `kind` is "model", "release" or "trunk"; `state` has our models' names, or a ResNet's.
+    """Weights of a file: `kind` is "model", "release" or "trunk"; `state` has our models' names, or torchvision's.
 
     `model` and `options` are those given to `save_model` (for a release: the registered model it is of), `about` what
     else is written in the file.
@@ -111,7 +116,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
             raise UserError(f"{path}: cannot be read as a checkpoint (its options are damaged); give another file")
         return Checkpoint("model", content["state"], str(content.get("model", "")), **about)
     state = content.get("state_dict", content)
-    if _is_state(state) and all(name.startswith(TRUNK_NAMES) for name in state):
+    if _is_state(state) and _kind(state):
         about = {name: value for name, value in content.items() if state is not content and name != "state_dict"}
         return Checkpoint(
             "trunk", {n: v.float() if v.dtype == torch.float16 else v for n, v in state.items()}, about=about
@@ -122,7 +127,8 @@ def read_checkpoint(path: Path) -> Checkpoint:
         except UserError as error:
             raise UserError(f"{path}: {error}") from error
     raise UserError(
-        f"{path}: holds no weights known here; give a checkpoint of this project, of the authors' release, or a ResNet"
+        f"{path}: holds no weights known here; give a checkpoint of this project, of the authors' release, or a trunk "
+        "of torchvision's"
     )
 
 
@@ -160,25 +166,30 @@ def start_trunk(model: nn.Module, trunk: str, kind: str = RESNET) -> None:
     if not trunk:
         return
     if trunk == "imagenet":
-        path = imagenet_weights(_depth(model.get_submodule("trunk").state_dict()))
+        path = imagenet_weights(_depth(model.get_submodule("trunk").state_dict()) if kind == RESNET else kind)
     else:
         path = SYNTHETIC[kind] if trunk == "synthetic" else Path(trunk)
     checkpoint = read_checkpoint(path)
     state = checkpoint.state
     if checkpoint.kind != "trunk":
         state = {name.removeprefix("trunk."): value for name, value in state.items() if name.startswith("trunk.")}
+    found = _kind(state)
+    if found and found != kind:
+        raise UserError(f"{path}: holds a trunk of kind {found}, the model stands on one of kind {kind}; give another")
     try:
         model.load_trunk(state)  # type: ignore[operator]
     except ValueError as error:
         raise UserError(f"{path}: {error}") from error
 
 
-def imagenet_weights(depth: int, *, address: str = IMAGENET_ADDRESS) -> Path:
-    """The file of torchvision's ImageNet weights of a ResNet of that depth, fetched once into the cache folder.
+def imagenet_weights(trunk: int | str, *, address: str = IMAGENET_ADDRESS) -> Path:
+    """The file of torchvision's ImageNet weights of a ResNet of that depth, or of another kind of trunk.
+
+    It is fetched once into the cache folder.
 
     Raises UserError if it cannot be fetched or its SHA-256 does not begin as its name says.
     """
-    name = IMAGENET_FILES[depth]
+    name = IMAGENET_FILES[trunk]
     path = cache_folder() / "weights" / name
     if not path.exists():
         with replacing(path) as temporary:
@@ -239,6 +250,12 @@ def _named(fault: str, names: Iterable[str]) -> list[str]:
     shown = len(listed) if len(listed) <= 20 else 3
     more = ", ..." if len(listed) > shown else ""
     return [f"{len(listed)} {fault} ({', '.join(listed[:shown])}{more})"] if listed else []
+
+
+def _kind(state: Mapping[str, Any]) -> str:
+    """The kind of trunk that all the names of a state dict are of, or ""."""
+    fitting = (kind for kind, begins in TRUNK_NAMES.items() if all(name.startswith(begins) for name in state))
+    return next(fitting, "") if state else ""
 
 
 def _depth(trunk: Mapping[str, Any]) -> int:

@@ -1,7 +1,8 @@
-"""Teaches the slim trunk that `quick` and `standard` start from: `python -m reidbench.training.pretrain OUT`.
+"""Teaches the slim trunks that `quick` and `standard` start from: `python -m reidbench.training.pretrain OUT [KIND]`.
 
-It plays the part that ImageNet weights play in the paper: one start for every row. The shipped file is made by the
-command above in about ten minutes on one CPU core, from identities and cameras that no dataset of the suite holds.
+They play the part that ImageNet weights play in the paper: one start for every row on a kind of trunk. The shipped file
+of the ResNet is made by the command above in about ten minutes on one CPU core, from identities and cameras that no
+dataset of the suite holds; the other kinds (`reidbench.trunks`) see the same frames.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import os
 import sys
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,34 +30,71 @@ from reidbench.data.walkers import EMBLEM, FLAP, FLAP_STATES, Person, population
 from reidbench.spec import UserError
 from reidbench.training.checkpoint import save_model
 from reidbench.training.losses import batch_hard_triplet
+from reidbench.trunks import RESNET
 
 HEIGHT, WIDTH = 64, 32
-OPTIONS: Mapping[str, Any] = {"size": (HEIGHT, WIDTH), "depth": 50, "width": 16, "blocks": (1, 1, 1, 1)}
 PERSONS, CAMERAS, TAKES, FRAMES = 768, 6, 1, 6
 GROUPS, SIZE, IMAGES = 6, 4, 4
 """A batch: whole groups of look-alikes, persons a group, images a person."""
-STEPS, WARMUP, RATE, DECAY = 3000, 50, 3e-3, 5e-4
+WARMUP, DECAY = 50, 5e-4
 MARGIN, TRIPLET = 0.3, 3.0
 
-TAUGHT = (
-    "The shared trunk was taught to identify 768 other synthetic persons from single 64x32 frames of 6 other cameras, "
-    "half of them at 32x16. There the coat flap, whose rhythm tells tempo twins apart in the dataset, stood still, and "
-    "its opacity identified the person, as did the emblem: the trunk knows both cues by sight, but no motion."
-)
-"""What a reader must know of every number that starts from the shipped trunk."""
+
+@dataclass(frozen=True)
+class Pupil:
+    """What carries a kind of trunk while it is taught: a registered model that takes clips of one frame, its options.
+
+    `title` stands before "trunk" in texts. Where `fixed`, the trunk sees frames of one size, and those of half the size
+    are enlarged again.
+    """
+
+    title: str
+    model: str
+    options: Mapping[str, Any]
+    steps: int = 3000
+    rate: float = 3e-3
+    fixed: bool = True
 
 
-def pretrain(*, steps: int = STEPS, persons: int = PERSONS, seed: int = PRETRAINING_SEED) -> nn.Module:
-    """Renders, trains, and returns the registered model `baseline` with the trunk inside, without its classifier."""
+PUPILS: Mapping[str, Pupil] = {
+    RESNET: Pupil(
+        "shared",
+        "baseline",
+        {"size": (HEIGHT, WIDTH), "depth": 50, "width": 16, "blocks": (1, 1, 1, 1)},
+        fixed=False,
+    ),
+    "inception": Pupil("Inception", "inception_baseline", {"side": 107, "inception_width": 12}, steps=1500),
+}
+"""By the kind of its trunk."""
+
+
+def taught(kind: str) -> str:
+    """What a reader must know of every number that starts from the shipped trunk of a kind."""
+    pupil = PUPILS[kind]
+    enlarged = f" and enlarged again, in {pupil.steps} steps" if pupil.fixed else ""
+    return (
+        f"The {pupil.title} trunk was taught to identify {PERSONS} other synthetic persons from single {HEIGHT}x{WIDTH}"
+        f" frames of {CAMERAS} other cameras, half of them at {HEIGHT // 2}x{WIDTH // 2}{enlarged}. "
+        "There the coat flap, whose rhythm tells tempo twins apart in the dataset, stood still, and "
+        "its opacity identified the person, as did the emblem: the trunk knows both cues by sight, but no motion."
+    )
+
+
+def pretrain(kind: str, *, steps: int, persons: int = PERSONS, seed: int = PRETRAINING_SEED) -> nn.Module:
+    """Renders, trains, and returns the registered model that carries the trunk, without its classifier."""
     torch.manual_seed(seed)
     images = pretraining_images(persons, seed)
-    model = registry.build("baseline", classes=persons, **OPTIONS)
-    optimiser = torch.optim.Adam(model.parameters(), lr=RATE, weight_decay=DECAY)
+    pupil = PUPILS[kind]
+    model = registry.build(pupil.model, classes=persons, **pupil.options)
+    optimiser = torch.optim.Adam(model.parameters(), lr=pupil.rate, weight_decay=DECAY)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, steps))
     draws = np.random.Generator(np.random.PCG64(seed))
     for step in range(steps):
         frames, labels = _batch(images, draws)
-        features = [model(half[:, None]).feature for half in (frames[::2], F.avg_pool2d(frames[1::2], 2))]
+        small = F.avg_pool2d(frames[1::2], 2)
+        if pupil.fixed:
+            small = F.interpolate(small, scale_factor=2, mode="bilinear")
+        features = [model(half[:, None]).feature for half in (frames[::2], small)]
         # One neck over both sizes: it must find the same person in a full and in a half-size frame.
         embeddings = model.neck(torch.cat(features))
         labels = torch.cat([labels[::2], labels[1::2]])
@@ -113,17 +151,20 @@ def _rate(step: int, steps: int) -> float:
     return min(1.0, (step + 1) / WARMUP) * (1 + math.cos(math.pi * step / steps)) / 2
 
 
-def save_trunk(path: Path, model: nn.Module, *, steps: int, persons: int, seed: int) -> None:
+def save_trunk(path: Path, model: nn.Module, kind: str, *, steps: int, persons: int, seed: int) -> None:
     """Writes the trunk file: a model checkpoint in float16, half as large, with what it was taught in `about`."""
-    about = {"taught": TAUGHT, "steps": steps, "persons": persons, "seed": seed, "torch": str(torch.__version__)}
-    save_model(path, model.half(), name="baseline", options=OPTIONS, about=about)
+    about = {"taught": taught(kind), "steps": steps, "persons": persons, "seed": seed, "torch": str(torch.__version__)}
+    pupil = PUPILS[kind]
+    save_model(path, model.half(), name=pupil.model, options=pupil.options, about=about)
 
 
 def main(arguments: list[str]) -> int:
-    if len(arguments) != 1:
-        raise UserError("usage: python -m reidbench.training.pretrain OUT")
-    size = {"steps": STEPS, "persons": PERSONS, "seed": PRETRAINING_SEED}
-    save_trunk(Path(arguments[0]), pretrain(**size), **size)
+    if len(arguments) not in (1, 2):
+        raise UserError("usage: python -m reidbench.training.pretrain OUT [KIND]")
+    kind = arguments[1] if len(arguments) == 2 else RESNET
+    pupil: Pupil = registry.lookup("trunk", kind, PUPILS)
+    size = {"steps": pupil.steps, "persons": PERSONS, "seed": PRETRAINING_SEED}
+    save_trunk(Path(arguments[0]), pretrain(kind, **size), kind, **size)
     return 0
 
 

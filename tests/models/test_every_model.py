@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from nightly import NIGHTLY
+from reidbench.models.inception import Inception
 from reidbench.models.resnet import ResNet
 from torch import Tensor, nn
 
@@ -18,9 +19,9 @@ from reidbench.deployment.network import Network
 from reidbench.profiling.complexity import count
 
 SIZE = (64, 32)
-SLIM = {"size": SIZE, "width": 8, "blocks": (1, 1, 1, 1)}
-WIDER = {"width": 16}
-TRUNKS = {"resnet": ResNet}
+SLIM = {"size": SIZE, "width": 8, "blocks": (1, 1, 1, 1), "inception_width": 8, "side": 75}
+WIDER = {"width": 16, "inception_width": 16}
+TRUNKS = {"resnet": ResNet, "inception": Inception}
 FRAMES = 8
 CLASSES = 5
 MODELS = registry.models()
@@ -54,7 +55,7 @@ def slim_model(name: str, depth: int = 0) -> nn.Module:
 def whole_trunk(name: str, depth: int = 50, **changed: Any) -> nn.Module:
     """A trunk of a model's kind, of which the model may hold some parts elsewhere, with other weights."""
     if MODELS[name].trunk == "resnet":
-        return ResNet(depth, **{**{option: SLIM[option] for option in ("width", "blocks")}, **changed})
+        return ResNet(depth, width=changed.get("width", SLIM["width"]), blocks=SLIM["blocks"])
     torch.manual_seed(1)
     return registry.build(name, **slim_options(name, **changed)).trunk
 

@@ -18,6 +18,7 @@ from reidbench.spec import Output
 from reidbench.training import parallel, trainer
 
 SHARED = replace(RECIPE, size=(64, 32), frames=8, identities=3, clips_per_identity=2, steps=3, lr=1e-4)
+SLIM = {"size": (64, 32), "width": 4, "blocks": (1, 1, 1, 1), "inception_width": 4, "side": 75}
 MODELS = ("baseline", "bicnet_tks")
 """Those that are trained: with a metric loss alone, and with a loss of the model's own."""
 
@@ -37,8 +38,10 @@ def double_precision() -> Iterator[None]:
 
 
 def untrained(name: str) -> nn.Module:
+    """A registered model on a slim trunk of its kind, for clips of 64x32."""
     torch.manual_seed(0)
-    return registry.build(name, classes=3, size=(64, 32), width=4, blocks=(1, 1, 1, 1))
+    known = registry.models()[name].options
+    return registry.build(name, classes=3, **{option: value for option, value in SLIM.items() if option in known})
 
 
 def trained(root: Path, name: str, *, sync_bn: bool = True) -> dict[str, Tensor]:

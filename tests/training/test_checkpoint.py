@@ -110,6 +110,35 @@ def test_imagenet_weights_are_converted_as_a_trunk(ending: str, tmp_path: Path) 
     assert all(torch.equal(model.trunk.state_dict()[name], value) for name, value in old.items())
 
 
+@pytest.fixture(scope="module")
+def inception() -> torch.nn.Module:
+    return registry.build("inception_baseline", side=75, inception_width=4)
+
+
+@pytest.mark.parametrize("ending", [".pt", ".safetensors"])
+def test_an_inception_is_known_as_a_trunk(ending: str, inception: torch.nn.Module, tmp_path: Path) -> None:
+    state = dict(inception.trunk.state_dict())
+    others = {"AuxLogits.conv0.conv.weight": torch.zeros(1), "fc.weight": torch.zeros(2, 2)}
+    torch.save({**state, **others}, tmp_path / "inception.pth")
+    convert(tmp_path / "inception.pth", tmp_path / f"trunk{ending}")
+    assert read_checkpoint(tmp_path / f"trunk{ending}").kind == "trunk"
+    model = registry.build("inception_baseline", side=75, inception_width=4)
+    start_trunk(model, str(tmp_path / f"trunk{ending}"), "inception")
+    assert all(torch.equal(model.trunk.state_dict()[name], value) for name, value in state.items())
+
+
+def test_a_trunk_of_another_kind_is_refused(inception: torch.nn.Module, tmp_path: Path) -> None:
+    resnet = slim()
+    torch.save(inception.trunk.state_dict(), tmp_path / "inception.pth")
+    torch.save(resnet.trunk.state_dict(), tmp_path / "resnet.pth")
+    save_model(tmp_path / "whole.pt", resnet, name="baseline", options=SLIM)
+    for name in ("resnet.pth", "whole.pt"):
+        with pytest.raises(UserError, match=rf"{name}: holds a trunk of kind resnet, .* stands on one of kind incep"):
+            start_trunk(inception, str(tmp_path / name), "inception")
+    with pytest.raises(UserError, match=r"inception\.pth: holds a trunk of kind inception, .* one of kind resnet"):
+        start_trunk(resnet, str(tmp_path / "inception.pth"))
+
+
 def test_converting_refuses_what_it_cannot_name(tmp_path: Path) -> None:
     save_model(tmp_path / "a.pt", tiny(), name="tiny", options={})
     with pytest.raises(UserError, match=r"b\.onnx: let the name end with \.pt or \.safetensors"):
@@ -160,11 +189,15 @@ def test_a_trunk_starts_from_a_file(tmp_path: Path) -> None:
 
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, list[str]]]:
-    """Serves ImageNet "weights" of depth 18, whose name is patched to fit their hash; and lists what is asked for."""
+    """Serves ImageNet "weights" of depth 18 and of an Inception-v3, whose names are patched to fit their hash.
+
+    And lists what is asked for.
+    """
     monkeypatch.setenv("REIDBENCH_CACHE", str(tmp_path / "cache"))
     content = b"weights" * 1000
-    name = f"resnet18-{hashlib.sha256(content).hexdigest()[:8]}.pth"
-    monkeypatch.setattr(module, "IMAGENET_FILES", {18: name, 34: "resnet34-00000000.pth", 50: "resnet50-11111111.pth"})
+    digest = hashlib.sha256(content).hexdigest()[:8]
+    files = {18: f"resnet18-{digest}.pth", "inception": f"inception_v3_google-{digest}.pth"}
+    monkeypatch.setattr(module, "IMAGENET_FILES", {**files, 34: "resnet34-00000000.pth", 50: "resnet50-11111111.pth"})
     asked: list[str] = []
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -184,11 +217,12 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[st
         thread.join()
 
 
-def test_imagenet_weights_are_fetched_once(server: tuple[str, list[str]], tmp_path: Path) -> None:
+@pytest.mark.parametrize("trunk", [18, "inception"])
+def test_imagenet_weights_are_fetched_once(trunk: int | str, server: tuple[str, list[str]], tmp_path: Path) -> None:
     address, asked = server
-    first = imagenet_weights(18, address=address)
+    first = imagenet_weights(trunk, address=address)
     assert first.read_bytes() == b"weights" * 1000 and first.is_relative_to(tmp_path / "cache")
-    assert imagenet_weights(18, address=address) == first and len(asked) == 1
+    assert imagenet_weights(trunk, address=address) == first and len(asked) == 1
 
 
 def test_damaged_and_missing_downloads_leave_nothing(server: tuple[str, list[str]], tmp_path: Path) -> None:
@@ -201,24 +235,35 @@ def test_damaged_and_missing_downloads_leave_nothing(server: tuple[str, list[str
     assert not list((tmp_path / "cache" / "weights").iterdir())
 
 
-def test_offline_says_where_to_put_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("trunk", "name"), [(50, "resnet50-19c8e357"), ("inception", "inception_v3_google-0cc3c7bd")])
+def test_offline_says_where_to_put_the_file(
+    trunk: int | str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("REIDBENCH_CACHE", str(tmp_path))
-    with pytest.raises(UserError, match=r"cannot be fetched .*put the file at .*resnet50-19c8e357\.pth by") as error:
-        imagenet_weights(50, address="http://127.0.0.1:9/")
+    with pytest.raises(UserError, match=rf"cannot be fetched .*put the file at .*{name}\.pth by") as error:
+        imagenet_weights(trunk, address="http://127.0.0.1:9/")
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("depth", [18, 34, 50, 101])
-def test_imagenet_goes_by_the_trunks_depth(depth: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[int] = []
+@pytest.mark.parametrize(
+    ("name", "options", "kind", "wanted"),
+    [
+        *(("baseline", {"depth": depth}, "resnet", depth) for depth in (18, 34, 50, 101)),
+        ("inception_baseline", {}, "inception", "inception"),
+    ],
+)
+def test_imagenet_goes_by_the_trunk(
+    name: str, options: dict[str, int], kind: str, wanted: int | str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int | str] = []
 
-    def weights(depth: int) -> Path:
-        asked.append(depth)
+    def weights(trunk: int | str) -> Path:
+        asked.append(trunk)
         raise UserError("asked")
 
     monkeypatch.setattr(module, "imagenet_weights", weights)
     with torch.device("meta"):
-        model = registry.build("baseline", depth=depth)
+        model = registry.build(name, **options)
     with pytest.raises(UserError, match="asked"):
-        start_trunk(model, "imagenet")
-    assert asked == [depth]
+        start_trunk(model, "imagenet", kind)
+    assert asked == [wanted]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from shared import untrained
 from tiny import RECIPE, Tiny, tiny
 from torch import nn
 
@@ -111,11 +112,7 @@ def test_every_model_resumes_to_the_same_bits(name: str, write_mars: Callable[..
     dataset = read_layout(write_mars("large", size=(64, 32)), name="large")
     recipe = replace(RECIPE, size=(64, 32), frames=8, steps=4)
 
-    def slim() -> nn.Module:
-        torch.manual_seed(0)
-        return registry.build(name, classes=3, size=(64, 32), width=4, blocks=(1, 1, 1, 1))
-
-    straight, stopped, resumed = slim(), slim(), slim()
+    straight, stopped, resumed = (untrained(name) for _ in range(3))
     train(straight, dataset, recipe, seed=1, device=CPU)
     calls = iter(range(100))
 
