@@ -192,7 +192,8 @@ def _add_scoring_commands(add: Callable[..., Parser]) -> None:
     about = "protocols by name (default: all that these features can be scored under)"
     sub.add_argument("--protocol", nargs="+", default=[], metavar="NAME", help=about)
     sub = add("convert", f"{SCORING}.convert", "write weights of any known kind as .pt or .safetensors of this project")
-    sub.add_argument("source", metavar="FROM", help="ours, the authors' .pth.tar, or a trunk as torchvision names it")
+    about = "ours, the authors' .pth.tar, or a trunk as torchvision or CLIP names it"
+    sub.add_argument("source", metavar="FROM", help=about)
     sub.add_argument("target", metavar="TO", help="a name that ends with .pt or .safetensors")
 
 

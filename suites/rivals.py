@@ -1,6 +1,6 @@
 """The whole field: all methods of Table 1 and later ones with their variants, accuracy beside every kind of cost.
 
-python bench.py rivals                  # quick preset, 2 CPU cores: about 50 minutes, 15 of them IAUnet
+python bench.py rivals                  # quick preset, 2 CPU cores: about an hour, 15 minutes of it IAUnet
 python bench.py rivals --only cost      # no training: about 5 minutes
 python bench.py rivals --preset paper --dataset mars --root DIR --device cuda
 """
@@ -72,6 +72,9 @@ SUITE = Suite(
         _row("IDNet", "idnet", README, mars=("85.9", "90.5"), lsvid=("78.0", "86.2")),
         _row("SINet", "sinet", README, mars=("86.2", "91.0"), lsvid=("79.6", "87.4")),
         _row("STAFormer", "staformer", README, approximate=True, mars=("89.1", "91.5"), lsvid=("85.6", "90.9")),
+        _row("CLIP ViT-B/16", "vit_baseline"),
+        _row("TF-CLIP", "tf_clip", README, approximate=True, mars=("89.4", "93.0"), lsvid=("83.8", "90.4")),
+        _row("VSLA-CLIP", "vsla_clip", approximate=True),
         *map(_of_table2, ("Two-branch (TB)", "TB+CSP+DAO (BiCnet)", "BiCnet-TK (fix-fusion)")),
         *(row for row in TABLE1.rows if row.name == "BiCnet-TKS"),
     ),
@@ -95,15 +98,24 @@ SUITE = Suite(
         "Published values are those of the paper of BiCnet-TKS: of Base-S, Base-B, the two-branch network, BiCnet "
         "and BiCnet-TK of its Table 2, else of its Table 1. But those of SBNet, IDNet and SINet are what their "
         "authors list as their paper's (github.com/baist/SINet), those of STAFormer what its authors list "
-        "(github.com/HWZhou99/STAFormer), and those of AP3D+NL, SANet, STMN and PSTA are of a "
+        "(github.com/HWZhou99/STAFormer), those of TF-CLIP are a table that its authors show "
+        "(github.com/AsuradaYuci/TF-CLIP), and those of AP3D+NL, SANet, STMN and PSTA are of a "
         "public list of papers (github.com/AsuradaYuci/awesome_video_person_reid); PSTA's authors give 97.7 for its "
         "mAP on DukeMTMC-VideoReID. M3D's temporal stream, Base on Inception-v3, STMP on ResNet-50, P3D-A, "
-        "P3D-B and the non-local network have none here.",
+        "P3D-B, the non-local network and the plain CLIP ViT-B/16 have none here, nor has VSLA-CLIP, whose authors' "
+        "README has no numbers.",
         *TABLE1.notes[1:],
         "STMP's trunk is not the ResNet of most rows. What of its cost and accuracy is the trunk's is told by two "
         "rows: Base on Inception-v3, that trunk alone, averaged over positions and frames; and STMP on ResNet-50, "
         "approximate, its modules on the trunk of the others.",
         "STAFormer is approximate: its transformers are the authors', its trunk is a ResNet instead of a ResNeSt-50.",
+        "CLIP ViT-B/16, TF-CLIP and VSLA-CLIP stand on CLIP's vision transformer, which its authors taught on 400 "
+        "million images with texts; a slim one here saw what the slim ResNet saw. CLIP's weights are given with "
+        "--weights, and these rows chosen with --rows. TF-CLIP is approximate: its network is the authors' without the "
+        "embedding of cameras, and trained without its memory of identities. VSLA-CLIP is approximate: its network is "
+        "the authors', trained without texts; only its adapters and heads learn. All rows have one learning rate, far "
+        "above that of TF-CLIP's authors (5e-6): the trunks of the first two forget much of what they were taught, so "
+        "that their accuracy here says little about them.",
         "Operations and times are those of a frame, for clips differ in length: GLTP's have 16 frames, DRSA's and "
         "STMN's 6, all others 8; memory is that of a clip. What is compared at test time are as many numbers as the "
         "column Feature says, of 4 bytes each.",

@@ -25,6 +25,8 @@ TINY = Preset(
         "blocks": (1, 1, 1, 1),
         "inception_width": 4,
         "side": 75,
+        "vit_depth": 2,
+        "vit_width": 64,
         "small": "input",
     },
 )

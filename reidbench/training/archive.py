@@ -56,6 +56,8 @@ def read_archive(path: Path) -> Any:
     except Exception as error:  # a damaged archive raises errors of a dozen types
         if CARRIES_CODE.search(str(error)):
             reason = "it carries code, not only weights"
+        elif "TorchScript" in str(error):
+            reason = "a TorchScript archive, which may carry code; of CLIP take its model.safetensors"
         elif "Unsupported operand" in str(error):
             reason = "a plain pickle, which may carry code, not what torch.save writes"
         else:

@@ -1,4 +1,4 @@
-"""Weights in files, read weights-only: ours, the authors' release checkpoints, torchvision's ImageNet trunks."""
+"""Weights in files, read weights-only: ours, the authors' release checkpoints, public trunks (torchvision's, CLIP)."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from reidbench.data.cache import cache_folder
 from reidbench.files import replacing
 from reidbench.spec import UserError, canonical_json
 from reidbench.training.archive import SAFETENSORS, read_archive, read_safetensors, write_archive, write_safetensors
+from reidbench.training.clip_weights import NOT_FETCHED, image_tower
 from reidbench.training.release import convert_release, release_model
 from reidbench.trunks import RESNET, SYNTHETIC
 
@@ -40,13 +41,16 @@ the file's SHA-256."""
 TRUNK_NAMES = {
     RESNET: ("conv1.", "bn1.", "layer1.", "layer2.", "layer3.", "layer4.", "fc."),
     "inception": ("Conv2d_", "Mixed_", "AuxLogits.", "fc."),
+    "vit": ("conv1.", "class_embedding", "positional_embedding", "ln_pre.", "transformer.", "ln_post.", "proj"),
 }
 """What the names of a trunk's parameters begin with, by its kind."""
+
+HALF = (torch.float16, torch.bfloat16)
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Weights of a file: `kind` is "model", "release" or "trunk"; `state` has our models' names, or torchvision's.
+    """Weights of a file: `kind` is "model", "release" or "trunk"; `state` has our models' names, or a trunk's.
 
     `model` and `options` are those given to `save_model` (for a release: the registered model it is of), `about` what
     else is written in the file.
@@ -116,11 +120,10 @@ def read_checkpoint(path: Path) -> Checkpoint:
             raise UserError(f"{path}: cannot be read as a checkpoint (its options are damaged); give another file")
         return Checkpoint("model", content["state"], str(content.get("model", "")), **about)
     state = content.get("state_dict", content)
-    if _is_state(state) and _kind(state):
+    trunk = _trunk_in(state, path) if _is_state(state) else None
+    if trunk:
         about = {name: value for name, value in content.items() if state is not content and name != "state_dict"}
-        return Checkpoint(
-            "trunk", {n: v.float() if v.dtype == torch.float16 else v for n, v in state.items()}, about=about
-        )
+        return Checkpoint("trunk", {n: v.float() if v.dtype in HALF else v for n, v in trunk.items()}, about=about)
     if _is_state(state) and state is not content:
         try:
             return Checkpoint("release", convert_release(state), release_model(state))
@@ -128,8 +131,18 @@ def read_checkpoint(path: Path) -> Checkpoint:
             raise UserError(f"{path}: {error}") from error
     raise UserError(
         f"{path}: holds no weights known here; give a checkpoint of this project, of the authors' release, or a trunk "
-        "of torchvision's"
+        "of torchvision's or CLIP's"
     )
+
+
+def _trunk_in(state: Mapping[str, Tensor], path: Path) -> Mapping[str, Tensor] | None:
+    """The trunk alone that a public state dict holds, under the names our trunks have, or None."""
+    if _kind(state):
+        return state
+    try:
+        return image_tower(state)
+    except ValueError as error:
+        raise UserError(f"{path}: {error}; give another file") from error
 
 
 def load_weights(model: nn.Module, path: Path) -> Checkpoint:
@@ -165,6 +178,8 @@ def start_trunk(model: nn.Module, trunk: str, kind: str = RESNET) -> None:
     """
     if not trunk:
         return
+    if trunk == "imagenet" and kind == "vit":
+        raise UserError(NOT_FETCHED)
     if trunk == "imagenet":
         path = imagenet_weights(_depth(model.get_submodule("trunk").state_dict()) if kind == RESNET else kind)
     else:

@@ -64,6 +64,12 @@ PUPILS: Mapping[str, Pupil] = {
         fixed=False,
     ),
     "inception": Pupil("Inception", "inception_baseline", {"side": 107, "inception_width": 12}, steps=1500),
+    "vit": Pupil(
+        "transformer",
+        "vit_baseline",
+        {"size": (HEIGHT, WIDTH), "vit_depth": 4, "vit_width": 128, "patch": 8},
+        rate=1e-3,  # In 200 steps it did as well at 3e-3, and learned next to nothing at 3e-4.
+    ),
 }
 """By the kind of its trunk."""
 

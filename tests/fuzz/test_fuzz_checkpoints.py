@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from clip_layouts import hugging_face, openai
 from hypothesis import given
 from hypothesis import strategies as st
 from mutations import Draw, damaged_bytes, damaged_tree
@@ -309,6 +310,23 @@ def test_releases(release: dict[str, torch.Tensor], number: int) -> None:
     path = Path("release.pth.tar")
     path.write_bytes(saved(content))
     attempt("checkpoint, release", lambda: convert(path, Path("out.pt")))
+
+
+@pytest.fixture(scope="module")
+def transformer() -> nn.Module:
+    torch.manual_seed(0)
+    built: nn.Module = registry.build("vit_baseline", vit_depth=1, vit_width=64, size=(32, 32))
+    return built
+
+
+@cases(25, 300)
+@given(number=st.integers(0, 2**32))
+def test_public_clip(transformer: nn.Module, number: int) -> None:
+    dice, path = random.Random(number), Path("clip.pt")
+    layout = dice.choice([openai, hugging_face])
+    path.write_bytes(saved(damaged_content(dice, {"state_dict": layout(dict(transformer.trunk.state_dict()))})))
+    attempt("checkpoint, clip", lambda: start(path, transformer))
+    nothing_ran()
 
 
 @pytest.mark.parametrize(

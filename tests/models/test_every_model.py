@@ -11,6 +11,7 @@ import torch
 from nightly import NIGHTLY
 from reidbench.models.inception import Inception
 from reidbench.models.resnet import ResNet
+from reidbench.models.vit import VisionTransformer
 from torch import Tensor, nn
 
 from reidbench import registry
@@ -20,8 +21,9 @@ from reidbench.profiling.complexity import count
 
 SIZE = (64, 32)
 SLIM = {"size": SIZE, "width": 8, "blocks": (1, 1, 1, 1), "inception_width": 8, "side": 75}
-WIDER = {"width": 16, "inception_width": 16}
-TRUNKS = {"resnet": ResNet, "inception": Inception}
+SLIM |= {"vit_depth": 2, "vit_width": 64}
+WIDER = {"width": 16, "inception_width": 16, "vit_width": 128}
+TRUNKS = {"resnet": ResNet, "inception": Inception, "vit": VisionTransformer}
 FRAMES = 8
 CLASSES = 5
 MODELS = registry.models()
@@ -82,9 +84,15 @@ def test_every_parameter_learns(name: str, depth: int) -> None:
     terms = [logits.square().sum() for logits in out.logits]
     terms += [loss.weight * loss.value for loss in out.losses.values()]
     torch.stack(terms).sum().backward()
+    frozen = [key for key, parameter in model.trunk.named_parameters() if not parameter.requires_grad]
+    if frozen:
+        assert len(frozen) == len(list(model.trunk.parameters())), frozen[0]
+        assert "frozen" in MODELS[name].about
     for parameter_name, parameter in model.named_parameters():
         if not parameter.requires_grad:
-            assert parameter_name.endswith("bias"), parameter_name
+            assert frozen or parameter_name.endswith("bias"), parameter_name
+            assert parameter_name.startswith("trunk.") or parameter_name.endswith("bias"), parameter_name
+            assert parameter.grad is None, parameter_name
             continue
         assert parameter.grad is not None, parameter_name
         assert torch.isfinite(parameter.grad).all(), parameter_name
@@ -211,6 +219,8 @@ def test_trunk_is_named_as_recipes_and_loaders_expect(name: str) -> None:
     known |= {"refine", "integrate"}  # STMP
     known |= {"granularities"}  # MG-RAFA
     known |= {"spatial"}  # DRSA
+    known |= {"diffuse"}  # TF-CLIP
+    known |= {"adapters"}  # VSLA-CLIP
     known |= {"statistics"}  # SANet
     known |= {"attend", "exponent", "local", "whole", "summary", "places", "times"}  # STAFormer
     known |= {"spatial_key", "temporal_key", "spatial_memory", "temporal_memory", "recurrent", "frame_neck"}  # STMN

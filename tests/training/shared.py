@@ -19,6 +19,7 @@ from reidbench.training import parallel, trainer
 
 SHARED = replace(RECIPE, size=(64, 32), frames=8, identities=3, clips_per_identity=2, steps=3, lr=1e-4)
 SLIM = {"size": (64, 32), "width": 4, "blocks": (1, 1, 1, 1), "inception_width": 4, "side": 75}
+SLIM |= {"vit_depth": 2, "vit_width": 64}
 MODELS = ("baseline", "bicnet_tks")
 """Those that are trained: with a metric loss alone, and with a loss of the model's own."""
 

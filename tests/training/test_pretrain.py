@@ -47,6 +47,17 @@ def test_the_shipped_trunk_starts_the_models_of_the_quick_preset(name: str) -> N
     assert len(changed) == len(before)
 
 
+@pytest.mark.parametrize("size", [(64, 32), (128, 64)])
+@pytest.mark.parametrize("name", ["vit_baseline", "tf_clip", "vsla_clip"])
+def test_the_shipped_transformer_starts_models_on_frames_of_any_size(name: str, size: tuple[int, int]) -> None:
+    taught = read_checkpoint(SYNTHETIC["vit"]).state
+    model = registry.build(name, **{**pretrain.PUPILS["vit"].options, "size": size})
+    start_trunk(model, "synthetic", "vit")
+    for key, value in model.trunk.state_dict().items():
+        if key != "positional_embedding" or size == (64, 32):
+            assert torch.equal(value, taught[f"trunk.{key}"].float()), key
+
+
 @pytest.mark.parametrize("kind", pretrain.PUPILS)
 def test_the_shipped_trunk_finds_persons_that_a_random_one_does_not(kind: str) -> None:
     """The nearest of unseen persons' frames, each from another camera, among look-alikes in fours."""
@@ -62,7 +73,7 @@ def test_the_shipped_trunk_finds_persons_that_a_random_one_does_not(kind: str) -
             features = torch.nn.functional.normalize(model(frames).feature, dim=1)
         nearest = (features @ features.T).fill_diagonal_(-1).argmax(1)
         found.append((person[nearest] == person).float().mean())
-    assert found[1] > 2 * found[0]
+    assert found[1] > max(2 * found[0], 0.1)
 
 
 def test_pretraining_persons_stand_still_and_come_in_fours() -> None:
