@@ -256,7 +256,7 @@ def _training_settings(
     protocol: Protocol = lookup("protocol", request.protocol, PROTOCOLS)
     settings = {
         "version": registry.measurements()["accuracy"].version,
-        "recipe": asdict(preset.recipe),
+        "recipe": asdict(preset.recipe_on(preset.dataset, kind)),
         "trunk": _trunk_identity(preset.recipe.trunk, request.weights, kind),
         "protocol": protocol.identity,
         "device": request.device,

@@ -196,7 +196,8 @@ class Preset:
     """How much: the recipe, the options given to every model that has them, the dataset and the number of seeds.
 
     `notes` are printed with every result: the choices that favour some rows, and how they were made. `by_dataset` holds
-    what the recipe has otherwise on a dataset.
+    what the recipe has otherwise on a dataset, `rates_by_trunk` the rates that it has beside its own where a model
+    stands on a kind of trunk (`reidbench.trunks`).
     """
 
     name: str
@@ -208,10 +209,12 @@ class Preset:
     seeds: int = 1
     notes: tuple[str, ...] = ()
     by_dataset: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    rates_by_trunk: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
-    def recipe_on(self, dataset: str) -> Recipe:
-        """The recipe as it is followed on a dataset."""
-        return replace(self.recipe, **self.by_dataset.get(dataset, {}))
+    def recipe_on(self, dataset: str, trunk: str = "") -> Recipe:
+        """The recipe as it is followed on a dataset, and by models on a kind of trunk."""
+        rates = {**self.recipe.rates, **self.rates_by_trunk.get(trunk, {})}
+        return replace(self.recipe, rates=rates, **self.by_dataset.get(dataset, {}))
 
 
 @dataclass(frozen=True)

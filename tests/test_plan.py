@@ -20,9 +20,10 @@ from reidbench.plan import (
 from reidbench.presets import PRESETS
 from reidbench.reporting.tables import preset_name
 from reidbench.runner import make_jobs
-from reidbench.spec import Cell, Column, Row, Suite, UserError
+from reidbench.spec import Cell, Column, Recipe, Row, Suite, UserError
 from reidbench.splits import Splits
 from reidbench.store import Store
+from reidbench.trunks import SYNTHETIC
 
 SUITE = Suite(
     "Two",
@@ -106,6 +107,18 @@ def test_the_paper_trains_on_lsvid_with_another_metric_loss() -> None:
     }
     assert replace(recipes["lsvid"], metric_loss="triplet") == recipes["mars"]
     assert {preset_name(asdict(recipe)) for recipe in recipes.values()} == {"paper"}
+
+
+def test_a_trunk_of_another_kind_learns_at_its_own_rate_and_what_it_starts_from_is_its_kinds(tmp_path: Path) -> None:
+    store = Store(tmp_path, "here")
+    vit, resnet = (accuracy_cell(name, {}, Request(), 0, store).settings for name in ("vit_baseline", "baseline"))
+    assert vit["recipe"]["rates"] == {**resnet["recipe"]["rates"], "trunk.": 0.1}
+    assert replace(Recipe(**vit["recipe"]), rates={}) == replace(Recipe(**resnet["recipe"]), rates={})
+    assert preset_name(vit["recipe"]) == preset_name(resnet["recipe"]) == "quick"
+    assert vit["trunk"] != resnet["trunk"] and vit["trunk"].startswith("synthetic ")
+    on_real_data = accuracy_cell("tf_clip", {}, Request(preset="paper", dataset="synthetic"), 0, store).settings
+    assert on_real_data["recipe"]["rates"] == {"trunk.": pytest.approx(1 / 70)}
+    assert {kind for preset in PRESETS.values() for kind in preset.rates_by_trunk} <= set(SYNTHETIC)
 
 
 def test_a_preset_gives_a_model_only_the_options_it_has() -> None:

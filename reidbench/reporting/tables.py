@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -204,6 +205,7 @@ def preset_name(recipe: Mapping[str, Any]) -> str:
 
     wanted = comparable(recipe)
     for name, preset in PRESETS.items():
-        if any(comparable(asdict(preset.recipe_on(dataset))) == wanted for dataset in ("", *preset.by_dataset)):
+        ways = itertools.product(("", *preset.by_dataset), ("", *preset.rates_by_trunk))
+        if any(comparable(asdict(preset.recipe_on(*way))) == wanted for way in ways):
             return name
     return ""
