@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .loading import load_all
+
 PUBLISHED_WIDTH = 64
 STEP = 4
 """What a width is a multiple of: all published channel counts are multiples of 16."""
@@ -216,28 +218,10 @@ class MixedC(nn.Module):
 def load_inception(trunk: Inception, state: Mapping[str, Tensor]) -> None:
     """Loads an Inception-v3's weights under torchvision's names; `AuxLogits.*` and `fc.*` are left out.
 
-    Raises ValueError, one line, naming missing and unexpected keys and shapes that differ. Nothing is loaded then.
-    Batch counters (`num_batches_tracked`), which old files lack, may be missing.
+    Raises ValueError, one line, where they are not this trunk's. Nothing is loaded then.
     """
     given = {name: value for name, value in state.items() if not name.startswith(("AuxLogits.", "fc."))}
-    wanted = trunk.state_dict()
-    faults = {
-        "missing": [name for name in wanted if name not in given and not name.endswith("num_batches_tracked")],
-        "unexpected": [name for name in given if name not in wanted],
-        "of another shape": [
-            f"{name} {list(given[name].shape)} instead of {list(value.shape)}"
-            for name, value in wanted.items()
-            if name in given and given[name].shape != value.shape
-        ],
-    }
-    found = [
-        f"{len(names)} {fault}: {', '.join(names[:3])}{', ...' if len(names) > 3 else ''}"
-        for fault, names in faults.items()
-        if names
-    ]
-    if found:
-        raise ValueError(f"these weights are not this Inception-v3's ({'; '.join(found)}): check inception_width")
-    trunk.load_state_dict({**wanted, **given})
+    load_all(trunk, given, "inception_width")
 
 
 def _row(inputs: int, outputs: int, length: int) -> BasicConv:

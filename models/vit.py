@@ -13,6 +13,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .loading import load_all
+from .resnet import fold_frames
+
 WIDTH_A_HEAD = 64
 WIDER = 4
 GELU_SLOPE = 1.702
@@ -79,14 +82,13 @@ class VisionTransformer(nn.Module):
 
         Raises ValueError for a tensor that is not such a batch, for frames of another size, and for clips without any.
         """
-        if clips.ndim != 5 or clips.shape[2] != 3:
-            raise ValueError(f"clips have shape {list(clips.shape)}: give [batch, frames, 3, height, width]")
+        frames = fold_frames(clips)
         size = tuple(clips.shape[3:])
         if size != self.size:
             raise ValueError(f"clips are {size[0]}x{size[1]}, the model was built for {self.size[0]}x{self.size[1]}")
         if clips.shape[1] < 1:
             raise ValueError("a clip of 0 frames: give at least 1")
-        return clips.flatten(0, 1).contiguous(memory_format=torch.channels_last)
+        return frames
 
 
 class Block(nn.Module):
@@ -156,28 +158,13 @@ def frozen_bias_neck(features: int) -> nn.BatchNorm1d:
 def load_tower(trunk: VisionTransformer, state: Mapping[str, Tensor]) -> None:
     """Loads the weights of CLIP's image tower under OpenAI's names; positions of another grid are resized to `grid`.
 
-    Raises ValueError, one line, naming missing and unexpected keys and shapes that differ. Nothing is loaded then.
+    Raises ValueError, one line, where they are not this trunk's. Nothing is loaded then.
     """
-    wanted = trunk.state_dict()
     given = dict(state)
     places = given.get(POSITIONS)
     if places is not None and places.ndim == 2 and places.shape[1] == trunk.width:
         given[POSITIONS] = resize_positions(places, trunk.grid)
-    shapes = [
-        f"{name} {list(given[name].shape)} instead of {list(value.shape)}"
-        for name, value in wanted.items()
-        if name in given and given[name].shape != value.shape
-    ]
-    found = {
-        "missing": [name for name in wanted if name not in given],
-        "unexpected": [name for name in given if name not in wanted],
-        "of another shape": shapes,
-    }
-    if any(found.values()):
-        listed = (f"{len(names)} {kind}: {', '.join(names[:3])}" for kind, names in found.items() if names)
-        faults = "; ".join(listed)
-        raise ValueError(f"these weights are not this trunk's ({faults}): check vit_depth, vit_width and patch")
-    trunk.load_state_dict(given)
+    load_all(trunk, given, "vit_depth, vit_width and patch")
 
 
 def resize_positions(places: Tensor, grid: tuple[int, int]) -> Tensor:
