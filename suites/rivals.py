@@ -113,9 +113,10 @@ SUITE = Suite(
         "million images with texts; a slim one here saw what the slim ResNet saw. CLIP's weights are given with "
         "--weights, and these rows chosen with --rows. TF-CLIP is approximate: its network is the authors' without the "
         "embedding of cameras, and trained without its memory of identities. VSLA-CLIP is approximate: its network is "
-        "the authors', trained without texts; only its adapters and heads learn. The trunk of the first two learns at "
-        "a tenth of the rate of the rest: at the whole of it, it forgot what it was taught (chosen on validation "
-        "identities).",
+        "the authors', trained without texts; only its adapters and heads learn.",
+        "Under the presets on synthetic data the trunks of STMP, Base on Inception-v3, CLIP ViT-B/16 and TF-CLIP learn "
+        "at a tenth of the rate of the rest: at the whole of it they forgot what they were taught (chosen on "
+        "validation identities).",
         "Operations and times are those of a frame, for clips differ in length: GLTP's have 16 frames, DRSA's and "
         "STMN's 6, all others 8; memory is that of a clip. What is compared at test time are as many numbers as the "
         "column Feature says, of 4 bytes each.",

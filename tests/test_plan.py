@@ -111,11 +111,13 @@ def test_the_paper_trains_on_lsvid_with_another_metric_loss() -> None:
 
 def test_a_trunk_of_another_kind_learns_at_its_own_rate_and_what_it_starts_from_is_its_kinds(tmp_path: Path) -> None:
     store = Store(tmp_path, "here")
-    vit, resnet = (accuracy_cell(name, {}, Request(), 0, store).settings for name in ("vit_baseline", "baseline"))
-    assert vit["recipe"]["rates"] == {**resnet["recipe"]["rates"], "trunk.": 0.1}
-    assert replace(Recipe(**vit["recipe"]), rates={}) == replace(Recipe(**resnet["recipe"]), rates={})
-    assert preset_name(vit["recipe"]) == preset_name(resnet["recipe"]) == "quick"
-    assert vit["trunk"] != resnet["trunk"] and vit["trunk"].startswith("synthetic ")
+    resnet = accuracy_cell("baseline", {}, Request(), 0, store).settings
+    for name in ("vit_baseline", "stmp"):
+        other = accuracy_cell(name, {}, Request(), 0, store).settings
+        assert other["recipe"]["rates"] == {**resnet["recipe"]["rates"], "trunk.": 0.1}
+        assert replace(Recipe(**other["recipe"]), rates={}) == replace(Recipe(**resnet["recipe"]), rates={})
+        assert preset_name(other["recipe"]) == preset_name(resnet["recipe"]) == "quick"
+        assert other["trunk"] != resnet["trunk"] and other["trunk"].startswith("synthetic ")
     on_real_data = accuracy_cell("tf_clip", {}, Request(preset="paper", dataset="synthetic"), 0, store).settings
     assert on_real_data["recipe"]["rates"] == {"trunk.": pytest.approx(1 / 70)}
     assert {kind for preset in PRESETS.values() for kind in preset.rates_by_trunk} <= set(SYNTHETIC)
