@@ -40,7 +40,7 @@ class InceptionBaseline(nn.Module):
 
     def forward(self, clips: Tensor) -> Output:
         frames = fold_frames(clips)
-        if not len(frames):
+        if clips.shape[1] < 1:
             raise ValueError("a clip of 0 frames: give at least 1")
         feature = self.trunk(frames).mean((2, 3)).unflatten(0, clips.shape[:2]).mean(1)
         if not self.training or self.classifier is None:

@@ -213,7 +213,7 @@ class Integration(nn.Module):
 
 def _frames(clips: Tensor) -> Tensor:
     frames = fold_frames(clips)
-    if not len(frames):
+    if clips.shape[1] < 1:
         raise ValueError("a clip of 0 frames: give at least 1")
     return frames
 
