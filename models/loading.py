@@ -1,4 +1,4 @@
-"""Weights into a trunk, all of them or none."""
+"""Weights into a trunk, all of them or none. `resnet.load_backbone` is this for a ResNet, and older."""
 
 from __future__ import annotations
 

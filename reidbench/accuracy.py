@@ -118,13 +118,8 @@ def untrained(cell: Cell, places: Places) -> tuple[nn.Module, Dataset]:
     torch.manual_seed(settings["seed"])
     model = registry.build(cell.model, classes=len(dataset.train_identities), **cell.options)
     trunk = settings["recipe"]["trunk"]
-    start_trunk(model, places.trunk if trunk == "file" else trunk, trunk_kind(cell))
+    start_trunk(model, places.trunk if trunk == "file" else trunk, registry.trunk_of(cell.model))
     return model, dataset
-
-
-def trunk_kind(cell: Cell) -> str:
-    """What kind of network the model of a cell stands on."""
-    return str(registry.lookup("model", cell.model, registry.models()).trunk)
 
 
 def load_trained(cell: Cell, path: Path) -> nn.Module:
@@ -190,7 +185,7 @@ def origins(dataset: Dataset, cell: Cell) -> dict[str, str]:
     if dataset.name == "synthetic":
         about["dataset_content"] = content_hash(dataset.root)
     if cell.settings["recipe"].get("trunk") == "synthetic":
-        about["trunk_about"] = taught(trunk_kind(cell))
+        about["trunk_about"] = taught(registry.trunk_of(cell.model))
     return about
 
 

@@ -102,9 +102,13 @@ def _batches(asked: str, name: str, found: Format) -> tuple[int, ...]:
         if not found.any_batch:
             raise UserError(f"--batch {ANY}: {name} is written for one number of clips; give it, or another --format")
         return ANY_TRIED
-    if not (asked.isascii() and asked.isdecimal()) or int(asked) < 1:
+    try:
+        batch = int(asked)
+    except ValueError:
+        batch = 0
+    if batch < 1:
         raise UserError(f"--batch {asked}: give 1 or more, or {ANY}")
-    return (int(asked),)
+    return (batch,)
 
 
 def _network(arguments: Namespace) -> tuple[Network, Cell, Recipe]:

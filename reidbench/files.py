@@ -97,7 +97,7 @@ def sweep_tree(folder: Path) -> None:
     """Removes abandoned drafts of any name from a folder that is the project's own, and from folders two below it."""
     for pattern in (".*.part", "*/.*.part", "*/*/.*.part"):
         # Path.glob fails where another process removes a folder meanwhile.
-        for draft in glob.glob(pattern, root_dir=folder):  # noqa: PTH207
+        for draft in glob.glob(pattern, root_dir=folder, include_hidden=True):  # noqa: PTH207
             _drop_if_abandoned(folder / draft)
 
 

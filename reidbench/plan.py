@@ -15,7 +15,7 @@ from reidbench.registry import lookup, resolve_options
 from reidbench.spec import COST_SHAPE, Cell, Column, Places, Preset, Protocol, Row, Suite, UserError, canonical_json
 from reidbench.splits import Splits
 from reidbench.store import Store
-from reidbench.trunks import SYNTHETIC
+from reidbench.trunks import SYNTHETIC, cannot_start
 from reidbench.wellformed import check_suite
 
 PUBLISHED_ONLY = "published only"
@@ -99,7 +99,10 @@ def make_plan(name: str, suite: Suite, request: Request, store: Store) -> Plan:
                 absent[row.name, index] = reason or f"{PUBLISHED_ONLY}: {row.absent or NOT_HERE}"
                 continue
             if trains:
-                kind = _trunk(row.model)
+                kind = registry.trunk_of(row.model)
+                if cannot := cannot_start(kind, preset.recipe.trunk):
+                    absent[row.name, index] = cannot
+                    continue
                 shared = (canonical_json(column.data), kind)
                 if shared not in training:
                     asked = replace(request, dataset_options=options)
@@ -150,7 +153,7 @@ def accuracy_cell(model: str, options: Mapping[str, Any], request: Request, seed
     """The accuracy cell of one model under a preset, as any suite would plan it, of one split of the dataset."""
     check_device(request.device)
     preset = choose_preset(request)
-    training, *_ = _training_settings(request, preset, Splits(), store, _trunk(model))
+    training, *_ = _training_settings(request, preset, Splits(), store, registry.trunk_of(model))
     row = Row(model, model, options)
     return _cell(row, "accuracy", model_options(row, preset), {**training, "seed": seed})
 
@@ -240,11 +243,6 @@ def _cost_settings(row: Row, column: Column, reference: Row, machine: Mapping[st
 def cost_shape(row: Row) -> tuple[int, ...]:
     """One clip of a row, [B, T, 3, H, W], at the paper's scale."""
     return (1, row.frames, *COST_SHAPE[2:])
-
-
-def _trunk(model: str) -> str:
-    """The kind of network that a model stands on."""
-    return str(lookup("model", model, registry.models()).trunk)
 
 
 def _training_settings(

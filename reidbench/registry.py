@@ -204,6 +204,11 @@ def _likeness(name: str, candidate: str) -> float:
     return max(difflib.SequenceMatcher(None, given, text).ratio() for text in (known, known[: len(given)]))
 
 
+def trunk_of(name: str) -> str:
+    """The kind of network that a model stands on (`reidbench.trunks`)."""
+    return str(lookup("model", name, models()).trunk)
+
+
 def check_options(what: str, entry: Entry, options: Mapping[str, Any]) -> None:
     """Raises UserError for an option the function does not have, with the nearest one, and for a value of a wrong type.
 

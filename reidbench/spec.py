@@ -213,8 +213,8 @@ class Preset:
 
     def recipe_on(self, dataset: str, trunk: str = "") -> Recipe:
         """The recipe as it is followed on a dataset, and by models on a kind of trunk."""
-        rates = {**self.recipe.rates, **self.rates_by_trunk.get(trunk, {})}
-        return replace(self.recipe, rates=rates, **self.by_dataset.get(dataset, {}))
+        recipe = replace(self.recipe, **self.by_dataset.get(dataset, {}))
+        return replace(recipe, rates={**recipe.rates, **self.rates_by_trunk.get(trunk, {})})
 
 
 @dataclass(frozen=True)

@@ -23,3 +23,18 @@ def check_trunk(kind: object) -> str:
     if not isinstance(kind, str) or kind not in SYNTHETIC:
         raise UserError(f"its trunk must be one of {', '.join(map(repr, SYNTHETIC))}")
     return kind
+
+
+CLIP_WEIGHTS = "the model.safetensors of openai/clip-vit-base-patch16 at huggingface.co"
+"""The file that holds the weights which the publications on a vision transformer start from."""
+
+
+def cannot_start(kind: str, trunk: str) -> str:
+    """Why a trunk of a kind cannot start from what `Recipe.trunk` names; "" where it can."""
+    if kind == "vit" and trunk == "imagenet":
+        # No sum is known by which to check what would be fetched.
+        return (
+            f"--weights imagenet: there are none for a vision transformer; give --weights FILE, {CLIP_WEIGHTS}, and in "
+            "a suite with other trunks --rows with those on a vision transformer"
+        )
+    return ""

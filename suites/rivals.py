@@ -110,11 +110,12 @@ SUITE = Suite(
         "approximate, its modules on the trunk of the others.",
         "STAFormer is approximate: its transformers are the authors', its trunk is a ResNet instead of a ResNeSt-50.",
         "CLIP ViT-B/16, TF-CLIP and VSLA-CLIP stand on CLIP's vision transformer, which its authors taught on 400 "
-        "million images with texts; a slim one here saw what the slim ResNet saw. CLIP's weights are given with "
+        "million images with texts; the slim one of the presets on synthetic data saw what the slim ResNet saw. CLIP's "
+        "weights are given with "
         "--weights, and these rows chosen with --rows. TF-CLIP is approximate: its network is the authors' without the "
         "embedding of cameras, and trained without its memory of identities. VSLA-CLIP is approximate: its network is "
         "the authors', trained without texts; only its adapters and heads learn.",
-        "Under the presets on synthetic data the trunks of STMP, Base on Inception-v3, CLIP ViT-B/16 and TF-CLIP learn "
+        "Under the presets with slim trunks those of STMP, Base on Inception-v3, CLIP ViT-B/16 and TF-CLIP learn "
         "at a tenth of the rate of the rest: at the whole of it they forgot what they were taught (chosen on "
         "validation identities).",
         "Operations and times are those of a frame, for clips differ in length: GLTP's have 16 frames, DRSA's and "

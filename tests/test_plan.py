@@ -123,6 +123,15 @@ def test_a_trunk_of_another_kind_learns_at_its_own_rate_and_what_it_starts_from_
     assert {kind for preset in PRESETS.values() for kind in preset.rates_by_trunk} <= set(SYNTHETIC)
 
 
+def test_a_row_whose_trunk_has_no_such_weights_is_left_out_with_the_reason(tmp_path: Path) -> None:
+    rows = (Row("A", "baseline"), Row("B", "vit_baseline"))
+    suite = replace(SUITE, rows=rows, columns=SUITE.columns[2:], reference="A")
+    found = plan(tmp_path, suite, preset="paper", dataset="synthetic")
+    assert list(found.cells) == [("A", 0), ("A", 1)]
+    assert all("give --weights FILE, the model.safetensors" in found.absent["B", index] for index in (0, 1))
+    assert ("B", 0) in plan(tmp_path, suite, preset="full").cells
+
+
 def test_a_preset_gives_a_model_only_the_options_it_has() -> None:
     quick = PRESETS["quick"]
     assert "small" not in model_options(SUITE.rows[1], quick)

@@ -24,12 +24,12 @@ class Agreement:
     relative_error: float
 
 
-def compare(network: Network, infer: Infer, *shapes: Sequence[int]) -> Agreement:
-    """Compares on random clips of each of the `shapes` `[B, T, 3, H, W]`; the network stays as it is."""
+def compare(network: Network, infer: Infer, shape: Sequence[int], *others: Sequence[int]) -> Agreement:
+    """Compares on random clips of each shape `[B, T, 3, H, W]`; the network stays as it is."""
     exact = copy.deepcopy(network).double().eval()
     cosine = relative = 0.0
-    for shape, seed in itertools.product(shapes, range(TRIALS)):
-        clips = clips_of(shape, seed)
+    for each, seed in itertools.product((shape, *others), range(TRIALS)):
+        clips = clips_of(each, seed)
         with torch.inference_mode():
             wanted = exact(clips.double())
         found = infer(clips).double()

@@ -21,21 +21,21 @@ OPSET = 20
 """The version of ONNX's operators; ONNX Runtime 1.17 and OpenVINO 2024 know it."""
 
 
-Subject = nn.Module | ExportedProgram
+Exportable = nn.Module | ExportedProgram
 
 
 @dataclass(frozen=True)
 class Format:
     """A kind of file: its suffix, the packages that write it with the extra they come with, and the writer.
 
-    `write(subject, clips, path, calibration)` writes a network, or a program of one, for clips of that shape; with
+    `write(exportable, clips, path, calibration)` writes a network, or a program of one, for clips of that shape; with
     `calibration`, batches of clips, its products are quantised to int8, where the format has `int8`. Where it has
     `any_batch`, a program's file takes as many clips at a time as the program does.
     """
 
     suffix: str
     about: str
-    write: Callable[[Subject, Tensor, Path, Sequence[Tensor]], None]
+    write: Callable[[Exportable, Tensor, Path, Sequence[Tensor]], None]
     packages: tuple[str, ...] = ()
     extra: str = ""
     int8: bool = False
@@ -59,8 +59,8 @@ def write(
     found: Format = lookup("format", name, FORMATS)
     try:
         with quiet(), torch.no_grad():
-            subject = _program_of_any_batch(network.eval(), clips) if any_batch else network.eval()
-            found.write(subject, clips, path, calibration)
+            exportable = _program_of_any_batch(network.eval(), clips) if any_batch else network.eval()
+            found.write(exportable, clips, path, calibration)
     except (RuntimeError, ValueError, TypeError, torch.onnx.OnnxExporterError) as error:
         reason = " ".join(str(error).split())[:300]
         raise UserError(f"{path}: cannot be exported as {name} ({type(error).__name__}: {reason})") from error
@@ -84,9 +84,9 @@ def _program_of_any_batch(network: nn.Module, clips: Tensor) -> ExportedProgram:
     return torch.export.export(network, (several,), dynamic_shapes=dynamic, strict=True)
 
 
-def _write_onnx(subject: Subject, clips: Tensor, path: Path, calibration: Sequence[Tensor]) -> None:
+def _write_onnx(exportable: Exportable, clips: Tensor, path: Path, calibration: Sequence[Tensor]) -> None:
     program = torch.onnx.export(
-        subject,
+        exportable,
         (clips,),
         dynamo=True,
         opset_version=OPSET,
@@ -98,12 +98,12 @@ def _write_onnx(subject: Subject, clips: Tensor, path: Path, calibration: Sequen
     program.save(path, external_data=False)
 
 
-def _write_openvino(subject: Subject, clips: Tensor, path: Path, calibration: Sequence[Tensor]) -> None:
+def _write_openvino(exportable: Exportable, clips: Tensor, path: Path, calibration: Sequence[Tensor]) -> None:
     import openvino
 
     with tempfile.TemporaryDirectory() as folder:
         graph = Path(folder) / "network.onnx"
-        _write_onnx(subject, clips, graph, ())
+        _write_onnx(exportable, clips, graph, ())
         model = openvino.Core().read_model(graph)
         if calibration:
             import nncf
@@ -114,12 +114,12 @@ def _write_openvino(subject: Subject, clips: Tensor, path: Path, calibration: Se
         openvino.save_model(model, path, compress_to_fp16=False)
 
 
-def _write_torchscript(subject: Subject, clips: Tensor, path: Path, calibration: Sequence[Tensor]) -> None:
-    torch.jit.freeze(torch.jit.trace(subject, clips)).save(str(path))
+def _write_torchscript(exportable: Exportable, clips: Tensor, path: Path, calibration: Sequence[Tensor]) -> None:
+    torch.jit.freeze(torch.jit.trace(exportable, clips)).save(str(path))
 
 
-def _write_pt2(subject: Subject, clips: Tensor, path: Path, calibration: Sequence[Tensor]) -> None:
-    program = subject if isinstance(subject, ExportedProgram) else torch.export.export(subject, (clips,))
+def _write_pt2(exportable: Exportable, clips: Tensor, path: Path, calibration: Sequence[Tensor]) -> None:
+    program = exportable if isinstance(exportable, ExportedProgram) else torch.export.export(exportable, (clips,))
     torch.export.save(program, path)
 
 

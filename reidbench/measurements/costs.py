@@ -99,9 +99,9 @@ def latency(cells: Sequence[Cell], progress: Progress) -> Outcomes:
             subjects[reference] = session.Subject.of(model, options, settings)
         shapes = {reference: settings["reference"]["shape"], **{cell.key: cell.settings["shape"] for cell in cells}}
         runs, refused = session.start_all(subjects, shapes, cells)
-        failures += [*refused, *session.drop_misfits(runs, cells, device)]
+        failures |= refused | session.drop_misfits(runs, cells, device)
         if reference not in runs:
-            raise MemoryError(f"one clip of the reference row does not fit on {device}")
+            raise failures[reference]
 
         def after_round(done: int, timings: Timings) -> None:
             total = max(done, LATENCY_ROUNDS)
@@ -153,7 +153,7 @@ def throughput(cells: Sequence[Cell], progress: Progress) -> Outcomes:
     with session.conditions(settings["threads"]) as under:
         subjects, failures = session.subjects(cells)
         one_clip, refused = session.start_all(subjects, shapes, cells)
-        failures += refused
+        failures |= refused
         runs = {
             name: lambda batch, one=one, subject=subjects[name], clip=shapes[name][1:]: (
                 one if batch == 1 else subject.start((batch, *clip))
@@ -176,7 +176,7 @@ def throughput(cells: Sequence[Cell], progress: Progress) -> Outcomes:
             yield cell, _throughput_outcome(sweeps[cell.key], session.context(cells, under))
         elif cell.key in sweeps:
             length = sweeps[cell.key].frames
-            failures.append(MemoryError(f"{cell.row}: not even one clip of {length} frames fits on {device}"))
+            failures[cell.key] = MemoryError(f"{cell.row}: not even one clip of {length} frames fits on {device}")
     _raise_first(failures)
 
 
@@ -223,10 +223,10 @@ def _start(cell: Cell) -> Run:
     return session.Subject.of(cell.model, cell.options, cell.settings).start(cell.settings["shape"])
 
 
-def _raise_first(failures: Sequence[Exception]) -> None:
+def _raise_first(failures: Mapping[str, Exception]) -> None:
     """Raised after the other rows are handed over; the runner books it on the rows that are missing."""
-    if failures:
-        raise failures[0]
+    for failure in failures.values():
+        raise failure
 
 
 def _counting_context(found: Complexity) -> dict[str, Any]:

@@ -82,10 +82,10 @@ def end_to_end(cells: Sequence[Cell], progress: Progress) -> Outcomes:
             deployed = deploy(subjects[name], frames, tuple(shapes[name]), gallery=entries)
             return lambda: readings[name].append(timed_stages(deployed))
 
-        runs, unstarted = session.each({name: partial(whole, name) for name in subjects}, cells)
-        failures += [*unstarted, *session.drop_misfits(runs, cells, settings["device"])]
+        runs, unstarted = session.make_each({name: partial(whole, name) for name in subjects}, cells)
+        failures |= unstarted | session.drop_misfits(runs, cells, settings["device"])
         if reference not in runs:
-            raise failures[0]
+            raise failures[reference]
 
         def after_round(done: int, timings: Timings) -> None:
             for cell in cells:
@@ -100,8 +100,8 @@ def end_to_end(cells: Sequence[Cell], progress: Progress) -> Outcomes:
             own = {**samples[cell.key], "reference": samples[reference]["total"]}
             context = {**about, "rounds": timings.rounds, **session.context(cells, under)}
             yield cell, Outcome(samples=own, context=context)
-    if failures:
-        raise failures[0]
+    for failure in failures.values():
+        raise failure
 
 
 @measurement(

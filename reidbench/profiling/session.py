@@ -116,35 +116,37 @@ def bytes_on_disk(cell: Cell) -> int:
     return len(safetensors.torch.save({name: value.contiguous() for name, value in weights.items()}))
 
 
-def subjects(cells: Sequence[Cell]) -> tuple[dict[str, Subject], list[Exception]]:
+def subjects(cells: Sequence[Cell]) -> tuple[dict[str, Subject], dict[str, Exception]]:
     """The cells' models by key, and why the others could not be built: one bad row must not cost the session."""
-    return each({cell.key: partial(Subject.of, cell.model, cell.options, cell.settings) for cell in cells}, cells)
+    return make_each({cell.key: partial(Subject.of, cell.model, cell.options, cell.settings) for cell in cells}, cells)
 
 
 def start_all(
     found: Mapping[str, Subject], shapes: Mapping[str, Sequence[int]], cells: Sequence[Cell]
-) -> tuple[dict[str, Run], list[Exception]]:
+) -> tuple[dict[str, Run], dict[str, Exception]]:
     """Every subject started on its shape, and why others could not be."""
-    return each({name: partial(subject.start, shapes[name]) for name, subject in found.items()}, cells)
+    return make_each({name: partial(subject.start, shapes[name]) for name, subject in found.items()}, cells)
 
 
-def each(makes: Mapping[str, Callable[[], Made]], cells: Sequence[Cell]) -> tuple[dict[str, Made], list[Exception]]:
+def make_each(
+    makes: Mapping[str, Callable[[], Made]], cells: Sequence[Cell]
+) -> tuple[dict[str, Made], dict[str, Exception]]:
     """What can be made by name, and for the others what there is to tell the user, with the row of that key."""
     rows = {cell.key: cell.row for cell in cells}
     made: dict[str, Made] = {}
-    failures: list[Exception] = []
+    failures: dict[str, Exception] = {}
     for name, make in makes.items():
         try:
             made[name] = make()
         except UserError as error:
-            failures.append(UserError(f"{rows.get(name, name)}: {error}"))
+            failures[name] = UserError(f"{rows.get(name, name)}: {error}")
     return made, failures
 
 
-def drop_misfits(runs: dict[str, Run], cells: Sequence[Cell], device: str) -> list[Exception]:
+def drop_misfits(runs: dict[str, Run], cells: Sequence[Cell], device: str) -> dict[str, Exception]:
     """Tries every run once and takes out those that run out of memory; returns what to raise for their cells."""
     rows = {cell.key: cell.row for cell in cells}
-    failures: list[Exception] = []
+    failures: dict[str, Exception] = {}
     for name, run in list(runs.items()):
         try:
             run()
@@ -152,7 +154,7 @@ def drop_misfits(runs: dict[str, Run], cells: Sequence[Cell], device: str) -> li
             if not is_out_of_memory(error):
                 raise
             del runs[name]
-            failures.append(MemoryError(f"{rows.get(name, name)}: one clip does not fit on {device}"))
+            failures[name] = MemoryError(f"{rows.get(name, name)}: one clip does not fit on {device}")
     return failures
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from reidbench import registry
 from reidbench.spec import PAPER_SIZE, Cell, Column, Published, Quantity, Record, Row
 from reidbench.splits import split_of, splits_of
 from reidbench.statistics import Estimate
@@ -32,6 +33,9 @@ JOINED = {
     "thread count": ("settings", "threads"),
 }
 """What must be one and the same in all records of a column, beside the dataset, and where a cell holds it."""
+
+OF_A_TRUNK = ("recipe", "trunk")
+"""What must be the same only in those whose models stand on one kind of trunk."""
 
 
 class Records:
@@ -100,13 +104,25 @@ def mixtures(measurement: str, rows: Sequence[tuple[str, Record]]) -> Iterable[s
     kinds["splits"] = _splits(rows)
     kinds["machine"] = [record.machine for _, record in rows]
     kinds["version of torch"] = [record.versions.get("torch", "") for _, record in rows]
+    trunks = [_trunk(record) for _, record in rows]
     for label, values in kinds.items():
-        others = dict.fromkeys(name for (name, _), value in zip(rows, values, strict=True) if value != values[0])
-        if others:
-            yield f"{measurement}: rows differ in their {label}: {', '.join(others)} from {rows[0][0]}"
+        first: dict[str, tuple[str, Any]] = {}
+        others: dict[str, dict[str, None]] = {}
+        for (name, _), value, trunk in zip(rows, values, trunks, strict=True):
+            known, wanted = first.setdefault(trunk if label in OF_A_TRUNK else "", (name, value))
+            if value != wanted:
+                others.setdefault(known, {})[name] = None
+        for known, names in others.items():
+            yield f"{measurement}: rows differ in their {label}: {', '.join(names)} from {known}"
     sessions = {tuple(record.samples.get("reference", ())) for _, record in rows}
     if len(sessions) > 1:
         yield f"{measurement}: measured in {len(sessions)} sessions; compare the rows by their ratio"
+
+
+def _trunk(record: Record) -> str:
+    """The kind of trunk of a record's model, "" where there is no such model any more."""
+    found = registry.models().get(str(record.cell["model"]))
+    return found.trunk if found else ""
 
 
 def _contents(rows: Sequence[tuple[str, Record]]) -> list[bool]:

@@ -63,7 +63,7 @@ def recipe_text(recipe: Mapping[str, Any]) -> str:
         decay = f"cosine decay after {recipe['warmup_steps']} warm-up steps"
     else:
         decay = f"times {recipe['gamma']} at epochs {', '.join(map(str, recipe['milestones']))}"
-    rates = ", ".join(f"{name} x{factor}" for name, factor in recipe.get("rates", {}).items())
+    rates = ", ".join(f"{name} x{factor:g}" for name, factor in recipe.get("rates", {}).items())
     return (
         f"{length} of {clips} clips ({recipe['identities']} identities x {recipe['clips_per_identity']}"
         f"{', look-alikes together' if recipe.get('grouped') else ''}), {recipe['frames']} frames of {height}x{width} "

@@ -57,7 +57,7 @@ def read_archive(path: Path) -> Any:
         if CARRIES_CODE.search(str(error)):
             reason = "it carries code, not only weights"
         elif "TorchScript" in str(error):
-            reason = "a TorchScript archive, which may carry code; of CLIP take its model.safetensors"
+            reason = "a TorchScript archive, which may carry code; if it is CLIP's, take its model.safetensors"
         elif "Unsupported operand" in str(error):
             reason = "a plain pickle, which may carry code, not what torch.save writes"
         else:

@@ -21,9 +21,9 @@ from reidbench.data.cache import cache_folder
 from reidbench.files import replacing
 from reidbench.spec import UserError, canonical_json
 from reidbench.training.archive import SAFETENSORS, read_archive, read_safetensors, write_archive, write_safetensors
-from reidbench.training.clip_weights import NOT_FETCHED, image_tower
+from reidbench.training.clip_weights import image_tower
 from reidbench.training.release import convert_release, release_model
-from reidbench.trunks import RESNET, SYNTHETIC
+from reidbench.trunks import RESNET, SYNTHETIC, cannot_start
 
 FORMAT = "reidbench-model-1"
 
@@ -178,8 +178,8 @@ def start_trunk(model: nn.Module, trunk: str, kind: str = RESNET) -> None:
     """
     if not trunk:
         return
-    if trunk == "imagenet" and kind == "vit":
-        raise UserError(NOT_FETCHED)
+    if reason := cannot_start(kind, trunk):
+        raise UserError(reason)
     if trunk == "imagenet":
         path = imagenet_weights(_depth(model.get_submodule("trunk").state_dict()) if kind == RESNET else kind)
     else:

@@ -12,15 +12,6 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-PUBLIC = "the model.safetensors of openai/clip-vit-base-patch16 at huggingface.co"
-"""The file that holds the weights which the publications start from."""
-
-NOT_FETCHED = (
-    f"--weights imagenet: there are none for a vision transformer; give --weights FILE, {PUBLIC}, and in a suite with "
-    "other trunks --rows with those on a vision transformer"
-)
-"""Why a vision transformer cannot start as a ResNet does: no sum is known by which to check what would be fetched."""
-
 VISUAL = "visual."
 VISION = "vision_model."
 PROJECTION = "visual_projection.weight"

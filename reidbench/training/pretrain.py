@@ -77,6 +77,7 @@ PUPILS: Mapping[str, Pupil] = {
 def taught(kind: str) -> str:
     """What a reader must know of every number that starts from the shipped trunk of a kind."""
     pupil = PUPILS[kind]
+    # Records hold the text of the ResNet's as it is; it says nothing of steps.
     enlarged = f" and enlarged again, in {pupil.steps} steps" if pupil.fixed else ""
     return (
         f"The {pupil.title} trunk was taught to identify {PERSONS} other synthetic persons from single {HEIGHT}x{WIDTH}"

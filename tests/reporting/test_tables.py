@@ -4,6 +4,7 @@ import pytest
 from made_up import COLUMNS, GFLOPS, RECIPE, ROWS, SUITE
 
 from reidbench import registry
+from reidbench.reporting import matching
 from reidbench.reporting.blocks import blocks, terminal_text
 from reidbench.reporting.frames import FRAME_COLUMNS, frame, to_frame
 from reidbench.reporting.tables import STATES, assemble
@@ -153,6 +154,15 @@ def test_records_of_other_settings_in_one_column_are_named(bench):
     bench.save(bench.cell(ROWS[2], COLUMNS[MEAN_AP], trunk="synthetic beef"))
     table = assemble(bench.plan, bench.store)
     assert table.warnings == ("accuracy: rows differ in their trunk: Full from Small",)
+
+
+def test_what_models_of_one_kind_of_trunk_share_may_differ_from_the_others(bench, monkeypatch):
+    bench.save_all(without="Full")
+    bench.save(bench.cell(ROWS[2], COLUMNS[MEAN_AP], trunk="synthetic beef"))
+    monkeypatch.setattr(matching, "_trunk", lambda record: "vit" if record.row == "Full" else "resnet")
+    assert assemble(bench.plan, bench.store).warnings == ()
+    monkeypatch.setattr(matching, "_trunk", lambda record: "resnet" if record.row == "Small" else "vit")
+    assert assemble(bench.plan, bench.store).warnings == ("accuracy: rows differ in their trunk: Full from Base",)
 
 
 def test_records_of_another_machine_in_the_folder_are_named(bench):
