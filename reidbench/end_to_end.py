@@ -48,12 +48,16 @@ def tracklet_on_disk(count: int, size: tuple[int, int], threads: int) -> Frames:
 def deploy(subject: Subject, frames: Frames, shape: tuple[int, ...], *, gallery: int) -> Deployment:
     """Starts a model on its backend, and draws a gallery of so many vectors as long as its feature.
 
-    `shape` is that of a clip, [1, T, 3, H, W]: eager torch takes several at once, another backend one. Raises UserError
-    for a device that is not there, and where the model cannot be exported.
+    `shape` is that of a clip, [1, T, 3, H, W]; a backend is started for all clips of the tracklet at once, or for as
+    many of them as divide into it. Raises UserError for a device that is not there, and where the model cannot be
+    exported.
     """
-    model = subject.deploy(shape)
+    count = len(evaluation_clips(len(frames.paths), shape[1]))
+    at_once = max(number for number in range(1, CLIPS_AT_ONCE + 1) if count % number == 0)
+    several = (at_once, *shape[1:])
+    model = subject.deploy(several)
     with torch.inference_mode():
-        dimension = model(random_clips(shape, 0).to(subject.device, subject.dtype)).feature.shape[1]
+        dimension = model(random_clips(several, 0).to(subject.device, subject.dtype)).feature.shape[1]
     drawn = torch.randn(gallery, dimension, generator=torch.Generator().manual_seed(0))
     entries = functional.normalize(drawn, dim=1).to(subject.device)
     return Deployment(model, frames, shape[1], entries, torch.device(subject.device), subject.dtype)

@@ -28,6 +28,6 @@ SUITE = Suite(
         "and saved as JPEG: their content is not real, and JPEGs of other sizes decode in other times.",
         "Every frame is decoded whole, for Base-S too, whose network halves it. Nothing overlaps: a deployment that "
         "decodes the next tracklet while the network runs pays the larger of the two, not the sum.",
-        "Eager torch is given all clips of the tracklet at once, OpenVINO one after the other.",
+        "All clips of the tracklet go through the network at once.",
     ),
 )
