@@ -9,6 +9,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
 from reidbench.reporting.figures.ablation import Point, look, make_room, measured_points, pareto
 from reidbench.reporting.figures.style import axis_label, error_lengths, new_figure, setting, settle, timed, title
@@ -21,6 +22,9 @@ NAMES_ACROSS = 4
 LINE_HEIGHT = 0.17
 """Inches that a line of the legend takes."""
 
+WIDE = 8.0
+"""Times the least cost, from which on an axis is logarithmic."""
+
 Line = list[tuple[float, float]]
 
 
@@ -28,7 +32,8 @@ def field_figure(table: Table) -> Figure | None:
     """Accuracy against MACs and against time, one panel a cost and device; approximate rows are hollow.
 
     All names stand in the legend, those of the front beside their points, too. A panel of rows of which some have no
-    fresh number has no front. Dotted lines cross at the reference row: above and to the left of it is what beats it.
+    fresh number has no front. Costs that differ widely stand on a logarithmic axis. Dotted lines cross at the reference
+    row: above and to the left of it is what beats it.
     """
     accuracy = table.trained()
     if accuracy is None:
@@ -46,6 +51,7 @@ def field_figure(table: Table) -> Figure | None:
         axis.set_axis_off()
     hollow = {row.name for row in rows if row.approximate}
     for axis, (cost, points) in zip(axes, panels, strict=False):
+        _spread(axis, points)
         make_room(axis, points)
         axis.set_xlabel(axis_label(cost.quantity))
         axis.set_title(_about(table, cost, len(points), len(rows)))
@@ -64,6 +70,16 @@ def field_figure(table: Table) -> Figure | None:
         front = pareto(points, accuracy.quantity.better != "lower") if len(points) == len(rows) else []
         _fill(axis, points, front, hollow, _cross(axis, points, table.plan.suite.reference))
     return figure
+
+
+def _spread(axis: Axes, points: Sequence[Point]) -> None:
+    """Makes the axis of costs logarithmic where the dearest row would press all others together."""
+    costs = [point.x for point in points]
+    if min(costs) > 0 and max(costs) > WIDE * min(costs):
+        axis.set_xscale("log")
+        axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axis.xaxis.set_minor_locator(NullLocator())
 
 
 def _about(table: Table, cost: Heading, points: int, rows: int) -> str:

@@ -43,6 +43,15 @@ def test_each_cost_and_device_has_a_panel_with_its_unit(filled: Fill) -> None:
     assert all(any(label.get_text() for label in axis.get_xticklabels()) for axis in figure.axes[:3])
 
 
+def test_costs_that_differ_widely_stand_on_a_logarithmic_axis(filled: Fill) -> None:
+    wide = fields(filled("rivals", values)).axes[1]
+    assert wide.get_xscale() == "log"
+    ticks = [label.get_text() for label in wide.get_xticklabels()]
+    assert len(ticks) >= 3 and all(float(tick) > 0 for tick in ticks)
+    close = fields(filled("rivals", lambda cell: 1.0 + 0.01 * PLACE[cell.row]))
+    assert [axis.get_xscale() for axis in close.axes[:2]] == ["linear", "linear"]
+
+
 def test_the_front_is_named_and_holds_what_none_beats(filled: Fill) -> None:
     _, by_time = named(fields(filled("rivals", values, seeds=1)))
     assert by_time == {row.name for row in ROWS[:-1]}
