@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -116,16 +117,22 @@ def bits(store: Store) -> dict[str, Any]:
     }
 
 
+def below(folder: Path, pattern: str) -> list[Path]:
+    """Files of that name anywhere under a folder. Path.rglob fails where another process removes a folder meanwhile."""
+    found = glob.glob(f"**/{pattern}", root_dir=folder, recursive=True, include_hidden=True)  # noqa: PTH207
+    return [folder / name for name in found]
+
+
 def drafts(*folders: Path) -> list[Path]:
-    return [path for folder in folders for path in folder.rglob(".*.part")]
+    return [path for folder in folders for path in below(folder, ".*.part")]
 
 
 def half_written(results: Path) -> list[str]:
     """The JSON files under a folder that do not parse, were they read at this moment."""
-    return list(_half_written(results.rglob("*.json")))
+    return list(_half_written(below(results, "*.json")))
 
 
-def _half_written(paths: Iterator[Path]) -> Iterator[str]:
+def _half_written(paths: Iterable[Path]) -> Iterator[str]:
     for path in paths:
         if path.name.startswith("."):
             continue
