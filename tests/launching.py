@@ -32,7 +32,7 @@ def start(script: Path, *arguments: object, processes: int = 2) -> list[subproce
     ]
 
 
-def finish(running: list[subprocess.Popen[str]], seconds: float = 60) -> list[tuple[int, str]]:
+def finish(running: list[subprocess.Popen[str]], seconds: float = 240) -> list[tuple[int, str]]:
     """The exit code and what each wrote to stderr. None is left running, however this ends."""
     try:
         return [(process.wait(seconds), process.communicate()[1]) for process in running]

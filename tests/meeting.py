@@ -69,7 +69,9 @@ def end(place: Place, how: str) -> None:
 if __name__ == "__main__":
     how, out = sys.argv[1:]
     try:
-        with distributed.joined("cpu", silence=timedelta(seconds=8 if how == "silent" else 60)) as place:
+        with distributed.joined(
+            "cpu", silence=timedelta(seconds=8) if how == "silent" else distributed.SILENCE
+        ) as place:
             if how == "talk":
                 torch.save(talk(place), Path(out) / f"{place.rank}.pt")
             else:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import signal
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import launching
@@ -54,7 +55,7 @@ def test_one_that_ends_ends_the_others_with_one_line(tmp_path: Path) -> None:
     first = {how: launching.finish(run[:1])[0] for how, run in runs.items()}
     silent.kill()
     second = {how: launching.finish(run[1:])[0] for how, run in runs.items()}
-    assert time.monotonic() - began < 60
+    assert timedelta(seconds=time.monotonic() - began) < distributed.SILENCE
     assert first["killed"] == first["silent"] == (2, f"{ENDED}\n")
     assert second["killed"][0] == -signal.SIGKILL
     assert second["refuses"] == (2, "frame 7 is damaged\n") and first["refuses"] == (2, "")
