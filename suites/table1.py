@@ -81,7 +81,8 @@ SUITE = Suite(
         "COSAM is the network that its authors' release trains, on the ResNet of all rows; its published values are of "
         "the variant on SE-ResNet-50.",
         "I3D and P3D (P3D-C) are those of AP3D's authors. The paper does not name the source of its values: "
-        "those on LS-VID are, as far as we know, of other implementations, which stride in time.",
+        "those on LS-VID are, as far as we know, of the implementations of M3D's authors, which halve the frames and "
+        "are measured in the suite rivals.",
         "M3D is approximate: its two streams are the authors', their fusion, side by side at unit length, is ours.",
         "IAUnet is the block for videos of its authors' release in their image network; this assembly is ours. Its "
         "products of channels are half of its cost, and ptflops, which counts the GFLOPs, does not see them.",
