@@ -61,10 +61,12 @@ def list_everything(arguments: Namespace) -> int:
         return 0
     # Wrapped on a terminal only: what reads a pipe wants a line each.
     width = shutil.get_terminal_size((UNWRAPPED, 24)).columns
+    column = max(len(name) for entries in groups.values() for name in entries)
+    indent = " " * (column + 3)
     for title, entries in groups.items():
         print(title)
         for name, about in entries.items():
-            print(textwrap.fill(f"  {name:<14} {about}", width, subsequent_indent=" " * 17, break_on_hyphens=False))
+            print(textwrap.fill(f"  {name:<{column}} {about}", width, subsequent_indent=indent, break_on_hyphens=False))
     return 0
 
 

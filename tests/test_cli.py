@@ -157,7 +157,9 @@ def test_list_wraps_to_the_terminal_under_the_names(columns: int, capsys, monkey
     lines = capsys.readouterr().out.splitlines()
     assert columns - 20 < max(map(len, lines)) <= columns
     further = [line for line in lines if line.startswith("   ")]
-    assert further and all(line.startswith(" " * 17) and line[17] != " " for line in further)
+    (indent,) = {len(line) - len(line.lstrip()) for line in further}
+    about = registry.models()["inception_baseline"].about
+    assert next(line for line in lines if line.startswith("  inception_baseline ")).index(about[:20]) == indent
     monkeypatch.delenv("COLUMNS")
     monkeypatch.setattr(os, "get_terminal_size", lambda _: (_ for _ in ()).throw(OSError))
     assert main(["list"]) == 0
