@@ -47,7 +47,7 @@ def read_entries(paths: Iterable[Path], decorator: str) -> dict[str, Entry]:
                 options = signature(function)
                 names = {function.name: {}, **_presets(call)}
                 splits = _splits(call)
-                trunk = _trunk(call)
+                trunk = check_trunk(_keyword(call, "trunk", RESNET))
             except UserError as error:
                 raise UserError(f"{path}, line {function.lineno}: {error}") from error
             for name, preset in names.items():
@@ -72,27 +72,19 @@ def _presets(decorator: ast.expr) -> dict[str, dict[str, Any]]:
 
 
 def _splits(decorator: ast.expr) -> int:
-    try:
-        found = _keyword(decorator, "splits", 0)
-    except (ValueError, TypeError, RecursionError, MemoryError):
-        found = None
+    found = _keyword(decorator, "splits", 0)
     if not isinstance(found, int) or isinstance(found, bool) or found < 0:
         raise UserError("its splits must be a literal number, such as 10")
     return found
 
 
-def _trunk(decorator: ast.expr) -> str:
-    try:
-        found = _keyword(decorator, "trunk", RESNET)
-    except (ValueError, TypeError, RecursionError, MemoryError):
-        found = None
-    return check_trunk(found)
-
-
 def _keyword(decorator: ast.expr, name: str, default: Any) -> Any:
-    """The literal that a decorator is given under a name."""
-    if isinstance(decorator, ast.Call):
-        for keyword in decorator.keywords:
-            if keyword.arg == name:
+    """The literal that a decorator is given under a name; None for what is no literal."""
+    given = decorator.keywords if isinstance(decorator, ast.Call) else []
+    for keyword in given:
+        if keyword.arg == name:
+            try:
                 return ast.literal_eval(keyword.value)
+            except (ValueError, TypeError, RecursionError, MemoryError):
+                return None
     return default

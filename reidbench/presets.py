@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from reidbench import trunks
 from reidbench.spec import Preset, Recipe
 
 SHORT_RUN = (
@@ -12,21 +13,8 @@ SHORT_RUN = (
     "tempo in about half of the runs of this length; with the release's start at 0 they did not learn it at all.",
 )
 
-SLIM = {
-    "depth": 50,
-    "width": 16,
-    "blocks": (1, 1, 1, 1),
-    "inception_width": 12,
-    "side": 107,
-    "vit_depth": 4,
-    "vit_width": 128,
-    "patch": 8,
-}
-"""The slim trunks of the quick and standard presets.
-
-A bottleneck ResNet of 512 channels, 0.6 M parameters; an Inception-v3 of 384, 0.8 M, on frames of that side; a vision
-transformer.
-"""
+SLIM = {option: value for options in trunks.SLIM.values() for option, value in options.items()}
+"""The slim trunks of the quick and standard presets; a model takes the options that it has."""
 
 QUICK = Recipe(
     size=(64, 32),

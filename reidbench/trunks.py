@@ -1,8 +1,10 @@
-"""The kinds of network that models stand on, and the shipped weights that each can start from. Imports no torch."""
+"""The kinds of network that models stand on, the slim one of each, and its shipped weights. Imports no torch."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from reidbench.spec import UserError
 
@@ -16,6 +18,14 @@ SYNTHETIC = {
     "vit": HERE / "synthetic_vit.pt",
 }
 """By kind the slim trunk taught on synthetic identities, made by `python -m reidbench.training.pretrain`."""
+
+SLIM: Mapping[str, Mapping[str, Any]] = {
+    RESNET: {"depth": 50, "width": 16, "blocks": (1, 1, 1, 1)},
+    "inception": {"inception_width": 12, "side": 107},
+    "vit": {"vit_depth": 4, "vit_width": 128, "patch": 8},
+}
+"""By kind the options of those: a bottleneck ResNet of 512 channels, 0.6 M parameters; an Inception-v3 of 384, 0.8 M,
+on frames of that side; a vision transformer."""
 
 
 def check_trunk(kind: object) -> str:

@@ -93,11 +93,7 @@ def latency(cells: Sequence[Cell], progress: Progress) -> Outcomes:
     device = settings["device"]
     with session.conditions(settings["threads"]) as under:
         subjects, failures = session.subjects(cells)
-        reference = session.reference_key(cells)
-        if reference not in subjects:
-            model, options = settings["reference"]["model"], settings["reference"]["options"]
-            subjects[reference] = session.Subject.of(model, options, settings)
-        shapes = {reference: settings["reference"]["shape"], **{cell.key: cell.settings["shape"] for cell in cells}}
+        reference, shapes = session.add_reference(subjects, cells)
         runs, refused = session.start_all(subjects, shapes, cells)
         failures |= refused | session.drop_misfits(runs, cells, device)
         if reference not in runs:
@@ -122,7 +118,7 @@ def latency(cells: Sequence[Cell], progress: Progress) -> Outcomes:
             }
             context = {"rounds": timings.rounds, **session.context(cells, under)}
             yield cell, Outcome(samples=samples, context=context)
-    _raise_first(failures)
+    session.raise_first(failures)
 
 
 @measurement(
@@ -177,7 +173,7 @@ def throughput(cells: Sequence[Cell], progress: Progress) -> Outcomes:
         elif cell.key in sweeps:
             length = sweeps[cell.key].frames
             failures[cell.key] = MemoryError(f"{cell.row}: not even one clip of {length} frames fits on {device}")
-    _raise_first(failures)
+    session.raise_first(failures)
 
 
 @measurement(
@@ -221,12 +217,6 @@ def _start(cell: Cell) -> Run:
     from reidbench.profiling import session
 
     return session.Subject.of(cell.model, cell.options, cell.settings).start(cell.settings["shape"])
-
-
-def _raise_first(failures: Mapping[str, Exception]) -> None:
-    """Raised after the other rows are handed over; the runner books it on the rows that are missing."""
-    for failure in failures.values():
-        raise failure
 
 
 def _counting_context(found: Complexity) -> dict[str, Any]:

@@ -70,12 +70,9 @@ def end_to_end(cells: Sequence[Cell], progress: Progress) -> Outcomes:
     length, entries = settings.get("tracklet", TRACKLET), settings.get("gallery", MARS_GALLERY)
     with session.conditions(settings["threads"]) as under:
         subjects, failures = session.subjects(cells)
-        reference = session.reference_key(cells)
-        shapes = {reference: settings["reference"]["shape"], **{cell.key: cell.settings["shape"] for cell in cells}}
-        if reference not in subjects:
-            wanted = settings["reference"]
-            subjects[reference] = session.Subject.of(wanted["model"], wanted["options"], settings)
-        frames = tracklet_on_disk(length, tuple(shapes[reference][3:]), under.threads)
+        reference, shapes = session.add_reference(subjects, cells)
+        height, width = shapes[reference][3:]
+        frames = tracklet_on_disk(length, (height, width), under.threads)
         readings: dict[str, list[dict[str, float]]] = {name: [] for name in subjects}
 
         def whole(name: str) -> Run:
@@ -100,8 +97,7 @@ def end_to_end(cells: Sequence[Cell], progress: Progress) -> Outcomes:
             own = {**samples[cell.key], "reference": samples[reference]["total"]}
             context = {**about, "rounds": timings.rounds, **session.context(cells, under)}
             yield cell, Outcome(samples=own, context=context)
-    for failure in failures.values():
-        raise failure
+    session.raise_first(failures)
 
 
 @measurement(

@@ -121,6 +121,21 @@ def subjects(cells: Sequence[Cell]) -> tuple[dict[str, Subject], dict[str, Excep
     return make_each({cell.key: partial(Subject.of, cell.model, cell.options, cell.settings) for cell in cells}, cells)
 
 
+def add_reference(found: dict[str, Subject], cells: Sequence[Cell]) -> tuple[str, dict[str, Sequence[int]]]:
+    """Adds the reference row's model where no cell is that row's; returns its name, and the shape of every model."""
+    settings, name = cells[0].settings, reference_key(cells)
+    wanted = settings["reference"]
+    if name not in found:
+        found[name] = Subject.of(wanted["model"], wanted["options"], settings)
+    return name, {name: wanted["shape"], **{cell.key: cell.settings["shape"] for cell in cells}}
+
+
+def raise_first(failures: Mapping[str, Exception]) -> None:
+    """Raised after the other rows are handed over; the runner books it on the rows that are missing."""
+    for failure in failures.values():
+        raise failure
+
+
 def start_all(
     found: Mapping[str, Subject], shapes: Mapping[str, Sequence[int]], cells: Sequence[Cell]
 ) -> tuple[dict[str, Run], dict[str, Exception]]:

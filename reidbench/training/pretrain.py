@@ -30,7 +30,7 @@ from reidbench.data.walkers import EMBLEM, FLAP, FLAP_STATES, Person, population
 from reidbench.spec import UserError
 from reidbench.training.checkpoint import save_model
 from reidbench.training.losses import batch_hard_triplet
-from reidbench.trunks import RESNET
+from reidbench.trunks import RESNET, SLIM
 
 HEIGHT, WIDTH = 64, 32
 PERSONS, CAMERAS, TAKES, FRAMES = 768, 6, 1, 6
@@ -57,17 +57,12 @@ class Pupil:
 
 
 PUPILS: Mapping[str, Pupil] = {
-    RESNET: Pupil(
-        "shared",
-        "baseline",
-        {"size": (HEIGHT, WIDTH), "depth": 50, "width": 16, "blocks": (1, 1, 1, 1)},
-        fixed=False,
-    ),
-    "inception": Pupil("Inception", "inception_baseline", {"side": 107, "inception_width": 12}, steps=1500),
+    RESNET: Pupil("shared", "baseline", {"size": (HEIGHT, WIDTH), **SLIM[RESNET]}, fixed=False),
+    "inception": Pupil("Inception", "inception_baseline", SLIM["inception"], steps=1500),
     "vit": Pupil(
         "transformer",
         "vit_baseline",
-        {"size": (HEIGHT, WIDTH), "vit_depth": 4, "vit_width": 128, "patch": 8},
+        {"size": (HEIGHT, WIDTH), **SLIM["vit"]},
         rate=1e-3,  # In 200 steps it did as well at 3e-3, and learned next to nothing at 3e-4.
     ),
 }
