@@ -12,23 +12,21 @@ from contextlib import redirect_stdout
 from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Any, NoReturn
 
 from reidbench import registry
-from reidbench.data.synthetic_options import ABOUT
-from reidbench.doctor_commands import add_doctor
-from reidbench.export_options import add_export
-from reidbench.gate_options import add_gate
+from reidbench.commands.data_options import add_data
+from reidbench.commands.doctor import add_doctor
+from reidbench.commands.export_options import add_export
+from reidbench.commands.gate_options import add_gate
+from reidbench.commands.parser import Parser, common, model, selection, start, training
+from reidbench.commands.profiling_options import add_profiling
+from reidbench.commands.scoring_options import add_scoring
 from reidbench.launch import launched, refuse_several
-from reidbench.profiling_options import add_profiling
 from reidbench.registry import nearest
 from reidbench.spec import UserError, printable
 
 INTERRUPTED = 130
-JOINT = (
-    "training_commands.train",
-    *("scoring_commands.evaluate", "scoring_commands.protocols", "scoring_commands.embed"),
-)
+JOINT = ("training.train", "scoring.evaluate", "scoring.protocols", "scoring.embed")
 """What several processes run together; whatever else torchrun starts is refused."""
 
 COMMANDS = (
@@ -36,26 +34,6 @@ COMMANDS = (
     *("evaluate", "protocols", "embed", "score", "convert"),
     *("check", "compare", "calibrate", "history", "export", "doctor"),
 )
-SCORING = "scoring_commands"
-"""The module of the commands on given weights and features; `commands` has the others."""
-
-
-class Parser(argparse.ArgumentParser):
-    """Errors are one line, propose the nearest name, and become a UserError."""
-
-    def error(self, message: str) -> NoReturn:
-        raise UserError(message)
-
-    def parse_all(self, arguments: Sequence[str]) -> argparse.Namespace:
-        namespace, unknown = self.parse_known_args(arguments)
-        if unknown:
-            options = [o for o in namespace.parser._option_string_actions if o.startswith("--")]
-            option = unknown[0].partition("=")[0]
-            if option in options:
-                raise UserError(f"{option}: give it after the command, {namespace.command} {option}")
-            hint = nearest(option, options) if option.startswith("-") else ""
-            raise UserError(f"{namespace.command}: unknown argument {unknown[0]!r}{hint}")
-        return namespace
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -79,8 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 0
         namespace = parser.parse_all(arguments)
         namespace.command_line = printable(f"python bench.py {shlex.join(arguments)}")
-        module, _, function = namespace.run.rpartition(".")
-        command = getattr(import_module(f"reidbench.{module or 'commands'}"), function)
+        module, _, function = namespace.run.partition(".")
+        command = getattr(import_module(f"reidbench.commands.{module}"), function)
         return int(_jointly(command, namespace) if launched().world > 1 else command(namespace))
     except KeyboardInterrupt:
         print("bench.py: interrupted; records and checkpoints written so far are kept", file=sys.stderr)
@@ -135,9 +113,7 @@ def _parser() -> Parser:
     commands = parser.add_subparsers(title="commands and suites", metavar="COMMAND", dest="command", required=True)
 
     def add(name: str, run: str, about: str, *parents: Parser) -> Parser:
-        sub = commands.add_parser(
-            name, help=about, description=about, parents=[_common(), *parents], allow_abbrev=False
-        )
+        sub = commands.add_parser(name, help=about, description=about, parents=[common(), *parents], allow_abbrev=False)
         sub.set_defaults(run=run, parser=sub)
         return sub
 
@@ -145,163 +121,34 @@ def _parser() -> Parser:
         if suite in COMMANDS:
             raise UserError(f"{registry.suite_paths()[suite]}: a suite cannot be named {suite!r}, which is a command")
         about = registry.suite_about(suite)
-        sub = add(suite, "run_suite", about, _training(), _start(), _selection())
+        sub = add(suite, "suites.run_suite", about, training(), start(), selection())
         sub.add_argument("--fresh", action="store_true", help="measure again what is recorded, training again")
-    sub = add("audit", "audit", "which counting rule each printed cost of Tables 2 to 6 follows")
+    sub = add("audit", "suites.audit", "which counting rule each printed cost of Tables 2 to 6 follows")
     sub.add_argument("--fresh", action="store_true", help="count again what is already recorded")
-    add("list", "list_everything", "models, datasets, suites, measurements, presets and protocols, each with one line")
+    add(
+        "list",
+        "listing.list_everything",
+        "models, datasets, suites, measurements, presets and protocols, each with one line",
+    )
     about = "write tables, figures and what they show from the records"
-    sub = add("report", "report", about, _training(), _start(), _selection())
+    sub = add("report", "suites.report", about, training(), start(), selection())
     about = "suites by name, or audit (default: all that are mostly measured); several make one report of their names"
     sub.add_argument("suites", nargs="*", metavar="SUITE", help=about)
     about = "md, html, latex, pdf, or several of them (default: md)"
     sub.add_argument("--format", nargs="+", default=["md"], metavar="FORMAT", help=about)
     sub.add_argument("--out", default="", metavar="DIR", help="where to write (default: the machine's folder)")
-    add_gate(add, _training(), _start(), _selection())
-    add_profiling(add, _model(), _training(), _start())
-    sub = add(
-        "train", "training_commands.train", "train one model and keep its weights", _model(), _training(), _start()
-    )
+    add_gate(add)
+    add_profiling(add)
+    sub = add("train", "training.train", "train one model and keep its weights", model(), training(), start())
     sub.add_argument("--seed", type=int, default=0, help="random seed (default 0)")
     sub.add_argument("--out", required=True, metavar="DIR", help="folder for checkpoints and model.pt")
     about = "try a few steps: check data and weights, tell memory and how long the whole run will take; keep nothing"
     sub.add_argument("--dry-run", action="store_true", help=about)
     about = "under torchrun: batch norm over the whole batch, not over each process's share"
     sub.add_argument("--sync-bn", action="store_true", help=about)
-    _add_scoring_commands(add)
-    add_export(add, _given_weights())
+    add_scoring(add)
+    add_export(add)
     add_doctor(add)
-    _add_data_command(commands)
+    add_data(commands)
     parser.set_defaults(known=sorted(commands.choices))
-    return parser
-
-
-def _add_scoring_commands(add: Callable[..., Parser]) -> None:
-    about = "accuracy of one model with given weights, recorded under the weights' SHA-256"
-    sub = add("evaluate", f"{SCORING}.evaluate", about, _given_weights(), _protocol())
-    sub.add_argument("--fresh", action="store_true", help="measure again what is already recorded")
-    about = "how far the protocol alone moves the accuracy of one model with given weights"
-    add("protocols", f"{SCORING}.protocols", about, _given_weights())
-    about = "write the features of one model with given weights, for others to score"
-    sub = add("embed", f"{SCORING}.embed", about, _given_weights(), _protocol())
-    sub.add_argument(
-        "--out", required=True, metavar="FILE", help="FILE.npz, or FILE.parquet where pyarrow is installed"
-    )
-    sub = add("score", f"{SCORING}.score", "score the features of a file under one protocol or more")
-    sub.add_argument("features", metavar="FILE", help="features that embed wrote as .npz")
-    about = "protocols by name (default: all that these features can be scored under)"
-    sub.add_argument("--protocol", nargs="+", default=[], metavar="NAME", help=about)
-    sub = add("convert", f"{SCORING}.convert", "write weights of any known kind as .pt or .safetensors of this project")
-    about = "ours, the authors' .pth.tar, or a trunk as torchvision or CLIP names it"
-    sub.add_argument("source", metavar="FROM", help=about)
-    sub.add_argument("target", metavar="TO", help="a name that ends with .pt or .safetensors")
-
-
-def _add_data_command(commands: Any) -> None:
-    about = "make and inspect datasets"
-    data = commands.add_parser("data", help=about, description=about, allow_abbrev=False)
-    kinds = data.add_subparsers(metavar="ACTION", dest="action", required=True)
-    about = "write a synthetic dataset in the MARS layout"
-    make = kinds.add_parser("synthetic", help=about, description=about, parents=[_common()], allow_abbrev=False)
-    make.add_argument("out", metavar="OUT", help="the folder to make")
-    defaults = registry.datasets()["synthetic"].options
-    for name, (metavar, about) in ABOUT.items():
-        flag, default = f"--{name.replace('_', '-')}", defaults[name]
-        about = f"{about} (default: {default})"
-        make.add_argument(flag, dest=f"option_{name}", type=type(default), default=default, metavar=metavar, help=about)
-    make.add_argument("--sheet", metavar="FILE", help="also draw look-alikes under each other as a PNG")
-    make.set_defaults(run="data_synthetic", parser=make)
-    about = "compare a dataset's folder with what was published of it: counts, missing and damaged frames"
-    check = _add_data_action(kinds, "check", about)
-    check.add_argument("--decode", action="store_true", help="also decode every frame, which takes minutes")
-    about = "what a dataset holds: parts, tracklet lengths, cameras, matches, image sizes"
-    describe = _add_data_action(kinds, "describe", about)
-    describe.add_argument("--out", default="", metavar="FILE", help="also draw it as a PNG")
-    data.set_defaults(parser=data)
-
-
-def _add_data_action(kinds: Any, name: str, about: str) -> Parser:
-    action: Parser = kinds.add_parser(name, help=about, description=about, parents=[_common()], allow_abbrev=False)
-    action.add_argument("name", metavar="NAME", help="a registered dataset")
-    action.add_argument("--root", default="", metavar="DIR", help="the folder that holds it")
-    _add_data_options(action)
-    action.set_defaults(run=f"data_{name}", parser=action)
-    return action
-
-
-def _common() -> Parser:
-    parser = Parser(add_help=False)
-    parser.add_argument("--json", action="store_true", help="print the answer as JSON")
-    parser.add_argument("--results", default="results", metavar="DIR", help="where records lie (default: results)")
-    parser.add_argument("--machine", default="", metavar="NAME", help="the machine's folder (default: this machine's)")
-    parser.add_argument("--plugin", action="append", default=[], metavar="FILE", help="a Python file to register")
-    parser.add_argument("--traceback", action="store_true", help="show where in the code an error arose")
-    return parser
-
-
-def _training() -> Parser:
-    parser = Parser(add_help=False, parents=[_data(), _protocol()])
-    parser.add_argument("--preset", default="quick", help="tiny, quick, standard, fine, full or paper (default: quick)")
-    return parser
-
-
-def _given_weights() -> Parser:
-    parser = Parser(add_help=False, parents=[_model(), _data()])
-    about = "tiny, quick, standard, fine, full or paper (default: the first that the weights fit)"
-    parser.add_argument("--preset", default="", help=about)
-    about = "a checkpoint: ours, as .pt or .safetensors, or the authors' .pth.tar"
-    parser.add_argument("--weights", dest="checkpoint", default="", metavar="FILE", help=about)
-    return parser
-
-
-def _protocol() -> Parser:
-    parser = Parser(add_help=False)
-    parser.add_argument(
-        "--protocol", default="release", metavar="NAME", help="how features are scored (default: release)"
-    )
-    return parser
-
-
-def _data() -> Parser:
-    parser = Parser(add_help=False)
-    parser.add_argument("--dataset", default="", metavar="NAME", help="another dataset than the preset's")
-    parser.add_argument("--root", default="", metavar="DIR", help="the folder that holds the dataset")
-    _add_data_options(parser)
-    parser.add_argument("--subset", action="store_true", help="accept counts that differ from the published ones")
-    parser.add_argument("--device", default="cpu", help="where to train and to embed: cpu or cuda")
-    return parser
-
-
-def _add_data_options(parser: Parser) -> None:
-    parser.add_argument(
-        "--data",
-        dest="dataset_options",
-        action="append",
-        default=[],
-        metavar="OPTION=VALUE",
-        help="an option of the dataset, such as split=3",
-    )
-
-
-def _start() -> Parser:
-    parser = Parser(add_help=False)
-    parser.add_argument("--weights", default="", metavar="FILE", help="what trunks start from: a file, or imagenet")
-    return parser
-
-
-def _selection() -> Parser:
-    parser = Parser(add_help=False)
-    parser.add_argument("--only", default="", metavar="KIND", help="cost or accuracy")
-    parser.add_argument("--rows", nargs="+", default=[], metavar="ROW", help="rows by name or by number from 1")
-    about = "training seeds (default: the preset's to measure, all that most rows have recorded to report)"
-    parser.add_argument("--seeds", type=int, metavar="N", help=about)
-    about = "random splits of a dataset that has them: all (the default), or numbers and ranges such as 1-3,7"
-    parser.add_argument("--splits", default="", metavar="WHICH", help=about)
-    return parser
-
-
-def _model() -> Parser:
-    parser = Parser(add_help=False)
-    parser.add_argument("model", metavar="MODEL", help="a registered model")
-    parser.add_argument("--set", action="append", default=[], metavar="OPTION=VALUE", help="a model option")
     return parser

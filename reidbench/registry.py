@@ -16,11 +16,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
-from reidbench.entries import Entry, read_entries
+from reidbench.discovery.entries import Entry, read_entries
+from reidbench.discovery.importing import HERE, check_imports, folder, import_file
+from reidbench.discovery.source import code, decorated, defines, first_line, parse, with_siblings
 from reidbench.files import resolved
-from reidbench.importing import HERE, check_imports, folder, import_file
-from reidbench.kinds import fits, kind
-from reidbench.source import code, decorated, defines, first_line, parse, with_siblings
+from reidbench.options import fits, kind
 from reidbench.spec import Collection, Quantity, Suite, UserError
 from reidbench.trunks import RESNET
 

@@ -16,8 +16,8 @@ from math import nan, sqrt
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from reidbench.data.splits import by_split
 from reidbench.spec import Outcome, Quantity, Record
-from reidbench.splits import by_split
 
 LEVEL = 0.95
 RESAMPLES = 2000

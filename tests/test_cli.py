@@ -11,8 +11,8 @@ import pytest
 
 from reidbench import machine, registry
 from reidbench.cli import main
-from reidbench.plan import Request, make_plan
-from reidbench.runner import Runner
+from reidbench.planning.plan import Request, make_plan
+from reidbench.running.runner import Runner
 from reidbench.spec import Record
 from reidbench.store import Store, machines
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from reidbench import registry
 from reidbench.cli import main
-from reidbench.plan import Request, make_plan
+from reidbench.commands.reports import check_figures
+from reidbench.planning.plan import Request, make_plan
 from reidbench.reporting.figures import FIGURES
-from reidbench.reports import check_figures
 from reidbench.store import Store
 
 TEXT = (Path(__file__).resolve().parent.parent / "CONTRIBUTING.md").read_text()

@@ -1,10 +1,10 @@
-"""Options on the command line."""
+"""Options on the command line, and values against defaults: what is refused is what a builder could not use."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reidbench.options import parse_options, written_options
+from reidbench.options import fits, kind, parse_options, written_options
 from reidbench.spec import UserError
 
 single = st.one_of(st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.text(), st.booleans(), st.none())
@@ -34,3 +34,50 @@ def test_values_are_literals_and_anything_else_is_text() -> None:
 def test_what_is_no_option_is_named(text: str, message: str) -> None:
     with pytest.raises(UserError, match=f"--data {text}: .*{message}".replace("{", r"\{")):
         parse_options("--data", [text])
+
+
+@pytest.mark.parametrize(
+    ("value", "default", "right"),
+    [
+        (4, 3, True),
+        (-4, 3, True),
+        ("x", 3, False),
+        (3.0, 3, False),
+        (True, 3, False),
+        (None, 3, False),
+        (1, 0.5, True),
+        (True, 0.5, False),
+        ("0.5", 0.5, False),
+        (False, True, True),
+        (1, True, False),
+        ("ao", "dao", True),
+        (3, "dao", False),
+        ((3,), (3, 5), True),
+        ([3, 5, 7], (3, 5), True),
+        (3, (3, 5), False),
+        ((3, "5"), (3, 5), False),
+        ((), (3, 5), True),
+        (("anything",), (), True),
+        ("input", None, True),
+        (3, None, True),
+        ("DIR", object(), True),
+    ],
+)
+def test_a_value_fits_the_type_of_the_default(value: object, default: object, right: bool) -> None:
+    assert fits(value, default) is right
+
+
+@pytest.mark.parametrize(
+    ("default", "text"),
+    [
+        (3, "a whole number, such as 3"),
+        (0.5, "a number, such as 0.5"),
+        (True, "True or False"),
+        ("dao", "a text, such as 'dao'"),
+        ("", "a text"),
+        ((3, 5), "a tuple, each element a whole number, such as (3, 5)"),
+        ((), "a tuple"),
+    ],
+)
+def test_what_is_expected_is_said_with_an_example(default: object, text: str) -> None:
+    assert kind(default) == text

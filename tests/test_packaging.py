@@ -28,7 +28,7 @@ def test_the_wheel_holds_exactly_the_package(tmp_path: Path) -> None:
 
 
 def test_runs_from_a_checkout_that_is_not_installed() -> None:
-    code = "import reidbench.importing as r; print(r.import_file(r.folder('suites') / 'table2.py').__name__)"
+    code = "import reidbench.discovery.importing as r; print(r.import_file(r.folder('suites') / 'table2.py').__name__)"
     answer = subprocess.run(
         [sys.executable, "-S", "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, env={"PATH": ""}
     )

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from reidbench import registry, source
+from reidbench import registry
+from reidbench.discovery import source
 from reidbench.spec import UserError
 
 

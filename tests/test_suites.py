@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from reidbench import machine, presets, registry
-from reidbench.plan import Request, all_cells, make_plan
+from reidbench.planning.plan import Request, all_cells, make_plan
 from reidbench.presets import QUICK
 from reidbench.reporting.tables import assemble
 from reidbench.spec import Preset, Record

@@ -11,7 +11,7 @@ from reidbench.audit.contradictions import Bent, Reversed, TwoValues, bent_lines
 from reidbench.audit.disagreements import Disagreement, disagreements
 from reidbench.audit.rules import AFTERTHOUGHTS, Rule, terms
 from reidbench.audit.verdicts import Counts, Judgement, Printed, Readings, common_offset, judge, networks, printed_costs
-from reidbench.plan import Plan, Request, make_plan
+from reidbench.planning.plan import Plan, Request, make_plan
 from reidbench.spec import Column, Record, Suite
 from reidbench.store import Store
 

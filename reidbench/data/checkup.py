@@ -13,7 +13,7 @@ from reidbench.data.census import TreeError, count, origin, unmatched
 from reidbench.data.images import read_image
 from reidbench.data.index import forget
 from reidbench.data.tracklets import Dataset
-from reidbench.entries import Entry
+from reidbench.discovery.entries import Entry
 from reidbench.spec import UserError, printable
 
 AT_ONCE = 1024

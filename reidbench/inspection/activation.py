@@ -20,11 +20,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from reidbench import registry
-from reidbench.accuracy import prepare_device, recipe_of
 from reidbench.data.clips import evaluation_clips, normalise
 from reidbench.data.frames import Frames, open_frames
 from reidbench.data.tracklets import DISTRACTOR, JUNK, Dataset, Tracklet
 from reidbench.data.truth import Truth, truth_of
+from reidbench.experiments.accuracy import prepare_device, recipe_of
 from reidbench.inspection.passes import Progress, frames_of_passes
 from reidbench.inspection.pictures import evenly_spaced, rounded, strip
 from reidbench.spec import Cell, Outcome, UserError

@@ -12,13 +12,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from reidbench.accuracy import recipe_of
 from reidbench.data.clips import evaluation_clips, normalise
 from reidbench.data.frames import open_frames
 from reidbench.data.tracklets import Dataset
 from reidbench.deployment import files, runtimes
 from reidbench.deployment.backends import check_backend, versions
 from reidbench.deployment.network import Deployed, Infer, Network
+from reidbench.experiments.accuracy import recipe_of
 from reidbench.retrieval.features import embed_dataset
 from reidbench.retrieval.metrics import evaluate, score_samples
 from reidbench.spec import Cell, Outcome, Protocol, Recipe

@@ -10,10 +10,10 @@ import torch
 from torch import nn
 
 from reidbench import registry
-from reidbench.accuracy import prepare_device, recipe_of
 from reidbench.data.clips import normalise
 from reidbench.data.frames import Frames, open_frames
 from reidbench.data.tracklets import Dataset, Tracklet
+from reidbench.experiments.accuracy import prepare_device, recipe_of
 from reidbench.precision import PRECISIONS
 from reidbench.retrieval.features import CLIPS_AT_ONCE, all_clips
 from reidbench.spec import Cell, Output, UserError

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from reidbench.accuracy import prepare_device, recipe_of
 from reidbench.data.frames import open_frames
 from reidbench.data.tracklets import JUNK, Dataset, Tracklet
+from reidbench.experiments.accuracy import prepare_device, recipe_of
 from reidbench.inspection.pictures import evenly_spaced, strip
 from reidbench.retrieval.features import Features, embed_dataset, gallery_of
 from reidbench.retrieval.similarity import similarity_rows

@@ -52,7 +52,7 @@ def _percentage(title: str, sample: str, about: str, where: str = "") -> Quantit
 )
 def accuracy(cells: Sequence[Cell], progress: Progress) -> Outcomes:
     """mAP, CMC and mINP after training by the preset's recipe, per query, with look-alikes apart."""
-    from reidbench.accuracy import score, trained_model
+    from reidbench.experiments.accuracy import score, trained_model
 
     places = Places.from_environment()
     for cell in cells:

@@ -62,7 +62,7 @@ def _stage(title: str, stage: str, about: str) -> Quantity:
 def end_to_end(cells: Sequence[Cell], progress: Progress) -> Outcomes:
     """Seconds of a whole tracklet by stage: decode, clips, network, pooling, search; the rows taking turns."""
     from reidbench.data.jpeg import decoder
-    from reidbench.end_to_end import STAGES, deploy, timed_stages, tracklet_on_disk
+    from reidbench.experiments.end_to_end import STAGES, deploy, timed_stages, tracklet_on_disk
     from reidbench.profiling import session
     from reidbench.profiling.latency import interleave
 
@@ -126,9 +126,9 @@ def end_to_end(cells: Sequence[Cell], progress: Progress) -> Outcomes:
 def scoring(cells: Sequence[Cell], progress: Progress) -> Outcomes:
     """Seconds and memory to score random queries against a memory-mapped gallery, for a model's length of feature."""
     from reidbench.data.cache import scratch_folder
+    from reidbench.experiments.scale import time_scoring
     from reidbench.profiling import session
     from reidbench.profiling.latency import inference
-    from reidbench.scale import time_scoring
 
     for cell in cells:
         settings = cell.settings

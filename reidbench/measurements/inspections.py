@@ -178,7 +178,7 @@ def inspect_trained(
     cells: Sequence[Cell], progress: Progress, check: Callable[[Cell], None], look: Callable[..., Outcome]
 ) -> Outcomes:
     """Looks at each cell's trained model; refuses one that has nothing to look at before it is trained."""
-    from reidbench.accuracy import origins, trained_model
+    from reidbench.experiments.accuracy import origins, trained_model
 
     places = Places.from_environment()
     for cell in cells:

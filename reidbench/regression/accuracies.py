@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from reidbench.data.splits import by_split, split_of
 from reidbench.regression.pairing import Pair
 from reidbench.regression.verdicts import Limits
 from reidbench.reporting.comparison import over_splits, paired_values
 from reidbench.spec import Record
-from reidbench.splits import by_split, split_of
 from reidbench.statistics import LEVEL, Estimate, estimate, paired_difference, pooled_spread, seed_means
 
 RESAMPLES = 20_000

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from reidbench import registry
+from reidbench.data.splits import split_of
 from reidbench.deployment.backends import ran_on
-from reidbench.plan import Plan
+from reidbench.planning.plan import Plan
 from reidbench.registry import Measurement
 from reidbench.regression.sides import Side, subject
 from reidbench.spec import Cell, Column, Quantity, Record
-from reidbench.splits import split_of
 
 PERCENT = 100.0
 """The scale of quantities that are shown in percent: only for these is a minimum difference in points defined."""

@@ -10,12 +10,12 @@ from math import isnan
 from typing import TYPE_CHECKING, Any
 
 from reidbench.deployment.backends import ran_on
-from reidbench.plan import NOT_HERE, PUBLISHED_ONLY
+from reidbench.planning.plan import NOT_HERE, PUBLISHED_ONLY
 from reidbench.spec import Quantity, Record, Row
 from reidbench.statistics import Estimate
 
 if TYPE_CHECKING:
-    from reidbench.plan import Plan
+    from reidbench.planning.plan import Plan
     from reidbench.reporting.tables import Entry, Heading, Table
 
 WIDTH = 100

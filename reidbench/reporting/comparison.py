@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from reidbench.data.splits import by_split
 from reidbench.spec import Quantity, Record
-from reidbench.splits import by_split
 from reidbench.statistics import Estimate, estimate, mean_over_splits, median_interval, paired_difference
 
 Readings = tuple[Estimate, Sequence[Record]]

@@ -9,7 +9,7 @@ from typing import Any
 
 from reidbench.data.checkup import Checkup
 from reidbench.data.description import Description
-from reidbench.splits import written_splits
+from reidbench.data.splits import written_splits
 
 SHOWN = 20
 """Problems and remarks shown; `--json` has all."""

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from reidbench import registry
+from reidbench.data.splits import splits_of, without_split, written_splits
 from reidbench.reporting.matching import against_published, printed_value
 from reidbench.reporting.tables import Entry, preset_name, shared
 from reidbench.spec import Column, Quantity, Record, Row, canonical_json
-from reidbench.splits import splits_of, without_split, written_splits
 from reidbench.statistics import estimate
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def _recorded_line(row: Row, column: Column, records: Sequence[Record], source: 
 
 def _of_row(row: Row, groups: Sequence[list[Record]]) -> list[list[Record]]:
     """The records of a row's model with its options, as they are for costs or under any preset."""
-    from reidbench.plan import model_options
+    from reidbench.planning.plan import model_options
     from reidbench.presets import PRESETS
 
     if not row.model:

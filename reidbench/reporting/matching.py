@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from reidbench import registry
+from reidbench.data.splits import split_of, splits_of
 from reidbench.spec import PAPER_SIZE, Cell, Column, Published, Quantity, Record, Row
-from reidbench.splits import split_of, splits_of
 from reidbench.statistics import Estimate
 
 if TYPE_CHECKING:

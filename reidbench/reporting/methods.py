@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from reidbench.data.splits import split_of
 from reidbench.deployment.backends import ran_on
 from reidbench.reporting.blocks import is_measured, seeds_text
 from reidbench.reporting.document import Paragraph, Part, Section, items, section
 from reidbench.reporting.tables import lookalike_levels
-from reidbench.splits import split_of
 
 if TYPE_CHECKING:
     from reidbench.reporting.tables import Heading, Table

@@ -11,11 +11,11 @@ from rich import box
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from reidbench.experiments.step_report import StepReport
     from reidbench.profiling.layers import Layers, Part
     from reidbench.profiling.peak import Peak
     from reidbench.profiling.timeline import Timeline
     from reidbench.profiling.trace import Operator, Trace
-    from reidbench.step_report import StepReport
 
 ITSELF = "(itself)"
 """What a block does outside its modules."""

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reidbench import presets, registry
+from reidbench.data.splits import OPTION, written_splits
+from reidbench.discovery.source import REQUIRED
 from reidbench.options import written_options
-from reidbench.source import REQUIRED
-from reidbench.splits import OPTION, written_splits
 
 if TYPE_CHECKING:
-    from reidbench.plan import Plan
+    from reidbench.planning.plan import Plan
 
 
 PROFILE = "profile"

@@ -12,7 +12,7 @@ from reidbench.spec import Outcome, Quantity, Record
 from reidbench.statistics import Estimate, estimate, means_difference
 
 if TYPE_CHECKING:
-    from reidbench.scoring import Scored
+    from reidbench.experiments.scoring import Scored
 
 WIDTH = 80
 CMC = ("top1", "top5", "top10", "top20")

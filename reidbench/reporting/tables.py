@@ -8,14 +8,14 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from reidbench import registry
+from reidbench.data.splits import trainings_text
 from reidbench.reporting.comparison import Readings, clear_best
 from reidbench.reporting.matching import Records, against_published, misplaced, mixtures, printed_value
 from reidbench.spec import Cell, Column, Quantity, Record, Row, canonical_json
-from reidbench.splits import trainings_text
 from reidbench.statistics import Estimate, estimate
 
 if TYPE_CHECKING:
-    from reidbench.plan import Plan
+    from reidbench.planning.plan import Plan
     from reidbench.store import Store
 
 STATES = ("ok", "partial", "stale", "failed", "out-of-memory", "skipped", "missing", "absent", "published")

@@ -40,7 +40,7 @@ def test_the_62_printed_costs_are_those_of_the_paper() -> None:
 
 
 def test_a_plan_shares_its_cells_with_the_tables(tmp_path: Path) -> None:
-    from reidbench.plan import Request, make_plan
+    from reidbench.planning.plan import Request, make_plan
 
     here = Store(tmp_path, "here")
     suites = audited_suites()

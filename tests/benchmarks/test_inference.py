@@ -16,7 +16,7 @@ from release_layout import release_clips, release_layout
 from reidbench.deployment.backends import BACKENDS, missing
 from reidbench.profiling import session
 from reidbench.profiling.latency import Run, inference, interleave, random_clips
-from reidbench.runner import KEEP_FREED_MEMORY
+from reidbench.running.runner import KEEP_FREED_MEMORY
 from reidbench.spec import COST_SHAPE
 from reidbench.statistics import ratio_interval
 

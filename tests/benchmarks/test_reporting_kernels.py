@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from reidbench import registry, statistics
-from reidbench.plan import Plan, Request, make_plan
+from reidbench.planning.plan import Plan, Request, make_plan
 from reidbench.reporting.blocks import terminal_text
 from reidbench.reporting.tables import assemble
 from reidbench.retrieval.features import Features

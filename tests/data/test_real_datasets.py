@@ -10,13 +10,13 @@ import pytest
 from trees import write_duke, write_ilids, write_lsvid, write_prid
 
 from reidbench import registry
-from reidbench.accuracy import open_dataset
 from reidbench.data.census import count
 from reidbench.data.tracklets import DISTRACTOR
-from reidbench.plan import Request, accuracy_cell
+from reidbench.discovery.source import REQUIRED
+from reidbench.experiments.accuracy import open_dataset
+from reidbench.planning.plan import Request, accuracy_cell
 from reidbench.retrieval.features import gallery_of
 from reidbench.retrieval.protocols import PROTOCOLS
-from reidbench.source import REQUIRED
 from reidbench.spec import Places, UserError
 from reidbench.store import Store
 

@@ -13,10 +13,14 @@ from mutations import Draw
 from nightly import NIGHTLY
 from trying import attempt, cases, command
 
-from reidbench import accuracy, cli, dry_run, machine, revisions, runner, trials
+from reidbench import cli, machine
+from reidbench.commands import calibrate as trials
+from reidbench.commands import compare as revisions
 from reidbench.data import synthetic
+from reidbench.experiments import accuracy, dry_run
 from reidbench.options import parse_options
 from reidbench.reporting import writing
+from reidbench.running import runner
 from reidbench.spec import UserError
 
 ODD_VALUES: tuple[str, ...] = (

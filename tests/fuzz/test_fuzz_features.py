@@ -16,10 +16,10 @@ from mutations import damaged_bytes, damaged_tree
 from trying import attempt, cases, command
 
 from reidbench.data.tracklets import DISTRACTOR, Dataset, Tracklet
+from reidbench.experiments.scoring import score_protocols
 from reidbench.retrieval.features import Embedded, Pooling
 from reidbench.retrieval.features_file import KINDS, read_features, write_features
 from reidbench.retrieval.protocols import PROTOCOLS
-from reidbench.scoring import score_protocols
 from reidbench.spec import UserError
 
 PROTOCOL_NAMES = ("release", "euclidean", "reranked", "no_distractors", "mars_matlab")

@@ -15,7 +15,7 @@ from mutations import damaged_bytes
 from trying import attempt, cases, command
 
 from reidbench import registry
-from reidbench.plan import Request, accuracy_cell, make_plan
+from reidbench.planning.plan import Request, accuracy_cell, make_plan
 from reidbench.reporting.tables import assemble
 from reidbench.spec import UserError
 from reidbench.store import Store

@@ -17,7 +17,7 @@ from nightly import NIGHTLY
 from trying import attempt, cases, command
 
 from reidbench import registry
-from reidbench.plan import Plan, Request, make_plan
+from reidbench.planning.plan import Plan, Request, make_plan
 from reidbench.reporting import figures, writing
 from reidbench.reporting.frames import frame, to_frame
 from reidbench.reporting.html import html
@@ -204,8 +204,8 @@ def test_calibrations(bench: Bench, data: st.DataObject) -> None:
     content = data.draw(damaged_json(sample))
     path.write_bytes(content)
     try:
+        from reidbench.commands.calibrate import _known
         from reidbench.regression.calibration import session_noise
-        from reidbench.trials import _known
 
         attempt("calibration.json", lambda: session_noise(path.parent))
         attempt("calibration.json", lambda: _known(path.parent))

@@ -33,7 +33,7 @@ SUITE = Suite("Hostile", (Row({HOSTILE!r}, "baseline"),), (Column("complexity.ma
 @pytest.fixture
 def hostile() -> list[str]:
     """The options of a folder whose row, machine, versions and errors all have hostile texts."""
-    from reidbench.plan import Request, make_plan
+    from reidbench.planning.plan import Request, make_plan
     from reidbench.spec import Record
     from reidbench.store import Store
 

@@ -13,7 +13,7 @@ import torch
 from reidbench import registry
 from reidbench.data.cache import cache_folder
 from reidbench.deployment.network import clips_of
-from reidbench.end_to_end import STAGES
+from reidbench.experiments.end_to_end import STAGES
 from reidbench.measurements import deployment
 from reidbench.profiling.session import Subject
 from reidbench.spec import Cell, Outcome, Record, UserError

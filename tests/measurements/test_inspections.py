@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 import torch
 
-from reidbench import accuracy, registry
+from reidbench import registry
 from reidbench.data import synthetic
-from reidbench.plan import Request, accuracy_cell
+from reidbench.experiments import accuracy
+from reidbench.planning.plan import Request, accuracy_cell
 from reidbench.reporting.figures.images import frames_of
 from reidbench.spec import Cell, Outcome, UserError
 from reidbench.statistics import estimate

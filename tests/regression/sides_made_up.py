@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from reidbench.plan import Plan
+from reidbench.planning.plan import Plan
 from reidbench.presets import PRESETS
 from reidbench.spec import Cell, Column, Protocol, Record, Row, Suite
 from reidbench.store import Store

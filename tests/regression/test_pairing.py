@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from sides_made_up import COLUMNS, ROWS, Code, two_sides
 
-from reidbench.plan import Plan
+from reidbench.planning.plan import Plan
 from reidbench.regression.pairing import Pair, doubtful_cells, pairs_of
 from reidbench.regression.sides import Side
 from reidbench.spec import Row

@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from reidbench.plan import Plan
+from reidbench.data.splits import Splits, split_of
+from reidbench.planning.plan import Plan
 from reidbench.reporting.blocks import Block
 from reidbench.reporting.document import Code, Document, Items, Paragraph, Picture, Section, Tabular
 from reidbench.reporting.figures import draw_figures
 from reidbench.reporting.report import single_report
 from reidbench.reporting.tables import assemble
 from reidbench.spec import Cell, Column, Preset, Protocol, Published, Quantity, Recipe, Record, Row, Suite
-from reidbench.splits import Splits, split_of
 from reidbench.store import Store
 
 QUANTITIES = {

@@ -4,10 +4,11 @@ from dataclasses import replace
 import pytest
 from trees import write_ilids
 
-from reidbench import cli, commands, registry
-from reidbench.plan import Request, make_plan
+from reidbench import cli, registry
+from reidbench.commands import suites as commands
+from reidbench.commands.reports import request_of
+from reidbench.planning.plan import Request, make_plan
 from reidbench.reporting.reproduce import command
-from reidbench.reports import request_of
 from reidbench.spec import Places
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from reidbench.experiments.scoring import Scored
 from reidbench.reporting.scores import WIDTH, difference, score_values, scored_text, scored_values
 from reidbench.retrieval.protocols import PROTOCOLS
-from reidbench.scoring import Scored
 from reidbench.spec import Outcome
 from reidbench.statistics import mean_interval
 

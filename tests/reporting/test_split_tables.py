@@ -7,14 +7,14 @@ from made_up import COLUMNS, RECIPE, ROWS, SUITE, document_of
 from test_tables import toy as toy
 
 from reidbench import registry
-from reidbench.recorded import with_recorded_seeds
+from reidbench.data.splits import Splits
+from reidbench.planning.recorded import with_recorded_seeds
 from reidbench.reporting.blocks import terminal_text
 from reidbench.reporting.findings import findings
 from reidbench.reporting.frames import frame, to_frame
 from reidbench.reporting.markdown import markdown
 from reidbench.reporting.summary import certainty
 from reidbench.reporting.tables import assemble
-from reidbench.splits import Splits
 from reidbench.statistics import seed_means
 
 MEAN_AP = 0

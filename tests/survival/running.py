@@ -85,7 +85,7 @@ def workers(runner: int) -> list[tuple[psutil.Process, str]]:
         return []
     for child in children:
         try:
-            if "reidbench.worker" in child.cmdline():
+            if "reidbench.running.worker" in child.cmdline():
                 found.append((child, Path(f"/proc/{child.pid}/fd/2").readlink().name.partition("-")[0]))
         except (psutil.Error, OSError):
             continue

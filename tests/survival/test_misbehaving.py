@@ -13,8 +13,8 @@ import pytest
 from survived import Figures
 
 from reidbench import registry
-from reidbench.plan import Request, make_plan
-from reidbench.runner import Runner
+from reidbench.planning.plan import Request, make_plan
+from reidbench.running.runner import Runner
 from reidbench.spec import Cell, Record
 from reidbench.store import Store
 

@@ -11,7 +11,7 @@ from made_up_pictures import content
 from reidbench import machine, registry
 from reidbench.files import write_text
 from reidbench.measurements.formula import pixel_share
-from reidbench.plan import Request, make_plan
+from reidbench.planning.plan import Request, make_plan
 from reidbench.reporting.tables import Table, assemble
 from reidbench.spec import Cell, Record
 from reidbench.store import Store

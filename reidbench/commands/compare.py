@@ -1,0 +1,139 @@
+"""The command that compares two results folders, or two revisions of this repository measured in turns. No torch."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from argparse import Namespace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from reidbench import machine
+from reidbench.commands.asked import request_of
+from reidbench.commands.gate import asked_of, compare_stores, find_store, tell
+from reidbench.data.cache import cache_folder
+from reidbench.planning.plan import NAMED_TRUNKS, make_plan
+from reidbench.spec import UserError
+from reidbench.store import Store
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Revision:
+    """One commit of this repository, and where on this machine its records and its caches lie.
+
+    The caches are its own: weights that one revision trained must never be taken for the other's.
+    """
+
+    name: str
+    commit: str
+
+    @property
+    def folder(self) -> Path:
+        return cache_folder() / "revisions" / self.commit
+
+    @property
+    def store(self) -> Store:
+        return Store(self.folder / "results", machine.name())
+
+
+def compare(arguments: Namespace) -> int:
+    """Compares B with A, the baseline: folders as they are recorded, revisions after measuring both in turns."""
+    suites, limits = asked_of(arguments)
+    places = [arguments.a, arguments.b]
+    revisions: list[Revision] = []
+    calibrated = None
+    if all(Path(place).is_dir() for place in places):
+        there, here = (find_store(place, name, arguments.machine) for place, name in zip(places, "AB", strict=True))
+    else:
+        revisions = [find_revision(place) for place in places]
+        if revisions[0].commit == revisions[1].commit:
+            raise UserError(f"{places[0]} and {places[1]} are the same commit: there is nothing to compare")
+        measure_in_turns(revisions[0], revisions[1], arguments)
+        there, here = (revision.store for revision in revisions)
+        calibrated = Path(arguments.results) / machine.name()
+    plans = {name: make_plan(name, suite, request_of(arguments), here) for name, suite in suites.items()}
+    found = compare_stores(arguments.suite, plans, here, there, limits, calibrated=calibrated, exactly=False)
+    if revisions:
+        names = [f"{revision.name} ({revision.commit[:9]})" for revision in revisions]
+        found = replace(found, there=names[0], here=names[1])
+    return tell(found, here.folder, arguments)
+
+
+def find_revision(name: str) -> Revision:
+    """The commit of this repository that a name stands for. Raises UserError where it is neither that nor a folder."""
+    if not (ROOT / ".git").exists():
+        raise UserError(f"{name}: no such folder, and {ROOT} is no git repository to look for a revision in")
+    answer = _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}", check=False)
+    if answer.returncode:
+        raise UserError(f"{name}: neither a folder nor a revision of this repository")
+    return Revision(name, answer.stdout.strip())
+
+
+def measure_in_turns(a: Revision, b: Revision, arguments: Namespace) -> None:
+    """Measures the suite with the code of both revisions, A B B A and on until each had its sessions.
+
+    A drift of the machine then weighs on both alike. Accuracies are trained in the first turn of each, costs measured
+    again in every turn. Raises UserError where a revision's own command fails.
+    """
+    with checked_out(a) as code_a, checked_out(b) as code_b:
+        for turn in range(arguments.sessions):
+            pair = [(a, code_a), (b, code_b)]
+            for revision, code in pair if turn % 2 == 0 else reversed(pair):
+                if turn == 0 or arguments.only != "accuracy":
+                    _measure(revision, code, arguments, first=turn == 0)
+
+
+@contextlib.contextmanager
+def checked_out(revision: Revision) -> Iterator[Path]:
+    """A work tree of the revision, removed at the end."""
+    folder = Path(tempfile.mkdtemp(prefix="reidbench-"))
+    try:
+        added = _git("worktree", "add", "--detach", "--quiet", str(folder / "code"), revision.commit, check=False)
+        if added.returncode:
+            raise UserError(f"{revision.name}: git cannot check it out: {added.stderr.strip().splitlines()[-1]}")
+        yield folder / "code"
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        _git("worktree", "prune", check=False)
+
+
+def _measure(revision: Revision, code: Path, arguments: Namespace, *, first: bool) -> None:
+    """One turn: the suite's own command, run by the revision's code."""
+    options = ["--results", str(revision.folder / "results"), "--machine", machine.name()]
+    for name in ("preset", "dataset", "protocol", "device"):
+        options += [f"--{name}", getattr(arguments, name)] if getattr(arguments, name) else []
+    for name, paths in (("root", [arguments.root]), ("plugin", arguments.plugin)):
+        options += [part for path in paths if path for part in (f"--{name}", str(Path(path).resolve()))]
+    options += [part for option in arguments.dataset_options for part in ("--data", option)]
+    weights = arguments.weights
+    if weights:
+        options += ["--weights", weights if weights in NAMED_TRUNKS else str(Path(weights).resolve())]
+    options += ["--subset"] if arguments.subset else []
+    options += ["--rows", *arguments.rows] if arguments.rows else []
+    options += ["--splits", arguments.splits] if arguments.splits else []
+    options += ["--seeds", str(arguments.seeds)] if arguments.seeds else []
+    only = arguments.only or ("" if first else "cost")
+    options += ["--only", only] if only else []
+    options += [] if first and only != "cost" else ["--fresh"]
+    command = [sys.executable, "bench.py", arguments.suite, *options]
+    print(f"{revision.name}: {shlex.join(command[1:])}", file=sys.stderr)
+    environment = {**os.environ, "REIDBENCH_CACHE": str(revision.folder / "cache")}
+    environment.pop("PYTHONPATH", None)
+    answer = subprocess.run(command, cwd=code, env=environment, stdout=subprocess.DEVNULL, check=False)
+    if answer.returncode:
+        raise UserError(f"{revision.name}: its bench.py ended with exit code {answer.returncode}; see above")
+
+
+def _git(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=check)
+    except FileNotFoundError:
+        raise UserError("git is not installed; give two results folders instead") from None

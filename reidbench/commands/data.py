@@ -1,0 +1,114 @@
+"""`data synthetic`, `data check` and `data describe`. Imports no torch, except to decode every frame."""
+
+from __future__ import annotations
+
+import sys
+import time
+from argparse import Namespace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from reidbench.commands.output import print_json
+from reidbench.data.splits import OPTION, Splits
+from reidbench.discovery.entries import Entry
+from reidbench.options import parse_options
+from reidbench.planning.dataset_identity import AskedData, choose_splits, entry_of
+from reidbench.planning.dataset_identity import arguments as dataset_arguments
+from reidbench.planning.plan import Request, asked_data, choose_preset
+
+PROGRESS_EVERY = 5.0
+"""Seconds between two lines on the progress."""
+
+
+def synthetic(arguments: Namespace) -> int:
+    """Writes a synthetic dataset to keep."""
+    from reidbench.data.synthetic import sample_sheet, synthetic, write_synthetic
+
+    prefix = "option_"
+    options = {name.removeprefix(prefix): value for name, value in vars(arguments).items() if name.startswith(prefix)}
+    write_synthetic(Path(arguments.out), **options)
+    if arguments.sheet:
+        sample_sheet(synthetic(arguments.out), Path(arguments.sheet))
+    if arguments.json:
+        print_json({"root": arguments.out, "options": options})
+    else:
+        print(f"written: {arguments.out}")
+    return 0
+
+
+def check(arguments: Namespace) -> int:
+    """Compares a dataset's folder with what was published of it. Returns 0 where they agree, else 2."""
+    from reidbench.data.checkup import check_tree
+    from reidbench.reporting.dataset_text import check_lines, other_split_lines
+
+    entry, given = _dataset(arguments)
+    if "dense" in entry.options:
+        given["dense"] = 0  # What was published are counts of whole tracklets.
+    found = check_tree(entry, given, decode=arguments.decode, progress=_now_and_then())
+    numbers = choose_splits(_asked(arguments)).numbers
+    others = {
+        number: check_tree(entry, {**given, OPTION: number}, decode=False, progress=_now_and_then(), anew=False)
+        for number in numbers[1:]
+    }
+    found = replace(found, title=f"{found.title}{_split_text(entry, given)}")
+    passed = found.passed and all(other.passed for other in others.values())
+    if arguments.json:
+        further = {"other_splits": {number: asdict(other) for number, other in others.items()}} if others else {}
+        print_json({**asdict(found), **further, "passed": passed})
+    else:
+        print("\n".join([*check_lines(found), *other_split_lines(found, others)]))
+    return 0 if passed else 2
+
+
+def describe(arguments: Namespace) -> int:
+    """Shows what a dataset holds, in text and, with `--out`, as a picture."""
+    from reidbench.data.description import describe
+    from reidbench.reporting.dataset_picture import draw_dataset
+    from reidbench.reporting.dataset_text import describe_lines, plain
+
+    entry, given = _dataset(arguments)
+    if "subset" in entry.options:
+        given["subset"] = True
+    found = describe(entry.load()(**given))
+    found = replace(found, about=found.about.replace(":", f"{_split_text(entry, given)}:", 1))
+    if arguments.out:
+        draw_dataset(found, Path(arguments.out))
+    if arguments.json:
+        print_json(plain(found))
+        return 0
+    print("\n".join(describe_lines(found)))
+    if arguments.out:
+        print(f"written: {arguments.out}")
+    return 0
+
+
+def _dataset(arguments: Namespace) -> tuple[Entry, dict[str, Any]]:
+    """The dataset asked for and the arguments of its function; its training tracklets are whole unless it is said."""
+    asked = _asked(arguments)
+    entry = entry_of(asked)
+    return entry, {**({"dense": 0} if "dense" in entry.options else {}), **dataset_arguments(asked)}
+
+
+def _asked(arguments: Namespace) -> AskedData:
+    options = parse_options("--data", arguments.dataset_options)
+    request = Request(dataset=arguments.name, root=arguments.root, dataset_options=options)
+    return asked_data(request, choose_preset(request))
+
+
+def _split_text(entry: Entry, given: Mapping[str, Any]) -> str:
+    """Which of the dataset's random splits it is, to stand after its name."""
+    return f", {Splits((given[OPTION],), entry.splits).text}" if entry.splits else ""
+
+
+def _now_and_then() -> Callable[[int, int, str], None]:
+    last = time.monotonic()
+
+    def tell(done: int, total: int, note: str) -> None:
+        nonlocal last
+        if done == total or time.monotonic() - last >= PROGRESS_EVERY:
+            last = time.monotonic()
+            print(f"{done}/{total} {note}", file=sys.stderr, flush=True)
+
+    return tell

@@ -1,0 +1,173 @@
+"""What the command `export` does: a network as a file that others can run, checked after it was written. No torch."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from argparse import Namespace
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reidbench.commands.asked import accuracy_cell_of, given_options, request_of
+from reidbench.commands.output import print_result
+from reidbench.commands.scoring import fitting_preset
+from reidbench.deployment.backends import missing
+from reidbench.files import write_text
+from reidbench.registry import lookup
+from reidbench.spec import Cell, Recipe, UserError
+
+if TYPE_CHECKING:
+    from reidbench.deployment.files import Format
+    from reidbench.deployment.network import Network
+
+RANDOM = "random"
+"""What `--weights` is for a network of random weights, to be timed elsewhere."""
+
+ANY = "any"
+"""What `--batch` is for a file that takes as many clips at a time as it is given."""
+
+ANY_TRIED = (1, 2, 5)
+"""Numbers of clips that such a file is checked with."""
+
+LIMIT = 1e-6
+"""The cosine error above which a float32 file is not what the model computes: a hundred times float32's rounding."""
+
+
+def export(arguments: Namespace) -> int:
+    """Writes the network with its neck, and beside it a JSON file that says how it is fed and how it was checked."""
+    from reidbench.deployment import agreement, files, runtimes
+    from reidbench.deployment.network import clips_of
+
+    name, found = _format(arguments)
+    out = Path(arguments.out or f"{arguments.model}{found.suffix}")
+    batches = _batches(arguments.batch, name, found)
+    if out.suffix != found.suffix:
+        raise UserError(f"--out {out}: the name of a file of format {name} ends with {found.suffix}")
+    if not out.parent.is_dir():
+        raise UserError(f"--out {out}: there is no folder {out.parent}")
+    network, cell, recipe = _network(arguments)
+    shapes = [[batch, recipe.frames, 3, *recipe.size] for batch in batches]
+    calibration = _calibration(arguments, recipe, batches[0])
+    any_batch = arguments.batch == ANY
+    with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as draft:
+        # What lies at --out already stays until the new file has been checked.
+        draft_file = Path(draft) / out.name
+        clips = clips_of(shapes[0])
+        written = files.write(network, clips, draft_file, name, calibration=calibration, any_batch=any_batch)
+        checked = agreement.compare(network, runtimes.load(written[0], name, precision=arguments.precision), *shapes)
+        if arguments.precision == "fp32" and not checked.cosine_error <= LIMIT:
+            error = f"{checked.cosine_error:.1e}"
+            raise UserError(f"{out}: would compute other vectors than the model (1 - cosine {error}); not written")
+        written = [file.replace(out.with_name(file.name)) for file in written]
+    shape = [ANY if any_batch else batches[0], *shapes[0][1:]]
+    about = _about(arguments, cell, shape, checked)
+    note = out.with_name(f"{out.name}.json")
+    write_text(note, json.dumps(about, indent=1) + "\n")
+    trials = agreement.TRIALS * len(shapes)
+    told = {
+        "written": ", ".join(map(str, [*written, note])),
+        "size": f"{files.size_of(out) / 1e6:.1f} MB",
+        "clips": f"float32 [{', '.join(map(str, shape))}], {about['clips']['values']}",
+        "vector": about["vector"],
+        "weights": arguments.checkpoint,
+        "checked": f"1 - cosine at most {checked.cosine_error:.1e} to eager float64, over {trials} batches",
+    }
+    return print_result({**about, "written": [*map(str, written), str(note)]} if arguments.json else told, arguments)
+
+
+def _format(arguments: Namespace) -> tuple[str, Format]:
+    """The format asked for, or that of the name's ending. Raises UserError where it cannot be written here."""
+    from reidbench.deployment.files import FORMATS
+
+    by_suffix = {found.suffix: name for name, found in FORMATS.items()}
+    name = arguments.format or by_suffix.get(Path(arguments.out).suffix, "")
+    if not name:
+        endings = ", ".join(f"{found.suffix} ({name})" for name, found in FORMATS.items())
+        raise UserError(f"export: give --format, or --out with a name that ends with one of {endings}")
+    found: Format = lookup("format", name, FORMATS)
+    if arguments.precision not in ("fp32", *(("int8",) if found.int8 else ())):
+        raise UserError(
+            f"--precision {arguments.precision}: {name} is written in {'fp32 or int8' if found.int8 else 'fp32'}"
+        )
+    lacking = missing(found.packages, found.extra)
+    if lacking:
+        raise UserError(f"--format {name}: {lacking}")
+    return name, found
+
+
+def _batches(asked: str, name: str, found: Format) -> tuple[int, ...]:
+    """The numbers of clips at a time that a file is made and checked for; several where it is to take any."""
+    if asked == ANY:
+        if not found.any_batch:
+            raise UserError(f"--batch {ANY}: {name} is written for one number of clips; give it, or another --format")
+        return ANY_TRIED
+    try:
+        batch = int(asked)
+    except ValueError:
+        batch = 0
+    if batch < 1:
+        raise UserError(f"--batch {asked}: give 1 or more, or {ANY}")
+    return (batch,)
+
+
+def _network(arguments: Namespace) -> tuple[Network, Cell, Recipe]:
+    """The network with its weights, the cell that holds its identity, and the recipe of its preset."""
+    import torch
+
+    from reidbench import registry
+    from reidbench.deployment.network import Network
+    from reidbench.experiments.accuracy import load_trained
+    from reidbench.planning.plan import choose_preset, model_cell
+
+    if not arguments.checkpoint:
+        raise UserError(f"--weights FILE: give a checkpoint of this model, or {RANDOM} for a network to be timed")
+    options = given_options(arguments)
+    random = arguments.checkpoint == RANDOM
+    path = Path(arguments.checkpoint)
+    arguments.preset = arguments.preset or ("paper" if random else fitting_preset(path, arguments.model, options))
+    preset = choose_preset(request_of(arguments))
+    cell = model_cell(arguments.model, options, preset)
+    if random:
+        torch.manual_seed(0)
+        model = registry.build(cell.model, **cell.options)
+    else:
+        model = load_trained(cell, path)
+    return Network(model, neck=True).eval(), cell, preset.recipe
+
+
+def _calibration(arguments: Namespace, recipe: Recipe, batch: int) -> Any:
+    """Batches of clips that int8 is calibrated with: training clips, or random ones for random weights."""
+    if arguments.precision != "int8":
+        return ()
+    from reidbench.deployment.network import clips_of
+    from reidbench.experiments.accuracy import open_dataset
+    from reidbench.inspection.fidelity import CALIBRATION_CLIPS, training_clips
+    from reidbench.profiling.artifact import CALIBRATION_CLIPS as RANDOM_CLIPS
+
+    if arguments.checkpoint == RANDOM:
+        return [clips_of([batch, recipe.frames, 3, *recipe.size], seed) for seed in range(RANDOM_CLIPS)]
+    cell, places = accuracy_cell_of(arguments, 0)
+    clips = training_clips(open_dataset(cell.settings["dataset"], places), recipe, CALIBRATION_CLIPS)
+    return [part for part in clips.split(batch) if len(part) == batch]
+
+
+def _about(arguments: Namespace, cell: Cell, shape: list[int | str], checked: Any) -> dict[str, Any]:
+    from reidbench.data.clips import MEAN, STD
+    from reidbench.experiments.scoring import file_hash
+
+    weights = arguments.checkpoint
+    return {
+        **{name: cell.identity[name] for name in ("model", "options", "source")},
+        "weights": weights if weights == RANDOM else file_hash(Path(weights)),
+        "precision": arguments.precision,
+        "clips": {
+            "shape": shape,
+            "axes": "clip, frame, channel, row, column",
+            "values": "RGB / 255, less the mean, by the deviation",
+            "mean": MEAN,
+            "deviation": STD,
+        },
+        "vector": "one a clip, after the neck; a tracklet's is the mean of its clips', compared by cosine",
+        "checked_against_float64": asdict(checked),
+    }

@@ -1,0 +1,213 @@
+"""The commands that compare one version of the code with another. Imports no torch."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from argparse import Namespace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from math import isnan
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reidbench import machine, registry
+from reidbench.commands.asked import check_gpu, check_rows, request_of
+from reidbench.commands.output import tell_failures
+from reidbench.files import write_text
+from reidbench.planning.plan import Plan, make_plan
+from reidbench.regression.calibration import session_noise, sessions_scatter
+from reidbench.regression.judging import Circumstances, judge
+from reidbench.regression.pairing import Pair, doubtful_cells, pairs_of
+from reidbench.regression.presentation import FORMATS, WIDTH, terminal_text, to_json
+from reidbench.regression.sides import Side
+from reidbench.regression.verdicts import Comparison, Limits, exit_code
+from reidbench.spec import Cell, Record, Suite, UserError
+from reidbench.store import Store, machines
+
+if TYPE_CHECKING:
+    from reidbench.running.runner import Runner
+
+PERCENT = 100.0
+
+
+def check(arguments: Namespace) -> int:
+    """Compares the records of this machine with a baseline's; measures first what they lack, unless `--recorded`."""
+    if not arguments.recorded:
+        check_gpu(arguments.device)
+    suites, limits = asked_of(arguments)
+    baseline = find_store(arguments.against, "--against", arguments.machine)
+    store = Store(arguments.results, arguments.machine or machine.name())
+    plans = {name: make_plan(name, suite, request_of(arguments), store) for name, suite in suites.items()}
+    failures: list[Record] = []
+    if not arguments.recorded:
+        store.check_is_here()
+        failures += measure(list(plans.values()), store)
+    found = compare_stores(arguments.suite, plans, store, baseline, limits)
+    for _ in range(0 if arguments.recorded else arguments.sessions - 1):
+        again = [part for plan in plans.values() if (part := _doubtful(plan, found))]
+        if not again:
+            break
+        failures += measure(again, store, fresh=True)
+        found = compare_stores(arguments.suite, plans, store, baseline, limits)
+    tell_failures(failures)
+    return tell(found, store.folder, arguments)
+
+
+def asked_of(arguments: Namespace) -> tuple[dict[str, Suite], Limits]:
+    """The suites to compare and the limits of a change. Raises UserError, also for rows or formats that cannot be."""
+    suites = registry.suites_of(arguments.suite)
+    check_rows(arguments, len(suites) == 1)
+    limits = limits_of(arguments)
+    for name in arguments.format:
+        registry.lookup("format", name, FORMATS)
+    return suites, limits
+
+
+def compare_stores(
+    name: str,
+    plans: Mapping[str, Plan],
+    here: Store,
+    there: Store,
+    limits: Limits,
+    *,
+    calibrated: Path | None = None,
+    exactly: bool = True,
+) -> Comparison:
+    """All verdicts of some suites. With `exactly` only records of the code that runs now count as those here.
+
+    `calibrated` is the folder of the machine's calibration, by default that of the records here. Where there is none,
+    the scatter between sessions is taken from the sessions compared, if a side has several.
+    """
+    same_folder = here.folder.resolve() == there.folder.resolve()
+    keys = frozenset(cell.key for plan in plans.values() for cell in plan.all_cells()) if same_folder else frozenset()
+    sides = Side(here), Side(there, without=keys)
+    pairs: dict[tuple[str, str, str], Pair] = {}
+    for plan in plans.values():
+        for pair in pairs_of(plan, *sides, exactly=exactly):
+            pairs.setdefault((pair.row, pair.name, pair.title), pair)
+    same_machine = here.machine() == there.machine()
+    noise = session_noise(calibrated or here.folder)
+    own = sessions_scatter(list(pairs.values())) if isnan(noise) else noise
+    under = Circumstances(same_machine, own)
+    verdicts = tuple(judge(list(pairs.values()), limits, under))
+    title = next(iter(plans.values())).suite.title if len(plans) == 1 else name
+    notes = (*_notes(list(pairs.values()), under, isnan(noise)), *_versions(list(pairs.values())))
+    return Comparison(name, title, str(here.folder), str(there.folder), limits, verdicts, notes)
+
+
+def measure(plans: Sequence[Plan], store: Store, *, fresh: bool = False) -> list[Record]:
+    """Measures what a store lacks of some plans, in sessions that have the reference row; returns what failed."""
+    from reidbench.running.display import open_display
+    from reidbench.running.runner import Runner
+
+    with open_display(list(plans)) as display:
+        runner: Runner = Runner(store, display)
+        if not fresh:
+            missing = [part for plan in plans if (part := _with_reference(plan, store))]
+            if missing:
+                runner.run(missing, fresh=True)
+        runner.run(list(plans), fresh=fresh)
+    return runner.failures
+
+
+def find_store(place: str, option: str, machine_name: str = "") -> Store:
+    """The store of a machine's folder, or of a results folder with this machine's or only one. Raises UserError."""
+    folder = Path(place)
+    if (folder / "machine.json").is_file():
+        return Store(folder.resolve().parent, folder.resolve().name)
+    known = machines(folder)
+    chosen = machine_name or machine.name()
+    if chosen in known:
+        return Store(folder, chosen)
+    if len(known) == 1:
+        return Store(folder, known[0])
+    if not known:
+        raise UserError(f"{option} {place}: no records there; give a results folder or a machine's folder in one")
+    raise UserError(f"{option} {place}: holds several machines; give the folder of one: {', '.join(known)}")
+
+
+def limits_of(arguments: Namespace) -> Limits:
+    """From which change on a cell counts as changed. Raises UserError."""
+    for name, value in (("--least", arguments.least), ("--points", arguments.points)):
+        if not 0 < value < PERCENT:
+            raise UserError(f"{name} {value:g}: give a number above 0 and below 100")
+    if arguments.sessions < 1:
+        raise UserError(f"--sessions {arguments.sessions}: give 1 or more")
+    return Limits(arguments.least / PERCENT, arguments.points / PERCENT)
+
+
+def _with_reference(plan: Plan, store: Store) -> Plan | None:
+    """The interleaved cells that a plan lacks, with the reference row's, where its readings are in no other record."""
+    measurements = registry.measurements()
+    cells: dict[tuple[str, int], tuple[Cell, ...]] = {}
+    for (row, index), own in plan.cells.items():
+        measurement = measurements[plan.suite.columns[index].measurement]
+        reference = plan.cells.get((plan.suite.reference, index))
+        if measurement.mode != "interleaved" or "reference" in measurement.needs or not reference:
+            continue
+        record = store.load(own[0])
+        if record is None or record.status != "ok":
+            cells |= {(row, index): own, (plan.suite.reference, index): reference}
+    return replace(plan, cells=cells) if cells else None
+
+
+def _doubtful(plan: Plan, found: Comparison) -> Plan | None:
+    """Cells of a plan that another session may decide: times that cannot be told, or that one session saw change."""
+    doubts = [(v.row, v.quantity) for v in found.of("cannot tell", "worse", "better") if v.kind == "time"]
+    places = set(doubtful_cells(plan, doubts))
+    places |= {(plan.suite.reference, index) for _, index in places}
+    cells = {place: own for place, own in plan.cells.items() if place in places}
+    return replace(plan, cells=cells) if cells else None
+
+
+def _notes(pairs: Sequence[Pair], under: Circumstances, uncalibrated: bool) -> list[str]:
+    notes = []
+    timed = any(pair.kind == "time" and not pair.reason for pair in pairs)
+    if timed and not under.same_machine:
+        notes.append("two machines, whose ratios of times may differ by more than the noise of either")
+    if timed and uncalibrated:
+        covers = "rounds only" if isnan(under.noise) else "the scatter between the few sessions compared"
+        notes.append(f"this machine is not calibrated (bench.py calibrate): the intervals of times cover {covers}")
+    if any(_reference_code(pair.here) != _reference_code(pair.there) for pair in pairs if not pair.reason):
+        notes.append("the reference row's code differs too: what slows all rows alike does not show in a ratio")
+    return notes
+
+
+def _versions(pairs: Sequence[Pair]) -> list[str]:
+    """One sentence for each package that the two sides have in other versions."""
+    found: dict[str, None] = {}
+    for pair in pairs:
+        if pair.reason:
+            continue
+        here, there = pair.here[-1].versions, pair.there[-1].versions
+        for name in sorted({*here, *there} - {"reidbench"}):
+            if here.get(name) != there.get(name):
+                found[f"{name} {here.get(name) or 'none'} here, {there.get(name) or 'none'} there"] = None
+    return list(found)
+
+
+def _reference_code(records: Sequence[Record]) -> str:
+    return str(records[-1].cell["settings"].get("reference", {}).get("source", ""))
+
+
+def tell(found: Comparison, folder: Path, arguments: Namespace) -> int:
+    """Prints the comparison, writes the files asked for, and returns the exit code."""
+    home = Path(arguments.out) if arguments.out else folder
+    written = []
+    for name in dict.fromkeys(arguments.format):
+        ending, render = FORMATS[name]
+        path = home / f"{found.name}-{arguments.command}.{ending}"
+        write_text(path, render(found))
+        written.append(path)
+    if arguments.json:
+        print(to_json(found), end="")
+    else:
+        width = min(max(WIDTH, shutil.get_terminal_size().columns), 100)
+        print(terminal_text(found, width))
+        for path in written:
+            print(f"written: {path}")
+    code = exit_code(found.verdicts)
+    if code == 2:
+        print(f"bench.py: {arguments.command}: not everything could be measured or compared", file=sys.stderr)
+    return code

@@ -1,0 +1,131 @@
+"""The command that follows one cell over the commits of this repository, from the records in git. Imports no torch."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import tarfile
+import tempfile
+from argparse import Namespace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path, PurePosixPath
+
+from reidbench import machine, registry
+from reidbench.commands.output import print_json
+from reidbench.files import resolved
+from reidbench.regression.series import Point, Series, collect, series_of
+from reidbench.spec import Quantity, Record, UserError
+from reidbench.store import read_record
+
+MOST_SERIES = 8
+"""Series that a figure can hold: as many markers and colours as there are."""
+
+
+def history(arguments: Namespace) -> int:
+    """Prints what the records of each commit say of a row and a quantity, and draws it."""
+    name, _, field = arguments.quantity.partition(".")
+    measurement = registry.lookup("measurement", name, registry.measurements())
+    quantity: Quantity = registry.lookup(f"quantity of {name}", field, measurement.quantities)
+    points: list[Point] = []
+    for commit, date, records in recorded(Path(arguments.results), name, arguments.row):
+        chosen = [record for record in records if arguments.all or not _is_varied(record)]
+        points += collect(commit, date, chosen, quantity, field, arguments.machine)
+    found = series_of(points)
+    if not found:
+        raise UserError(f"{arguments.row}: no record of {arguments.quantity} in the commits of {arguments.results}")
+    if arguments.json:
+        print_json([asdict(each) for each in found])
+        return 0
+    print("\n".join(_lines(found, quantity)))
+    if len(found) > MOST_SERIES:
+        print(f"not drawn: {len(found)} series; at most {MOST_SERIES} can be told apart (--machine NAME chooses)")
+        return 0
+    for path in _draw(found, quantity, arguments):
+        print(f"written: {path}")
+    return 0
+
+
+def recorded(results: Path, measurement: str, row: str) -> Iterator[tuple[str, str, list[Record]]]:
+    """Each commit that changed a results folder, oldest first, with its day and its records of a row.
+
+    A record that cannot be read by this version is passed over. Raises UserError where there is no repository.
+    """
+    folder = results if results.is_dir() else Path()
+    top = _git(folder, "rev-parse", "--show-toplevel").decode().strip()
+    here, repository = resolved(results), Path(top).resolve()
+    if not here.is_relative_to(repository):
+        raise UserError(f"--results {results}: does not lie in the repository {top}")
+    inside = PurePosixPath(here.relative_to(repository).as_posix())
+    log = _git(Path(top), "log", "--reverse", "--format=%h %cs", "--", str(inside)).decode().split("\n")
+    wanted = f"{machine.slug(row)}-"
+    for line in filter(None, log):
+        commit, _, date = line.partition(" ")
+        yield commit, date, list(_records(Path(top), commit, inside, measurement, wanted, row))
+
+
+def _records(
+    top: Path, commit: str, inside: PurePosixPath, measurement: str, wanted: str, row: str
+) -> Iterator[Record]:
+    listed = _git(top, "ls-tree", "-r", "--name-only", commit, "--", str(inside)).decode().split("\n")
+    paths = [
+        path
+        for path in map(PurePosixPath, filter(None, listed))
+        if path.parent.name == measurement and path.name.startswith(wanted) and path.suffix == ".json"
+    ]
+    if not paths:
+        return
+    content = _git(top, "archive", "--format=tar", commit, "--", *map(str, paths))
+    with tempfile.TemporaryDirectory() as folder, tarfile.open(fileobj=io.BytesIO(content)) as archive:
+        for path in paths:
+            member = archive.extractfile(str(path))
+            assert member is not None
+            file = Path(folder) / path.name
+            file.write_bytes(member.read())
+            try:
+                record = read_record(file)
+            except UserError:
+                continue
+            if record.row == row and record.status == "ok":
+                yield record
+
+
+def _is_varied(record: Record) -> bool:
+    """Whether a record is of data that were made with options of their own."""
+    return bool(record.cell["settings"].get("dataset", {}).get("options"))
+
+
+def _git(folder: Path, *arguments: str) -> bytes:
+    command = ["git", "-C", str(folder), *arguments]
+    try:
+        return subprocess.run(command, capture_output=True, check=True).stdout
+    except FileNotFoundError:
+        raise UserError("git is not installed, which holds the history") from None
+    except subprocess.CalledProcessError as error:
+        said = error.stderr.decode(errors="replace").strip().split("\n")[0]
+        raise UserError(f"{folder}: {said or 'git failed'}") from None
+
+
+def _lines(found: Sequence[Series], quantity: Quantity) -> Iterator[str]:
+    from reidbench.reporting.blocks import estimate_text
+
+    for series in found:
+        yield f"{series.label} ({quantity.unit})" if quantity.unit else series.label
+        for point in series.points:
+            shown = estimate_text(quantity, point.known, training=quantity.statistic == "mean")
+            yield f"  {point.commit}  {point.date}  {shown}"
+
+
+def _draw(found: Sequence[Series], quantity: Quantity, arguments: Namespace) -> list[Path]:
+    from reidbench.reporting.figures import write_figure
+    from reidbench.reporting.figures.history import history_figure
+    from reidbench.reporting.stamps import stamp_of
+
+    folder = Path(arguments.out) if arguments.out else Path(arguments.results)
+    stem = folder / f"history-{machine.slug(arguments.row)}-{machine.slug(arguments.quantity)}"
+    shown: Mapping[str, Sequence[tuple[str, object]]] = {
+        series.label: [(f"{point.commit}\n{point.date}", point.known) for point in series.points] for series in found
+    }
+    draw = partial(history_figure, arguments.row, quantity, shown)
+    return write_figure(draw, stem, stamp_of((arguments.row, quantity, shown)))

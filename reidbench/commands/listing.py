@@ -1,0 +1,46 @@
+"""What there is: the command `list`. Imports no torch."""
+
+from __future__ import annotations
+
+import shutil
+import textwrap
+from argparse import Namespace
+
+from reidbench import presets, registry
+from reidbench.commands.output import print_json
+from reidbench.deployment.backends import BACKENDS, Backend, missing
+from reidbench.retrieval.protocols import PROTOCOLS
+
+UNWRAPPED = 1000
+"""Columns of what is no terminal."""
+
+
+def list_everything(arguments: Namespace) -> int:
+    """Prints every registered thing with one line."""
+    groups = {
+        "models": {name: entry.about for name, entry in registry.models().items()},
+        "datasets": {name: entry.about for name, entry in registry.datasets().items()},
+        "suites": {name: registry.suite_about(name) for name in registry.suite_paths()},
+        "measurements": {name: found.about for name, found in registry.measurements().items()},
+        "presets": {name: preset.about for name, preset in presets.PRESETS.items()},
+        "protocols": {name: protocol.about for name, protocol in PROTOCOLS.items()},
+        "backends": {name: _backend_text(backend) for name, backend in BACKENDS.items()},
+    }
+    if arguments.json:
+        print_json(groups)
+        return 0
+    # Wrapped on a terminal only: what reads a pipe wants a line each.
+    width = shutil.get_terminal_size((UNWRAPPED, 24)).columns
+    column = max(len(name) for entries in groups.values() for name in entries)
+    indent = " " * (column + 3)
+    for title, entries in groups.items():
+        print(title)
+        for name, about in entries.items():
+            print(textwrap.fill(f"  {name:<{column}} {about}", width, subsequent_indent=indent, break_on_hyphens=False))
+    return 0
+
+
+def _backend_text(backend: Backend) -> str:
+    where = "; ".join(f"{device}: {', '.join(precisions)}" for device, precisions in backend.precisions.items())
+    lacking = missing(backend.packages, backend.extra)
+    return f"{backend.about} ({where})" + (f"; {lacking}" if lacking else "")

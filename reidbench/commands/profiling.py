@@ -1,0 +1,156 @@
+"""What `profile` and `trace` do. Imports no torch before it is needed."""
+
+from __future__ import annotations
+
+import os
+import sys
+from argparse import Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reidbench import machine
+from reidbench.commands.asked import accuracy_cell_of, given_options
+from reidbench.commands.output import print_json
+from reidbench.commands.suites import profile_costs
+from reidbench.files import check_writable
+from reidbench.options import written_options
+from reidbench.spec import UserError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+FORMATS = (".png", ".svg")
+DEPTH = 2
+TRAINED_ONLY = ("preset", "protocol", "dataset", "root", "dataset_options", "subset", "weights")
+"""Options of `trace` that say how a model is trained."""
+
+
+def profile(arguments: Namespace) -> int:
+    """All costs of one model on the record, or what its modules cost and take."""
+    if arguments.layers:
+        return _layers(arguments)
+    for option, given in (("--depth", arguments.depth is not None), ("--out", arguments.out)):
+        if given:
+            raise UserError(f"{option}: give it with --layers")
+    if arguments.precision:
+        raise UserError("--precision: give it with --layers; the recorded costs are fp32")
+    return profile_costs(arguments)
+
+
+def trace(arguments: Namespace) -> int:
+    """Writes a trace of inference or of training steps, and tells what takes longest in it."""
+    if not arguments.train:
+        for name in TRAINED_ONLY:
+            if getattr(arguments, name) != arguments.parser.get_default(name):
+                option = "--data" if name == "dataset_options" else f"--{name}"
+                raise UserError(f"{option}: says how to train; give it with --train")
+    return _trace_training(arguments) if arguments.train else _trace_inference(arguments)
+
+
+def _layers(arguments: Namespace) -> int:
+    depth = DEPTH if arguments.depth is None else arguments.depth
+    if depth < 0:
+        raise UserError(f"--depth {depth}: give 0 or more")
+    picture = Path(arguments.out) if arguments.out else None
+    if picture and picture.suffix not in FORMATS:
+        raise UserError(f"--out {picture}: give a name that ends with {' or '.join(FORMATS)}")
+    if picture:
+        check_writable(picture.parent)
+    options = given_options(arguments)
+    label, precision = _label(arguments, options), arguments.precision or "fp32"
+    _quiet_profiler()
+    from reidbench.profiling.layers import measure_layers
+    from reidbench.profiling.peak import measure_peak
+    from reidbench.profiling.session import build, conditions
+    from reidbench.profiling.timeline import memory_timeline
+    from reidbench.reporting.profile_text import layers_json, layers_notes, layers_table
+
+    where: dict[str, Any] = {"device": arguments.device, "precision": precision}
+    model = build(arguments.model, options)
+    with conditions(machine.physical_cores()) as under:
+        layers = measure_layers(model, measure_peak(**where), **where)
+        timeline = memory_timeline(model, **where)
+    if picture:
+        from reidbench.reporting.layers_picture import draw_layers
+
+        draw_layers(layers, timeline, label, picture)
+    if arguments.json:
+        print_json({"model": arguments.model, "options": options, **layers_json(layers, timeline)})
+        return 0
+    _print(layers_table(layers, depth, label), *layers_notes(layers, timeline))
+    if under.other_load > machine.BUSY:
+        print(f"other processes used {under.other_load:.1f} cores meanwhile: the times are too long")
+    if picture:
+        print(f"written: {picture}")
+    return 0
+
+
+def _trace_inference(arguments: Namespace) -> int:
+    options, precision = given_options(arguments), arguments.precision or "fp32"
+    run = _run_name(arguments, options, "inference", precision)
+    check_writable(Path(arguments.out) / run)
+    _quiet_profiler()
+    from reidbench.profiling.session import build, conditions
+    from reidbench.profiling.trace import trace_inference
+    from reidbench.reporting.profile_text import operators_table, trace_json
+
+    model = build(arguments.model, options)
+    with conditions(machine.physical_cores()):
+        found = trace_inference(
+            model, Path(arguments.out) / run, worker=run, device=arguments.device, precision=precision
+        )
+    if arguments.json:
+        print_json(trace_json(found))
+        return 0
+    _print(operators_table(found))
+    return _tell_how_to_open(found.file, arguments.out)
+
+
+def _trace_training(arguments: Namespace) -> int:
+    cell, places = accuracy_cell_of(arguments, 0)
+    precision = arguments.precision or cell.settings["recipe"]["precision"]
+    what = f"training-{arguments.preset}"
+    run = _run_name(arguments, given_options(arguments), what, precision)
+    check_writable(Path(arguments.out) / run)
+    _quiet_profiler()
+    from reidbench.experiments.step_report import begin, time_steps, trace_steps
+    from reidbench.reporting.profile_text import operators_table, steps_json, steps_note, steps_table, trace_json
+
+    report = time_steps(*begin(cell, places, precision))
+    found = trace_steps(*begin(cell, places, precision), Path(arguments.out) / run, worker=run)
+    if arguments.json:
+        print_json({"step": steps_json(report), **trace_json(found)})
+        return 0
+    label = f"{_label(arguments, given_options(arguments))}, preset {arguments.preset}, {precision}"
+    _print(steps_table(report, label), steps_note(report), operators_table(found))
+    return _tell_how_to_open(found.file, arguments.out)
+
+
+def _label(arguments: Namespace, options: dict[str, Any]) -> str:
+    return " ".join((arguments.model, *written_options(options)))
+
+
+def _run_name(arguments: Namespace, options: dict[str, Any], what: str, precision: str) -> str:
+    """What TensorBoard calls the run: also the name of its folder."""
+    return machine.slug(f"{_label(arguments, options)} {what} {arguments.device} {precision}")
+
+
+def _quiet_profiler() -> None:
+    """Keeps the profiler's libraries, which read this when torch is imported, from telling on stderr what they do."""
+    os.environ.setdefault("KINETO_LOG_LEVEL", "99")
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
+
+
+def _print(*parts: Table | str) -> None:
+    from rich.console import Console
+
+    console = Console(file=sys.stdout, highlight=False, markup=False)
+    for part in parts:
+        console.print(part)
+
+
+def _tell_how_to_open(file: Path, folder: str) -> int:
+    print(f"written: {file}")
+    print(f"TensorBoard: pip install 'reidbench[trace]', tensorboard --logdir {folder}, tab PyTorch Profiler")
+    print("Perfetto: open the file at https://ui.perfetto.dev (or at chrome://tracing)")
+    return 0

@@ -1,0 +1,182 @@
+"""Writes the reports that a command asks for, and says on the terminal what they show. Imports no torch."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from argparse import Namespace
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reidbench import presets
+from reidbench.commands.asked import request_of
+from reidbench.commands.output import print_json
+from reidbench.registry import lookup
+from reidbench.spec import Suite, UserError
+from reidbench.store import Store
+
+if TYPE_CHECKING:
+    from reidbench.planning.plan import Plan, Request
+    from reidbench.reporting.tables import Table
+
+
+def check_figures(suites: Mapping[str, Suite]) -> None:
+    """Raises UserError for a figure that there is not, before anything is measured for its report."""
+    from reidbench.reporting.figures import FIGURES
+
+    for name, suite in suites.items():
+        for figure in suite.figures:
+            lookup(f"figure for suite {name}", figure, FIGURES)
+
+
+def report_suite(plan: Plan, store: Store, arguments: Namespace, suite: Suite) -> None:
+    """Writes the whole suite's report, whatever part of it was asked for, and prints the table of that part."""
+    from reidbench.reporting.blocks import terminal_text
+    from reidbench.reporting.tables import assemble
+    from reidbench.reporting.writing import write_report
+
+    table = assemble(plan, store)
+    request = request_of(arguments)
+    written = write_report(
+        _whole(table, suite, request, store), store, made_by=arguments.command_line, **_output(arguments)
+    )
+    if arguments.json:
+        _print_json([table])
+        return
+    print(terminal_text(table, min(shutil.get_terminal_size().columns, 100)))
+    if text := _about_seeds(plan, request):
+        print(f"\n{text}")
+    _print_paths(written)
+
+
+def report_several(
+    plans: Sequence[Plan], store: Store, arguments: Namespace, *, name: str, audit: bool, each: bool = False
+) -> None:
+    """Writes one report of the plans as `<name>.<ending>`, with the audit if asked for; prints a line on each.
+
+    It is of whole suites, whatever part was asked for. With `each`, every plan also gets a report of its own. Without a
+    name, the report is `report.<ending>`, of what is mostly measured on the machine, the audit included.
+    """
+    from reidbench.audit.assembly import NAME, audited_suites, carry_out
+    from reidbench.reporting.matching import Records
+    from reidbench.reporting.summary import mostly_measured
+    from reidbench.reporting.tables import assemble
+    from reidbench.reporting.writing import COMBINED, audit_part, drawing_ahead, write_combined, write_report
+
+    records, request = Records(store), request_of(arguments)
+    tables = [assemble(plan, store, records) for plan in plans]
+    tables, left_out = (tables, "") if name else mostly_measured(tables)
+    if not tables:
+        raise UserError(f"{store.folder}: holds less than half of every suite with these options; name the suites")
+    tables = [_whole(table, table.plan.suite, request, store) for table in tables]
+    for table in tables if each else ():
+        write_report(table, store, made_by=arguments.command_line)
+    output, others, about = _output(arguments), [], [_coverage(table) for table in tables]
+    with drawing_ahead(tables, store, output.get("folder")):
+        if audit or not name:
+            found = carry_out(audited_suites(), store)
+            counted = f"{len(found.records)} of {found.wanted} networks"
+            if audit or found.mostly_counted:
+                others.append(audit_part(found, store, output.get("folder")))
+                about.append(f"{NAME:<14} {counted}")
+            else:
+                about.append(f"{NAME:<14} left out: {counted}")
+        written = write_combined(
+            tables,
+            store,
+            name=name or COMBINED,
+            others=others,
+            left_out=left_out,
+            made_by=arguments.command_line,
+            **output,
+        )
+    if arguments.json:
+        _print_json(tables)
+        return
+    print("\n".join([*about, *([left_out] if left_out else [])]))
+    _print_paths(path for path in written if path.suffix != ".png")
+
+
+def report_audit(store: Store, arguments: Namespace) -> None:
+    """Writes the audit and prints its summary."""
+    from reidbench.audit.assembly import audited_suites, carry_out
+    from reidbench.reporting.audit import to_json
+    from reidbench.reporting.audit_findings import headlines
+    from reidbench.reporting.writing import write_audit
+
+    found = carry_out(audited_suites(), store)
+    if not found.mostly_counted:
+        counted = f"{len(found.records)} of {found.wanted} networks are counted"
+        raise UserError(f"{store.folder}: {counted}, too few for verdicts; run `python bench.py audit` first")
+    written = write_audit(found, store, made_by=arguments.command_line, **_output(arguments))
+    if arguments.json:
+        print_json(to_json(found))
+        return
+    print("\n".join(headlines(found)))
+    _print_paths(written)
+
+
+def _output(arguments: Namespace) -> dict[str, Any]:
+    """Formats and folder of a report, where the command lets the user choose."""
+    given = vars(arguments)
+    return (
+        {"formats": given["format"], "folder": Path(given["out"]) if given["out"] else None}
+        if "format" in given
+        else {}
+    )
+
+
+def _print_json(tables: Sequence[Table]) -> None:
+    from reidbench.reporting.frames import to_frame
+
+    print_json([line for table in tables for line in json.loads(to_frame(table).to_json(orient="records"))])
+
+
+def _print_paths(written: Iterable[Path]) -> None:
+    for path in written:
+        if path.suffix != ".svg":
+            print(f"written: {path}")
+
+
+def _coverage(table: Table) -> str:
+    """One line on how much of a table there is."""
+    from reidbench.reporting.blocks import WORDS, repeats_text
+
+    states = Counter(entry.state for entry in table.entries.values())
+    wanted = states.total() - states["absent"] - states["published"]
+    settled = ("ok", "absent", "published")
+    rest = [f"{count} {WORDS.get(state, state)}" for state, count in states.items() if state not in settled]
+    parts = [f"{states['ok']} of {wanted} cells", *rest]
+    if _is_trained(table.plan):
+        parts.append(repeats_text(table.plan))
+    return f"{table.plan.name:<14} {', '.join(parts)}"
+
+
+def _about_seeds(plan: Plan, request: Request) -> str:
+    """What to say where more seeds are shown than the preset has; "" where not."""
+    from reidbench.reporting.blocks import seeds_text
+
+    usual, shown = presets.PRESETS[request.preset].seeds, plan.preset.seeds
+    if request.seeds is not None or shown == usual or not _is_trained(plan):
+        return ""
+    return f"Accuracies are over {shown} seeds, as recorded of most rows; --seeds {usual} shows {seeds_text(usual)}."
+
+
+def _is_trained(plan: Plan) -> bool:
+    return any("seed" in cell.settings for cell in plan.all_cells())
+
+
+def _whole(table: Table, suite: Suite, request: Request, store: Store) -> Table:
+    """The table with all rows and columns. Where a dataset that was not asked for cannot be had, as it is."""
+    from reidbench.planning.recorded import recorded_plan
+    from reidbench.reporting.tables import assemble
+
+    if not request.rows and not request.only:
+        return table
+    try:
+        return assemble(recorded_plan(table.plan.name, suite, replace(request, rows=(), only=""), store), store)
+    except UserError:
+        return table

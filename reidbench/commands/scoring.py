@@ -1,0 +1,146 @@
+"""What the commands on given weights and features do: evaluate, protocols, embed, score, convert. Imports no torch."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reidbench import machine, presets, registry
+from reidbench.commands.asked import accuracy_cell_of, given_options
+from reidbench.commands.output import print_json, print_progress, print_result
+from reidbench.launch import launched
+from reidbench.planning.dataset_identity import dataset_text
+from reidbench.retrieval.protocols import PROTOCOLS
+from reidbench.spec import Cell, Places, Protocol, Row, UserError, canonical_json
+from reidbench.store import Store
+
+if TYPE_CHECKING:
+    from reidbench.retrieval.features import Embedded
+
+
+def evaluate(arguments: Namespace) -> int:
+    """Scores one model with given weights on the queries of a dataset, and records it."""
+    from reidbench.experiments.scoring import evaluate_weights
+    from reidbench.reporting.scores import column_title, score_values
+
+    cell, places, weights = _given_weights(arguments)
+    store = Store(arguments.results, arguments.machine or machine.name())
+    record = evaluate_weights(cell, places, weights, store, print_progress, fresh=arguments.fresh)
+    settings = record.cell["settings"]
+    about = {
+        "protocol": settings["protocol"]["name"],
+        "dataset": dataset_text(**settings["dataset"]),
+        "clips": _clips_text(**settings["recipe"]),
+    }
+    counted = {name: record.context[name] for name in ("queries", "queries_without_match", "gallery")}
+    written = {"weights": settings["weights"], "record": str(store.path(record)), "measured": record.started}
+    scores = score_values(record)
+    shown = scores if arguments.json else {column_title(name): bounds for name, bounds in scores.items()}
+    return print_result({**about, **counted, **shown, **written}, arguments)
+
+
+def protocols(arguments: Namespace) -> int:
+    """Embeds the test tracklets once and scores them under every protocol."""
+    from reidbench.experiments.scoring import embed_weights
+
+    cell, places, weights = _given_weights(arguments)
+    embedded = embed_weights(cell, places, weights, list(PROTOCOLS.values()), print_progress)
+    about = {
+        "model": cell.row,
+        "weights": str(weights),
+        "dataset": dataset_text(**cell.settings["dataset"]),
+        "clips": _clips_text(**cell.settings["recipe"]),
+    }
+    return _print_scored(embedded, PROTOCOLS.values(), about, arguments)
+
+
+def embed(arguments: Namespace) -> int:
+    """Writes the features of a dataset's test tracklets to a file."""
+    from reidbench.experiments.scoring import embed_weights, file_hash
+    from reidbench.retrieval.features_file import check_name, write_features
+
+    out = Path(arguments.out)
+    check_name(out)
+    cell, places, weights = _given_weights(arguments)
+    protocol = Protocol(**cell.settings["protocol"])
+    # Who scores the file decides on distractors; of the protocol it follows only how clips become a vector.
+    embedded = embed_weights(cell, places, weights, [replace(protocol, distractors=True)], print_progress)
+    about = {"row": cell.row, **{name: cell.identity[name] for name in ("model", "options", "source")}}
+    dataset = cell.settings["dataset"]
+    about |= {"weights": file_hash(weights), "dataset_options": dataset["options"]}
+    about |= {"dataset_splits": dataset["splits"]} if "splits" in dataset else {}
+    if launched().leads:
+        write_features(out, embedded, about)
+    written = {"features": str(out), "tracklets": len(embedded.tracklets), "queries": len(embedded.dataset.query)}
+    return print_result({**written, "dataset": dataset_text(**dataset), "protocol": protocol.name}, arguments)
+
+
+def score(arguments: Namespace) -> int:
+    """Scores the features of a file under one protocol or more."""
+    from reidbench.retrieval.features_file import read_features
+
+    chosen = [registry.lookup("protocol", name, PROTOCOLS) for name in arguments.protocol]
+    embedded, about = read_features(Path(arguments.features))
+    for protocol in chosen:
+        embedded.under(protocol)
+    chosen = chosen or [protocol for protocol in PROTOCOLS.values() if embedded.holds(protocol)]
+    if not chosen:
+        raise UserError(f"{arguments.features}: pooled as no protocol does; write them again with embed")
+    name, subset = embedded.dataset.name, embedded.dataset.subset
+    dataset = dataset_text(name, subset, about.get("dataset_options", {}), about.get("dataset_splits", 0))
+    told = {"model": str(about.get("row", "")), "features": arguments.features, "dataset": dataset}
+    return _print_scored(embedded, chosen, told, arguments)
+
+
+def convert(arguments: Namespace) -> int:
+    """Writes weights of any known kind as one of this project's own files."""
+    from reidbench.training import checkpoint
+
+    found = checkpoint.convert(Path(arguments.source), Path(arguments.target))
+    about = {"kind": found.kind, "model": found.model, "tensors": len(found.state)}
+    return print_result({"written": arguments.target, **about}, arguments)
+
+
+def _given_weights(arguments: Namespace) -> tuple[Cell, Places, Path]:
+    """The accuracy cell, the places and the weights of a command; without a preset that which the weights fit."""
+    if not arguments.checkpoint:
+        raise UserError("--weights FILE: give a checkpoint of this model; bench.py train MODEL --out DIR makes one")
+    path = Path(arguments.checkpoint)
+    arguments.preset = arguments.preset or fitting_preset(path, arguments.model, given_options(arguments))
+    return *accuracy_cell_of(arguments, 0), path
+
+
+def fitting_preset(weights: Path, model: str, options: Mapping[str, Any]) -> str:
+    """The first preset under which a model has the options that the weights were saved with; an authors' release has
+    its model's own. Where there is none, a likely one: what differs is told when the weights are loaded."""
+    from reidbench.planning.plan import model_options
+    from reidbench.training.checkpoint import read_checkpoint
+
+    found = read_checkpoint(weights)
+    released = found.kind == "release"
+    saved = registry.resolve_options(found.model, {}) if released else found.options
+    row = Row(model, model, options)
+    for name, preset in presets.PRESETS.items():
+        known = registry.resolve_options(model, model_options(row, preset))
+        if canonical_json({**known, "classes": 0}) == canonical_json({**saved, "classes": 0}):
+            return name
+    return "paper" if released else "quick"
+
+
+def _print_scored(embedded: Embedded, chosen: Iterable[Protocol], about: dict[str, str], arguments: Namespace) -> int:
+    from reidbench.experiments.scoring import score_protocols
+    from reidbench.reporting.scores import scored_text, scored_values
+
+    scored = score_protocols(embedded, chosen)
+    if arguments.json:
+        print_json({**about, "protocols": scored_values(scored)})
+    else:
+        print(scored_text(scored, ", ".join(f"{name} {value}" for name, value in about.items())))
+    return 0
+
+
+def _clips_text(frames: int, size: Sequence[int], precision: str, **_: object) -> str:
+    return f"{frames} frames of {size[0]}x{size[1]} in {precision}"

@@ -1,0 +1,154 @@
+"""The commands that measure suites and report on them. Imports no torch."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from reidbench import machine, registry
+from reidbench.commands.asked import check_gpu, check_rows, given_options, request_of
+from reidbench.commands.output import tell_failures
+from reidbench.commands.reports import check_figures, report_audit, report_several, report_suite
+from reidbench.files import check_writable
+from reidbench.planning.plan import Plan, make_plan
+from reidbench.planning.recorded import recorded_plan, with_recorded_seeds
+from reidbench.running.display import open_display
+from reidbench.running.runner import Runner
+from reidbench.spec import Column, Row, Suite, UserError
+from reidbench.store import Store, machines
+
+
+def run_suite(arguments: Namespace) -> int:
+    """Measures what a suite lacks and writes its report."""
+    suites = registry.suites_of(arguments.command)
+    check_rows(arguments, len(suites) == 1)
+    return _run(suites, arguments)
+
+
+def audit(arguments: Namespace) -> int:
+    """Counts every network that a printed cost may stand for, and says which rule prints which cost."""
+    from reidbench.audit.assembly import NAME, audit_suite, audited_suites
+
+    runner, _ = _measure({NAME: audit_suite(audited_suites())}, arguments)
+    report_audit(runner.store, arguments)
+    return _tell_failures(runner)
+
+
+def report(arguments: Namespace) -> int:
+    """Writes the report of one suite, of the audit, or of several, from the records of one machine."""
+    from reidbench.audit.assembly import NAME
+    from reidbench.reporting.writing import check_formats
+
+    asked = [name for name in arguments.suites if name != NAME]
+    suites = _suites(asked or ([] if arguments.suites else registry.suite_paths()))
+    check_formats(arguments.format)
+    if arguments.out:
+        check_writable(Path(arguments.out))
+    audit = NAME in arguments.suites
+    check_rows(arguments, bool(arguments.suites) and len(suites) == 1 and not audit)
+    store = Store(arguments.results, _recorded_machine(arguments))
+    if not suites:
+        report_audit(store, arguments)
+        return 0
+    plans = {name: recorded_plan(name, suite, request_of(arguments), store) for name, suite in suites.items()}
+    name = "-".join(dict.fromkeys(arguments.suites))
+    _report(_with_columns(plans, arguments.only), suites, store, arguments, name=name, audit=audit)
+    return 0
+
+
+def profile_costs(arguments: Namespace) -> int:
+    """`profile` without --layers: every cost of one model, beside the suite `table2`'s reference row."""
+    from reidbench.reporting.reproduce import PROFILE
+
+    table2 = registry.suite("table2")
+    reference = next(row for row in table2.rows if row.name == table2.reference)
+    options = given_options(arguments)
+    label = " ".join((arguments.model, *(f"{name}={value}" for name, value in options.items())))
+    rows = (reference, Row(label, arguments.model, options))
+    columns = tuple(column for column in table2.columns if _measures_cost(column, arguments.device))
+    suite = Suite(f"Costs of {label}", rows, columns, reference.name)
+    arguments.only = "cost"
+    return _run({PROFILE: suite}, arguments)
+
+
+def _run(suites: Mapping[str, Suite], arguments: Namespace) -> int:
+    """Measures, and reports with the measured seeds or, where no number is asked for, with all that are recorded."""
+    check_gpu(arguments.device)
+    runner, plans = _measure(suites, arguments)
+    if request_of(arguments).seeds is None:
+        plans = {name: with_recorded_seeds(plan, runner.store) for name, plan in plans.items()}
+    _report(plans, suites, runner.store, arguments, name=arguments.command, each=True)
+    return _tell_failures(runner)
+
+
+def _report(
+    plans: Mapping[str, Plan],
+    suites: Mapping[str, Suite],
+    store: Store,
+    arguments: Namespace,
+    *,
+    name: str,
+    audit: bool = False,
+    each: bool = False,
+) -> None:
+    """The report of one suite that was named, or one of several."""
+    if name and len(suites) == 1 and not audit:
+        (known, plan), *_ = plans.items()
+        report_suite(plan, store, arguments, suites[known])
+    else:
+        report_several(list(plans.values()), store, arguments, name=name, audit=audit, each=each)
+
+
+def _suites(names: Iterable[str]) -> dict[str, Suite]:
+    """The suites of all names, those of a collection each."""
+    return {name: suite for known in names for name, suite in registry.suites_of(known).items()}
+
+
+def _measure(suites: Mapping[str, Suite], arguments: Namespace) -> tuple[Runner, dict[str, Plan]]:
+    """Runs what the store of this machine lacks of the suites."""
+    store = Store(arguments.results, arguments.machine or machine.name())
+    store.check_is_here()
+    request = request_of(arguments)
+    plans = {name: make_plan(name, suite, request, store) for name, suite in suites.items()}
+    plans = _with_columns(plans, request.only)
+    check_figures(suites)
+    with open_display(list(plans.values())) as display:
+        runner = Runner(store, display)
+        runner.run(list(plans.values()), fresh=arguments.fresh)
+    return runner, plans
+
+
+def _with_columns(plans: Mapping[str, Plan], only: str) -> dict[str, Plan]:
+    """The plans that have a column of the kind asked for; names the others. Raises UserError where none has."""
+    found = {name: plan for name, plan in plans.items() if plan.cells or plan.absent}
+    if not found:
+        raise UserError(f"--only {only}: suite {' and '.join(plans)} has no {only} column; leave --only out")
+    if without := [name for name in plans if name not in found]:
+        print(f"bench.py: --only {only} leaves out what has no such column: {', '.join(without)}", file=sys.stderr)
+    return found
+
+
+def _tell_failures(runner: Runner) -> int:
+    """Names what could not be measured; returns the exit code."""
+    tell_failures(runner.failures)
+    return 2 if runner.failures else 0
+
+
+def _measures_cost(column: Column, device: str) -> bool:
+    asked = column.settings.get("device", "cpu")
+    return not registry.measurements()[column.measurement].needs_training and (asked == "cpu" or device == "cuda")
+
+
+def _recorded_machine(arguments: Namespace) -> str:
+    """The machine asked for, this one if it has records, else the only one that has."""
+    known = machines(arguments.results)
+    chosen = arguments.machine or machine.name()
+    if chosen in known:
+        return chosen
+    if not arguments.machine and len(known) == 1:
+        return known[0]
+    if not known:
+        raise UserError(f"no records under {arguments.results}: run the suite first, or give --results DIR")
+    raise UserError(f"no records of machine {chosen!r} under {arguments.results}; give --machine {' or '.join(known)}")

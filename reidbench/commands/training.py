@@ -1,0 +1,110 @@
+"""What `train` does, and `train --dry-run`. Imports no torch."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reidbench.commands.asked import accuracy_cell_of
+from reidbench.commands.output import print_progress, print_result
+from reidbench.data.splits import trained_on
+from reidbench.launch import launched
+from reidbench.planning.dataset_identity import dataset_text
+from reidbench.running.display import duration
+
+if TYPE_CHECKING:
+    from reidbench.experiments.dry_run import DryRun
+
+
+def train(arguments: Namespace) -> int:
+    """Trains one model into a folder, going on from the checkpoint that lies there."""
+    from reidbench.experiments.accuracy import train_cell
+    from reidbench.training.checkpoint import save_model
+
+    if arguments.dry_run:
+        return _dry_run(arguments)
+    cell, places = accuracy_cell_of(arguments, arguments.seed)
+    folder, place = Path(arguments.out), launched()
+    model, _, result = train_cell(cell, places, folder, print_progress, sync_bn=arguments.sync_bn)
+    path = folder / "model.pt"
+    if place.leads:
+        about = {"cell": cell.key, "processes": place.world, "sync_bn": arguments.sync_bn}
+        about |= trained_on(cell.settings)
+        save_model(path, model, name=cell.model, options=cell.identity["options"], about=about)
+    data = dataset_text(**cell.settings["dataset"])
+    told = {"weights": str(path), "dataset": data, "steps": result.steps, "seconds": round(result.seconds, 1)}
+    return print_result(told, arguments)
+
+
+def _dry_run(arguments: Namespace) -> int:
+    """Prints what the training will need."""
+    from reidbench.experiments.dry_run import dry_run
+
+    cell, places = accuracy_cell_of(arguments, arguments.seed)
+    found = dry_run(cell, places, Path(arguments.out), sync_bn=arguments.sync_bn)
+    trunk = places.trunk if cell.settings["recipe"]["trunk"] == "file" else cell.settings["recipe"]["trunk"]
+    data = cell.settings["dataset"]
+    told = _numbers(found, data, trunk) if arguments.json else _lines(found, dataset_text(**data), trunk or "random")
+    return print_result(told, arguments)
+
+
+def _numbers(found: DryRun, data: Mapping[str, Any], trunk: str) -> dict[str, Any]:
+    """Seconds and bytes."""
+    bounds = {
+        name: dict(zip(("value", "low", "high"), getattr(found, name), strict=True))
+        for name in ("each_step", "whole_run")
+    }
+    return {
+        "dataset": found.dataset.name,
+        "dataset_options": data["options"],
+        "subset": found.dataset.subset,
+        "identities": len(found.dataset.train_identities),
+        "tracklets": len(found.dataset.train),
+        "frames": found.frames,
+        "decoded_bytes": found.decoded_bytes,
+        "cache": found.cache,
+        "trunk": trunk,
+        "loss": found.loss,
+        "steps": found.steps,
+        "epochs": found.epochs,
+        "first_step": found.first_step,
+        "processes": found.processes,
+        "memory_bytes": found.memory,
+        "loading_seconds": found.loading,
+        "loading_overlapped": found.overlapped,
+        "step_seconds": list(found.timing.step),
+        "preparation_seconds": found.preparation,
+        **bounds,
+    }
+
+
+def _lines(found: DryRun, data: str, trunk: str) -> dict[str, str]:
+    from reidbench.experiments.dry_run import KEPT, TOO_LARGE, WRITTEN
+
+    identities, tracklets = len(found.dataset.train_identities), len(found.dataset.train)
+    decoded = {
+        KEPT: "decoded in the cache",
+        WRITTEN: f"will be kept decoded in the cache, which takes about {duration(found.preparation)} once",
+        TOO_LARGE: "too large for the cache, decoded for every batch",
+    }[found.cache]
+    lines = {
+        "data": f"{data}: {identities} training identities in {tracklets} tracklets",
+        "frames": f"{found.frames}, none missing; {found.decoded_bytes / 1e6:,.1f} MB {decoded}",
+        "weights": f"trunk {trunk}, fits",
+        "processes": str(found.processes),
+        "memory": f"{found.memory / 1e6:,.0f} MB at the peak of a process",
+    }
+    if found.first_step == found.steps:
+        return lines | {"whole run": f"all {found.steps} steps are done already"}
+    value, low, high = found.each_step
+    first = f"{found.first_step} of them done, " if found.first_step else ""
+    return lines | {
+        "loss": f"{found.loss:.3f} at step {found.first_step + 1}",
+        "each step": f"{value:.3g} s ({low:.3g} to {high:.3g}, {len(found.timing.step)} steps timed)",
+        "loading": f"{found.loading:.3g} s a batch, "
+        + ("beside the steps" if found.overlapped else "within each step"),
+        "whole run": f"{found.steps} steps in {found.epochs} epochs, {first}"
+        + "{} ({} to {})".format(*map(duration, found.whole_run)),
+    }

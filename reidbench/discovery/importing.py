@@ -1,0 +1,81 @@
+"""Imports the project's files and those of users by their paths. Imports no torch itself."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib
+import importlib.util
+import sys
+import traceback
+from pathlib import Path
+from types import ModuleType
+
+from reidbench.discovery.source import parse
+from reidbench.spec import UserError
+
+HERE = Path(__file__).resolve().parents[1]
+"""The package's own folder."""
+
+
+def folder(name: str) -> Path:
+    """The folder of `models` or `suites`: inside the package when installed, beside it in a checkout."""
+    for candidate in (HERE / name, HERE.parent / name):
+        if candidate.is_dir():
+            return candidate
+    raise UserError(f"the folder {name}/ is missing beside {HERE}: reinstall reidbench")
+
+
+def check_imports(path: Path) -> None:
+    """Raises UserError for a package that a file imports at its top level and that is not installed.
+
+    Nothing is imported for it: that may take seconds, and happens where something in the file is built.
+    """
+    for node in parse(path).body:
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names = [node.module]
+        for name in names:
+            if not _is_installed(name.partition(".")[0]):
+                raise UserError(f"{path}, line {node.lineno}: imports {name}, which is not installed here")
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        return importlib.util.find_spec(package) is not None
+    except ValueError:  # of `__main__`, and of what is imported and does not say from where
+        return package in sys.modules
+
+
+def import_file(path: Path) -> ModuleType:
+    """Imports a file of the project under its package name, any other file under a name of its own.
+
+    Raises UserError, naming the file and the line, if it cannot be imported.
+    """
+    try:
+        for home in ("models", "suites"):
+            if path.parent == folder(home):
+                return importlib.import_module(f"reidbench.{home}.{path.stem}")
+        if path.is_relative_to(HERE):
+            return importlib.import_module(".".join(("reidbench", *path.relative_to(HERE).with_suffix("").parts)))
+        return _import_alone(path)
+    except (Exception, SystemExit) as error:
+        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+        where = f"{path}, line {lines[-1]}" if lines else str(path)
+        what = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+        raise UserError(f"{where}: {' '.join(what.replace('.__init__()', '()').split())}") from error
+
+
+def _import_alone(path: Path) -> ModuleType:
+    name = f"reidbench_plugin_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, path)
+        assert spec and spec.loader
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        try:
+            spec.loader.exec_module(module)
+        except BaseException:
+            del sys.modules[name]
+            raise
+    return sys.modules[name]

@@ -1,0 +1,1 @@
+"""From a cell to its number: training, embedding and scoring, timing of whole jobs."""

@@ -1,0 +1,120 @@
+"""What given weights score: an evaluation that is recorded, and one embedding put to many protocols."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from reidbench import distributed, machine
+from reidbench.experiments.accuracy import load_trained, open_dataset, prepare_device, recipe_of, score, score_features
+from reidbench.retrieval.features import Embedded, embed_test
+from reidbench.spec import Cell, Outcome, Places, Protocol, Record, UserError
+from reidbench.store import Store
+
+Progress = Callable[[int, int, str], None]
+
+EVALUATION = "evaluation"
+"""The measurement under which evaluations of given weights are recorded. It is none of the registry's, so that no suite
+takes such a record, which may be of any training, for that of a cell."""
+
+DECIDING = ("size", "frames", "precision")
+"""What of a recipe decides the score of given weights."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What features score under a protocol; `reason` says why where there is no `outcome`."""
+
+    protocol: Protocol
+    outcome: Outcome | None = None
+    reason: str = ""
+
+
+def file_hash(path: Path) -> str:
+    """The SHA-256 of a file. Raises UserError if it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}); give another file") from error
+
+
+def evaluation_cell(cell: Cell, weights: Path) -> Cell:
+    """An accuracy cell's evaluation with the weights of a file: what their training was does not matter."""
+    kept = ("version", "dataset", "protocol", "device", "threads")
+    settings = {name: cell.settings[name] for name in kept}
+    recipe = {name: cell.settings["recipe"][name] for name in DECIDING}
+    return replace(cell, measurement=EVALUATION, settings={**settings, "recipe": recipe, "weights": file_hash(weights)})
+
+
+def evaluate_weights(
+    cell: Cell, places: Places, weights: Path, store: Store, progress: Progress, *, fresh: bool = False
+) -> Record:
+    """The record of an accuracy cell's model with the weights of a file: the stored one, or where `fresh` a new one.
+
+    Of joined processes the first reads and writes it. Raises UserError for weights that do not fit, and where the
+    record could not be written.
+    """
+    wanted = evaluation_cell(cell, weights)
+    leads = distributed.current().leads
+    distributed.wait_for_all()
+    distributed.check_alike(wanted.key, "are about to evaluate different models, or on other data")
+    found = distributed.from_first(None if fresh or not leads else store.load(wanted))
+    if found is not None:
+        return found
+    if leads:
+        store.check_is_here()
+    model = load_trained(cell, weights)
+    if leads:
+        store.check_writable()
+    started, clock = machine.now(), time.monotonic()
+    dataset = open_dataset(cell.settings["dataset"], places)
+    outcome = score(model.to(prepare_device(cell.settings)), dataset, wanted, progress)
+    record = Record(
+        cell=wanted.identity,
+        key=wanted.key,
+        row=wanted.row,
+        status="ok",
+        values=outcome.values,
+        samples=outcome.samples,
+        context={**outcome.context, "weights": weights.name},
+        machine=store.name,
+        versions=machine.versions(),
+        started=started,
+        seconds=round(time.monotonic() - clock, 3),
+    )
+    if leads:
+        store.save(record)
+    return record
+
+
+def embed_weights(
+    cell: Cell, places: Places, weights: Path, protocols: Sequence[Protocol], progress: Progress
+) -> Embedded:
+    """The test tracklets of an accuracy cell's dataset, embedded for some protocols with the weights of a file."""
+    model = load_trained(cell, weights)
+    dataset = open_dataset(cell.settings["dataset"], places)
+    device = prepare_device(cell.settings)
+    return embed_test(model.to(device), dataset, recipe_of(cell.settings), protocols, device=device, progress=progress)
+
+
+def score_protocols(embedded: Embedded, protocols: Iterable[Protocol]) -> list[Scored]:
+    """What one embedding scores under each protocol. One that cannot be has its reason instead.
+
+    Raises UserError if none of them can be.
+    """
+    scored = [_score(embedded, protocol) for protocol in protocols]
+    if not any(one.outcome for one in scored):
+        raise UserError(scored[0].reason)
+    return scored
+
+
+def _score(embedded: Embedded, protocol: Protocol) -> Scored:
+    try:
+        query, gallery = embedded.under(protocol)
+        return Scored(protocol, score_features(query, gallery, protocol, embedded.dataset))
+    except UserError as error:
+        return Scored(protocol, reason=str(error))

@@ -1,0 +1,292 @@
+"""From what a command asks to the cells that answer it. Imports no torch and measures nothing."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from reidbench import presets, registry
+from reidbench.data.splits import Splits
+from reidbench.deployment.backends import EAGER, check_backend, missing
+from reidbench.planning.dataset_identity import AskedData, choose_splits, identities
+from reidbench.planning.wellformed import check_suite
+from reidbench.registry import lookup, resolve_options
+from reidbench.spec import COST_SHAPE, Cell, Column, Places, Preset, Protocol, Row, Suite, UserError, canonical_json
+from reidbench.store import Store
+from reidbench.trunks import SYNTHETIC, cannot_start
+
+PUBLISHED_ONLY = "published only"
+NOT_HERE = "the registry does not have this method yet"
+"""Why a row has no model, where it does not say so itself."""
+NAMED_TRUNKS = ("imagenet", "synthetic")
+MOST_SEEDS = 100
+"""Trainings of a row that can be asked for; nobody has had a tenth of it measured."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the command line asks of a suite. Empty values, and no number of seeds, mean the preset's own.
+
+    `splits` chooses of a dataset's random splits, as `parse_splits` reads it: "" for all of them.
+    """
+
+    preset: str = "quick"
+    only: str = ""
+    rows: tuple[str, ...] = ()
+    dataset: str = ""
+    root: str = ""
+    dataset_options: Mapping[str, Any] = field(default_factory=dict)
+    protocol: str = "release"
+    device: str = "cpu"
+    seeds: int | None = None
+    subset: bool = False
+    weights: str = ""
+    splits: str = ""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A suite with the cells that fill it.
+
+    `cells` maps (row name, column index) to its cells: one a seed for accuracy, of each of the dataset's `splits` where
+    it has any, else one. `absent` says why a column cannot be measured here.
+    """
+
+    name: str
+    suite: Suite
+    preset: Preset
+    dataset: str
+    only: str
+    cells: Mapping[tuple[str, int], tuple[Cell, ...]]
+    absent: Mapping[tuple[str, int], str]
+    places: Places = field(default_factory=Places)
+    splits: Splits = field(default_factory=Splits)
+
+    def all_cells(self) -> list[Cell]:
+        """Every cell once, in the order of rows and columns."""
+        return list({cell.key: cell for cells in self.cells.values() for cell in cells}.values())
+
+
+def all_cells(plans: Iterable[Plan]) -> list[Cell]:
+    """The cells of several plans, each once: what they share is measured once."""
+    return list({cell.key: cell for plan in plans for cell in plan.all_cells()}.values())
+
+
+def make_plan(name: str, suite: Suite, request: Request, store: Store) -> Plan:
+    """Expands rows x columns x splits x seeds. Raises UserError for anything unknown in the suite or the request."""
+    check_suite(name, suite)
+    check_device(request.device)
+    preset = choose_preset(request)
+    rows = _choose_rows(suite, request.rows)
+    if request.only:
+        lookup("kind of column for --only", request.only, {"accuracy": 1, "cost": 1})
+    machine = store.machine()
+    reference = next(row for row in suite.rows if row.name == suite.reference)
+    splits = choose_splits(asked_data(request, preset))
+    training: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    cells: dict[tuple[str, int], tuple[Cell, ...]] = {}
+    absent: dict[tuple[str, int], str] = {}
+    for index, column in _wanted_columns(suite, request.only, preset.dataset):
+        trains = registry.measurements()[column.measurement].needs_training
+        reason = _reason_to_leave_out(column, preset.dataset, machine)
+        lacking = _lacking(column)
+        options = {**request.dataset_options, **column.data}
+        for row in rows:
+            if reason or not row.model:
+                absent[row.name, index] = reason or f"{PUBLISHED_ONLY}: {row.absent or NOT_HERE}"
+                continue
+            if trains:
+                kind = registry.trunk_of(row.model)
+                if cannot := cannot_start(kind, preset.recipe.trunk):
+                    absent[row.name, index] = cannot
+                    continue
+                shared = (canonical_json(column.data), kind)
+                if shared not in training:
+                    asked = replace(request, dataset_options=options)
+                    training[shared] = _training_settings(asked, preset, splits, store, kind)
+                found = _accuracy_cells(row, column, preset, training[shared])
+            else:
+                settings = _cost_settings(row, column, reference, machine)
+                found = (_cell(row, column.measurement, row_options(row), settings),)
+            # What was recorded while it was installed is still shown.
+            if lacking and not all(map(store.load, found)):
+                absent[row.name, index] = lacking
+            else:
+                cells[row.name, index] = found
+    shown = replace(suite, rows=rows)
+    places = Places(request.root, request.weights)
+    return Plan(name, shown, preset, preset.dataset, request.only, cells, absent, places, splits)
+
+
+def _wanted_columns(suite: Suite, only: str, dataset: str) -> Iterator[tuple[int, Column]]:
+    """The columns of a kind with their places; one bound to the dataset makes the unbound one needless."""
+    bound = {column.quantity for column in suite.columns if column.dataset == dataset}
+    for index, column in enumerate(suite.columns):
+        measurement = registry.measurements()[column.measurement]
+        needless = not column.dataset and column.quantity in bound
+        if not needless and only != ("cost" if measurement.needs_training else "accuracy"):
+            yield index, column
+
+
+def _reason_to_leave_out(column: Column, dataset: str, machine: Mapping[str, Any]) -> str:
+    """Why no row of a column can be measured here; "" where they can."""
+    if column.settings.get("device") == "cuda" and not machine["gpu"]:
+        return "no CUDA GPU on this machine"
+    if column.dataset and column.dataset != dataset:
+        return f"trained on {dataset}, not on {column.dataset}"
+    return ""
+
+
+def _lacking(column: Column) -> str:
+    """What a column's backend needs that is not installed; "" where it can run. Raises UserError if it never could."""
+    if "backend" not in column.settings:
+        return ""
+    settings = {"device": "cpu", "precision": "fp32", **column.settings}
+    backend = check_backend(settings["backend"], settings["device"], settings["precision"])
+    return missing(backend.packages, backend.extra)
+
+
+def accuracy_cell(model: str, options: Mapping[str, Any], request: Request, seed: int, store: Store) -> Cell:
+    """The accuracy cell of one model under a preset, as any suite would plan it, of one split of the dataset."""
+    check_device(request.device)
+    preset = choose_preset(request)
+    training, *_ = _training_settings(request, preset, Splits(), store, registry.trunk_of(model))
+    row = Row(model, model, options)
+    return _cell(row, "accuracy", model_options(row, preset), {**training, "seed": seed})
+
+
+def model_cell(model: str, options: Mapping[str, Any], preset: Preset) -> Cell:
+    """A cell that holds a model's identity at a preset's scale and nothing that is measured of it."""
+    row = Row(model, model, options)
+    return _cell(row, "export", model_options(row, preset), {})
+
+
+def check_device(device: str) -> None:
+    """Raises UserError for a device that is not known."""
+    if device not in ("cpu", "cuda"):
+        raise UserError(f"--device {device}: give cpu or cuda")
+
+
+def choose_preset(request: Request) -> Preset:
+    """The preset with the dataset, the seeds and the trunk's weights of the request, its recipe that of the dataset."""
+    preset: Preset = lookup("preset", request.preset, presets.PRESETS)
+    if request.weights:
+        trunk = request.weights if request.weights in NAMED_TRUNKS else "file"
+        preset = replace(preset, recipe=replace(preset.recipe, trunk=trunk))
+    if request.dataset:
+        lookup("dataset", request.dataset, registry.datasets())
+    if request.dataset and request.dataset != preset.dataset:
+        preset = replace(preset, dataset=request.dataset, dataset_options={})
+    preset = replace(preset, recipe=preset.recipe_on(preset.dataset))
+    if request.seeds is None:
+        return preset
+    if not 1 <= request.seeds <= MOST_SEEDS:
+        raise UserError(f"--seeds {request.seeds}: give 1 or more, at most {MOST_SEEDS}")
+    return replace(preset, seeds=request.seeds)
+
+
+def asked_data(request: Request, preset: Preset) -> AskedData:
+    """What a request asks of its dataset, the preset's options included."""
+    options = {**preset.dataset_options, **request.dataset_options}
+    return AskedData(preset.dataset, options, request.root, request.subset, request.splits)
+
+
+def model_options(row: Row, preset: Preset) -> dict[str, Any]:
+    """A row's options under a preset: those of the preset that the model has, the frame size, then the row's own."""
+    known = lookup("model", row.model, registry.models()).options
+    wanted = {**preset.model_options, "size": preset.recipe.size}
+    return {**{name: value for name, value in wanted.items() if name in known}, **row_options(row)}
+
+
+def row_options(row: Row) -> dict[str, Any]:
+    """A row's own options, with the length of its clips where the model is built for one."""
+    known = lookup("model", row.model, registry.models()).options
+    return {**({"frames": row.frames} if "frames" in known else {}), **row.options}
+
+
+def _choose_rows(suite: Suite, names: Iterable[str]) -> tuple[Row, ...]:
+    """The rows asked for by name or number from 1, in the suite's order; all of them where none is asked for."""
+    by_number = {str(number): row for number, row in enumerate(suite.rows, 1)}
+    by_name = {row.name: row for row in suite.rows}
+    chosen = [by_number.get(name) or lookup("row", name, by_name) for name in names]
+    return tuple(row for row in suite.rows if not chosen or row in chosen)
+
+
+def _cell(row: Row, measurement: str, options: Mapping[str, Any], settings: Mapping[str, Any]) -> Cell:
+    """A cell whose identity does not depend on how its model was named: presets and defaults are spelled out."""
+    return Cell(row.name, measurement, **_model_identity(row.model, options), settings=settings)
+
+
+def _model_identity(model: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    resolved = resolve_options(model, options)
+    resolved.pop("classes", None)
+    entry = lookup("model", model, registry.models())
+    return {"model": entry.function, "options": resolved, "source": registry.model_source(model)}
+
+
+def _cost_settings(row: Row, column: Column, reference: Row, machine: Mapping[str, Any]) -> dict[str, Any]:
+    measurement = registry.measurements()[column.measurement]
+    settings: dict[str, Any] = {"shape": cost_shape(row), "version": measurement.version}
+    if "device" in measurement.needs:
+        settings |= {"device": "cpu", "precision": "fp32", "threads": machine["cores"], **column.settings}
+    if "backend" in measurement.needs:
+        settings.setdefault("backend", EAGER)
+    if "reference" in measurement.needs:
+        shape = cost_shape(reference)
+        settings["reference"] = {**_model_identity(reference.model, row_options(reference)), "shape": shape}
+    return settings
+
+
+def cost_shape(row: Row) -> tuple[int, ...]:
+    """One clip of a row, [B, T, 3, H, W], at the paper's scale."""
+    return (1, row.frames, *COST_SHAPE[2:])
+
+
+def _training_settings(
+    request: Request, preset: Preset, splits: Splits, store: Store, kind: str
+) -> list[dict[str, Any]]:
+    """The settings that all trained cells on one kind of trunk share, once for each split."""
+    from reidbench.retrieval.protocols import PROTOCOLS
+
+    protocol: Protocol = lookup("protocol", request.protocol, PROTOCOLS)
+    settings = {
+        "version": registry.measurements()["accuracy"].version,
+        "recipe": asdict(preset.recipe_on(preset.dataset, kind)),
+        "trunk": _trunk_identity(preset.recipe.trunk, request.weights, kind),
+        "protocol": protocol.identity,
+        "device": request.device,
+        "threads": 1 if request.device == "cpu" else 0,
+    }
+    return [{**settings, "dataset": dataset} for dataset in identities(asked_data(request, preset), splits, store)]
+
+
+def _trunk_identity(trunk: str, file: str, kind: str) -> str:
+    """What a trunk of some kind starts from: a name, or a hash of the file it is read from."""
+    if trunk in ("", "imagenet"):
+        return trunk
+    path = SYNTHETIC[kind] if trunk == "synthetic" else Path(file)
+    if path.exists() and not path.is_file():
+        raise UserError(f"--weights {path}: is no file; give a checkpoint")
+    try:
+        return f"{trunk} {hashlib.sha256(path.read_bytes()).hexdigest()[:12]}"
+    except OSError as error:
+        raise UserError(f"--weights {path}: cannot read: {error.strerror}") from error
+
+
+def _accuracy_cells(
+    row: Row, column: Column, preset: Preset, training: Iterable[Mapping[str, Any]]
+) -> tuple[Cell, ...]:
+    """One cell for each split, which `training` holds the settings of, and seed."""
+    options = model_options(row, preset)
+    cells = []
+    for each in training:
+        settings = {**each, "recipe": {**each["recipe"], "frames": row.frames}}
+        if column.measurement != "accuracy":
+            version = registry.measurements()[column.measurement].version
+            settings |= {"version": version, "training": each["version"]}
+        for seed in range(preset.seeds):
+            cells.append(_cell(row, column.measurement, options, {**settings, "seed": seed, **column.settings}))
+    return tuple(cells)

@@ -1,0 +1,51 @@
+"""The plan of a report: with the seeds that are recorded. Imports no torch."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from reidbench.planning.plan import Plan, Request, make_plan
+from reidbench.spec import Cell, Suite
+from reidbench.store import Store
+
+
+def recorded_plan(name: str, suite: Suite, request: Request, store: Store) -> Plan:
+    """The plan of a report: where no number of seeds is asked for, with those recorded."""
+    plan = make_plan(name, suite, request, store)
+    return plan if request.seeds is not None else with_recorded_seeds(plan, store)
+
+
+def with_recorded_seeds(plan: Plan, store: Store) -> Plan:
+    """The plan with as many seeds as most rows have recorded, no fewer than it has; its dataset is not opened again.
+
+    "Most" is half of what the first seed is recorded of (of each split, where the dataset has any): neither does a row
+    that failed take the other rows' seeds out of a report, nor do further seeds of one row leave the others incomplete.
+    """
+    firsts = {cell.key: cell for own in plan.cells.values() for cell in own if cell.settings.get("seed") == 0}.values()
+    least = sum(_is_recorded(cell, store) for cell in firsts) / 2
+    seeds = 1
+    while 0 < least <= sum(_is_recorded(_with_seed(cell, seeds), store) for cell in firsts):
+        seeds += 1
+    return _with_seeds(plan, max(seeds, plan.preset.seeds))
+
+
+def _is_recorded(cell: Cell, store: Store) -> bool:
+    record = store.load(cell)
+    return record is not None and record.status == "ok"
+
+
+def _with_seed(cell: Cell, seed: int) -> Cell:
+    return replace(cell, settings={**cell.settings, "seed": seed})
+
+
+def _with_seeds(plan: Plan, seeds: int) -> Plan:
+    cells = {
+        place: tuple(
+            cell if "seed" not in cell.settings else _with_seed(cell, seed)
+            for cell in own
+            if cell.settings.get("seed", 0) == 0
+            for seed in range(seeds if "seed" in cell.settings else 1)
+        )
+        for place, own in plan.cells.items()
+    }
+    return replace(plan, preset=replace(plan.preset, seeds=seeds), cells=cells)

@@ -1,0 +1,1 @@
+"""Runs the cells of a plan in fresh processes, watches them and shows how far they are."""

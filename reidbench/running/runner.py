@@ -1,0 +1,299 @@
+"""Runs the missing cells of a plan in fresh worker processes and stores each record as it comes. Imports no torch."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+from reidbench import machine, registry
+from reidbench.data.cache import cache_folder
+from reidbench.experiments.weights import forget
+from reidbench.files import alone, refused, sweep_tree
+from reidbench.planning.plan import Plan, all_cells
+from reidbench.running.events import LONGEST, read_event
+from reidbench.running.watching import Limits, Verdict, Watch, Watched, kill_group
+from reidbench.soundness import record_fault
+from reidbench.spec import Cell, Outcome, Places, Record, canonical_json
+from reidbench.store import Store
+
+KEEP_FREED_MEMORY = {
+    "MALLOC_MMAP_MAX_": "0",
+    "MALLOC_TRIM_THRESHOLD_": str(2**33),
+    "MALLOC_TOP_PAD_": str(2**26),
+}
+"""For training and timing on a CPU: glibc gives large blocks back to the system at each step otherwise. That takes a
+quarter of the time, and of a clip's time more or less of it by how the memory lies, which differs between sessions."""
+
+
+class Display(Protocol):
+    """What the runner tells whoever watches."""
+
+    def state(self, cell: Cell, state: str, record: Record | None = None) -> None: ...
+    def progress(self, cell: Cell, done: int, total: int, note: str) -> None: ...
+
+
+SECONDS_TO_LEAVE = 10.0
+"""What a worker that is asked to stop has for saving a training."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """Cells for one worker process."""
+
+    cells: tuple[Cell, ...]
+    mode: str
+    needs_training: bool
+
+    @property
+    def phase(self) -> int:
+        """0: costs that do not depend on time; 1: timings, alone on the machine; 2: training."""
+        return 2 if self.needs_training else int(self.mode == "interleaved")
+
+    @property
+    def concurrency(self) -> int:
+        """How many such jobs may run side by side."""
+        on_gpu = self.cells[0].settings.get("device") == "cuda"
+        return 1 if self.phase == 1 or on_gpu else machine.physical_cores()
+
+
+@dataclass
+class Runner:
+    """One run of one or more plans. `failures` are the records of cells that did not succeed, in order of time."""
+
+    store: Store
+    display: Display
+    failures: list[Record] = field(default_factory=list)
+    _processes: set[subprocess.Popen[str]] = field(default_factory=set)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _stopping: bool = False
+    _fresh: bool = False
+    _places: Places = field(default_factory=Places)
+    _watch: Watch = field(init=False)
+
+    def run(self, plans: Sequence[Plan], *, fresh: bool = False) -> None:
+        """Measures what the store lacks, or everything where `fresh`. Failed cells are tried again.
+
+        What several plans share is measured once, and what they time alike in one session; all have the same places.
+
+        Raises UserError where records cannot be written; KeyboardInterrupt ends the workers and keeps all records.
+        """
+        self._places, self._fresh = plans[0].places, fresh
+        limits = Limits.here()
+        missing = []
+        for cell in all_cells(plans):
+            record = None if fresh else self.store.load(cell)
+            if record is not None and record.status == "ok":
+                self.display.state(cell, "stored", record)
+            else:
+                missing.append(cell)
+        if missing:
+            self.store.check_writable()
+            sweep_tree(cache_folder())
+        if fresh:
+            forget(cell for cell in missing if registry.measurements()[cell.measurement].needs_training)
+        jobs = make_jobs(missing)
+        with Watch(limits) as self._watch:
+            for phase in sorted({job.phase for job in jobs}):
+                mine = [job for job in jobs if job.phase == phase]
+                # Other runs on this machine may compute meanwhile, but two must not time at once.
+                with alone(cache_folder() / "timing") if phase == 1 else contextlib.nullcontext():
+                    self._run_side_by_side(mine)
+
+    def _run_side_by_side(self, jobs: Sequence[Job]) -> None:
+        with ThreadPoolExecutor(min(job.concurrency for job in jobs)) as pool:
+            futures = [pool.submit(self._run_job, job) for job in jobs]
+            try:
+                wait(futures, return_when=FIRST_EXCEPTION)
+                for future in futures:
+                    if future.done():
+                        future.result()
+            except BaseException:
+                self._stop(futures)
+                raise
+
+    def _stop(self, futures: Iterable[Any]) -> None:
+        """Asks the workers to save what they can and leave; those that have not left in time are killed."""
+        for future in futures:
+            future.cancel()
+        with self._lock:
+            self._stopping = True
+            processes = list(self._processes)
+        for process in processes:
+            process.terminate()
+        deadline = time.monotonic() + SECONDS_TO_LEAVE
+        for process in processes:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(max(0.0, deadline - time.monotonic()))
+            kill_group(process)
+
+    def _run_job(self, job: Job) -> None:
+        """Runs a job to its end; where a worker dies, the cell it was at has failed and the others go on in another."""
+        waiting = {cell.key: cell for cell in job.cells if not self._is_measured_meanwhile(cell)}
+        while waiting and not self._stopping:
+            log = _log_path(next(iter(waiting.values())))
+            ended = self._run_worker(job, waiting, log)
+            if not waiting or self._stopping:
+                return
+            died = list(waiting.values()) if job.mode == "interleaved" else [next(iter(waiting.values()))]
+            for cell in died:
+                del waiting[cell.key]
+                error = f"the worker {ended.reason}; its log: {log}"
+                self._finish(cell, ended.status, Outcome(), machine.now(), 0.0, error)
+
+    def _is_measured_meanwhile(self, cell: Cell) -> bool:
+        """Whether another run has recorded a cell since this one looked for it."""
+        record = None if self._fresh else self.store.load(cell)
+        if record is None or record.status != "ok":
+            return False
+        self.display.state(cell, "stored", record)
+        return True
+
+    def _run_worker(self, job: Job, waiting: dict[str, Cell], log: Path) -> Verdict:
+        """One worker process; takes the cells it settles out of `waiting` and returns how it ended."""
+        request = {"cells": [asdict(cell) for cell in waiting.values()], "plugins": registry.plugins()}
+        with log.open("a", encoding="utf-8") as errors:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "reidbench.running.worker"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                encoding="utf-8",
+                errors="replace",
+                env=_environment(job, self._places),
+                start_new_session=True,
+            )
+        with self._lock:
+            self._processes.add(process)
+            if self._stopping:
+                process.kill()
+        try:
+            with process, self._watch.over(process, log) as watched:
+                for cell in waiting.values() if job.mode == "interleaved" else list(waiting.values())[:1]:
+                    self.display.state(cell, "running")
+                self._converse(watched, json.dumps(request) + "\n", waiting)
+                return watched.verdict or Verdict("failed", _how_it_ended(process.wait()))
+        finally:
+            with self._lock:
+                self._processes.discard(process)
+
+    def _converse(self, watched: Watched, request: str, waiting: dict[str, Cell]) -> None:
+        """Gives a worker its job and takes what it tells, until it ends or tells what is no event."""
+        assert watched.process.stdin and watched.process.stdout
+        try:
+            watched.process.stdin.write(request)
+            watched.process.stdin.flush()  # and left open: a worker lives as long as its runner
+        except BrokenPipeError:
+            with contextlib.suppress(BrokenPipeError):
+                watched.process.stdin.close()
+        for line in iter(partial(watched.process.stdout.readline, LONGEST), ""):
+            watched.hear()
+            if not line.endswith("\n") and len(line) < LONGEST:
+                return  # it died within a line
+            try:
+                event = read_event(line, waiting)
+            except ValueError as garbage:
+                watched.end("failed", f"wrote to its stdout what is no event, {garbage}, and was ended")
+                return
+            self._handle(event, waiting, watched.log)
+
+    def _handle(self, event: dict[str, Any], waiting: dict[str, Cell], log: Path) -> None:
+        if event["event"] == "progress":
+            cell = waiting.get(event["key"])
+            if cell:
+                self.display.progress(cell, event["done"], event["total"], event["note"])
+        elif event["event"] == "outcome":
+            cell = waiting.pop(event["key"])
+            self._finish(cell, "ok", Outcome(**event["outcome"]), event["started"], event["seconds"], log=str(log))
+        elif event["event"] == "error":
+            for key in event["keys"]:
+                error = f"{event['error']}; log: {log}"
+                self._finish(waiting.pop(key), event["status"], Outcome(), event["started"], event["seconds"], error)
+
+    def _finish(
+        self, cell: Cell, status: str, outcome: Outcome, started: str, seconds: float, error: str = "", log: str = ""
+    ) -> None:
+        record = Record(
+            cell=cell.identity,
+            key=cell.key,
+            row=cell.row,
+            status=status,
+            values=outcome.values,
+            samples=outcome.samples,
+            context=outcome.context,
+            machine=self.store.name,
+            versions=machine.versions(),
+            started=started,
+            seconds=round(seconds, 3),
+            error=error,
+        )
+        if fault := record_fault(record):
+            # A measurement of a plugin, say; what was written could never be read again.
+            error = f"its outcome cannot be recorded ({fault}); log: {log}"
+            nothing = asdict(Outcome())
+            record = replace(record, status="failed", seconds=0.0, error=error, **nothing)
+        with self._lock:
+            self.store.save(record)
+            if record.status != "ok":
+                self.failures.append(record)
+        self.display.state(cell, record.status, record)
+
+
+def make_jobs(cells: Iterable[Cell]) -> list[Job]:
+    """Groups cells into jobs by the mode of their measurement: alone, a batch, or interleaved.
+
+    Interleaved are those whose settings differ in nothing but the shape of the clips.
+    """
+    groups: dict[str, list[Cell]] = {}
+    for cell in cells:
+        mode = registry.measurements()[cell.measurement].mode
+        shared = {name: value for name, value in cell.settings.items() if name != "shape"}
+        own = {"alone": cell.key, "batch": "", "interleaved": canonical_json(shared)}[mode]
+        groups.setdefault(f"{cell.measurement} {own}", []).append(cell)
+    jobs = []
+    for group in groups.values():
+        measurement = registry.measurements()[group[0].measurement]
+        jobs.append(Job(tuple(group), measurement.mode, measurement.needs_training))
+    return jobs
+
+
+def _environment(job: Job, places: Places) -> dict[str, str]:
+    environment = {**os.environ, **places.environment()}
+    package_home = str(Path(__file__).resolve().parents[2])
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, (package_home, environment.get("PYTHONPATH", ""))))
+    threads = job.cells[0].settings.get("threads", 1)
+    if threads:
+        environment["OMP_NUM_THREADS"] = environment["MKL_NUM_THREADS"] = str(threads)
+    if job.phase > 0 and job.cells[0].settings.get("device") == "cpu":
+        environment.update(KEEP_FREED_MEMORY)
+    return environment
+
+
+def _log_path(cell: Cell) -> Path:
+    """The log of a worker whose first cell this is, emptied."""
+    log = cache_folder() / "logs" / f"{cell.measurement}-{machine.slug(cell.row)}-{cell.key}.log"
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_text("")
+    except OSError as error:
+        raise refused(log, error) from error
+    return log
+
+
+def _how_it_ended(code: int) -> str:
+    if code < 0:
+        hint = ", by hand or by the system for want of memory" if -code == signal.SIGKILL else ""
+        return f"was ended by {signal.Signals(-code).name}{hint}"
+    return f"stopped with exit code {code}"

@@ -1,0 +1,99 @@
+"""A fresh process that measures the cells of one job: `python -m reidbench.running.worker`.
+
+It takes the job on stdin and tells events on stdout. A job is one line of JSON: {"cells": [...], "plugins": [...]}.
+Stdin stays open while the runner lives; where it ends, so does the worker. Events are those of
+`reidbench.running.events`. Whatever the measured code prints goes to stderr, which the runner keeps as the job's log.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from reidbench import files, machine, registry
+from reidbench.registry import Measurement
+from reidbench.running.events import Events
+from reidbench.spec import Cell, UserError
+
+RUNNER_GONE = 3
+"""The exit code of a worker whose runner died."""
+
+
+def main() -> int:
+    """Reads the job, measures, reports. Returns 0 even when cells failed: their events say so."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    _prefer_as_victim()
+    job = json.loads(sys.stdin.readline())
+    threading.Thread(target=_end_with_the_runner, args=(sys.stdin.fileno(),), daemon=True).start()
+    stream = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    events = Events(stream)
+    files.while_waiting(events.waits)
+    for plugin in job["plugins"]:
+        registry.add_plugin(plugin)
+    cells = [Cell(**cell) for cell in job["cells"]]
+    measurement = registry.measurements()[cells[0].measurement]
+    jointly = [cells] if measurement.mode == "interleaved" else [[cell] for cell in cells]
+    for some in jointly:
+        measure(measurement, some, events)
+    return 0
+
+
+def measure(measurement: Measurement, cells: Sequence[Cell], events: Events) -> None:
+    """Measures cells that share their fate: an error is that of all of them that have no outcome yet."""
+    waiting = {cell.key for cell in cells}
+    started, clock = machine.now(), time.monotonic()
+    try:
+        for cell, outcome in measurement.function(cells, events.progress):
+            seconds = time.monotonic() - clock
+            events.emit("outcome", key=cell.key, started=started, seconds=seconds, outcome=asdict(outcome))
+            waiting.discard(cell.key)
+    except Exception as error:
+        traceback.print_exc()
+        events.emit(
+            "error",
+            keys=sorted(waiting),
+            started=started,
+            seconds=time.monotonic() - clock,
+            status="out-of-memory" if _is_out_of_memory(error) else "failed",
+            error=_one_line(error),
+        )
+
+
+def _end_with_the_runner(stdin: int) -> None:
+    """Waits for the end of stdin, which the runner holds open; without Python's buffer, whose lock an exit needs."""
+    while os.read(stdin, 4096):
+        pass
+    os._exit(RUNNER_GONE)
+
+
+def _prefer_as_victim() -> None:
+    """Tells Linux to end this process before others, the runner among them, where memory runs out."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000")
+
+
+def _one_line(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return text if isinstance(error, UserError) else f"{type(error).__name__}: {text}"[:500]
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    if isinstance(error, MemoryError) or "torch" not in sys.modules:
+        return isinstance(error, MemoryError)
+    from reidbench.profiling.latency import is_out_of_memory
+
+    return is_out_of_memory(error)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

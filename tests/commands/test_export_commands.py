@@ -1,0 +1,103 @@
+"""`export` from the shell to the files it leaves."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from reidbench import registry
+from reidbench.cli import main
+from reidbench.commands import export as export_commands
+from reidbench.deployment import runtimes
+from reidbench.deployment.agreement import Agreement
+from reidbench.planning.plan import Request, choose_preset, model_cell
+from reidbench.training.checkpoint import save_model
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A folder with `model.pt`, untrained weights of baseline under the preset quick."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("REIDBENCH_CACHE", str(tmp_path / "cache"))
+    threads = torch.get_num_threads()
+    cell = model_cell("baseline", {}, choose_preset(Request()))
+    torch.manual_seed(3)
+    model = registry.build(cell.model, **cell.options)
+    save_model(Path("model.pt"), model, name=cell.model, options=cell.identity["options"])
+    yield
+    torch.set_num_threads(threads)
+
+
+def refused(*arguments: str, capsys: pytest.CaptureFixture[str]) -> str:
+    assert main(["export", *arguments]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    return said
+
+
+def test_the_file_gives_the_vector_of_the_weights(capsys: pytest.CaptureFixture[str]) -> None:
+    """As the note beside it says how: what a reader without this project does."""
+    assert main(["export", "baseline", "--weights", "model.pt", "--out", "b.onnx"]) == 0
+    assert "1 - cosine at most" in capsys.readouterr().out
+    note = json.loads(Path("b.onnx.json").read_text())
+    pixels = np.random.default_rng(0).integers(0, 256, note["clips"]["shape"]).astype(np.float32)
+    mean, deviation = (np.array(note["clips"][name], np.float32)[:, None, None] for name in ("mean", "deviation"))
+    clips = torch.from_numpy((pixels / 255 - mean) / deviation)
+    cell = model_cell("baseline", {}, choose_preset(Request()))
+    model = registry.build(cell.model, **cell.options).eval()
+    model.load_state_dict(torch.load("model.pt", weights_only=True)["state"], strict=False)
+    with torch.no_grad():
+        wanted = model.neck(model(clips).feature)
+    torch.testing.assert_close(runtimes.load(Path("b.onnx"), "onnx")(clips), wanted, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--out", "b.foo"), "give --format, or --out with a name that ends with one of .onnx"),
+        (("--out", "b.ts", "--format", "onnx"), "of format onnx ends with .onnx"),
+        (("--format", "onxn"), "did you mean 'onnx'"),
+        (("--out", "no/b.onnx"), "there is no folder no"),
+        (("--out", "b.onnx", "--precision", "int8"), "onnx is written in fp32"),
+        (("--out", "b.pt2", "--batch", "0"), "--batch 0: give 1 or more, or any"),
+        (("--out", "b.pt2", "--batch", "few"), "--batch few: give 1 or more, or any"),
+        (("--out", "b.ts", "--batch", "any"), "--batch any: torchscript is written for one number of clips"),
+    ],
+)
+def test_mistakes_are_one_line(arguments: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert said in refused("baseline", "--weights", "model.pt", *arguments, capsys=capsys)
+
+
+def test_a_file_for_any_number_of_clips_is_checked_with_several(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["export", "baseline", "--weights", "model.pt", "--out", "b.pt2", "--batch", "any"]) == 0
+    said = capsys.readouterr().out
+    assert "float32 [any, 8, 3, 64, 32]" in said and "over 9 batches" in said
+    assert json.loads(Path("b.pt2.json").read_text())["clips"]["shape"] == ["any", 8, 3, 64, 32]
+
+
+def test_weights_are_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "--weights FILE" in refused("baseline", "--out", "b.onnx", capsys=capsys)
+    assert main(["export", "baseline", "--weights", "random", "--preset", "quick", "--out", "b.pt2", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["weights"] == "random"
+
+
+def test_a_file_that_computes_something_else_is_not_written(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("b.ts").write_text("older")
+    monkeypatch.setattr("reidbench.deployment.agreement.compare", lambda *_: Agreement(1e-3, 0.1))
+    said = refused("baseline", "--weights", "model.pt", "--out", "b.ts", capsys=capsys)
+    assert "would compute other vectors than the model" in said
+    assert Path("b.ts").read_text() == "older" and sorted(p.name for p in Path().glob("*b.ts*")) == ["b.ts"]
+
+
+def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(export_commands, "missing", lambda *_: "onnx not installed: pip install x")
+    assert "--format onnx: onnx not installed" in refused(
+        "baseline", "--weights", "model.pt", "--out", "b.onnx", capsys=capsys
+    )

@@ -1,0 +1,197 @@
+"""The commands that compare versions of the code: from a change in a file to the exit code, with real workers."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from reidbench.cli import main
+from reidbench.commands.gate import find_store
+from reidbench.spec import UserError
+
+ROOT = Path(__file__).resolve().parents[2]
+
+PLUGIN = '''"""Two rows whose size and pace are written in the code."""
+import random, time
+from reidbench.registry import measurement, model
+from reidbench.spec import Column, Outcome, Quantity, Row, Suite
+
+@model()
+def toy(*, classes=0, slim=False):
+    """A number of parameters and a pace."""
+    if BROKEN and slim:
+        raise ValueError("does not fit")
+    return (SIZE, PACE) if slim else (20, 1.0)
+
+@measurement(quantities={"size": Quantity("size", "", "lower", 0)}, mode="batch", needs=())
+def toysize(cells, progress):
+    """Counted."""
+    from reidbench.registry import build
+    for cell in cells:
+        yield cell, Outcome({"size": float(build(cell.model, **cell.options)[0])})
+
+@measurement(quantities={"ratio": Quantity("pace", "x", "lower", 2, statistic="ratio", sample="seconds",
+             over="reference")}, mode="interleaved", needs=("device", "reference"))
+def toypace(cells, progress):
+    """Timed, with noise; a session is known by the second that it began in."""
+    from reidbench.registry import build
+    time.sleep(1.0)
+    draw = random.Random(f"{SIZE} {PACE} {NOISE}")
+    for cell in cells:
+        pace = build(cell.model, **cell.options)[1]
+        seconds = [pace * draw.lognormvariate(0, NOISE) for _ in range(15)]
+        yield cell, Outcome(samples={"seconds": seconds, "reference": [1.0] * 15})
+
+@measurement(quantities={"rate": Quantity("rate", "1/s", "higher", 2, statistic="median", sample="rates")},
+             mode="interleaved", needs=("device",))
+def toyrate(cells, progress):
+    """Timed, the reference row's readings being in a record of their own."""
+    from reidbench.registry import build
+    time.sleep(1.0)
+    draw = random.Random(f"{SIZE} {PACE} {NOISE}")
+    for cell in cells:
+        pace = build(cell.model, **cell.options)[1]
+        yield cell, Outcome(samples={"rates": [draw.lognormvariate(0, NOISE) / pace for _ in range(15)]})
+
+rows = (Row("whole", "toy"), Row("slim", "toy", {"slim": True}))
+SUITE = Suite("Toys", rows, tuple(map(Column, COLUMNS)), "whole")
+'''
+
+
+class Bench:
+    """`bench.py` on the toy suite, whose code can be changed between two commands."""
+
+    def __init__(self, folder: Path, *columns: str) -> None:
+        self.folder = folder
+        self.columns = columns
+
+    def write(self, *, size: int = 10, pace: float = 0.5, noise: float = 0.01, broken: bool = False) -> None:
+        values = {"SIZE": size, "PACE": pace, "NOISE": noise, "BROKEN": broken, "COLUMNS": self.columns}
+        text = PLUGIN
+        for name, value in values.items():
+            text = text.replace(name, repr(value))
+        (self.folder / "toys.py").write_text(text)
+
+    def run(self, *arguments: str, results: str = "new") -> tuple[int, str, str]:
+        command = [sys.executable, str(ROOT / "bench.py"), *arguments, "--plugin", str(self.folder / "toys.py")]
+        environment = {**os.environ, "REIDBENCH_CACHE": str(self.folder / "cache"), "REIDBENCH_MACHINE": "here"}
+        place = ["--results", str(self.folder / results)]
+        found = subprocess.run([*command, *place], capture_output=True, text=True, env=environment, check=False)
+        return found.returncode, found.stdout, found.stderr
+
+    def check(self, *arguments: str) -> tuple[int, str, str]:
+        return self.run("check", "toys", "--against", str(self.folder / "old"), *arguments)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    """With the records of the unchanged code as the baseline `old`."""
+    return baseline(Bench(tmp_path, "toysize.size", "toypace.ratio"))
+
+
+def baseline(found: Bench) -> Bench:
+    found.write()
+    code, _, said = found.run("toys", results="old")
+    assert code == 0, said
+    return found
+
+
+def test_a_change_for_the_worse_is_exit_code_1_and_in_every_file(bench: Bench, tmp_path: Path) -> None:
+    bench.write(size=11, pace=0.6)
+    code, text, said = bench.check("--format", "md", "junit", "json", "--out", str(tmp_path / "out"))
+    assert code == 1, said
+    assert text.count("WORSE") == 2 and "+10.0 %" in text and "Of 4 cells: 2 worse" in text
+    assert max(len(line) for line in text.splitlines() if str(tmp_path) not in line) <= 80
+    root = ElementTree.parse(tmp_path / "out" / "toys-check.xml").getroot()
+    assert root.get("failures") == "2"
+    verdicts = json.loads((tmp_path / "out" / "toys-check.json").read_text())["verdicts"]
+    assert {v["quantity"]: v["word"] for v in verdicts if v["row"] == "slim"} == {
+        "toysize.size": "worse",
+        "toypace.ratio": "worse",
+    }
+    assert (tmp_path / "out" / "toys-check.md").read_text().startswith("# Toys: 2 cells worse")
+
+
+def test_no_change_is_exit_code_0_and_measures_only_what_is_missing(bench: Bench) -> None:
+    code, text, said = bench.check("--json")
+    assert code == 0, said
+    words = {(v["row"], v["quantity"]): v["word"] for v in json.loads(text)["verdicts"]}
+    assert words["slim", "toysize.size"] == words["slim", "toypace.ratio"] == "same"
+    before = {path: path.stat().st_mtime_ns for path in (bench.folder / "new").rglob("*-*.json")}
+    assert bench.check()[0] == 0 and before
+    assert {path: path.stat().st_mtime_ns for path in (bench.folder / "new").rglob("*-*.json")} == before
+
+
+def test_what_cannot_be_told_is_measured_again_up_to_the_sessions_asked_for(bench: Bench) -> None:
+    bench.write(pace=0.5, noise=0.5)
+    code, text, _ = bench.check("--sessions", "3")
+    assert code == 0 and "cannot tell" in text and "3 here, 1 there" in " ".join(text.split())
+    superseded = list((bench.folder / "new").rglob("toypace/superseded/slim-*.json"))
+    assert len(superseded) == 2
+    assert not list((bench.folder / "new").rglob("toysize/superseded/*"))
+
+
+def test_a_rate_is_measured_again_together_with_the_reference_row(tmp_path: Path) -> None:
+    bench = baseline(Bench(tmp_path, "toyrate.rate"))
+    bench.write(pace=0.6)
+    code, text, said = bench.check("--sessions", "1")
+    assert code == 1 and "WORSE" in text, text + said
+    (slim,) = (tmp_path / "new" / "here" / "toyrate").glob("slim-*.json")
+    slim.unlink()
+    code, text, said = bench.check("--sessions", "1")
+    assert code == 1 and "lacks the reference row" not in text, text + said
+    assert len(list(tmp_path.rglob("new/here/toyrate/superseded/whole-*.json"))) == 1
+
+
+def test_a_row_that_fails_here_is_exit_code_2(bench: Bench) -> None:
+    bench.write(broken=True)
+    code, text, said = bench.check()
+    assert code == 2 and "does not fit" in text and "does not fit" in said
+
+
+def test_recorded_measures_nothing_and_calls_stale_what_is(bench: Bench) -> None:
+    assert bench.check()[0] == 0
+    bench.write(size=11)
+    code, text, _ = bench.check("--recorded")
+    assert code == 2 and text.count("stale here") == 2 and "0 same" not in text
+
+
+def test_the_records_of_the_code_before_can_be_the_baseline_in_the_same_folder(bench: Bench) -> None:
+    bench.write(size=9)
+    code, text, said = bench.run("check", "toys", "--against", str(bench.folder / "old"), results="old")
+    assert code == 0, said
+    assert "better" in text
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--least", "0"], "--least 0: give a number above 0"),
+        (["--points", "100"], "--points 100"),
+        (["--sessions", "0"], "--sessions 0: give 1 or more"),
+        (["--format", "jnuit"], "did you mean 'junit'?"),
+        ([], "no records there"),
+    ],
+)
+def test_a_wrong_option_is_one_line(options: list[str], message: str, tmp_path: Path, capsys) -> None:
+    assert main(["check", "table2", "--against", str(tmp_path), *options]) == 2
+    said = capsys.readouterr().err
+    assert message in said and said.count("\n") == 1
+
+
+def test_the_baseline_is_a_machines_folder_or_a_results_folder(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"--against .*: no records there"):
+        find_store(str(tmp_path), "--against")
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "machine.json").write_text("{}")
+        if name == "one":
+            assert find_store(str(tmp_path), "--against").name == "one"
+    with pytest.raises(UserError, match="several machines; give the folder of one: one, two"):
+        find_store(str(tmp_path), "--against")
+    assert find_store(str(tmp_path), "--against", "two").name == "two"
+    assert find_store(str(tmp_path / "one"), "--against").folder == tmp_path / "one"

@@ -1,0 +1,107 @@
+"""`profile --layers` and `trace` from the command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from reidbench import cli
+from reidbench.profiling import layers, peak, timeline, trace
+
+ROOT = Path(__file__).resolve().parents[2]
+SLIM = ["--set", "width=8", "--set", "blocks=(1,1,1,1)", "--set", "size=(64,32)"]
+SHAPE = (1, 8, 3, 64, 32)
+
+
+@pytest.fixture(autouse=True)
+def small_clips(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Costs are those of the paper's scale; here clips are small and rounds few."""
+    for function in (layers.measure_layers, timeline.memory_timeline, trace.trace_inference):
+        monkeypatch.setitem(function.__kwdefaults__, "shape", SHAPE)
+    monkeypatch.setitem(layers.measure_layers.__kwdefaults__, "rounds", 2)
+    monkeypatch.setitem(peak.measure_peak.__kwdefaults__, "seconds", 0.01)
+    monkeypatch.setitem(peak.measure_peak.__kwdefaults__, "sides", (128,))
+    monkeypatch.setitem(peak.measure_peak.__kwdefaults__, "copied", 1 << 20)
+
+
+def test_layers_are_printed_within_80_columns_and_drawn(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    picture = tmp_path / "new" / "layers.png"
+    assert cli.main(["profile", "bicnet_tks", *SLIM, "--layers", "--out", str(picture)]) == 0
+    told = capsys.readouterr().out
+    lines = [line.rstrip() for line in told.splitlines() if not line.startswith("written")]
+    assert all(len(line) <= 80 for line in lines)
+    first = [line.split()[0] for line in lines if line.strip()]
+    assert {"trunk", "layer1", "csp", "tks", "(itself)"} <= set(first) and "conv2" not in first
+    words = " ".join(told.split())
+    assert "measured peak" in words and "hooks add" in words and "live activations" in words
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_layers_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["profile", "baseline", *SLIM, "--layers", "--json", "--precision", "bf16"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["model"] == "baseline" and found["options"]["width"] == 8
+    assert found["peak"]["precision"] == "bf16" and found["peak"]["flops"] > 0
+    assert len(found["memory"]["live"]) == len(found["memory"]["seconds"]) > 10
+    assert found["memory"]["peak"] == max(found["memory"]["live"])
+    assert len(found["plain_seconds"]) == len(found["hooked_seconds"]) == 2
+    part = next(part for part in found["parts"] if part["name"] == "trunk.layer1.0.conv1")
+    assert part["parameters"] == 8 * 8 and part["moved"] > 0 and 0 < part["seconds"] < 10
+
+
+def test_a_trace_of_inference_says_how_to_open_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["trace", "baseline", *SLIM, "--out", str(tmp_path)]
+    assert cli.main(command) == 0
+    told = capsys.readouterr().out
+    assert "aten::" in told and "https://ui.perfetto.dev" in told and f"tensorboard --logdir {tmp_path}" in told
+    (run,) = tmp_path.iterdir()
+    assert run.name.startswith("baseline-blocks-1-1-1-1-size-64-32-width-8-inference-cpu-fp32")
+    assert cli.main([*command, "--json", "--precision", "bf16"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert Path(found["file"]).is_file() and found["passes"] == trace.RECORDED and found["operators"]
+    assert {path.name[-4:] for path in tmp_path.iterdir()} == {"fp32", "bf16"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["profile", "baseline", "--depth", "2"], "--depth: give it with --layers"),
+        (["profile", "baseline", "--out", "a.png"], "--out: give it with --layers"),
+        (["profile", "baseline", "--precision", "bf16"], "--precision: give it with --layers"),
+        (["profile", "baseline", "--layers", "--depth", "-1"], "--depth -1: give 0 or more"),
+        (["profile", "baseline", "--layers", "--out", "a.pdf"], "--out a.pdf: give a name that ends with .png or .svg"),
+        (["profile", "baseline", "--layers", "--precision", "fp8"], "precision 'fp8' is unknown"),
+        (["profile", "baseline", "--layers", "--device", "tpu"], "device 'tpu' is unknown"),
+        (["trace", "baseline"], "--out"),
+        (["trace", "baselin", "--out", "OUT"], "did you mean 'baseline'?"),
+        (
+            ["trace", "baseline", "--out", "OUT", "--preset", "tiny"],
+            "--preset: says how to train; give it with --train",
+        ),
+        (["trace", "baseline", "--out", "OUT", "--data", "rate=1"], "--data: says how to train; give it with --train"),
+    ],
+)
+def test_mistakes_are_one_line(
+    arguments: Sequence[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(arguments) == 2
+    told = capsys.readouterr().err
+    assert message in told and told.count("\n") == 1
+
+
+def test_the_profiler_writes_nothing_of_its_own(tmp_path: Path) -> None:
+    command = [sys.executable, "bench.py", "trace", "baseline", *SLIM[:4], "--out", str(tmp_path), "--json"]
+    environment = {name: value for name, value in os.environ.items() if name != "KINETO_LOG_LEVEL"}
+    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, env=environment)
+    assert found.stderr == ""

@@ -1,0 +1,137 @@
+"""Two versions of the code side by side: folders as they are, revisions measured in turns from a work tree each."""
+
+import json
+import shutil
+import subprocess
+from argparse import Namespace
+from pathlib import Path
+
+import pytest
+
+from reidbench.cli import main
+from reidbench.commands import compare as revisions
+from reidbench.spec import UserError
+from reidbench.store import machines
+
+ROOT = Path(__file__).resolve().parents[2]
+
+BENCH = """import json, os, sys
+from pathlib import Path
+with Path(LOG).open("a") as log:
+    log.write(json.dumps([VERSION, sys.argv[1:], os.environ["REIDBENCH_CACHE"]]) + "\\n")
+sys.exit(CODE)
+"""
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> tuple[Path, Path]:
+    """The committed records of a machine's counts, and a copy that can be changed."""
+    name = machines(ROOT / "results")[0]
+    for side in ("a", "b"):
+        shutil.copytree(ROOT / "results" / name / "complexity", tmp_path / side / name / "complexity")
+        shutil.copy(ROOT / "results" / name / "machine.json", tmp_path / side / name)
+    return tmp_path / "a", tmp_path / "b"
+
+
+def later(record: Path, day: int = 1, **values: float) -> None:
+    """Makes a record one of another time, with other values."""
+    content = json.loads(record.read_text())
+    content.pop("digest", None)
+    content["values"] |= values
+    content["started"] = f"2099-01-{day:02d}T00:00:00+00:00"
+    record.write_text(json.dumps(content))
+
+
+def test_two_folders_are_compared_as_they_are(folders: tuple[Path, Path], tmp_path: Path, capsys) -> None:
+    for record in folders[1].rglob("complexity/*.json"):
+        later(record)
+    command = ["compare", *map(str, folders), "--only", "cost"]
+    assert main(command) == 0
+    assert "same" in capsys.readouterr().out
+    for record in folders[1].rglob("complexity/bicnet-tks-*.json"):
+        later(record, 2, params=1e9)
+    assert main([*command, "--format", "junit", "--out", str(tmp_path / "out")]) == 1
+    assert "BiCnet-TKS" in capsys.readouterr().out
+    assert 'failures="1"' in (tmp_path / "out" / "table2-compare.xml").read_text()
+    assert main(["compare", *map(str, reversed(folders)), "--only", "cost"]) == 0
+    assert "better" in capsys.readouterr().out
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository of two commits, `one` and `two`, whose bench.py notes how it was called, and a third that fails."""
+    root = tmp_path / "repository"
+    root.mkdir()
+    monkeypatch.setenv("REIDBENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("REIDBENCH_MACHINE", "here")
+    monkeypatch.setattr(revisions, "ROOT", root)
+
+    def git(*arguments: str) -> None:
+        identity = ["-c", "user.name=Nobody", "-c", "user.email=nobody@example.org", "-c", "commit.gpgsign=false"]
+        subprocess.run(["git", *identity, *arguments], cwd=root, check=True, capture_output=True)
+
+    git("init", "--quiet")
+    for version in ("one", "two", "broken"):
+        text = BENCH.replace("LOG", repr(str(tmp_path / "log"))).replace("VERSION", repr(version))
+        (root / "bench.py").write_text(text.replace("CODE", "3" if version == "broken" else "0"))
+        git("add", "bench.py")
+        git("commit", "--quiet", "-m", version)
+        git("tag", version)
+    return root
+
+
+def options(**changes: object) -> Namespace:
+    known = {"suite": "table2", "preset": "quick", "rows": ["2", "8"], "seeds": 3, "only": "", "sessions": 3}
+    known |= {"dataset": "", "protocol": "release", "device": "cpu", "root": "", "plugin": ["mine.py"]}
+    known |= {"dataset_options": ["rate=2"]}
+    known |= {"weights": "synthetic", "subset": False, "splits": "1-2"}
+    return Namespace(**{**known, **changes})
+
+
+def calls(folder: Path) -> list[tuple[str, list[str], str]]:
+    return [tuple(json.loads(line)) for line in (folder / "log").read_text().splitlines()]
+
+
+def test_revisions_take_turns_each_with_its_own_code_and_caches(repository: Path, tmp_path: Path) -> None:
+    one, two = revisions.find_revision("one"), revisions.find_revision("two")
+    revisions.measure_in_turns(one, two, options())
+    found = calls(tmp_path)
+    assert [version for version, _, _ in found] == ["one", "two", "two", "one", "one", "two"]
+    assert len({cache for _, _, cache in found}) == 2
+    for (version, arguments, cache), revision in zip(found[:2], (one, two), strict=True):
+        assert cache == str(revision.folder / "cache") and version == revision.name
+        assert arguments[:3] == ["table2", "--results", str(revision.folder / "results")]
+        assert arguments[arguments.index("--plugin") + 1] == str(Path("mine.py").resolve())
+        assert arguments[arguments.index("--data") + 1] == "rate=2"
+        assert arguments[arguments.index("--weights") + 1] == "synthetic"
+        expected = ["--rows", "2", "8", "--splits", "1-2", "--seeds", "3"]
+        assert arguments[-7:] == expected, "the first turn trains what is missing"
+    assert all(arguments[-3:] == ["--only", "cost", "--fresh"] for _, arguments, _ in found[2:])
+    trees = subprocess.run(["git", "worktree", "list"], cwd=repository, capture_output=True, text=True, check=True)
+    assert trees.stdout.count("\n") == 1, "no work tree may be left behind"
+
+
+def test_accuracies_alone_are_trained_once_a_revision(repository: Path, tmp_path: Path) -> None:
+    revisions.measure_in_turns(*map(revisions.find_revision, ("one", "two")), options(only="accuracy"))
+    assert [(version, arguments[-2:]) for version, arguments, _ in calls(tmp_path)] == [
+        ("one", ["--only", "accuracy"]),
+        ("two", ["--only", "accuracy"]),
+    ]
+
+
+def test_a_revision_whose_command_fails_is_named(repository: Path) -> None:
+    with pytest.raises(UserError, match=r"broken: its bench.py ended with exit code 3"):
+        revisions.measure_in_turns(*map(revisions.find_revision, ("broken", "one")), options())
+
+
+def test_what_is_neither_folder_nor_revision_is_named(repository: Path, capsys) -> None:
+    assert main(["compare", "one", "nowhere"]) == 2
+    assert "nowhere: neither a folder nor a revision" in capsys.readouterr().err
+    assert main(["compare", "two", "two"]) == 2
+    assert "two and two are the same commit" in capsys.readouterr().err
+
+
+def test_outside_a_repository_only_folders_can_be_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(revisions, "ROOT", tmp_path)
+    with pytest.raises(UserError, match="is no git repository"):
+        revisions.find_revision("main")

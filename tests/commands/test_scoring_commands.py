@@ -1,0 +1,179 @@
+"""The commands on given weights and features, from the shell to what they print and leave."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import pickle
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from reidbench import registry
+from reidbench.cli import main
+from reidbench.commands.scoring import fitting_preset
+from reidbench.data import synthetic
+from reidbench.planning.plan import Request, accuracy_cell, model_options
+from reidbench.presets import PRESETS
+from reidbench.retrieval.protocols import PROTOCOLS
+from reidbench.spec import Row, canonical_json
+from reidbench.store import Store
+from reidbench.training.checkpoint import save_model
+
+AT = ["--dataset", "synthetic", "--root", "few"]
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A folder with a few walkers and `model.pt`, untrained weights of two_branch under the preset quick."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("REIDBENCH_CACHE", str(tmp_path / "cache"))
+    threads = torch.get_num_threads()
+    synthetic.write_synthetic(Path("few"), train_ids=2, test_ids=4, cameras=2, frames=8)
+    cell = accuracy_cell("two_branch", {}, Request(root="few"), 0, Store("results", "here"))
+    torch.manual_seed(0)
+    model = registry.build(cell.model, **cell.options)
+    save_model(Path("model.pt"), model, name=cell.model, options=cell.identity["options"])
+    yield
+    torch.set_num_threads(threads)
+
+
+def run(*arguments: str, capsys: pytest.CaptureFixture[str]) -> str:
+    assert main(list(arguments)) == 0
+    return capsys.readouterr().out
+
+
+def test_evaluate_prints_and_records(capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["evaluate", "two_branch", *AT, "--weights", "model.pt"]
+    said = run(*command, capsys=capsys)
+    for name in ("protocol", "dataset", "mAP (%)", "top-1 (%)", "top-20 (%)", "mINP (%)", "weights", "record"):
+        assert any(line.startswith(f"{name} ") for line in said.splitlines()), name
+    found = json.loads(run(*command, "--json", capsys=capsys))
+    (record,) = Path("results").glob("*/evaluation/*.json")
+    assert (found["protocol"], found["dataset"], found["record"]) == ("release", "synthetic", str(record))
+    assert found["mAP"]["low"] <= found["mAP"]["value"] <= found["mAP"]["high"]
+    samples = json.loads(record.read_text())["samples"]
+    assert found["mAP"]["value"] == round(100 * np.mean(samples["ap"]), 1) and found["queries"] == len(samples["ap"])
+    other = json.loads(run(*command, "--json", "--protocol", "mars_matlab", capsys=capsys))
+    assert other["protocol"] == "mars_matlab" and len(list(Path("results").glob("*/evaluation/*.json"))) == 2
+    run(*command, "--fresh", capsys=capsys)
+    assert len(list(Path("results").glob("*/evaluation/superseded/*.json"))) == 1
+
+
+def test_protocols_compares_them_all(capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["protocols", "two_branch", *AT, "--weights", "model.pt"]
+    said = run(*command, capsys=capsys)
+    assert max(map(len, said.splitlines())) <= 80
+    found = json.loads(run(*command, "--json", capsys=capsys))
+    assert (found["model"], found["weights"], found["dataset"]) == ("two_branch", "model.pt", "synthetic")
+    lines = {line["protocol"]: line for line in found["protocols"]}
+    assert list(lines) == list(PROTOCOLS) and all(name in said for name in lines)
+    alone = json.loads(run("evaluate", *command[1:], "--protocol", "first_clip", "--json", capsys=capsys))
+    assert lines["first_clip"]["mAP"] == pytest.approx(alone["mAP"], abs=0.2)
+    assert "not scored: no query has a match" in " ".join(said.split())
+
+
+def test_embed_writes_what_score_scores(capsys: pytest.CaptureFixture[str]) -> None:
+    model = ["two_branch", *AT, "--weights", "model.pt"]
+    said = run("embed", *model, "--out", "out/f.npz", capsys=capsys)
+    assert "out/f.npz" in said and "release" in said
+    compared = json.loads(run("protocols", *model, "--json", capsys=capsys))["protocols"]
+    wanted = {line["protocol"]: line for line in compared}
+    found = json.loads(run("score", "out/f.npz", "--json", capsys=capsys))
+    assert (found["model"], found["dataset"]) == ("two_branch", "synthetic")
+    names = [line["protocol"] for line in found["protocols"]]
+    assert names == [n for n in PROTOCOLS if n not in ("first_clip", "four_frames", "neck_before")]
+    for line in found["protocols"]:
+        assert line.get("mAP") == wanted[line["protocol"]].get("mAP")
+    only = json.loads(run("score", "out/f.npz", "--protocol", "euclidean", "--json", capsys=capsys))["protocols"]
+    assert [line["protocol"] for line in only] == ["euclidean"]
+    assert main(["score", "out/f.npz", "--protocol", "first_clip"]) == 2
+    assert "protocol first_clip: these features are not of the first" in capsys.readouterr().err
+
+
+def test_embed_keeps_the_distractors_whatever_the_protocol(
+    write_mars: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    at = ["--dataset", "mars", "--root", str(write_mars()), "--subset"]
+    model = ["two_branch", *at, "--weights", "model.pt"]
+    run("embed", *model, "--protocol", "no_distractors", "--out", "f.npz", capsys=capsys)
+    with np.load("f.npz", allow_pickle=False) as file:
+        assert file["identity"].tolist() == [2, 4, 0, 2, 4, 4]
+    wanted = json.loads(run("protocols", *model, "--json", capsys=capsys))["protocols"]
+    found = json.loads(run("score", "f.npz", "--json", capsys=capsys))["protocols"]
+    galleries = {line["protocol"]: line["gallery"] for line in found}
+    assert galleries == {line["protocol"]: line["gallery"] for line in wanted if line["protocol"] in galleries}
+    assert galleries["release"] == 6 and galleries["no_distractors"] == 5
+
+
+def test_convert_there_and_back_scores_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    said = json.loads(run("convert", "model.pt", "model.safetensors", "--json", capsys=capsys))
+    assert (said["kind"], said["model"], said["written"]) == ("model", "bicnet", "model.safetensors")
+    run("convert", "model.safetensors", "again.pt", capsys=capsys)
+    values = []
+    for file in ("model.pt", "model.safetensors", "again.pt"):
+        said = json.loads(run("evaluate", "two_branch", *AT, "--weights", file, "--json", capsys=capsys))
+        values.append((said["mAP"], said["mINP"]))
+    assert values[0] == values[1] == values[2]
+
+
+def test_the_authors_checkpoint_needs_no_preset(
+    write_mars: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`evaluate MODEL --weights FILE --dataset mars --root DIR`, as the paper has it: ResNet-50 at 256x128."""
+    root = write_mars(test=((2, 1, 1, 3), (2, 2, 1, 3), (4, 2, 1, 3)), queries=[1], size=(32, 16))
+    with (Path(__file__).parents[1] / "training" / "release_bicnet_tks_keys.csv").open() as file:
+        shapes = {row["key"]: row["shape"] for row in csv.DictReader(file)}
+    state = {
+        key: torch.ones(()) if shape == "scalar" else torch.rand([int(n) for n in shape.split("x")]) / 10
+        for key, shape in shapes.items()
+    }
+    torch.save({"state_dict": state, "mAP": np.float64(0.86), "epoch": 149}, "checkpoint_ep150.pth.tar")
+    command = ["evaluate", "bicnet_tks", "--weights", "checkpoint_ep150.pth.tar", "--dataset", "mars"]
+    said = json.loads(run(*command, "--root", str(root), "--subset", "--json", capsys=capsys))
+    assert (said["dataset"], said["queries"], said["gallery"]) == ("mars (a subset)", 1, 3)
+    (record,) = Path("results").glob("*/evaluation/*.json")
+    settings = json.loads(record.read_text())["cell"]["settings"]
+    assert settings["recipe"] == {"size": [256, 128], "frames": 8, "precision": "fp32"}
+    assert fitting_preset(Path("checkpoint_ep150.pth.tar"), "bicnet_tks", {}) == "paper"
+    run("convert", "checkpoint_ep150.pth.tar", "released.safetensors", capsys=capsys)
+    assert fitting_preset(Path("released.safetensors"), "bicnet_tks", {}) == "paper"
+
+
+@pytest.mark.parametrize("preset", ["quick", "fine", "full", "paper"])
+def test_the_preset_is_the_one_that_the_weights_fit(preset: str) -> None:
+    row = Row("baseline", "baseline", {"depth": 18, "width": 4, "shrink": (1, 2)})
+    options = registry.resolve_options("baseline", model_options(row, PRESETS[preset]))
+    del options["classes"]
+    save_model(Path("a.pt"), torch.nn.Linear(1, 1), name="baseline", options=json.loads(canonical_json(options)))
+    found = fitting_preset(Path("a.pt"), "baseline", row.options)
+    same = [name for name in PRESETS if PRESETS[name].recipe.size == PRESETS[preset].recipe.size]
+    assert found in same and (found == preset or found == same[0])
+    assert fitting_preset(Path("a.pt"), "baseline", {}) == "quick", "what does not fit is told when it is loaded"
+
+
+class Shell:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.system, ("touch executed",)
+
+
+@pytest.mark.parametrize("command", ["evaluate", "protocols", "embed", "convert"])
+@pytest.mark.parametrize("name", ["evil.pt", "plain.pt", "evil.safetensors"])
+def test_a_file_that_carries_code_is_refused_by_every_command(
+    command: str, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    torch.save({"state_dict": Shell()}, "evil.pt")
+    Path("plain.pt").write_bytes(pickle.dumps(Shell()))
+    Path("evil.safetensors").write_bytes(pickle.dumps(Shell()))
+    given = {
+        "convert": ["convert", name, "out.pt"],
+        "embed": ["embed", "two_branch", *AT, "--weights", name, "--out", "out.npz"],
+    }.get(command, [command, "two_branch", *AT, "--weights", name])
+    assert main(given) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and f"{name}: cannot be read as a checkpoint" in said
+    assert not Path("executed").exists() and not list(Path().glob("out.*")) and not Path("results").exists()

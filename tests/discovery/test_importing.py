@@ -1,0 +1,62 @@
+"""A user's file that cannot be imported is said to be so in one line, with the file and the place in it."""
+
+from pathlib import Path
+
+import pytest
+
+from reidbench import registry
+from reidbench.discovery.importing import check_imports, folder, import_file
+from reidbench.spec import UserError
+
+
+def file(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "mine.py"
+    path.write_text(text)
+    return path
+
+
+def test_a_file_is_imported_once_and_a_file_of_the_project_under_its_own_name(tmp_path: Path) -> None:
+    path = file(tmp_path, "VALUE = object()")
+    assert import_file(path).VALUE is import_file(path).VALUE
+    assert import_file(folder("suites") / "table2.py").__name__ == "reidbench.suites.table2"
+
+
+SUITE = "from reidbench.spec import Column, Row, Suite\n\nSUITE = "
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            f"{SUITE}Suite('Mine', (), ())",
+            "{path}, line 3: TypeError: Suite() missing 1 required positional argument: 'reference'",
+        ),
+        (
+            f"{SUITE}Suite('Mine', (Row(),), (), 'A')",
+            "{path}, line 3: TypeError: Row() missing 1 required positional argument: 'name'",
+        ),
+        (
+            f"{SUITE}Suite('Mine', (Row('A', modl='baseline'),), (), 'A')",
+            "{path}, line 3: TypeError: Row() got an unexpected keyword argument 'modl'",
+        ),
+        ("import json\n\n\njson.loads('{')", "{path}, line 4: JSONDecodeError: Expecting property name enclosed in "),
+        ("def (", "{path}: not a Python file: invalid syntax"),
+    ],
+)
+def test_what_stops_an_import_is_one_line_with_its_place(tmp_path: Path, text: str, message: str) -> None:
+    path = file(tmp_path, text)
+    with pytest.raises(UserError) as caught:
+        registry.add_plugin(path)
+        import_file(path)
+    said = str(caught.value)
+    assert said.startswith(message.format(path=path)) and "\n" not in said
+
+
+@pytest.mark.parametrize("text", ["import reidbench_no_such", "from reidbench_no_such.layers import Layer"])
+def test_a_package_that_is_not_installed_is_told_when_the_plugin_is_added(tmp_path: Path, text: str) -> None:
+    path = file(tmp_path, f"import json\n{text}\n")
+    with pytest.raises(UserError, match=r"mine\.py, line 2: imports reidbench_no_such.*, which is not installed here"):
+        check_imports(path)
+    with pytest.raises(UserError, match="not installed here"):
+        registry.add_plugin(path)
+    assert str(path) not in registry.plugins()

@@ -1,0 +1,198 @@
+"""From a cell to an accuracy, on a few rendered walkers and a trunk of four narrow blocks."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from reidbench import registry
+from reidbench.cli import main
+from reidbench.data import synthetic
+from reidbench.data.splits import trained_on
+from reidbench.experiments.accuracy import load_trained, open_dataset, recipe_of, score, train_cell
+from reidbench.planning.plan import Request, accuracy_cell
+from reidbench.presets import PRESETS
+from reidbench.retrieval.protocols import PROTOCOLS
+from reidbench.spec import Cell, Places, UserError
+from reidbench.statistics import estimate
+from reidbench.store import Store
+from reidbench.training.checkpoint import save_model
+
+FEW = {"train_ids": 8, "test_ids": 8, "cameras": 2, "frames": 8}
+STEPS = 3
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("walkers") / "few"
+    synthetic.write_synthetic(folder, **FEW)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def one_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("REIDBENCH_CACHE", str(tmp_path / "cache"))
+    threads = torch.get_num_threads()
+    yield
+    torch.set_num_threads(threads)
+
+
+def quick_cell(root: Path, model: str = "two_branch", **settings: Any) -> Cell:
+    cell = accuracy_cell(model, {}, Request(root=str(root)), 0, Store(root.parent / "results", "here"))
+    recipe = {**cell.settings["recipe"], "steps": STEPS}
+    return replace(cell, settings={**cell.settings, "recipe": recipe, **settings})
+
+
+def ignore(*_: object) -> None:
+    pass
+
+
+def test_a_cell_becomes_samples_that_every_quantity_reads(root: Path, tmp_path: Path) -> None:
+    cell, places = quick_cell(root), Places(str(root))
+    model, dataset, trained = train_cell(cell, places, tmp_path / "run", ignore)
+    outcome = score(model, dataset, cell, ignore)
+    assert trained.steps == STEPS
+    for name, quantity in registry.measurements()["accuracy"].quantities.items():
+        found = estimate(quantity, name, [outcome])
+        assert found is not None, name
+        assert 0 <= found.value <= 1, name
+    assert len(outcome.samples["ap"]) == outcome.context["queries"] == 16
+    assert "look-alikes" not in outcome.context["dataset_about"] and "emblem" in outcome.context["dataset_about"]
+    assert "coat flap" in outcome.context["trunk_about"]
+    assert outcome.context["dataset_content"] == synthetic.content_hash(root)
+
+
+@pytest.mark.parametrize(
+    ("options", "absent"),
+    [
+        ({"detail": 1.0, "gait": 0.0}, {"mAP_tempo", "auc_tempo"}),
+        ({"detail": 0.0, "gait": 1.0}, {"mAP_emblem", "auc_emblem"}),
+        ({"detail": 0.0, "gait": 0.0}, {"mAP_emblem", "auc_emblem", "mAP_tempo", "auc_tempo", "floor"}),
+        ({"occlusion": 0.0}, {"mAP_occluded"}),
+        ({"occlusion": 1.0, "rate": 0.25, "misalignment": 6.0}, set()),
+        ({"rate": 4.0, "misalignment": 0.0}, set()),
+    ],
+)
+def test_what_a_dataset_has_nobody_for_is_absent(tmp_path: Path, options: dict[str, float], absent: set[str]) -> None:
+    synthetic.write_synthetic(tmp_path / "data", **FEW, **options)
+    cell, places = quick_cell(tmp_path / "data"), Places(str(tmp_path / "data"))
+    model, dataset, _ = train_cell(cell, places, tmp_path / "run", ignore)
+    outcome = score(model, dataset, cell, ignore)
+    assert np.isfinite([value for values in outcome.samples.values() for value in values]).all()
+    quantities = registry.measurements()["accuracy"].quantities.items()
+    assert {name for name, quantity in quantities if estimate(quantity, name, [outcome]) is None} == absent
+
+
+def test_the_same_cell_gives_the_same_accuracy(root: Path, tmp_path: Path) -> None:
+    cell, places = quick_cell(root), Places(str(root))
+    twice = []
+    for folder in ("a", "b"):
+        model, dataset, _ = train_cell(cell, places, tmp_path / folder, ignore)
+        twice.append(score(model, dataset, cell, ignore).samples)
+    assert twice[0] == twice[1]
+    other = replace(cell, settings={**cell.settings, "seed": 1})
+    model, dataset, _ = train_cell(other, places, tmp_path / "c", ignore)
+    assert score(model, dataset, other, ignore).samples["ap"] != twice[0]["ap"]
+
+
+def test_the_protocol_of_the_cell_is_the_one_that_is_scored(root: Path, tmp_path: Path) -> None:
+    cell = quick_cell(root)
+    model, dataset, _ = train_cell(cell, Places(str(root)), tmp_path / "run", ignore)
+    samples = {}
+    for name in ("release", "mars_matlab"):
+        scored = replace(cell, settings={**cell.settings, "protocol": PROTOCOLS[name].identity})
+        samples[name] = score(model, dataset, scored, ignore).samples["ap"]
+    assert samples["release"] != samples["mars_matlab"]
+
+
+def test_a_dataset_that_changed_since_the_plan_is_refused(root: Path) -> None:
+    identity = {**quick_cell(root).settings["dataset"], "fingerprint": "0000"}
+    with pytest.raises(UserError, match="has changed"):
+        open_dataset(identity, Places(str(root)))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_missing_gpu_is_one_line(root: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no CUDA GPU"):
+        train_cell(quick_cell(root, device="cuda"), Places(str(root)), tmp_path, ignore)
+
+
+@pytest.mark.parametrize("preset", sorted(PRESETS))
+def test_recipes_survive_json(preset: str, root: Path) -> None:
+    recipe = PRESETS[preset].recipe
+    cell = Cell("", "accuracy", "", {}, {"recipe": asdict(recipe)}, "")
+    assert recipe_of(cell.identity["settings"]) == recipe
+
+
+def test_evaluate_reads_what_train_wrote(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    few = replace(PRESETS["quick"], recipe=replace(PRESETS["quick"].recipe, steps=STEPS))
+    monkeypatch.setitem(PRESETS, "quick", few)
+    monkeypatch.chdir(tmp_path)
+    at = ["--dataset", "synthetic", "--root", str(root)]
+    assert main(["train", "two_branch", *at, "--out", "run"]) == 0
+    assert main(["evaluate", "two_branch", *at, "--weights", "run/model.pt"]) == 0
+    said = capsys.readouterr().out
+    assert "mAP" in said and "release" in said
+    assert main(["evaluate", "baseline", *at, "--weights", "run/model.pt"]) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert "run/model.pt: was saved from another model (model 'bicnet', not 'baseline'" in error
+
+
+def test_a_damaged_frame_is_named_and_nothing_is_trained(root: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    synthetic.write_synthetic(broken, **FEW)
+    frame = sorted(broken.glob("bbox_train/*/*.jpg"))[5]
+    frame.write_bytes(frame.read_bytes()[:100].ljust(frame.stat().st_size, b"\0"))
+    with pytest.raises(UserError, match=frame.name):
+        train_cell(quick_cell(broken), Places(str(broken)), tmp_path / "run", ignore)
+    assert not (tmp_path / "run").exists()
+
+
+def test_weights_of_another_trunk_are_refused(root: Path, tmp_path: Path) -> None:
+    path = tmp_path / "wide.pt"
+    save_model(path, registry.build("baseline", depth=18, width=8), name="baseline", options={})
+    cell = accuracy_cell("baseline", {}, Request(root=str(root), weights=str(path)), 0, Store(tmp_path, "here"))
+    assert cell.settings["recipe"]["trunk"] == "file" and cell.settings["trunk"].startswith("file ")
+    with pytest.raises(UserError, match=r"wide\.pt"):
+        train_cell(cell, Places(str(root), str(path)), tmp_path / "run", ignore)
+
+
+def test_the_authors_checkpoint_is_a_model_under_its_own_name(tmp_path: Path) -> None:
+    with (Path(__file__).parents[1] / "training" / "release_bicnet_tks_keys.csv").open() as file:
+        shapes = {row["key"]: row["shape"] for row in csv.DictReader(file)}
+    state = {
+        key: torch.ones(() if shape == "scalar" else tuple(map(int, shape.split("x")))) for key, shape in shapes.items()
+    }
+    path = tmp_path / "checkpoint_ep150.pth.tar"
+    torch.save({"state_dict": state, "mAP": np.float64(0.86), "epoch": 149}, path)
+    options = {**registry.resolve_options("bicnet_tks", {})}
+    options.pop("classes")
+    model = load_trained(Cell("", "accuracy", "bicnet", options, {}, ""), path)
+    assert model.get_parameter("trunk.conv1.weight").sum().item() == 64 * 3 * 7 * 7
+    with pytest.raises(UserError, match="checkpoint_ep150"):
+        load_trained(Cell("", "accuracy", "bicnet", {**options, "temporal": "none"}, {}, ""), path)
+
+
+def test_weights_of_one_split_are_not_taken_for_another(tmp_path: Path) -> None:
+    options = {"depth": 18, "width": 8}
+    path = tmp_path / "model.pt"
+
+    def cell(split: int, name: str = "ilids") -> Cell:
+        dataset = {"name": name, "fingerprint": f"f{split}", "options": {"split": split}, "splits": 10}
+        return Cell("", "accuracy", "baseline", options, {"dataset": dataset}, "")
+
+    about = trained_on(cell(2).settings)
+    save_model(path, registry.build("baseline", **options), name="baseline", options=options, about=about)
+    load_trained(cell(2), path)
+    load_trained(cell(1, "prid"), path)
+    with pytest.raises(UserError, match=r"model\.pt: was trained on split 2 of ilids, .* give --data split=2"):
+        load_trained(cell(1), path)

@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from reidbench.cli import main
+from reidbench.data import synthetic
+from reidbench.data.tracklets import Dataset
+from reidbench.experiments import dry_run as module
+from reidbench.experiments.accuracy import open_dataset, train_cell
+from reidbench.experiments.dry_run import KEPT, TOO_LARGE, WRITTEN, Timing, dry_run, step_seconds
+from reidbench.planning.plan import Request, accuracy_cell
+from reidbench.spec import Cell, Places, UserError
+from reidbench.store import Store
+
+FEW = {"train_ids": 8, "test_ids": 8, "cameras": 2, "frames": 8}
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("walkers") / "few"
+    synthetic.write_synthetic(folder, **FEW)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("REIDBENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(module, "ENOUGH", 0.0)
+    threads = torch.get_num_threads()
+    yield
+    torch.set_num_threads(threads)
+
+
+def few_steps(root: Path, steps: int = 40, **changes: Any) -> Cell:
+    cell = accuracy_cell("baseline", {}, Request(root=str(root)), 0, Store(root.parent / "results", "here"))
+    return replace(cell, settings={**cell.settings, "recipe": {**cell.settings["recipe"], "steps": steps, **changes}})
+
+
+def ignore(*_: object) -> None:
+    pass
+
+
+def test_a_dry_run_tells_what_a_training_needs_and_keeps_nothing(root: Path, tmp_path: Path) -> None:
+    found = dry_run(few_steps(root), Places(str(root)), tmp_path / "out")
+    assert not (tmp_path / "out").exists() and not list((tmp_path / "cache").rglob("*.npy"))
+    assert (found.frames, found.decoded_bytes) == (128, 128 * 64 * 32 * 3)
+    assert (found.steps, found.first_step, found.processes) == (40, 0, 1)
+    assert found.cache == WRITTEN and found.loss is not None and found.loss > 1
+    assert len(found.timing.step) == module.STEPS == len(found.timing.load)
+    assert found.memory > 50e6
+    value, low, high = found.each_step
+    assert 0 < low <= value <= high
+    assert found.whole_run == pytest.approx([found.preparation + 40 * seconds for seconds in found.each_step])
+    # A batch is all of the 128 frames here: two clips of each of eight identities.
+    assert found.preparation == pytest.approx(statistics.median(found.timing.load)) and found.preparation > 0
+
+
+def test_what_is_done_already_is_not_counted(root: Path, tmp_path: Path) -> None:
+    cell, places = few_steps(root, steps=5), Places(str(root))
+
+    def stop(done: int, total: int, note: str) -> None:
+        if done == 3:
+            raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("reidbench.training.trainer.REPORT_SECONDS", 0.0)
+        with pytest.raises(KeyboardInterrupt):
+            train_cell(cell, places, tmp_path, stop)
+    state = (tmp_path / "training.pt").read_bytes()
+    found = dry_run(cell, places, tmp_path)
+    assert (found.first_step, found.steps, found.cache) == (3, 5, KEPT)
+    assert len(found.timing.step) == 1 and found.preparation == 0
+    assert found.whole_run[0] == pytest.approx(2 * found.each_step[0])
+    assert (tmp_path / "training.pt").read_bytes() == state
+
+    _, _, trained = train_cell(cell, places, tmp_path, ignore)
+    assert trained.resumed_at == 3 and found.loss == pytest.approx(trained.losses[3][1])
+    found = dry_run(cell, places, tmp_path)
+    assert found.first_step == found.steps == 5 and found.whole_run == (0, 0, 0) and found.loss is None
+
+
+def test_frames_too_many_for_the_cache(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "cache_file", lambda dataset, frames: None)
+    found = dry_run(few_steps(root), Places(str(root)), tmp_path / "out")
+    assert found.cache == TOO_LARGE and found.preparation == 0
+    pairs = zip(found.timing.load, found.timing.step, strict=True)
+    assert found.each_step[1] == min(load + step for load, step in pairs)
+
+
+def test_a_step_takes_what_it_waits_for() -> None:
+    timing = Timing(load=(4.0, 5.0, 6.0), copy=(0.5, 0.5, 0.5), step=(1.0, 2.0, 3.0))
+    assert step_seconds(timing, TOO_LARGE, False) == (7, 5, 9)
+    assert step_seconds(timing, TOO_LARGE, True) == (5, 4, 6)
+    assert step_seconds(timing, KEPT, False) == (7, 5, 9)
+    assert step_seconds(timing, WRITTEN, False) == (2.5, 1.5, 3.5)
+    assert step_seconds(Timing((), (), ()), KEPT, True) == (0, 0, 0)
+
+
+def test_what_the_training_would_refuse_is_refused(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    places = Places(str(root))
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match=r"file/out: cannot be written .*is no folder to write in"):
+        dry_run(few_steps(root), places, tmp_path / "file" / "out")
+    with pytest.raises(UserError, match="the loss is"):
+        dry_run(few_steps(root, lr=1e30, warmup_steps=0), places, tmp_path / "out")
+
+    def exhaust(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(module, "take_step", exhaust)
+    with pytest.raises(UserError, match=r"does not fit into the memory of cpu \(8 identities x 2 clips of 8 frames\)"):
+        dry_run(few_steps(root), places, tmp_path / "out")
+
+
+def test_a_missing_frame_is_named(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def find_and_lose(*given: Any) -> Dataset:
+        return replace(open_dataset(*given), root=tmp_path / "nowhere")
+
+    monkeypatch.setattr("reidbench.experiments.accuracy.open_dataset", find_and_lose)
+    with pytest.raises(UserError, match=r"nowhere/bbox_train/.*F001\.jpg: missing frame"):
+        dry_run(few_steps(root), Places(str(root)), tmp_path / "out")
+
+
+def test_the_command(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["train", "baseline", "--root", str(root), "--out", str(tmp_path / "out"), "--dry-run"]
+    assert main(command) == 0
+    lines = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
+    assert lines["data"] == "synthetic: 8 training identities in 16 tracklets"
+    assert lines["frames"].startswith("128, none missing; 0.8 MB will be kept decoded in the cache")
+    assert lines["weights"] == "trunk synthetic, fits" and lines["memory"].endswith("MB at the peak of a process")
+    assert "600 steps in 600 epochs" in lines["whole"]
+    assert main([*command, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["steps"] == 600 and found["cache"] == WRITTEN
+    assert found["whole_run"]["low"] <= found["whole_run"]["value"] <= found["whole_run"]["high"]
+    assert not (tmp_path / "out").exists()
+    (tmp_path / "file").write_text("")
+    assert main([*command[:-2], str(tmp_path / "file"), "--dry-run"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1

@@ -1,0 +1,230 @@
+"""The plan: rows x columns x seeds become cells whose keys hold exactly what can change a value."""
+
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+from trees import write_ilids
+
+from reidbench import registry
+from reidbench.data.splits import Splits
+from reidbench.planning.plan import (
+    NOT_HERE,
+    PUBLISHED_ONLY,
+    Plan,
+    Request,
+    accuracy_cell,
+    choose_preset,
+    make_plan,
+    model_options,
+)
+from reidbench.presets import PRESETS
+from reidbench.reporting.tables import preset_name
+from reidbench.running.runner import make_jobs
+from reidbench.spec import Cell, Column, Recipe, Row, Suite, UserError
+from reidbench.store import Store
+from reidbench.trunks import SYNTHETIC
+
+SUITE = Suite(
+    "Two",
+    (Row("A", "two_branch"), Row("B", "baseline", {"shrink": (1,)})),
+    (Column("complexity.macs"), Column("latency.latency"), Column("accuracy.mAP"), Column("accuracy.top1")),
+    "B",
+)
+
+
+def plan(tmp_path: Path, suite: Suite = SUITE, **request: object) -> Plan:
+    return make_plan("two", suite, Request(**request), Store(tmp_path, "here"))  # type: ignore[arg-type]
+
+
+def cell(made: Plan, row: str, column: int) -> Cell:
+    return made.cells[row, column][0]
+
+
+def test_quantities_of_one_measurement_share_a_cell(tmp_path: Path) -> None:
+    made = plan(tmp_path)
+    assert cell(made, "A", 2).key == cell(made, "A", 3).key
+    assert len(made.all_cells()) == 2 * 3
+
+
+def test_costs_do_not_depend_on_the_preset_and_accuracy_does(tmp_path: Path) -> None:
+    quick, full = plan(tmp_path), plan(tmp_path, preset="full")
+    assert cell(quick, "A", 0).key == cell(full, "A", 0).key
+    assert cell(quick, "A", 2).key != cell(full, "A", 2).key
+
+
+def test_a_model_is_the_same_cell_under_any_name(tmp_path: Path) -> None:
+    spelled = {"alpha": 3, "csp": False, "attention": "none", "temporal": "none"}
+    other = Suite("Other", (Row("C", "bicnet", spelled), SUITE.rows[1]), SUITE.columns, "B")
+    assert cell(plan(tmp_path, other), "C", 0).key == cell(plan(tmp_path), "A", 0).key
+
+
+def test_seeds_make_cells(tmp_path: Path) -> None:
+    cells = plan(tmp_path, seeds=3).cells["A", 2]
+    assert [c.settings["seed"] for c in cells] == [0, 1, 2]
+    assert cells[0].key == cell(plan(tmp_path), "A", 2).key
+
+
+@pytest.mark.parametrize("seeds", [0, -1])
+def test_less_than_one_seed_is_refused(tmp_path: Path, seeds: int) -> None:
+    with pytest.raises(UserError, match=f"--seeds {seeds}: give 1 or more"):
+        plan(tmp_path, seeds=seeds)
+
+
+def test_only_leaves_the_other_kind_out(tmp_path: Path) -> None:
+    assert {c.measurement for c in plan(tmp_path, only="cost").all_cells()} == {"complexity", "latency"}
+    assert {c.measurement for c in plan(tmp_path, only="accuracy").all_cells()} == {"accuracy"}
+
+
+@pytest.mark.parametrize("rows", [("B",), ("2",)])
+def test_rows_are_chosen_by_name_or_number(tmp_path: Path, rows: tuple[str, ...]) -> None:
+    assert [row.name for row in plan(tmp_path, rows=rows).suite.rows] == ["B"]
+
+
+def test_a_gpu_column_without_a_gpu_is_absent_with_a_reason(tmp_path: Path) -> None:
+    gpu = Column("latency.latency", settings={"device": "cuda", "precision": "bf16"})
+    (tmp_path / "here").mkdir()
+    facts = '{"cpu": "x", "cores": 2, "memory_gib": 4, "gpu": "%s"}'
+    (tmp_path / "here" / "machine.json").write_text(facts % "")
+    made = plan(tmp_path, Suite("G", SUITE.rows, (gpu,), "B"))
+    assert made.absent["A", 0] == "no CUDA GPU on this machine" and not made.cells
+    (tmp_path / "here" / "machine.json").write_text(facts % "NVIDIA H200")
+    made = plan(tmp_path, Suite("G", SUITE.rows, (gpu,), "B"))
+    assert cell(made, "A", 0).settings["device"] == "cuda" and not made.absent
+
+
+def test_latency_names_its_reference_and_the_reference_its_source(tmp_path: Path) -> None:
+    reference = cell(plan(tmp_path), "A", 1).settings["reference"]
+    assert reference["model"] == "baseline" and reference["source"] == registry.model_source("baseline")
+
+
+def test_the_paper_trains_on_lsvid_with_another_metric_loss() -> None:
+    recipes = {name: choose_preset(Request(preset="paper", dataset=name)).recipe for name in ("mars", "duke", "lsvid")}
+    assert {name: recipe.metric_loss for name, recipe in recipes.items()} == {
+        "mars": "triplet",
+        "duke": "triplet",
+        "lsvid": "contrastive",
+    }
+    assert replace(recipes["lsvid"], metric_loss="triplet") == recipes["mars"]
+    assert {preset_name(asdict(recipe)) for recipe in recipes.values()} == {"paper"}
+
+
+def test_a_trunk_of_another_kind_learns_at_its_own_rate_and_what_it_starts_from_is_its_kinds(tmp_path: Path) -> None:
+    store = Store(tmp_path, "here")
+    resnet = accuracy_cell("baseline", {}, Request(), 0, store).settings
+    for name in ("vit_baseline", "stmp"):
+        other = accuracy_cell(name, {}, Request(), 0, store).settings
+        assert other["recipe"]["rates"] == {**resnet["recipe"]["rates"], "trunk.": 0.1}
+        assert replace(Recipe(**other["recipe"]), rates={}) == replace(Recipe(**resnet["recipe"]), rates={})
+        assert preset_name(other["recipe"]) == preset_name(resnet["recipe"]) == "quick"
+        assert other["trunk"] != resnet["trunk"] and other["trunk"].startswith("synthetic ")
+    on_real_data = accuracy_cell("tf_clip", {}, Request(preset="paper", dataset="synthetic"), 0, store).settings
+    assert on_real_data["recipe"]["rates"] == {"trunk.": pytest.approx(1 / 70)}
+    assert {kind for preset in PRESETS.values() for kind in preset.rates_by_trunk} <= set(SYNTHETIC)
+
+
+def test_a_row_whose_trunk_has_no_such_weights_is_left_out_with_the_reason(tmp_path: Path) -> None:
+    rows = (Row("A", "baseline"), Row("B", "vit_baseline"))
+    suite = replace(SUITE, rows=rows, columns=SUITE.columns[2:], reference="A")
+    found = plan(tmp_path, suite, preset="paper", dataset="synthetic")
+    assert list(found.cells) == [("A", 0), ("A", 1)]
+    assert all("give --weights FILE, the model.safetensors" in found.absent["B", index] for index in (0, 1))
+    assert ("B", 0) in plan(tmp_path, suite, preset="full").cells
+
+
+def test_a_preset_gives_a_model_only_the_options_it_has() -> None:
+    quick = PRESETS["quick"]
+    assert "small" not in model_options(SUITE.rows[1], quick)
+    assert model_options(SUITE.rows[0], quick)["small"] == "input"
+    assert model_options(Row("x", "bicnet", {"small": "stem"}), quick)["small"] == "stem"
+
+
+def test_a_column_of_a_dataset_is_measured_only_where_the_plan_trains_on_it(tmp_path: Path) -> None:
+    columns = (
+        Column("accuracy.mAP", "mAP", dataset="mars"),
+        Column("accuracy.mAP", "mAP", dataset="synthetic"),
+        Column("accuracy.mAP"),
+        Column("accuracy.top1"),
+    )
+    made = plan(tmp_path, Suite("Two", (Row("B", "baseline"),), columns, "B"))
+    assert made.absent == {("B", 0): "trained on synthetic, not on mars"}
+    assert set(made.cells) == {("B", 1), ("B", 3)}, "what is bound to the dataset makes the unbound column needless"
+
+
+def test_a_column_can_ask_for_other_data(tmp_path: Path) -> None:
+    columns = (Column("accuracy.mAP"), Column("accuracy.mAP", data={"occlusion": 0.5}))
+    made = plan(tmp_path, Suite("Two", (Row("B", "baseline"),), columns, "B"))
+    usual, occluded = (cell(made, "B", index).settings["dataset"] for index in (0, 1))
+    assert (usual["options"], occluded["options"]) == ({}, {"occlusion": 0.5})
+    assert usual["fingerprint"] != occluded["fingerprint"]
+
+
+def test_a_row_has_its_own_clip_length_in_training_and_costs(tmp_path: Path) -> None:
+    rows = (Row("B", "baseline"), Row("A", "two_branch", {"alpha": 2}, frames=9))
+    made = plan(tmp_path, replace(SUITE, rows=rows))
+    assert [cell(made, row, 1).settings["shape"] for row in "BA"] == [(1, 8, 3, 256, 128), (1, 9, 3, 256, 128)]
+    assert [cell(made, row, 2).settings["recipe"]["frames"] for row in "BA"] == [8, 9]
+    assert cell(made, "A", 2).options["frames"] == 9
+    assert cell(made, "A", 1).settings["reference"]["shape"] == (1, 8, 3, 256, 128), "the reference keeps its own"
+    (timed,) = (job for job in make_jobs(made.all_cells()) if job.cells[0].measurement == "latency")
+    assert len(timed.cells) == 2, "and they are timed in one session"
+
+
+def test_a_row_without_a_model_is_published_only(tmp_path: Path) -> None:
+    made = plan(tmp_path, replace(SUITE, rows=(Row("B", "baseline"), Row("Elsewhere"))))
+    reasons = {reason for (row, _), reason in made.absent.items() if row == "Elsewhere"}
+    assert reasons == {f"{PUBLISHED_ONLY}: {NOT_HERE}"}
+    assert not any(row == "Elsewhere" for row, _ in made.cells)
+    told = plan(tmp_path, replace(SUITE, rows=(Row("B", "baseline"), Row("Elsewhere", absent="no code"))))
+    assert f"{PUBLISHED_ONLY}: no code" in told.absent.values()
+    assert {cell.key for cell in told.all_cells()} == {cell.key for cell in made.all_cells()}
+
+
+def test_options_of_the_dataset_are_part_of_a_cells_identity(tmp_path: Path) -> None:
+    usual, shaded = plan(tmp_path), plan(tmp_path, dataset_options={"occlusion": 0.5})
+    settings = cell(shaded, "A", 2).settings["dataset"]
+    assert settings["options"] == {"occlusion": 0.5}
+    assert settings["fingerprint"] != cell(usual, "A", 2).settings["dataset"]["fingerprint"]
+    assert cell(shaded, "A", 0).key == cell(usual, "A", 0).key, "and not of a cost's"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"oclusion": 1}, "dataset synthetic has no option 'oclusion'; did you mean 'occlusion'"),
+        ({"root": "x"}, "--data root: give --root"),
+        ({"subset": True}, "--data subset: give --subset"),
+    ],
+)
+def test_an_option_that_the_dataset_lacks_is_refused(tmp_path: Path, options: dict[str, object], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        plan(tmp_path, dataset_options=options)
+
+
+def test_each_split_of_the_dataset_has_cells_of_every_seed(tmp_path: Path) -> None:
+    root = write_ilids(tmp_path / "ilids")
+    asked = {"dataset": "ilids", "root": str(root), "subset": True, "seeds": 2}
+    made = plan(tmp_path, splits="1-2,5", **asked)
+    assert made.splits == Splits((1, 2, 5), 10)
+    settings = [c.settings for c in made.cells["A", 2]]
+    assert [(s["dataset"]["options"]["split"], s["seed"]) for s in settings] == [
+        *((1, 0), (1, 1)),
+        *((2, 0), (2, 1)),
+        *((5, 0), (5, 1)),
+    ]
+    assert len({s["dataset"]["fingerprint"] for s in settings}) == 3
+    assert len({c.key for c in made.cells["A", 2]}) == 6
+    assert made.cells["A", 0] == plan(tmp_path).cells["A", 0], "a cost has no split"
+    whole = plan(tmp_path, **asked)
+    assert whole.splits == Splits(tuple(range(1, 11)), 10) and len(whole.cells["A", 2]) == 20
+    one = plan(tmp_path, dataset_options={"split": 5}, **asked)
+    assert one.cells["A", 2] == made.cells["A", 2][4:], "the option chooses the same cells"
+    trained = accuracy_cell(
+        "two_branch", {}, Request(dataset="ilids", root=str(root), subset=True), 0, Store(tmp_path, "x")
+    )
+    assert trained.settings["dataset"] == settings[0]["dataset"], "a single model is of the first split, and says so"
+
+
+def test_a_dataset_without_splits_is_planned_as_ever(tmp_path: Path) -> None:
+    made = plan(tmp_path)
+    assert made.splits == Splits() and "splits" not in cell(made, "A", 2).settings["dataset"]

@@ -1,0 +1,62 @@
+"""What is wrong with a suite is one line before anything is measured."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from reidbench import registry
+from reidbench.planning.wellformed import check_suite
+from reidbench.spec import Column, Published, Row, Suite, UserError
+
+A, B = Row("A", "bicnet", {"alpha": 1}), Row("B", "baseline")
+SUITE = Suite("Two", (A, B, Row("Elsewhere")), (Column("complexity.macs"),), "B", contrasts=(("A", "B"),))
+
+
+def test_a_suite_that_can_be_planned_is_let_through() -> None:
+    check_suite("mine", SUITE)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"reference": "C"}, "no row for its reference is named 'C'; there are A, B, Elsewhere"),
+        (
+            {"contrasts": (("A", "Elswhere"),)},
+            "no row for its contrasts is named 'Elswhere'; did you mean 'Elsewhere'?",
+        ),
+        ({"rows": (A, B, A)}, "2 rows are named 'A'; give each a name of its own"),
+        ({"rows": B}, "rows must be a tuple of Row, with a comma after a single one"),
+        ({"columns": ("complexity.macs",)}, "columns must be a tuple of Column, with a comma after a single one"),
+        ({"columns": ()}, "it has no columns"),
+        ({"figures": "accuracy"}, "figures must be a tuple of str, with a comma after a single one"),
+        ({"columns": (Column("complexty.macs"),)}, "no measurement is named 'complexty'; did you mean 'complexity'?"),
+        ({"columns": (Column("complexity.mac"),)}, "no quantity of complexity is named 'mac'; did you mean 'macs'?"),
+        ({"rows": (A, Row("B", "baselin"))}, "row 'B': no model is named 'baselin'; did you mean 'baseline'?"),
+        (
+            {"rows": (Row("A", "bicnet", {"alhpa": 1}), B)},
+            "row 'A': model bicnet has no option 'alhpa'; did you mean 'alpha'?",
+        ),
+        (
+            {"rows": (Row("A", "bicnet", {"alpha": "1"}), B)},
+            "row 'A': model bicnet: alpha='1' must be a whole number, such as 3",
+        ),
+        (
+            {"rows": (replace(A, absent="no code"), B)},
+            "row 'A': it has the model 'bicnet', and `absent` says why it has none; drop one of them",
+        ),
+        (
+            {"rows": (replace(A, published=Published({"mAP": "1"})), B)},  # type: ignore[arg-type]
+            "row 'A': published must be a tuple of Published, with a comma after a single one",
+        ),
+    ],
+)
+def test_what_is_wrong_is_named(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError) as caught:
+        check_suite("mine", replace(SUITE, **changes))
+    assert str(caught.value) == f"suite mine: {message}"
+
+
+@pytest.mark.parametrize("name", [name for name in registry.suite_paths() if [*registry.suites_of(name)] == [name]])
+def test_every_suite_is_well_formed(name: str) -> None:
+    check_suite(name, registry.suite(name))

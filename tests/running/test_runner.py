@@ -1,0 +1,214 @@
+"""The runner: every cell ends in a record, whatever its worker does, and only what is missing runs again."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from reidbench import registry
+from reidbench.discovery import source
+from reidbench.experiments.weights import weights_file
+from reidbench.files import write_text
+from reidbench.planning.plan import Plan, Request, make_plan
+from reidbench.running.runner import Runner, make_jobs
+from reidbench.spec import Cell, Record
+from reidbench.store import Store
+
+ROOT = Path(__file__).resolve().parents[2]
+
+PLUGIN = '''"""A suite whose measurements misbehave on request."""
+import os, sys, time
+from pathlib import Path
+from reidbench.registry import measurement, model
+from reidbench.spec import Column, Outcome, Quantity, Row, Suite, UserError
+
+@model()
+def toy(*, classes=0, does="well"):
+    """Does what it is told."""
+    return does
+
+def act(cell, folder=os.environ.get("TOY_FOLDER", "")):
+    if folder:
+        with open(Path(folder) / "runs", "a") as file:
+            file.write(cell.row + "\\n")
+    does = cell.options["does"]
+    if does == "prints":
+        print("garbage {not json")
+        os.write(1, b"more garbage\\n")
+    if does == "raises":
+        raise ValueError("of two\\nlines")
+    if does == "names":
+        raise UserError("toy.jpg: damaged frame")
+    if does == "dies":
+        os.kill(os.getpid(), 9)
+    if does == "eats":
+        raise MemoryError
+    if does == "waits":
+        time.sleep(60)
+    return Outcome({"length": float(len(does))})
+
+@measurement(quantities={"length": Quantity("length", "", "lower")}, mode="batch")
+def toybatch(cells, progress):
+    """One after the other."""
+    for cell in cells:
+        progress(cell, 1, 2, "half")
+        yield cell, act(cell)
+
+@measurement(quantities={"seconds": Quantity("time", "s", "lower", statistic="median", sample="seconds")},
+             mode="interleaved")
+def toytime(cells, progress):
+    """Side by side."""
+    for cell in cells:
+        act(cell)
+    for cell in cells:
+        yield cell, Outcome(samples={"seconds": [1.0, 2.0, 3.0]})
+
+@measurement(quantities={"length": Quantity("length", "", "lower")}, mode="alone", needs_training=True, version=3)
+def toytrained(cells, progress):
+    """As if trained."""
+    for cell in cells:
+        yield cell, act(cell)
+
+rows = tuple(Row(name, "toy", {"does": name}) for name in ROWS)
+SUITE = Suite("Toys", rows, tuple(Column(name) for name in COLUMNS), "well")
+'''
+
+
+class Watcher:
+    def __init__(self) -> None:
+        self.states: list[tuple[str, str]] = []
+
+    def state(self, cell: Cell, state: str, record: Record | None = None) -> None:
+        self.states.append((cell.row, state))
+
+    def progress(self, cell: Cell, done: int, total: int, note: str) -> None:
+        assert (done, total, note) == (1, 2, "half")
+
+
+@pytest.fixture
+def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator:
+    monkeypatch.setenv("REIDBENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("TOY_FOLDER", str(tmp_path))
+    store = Store(tmp_path / "results", "here")
+    added: list[Path] = []
+
+    def plan(*rows: str, column: str = "toybatch.length") -> tuple[Plan, Store]:
+        path = tmp_path / "toys.py"
+        text = PLUGIN.replace("ROWS", repr(("well", *rows))).replace("COLUMNS", repr((column,)))
+        path.write_text(text)
+        source.parse.cache_clear()
+        registry.add_plugin(path)
+        added.append(path)
+        return make_plan("toys", registry.suite("toys"), Request(), store), store
+
+    yield plan
+    for path in added:
+        registry._plugins.remove(path)
+    for name in ("toybatch", "toytime", "toytrained"):
+        registry.MEASUREMENTS.pop(name, None)
+    for find in (registry.models, registry.datasets, registry.suite_paths, registry.model_source):
+        find.cache_clear()
+    for name in [name for name in sys.modules if name.startswith("reidbench_plugin_toys")]:
+        del sys.modules[name]
+
+
+def run(plan: Plan, store: Store, **options: bool) -> tuple[dict[str, str], Runner]:
+    runner = Runner(store, Watcher())
+    runner.run([plan], **options)
+    return {record.row: record.status for record in store.records()}, runner
+
+
+def runs(tmp_path: Path) -> list[str]:
+    return (tmp_path / "runs").read_text().split()
+
+
+def test_records_come_and_only_what_is_missing_runs_again(make, tmp_path: Path) -> None:
+    plan, store = make("prints")
+    assert run(plan, store)[0] == {"well": "ok", "prints": "ok"}
+    record = store.load(plan.cells["well", 0][0])
+    assert record and record.values == {"length": 4.0} and record.machine == "here" and record.versions["python"]
+    run(plan, store)
+    assert runs(tmp_path) == ["well", "prints"]
+    run(plan, store, fresh=True)
+    assert runs(tmp_path) == ["well", "prints"] * 2
+
+
+def test_kept_weights_last_until_everything_is_measured_again(make) -> None:
+    plan, store = make(column="toytrained.length")
+    cell = plan.cells["well", 0][0]
+    assert cell.settings["version"] == 3
+    assert cell.settings["training"] == registry.measurements()["accuracy"].version
+    file = weights_file(cell)
+    write_text(file, "weights")
+    run(plan, store)
+    assert file.exists()
+    run(plan, store, fresh=True)
+    assert not file.exists()
+
+
+@pytest.mark.parametrize(
+    ("does", "status", "error"),
+    [
+        ("raises", "failed", "ValueError: of two lines; log: "),
+        ("names", "failed", "toy.jpg: damaged frame; log: "),
+        ("dies", "failed", "was ended by SIGKILL"),
+        ("eats", "out-of-memory", "MemoryError"),
+    ],
+)
+def test_a_cell_that_fails_costs_itself_alone_and_is_tried_again(
+    make, tmp_path: Path, does: str, status: str, error: str
+) -> None:
+    plan, store = make(does, "prints")
+    states, runner = run(plan, store)
+    assert states == {"well": "ok", does: status, "prints": "ok"}
+    assert [failure.row for failure in runner.failures] == [does]
+    assert error in runner.failures[0].error
+    run(plan, store)
+    assert runs(tmp_path).count(does) == 2 and runs(tmp_path).count("well") == 1
+
+
+@pytest.mark.parametrize(("does", "status"), [("prints", "ok"), ("dies", "failed")])
+def test_interleaved_rows_share_one_worker_and_its_fate(make, does: str, status: str) -> None:
+    plan, store = make(does, column="toytime.seconds")
+    assert len(make_jobs(plan.all_cells())) == 1
+    assert run(plan, store)[0] == {"well": status, does: status}
+
+
+def test_interrupted_by_ctrl_c_keeps_records_and_leaves_no_worker(make, tmp_path: Path) -> None:
+    make("waits")
+    command = [sys.executable, "bench.py", "toys", "--plugin", str(tmp_path / "toys.py"), "--results"]
+    process = subprocess.Popen(
+        [*command, str(tmp_path / "results"), "--machine", "here"], cwd=ROOT, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "runs").is_file() or "waits" not in runs(tmp_path):
+        assert time.monotonic() < deadline, "the second cell never started"
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=30)[1]
+    assert process.returncode == 130
+    assert "interrupted" in said and "Traceback" not in said
+    kept = [json.loads(path.read_text())["row"] for path in (tmp_path / "results").rglob("toybatch/*.json")]
+    assert kept == ["well"]
+    assert not _worker_pids()
+
+
+def _worker_pids() -> list[str]:
+    """Worker processes whose parent is gone or is this test."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = path.read_bytes().split(b"\0")
+            parent = int((path.parent / "stat").read_text().rpartition(")")[2].split()[1])
+        except (OSError, IndexError):
+            continue
+        if b"reidbench.running.worker" in words and parent in (1, os.getpid()):
+            found.append(path.parent.name)
+    return found
