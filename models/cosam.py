@@ -140,5 +140,6 @@ def correlate(descriptors: Tensor) -> Tensor:
     frames, channels = descriptors.shape[1], descriptors.shape[3]
     deviation, mean = torch.std_mean(descriptors, 3, keepdim=True)
     standard = (descriptors - mean) / (deviation + 1e-4)
-    others = torch.tensor([[j for j in range(frames) if j != i] for i in range(frames)], device=descriptors.device)
+    own, other = torch.arange(frames, device=descriptors.device), torch.arange(frames - 1, device=descriptors.device)
+    others = other + (other >= own[:, None])
     return torch.matmul(standard, standard[:, others].flatten(2, 3).transpose(2, 3)) / channels

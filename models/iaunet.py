@@ -141,16 +141,16 @@ class PartGraph(nn.Module):
         apart = (flat.unsqueeze(2) - flat.unsqueeze(1)).abs()
         edges = self.edge(torch.cat((apart, clip[:, None, None].expand_as(apart)), 3))
         edges = self.edge_norm(edges.flatten(0, 2)).view(apart.shape[:3])
-        strangers = ~neighbours(nodes.shape[1]).to(nodes.device)
+        strangers = ~neighbours(nodes.shape[1], nodes.device)
         seen = torch.matmul(edges.masked_fill(strangers, -torch.inf).softmax(2), flat)
         updated = self.node_norm(self.node(torch.cat((flat, seen), 2)).flatten(0, 1))
         return updated.relu().view(nodes.shape)
 
 
-def neighbours(frames: int) -> Tensor:
+def neighbours(frames: int, device: torch.device | None = None) -> Tensor:
     """Which nodes have an edge `[frames * parts, frames * parts]`, the parts of a frame together; none with itself."""
-    frame = torch.arange(frames * PARTS) // PARTS
-    part = torch.arange(frames * PARTS) % PARTS
+    nodes = torch.arange(frames * PARTS, device=device)
+    frame, part = nodes // PARTS, nodes % PARTS
     return (frame[:, None] == frame) != (part[:, None] == part)
 
 
