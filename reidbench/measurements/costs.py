@@ -95,7 +95,7 @@ def latency(cells: Sequence[Cell], progress: Progress) -> Outcomes:
         subjects, failures = session.subjects(cells)
         reference, shapes = session.add_reference(subjects, cells)
         runs, refused = session.start_all(subjects, shapes, cells)
-        failures |= refused | session.drop_misfits(runs, cells, device)
+        failures |= refused | session.drop_misfits(runs, cells)
         if reference not in runs:
             raise failures[reference]
 

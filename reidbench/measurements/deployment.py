@@ -80,7 +80,7 @@ def end_to_end(cells: Sequence[Cell], progress: Progress) -> Outcomes:
             return lambda: readings[name].append(timed_stages(deployed))
 
         runs, unstarted = session.make_each({name: partial(whole, name) for name in subjects}, cells)
-        failures |= unstarted | session.drop_misfits(runs, cells, settings["device"])
+        failures |= unstarted | session.drop_misfits(runs, cells)
         if reference not in runs:
             raise failures[reference]
 

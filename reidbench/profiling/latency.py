@@ -17,6 +17,9 @@ from reidbench.spec import UserError
 
 Run = Callable[[], object]
 
+OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED")
+"""What torch's CPU allocator, the CUDA runtime and its libraries say, each in a plain RuntimeError."""
+
 
 @dataclass(frozen=True)
 class Timings:
@@ -103,8 +106,9 @@ def check_precision(precision: str) -> None:
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """Whether torch ran out of memory; its CPU allocator raises a plain RuntimeError."""
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+    """Whether torch ran out of memory."""
+    told = isinstance(error, RuntimeError) and any(text in str(error) for text in OUT_OF_MEMORY)
+    return told or isinstance(error, torch.OutOfMemoryError)
 
 
 def random_clips(shape: Sequence[int], seed: int) -> Tensor:

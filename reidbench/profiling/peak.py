@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -53,16 +54,29 @@ def measure_peak(
 ) -> Peak:
     """The best of square matrix products and of copies, each repeated for `seconds`, with the threads torch has now.
 
+    On CUDA the products round to TF32 where torch lets convolutions do so, whose limit they are to be.
+
     Raises UserError for a device that is not there or an unknown precision.
     """
     check_device(device)
     check_precision(precision)
     sides = sides or SIDES[torch.device(device).type]
-    rates = [2 * side**3 / _best(_product(side, device, precision), device, seconds) for side in sides]
+    with _rounding_as_convolutions():
+        rates = [2 * side**3 / _best(_product(side, device, precision), device, seconds) for side in sides]
     source = torch.ones(copied, dtype=torch.uint8, device=device)
     target = torch.empty_like(source)
     copy = _best(lambda: target.copy_(source), device, seconds)
     return Peak(max(rates), 2 * copied / copy, device, precision, torch.get_num_threads())
+
+
+@contextlib.contextmanager
+def _rounding_as_convolutions() -> Iterator[None]:
+    before = torch.backends.cuda.matmul.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32
+    try:
+        yield
+    finally:
+        torch.backends.cuda.matmul.allow_tf32 = before
 
 
 def _product(side: int, device: str, precision: str) -> Callable[[], object]:

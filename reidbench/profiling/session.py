@@ -146,31 +146,36 @@ def start_all(
 def make_each(
     makes: Mapping[str, Callable[[], Made]], cells: Sequence[Cell]
 ) -> tuple[dict[str, Made], dict[str, Exception]]:
-    """What can be made by name, and for the others what there is to tell the user, with the row of that key."""
+    """What can be made by name, and for the others what to raise for their cells: whatever one fails of is its own."""
     rows = {cell.key: cell.row for cell in cells}
     made: dict[str, Made] = {}
     failures: dict[str, Exception] = {}
     for name, make in makes.items():
         try:
             made[name] = make()
-        except UserError as error:
-            failures[name] = UserError(f"{rows.get(name, name)}: {error}")
+        except Exception as error:
+            failures[name] = _of_row(error, rows.get(name, name), cells[0].settings["device"])
     return made, failures
 
 
-def drop_misfits(runs: dict[str, Run], cells: Sequence[Cell], device: str) -> dict[str, Exception]:
-    """Tries every run once and takes out those that run out of memory; returns what to raise for their cells."""
-    rows = {cell.key: cell.row for cell in cells}
-    failures: dict[str, Exception] = {}
-    for name, run in list(runs.items()):
-        try:
-            run()
-        except RuntimeError as error:
-            if not is_out_of_memory(error):
-                raise
-            del runs[name]
-            failures[name] = MemoryError(f"{rows.get(name, name)}: one clip does not fit on {device}")
+def drop_misfits(runs: dict[str, Run], cells: Sequence[Cell]) -> dict[str, Exception]:
+    """Tries every run once and takes out those that fail, of want of memory say; returns what to raise for them."""
+    _, failures = make_each(runs, cells)
+    for name in failures:
+        del runs[name]
     return failures
+
+
+def _of_row(error: Exception, row: str, device: str) -> Exception:
+    """An error with the row that it befell, of the kind that the worker tells apart."""
+    if isinstance(error, UserError):
+        return UserError(f"{row}: {error}")
+    if is_out_of_memory(error):
+        return MemoryError(f"{row}: one clip does not fit on {device}")
+    first, *_ = str(error).splitlines() or [""]
+    told = RuntimeError(f"{row}: {type(error).__name__}: {first}")
+    told.__cause__ = error
+    return told
 
 
 def reference_key(cells: Sequence[Cell]) -> str:
@@ -210,9 +215,16 @@ def conditions(threads: int) -> Iterator[Conditions]:
 
 
 def _own_seconds() -> float:
-    """Processor seconds of this process and of children that have ended, which export for it."""
+    """Processor seconds of this process and of its children: those that exported for it, those that compile for it."""
+    import psutil
+
     times = os.times()
-    return times.user + times.system + times.children_user + times.children_system
+    found = times.user + times.system + times.children_user + times.children_system
+    for child in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            spent = child.cpu_times()
+            found += spent.user + spent.system + spent.children_user + spent.children_system
+    return found
 
 
 def context(cells: Sequence[Cell], under: Conditions) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 from reidbench.profiling.latency import Run, interleave, is_out_of_memory
 
-LARGEST = 1024
-"""Clips in the largest batch that is tried."""
+LARGEST = 256
+"""Clips in the largest batch that is tried: of twice as many the stem's maps have more values than 32 bits count."""
 
 
 @dataclass
@@ -57,7 +57,7 @@ def sweep(
     spent = 0.0
     batch = 1
     while active and batch <= LARGEST:
-        started = {name: runs[name](batch) for name in active}
+        started = _started(batch, {name: runs[name] for name in active}, sweeps)
         began = time.perf_counter()
         _measure(batch, started, sweeps, device, rounds)
         lasted = time.perf_counter() - began
@@ -69,6 +69,19 @@ def sweep(
             break
         batch *= 2
     return sweeps
+
+
+def _started(batch: int, runs: Mapping[str, Callable[[int], Run]], sweeps: Mapping[str, Sweep]) -> dict[str, Run]:
+    """The calls of a batch, of those whose clips and whatever they are started with fit into the memory."""
+    found = {}
+    for name, start in runs.items():
+        try:
+            found[name] = start(batch)
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+            sweeps[name].out_of_memory = batch
+    return found
 
 
 def _measure(batch: int, runs: Mapping[str, Run], sweeps: Mapping[str, Sweep], device: str, rounds: int) -> None:

@@ -63,7 +63,7 @@ class Job:
 
     @property
     def concurrency(self) -> int:
-        """How many such jobs may run side by side."""
+        """How many such jobs may run side by side: one on a GPU, and one that is timed."""
         on_gpu = self.cells[0].settings.get("device") == "cuda"
         return 1 if self.phase == 1 or on_gpu else machine.physical_cores()
 
@@ -105,14 +105,16 @@ class Runner:
             forget(cell for cell in missing if registry.measurements()[cell.measurement].needs_training)
         jobs = make_jobs(missing)
         with Watch(limits) as self._watch:
-            for phase in sorted({job.phase for job in jobs}):
-                mine = [job for job in jobs if job.phase == phase]
+            for phase, concurrency in sorted(
+                {(job.phase, job.concurrency) for job in jobs}, key=lambda at: (at[0], -at[1])
+            ):
+                mine = [job for job in jobs if (job.phase, job.concurrency) == (phase, concurrency)]
                 # Other runs on this machine may compute meanwhile, but two must not time at once.
                 with alone(cache_folder() / "timing") if phase == 1 else contextlib.nullcontext():
-                    self._run_side_by_side(mine)
+                    self._run_side_by_side(mine, concurrency)
 
-    def _run_side_by_side(self, jobs: Sequence[Job]) -> None:
-        with ThreadPoolExecutor(min(job.concurrency for job in jobs)) as pool:
+    def _run_side_by_side(self, jobs: Sequence[Job], concurrency: int) -> None:
+        with ThreadPoolExecutor(concurrency) as pool:
             futures = [pool.submit(self._run_job, job) for job in jobs]
             try:
                 wait(futures, return_when=FIRST_EXCEPTION)

@@ -189,6 +189,21 @@ def test_a_row_that_cannot_be_built_costs_only_itself(name: str) -> None:
         next(outcomes)
 
 
+def test_a_row_that_fails_otherwise_costs_only_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(model: Any, *given: Any, **settings: Any) -> Run:
+        return inference(model, *given, **settings) if model.shrink == (1,) else fail
+
+    def fail() -> None:
+        raise RuntimeError("no kernel image is available")
+
+    inference = session.inference
+    monkeypatch.setattr(session, "inference", broken)
+    outcomes = registry.measurements()["latency"].function(rows("latency"), lambda *_: None)
+    assert next(outcomes)[0].row == "big"
+    with pytest.raises(RuntimeError, match="small: RuntimeError: no kernel image"):
+        next(outcomes)
+
+
 @pytest.mark.parametrize("name", ["latency", "throughput"])
 def test_threads_are_those_of_the_settings_and_come_back(name: str) -> None:
     before = torch.get_num_threads()

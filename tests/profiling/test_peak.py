@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 from reidbench.profiling import peak as module
 from reidbench.profiling.peak import Peak, measure_peak
@@ -23,6 +24,15 @@ def test_counts_two_operations_a_product_and_reading_with_writing(monkeypatch: p
     monkeypatch.setattr(module, "clock_of", lambda device: lambda run: (run(), 1.0)[1])
     found = measure_peak(sides=(8, 4), copied=100, seconds=0)
     assert (found.flops, found.bandwidth) == (2 * 8**3, 200)
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_products_round_as_convolutions_may(allowed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    before, found = torch.backends.cuda.matmul.allow_tf32, []
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", allowed)
+    monkeypatch.setattr(torch, "mm", lambda *_, out: found.append(torch.backends.cuda.matmul.allow_tf32))
+    measure_peak(sides=(8,), copied=100, seconds=0)
+    assert set(found) == {allowed} and torch.backends.cuda.matmul.allow_tf32 == before
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from functools import partial
 from typing import Any
 
 import pytest
 import torch
 
 from reidbench.profiling import session
-from reidbench.spec import UserError
+from reidbench.spec import Cell, UserError
 
 SMALL: dict[str, Any] = {"size": [32, 16], "depth": 18, "width": 8, "shrink": [1, 2]}
 
@@ -22,6 +25,41 @@ def test_models_are_built_alike_every_time() -> None:
 def test_an_impossible_option_is_one_line() -> None:
     with pytest.raises(UserError, match=r"^model baseline: shrink=\(7,\)"):
         session.build("baseline", {**SMALL, "shrink": [7]})
+
+
+def test_whatever_one_row_fails_of_costs_no_other() -> None:
+    cells = [Cell(row, "latency", "m", {"n": row}, {"device": "cuda"}, "s") for row in ("A", "B", "C", "D")]
+    wrong: dict[str, Exception] = {
+        "B": UserError("no such thing"),
+        "C": torch.OutOfMemoryError("CUDA out of memory"),
+        "D": RuntimeError("capture failed\nand more"),
+    }
+
+    def make(row: str) -> str:
+        if row in wrong:
+            raise wrong[row]
+        return row
+
+    made, failures = session.make_each({cell.key: partial(make, cell.row) for cell in cells}, cells)
+    assert list(made.values()) == ["A"]
+    told = [(type(failures[cell.key]), str(failures[cell.key])) for cell in cells[1:]]
+    assert told == [
+        (UserError, "B: no such thing"),
+        (MemoryError, "C: one clip does not fit on cuda"),
+        (RuntimeError, "D: RuntimeError: capture failed"),
+    ]
+    assert failures[cells[3].key].__cause__ is wrong["D"], "for the log"
+
+
+def test_the_time_of_children_that_still_run_is_its_own() -> None:
+    """Inductor's compile workers live on; what they use is no other program's."""
+    code = "import time\nwhile time.process_time() < 0.5: pass\nprint(flush=True)\ntime.sleep(60)"
+    before = session._own_seconds()
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        assert session._own_seconds() - before > 0.4
+        child.kill()
 
 
 def test_threads_come_back_after_a_failure() -> None:

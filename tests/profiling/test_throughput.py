@@ -63,8 +63,30 @@ def test_out_of_memory_is_recorded_and_keeps_the_smaller_batches(model: Callable
     assert list(found["C"].seconds) == [1, 2]
 
 
-@pytest.mark.parametrize("message", ["DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes"])
-def test_the_cpu_allocator_counts_as_out_of_memory(message: str, model: Callable[..., Callable[[int], Run]]) -> None:
+def test_clips_that_do_not_fit_when_a_batch_is_started_count_alike(model: Callable[..., Callable[[int], Run]]) -> None:
+    other = model(lambda b: 1.0, fits=4)
+
+    def tight(batch: int) -> Run:
+        if batch > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return other(batch)
+
+    found = sweep({"A": tight, "B": other}, CLIPS, budget=1e6)
+    assert (list(found["A"].seconds), found["A"].out_of_memory) == ([1, 2], 4)
+    assert (list(found["B"].seconds), found["B"].out_of_memory) == ([1, 2, 4], 8)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes",
+        "CUDA error: out of memory",
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+    ],
+)
+def test_what_other_allocators_say_counts_as_out_of_memory(
+    message: str, model: Callable[..., Callable[[int], Run]]
+) -> None:
     found = sweep({"A": model(lambda b: 1.0, fits=1, error=RuntimeError(message))}, CLIPS, budget=1e6)["A"]
     assert found.out_of_memory == 2
 

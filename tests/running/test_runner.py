@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from reidbench.discovery import source
 from reidbench.experiments.weights import weights_file
 from reidbench.files import write_text
 from reidbench.planning.plan import Plan, Request, make_plan
+from reidbench.running import runner
 from reidbench.running.runner import Runner, make_jobs
 from reidbench.spec import Cell, Record
 from reidbench.store import Store
@@ -75,6 +77,12 @@ def toytrained(cells, progress):
     for cell in cells:
         yield cell, act(cell)
 
+@measurement(quantities={"length": Quantity("length", "", "lower")}, mode="alone")
+def toyalone(cells, progress):
+    """One in each process."""
+    for cell in cells:
+        yield cell, act(cell)
+
 rows = tuple(Row(name, "toy", {"does": name}) for name in ROWS)
 SUITE = Suite("Toys", rows, tuple(Column(name) for name in COLUMNS), "well")
 '''
@@ -110,7 +118,7 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator:
     yield plan
     for path in added:
         registry._plugins.remove(path)
-    for name in ("toybatch", "toytime", "toytrained"):
+    for name in ("toybatch", "toytime", "toytrained", "toyalone"):
         registry.MEASUREMENTS.pop(name, None)
     for find in (registry.models, registry.datasets, registry.suite_paths, registry.model_source):
         find.cache_clear()
@@ -178,6 +186,22 @@ def test_interleaved_rows_share_one_worker_and_its_fate(make, does: str, status:
     plan, store = make(does, column="toytime.seconds")
     assert len(make_jobs(plan.all_cells())) == 1
     assert run(plan, store)[0] == {"well": status, does: status}
+
+
+def test_what_needs_the_gpu_waits_for_what_does_not_and_runs_one_by_one(make, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan, store = make("one", "two", "three", column="toyalone.length")
+    cells = plan.all_cells()
+    on_gpu = [replace(cell, settings={**cell.settings, "device": "cuda"}) for cell in cells[:2]]
+    named = {("x", i): (cell,) for i, cell in enumerate([*on_gpu, *cells[2:]])}
+    found: list[tuple[int, list[str]]] = []
+    monkeypatch.setattr(runner.machine, "physical_cores", lambda: 16)
+    monkeypatch.setattr(
+        Runner,
+        "_run_side_by_side",
+        lambda self, jobs, at_once: found.append((at_once, [cell.row for job in jobs for cell in job.cells])),
+    )
+    run(replace(plan, cells=named), store)
+    assert found == [(16, ["two", "three"]), (1, ["well", "one"])]
 
 
 def test_interrupted_by_ctrl_c_keeps_records_and_leaves_no_worker(make, tmp_path: Path) -> None:
