@@ -7,7 +7,7 @@ python bench.py table2 --preset paper --dataset mars --root DIR --device cuda
 
 from reidbench.spec import Column, Published, Row, Suite
 
-from .columns import ACCURACY, COMPLEXITY, GPU, GPU_BF16
+from .columns import ACCURACY, COMPLEXITY, GPU, GPU_BF16, GPU_GRAPH, GPU_GRAPH_BF16, LAUNCHES
 
 
 def _row(name: str, model: str, gflops: str, params: str, mean_ap: str, top1: str, **options: object) -> Row:
@@ -49,7 +49,11 @@ SUITE = Suite(
         Column("latency.ratio", settings=GPU),
         Column("throughput.throughput", settings=GPU),
         Column("memory.peak", settings=GPU),
-        Column("latency.latency", settings=GPU_BF16),
-        Column("latency.ratio", settings=GPU_BF16),
+        *(
+            Column(quantity, settings=settings)
+            for settings in (GPU_BF16, GPU_GRAPH, GPU_GRAPH_BF16)
+            for quantity in ("latency.latency", "latency.ratio")
+        ),
     ),
+    notes=(LAUNCHES,),
 )

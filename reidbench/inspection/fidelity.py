@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -35,12 +36,12 @@ def check_fidelity(cell: Cell) -> None:
 
 
 def look_at_fidelity(model: nn.Module, dataset: Dataset, cell: Cell, progress: Progress) -> Outcome:
-    """Scores the queries with both embeddings: `ap` by the backend's, `lost` what it is below eager's.
+    """Scores the queries with both embeddings: `ap` by the backend's, `lost` what it is below eager's in float32.
 
     `cosine_error` is one minus the cosine of a query's two vectors. Clips go through the backend one at a time, as in a
     deployment.
     """
-    recipe, protocol = recipe_of(cell.settings), Protocol(**cell.settings["protocol"])
+    recipe, protocol = replace(recipe_of(cell.settings), precision="fp32"), Protocol(**cell.settings["protocol"])
     device = torch.device(cell.settings["device"])
     query, gallery = embed_dataset(model, dataset, recipe, protocol, device=device, progress=progress)
     eager = evaluate(query, gallery, protocol)

@@ -210,7 +210,7 @@ def memory(cells: Sequence[Cell], progress: Progress) -> Outcomes:
         if found.reserved:
             values["reserved"] = float(found.reserved)
         progress(cell, 1, 1, f"{found.peak / 1e6:.0f} MB")
-        yield cell, Outcome(values, context={"before": found.before})
+        yield cell, Outcome(values, context={"before": found.before, **session.gpu_facts(settings["device"])})
 
 
 def _start(cell: Cell) -> Run:
@@ -220,9 +220,16 @@ def _start(cell: Cell) -> Run:
 
 
 def _counting_context(found: Complexity) -> dict[str, Any]:
-    from reidbench.profiling.complexity import disagreements
+    from reidbench.profiling.complexity import NOT_INSTALLED, disagreements
 
+    lacking = {
+        name: (counter, found.absent[counter]) for name, counter in COUNTER_OF.items() if counter in found.absent
+    }
     return {
+        "lacking": {name: " ".join(reason) for name, reason in lacking.items()},
+        "not_installed": sorted(
+            {counter.partition("_")[0] for counter, why in lacking.values() if why == NOT_INSTALLED}
+        ),
         "macs_per_clip": {name: counted.macs for name, counted in found.counts.items()},
         "absent": dict(found.absent),
         "uncounted": {name: list(counted.uncounted) for name, counted in found.counts.items() if counted.uncounted},

@@ -92,7 +92,7 @@ def make_plan(name: str, suite: Suite, request: Request, store: Store) -> Plan:
     for index, column in _wanted_columns(suite, request.only, preset.dataset):
         trains = registry.measurements()[column.measurement].needs_training
         reason = _reason_to_leave_out(column, preset.dataset, machine)
-        lacking = _lacking(column)
+        lacking = _lacking(column, request.device if trains else "cpu")
         options = {**request.dataset_options, **column.data}
         for row in rows:
             if reason or not row.model:
@@ -140,12 +140,18 @@ def _reason_to_leave_out(column: Column, dataset: str, machine: Mapping[str, Any
     return ""
 
 
-def _lacking(column: Column) -> str:
-    """What a column's backend needs that is not installed; "" where it can run. Raises UserError if it never could."""
+def _lacking(column: Column, device: str) -> str:
+    """Why a column's backend cannot run here, on `device` if the column names none; "" where it can.
+
+    Raises UserError if it never could.
+    """
     if "backend" not in column.settings:
         return ""
     settings = {"device": "cpu", "precision": "fp32", **column.settings}
     backend = check_backend(settings["backend"], settings["device"], settings["precision"])
+    device = column.settings.get("device", device)
+    if settings["precision"] not in backend.precisions.get(device, ()):
+        return f"{backend.name} does not compute in {settings['precision']} on {device}"
     return missing(backend.packages, backend.extra)
 
 

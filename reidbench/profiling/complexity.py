@@ -12,6 +12,8 @@ from torch import nn
 from reidbench.profiling.counters import COUNTERS, REFERENCE, Count, feature
 from reidbench.spec import COST_SHAPE
 
+NOT_INSTALLED = "not installed"
+
 
 @dataclass(frozen=True)
 class Complexity:
@@ -73,7 +75,7 @@ def count(model: nn.Module, shape: Sequence[int] = COST_SHAPE) -> Complexity:
         try:
             counts[name] = counter(twin, torch.zeros(1, *shape[1:], device=device))
         except ModuleNotFoundError:
-            absent[name] = "not installed"
+            absent[name] = NOT_INSTALLED
         except Exception as error:
             if name == REFERENCE:
                 raise

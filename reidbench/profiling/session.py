@@ -232,8 +232,18 @@ def context(cells: Sequence[Cell], under: Conditions) -> dict[str, Any]:
     shared: dict[str, Any] = {"peers": [cell.row for cell in cells], **asdict(under)}
     if found := versions(cells[0].settings.get("backend", EAGER)):
         shared["backend_versions"] = found
-    if torch.device(cells[0].settings["device"]).type == "cuda":
-        shared["tf32_convolutions"] = torch.backends.cudnn.allow_tf32
-        shared["tf32_products"] = torch.get_float32_matmul_precision() != "highest"
-        shared["cudnn_benchmark"] = torch.backends.cudnn.benchmark
-    return shared
+    return shared | gpu_facts(cells[0].settings["device"])
+
+
+def gpu_facts(device: str) -> dict[str, Any]:
+    """What may change a number on a GPU and stands in no version of a package; nothing on a CPU."""
+    if torch.device(device).type != "cuda":
+        return {}
+    return {
+        "gpu": torch.cuda.get_device_name(device),
+        "cuda": torch.version.cuda,
+        "cudnn": torch.backends.cudnn.version(),
+        "tf32_convolutions": torch.backends.cudnn.allow_tf32,
+        "tf32_products": torch.get_float32_matmul_precision() != "highest",
+        "cudnn_benchmark": torch.backends.cudnn.benchmark,
+    }

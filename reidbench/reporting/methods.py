@@ -194,10 +194,22 @@ def _machine(tables: Sequence[Table], place: str, machine: Mapping[str, Any]) ->
     shown = [record for table in tables for record in shown_records(table)]
     for versions in dict.fromkeys(tuple(sorted(record.versions.items())) for record in shown):
         yield "Versions: " + ", ".join(f"{name} {version}" for name, version in versions if version)
+    yield from dict.fromkeys(line for record in shown for line in _gpu_software(record))
     if shown:
         started = sorted(record.started for record in shown)
         yield f"Measured from {started[0]} to {started[-1]}; {len({r.key for r in shown})} records."
     yield from dict.fromkeys(line for record in shown for line in _disturbance(record))
+
+
+def _gpu_software(record: Record) -> Iterator[str]:
+    """What a record made on a GPU says of it: the software, and what float32 means there."""
+    context = record.context
+    if not {"gpu", "cuda", "cudnn", "cudnn_benchmark", "tf32_convolutions", "tf32_products"} <= context.keys():
+        return
+    rounded = [name for name in ("convolutions", "products") if context[f"tf32_{name}"]]
+    how = f"TF32 in {' and '.join(rounded)}" if rounded else "nowhere rounded to TF32"
+    tuned = "tries its algorithms first" if context["cudnn_benchmark"] else "chooses its algorithms by rules"
+    yield f"{context['gpu']}: CUDA {context['cuda']}, cuDNN {context['cudnn']}, which {tuned}; fp32 is {how}."
 
 
 def _disturbance(record: Record) -> Iterator[str]:

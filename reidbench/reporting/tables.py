@@ -162,7 +162,8 @@ def _measured(cells: Sequence[Cell], column: Column, quantity: Quantity, found: 
     good = tuple(record for record in records if record.status == "ok")
     value = estimate(quantity, column.field, good)
     if good and value is None:
-        return Entry("skipped", records=good, reason=f"the record holds nothing for {column.field}")
+        why = good[0].context.get("lacking", {}).get(column.field, f"the record holds nothing for {column.field}")
+        return Entry("skipped", records=good, reason=why)
     if len(good) == len(cells):
         return Entry("ok", value, records=good)
     bad = next((record for record in records if record.status != "ok"), None)

@@ -19,6 +19,7 @@ from typing import Any, Protocol
 
 from reidbench import machine, registry
 from reidbench.data.cache import cache_folder
+from reidbench.deployment.backends import is_installed
 from reidbench.experiments.weights import forget
 from reidbench.files import alone, refused, sweep_tree
 from reidbench.planning.plan import Plan, all_cells
@@ -94,7 +95,7 @@ class Runner:
         missing = []
         for cell in all_cells(plans):
             record = None if fresh else self.store.load(cell)
-            if record is not None and record.status == "ok":
+            if record is not None and _stands(record):
                 self.display.state(cell, "stored", record)
             else:
                 missing.append(cell)
@@ -157,7 +158,7 @@ class Runner:
     def _is_measured_meanwhile(self, cell: Cell) -> bool:
         """Whether another run has recorded a cell since this one looked for it."""
         record = None if self._fresh else self.store.load(cell)
-        if record is None or record.status != "ok":
+        if record is None or not _stands(record):
             return False
         self.display.state(cell, "stored", record)
         return True
@@ -251,6 +252,11 @@ class Runner:
             if record.status != "ok":
                 self.failures.append(record)
         self.display.state(cell, record.status, record)
+
+
+def _stands(record: Record) -> bool:
+    """Whether a record need not be made again: it has a value, and all that it lacked a package for lacks it still."""
+    return record.status == "ok" and not any(map(is_installed, record.context.get("not_installed", ())))
 
 
 def make_jobs(cells: Iterable[Cell]) -> list[Job]:

@@ -57,6 +57,13 @@ def test_what_is_lost_is_paired_by_query(dataset: Any, model: nn.Module, backend
         assert not any(samples["lost"])
 
 
+def test_it_is_float32_that_a_backend_is_compared_with_whatever_was_trained_in(dataset: Any, model: nn.Module) -> None:
+    asked = cell(backend="eager", precision="fp32")
+    reduced = {**asked.settings["recipe"], "precision": "bf16"}
+    outcome = look_at_fidelity(model, dataset, cell(**{**asked.settings, "recipe": reduced}), lambda *_: None)
+    assert max(outcome.samples["cosine_error"]) < 1e-10
+
+
 def test_a_backend_that_returns_rubbish_loses_much(
     dataset: Any, model: nn.Module, monkeypatch: pytest.MonkeyPatch
 ) -> None:

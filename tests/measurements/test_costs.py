@@ -105,6 +105,8 @@ def test_complexity_without_fvcore_leaves_its_number_out(monkeypatch: pytest.Mon
     found = measured([cell("big", "complexity")])["big"]
     assert "macs_fvcore" not in found.values
     assert found.context["absent"] == {"fvcore": "not installed"}
+    assert found.context["lacking"] == {"macs_fvcore": "fvcore not installed"}
+    assert found.context["not_installed"] == ["fvcore"]
     assert found.values["macs"] > 0
 
 

@@ -93,6 +93,25 @@ def test_a_gpu_column_without_a_gpu_is_absent_with_a_reason(tmp_path: Path) -> N
     assert cell(made, "A", 0).settings["device"] == "cuda" and not made.absent
 
 
+@pytest.mark.parametrize(
+    ("asked", "backend", "precision", "where"),
+    [
+        ("cuda", "openvino", "int8", "openvino does not compute in int8 on cuda"),
+        ("cuda", "onnxruntime", "fp32", "onnxruntime does not compute in fp32 on cuda"),
+        ("cuda", "compile", "bf16", ""),
+        ("cpu", "openvino", "int8", ""),
+    ],
+)
+def test_what_the_device_that_is_trained_on_cannot_run_is_absent(
+    asked: str, backend: str, precision: str, where: str, tmp_path: Path
+) -> None:
+    settings = {"backend": backend, "precision": precision}
+    columns = (Column("fidelity.lost", settings=settings), Column("latency.latency", settings=settings))
+    made = plan(tmp_path, replace(SUITE, columns=columns), device=asked)
+    assert made.absent.get(("A", 0), "") == where
+    assert ("A", 1) in made.cells, "its time is measured on the CPU"
+
+
 def test_latency_names_its_reference_and_the_reference_its_source(tmp_path: Path) -> None:
     reference = cell(plan(tmp_path), "A", 1).settings["reference"]
     assert reference["model"] == "baseline" and reference["source"] == registry.model_source("baseline")

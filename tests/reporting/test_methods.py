@@ -43,6 +43,15 @@ def test_every_dataset_that_a_table_trains_on_is_described(bench):
     assert sum("It has no weather." in line for line in lines) == 1
 
 
+def test_what_ran_on_a_gpu_says_what_it_was_and_what_float32_means_there(bench):
+    facts = {"gpu": "NVIDIA H9", "cuda": "13.0", "cudnn": 91000, "cudnn_benchmark": False, "tf32_products": False}
+    bench.save(bench.cell(ROWS[0], COLUMNS[5]), **facts, tf32_convolutions=True)
+    machine = methods([assemble(bench.plan, bench.store)], "made-up", {})[-1]
+    lines = [line for part in machine.parts if isinstance(part, Items) for line in part.lines]
+    wanted = "NVIDIA H9: CUDA 13.0, cuDNN 91000, which chooses its algorithms by rules; fp32 is TF32 in convolutions."
+    assert lines.count(wanted) == 1
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [

@@ -88,6 +88,13 @@ def test_a_record_of_another_request_is_not_shown_at_all(bench, other):
     assert assemble(bench.plan, bench.store).entries["Small", MEAN_AP].state == "missing"
 
 
+def test_what_a_record_holds_nothing_for_says_why(bench):
+    record = bench.save(bench.cell(ROWS[0], COLUMNS[GFLOPS_AT]), lacking={"gflops": "ptflops not installed"})
+    bench.store.save(replace(record, values={name: value for name, value in record.values.items() if name != "gflops"}))
+    entry = assemble(bench.plan, bench.store).entries["Small", GFLOPS_AT]
+    assert (entry.state, entry.reason) == ("skipped", "ptflops not installed")
+
+
 def test_some_seeds_of_several_are_partial(bench):
     bench.seeds = 3
     for seed in (0, 1):

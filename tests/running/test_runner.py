@@ -53,7 +53,8 @@ def act(cell, folder=os.environ.get("TOY_FOLDER", "")):
         raise MemoryError
     if does == "waits":
         time.sleep(60)
-    return Outcome({"length": float(len(does))})
+    lacking = {"not_installed": ["counter"]} if does == "lacks" else {}
+    return Outcome({"length": float(len(does))}, context=lacking)
 
 @measurement(quantities={"length": Quantity("length", "", "lower")}, mode="batch")
 def toybatch(cells, progress):
@@ -179,6 +180,18 @@ def test_a_cell_that_fails_costs_itself_alone_and_is_tried_again(
     assert error in runner.failures[0].error
     run(plan, store)
     assert runs(tmp_path).count(does) == 2 and runs(tmp_path).count("well") == 1
+
+
+def test_what_lacked_a_package_is_measured_again_once_that_is_there(
+    make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan, store = make("lacks")
+    run(plan, store)
+    run(plan, store)
+    assert runs(tmp_path) == ["well", "lacks"]
+    monkeypatch.setattr(runner, "is_installed", lambda package: package == "counter")
+    run(plan, store)
+    assert runs(tmp_path) == ["well", "lacks", "lacks"]
 
 
 @pytest.mark.parametrize(("does", "status"), [("prints", "ok"), ("dies", "failed")])
