@@ -1,4 +1,4 @@
-"""What follows from raw samples: estimates with intervals, paired differences, order agreement. Imports only numpy.
+"""What follows from raw samples: means and medians with intervals, differences, order agreement. Imports only numpy.
 
 Every interval is a percentile bootstrap, deterministic for a given `seed`. An accuracy has two sources of variance,
 kept apart: `Estimate.low` and `high` cover the choice of query identities (resampled whole, the same ones in every
@@ -15,9 +15,6 @@ from math import nan, sqrt
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-
-from reidbench.data.splits import by_split
-from reidbench.spec import Outcome, Quantity, Record
 
 LEVEL = 0.95
 RESAMPLES = 2000
@@ -62,14 +59,14 @@ def median_interval(samples: ArrayLike, *, level: float = LEVEL, resamples: int 
 
     Raises ValueError where there is no sample.
     """
-    values = _readings(samples)
+    values = as_readings(samples)
     n = len(values)
     median = float(np.median(values))
     if n < FEWEST_READINGS:
-        return Estimate(median, n=n, sd=_spread(values))
+        return Estimate(median, n=n, sd=spread(values))
     drawn = np.random.default_rng(seed).integers(n, size=(resamples, n))
     low, high = _bounds(np.median(values[drawn], axis=1), level)
-    return Estimate(median, low, high, n, _spread(values))
+    return Estimate(median, low, high, n, spread(values))
 
 
 def ratio_interval(
@@ -79,7 +76,7 @@ def ratio_interval(
 
     Dividing round by round cancels the machine's drift. Raises ValueError if the lengths differ.
     """
-    above, below = _readings(numerator), _readings(denominator)
+    above, below = as_readings(numerator), as_readings(denominator)
     if len(above) != len(below):
         raise ValueError(f"a ratio needs readings in pairs, got {len(above)} and {len(below)}")
     return median_interval(above / below, level=level, resamples=resamples, seed=seed)
@@ -104,13 +101,13 @@ def mean_interval(
     labels = np.arange(len(readings)) if groups is None else np.asarray(groups)
     if not len(readings) == len(labels) == len(kept):
         raise ValueError(f"{len(readings)} values, {len(labels)} groups and {len(kept)} marks must be equally many")
-    readings, labels = _readings(readings[kept]), labels[kept]
+    readings, labels = as_readings(readings[kept]), labels[kept]
     sums, counts = _group_sums(readings, labels)
     value = float(readings.mean())
     if len(counts) < 2:
-        return Estimate(value, n=len(readings), sd=_spread(readings))
+        return Estimate(value, n=len(readings), sd=spread(readings))
     low, high = _bounds(_resampled_means(sums, counts, resamples, seed), level)
-    return Estimate(value, low, high, len(readings), _spread(readings))
+    return Estimate(value, low, high, len(readings), spread(readings))
 
 
 def paired_difference(
@@ -139,7 +136,7 @@ def paired_difference(
             f"rows over {first.shape[1]} and {second.shape[1]} queries are not paired ({len(labels)} groups)"
         )
     first, second, labels = first[:, kept], second[:, kept], labels[kept]
-    difference = _readings(first.mean(axis=0) - second.mean(axis=0))
+    difference = as_readings(first.mean(axis=0) - second.mean(axis=0))
     sd, error, freedom = _seed_noise(first.mean(axis=1), second.mean(axis=1), noise)
     n = min(len(first), len(second))
     sums, counts = _group_sums(difference, labels)
@@ -167,7 +164,7 @@ def means_difference(
     Every group of either (an identity) is drawn alike for both: of one model under two protocols, which count
     different queries, what the identities have in common cancels. Raises ValueError for a mean over nothing.
     """
-    values, labels = (_readings(a), _readings(b)), (np.asarray(a_groups), np.asarray(b_groups))
+    values, labels = (as_readings(a), as_readings(b)), (np.asarray(a_groups), np.asarray(b_groups))
     known = np.unique(np.concatenate(labels))
     value = float(values[0].mean() - values[1].mean())
     if len(known) < 2:
@@ -197,9 +194,9 @@ def gap_interval(
     their spread and NaN for one seed.
     """
     gaps, labels = np.atleast_2d(np.asarray(values, dtype=float)), np.asarray(groups)
-    sums, counts = _group_sums(_readings(gaps.mean(axis=0)), labels)
+    sums, counts = _group_sums(as_readings(gaps.mean(axis=0)), labels)
     means = gaps.mean(axis=1)
-    value, sd = float(gaps.mean()), _spread(means)
+    value, sd = float(gaps.mean()), spread(means)
     if len(counts) < 2:
         return Estimate(value, n=len(means), sd=sd)
     replicates = _resampled_means(sums, counts, resamples, seed)
@@ -226,9 +223,9 @@ def mean_over_splits(
     a model was trained: their standard error times a t variate. That counts the choice of queries twice, and takes the
     splits as independent although they share persons. `n` counts the splits and `sd` is their spread.
     """
-    readings, labels = [_readings(each) for each in values], np.concatenate([np.asarray(each) for each in groups])
+    readings, labels = [as_readings(each) for each in values], np.concatenate([np.asarray(each) for each in groups])
     means = np.array([each.mean() for each in readings])
-    value, sd = float(means.mean()), _spread(means)
+    value, sd = float(means.mean()), spread(means)
     shares = np.concatenate([np.full(len(each), 1 / len(each)) for each in readings])
     _, index = np.unique(labels, return_inverse=True)
     sums = np.bincount(index, weights=shares * np.concatenate(readings)).astype(float)
@@ -243,42 +240,6 @@ def mean_over_splits(
     return Estimate(value, low, high, len(means), sd)
 
 
-def estimate(quantity: Quantity, field: str, records: Sequence[Record | Outcome]) -> Estimate | None:
-    """What the records of one row (one a seed and split) say about a quantity, or None where they do not hold it.
-
-    Records are pooled: the readings of all of them, or for an accuracy the queries of all seeds, whose identities
-    are then resampled jointly; `n` and `sd` of an accuracy are over the seeds, or the splits where there are several.
-    """
-    if not records:
-        return None
-    if quantity.statistic == "value":
-        if any(field not in record.values for record in records):
-            return None
-        values = _readings([record.values[field] for record in records])
-        return Estimate(float(values.mean()), n=len(values), sd=_spread(values))
-    needed = [name for name in (quantity.sample, quantity.over, quantity.by, quantity.where) if name]
-    if any(not record.samples.get(name) for record in records for name in needed):
-        return None
-    if quantity.statistic == "median":
-        return median_interval(_pooled(records, quantity.sample))
-    if quantity.statistic == "ratio":
-        return ratio_interval(_pooled(records, quantity.sample), _pooled(records, quantity.over))
-    if quantity.statistic == "mean":
-        return _mean_over_seeds(quantity, records)
-    raise ValueError(f"quantity {field}: unknown statistic {quantity.statistic!r}")
-
-
-def seed_means(quantity: Quantity, records: Sequence[Record | Outcome]) -> list[float]:
-    """The mean of a quantity of statistic "mean" in each record, one a seed; a record without a value is left out."""
-    means = []
-    for record in records:
-        values = np.asarray(record.samples[quantity.sample], dtype=float)
-        kept = np.asarray(record.samples[quantity.where]) == 1 if quantity.where else np.ones(len(values), bool)
-        if kept.any():
-            means.append(float(values[kept].mean()))
-    return means
-
-
 def order_agreement(a: ArrayLike, b: ArrayLike) -> Agreement:
     """Kendall's tau-b between two lists of equal length `[n]`; NaN where one of them is constant."""
     first, second = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
@@ -291,42 +252,8 @@ def order_agreement(a: ArrayLike, b: ArrayLike) -> Agreement:
     return Agreement(tau, concordant, discordant, len(i) - concordant - discordant)
 
 
-def _mean_over_seeds(quantity: Quantity, records: Sequence[Record | Outcome]) -> Estimate | None:
-    splits = by_split(records)
-    if len(splits) > 1:
-        return _mean_over_splits(quantity, list(splits.values()))
-    values, groups, where = _queries(quantity, records)
-    if not np.any(where == 1):
-        return None
-    pooled = mean_interval(values, groups, where)
-    seeds = np.array(seed_means(quantity, records))
-    return Estimate(pooled.value, pooled.low, pooled.high, len(seeds), _spread(seeds))
-
-
-def _mean_over_splits(quantity: Quantity, splits: Sequence[Sequence[Record | Outcome]]) -> Estimate | None:
-    """None where a split lacks the queries that the quantity is restricted to."""
-    values, groups = [], []
-    for records in splits:
-        own, labels, where = _queries(quantity, records)
-        if not np.any(where == 1):
-            return None
-        values.append(own[where == 1])
-        groups.append((np.arange(len(own)) if labels is None else labels)[where == 1])
-    return mean_over_splits(values, groups)
-
-
-def _queries(quantity: Quantity, records: Sequence[Record | Outcome]) -> tuple[Floats, Floats | None, Floats]:
-    """Of all records: the values, what their groups are, and 1 where they count."""
-    values = _pooled(records, quantity.sample)
-    groups = _pooled(records, quantity.by) if quantity.by else None
-    return values, groups, _pooled(records, quantity.where) if quantity.where else np.ones(len(values))
-
-
-def _pooled(records: Sequence[Record | Outcome], sample: str) -> Floats:
-    return np.concatenate([np.asarray(record.samples[sample], dtype=float) for record in records])
-
-
-def _readings(samples: ArrayLike) -> Floats:
+def as_readings(samples: ArrayLike) -> Floats:
+    """Samples `[n]` as an array. Raises ValueError where they are none, or not finite numbers."""
     values = np.asarray(samples, dtype=float)
     if values.ndim != 1 or not values.size:
         raise ValueError(f"expected a non-empty list of numbers, got shape {values.shape}")
@@ -335,7 +262,8 @@ def _readings(samples: ArrayLike) -> Floats:
     return values
 
 
-def _spread(values: Floats) -> float:
+def spread(values: Floats) -> float:
+    """The standard deviation of values `[n]`, NaN of a single one."""
     return float(values.std(ddof=1)) if len(values) > 1 else nan
 
 

@@ -22,6 +22,7 @@ LAYERS = [
     {"reidbench.inspection"},
     {"reidbench.experiments"},
     {"reidbench.training", "reidbench.retrieval", "reidbench.profiling", "reidbench.store"},
+    {"reidbench.estimates"},
     {"reidbench.statistics", "reidbench.deployment"},
     {"reidbench.data", "reidbench.machine", "reidbench.precision", "reidbench.distributed"},
     {"models"},

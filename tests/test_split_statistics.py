@@ -5,9 +5,10 @@ import math
 import numpy as np
 import pytest
 
+from reidbench.estimates import estimate
 from reidbench.reporting.comparison import compare, exceeds_noise
 from reidbench.spec import Quantity, Record
-from reidbench.statistics import estimate, mean_interval, mean_over_splits
+from reidbench.statistics import mean_interval, mean_over_splits
 
 TOP1 = Quantity("top-1", "%", "higher", 1, 100, "", "mean", "top1", by="identity", where="counts")
 ALL = Quantity("top-1", "%", "higher", 1, 100, "", "mean", "top1", by="identity")

@@ -6,11 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from reidbench.spec import Quantity, Record
 from reidbench.statistics import (
     FEWEST_READINGS,
-    Estimate,
-    estimate,
     mean_interval,
     means_difference,
     median_interval,
@@ -18,14 +15,9 @@ from reidbench.statistics import (
     paired_difference,
     pooled_spread,
     ratio_interval,
-    seed_means,
 )
 
 numbers = st.floats(-1e3, 1e3, allow_nan=False)
-
-
-def record(values=None, **samples) -> Record:
-    return Record({}, "k", "row", "ok", values or {}, samples, {}, "made-up", {}, "", 0.0)
 
 
 @given(st.lists(numbers, min_size=FEWEST_READINGS, max_size=40))
@@ -188,10 +180,6 @@ def test_paired_difference_refuses_rows_over_other_queries():
         paired_difference([1.0, 2.0], [1.0], [0, 1])
 
 
-MEAN = Quantity("mAP", "%", "higher", statistic="mean", sample="ap", by="identity")
-MASKED = Quantity("mAP", "%", "higher", statistic="mean", sample="ap", by="identity", where="occluded")
-
-
 def test_a_difference_of_means_over_one_list_is_the_paired_one():
     rng = np.random.default_rng(3)
     a, b, people = rng.normal(size=60), rng.normal(size=60), np.arange(60) // 3
@@ -211,58 +199,6 @@ def test_a_difference_of_means_takes_lists_that_count_different_queries():
     assert found.high - found.low < 0.5 * sum(one.high - one.low for one in apart)
     with pytest.raises(ValueError, match="non-empty"):
         means_difference([], [], easy, people)
-
-
-def test_estimate_of_one_value():
-    quantity = Quantity("Params", "M", "lower")
-    assert estimate(quantity, "params", [record({"params": 5.0})]).value == 5.0
-    assert estimate(quantity, "params", [record({"macs": 5.0})]) is None
-    assert estimate(quantity, "params", []) is None
-
-
-def test_estimate_of_a_median_and_a_ratio():
-    seconds = np.arange(1.0, 10.0)
-    made = record(seconds=list(seconds), reference=list(2 * seconds))
-    assert estimate(Quantity("", "ms", "lower", statistic="median", sample="seconds"), "latency", [made]).value == 5.0
-    ratio = Quantity("", "", "lower", statistic="ratio", sample="seconds", over="reference")
-    assert estimate(ratio, "ratio", [made]) == Estimate(0.5, 0.5, 0.5, 9, 0.0)
-    assert estimate(ratio, "ratio", [record(seconds=[1.0])]) is None
-
-
-def test_estimate_of_two_seeds_pools_the_queries_and_spreads_over_seeds():
-    seeds = [record(ap=[0.2, 0.4], identity=[1, 2]), record(ap=[0.4, 0.6], identity=[1, 2])]
-    found = estimate(MEAN, "mAP", seeds)
-    assert (found.value, found.n) == (pytest.approx(0.4), 2)
-    assert found.sd == pytest.approx(np.std([0.3, 0.5], ddof=1))
-    assert (found.low, found.high) == (pytest.approx(0.3), pytest.approx(0.5)), "identities drawn jointly, not 4 values"
-
-
-def test_seed_means_are_of_each_record_by_itself_over_the_marked_readings():
-    records = [record(ap=[0.2, 0.4, 1.0], far=[1, 1, 0]), record(ap=[0.6, 0.8, 0.0], far=[1, 0, 0])]
-    plain = Quantity("mAP", "%", "higher", 1, 100, "", "mean", "ap")
-    marked = Quantity("mAP", "%", "higher", 1, 100, "", "mean", "ap", where="far")
-    assert seed_means(plain, records) == pytest.approx([1.6 / 3, 1.4 / 3])
-    assert seed_means(marked, records) == pytest.approx([0.3, 0.6])
-    assert seed_means(marked, [records[0], record(ap=[0.5], far=[0])]) == pytest.approx([0.3])
-    known = estimate(marked, "mAP", records)
-    assert known.sd == pytest.approx(np.std([0.3, 0.6], ddof=1)) and known.n == 2
-
-
-def test_estimate_of_one_seed_has_an_interval_but_no_spread():
-    found = estimate(MEAN, "mAP", [record(ap=[0.2, 0.4, 0.9], identity=[1, 2, 3])])
-    assert found.n == 1 and math.isnan(found.sd) and found.low < found.value < found.high
-
-
-def test_estimate_with_a_mark_uses_the_marked_queries_alone():
-    made = record(ap=[0.2, 0.4, 0.9], identity=[1, 2, 3], occluded=[0, 1, 1])
-    assert estimate(MASKED, "mAP_occluded", [made]).value == pytest.approx(0.65)
-    assert estimate(MASKED, "mAP_occluded", [record(ap=[0.2], identity=[1], occluded=[0])]) is None
-    assert estimate(MASKED, "mAP_occluded", [record(ap=[0.2], identity=[1])]) is None
-
-
-def test_estimate_refuses_an_unknown_statistic():
-    with pytest.raises(ValueError, match="mode"):
-        estimate(Quantity("", "", "", statistic="mode", sample="x"), "x", [record(x=[1.0])])
 
 
 @given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=2, max_size=20))

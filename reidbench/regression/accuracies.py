@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from reidbench.data.splits import by_split, split_of
+from reidbench.estimates import estimate, seed_means
 from reidbench.regression.pairing import Pair
 from reidbench.regression.verdicts import Limits
 from reidbench.reporting.comparison import over_splits, paired_values
 from reidbench.spec import Record
-from reidbench.statistics import LEVEL, Estimate, estimate, paired_difference, pooled_spread, seed_means
+from reidbench.statistics import LEVEL, Estimate, paired_difference, pooled_spread
 
 RESAMPLES = 20_000
 """Of the bootstrap: the strictest level leaves a few of them outside the interval."""

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from reidbench.deployment.backends import ran_on
+from reidbench.estimates import estimate
 from reidbench.regression.sides import code_of, subject
 from reidbench.reporting.tables import preset_name
 from reidbench.spec import Quantity, Record
-from reidbench.statistics import Estimate, estimate
+from reidbench.statistics import Estimate
 
 
 @dataclass(frozen=True)

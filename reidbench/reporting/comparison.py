@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from reidbench.data.splits import by_split
+from reidbench.estimates import estimate
 from reidbench.spec import Quantity, Record
-from reidbench.statistics import Estimate, estimate, mean_over_splits, median_interval, paired_difference
+from reidbench.statistics import Estimate, mean_over_splits, median_interval, paired_difference
 
 Readings = tuple[Estimate, Sequence[Record]]
 """A row's estimate of one quantity with the records it comes from, one a seed and split."""

@@ -7,10 +7,11 @@ from math import isnan
 from typing import TYPE_CHECKING
 
 from reidbench.deployment.backends import ran_on
+from reidbench.estimates import seed_means
 from reidbench.reporting.blocks import column_name, difference_text, estimate_text, interval_text, seeds_text
 from reidbench.reporting.comparison import compare, exceeds_noise, spread_over_seeds
 from reidbench.reporting.differences import Difference, Family, families
-from reidbench.statistics import Estimate, order_agreement, seed_means
+from reidbench.statistics import Estimate, order_agreement
 
 if TYPE_CHECKING:
     from reidbench.reporting.tables import Heading, Table

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from reidbench import registry
 from reidbench.data.splits import splits_of, without_split, written_splits
+from reidbench.estimates import estimate
 from reidbench.reporting.matching import against_published, printed_value
 from reidbench.reporting.tables import Entry, preset_name, shared
 from reidbench.spec import Column, Quantity, Record, Row, canonical_json
-from reidbench.statistics import estimate
 
 if TYPE_CHECKING:
     import pandas as pd

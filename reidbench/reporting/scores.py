@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from reidbench import registry
+from reidbench.estimates import estimate
 from reidbench.reporting.blocks import difference_text, estimate_text
 from reidbench.spec import Outcome, Quantity, Record
-from reidbench.statistics import Estimate, estimate, means_difference
+from reidbench.statistics import Estimate, means_difference
 
 if TYPE_CHECKING:
     from reidbench.experiments.scoring import Scored

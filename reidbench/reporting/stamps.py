@@ -39,7 +39,8 @@ def stamp_of(content: object) -> str:
 def _drawing_code() -> bytes:
     """The code that draws and that computes what is drawn, read once a process."""
     here = Path(__file__).parent
-    return b"".join(path.read_bytes() for path in (here.parent / "statistics.py", *sorted(here.rglob("*.py"))))
+    computing = (here.parent / "statistics.py", here.parent / "estimates.py")
+    return b"".join(path.read_bytes() for path in (*computing, *sorted(here.rglob("*.py"))))
 
 
 def bears(path: Path, stamp: str) -> bool:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from reidbench import registry
 from reidbench.data.splits import trainings_text
+from reidbench.estimates import estimate
 from reidbench.reporting.comparison import Readings, clear_best
 from reidbench.reporting.matching import Records, against_published, misplaced, mixtures, printed_value
 from reidbench.spec import Cell, Column, Quantity, Record, Row, canonical_json
-from reidbench.statistics import Estimate, estimate
+from reidbench.statistics import Estimate
 
 if TYPE_CHECKING:
     from reidbench.planning.plan import Plan

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from reidbench import registry
 from reidbench.data.splits import split_of
+from reidbench.estimates import estimate
 from reidbench.planning.plan import Plan, all_cells
 from reidbench.spec import Cell, Record
-from reidbench.statistics import estimate
 
 if TYPE_CHECKING:
     from rich.console import Group

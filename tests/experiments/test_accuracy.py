@@ -16,12 +16,12 @@ from reidbench import registry
 from reidbench.cli import main
 from reidbench.data import synthetic
 from reidbench.data.splits import trained_on
+from reidbench.estimates import estimate
 from reidbench.experiments.accuracy import load_trained, open_dataset, recipe_of, score, train_cell
 from reidbench.planning.plan import Request, accuracy_cell
 from reidbench.presets import PRESETS
 from reidbench.retrieval.protocols import PROTOCOLS
 from reidbench.spec import Cell, Places, UserError
-from reidbench.statistics import estimate
 from reidbench.store import Store
 from reidbench.training.checkpoint import save_model
 

@@ -12,12 +12,12 @@ import pytest
 import torch
 
 from reidbench import registry
+from reidbench.estimates import estimate
 from reidbench.measurements import costs
 from reidbench.profiling import session
 from reidbench.profiling import throughput as sweeping
 from reidbench.profiling.latency import Run
 from reidbench.spec import Cell, Outcome, Record, UserError
-from reidbench.statistics import estimate
 
 SIZE = (32, 16)
 SHAPE = [1, 2, 3, *SIZE]

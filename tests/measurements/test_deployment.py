@@ -13,11 +13,11 @@ import torch
 from reidbench import registry
 from reidbench.data.cache import cache_folder
 from reidbench.deployment.network import clips_of
+from reidbench.estimates import estimate
 from reidbench.experiments.end_to_end import STAGES
 from reidbench.measurements import deployment
 from reidbench.profiling.session import Subject
 from reidbench.spec import Cell, Outcome, Record, UserError
-from reidbench.statistics import estimate
 
 SHAPE = [1, 8, 3, 32, 16]
 SMALL: dict[str, Any] = {"size": [32, 16], "depth": 18, "width": 8}

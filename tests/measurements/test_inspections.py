@@ -13,11 +13,11 @@ import torch
 
 from reidbench import registry
 from reidbench.data import synthetic
+from reidbench.estimates import estimate
 from reidbench.experiments import accuracy
 from reidbench.planning.plan import Request, accuracy_cell
 from reidbench.reporting.figures.images import frames_of
 from reidbench.spec import Cell, Outcome, UserError
-from reidbench.statistics import estimate
 from reidbench.store import Store
 
 INSPECTIONS = {"activation": "baseline", "attention": "bicnet_tks", "selection": "bicnet_tks", "ranking": "bicnet_tks"}

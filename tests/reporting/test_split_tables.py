@@ -8,6 +8,7 @@ from test_tables import toy as toy
 
 from reidbench import registry
 from reidbench.data.splits import Splits
+from reidbench.estimates import seed_means
 from reidbench.planning.recorded import with_recorded_seeds
 from reidbench.reporting.blocks import terminal_text
 from reidbench.reporting.findings import findings
@@ -15,7 +16,6 @@ from reidbench.reporting.frames import frame, to_frame
 from reidbench.reporting.markdown import markdown
 from reidbench.reporting.summary import certainty
 from reidbench.reporting.tables import assemble
-from reidbench.statistics import seed_means
 
 MEAN_AP = 0
 ALL = Splits(tuple(range(1, 11)), 10)

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 
+from reidbench.estimates import estimate
 from reidbench.reporting.differences import estimated_gap
 from reidbench.reporting.figures.images import inspected, readable
 from reidbench.reporting.figures.style import (
@@ -25,7 +26,6 @@ from reidbench.reporting.figures.style import (
 )
 from reidbench.reporting.tables import Heading, Table
 from reidbench.spec import Quantity, Record
-from reidbench.statistics import estimate
 
 GROUPS = {"": "all", "fast": "fast\ngait", "slow": "slow\ngait", "clear": "clear\nview", "occluded": "occlu-\nded"}
 GAPS = ("tempo_gap", "occlusion_gap")

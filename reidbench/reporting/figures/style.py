@@ -15,10 +15,11 @@ from numpy.typing import ArrayLike
 
 from reidbench.data.splits import by_split, split_of
 from reidbench.deployment.backends import ran_on
+from reidbench.estimates import seed_means
 from reidbench.reporting.blocks import protocol_text, repeats_text
 from reidbench.reporting.tables import Heading, Table
 from reidbench.spec import Column, Quantity, Record
-from reidbench.statistics import Estimate, seed_means
+from reidbench.statistics import Estimate
 
 OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
 MARKERS = "osD^vPX*"

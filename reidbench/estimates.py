@@ -1,0 +1,91 @@
+"""What the records of a row say about a quantity: from their samples, by the statistic that the quantity names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from reidbench.data.splits import by_split
+from reidbench.spec import Outcome, Quantity, Record
+from reidbench.statistics import (
+    Estimate,
+    Floats,
+    as_readings,
+    mean_interval,
+    mean_over_splits,
+    median_interval,
+    ratio_interval,
+    spread,
+)
+
+
+def estimate(quantity: Quantity, field: str, records: Sequence[Record | Outcome]) -> Estimate | None:
+    """What the records of one row (one a seed and split) say about a quantity, or None where they do not hold it.
+
+    Records are pooled: the readings of all of them, or for an accuracy the queries of all seeds, whose identities
+    are then resampled jointly; `n` and `sd` of an accuracy are over the seeds, or the splits where there are several.
+    """
+    if not records:
+        return None
+    if quantity.statistic == "value":
+        if any(field not in record.values for record in records):
+            return None
+        values = as_readings([record.values[field] for record in records])
+        return Estimate(float(values.mean()), n=len(values), sd=spread(values))
+    needed = [name for name in (quantity.sample, quantity.over, quantity.by, quantity.where) if name]
+    if any(not record.samples.get(name) for record in records for name in needed):
+        return None
+    if quantity.statistic == "median":
+        return median_interval(_pooled(records, quantity.sample))
+    if quantity.statistic == "ratio":
+        return ratio_interval(_pooled(records, quantity.sample), _pooled(records, quantity.over))
+    if quantity.statistic == "mean":
+        return _mean_over_seeds(quantity, records)
+    raise ValueError(f"quantity {field}: unknown statistic {quantity.statistic!r}")
+
+
+def seed_means(quantity: Quantity, records: Sequence[Record | Outcome]) -> list[float]:
+    """The mean of a quantity of statistic "mean" in each record, one a seed; a record without a value is left out."""
+    means = []
+    for record in records:
+        values = np.asarray(record.samples[quantity.sample], dtype=float)
+        kept = np.asarray(record.samples[quantity.where]) == 1 if quantity.where else np.ones(len(values), bool)
+        if kept.any():
+            means.append(float(values[kept].mean()))
+    return means
+
+
+def _mean_over_seeds(quantity: Quantity, records: Sequence[Record | Outcome]) -> Estimate | None:
+    splits = by_split(records)
+    if len(splits) > 1:
+        return _mean_over_splits(quantity, list(splits.values()))
+    values, groups, where = _queries(quantity, records)
+    if not np.any(where == 1):
+        return None
+    pooled = mean_interval(values, groups, where)
+    seeds = np.array(seed_means(quantity, records))
+    return Estimate(pooled.value, pooled.low, pooled.high, len(seeds), spread(seeds))
+
+
+def _mean_over_splits(quantity: Quantity, splits: Sequence[Sequence[Record | Outcome]]) -> Estimate | None:
+    """None where a split lacks the queries that the quantity is restricted to."""
+    values, groups = [], []
+    for records in splits:
+        own, labels, where = _queries(quantity, records)
+        if not np.any(where == 1):
+            return None
+        values.append(own[where == 1])
+        groups.append((np.arange(len(own)) if labels is None else labels)[where == 1])
+    return mean_over_splits(values, groups)
+
+
+def _queries(quantity: Quantity, records: Sequence[Record | Outcome]) -> tuple[Floats, Floats | None, Floats]:
+    """Of all records: the values, what their groups are, and 1 where they count."""
+    values = _pooled(records, quantity.sample)
+    groups = _pooled(records, quantity.by) if quantity.by else None
+    return values, groups, _pooled(records, quantity.where) if quantity.where else np.ones(len(values))
+
+
+def _pooled(records: Sequence[Record | Outcome], sample: str) -> Floats:
+    return np.concatenate([np.asarray(record.samples[sample], dtype=float) for record in records])
