@@ -32,12 +32,7 @@ SUITE = Suite(
     rows=DEPLOYED,
     columns=(
         Column("complexity.macs"),
-        *(
-            Column(quantity, settings=settings)
-            for settings in (*BACKENDS, *GPU_BACKENDS)
-            for quantity in COSTS
-            if quantity != "throughput.throughput" or settings.get("backend") != "compile"
-        ),
+        *(Column(quantity, settings=settings) for settings in (*BACKENDS, *GPU_BACKENDS) for quantity in COSTS),
         *(
             Column(quantity, settings={"backend": "eager", "precision": "fp32", **settings})
             for settings in BACKENDS[1:]
@@ -49,8 +44,7 @@ SUITE = Suite(
         "Every backend is a session of its own, in which the rows take turns: ratios hold within it, and times of two "
         "backends were taken minutes apart.",
         "Memory is what a fresh process takes for loading the network's file and computing one clip, on top of torch, "
-        "which it has imported; that of compile holds the compiler. Throughput of compile is left out: every batch is "
-        "compiled for half a minute a row.",
+        "which it has imported; that of compile holds the compiler.",
         "Weights are random where time, memory and size are measured; what is lost is measured on trained models, at "
         "the preset's scale.",
     ),

@@ -205,6 +205,15 @@ def test_a_missing_gpu_is_told_before_anything_runs(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.skipif(bool(machine.describe()["gpu"]), reason="there is a GPU")
+def test_a_suite_of_which_nothing_can_be_measured_here_says_why(capsys, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["gpu"]) == 2
+    told = "suite gpu: nothing of it can be measured here: no CUDA GPU on this machine"
+    assert capsys.readouterr().err == f"bench.py: {told}\n"
+    assert not list(tmp_path.iterdir())
+
+
 def test_another_machines_folder_is_not_measured_into(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -295,7 +304,7 @@ def test_a_report_of_all_says_what_is_in_it_and_what_was_left_out(made_up: list[
     assert audit.split(maxsplit=1) == ["audit", "left out: 0 of 103 networks"]
     assert left_out.startswith("Left out, because less than half of them is measured here: backends (")
     assert written == f"written: {out / 'report.md'}"
-    suites = "complexity, end_to_end, overhead, scale"
+    suites = "complexity, end_to_end, gpu, overhead, scale"
     assert said.err == f"bench.py: --only accuracy leaves out what has no such column: {suites}\n"
 
 

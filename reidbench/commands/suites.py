@@ -113,6 +113,9 @@ def _measure(suites: Mapping[str, Suite], arguments: Namespace) -> tuple[Runner,
     request = request_of(arguments)
     plans = {name: make_plan(name, suite, request, store) for name, suite in suites.items()}
     plans = _with_columns(plans, request.only)
+    if not any(plan.cells for plan in plans.values()):
+        reasons = sorted({reason for plan in plans.values() for reason in plan.absent.values()})
+        raise UserError(f"suite {' and '.join(plans)}: nothing of it can be measured here: {'; '.join(reasons)}")
     check_figures(suites)
     with open_display(list(plans.values())) as display:
         runner = Runner(store, display)

@@ -28,7 +28,9 @@ def test_time_against_operations_has_a_panel_a_setting_and_a_line_through_the_re
 def test_a_gpu_brings_its_own_panels(filled: Fill) -> None:
     figure = overhead_figure(filled("overhead", gpu="Imaginary GPU"))
     assert figure is not None
-    assert [axis.get_title() for axis in figure.axes][2:] == ["cuda, fp32", "cuda, bf16"]
+    assert [axis.get_title() for axis in figure.axes][2:] == [
+        *("cuda, fp32", "cuda, bf16", "cuda, fp32, cudagraph", "cuda, bf16, cudagraph"),
+    ]
 
 
 def test_the_formula_is_a_line_with_what_was_counted_and_measured_around_it(filled: Fill) -> None:

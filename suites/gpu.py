@@ -1,0 +1,38 @@
+"""GPU costs: every row of Tables 2 to 6 by eager torch and as a CUDA graph, in fp32 and bf16, in one session each.
+
+python bench.py gpu                     # needs a CUDA GPU; the tables then take their GPU columns from these records
+"""
+
+from dataclasses import replace
+
+from reidbench.spec import Column, Suite
+
+from . import table2, table3, table4, table5, table6
+from .columns import GPU, GPU_BF16, GPU_GRAPH, GPU_GRAPH_BF16, LAUNCHES
+
+TWICE = ("256x128", "alpha 3", "kernels 3, 5", "stage 2")
+"""Rows of Tables 3 to 6 that are rows of Table 2 under other names."""
+
+SUITE = Suite(
+    title="Costs on a GPU",
+    source="Hou et al., BiCnet-TKS, CVPR 2021, Tables 2 to 6",
+    reference="Base-B (256x128)",
+    rows=tuple(
+        {
+            row.name: replace(row, published=())
+            for table in (table2, table3, table4, table5, table6)
+            for row in table.SUITE.rows
+            if row.name not in TWICE
+        }.values()
+    ),
+    columns=(
+        *(
+            Column(quantity, settings=settings)
+            for settings in (GPU, GPU_BF16, GPU_GRAPH, GPU_GRAPH_BF16)
+            for quantity in ("latency.latency", "latency.ratio", "throughput.throughput")
+        ),
+        Column("memory.peak", settings=GPU),
+    ),
+    figures=(),
+    notes=(LAUNCHES,),
+)
