@@ -1,8 +1,13 @@
-"""What all benchmarks of kernels share: as many rounds and threads each time, and what a reader must know of a time."""
+"""What benchmarks share: rounds and threads of kernels, and where what a comparison found is told.
+
+It is printed (`-s`), kept with the benchmark, and, where REIDBENCH_SPEED_PAGE names a file, written there as Markdown.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +19,43 @@ ROUNDS = 30
 """Fixed: pytest-benchmark's own number follows from the first calls, and takes for ever where a machine gets busy."""
 
 WARM_UP = 3
+
+TOLD: dict[str, list[str]] = {}
+"""What was found, by the first line of the file that compared."""
+
+
+@pytest.fixture
+def tell(benchmark: Any, request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Tells a line on what a comparison found."""
+
+    def told(line: str) -> None:
+        print(f"\n{line}", end="")
+        benchmark.extra_info.setdefault("told", []).append(line)
+        TOLD.setdefault(request.module.__doc__.partition("\n")[0], []).append(line)
+
+    return told
+
+
+def pytest_sessionfinish() -> None:
+    if TOLD and (page := os.environ.get("REIDBENCH_SPEED_PAGE")):
+        Path(page).write_text(speed_page())
+
+
+def speed_page() -> str:
+    """What was told, with the machine and the versions that it holds of."""
+    facts = [f"{name} {value}" for name, value in machine.describe().items() if value]
+    versions = [f"{name} {value}" for name, value in machine.versions().items() if value]
+    lines = [
+        "# Speed, side by side",
+        "",
+        "Ratios of medians, taken in turns in one process; in brackets their 95 % intervals. Written by",
+        "`REIDBENCH_SPEED_PAGE=docs/speed.md pytest tests/benchmarks --benchmark-only`.",
+        "",
+        f"On {machine.name()} ({', '.join(facts)}), {machine.now()[:10]}; {', '.join(versions)}.",
+    ]
+    for about, told in TOLD.items():
+        lines += ["", f"## {about.rstrip('.:')}", "", *(f"- {line}" for line in told)]
+    return "\n".join(lines) + "\n"
 
 
 @pytest.fixture

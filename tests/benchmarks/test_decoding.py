@@ -1,8 +1,9 @@
-"""What decoding yields and costs, run with `pytest tests/benchmarks/test_decoding.py --benchmark-only -s`.
+"""Decoding: from JPEGs to normalised clips.
 
-It tells how many frames a second a core brings from JPEGs to normalised clips, and where its time goes. And it decides
-whether frames that do not fit the cache should be decoded by several processes: they should where processes decode
-clearly more than as many threads, or leave clearly more to the thread that feeds the GPU.
+Run it with `pytest tests/benchmarks/test_decoding.py --benchmark-only -s`. It tells how many frames a second a core
+yields, and where its time goes. And it decides whether frames that do not fit the cache should be decoded by several
+processes: they should where processes decode clearly more than as many threads, or leave clearly more to the thread
+that feeds the GPU.
 """
 
 from __future__ import annotations
@@ -60,7 +61,12 @@ def decode(root: Path, names: list[str], threads: int = 1) -> int:
 @pytest.mark.parametrize("quality", [92, 60])
 @pytest.mark.parametrize("decoder", ["simplejpeg", "Pillow"])
 def test_one_core_against_a_loader_of_single_frames(
-    quality: int, decoder: str, tmp_path: Path, benchmark: Any, monkeypatch: pytest.MonkeyPatch
+    quality: int,
+    decoder: str,
+    tmp_path: Path,
+    benchmark: Any,
+    tell: Callable[[str], None],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A tracklet of 64 frames, 256x128, to normalised 8-frame clips: in all, and each of its steps."""
     if decoder == "Pillow":
@@ -93,15 +99,16 @@ def test_one_core_against_a_loader_of_single_frames(
     each = {name: 1e6 * statistics.median(seconds) / len(names) for name, seconds in timings.seconds.items()}
     size = sum(path.stat().st_size for path in paths) / len(paths)
     benchmark.extra_info |= {"times_as_fast": ratio.value, "microseconds_a_frame": each, "bytes": size}
-    print(
-        f"\n{decoder}, {size / 1000:.1f} kB: {ratio.value:.2f} [{ratio.low:.2f}, {ratio.high:.2f}] times as fast; us",
-        end="",
+    steps = ", ".join(f"{name} {spent:.0f}" for name, spent in each.items())
+    interval = f"[{ratio.low:.2f}, {ratio.high:.2f}]"
+    tell(
+        f"{decoder}, frames of {size / 1000:.1f} kB, one core: {ratio.value:.2f} {interval} times as fast as one by "
+        f"one; us a frame: {steps}"
     )
-    print(" a frame: " + ", ".join(f"{name} {spent:.0f}" for name, spent in each.items()))
     assert ratio.value > 1
 
 
-def test_frames_a_second(root: Path, benchmark: Any) -> None:
+def test_frames_a_second(root: Path, benchmark: Any, tell: Callable[[str], None]) -> None:
     cores = physical_cores()
     parts = [NAMES[n::cores] for n in range(cores)]
     with ProcessPoolExecutor(cores, multiprocessing.get_context("spawn")) as pool:
@@ -115,6 +122,7 @@ def test_frames_a_second(root: Path, benchmark: Any) -> None:
         timings = benchmark.pedantic(lambda: interleave(runs, rounds=ROUNDS, warmup=1), rounds=1)
     speeds = {name: FRAMES / statistics.median(seconds) for name, seconds in timings.seconds.items()}
     benchmark.extra_info["frames_per_second"] = speeds
+    tell("frames a second: " + ", ".join(f"{name} {speed:.0f}" for name, speed in speeds.items()))
     assert all(speed > 0 for speed in speeds.values())
 
 

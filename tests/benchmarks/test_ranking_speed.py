@@ -1,4 +1,6 @@
-"""What ranking adds to the distances, run with `pytest tests/benchmarks/test_ranking_speed.py --benchmark-only -s`.
+"""Scoring: what ranking adds to the distances.
+
+Run it with `pytest tests/benchmarks/test_ranking_speed.py --benchmark-only -s`.
 
 The gallery of a million, whose features are made on disk (8 GB), comes with REIDBENCH_NIGHTLY=1.
 """
@@ -40,7 +42,9 @@ def mars(tmp_path_factory: pytest.TempPathFactory) -> tuple[Features, Features]:
     return query, gallery.take(np.ones(len(gallery), bool))
 
 
-def test_mars_against_the_product_alone(mars: tuple[Features, Features], benchmark: Any) -> None:
+def test_mars_against_the_product_alone(
+    mars: tuple[Features, Features], benchmark: Any, tell: Callable[[str], None]
+) -> None:
     query, gallery = mars
     runs = {
         "scoring": lambda: evaluate(query, gallery, Protocol()),
@@ -49,11 +53,13 @@ def test_mars_against_the_product_alone(mars: tuple[Features, Features], benchma
     timings = benchmark.pedantic(lambda: interleave(runs, rounds=8, warmup=1), rounds=1)
     ratio = ratio_interval(timings.seconds["scoring"], timings.seconds["product"])
     benchmark.extra_info["over_product"] = ratio.value
-    print(f"\nMARS: {ratio.value:.2f} [{ratio.low:.2f}, {ratio.high:.2f}] times the matrix product alone")
+    tell(f"MARS: {ratio.value:.2f} [{ratio.low:.2f}, {ratio.high:.2f}] times the matrix product alone")
     assert ratio.value < 1.5
 
 
-def test_mars_against_the_plain_loop(mars: tuple[Features, Features], benchmark: Any) -> None:
+def test_mars_against_the_plain_loop(
+    mars: tuple[Features, Features], benchmark: Any, tell: Callable[[str], None]
+) -> None:
     """A query's time in the loop against a query's time; both make the distances too."""
     query, gallery = mars
     some = query.take(slice(SOME))
@@ -67,14 +73,14 @@ def test_mars_against_the_plain_loop(mars: tuple[Features, Features], benchmark:
     each = medians.pop("scoring") / len(query)
     times = {name: median / SOME / each for name, median in medians.items()}
     benchmark.extra_info["times_as_fast"] = times
-    print("\nMARS: " + ", ".join(f"{ratio:.0f} times as fast as the plain {name}" for name, ratio in times.items()))
+    tell("MARS: " + ", ".join(f"{ratio:.0f} times as fast as the plain {name}" for name, ratio in times.items()))
     scores, (mean_ap, cmc) = evaluate(some, gallery, Protocol()), plain_scores(some, gallery)
     assert np.nanmean(scores.ap) == pytest.approx(mean_ap, abs=1e-6)
     assert (scores.first[scores.valid] == 1).mean() == pytest.approx(cmc[0])
     assert times["loop"] > 40
 
 
-def test_cost_over_the_gallerys_size(tmp_path: Path, benchmark: Any) -> None:
+def test_cost_over_the_gallerys_size(tmp_path: Path, benchmark: Any, tell: Callable[[str], None]) -> None:
     """256 queries: seconds at each size, which should grow as the gallery does."""
     sizes = SIZES if os.environ.get("REIDBENCH_NIGHTLY") else SIZES[:3]
     seconds = {}
@@ -89,6 +95,6 @@ def test_cost_over_the_gallerys_size(tmp_path: Path, benchmark: Any) -> None:
 
     benchmark.pedantic(measure, rounds=1)
     benchmark.extra_info["seconds"] = seconds
-    print("\n" + ", ".join(f"{size:,}: {spent:.2f} s" for size, spent in seconds.items()))
+    tell("256 queries, by the gallery: " + ", ".join(f"{size:,} {spent:.2f} s" for size, spent in seconds.items()))
     each = {size: spent / size for size, spent in seconds.items()}
     assert max(each.values()) < 3 * min(each.values())

@@ -1,11 +1,11 @@
-"""A training step against the release's layout: `pytest tests/benchmarks/test_training_step.py --benchmark-only -s`.
+"""A training step against the release's layout.
 
-Forward, losses, backward and optimiser, as the trainer takes them, on one batch that is loaded and augmented already;
-interleaved, and the ratio of medians printed. The release's layout has the same weights, losses and recipe, and Adam
-as torch's default runs it, parameter by parameter on a CPU; ours in that way too is the third, so that the layout's
-part in the ratio and the optimiser's can be told apart. Ours and the release's then in bf16, as a recipe of that
-precision has it. At the quick scale on one thread, as the suites train there, at the paper's on all cores.
-REIDBENCH_ROUNDS sets the rounds (default 8).
+Run it with `pytest tests/benchmarks/test_training_step.py --benchmark-only -s`; REIDBENCH_ROUNDS sets the rounds
+(default 8). Forward, losses, backward and optimiser, as the trainer takes them, on one batch that is loaded and
+augmented already, in turns. The release's layout has the same weights, losses and recipe, and Adam as torch's default
+runs it, parameter by parameter on a CPU; ours in that way too is the third, so that the layout's part in the ratio and
+the optimiser's can be told apart. Ours and the release's then in bf16, as a recipe of that precision has it. At the
+quick scale on one thread, as the suites train there, at the paper's on all cores.
 
 No layout passes the processor's limit, so each step's operations a second stand beside its time: those of its
 convolutions and matrix products, forward and backward.
@@ -55,7 +55,7 @@ def test_the_two_are_one_network(name: str) -> None:
 
 @pytest.mark.parametrize("scale", SCALES)
 @pytest.mark.parametrize("name", ["baseline", "bicnet_tks"])
-def test_training_step(name: str, scale: str, benchmark: Any) -> None:
+def test_training_step(name: str, scale: str, benchmark: Any, tell: Callable[[str], None]) -> None:
     recipe = SCALES[scale][0]
     model, clips, labels = subject(name, scale)
     reference = release_layout(model)
@@ -81,9 +81,9 @@ def test_training_step(name: str, scale: str, benchmark: Any) -> None:
     rates = {run: counter.get_total_flops() / value / 1e6 for run, value in milliseconds.items()}
     benchmark.extra_info |= {"milliseconds": milliseconds, "times_as_fast": faster, "gflops_per_second": rates}
     benchmark.extra_info["other_load"] = under.other_load
-    print(f"\n{name}, {scale} scale, {under.threads} thread(s); others used {under.other_load} cores")
     for run, value in milliseconds.items():
-        print(f"{run:24} {value:7.1f} ms, {rates[run]:4.0f} GFLOP/s, {faster[run]:.2f} times as fast as the release's")
+        ratio = "" if run == "release's layout" else f", {faster[run]:.2f} times as fast as the release's in fp32"
+        tell(f"{name}, {scale} scale, {under.threads} threads: {run} {value:.1f} ms, {rates[run]:.0f} GFLOP/s{ratio}")
     assert counter.get_total_flops() > 0
 
 
