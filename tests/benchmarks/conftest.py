@@ -54,7 +54,12 @@ def speed_page() -> str:
         f"On {machine.name()} ({', '.join(facts)}), {machine.now()[:10]}; {', '.join(versions)}.",
     ]
     for about, told in TOLD.items():
-        lines += ["", f"## {about.rstrip('.:')}", "", *(f"- {line}" for line in told)]
+        lines += [
+            "",
+            f"## {about.rstrip('.:')}",
+            "",
+            *(line if line.startswith("  - ") else f"- {line}" for line in told),
+        ]
     return "\n".join(lines) + "\n"
 
 

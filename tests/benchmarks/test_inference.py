@@ -17,13 +17,17 @@ import torch
 from release_layout import release_clips, release_layout
 
 from reidbench.deployment.backends import BACKENDS, missing
+from reidbench.deployment.network import clips_of
+from reidbench.machine import physical_cores
 from reidbench.profiling import session
+from reidbench.profiling.artifact import artifact
 from reidbench.profiling.latency import Run, inference, interleave, random_clips
 from reidbench.running.runner import KEEP_FREED_MEMORY
 from reidbench.spec import COST_SHAPE
 from reidbench.statistics import ratio_interval
 
-MODELS = ("baseline", "bicnet_tks")
+MODELS = {"Base-B": "baseline", "BiCnet-TKS": "bicnet_tks"}
+ROUNDS = 15
 COMPARED = (("eager", "fp32"), ("compile", "fp32"), ("onnxruntime", "fp32"), ("openvino", "fp32"))
 
 
@@ -37,7 +41,7 @@ def as_workers_are() -> None:
 
 @pytest.mark.parametrize("name", MODELS)
 def test_ours_against_the_release_layout(name: str, benchmark: Any, tell: Callable[[str], None]) -> None:
-    model = session.build(name, {})
+    model = session.build(MODELS[name], {})
     reference = release_layout(model).eval()
     clips = release_clips(random_clips(COST_SHAPE, 0))
 
@@ -45,8 +49,8 @@ def test_ours_against_the_release_layout(name: str, benchmark: Any, tell: Callab
         with torch.inference_mode():
             return reference(clips)
 
-    runs: dict[str, Run] = {"release's layout": release, "ours": inference(model, COST_SHAPE)}
-    found = _timed(benchmark, runs, tell, f"{name}, fp32", slow="release's layout", fast="ours")
+    runs: dict[str, Run] = {"the release's layout": release, "eager": inference(model, COST_SHAPE)}
+    found = _timed(benchmark, runs, tell, f"{name}, fp32", slow="the release's layout", fast="eager")
     assert found > 1
 
 
@@ -58,16 +62,16 @@ def test_a_backend_against_the_release_layout(
     """The means to the end: at least twice as fast as the release's layout by the best backend."""
     if lacking := missing(BACKENDS[backend].packages, BACKENDS[backend].extra):
         pytest.skip(lacking)
-    reference = release_layout(session.build(name, {})).eval()
+    reference = release_layout(session.build(MODELS[name], {})).eval()
     clips = release_clips(random_clips(COST_SHAPE, 0))
 
     def release() -> object:
         with torch.inference_mode():
             return reference(clips)
 
-    subject = session.Subject.of(name, {}, {"device": "cpu", "precision": "fp32", "backend": backend})
-    runs = {"release's layout": release, backend: subject.start(COST_SHAPE)}
-    _timed(benchmark, runs, tell, f"{name}, fp32", slow="release's layout", fast=backend)
+    subject = session.Subject.of(MODELS[name], {}, {"device": "cpu", "precision": "fp32", "backend": backend})
+    runs = {"the release's layout": release, backend: subject.start(COST_SHAPE)}
+    _timed(benchmark, runs, tell, f"{name}, fp32", slow="the release's layout", fast=backend)
 
 
 @pytest.mark.parametrize(("backend", "precision"), [*COMPARED, ("openvino", "bf16"), ("openvino", "int8")])
@@ -76,16 +80,45 @@ def test_bicnet_tks_to_base_b(backend: str, precision: str, benchmark: Any, tell
     if lacking := missing(BACKENDS[backend].packages, BACKENDS[backend].extra):
         pytest.skip(lacking)
     settings = {"device": "cpu", "precision": precision, "backend": backend}
-    runs = {name: session.Subject.of(name, {}, settings).start(COST_SHAPE) for name in MODELS}
-    found = _timed(benchmark, runs, tell, f"{backend}, {precision}", slow="baseline", fast="bicnet_tks")
+    runs = {name: session.Subject.of(model, {}, settings).start(COST_SHAPE) for name, model in MODELS.items()}
+    found = _timed(benchmark, runs, tell, f"{backend}, {precision}", slow="Base-B", fast="BiCnet-TKS")
     assert found > 1
+
+
+def test_the_convolutions_alone(benchmark: Any, tell: Callable[[str], None]) -> None:
+    """As OpenVINO times its own nodes: how near its kernels come to the ratio of the operations."""
+    openvino = pytest.importorskip("openvino")
+    settings = {"INFERENCE_NUM_THREADS": physical_cores(), "INFERENCE_PRECISION_HINT": "f32", "PERF_COUNT": True}
+    clips = [clips_of(COST_SHAPE).numpy()]
+    requests = {
+        name: openvino.Core()
+        .compile_model(artifact(model, {}, COST_SHAPE, "openvino", "fp32"), "CPU", settings)
+        .create_infer_request()
+        for name, model in MODELS.items()
+    }
+    spent: dict[str, dict[bool, list[float]]] = {name: {True: [], False: []} for name in MODELS}
+
+    def measure() -> None:
+        for _ in range(2 + ROUNDS):
+            for name, request in requests.items():
+                request.infer(clips)
+                for kind in (True, False):
+                    nodes = [n for n in request.profiling_info if (n.node_type == "Convolution") == kind]
+                    spent[name][kind].append(1e3 * sum(n.real_time.total_seconds() for n in nodes))
+
+    benchmark.pedantic(measure, rounds=1)
+    found = {name: {kind: statistics.median(ms[2:]) for kind, ms in kinds.items()} for name, kinds in spent.items()}
+    ratio = found["BiCnet-TKS"][True] / found["Base-B"][True]
+    times = ", ".join(f"{name} {ms[True]:.1f} ms and {ms[False]:.1f} ms" for name, ms in found.items())
+    tell(f"openvino, fp32, convolutions and all other nodes: {times}; ratio of the convolutions {ratio:.3f}")
+    assert 0 < ratio < 1
 
 
 def _timed(
     benchmark: Any, runs: Mapping[str, Run], tell: Callable[[str], None], title: str, *, slow: str, fast: str
 ) -> float:
     """How many times as fast the one is as the other, told with its interval."""
-    timings = benchmark.pedantic(partial(interleave, runs, rounds=15), rounds=1)
+    timings = benchmark.pedantic(partial(interleave, runs, rounds=ROUNDS), rounds=1)
     ratio = ratio_interval(timings.seconds[slow], timings.seconds[fast])
     milliseconds = {name: round(1e3 * statistics.median(seconds), 1) for name, seconds in timings.seconds.items()}
     benchmark.extra_info |= {"times_as_fast": ratio.value, "interval": (ratio.low, ratio.high), "ms": milliseconds}
