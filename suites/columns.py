@@ -7,12 +7,6 @@ GPU_BF16 = {"device": "cuda", "precision": "bf16"}
 GPU_GRAPH = {**GPU, "backend": "cudagraph"}
 GPU_GRAPH_BF16 = {**GPU_BF16, "backend": "cudagraph"}
 
-LAUNCHES = (
-    "On a GPU, eager torch starts every operator from the CPU, and a clip of BiCnet-TKS has twice as many as one of "
-    "Base-B: at one clip their times can be those of the starts. As a CUDA graph (cudagraph) the same operators are "
-    "started at once, and the ratio is that of what they compute."
-)
-
 ACCURACY = (
     Column("accuracy.mAP", "mAP"),
     Column("accuracy.top1", "top1"),

@@ -42,7 +42,11 @@ BACKENDS = {
     for backend in (
         Backend(EAGER, "torch as it is, operator by operator", {"cpu": _FLOATS, "cuda": _FLOATS}),
         Backend("compile", "torch.compile (inductor), weights frozen", {"cpu": _FLOATS, "cuda": _FLOATS}),
-        Backend("cudagraph", "eager torch, replayed as one CUDA graph", {"cuda": _FLOATS}),
+        Backend(
+            "cudagraph",
+            "eager torch replayed as one CUDA graph: the CPU need not start its operators one by one",
+            {"cuda": _FLOATS},
+        ),
         Backend(
             "onnxruntime",
             "ONNX Runtime on an ONNX file",

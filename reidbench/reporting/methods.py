@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from reidbench.data.splits import split_of
-from reidbench.deployment.backends import ran_on
+from reidbench.deployment.backends import BACKENDS, EAGER, ran_on
 from reidbench.reporting.blocks import is_measured, seeds_text
 from reidbench.reporting.document import Paragraph, Part, Section, items, section
 from reidbench.reporting.tables import lookalike_levels
@@ -99,6 +99,16 @@ def _columns(tables: Sequence[Table]) -> Iterator[Part | None]:
     for scale, abouts in scales.items():
         yield Paragraph(f"At {scale}:")
         yield items(f"{'; '.join(names)}: {about}." for about, names in abouts.items())
+    yield items(_backends(tables))
+
+
+def _backends(tables: Sequence[Table]) -> Iterator[str]:
+    """What each backend is whose columns hold a value, eager torch apart."""
+    headings = [(table, heading) for table in tables for heading in table.headings]
+    shown = [heading for table, heading in headings if is_measured(table.column(heading).values())]
+    for name in dict.fromkeys(heading.settings.get("backend", EAGER) for heading in shown):
+        if name in BACKENDS and name != EAGER:
+            yield f"{name}: {BACKENDS[name].about}."
 
 
 def _scale(heading: Heading, table: Table) -> str:

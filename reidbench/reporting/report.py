@@ -139,26 +139,33 @@ def _shortcomings(table: Table) -> Iterator[Section | None]:
 
 
 def _gaps(table: Table) -> Iterator[str]:
-    """Every state that is not "ok", once a measurement, with the rows it concerns."""
-    found: dict[tuple[str, str, str], dict[str, None]] = {}
+    """Every state that is not "ok", with the rows and the measurements that it concerns; what shares them together."""
+    found: dict[tuple[str, str, str, str], dict[str, None]] = {}
     for heading in table.headings:
         for name, entry in table.column(heading).items():
             if entry.reason and entry.state not in ("ok", "published"):
-                found.setdefault((_measured_where(heading, table), entry.state, entry.reason), {})[name] = None
+                place = (_where(heading, table), heading.column.measurement)
+                found.setdefault((*place, entry.state, entry.reason), {})[name] = None
     rows = sum(bool(row.model) for row in table.plan.suite.rows)
-    for (what, state, reason), names in found.items():
+    lines: dict[str, dict[str, list[str]]] = {}
+    for (where, measurement, state, reason), names in found.items():
         which = "all rows" if len(names) == rows else ", ".join(names)
-        yield f"{what}: {state}, {which}: {reason}"
+        lines.setdefault(f"{state}, {which}: {reason}", {}).setdefault(where, []).append(measurement)
+    for told, places in lines.items():
+        whats: dict[str, list[str]] = {}
+        for where, measurements in places.items():
+            whats.setdefault(", ".join(measurements), []).append(where)
+        each = (f"{what} on {' / '.join(where)}" if any(where) else what for what, where in whats.items())
+        yield f"{'; '.join(each)}: {told}"
 
 
-def _measured_where(heading: Heading, table: Table) -> str:
-    """The measurement of a column with its dataset or device."""
+def _where(heading: Heading, table: Table) -> str:
+    """The dataset or the device of a column; "" where neither matters."""
     settings = heading.settings
     if heading.training:
-        dataset = settings.get("dataset", {}).get("name", table.plan.dataset)
-        return f"{heading.column.measurement} on {heading.column.dataset or dataset}"
-    where = ", ".join(ran_on(settings))
-    return f"{heading.column.measurement} on {where}" if where else heading.column.measurement
+        dataset: str = settings.get("dataset", {}).get("name", table.plan.dataset)
+        return heading.column.dataset or dataset
+    return ", ".join(ran_on(settings))
 
 
 def _legend(tables: Sequence[Table]) -> str:
