@@ -63,9 +63,14 @@ class Job:
         return 2 if self.needs_training else int(self.mode == "interleaved")
 
     @property
+    def turn(self) -> tuple[int, bool]:
+        """What runs with it, and after what: phase by phase, and in each of them what needs the GPU last."""
+        return self.phase, self.cells[0].settings.get("device") == "cuda"
+
+    @property
     def concurrency(self) -> int:
         """How many such jobs may run side by side: one on a GPU, and one that is timed."""
-        on_gpu = self.cells[0].settings.get("device") == "cuda"
+        _, on_gpu = self.turn
         return 1 if self.phase == 1 or on_gpu else machine.physical_cores()
 
 
@@ -106,16 +111,14 @@ class Runner:
             forget(cell for cell in missing if registry.measurements()[cell.measurement].needs_training)
         jobs = make_jobs(missing)
         with Watch(limits) as self._watch:
-            for phase, concurrency in sorted(
-                {(job.phase, job.concurrency) for job in jobs}, key=lambda at: (at[0], -at[1])
-            ):
-                mine = [job for job in jobs if (job.phase, job.concurrency) == (phase, concurrency)]
+            for turn in sorted({job.turn for job in jobs}):
+                mine = [job for job in jobs if job.turn == turn]
                 # Other runs on this machine may compute meanwhile, but two must not time at once.
-                with alone(cache_folder() / "timing") if phase == 1 else contextlib.nullcontext():
-                    self._run_side_by_side(mine, concurrency)
+                with alone(cache_folder() / "timing") if mine[0].phase == 1 else contextlib.nullcontext():
+                    self._run_side_by_side(mine)
 
-    def _run_side_by_side(self, jobs: Sequence[Job], concurrency: int) -> None:
-        with ThreadPoolExecutor(concurrency) as pool:
+    def _run_side_by_side(self, jobs: Sequence[Job]) -> None:
+        with ThreadPoolExecutor(jobs[0].concurrency) as pool:
             futures = [pool.submit(self._run_job, job) for job in jobs]
             try:
                 wait(futures, return_when=FIRST_EXCEPTION)

@@ -211,7 +211,7 @@ def test_what_needs_the_gpu_waits_for_what_does_not_and_runs_one_by_one(make, mo
     monkeypatch.setattr(
         Runner,
         "_run_side_by_side",
-        lambda self, jobs, at_once: found.append((at_once, [cell.row for job in jobs for cell in job.cells])),
+        lambda self, jobs: found.append((jobs[0].concurrency, [cell.row for job in jobs for cell in job.cells])),
     )
     run(replace(plan, cells=named), store)
     assert found == [(16, ["two", "three"]), (1, ["well", "one"])]
