@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -306,6 +307,15 @@ def test_a_report_of_all_says_what_is_in_it_and_what_was_left_out(made_up: list[
     assert written == f"written: {out / 'report.md'}"
     suites = "complexity, end_to_end, gpu, overhead, scale"
     assert said.err == f"bench.py: --only accuracy leaves out what has no such column: {suites}\n"
+
+
+def test_a_table_of_disturbed_times_says_so_on_the_terminal(made_up: list[str], tmp_path: Path, capsys) -> None:
+    store = Store(tmp_path / "results", "here")
+    record = next(iter(store.records()))
+    store.save(replace(record, context={"other_load": 1.5}))
+    assert main(["report", "mine", *made_up]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert said.count("The machine was busy (other processes used 1.50 cores)") == 1
 
 
 def test_a_report_shows_all_seeds_that_are_recorded_unless_a_number_is_asked_for(made_up: list[str], capsys) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import textwrap
 from argparse import Namespace
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -35,6 +36,7 @@ def check_figures(suites: Mapping[str, Suite]) -> None:
 def report_suite(plan: Plan, store: Store, arguments: Namespace, suite: Suite) -> None:
     """Writes the whole suite's report, whatever part of it was asked for, and prints the table of that part."""
     from reidbench.reporting.blocks import terminal_text
+    from reidbench.reporting.methods import busy_sessions
     from reidbench.reporting.tables import assemble
     from reidbench.reporting.writing import write_report
 
@@ -46,7 +48,10 @@ def report_suite(plan: Plan, store: Store, arguments: Namespace, suite: Suite) -
     if arguments.json:
         _print_json([table])
         return
-    print(terminal_text(table, min(shutil.get_terminal_size().columns, 100)))
+    width = min(shutil.get_terminal_size().columns, 100)
+    print(terminal_text(table, width))
+    for text in busy_sessions(table):
+        print(f"\n{textwrap.fill(text, width, break_on_hyphens=False)}")
     if text := _about_seeds(plan, request):
         print(f"\n{text}")
     _print_paths(written)

@@ -79,6 +79,11 @@ def busy(record: Record) -> bool:
     return record.context.get("other_load", 0) > BUSY_CORES
 
 
+def busy_sessions(table: Table) -> list[str]:
+    """A line on each session in which other processes disturbed times that the table shows."""
+    return list(dict.fromkeys(line for record in shown_records(table) if busy(record) for line in _disturbance(record)))
+
+
 def shown_records(table: Table, headings: Iterable[Heading] = ()) -> list[Record]:
     """The records behind the values of a table, or of some of its columns."""
     entries = [entry for heading in headings or table.headings for entry in table.column(heading).values()]

@@ -4,7 +4,7 @@ import pytest
 from made_up import COLUMNS, ROWS
 
 from reidbench.reporting.document import Items
-from reidbench.reporting.methods import _together, methods, recipe_text
+from reidbench.reporting.methods import _together, busy_sessions, methods, recipe_text
 from reidbench.reporting.tables import assemble
 from reidbench.spec import Recipe
 
@@ -41,6 +41,14 @@ def test_every_dataset_that_a_table_trains_on_is_described(bench):
     lines = next(part.lines for part in training.parts if isinstance(part, Items))
     assert any("fingerprint f00d" in line for line in lines)
     assert sum("It has no weather." in line for line in lines) == 1
+
+
+@pytest.mark.parametrize(("load", "lines"), [(0.1, 0), (1.5, 1)])
+def test_a_session_that_others_disturbed_is_told_once(bench, load, lines):
+    for row in ROWS:
+        bench.save(bench.cell(row, COLUMNS[5]), other_load=load)
+    found = busy_sessions(assemble(bench.plan, bench.store))
+    assert len(found) == lines and all("distrust its times" in line for line in found)
 
 
 def test_what_ran_on_a_gpu_says_what_it_was_and_what_float32_means_there(bench):
