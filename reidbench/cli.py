@@ -15,12 +15,14 @@ from pathlib import Path
 
 from reidbench import registry
 from reidbench.commands.data_options import add_data
-from reidbench.commands.doctor import add_doctor
+from reidbench.commands.doctor_options import add_doctor
 from reidbench.commands.export_options import add_export
 from reidbench.commands.gate_options import add_gate
-from reidbench.commands.parser import Parser, common, model, selection, start, training
+from reidbench.commands.parser import Parser, common
 from reidbench.commands.profiling_options import add_profiling
 from reidbench.commands.scoring_options import add_scoring
+from reidbench.commands.suite_options import add_suites
+from reidbench.commands.training_options import add_training
 from reidbench.launch import launched, refuse_several
 from reidbench.registry import nearest
 from reidbench.spec import UserError, printable
@@ -28,12 +30,6 @@ from reidbench.spec import UserError, printable
 INTERRUPTED = 130
 JOINT = ("training.train", "scoring.evaluate", "scoring.protocols", "scoring.embed")
 """What several processes run together; whatever else torchrun starts is refused."""
-
-COMMANDS = (
-    *("list", "audit", "report", "profile", "trace", "train", "data"),
-    *("evaluate", "protocols", "embed", "score", "convert"),
-    *("check", "compare", "calibrate", "history", "export", "doctor"),
-)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -117,35 +113,10 @@ def _parser() -> Parser:
         sub.set_defaults(run=run, parser=sub)
         return sub
 
-    for suite in registry.suite_paths():
-        if suite in COMMANDS:
-            raise UserError(f"{registry.suite_paths()[suite]}: a suite cannot be named {suite!r}, which is a command")
-        about = registry.suite_about(suite)
-        sub = add(suite, "suites.run_suite", about, training(), start(), selection())
-        sub.add_argument("--fresh", action="store_true", help="measure again what is recorded, training again")
-    sub = add("audit", "suites.audit", "which counting rule each printed cost of Tables 2 to 6 follows")
-    sub.add_argument("--fresh", action="store_true", help="count again what is already recorded")
-    add(
-        "list",
-        "listing.list_everything",
-        "models, datasets, suites, measurements, presets and protocols, each with one line",
-    )
-    about = "write tables, figures and what they show from the records"
-    sub = add("report", "suites.report", about, training(), start(), selection())
-    about = "suites by name, or audit (default: all that are mostly measured); several make one report of their names"
-    sub.add_argument("suites", nargs="*", metavar="SUITE", help=about)
-    about = "md, html, latex, pdf, or several of them (default: md)"
-    sub.add_argument("--format", nargs="+", default=["md"], metavar="FORMAT", help=about)
-    sub.add_argument("--out", default="", metavar="DIR", help="where to write (default: the machine's folder)")
+    add_suites(add)
     add_gate(add)
     add_profiling(add)
-    sub = add("train", "training.train", "train one model and keep its weights", model(), training(), start())
-    sub.add_argument("--seed", type=int, default=0, help="random seed (default 0)")
-    sub.add_argument("--out", required=True, metavar="DIR", help="folder for checkpoints and model.pt")
-    about = "try a few steps: check data and weights, tell memory and how long the whole run will take; keep nothing"
-    sub.add_argument("--dry-run", action="store_true", help=about)
-    about = "under torchrun: batch norm over the whole batch, not over each process's share"
-    sub.add_argument("--sync-bn", action="store_true", help=about)
+    add_training(add)
     add_scoring(add)
     add_export(add)
     add_doctor(add)

@@ -96,6 +96,22 @@ def versions() -> dict[str, str]:
     return found
 
 
+def gpu_facts(device: str) -> dict[str, Any]:
+    """What may change a number on a GPU and stands in no package's version, as torch says; nothing on a CPU."""
+    if not device.startswith("cuda"):
+        return {}
+    import torch
+
+    return {
+        "gpu": torch.cuda.get_device_name(device),
+        "cuda": torch.version.cuda,
+        "cudnn": torch.backends.cudnn.version(),
+        "tf32_convolutions": torch.backends.cudnn.allow_tf32,
+        "tf32_products": torch.get_float32_matmul_precision() != "highest",
+        "cudnn_benchmark": torch.backends.cudnn.benchmark,
+    }
+
+
 def _cpu() -> str:
     """Model name with family, model and stepping, because virtual machines shorten the name."""
     cpuinfo = Path("/proc/cpuinfo")

@@ -134,6 +134,11 @@ def _numbers_fault(record: Record) -> str:
     load = record.context.get("other_load", 0)
     if not _is_number(load):
         return "context.other_load is no finite number"
+    lacking, packages = record.context.get("lacking", {}), record.context.get("not_installed", [])
+    if not isinstance(lacking, dict) or not all(isinstance(reason, str) for reason in lacking.values()):
+        return "context.lacking names no reasons"
+    if not isinstance(packages, list) or not all(isinstance(p, str) and p.isidentifier() for p in packages):
+        return "context.not_installed is no list of packages"
     found = registry.measurements().get(record.cell["measurement"])
     return samples_fault(record.samples, found.quantities.values() if found else ())
 

@@ -2,7 +2,7 @@
 
 pip install 'reidbench[onnxruntime,openvino]'
 python bench.py backends                # quick preset, 2 CPU cores: about a quarter of an hour
-python bench.py backends --only cost    # about 8 minutes, most of it exporting and compiling
+python bench.py backends --only cost    # about 10 minutes, most of it exporting and compiling
 """
 
 from reidbench.spec import Column, Suite

@@ -10,7 +10,10 @@ from reidbench.spec import Column, Suite
 from . import table2, table3, table4, table5, table6
 from .columns import GPU, GPU_BF16, GPU_GRAPH, GPU_GRAPH_BF16
 
-TWICE = ("256x128", "alpha 3", "kernels 3, 5", "stage 2")
+TWICE = (
+    *("256x128", "128x64", "alpha 0 (Base-B)", "alpha 3", "alpha inf (Base-S)"),
+    *("kernels 3, 5", "stage 2"),
+)
 """Rows of Tables 3 to 6 that are rows of Table 2 under other names."""
 
 SUITE = Suite(

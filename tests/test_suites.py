@@ -1,5 +1,6 @@
 """Every suite: its rows build, its columns exist, and what it calls published is what the paper prints."""
 
+import json
 import tomllib
 from dataclasses import replace
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from reidbench import machine, presets, registry
+from reidbench.files import write_text
 from reidbench.planning.plan import Request, all_cells, make_plan
 from reidbench.presets import QUICK
 from reidbench.reporting.tables import assemble
@@ -104,6 +106,23 @@ def test_every_method_of_the_registry_is_among_the_rivals() -> None:
     known = registry.models()
     shown = {known[row.model].function for row in registry.suite("rivals").rows if row.model}
     assert shown == {entry.function for entry in known.values()}
+
+
+def test_what_only_a_gpu_measures_has_each_network_once_and_leaves_the_tables_nothing(tmp_path: Path) -> None:
+    store = Store(tmp_path, "here")
+    write_text(store.folder / "machine.json", json.dumps({**machine.describe(), "gpu": "Imaginary GPU"}))
+
+    def on_gpu(name: str) -> dict[str, str]:
+        cells = make_plan(name, registry.suite(name), Request(only="cost"), store).all_cells()
+        return {cell.key: cell.row for cell in cells if cell.settings.get("device") == "cuda"}
+
+    plan = make_plan("gpu", registry.suite("gpu"), Request(), store)
+    for index, column in enumerate(plan.suite.columns):
+        keys = {plan.cells[row.name, index][0].key for row in plan.suite.rows}
+        assert len(keys) == len(plan.suite.rows), f"two rows are the same network in {column.quantity}"
+    times = on_gpu("gpu")
+    for name in ("table2", "table3", "table4", "table5", "table6"):
+        assert not on_gpu(name).keys() - times.keys(), name
 
 
 @pytest.fixture(scope="module")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Mapping
 from typing import Any
 
 from reidbench import machine, registry
 from reidbench.options import parse_options
-from reidbench.planning.plan import Request, accuracy_cell
+from reidbench.planning.plan import Plan, Request, accuracy_cell
 from reidbench.spec import Cell, Places, UserError
 from reidbench.store import Store
 
@@ -25,6 +26,13 @@ def check_rows(arguments: Namespace, single: bool) -> None:
     """Raises UserError for rows that were chosen of more than one suite."""
     if arguments.rows and not single:
         raise UserError("--rows: give it with one suite")
+
+
+def check_measurable(plans: Mapping[str, Plan]) -> None:
+    """Raises UserError where no cell of any plan can be measured on the machine, with the reasons."""
+    if not any(plan.cells for plan in plans.values()):
+        reasons = sorted({reason for plan in plans.values() for reason in plan.absent.values()})
+        raise UserError(f"suite {' and '.join(plans)}: nothing of it can be measured here: {'; '.join(reasons)}")
 
 
 def check_gpu(device: str) -> None:

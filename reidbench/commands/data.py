@@ -24,13 +24,13 @@ PROGRESS_EVERY = 5.0
 
 def synthetic(arguments: Namespace) -> int:
     """Writes a synthetic dataset to keep."""
-    from reidbench.data.synthetic import sample_sheet, synthetic, write_synthetic
+    from reidbench.data import synthetic as made
 
     prefix = "option_"
     options = {name.removeprefix(prefix): value for name, value in vars(arguments).items() if name.startswith(prefix)}
-    write_synthetic(Path(arguments.out), **options)
+    made.write_synthetic(Path(arguments.out), **options)
     if arguments.sheet:
-        sample_sheet(synthetic(arguments.out), Path(arguments.sheet))
+        made.sample_sheet(made.synthetic(arguments.out), Path(arguments.sheet))
     if arguments.json:
         print_json({"root": arguments.out, "options": options})
     else:
@@ -64,14 +64,14 @@ def check(arguments: Namespace) -> int:
 
 def describe(arguments: Namespace) -> int:
     """Shows what a dataset holds, in text and, with `--out`, as a picture."""
-    from reidbench.data.description import describe
+    from reidbench.data.description import describe as described
     from reidbench.reporting.dataset_picture import draw_dataset
     from reidbench.reporting.dataset_text import describe_lines, plain
 
     entry, given = _dataset(arguments)
     if "subset" in entry.options:
         given["subset"] = True
-    found = describe(entry.load()(**given))
+    found = described(entry.load()(**given))
     found = replace(found, about=found.about.replace(":", f"{_split_text(entry, given)}:", 1))
     if arguments.out:
         draw_dataset(found, Path(arguments.out))

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reidbench import machine, registry
-from reidbench.commands.asked import check_gpu, check_rows, request_of
+from reidbench.commands.asked import check_gpu, check_measurable, check_rows, request_of
 from reidbench.commands.output import tell_failures
 from reidbench.files import write_text
 from reidbench.planning.plan import Plan, make_plan
@@ -39,6 +39,7 @@ def check(arguments: Namespace) -> int:
     baseline = find_store(arguments.against, "--against", arguments.machine)
     store = Store(arguments.results, arguments.machine or machine.name())
     plans = {name: make_plan(name, suite, request_of(arguments), store) for name, suite in suites.items()}
+    check_measurable(plans)
     failures: list[Record] = []
     if not arguments.recorded:
         store.check_is_here()

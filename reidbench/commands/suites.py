@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from reidbench import machine, registry
-from reidbench.commands.asked import check_gpu, check_rows, given_options, request_of
+from reidbench.commands.asked import check_gpu, check_measurable, check_rows, given_options, request_of
 from reidbench.commands.output import tell_failures
 from reidbench.commands.reports import check_figures, report_audit, report_several, report_suite
 from reidbench.files import check_writable
@@ -53,8 +53,10 @@ def report(arguments: Namespace) -> int:
         report_audit(store, arguments)
         return 0
     plans = {name: recorded_plan(name, suite, request_of(arguments), store) for name, suite in suites.items()}
+    plans = _with_columns(plans, arguments.only)
+    check_measurable(plans)
     name = "-".join(dict.fromkeys(arguments.suites))
-    _report(_with_columns(plans, arguments.only), suites, store, arguments, name=name, audit=audit)
+    _report(plans, suites, store, arguments, name=name, audit=audit)
     return 0
 
 
@@ -113,9 +115,7 @@ def _measure(suites: Mapping[str, Suite], arguments: Namespace) -> tuple[Runner,
     request = request_of(arguments)
     plans = {name: make_plan(name, suite, request, store) for name, suite in suites.items()}
     plans = _with_columns(plans, request.only)
-    if not any(plan.cells for plan in plans.values()):
-        reasons = sorted({reason for plan in plans.values() for reason in plan.absent.values()})
-        raise UserError(f"suite {' and '.join(plans)}: nothing of it can be measured here: {'; '.join(reasons)}")
+    check_measurable(plans)
     check_figures(suites)
     with open_display(list(plans.values())) as display:
         runner = Runner(store, display)

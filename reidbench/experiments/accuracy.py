@@ -19,7 +19,6 @@ from reidbench.data.tracklets import Dataset
 from reidbench.discovery.source import REQUIRED
 from reidbench.experiments.weights import drop_scratch, training_key, weights_file
 from reidbench.files import alone
-from reidbench.profiling.session import gpu_facts
 from reidbench.retrieval.features import Features, embed_dataset
 from reidbench.retrieval.metrics import evaluate, lookalike_floor, score_samples
 from reidbench.spec import Cell, Outcome, Places, Protocol, Recipe, UserError
@@ -182,7 +181,7 @@ def score_features(query: Features, gallery: Features, protocol: Protocol, datas
 
 def origins(dataset: Dataset, cell: Cell) -> dict[str, Any]:
     """What a reader of a record must know of the data, the trunk that the training started from, and the GPU."""
-    about = {"dataset_about": dataset.about, **gpu_facts(cell.settings["device"])}
+    about = {"dataset_about": dataset.about, **machine.gpu_facts(cell.settings["device"])}
     if dataset.name == "synthetic":
         about["dataset_content"] = content_hash(dataset.root)
     if cell.settings["recipe"].get("trunk") == "synthetic":

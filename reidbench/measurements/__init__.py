@@ -9,4 +9,5 @@ from reidbench.spec import Cell, Outcome
 Progress = Callable[[Cell, int, int, str], None]
 """Called with (cell, done, total, note)."""
 
-Outcomes = Iterator[tuple[Cell, Outcome]]
+Outcomes = Iterator[tuple[Cell, Outcome | Exception]]
+"""An error that comes with a cell is that cell's alone; one that is raised is that of all that have none yet."""

@@ -7,6 +7,8 @@ from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from reidbench import machine
+from reidbench.deployment.backends import is_installed
 from reidbench.measurements import Outcomes, Progress
 from reidbench.registry import measurement
 from reidbench.spec import Cell, Outcome, Quantity
@@ -94,10 +96,10 @@ def latency(cells: Sequence[Cell], progress: Progress) -> Outcomes:
     with session.conditions(settings["threads"]) as under:
         subjects, failures = session.subjects(cells)
         reference, shapes = session.add_reference(subjects, cells)
-        runs, refused = session.start_all(subjects, shapes, cells)
-        failures |= refused | session.drop_misfits(runs, cells)
+        runs, refused = session.start_all(subjects, shapes, device)
+        failures |= refused | session.drop_misfits(runs, device)
         if reference not in runs:
-            raise failures[reference]
+            raise session.lacks_reference(failures[reference])
 
         def after_round(done: int, timings: Timings) -> None:
             total = max(done, LATENCY_ROUNDS)
@@ -118,7 +120,7 @@ def latency(cells: Sequence[Cell], progress: Progress) -> Outcomes:
             }
             context = {"rounds": timings.rounds, **session.context(cells, under)}
             yield cell, Outcome(samples=samples, context=context)
-    session.raise_first(failures)
+    yield from session.failed(failures, cells)
 
 
 @measurement(
@@ -148,7 +150,7 @@ def throughput(cells: Sequence[Cell], progress: Progress) -> Outcomes:
     shapes = {cell.key: cell.settings["shape"] for cell in cells}
     with session.conditions(settings["threads"]) as under:
         subjects, failures = session.subjects(cells)
-        one_clip, refused = session.start_all(subjects, shapes, cells)
+        one_clip, refused = session.start_all(subjects, shapes, device)
         failures |= refused
         runs = {
             name: lambda batch, one=one, subject=subjects[name], clip=shapes[name][1:]: (
@@ -168,12 +170,13 @@ def throughput(cells: Sequence[Cell], progress: Progress) -> Outcomes:
         frames = {name: shapes[name][1] for name in runs}
         sweeps = sweep(runs, frames, device=device, budget=THROUGHPUT_SECONDS * len(runs), after_batch=after_batch)
     for cell in cells:
-        if cell.key in sweeps and sweeps[cell.key].seconds:
-            yield cell, _throughput_outcome(sweeps[cell.key], session.context(cells, under))
-        elif cell.key in sweeps:
-            length = sweeps[cell.key].frames
-            failures[cell.key] = MemoryError(f"{cell.row}: not even one clip of {length} frames fits on {device}")
-    session.raise_first(failures)
+        found = sweeps.get(cell.key)
+        if found and found.seconds:
+            yield cell, _throughput_outcome(found, session.context(cells, under))
+        elif found:
+            full = MemoryError(f"not even one clip of {found.frames} frames fits on {device}")
+            failures[cell.key] = found.error or full
+    yield from session.failed(failures, cells)
 
 
 @measurement(
@@ -210,7 +213,7 @@ def memory(cells: Sequence[Cell], progress: Progress) -> Outcomes:
         if found.reserved:
             values["reserved"] = float(found.reserved)
         progress(cell, 1, 1, f"{found.peak / 1e6:.0f} MB")
-        yield cell, Outcome(values, context={"before": found.before, **session.gpu_facts(settings["device"])})
+        yield cell, Outcome(values, context={"before": found.before, **machine.gpu_facts(settings["device"])})
 
 
 def _start(cell: Cell) -> Run:
@@ -225,11 +228,10 @@ def _counting_context(found: Complexity) -> dict[str, Any]:
     lacking = {
         name: (counter, found.absent[counter]) for name, counter in COUNTER_OF.items() if counter in found.absent
     }
+    packages = {counter.partition("_")[0] for counter, why in lacking.values() if why == NOT_INSTALLED}
     return {
         "lacking": {name: " ".join(reason) for name, reason in lacking.items()},
-        "not_installed": sorted(
-            {counter.partition("_")[0] for counter, why in lacking.values() if why == NOT_INSTALLED}
-        ),
+        "not_installed": sorted(package for package in packages if not is_installed(package)),
         "macs_per_clip": {name: counted.macs for name, counted in found.counts.items()},
         "absent": dict(found.absent),
         "uncounted": {name: list(counted.uncounted) for name, counted in found.counts.items() if counted.uncounted},
@@ -243,4 +245,6 @@ def _throughput_outcome(found: Sweep, shared: Mapping[str, Any]) -> Outcome:
     samples["warmup"] = list(found.warmup.values())
     samples["frames_per_second"] = found.rates(found.best)
     context = {"batches": list(found.seconds), "out_of_memory_at": found.out_of_memory or None, **shared}
+    if found.error:
+        context["ended_by"] = " ".join(str(found.error).split())
     return Outcome({"batch": float(found.best)}, samples, context)

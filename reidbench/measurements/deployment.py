@@ -79,10 +79,10 @@ def end_to_end(cells: Sequence[Cell], progress: Progress) -> Outcomes:
             deployed = deploy(subjects[name], frames, tuple(shapes[name]), gallery=entries)
             return lambda: readings[name].append(timed_stages(deployed))
 
-        runs, unstarted = session.make_each({name: partial(whole, name) for name in subjects}, cells)
-        failures |= unstarted | session.drop_misfits(runs, cells)
+        runs, unstarted = session.make_each({name: partial(whole, name) for name in subjects}, settings["device"])
+        failures |= unstarted | session.drop_misfits(runs, settings["device"])
         if reference not in runs:
-            raise failures[reference]
+            raise session.lacks_reference(failures[reference])
 
         def after_round(done: int, timings: Timings) -> None:
             for cell in cells:
@@ -97,7 +97,7 @@ def end_to_end(cells: Sequence[Cell], progress: Progress) -> Outcomes:
             own = {**samples[cell.key], "reference": samples[reference]["total"]}
             context = {**about, "rounds": timings.rounds, **session.context(cells, under)}
             yield cell, Outcome(samples=own, context=context)
-    session.raise_first(failures)
+    yield from session.failed(failures, cells)
 
 
 @measurement(

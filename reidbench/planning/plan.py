@@ -10,7 +10,7 @@ from typing import Any
 
 from reidbench import presets, registry
 from reidbench.data.splits import Splits
-from reidbench.deployment.backends import EAGER, check_backend, missing
+from reidbench.deployment.backends import BACKENDS, EAGER, check_backend, missing
 from reidbench.planning.dataset_identity import AskedData, choose_splits, identities
 from reidbench.planning.wellformed import check_suite
 from reidbench.registry import lookup, resolve_options
@@ -147,11 +147,12 @@ def _lacking(column: Column, device: str) -> str:
     """
     if "backend" not in column.settings:
         return ""
-    settings = {"device": "cpu", "precision": "fp32", **column.settings}
-    backend = check_backend(settings["backend"], settings["device"], settings["precision"])
-    device = column.settings.get("device", device)
-    if settings["precision"] not in backend.precisions.get(device, ()):
-        return f"{backend.name} does not compute in {settings['precision']} on {device}"
+    settings = {"device": device, "precision": "fp32", **column.settings}
+    known = lookup("backend", settings["backend"], BACKENDS).devices
+    somewhere = settings["device"] if "device" in column.settings or device in known else known[0]
+    backend = check_backend(settings["backend"], somewhere, settings["precision"])
+    if settings["precision"] not in backend.precisions.get(settings["device"], ()):
+        return f"{backend.name} does not compute in {settings['precision']} on {settings['device']}"
     return missing(backend.packages, backend.extra)
 
 

@@ -26,7 +26,8 @@ SECONDS = 0.5
 class Peak:
     """`flops` are operations a second, two for each multiply-accumulate, in the best of the matrix products.
 
-    `bandwidth` is in bytes a second, read and written, of the best copy. Measured with torch's `threads`.
+    `bandwidth` is in bytes a second, read and written, of the best copy. Measured with torch's `threads`. `rounded`:
+    the products of float32 were computed in TF32.
     """
 
     flops: float
@@ -34,6 +35,7 @@ class Peak:
     device: str
     precision: str
     threads: int
+    rounded: bool = False
 
     def least_seconds(self, flops: float, moved: float) -> float:
         """The roofline: what so many operations on so many bytes take at least."""
@@ -66,7 +68,8 @@ def measure_peak(
     source = torch.ones(copied, dtype=torch.uint8, device=device)
     target = torch.empty_like(source)
     copy = _best(lambda: target.copy_(source), device, seconds)
-    return Peak(max(rates), 2 * copied / copy, device, precision, torch.get_num_threads())
+    rounded = torch.device(device).type == "cuda" and precision == "fp32" and torch.backends.cudnn.allow_tf32
+    return Peak(max(rates), 2 * copied / copy, device, precision, torch.get_num_threads(), rounded)
 
 
 @contextlib.contextmanager

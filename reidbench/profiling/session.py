@@ -118,7 +118,8 @@ def bytes_on_disk(cell: Cell) -> int:
 
 def subjects(cells: Sequence[Cell]) -> tuple[dict[str, Subject], dict[str, Exception]]:
     """The cells' models by key, and why the others could not be built: one bad row must not cost the session."""
-    return make_each({cell.key: partial(Subject.of, cell.model, cell.options, cell.settings) for cell in cells}, cells)
+    makes = {cell.key: partial(Subject.of, cell.model, cell.options, cell.settings) for cell in cells}
+    return make_each(makes, cells[0].settings["device"])
 
 
 def add_reference(found: dict[str, Subject], cells: Sequence[Cell]) -> tuple[str, dict[str, Sequence[int]]]:
@@ -130,52 +131,46 @@ def add_reference(found: dict[str, Subject], cells: Sequence[Cell]) -> tuple[str
     return name, {name: wanted["shape"], **{cell.key: cell.settings["shape"] for cell in cells}}
 
 
-def raise_first(failures: Mapping[str, Exception]) -> None:
-    """Raised after the other rows are handed over; the runner books it on the rows that are missing."""
-    for failure in failures.values():
-        raise failure
+def failed(failures: Mapping[str, Exception], cells: Sequence[Cell]) -> Iterator[tuple[Cell, Exception]]:
+    """The cells that failed, each with what it failed of."""
+    yield from ((cell, failures[cell.key]) for cell in cells if cell.key in failures)
+
+
+def lacks_reference(error: Exception) -> Exception:
+    """What all rows fail of where the reference row did, of the kind that the worker tells apart."""
+    kind = next((kind for kind in (UserError, MemoryError) if isinstance(error, kind)), RuntimeError)
+    found: Exception = kind(f"the reference row: {' '.join(str(error).split())}")
+    found.__cause__ = error
+    return found
 
 
 def start_all(
-    found: Mapping[str, Subject], shapes: Mapping[str, Sequence[int]], cells: Sequence[Cell]
+    found: Mapping[str, Subject], shapes: Mapping[str, Sequence[int]], device: str
 ) -> tuple[dict[str, Run], dict[str, Exception]]:
-    """Every subject started on its shape, and why others could not be."""
-    return make_each({name: partial(subject.start, shapes[name]) for name, subject in found.items()}, cells)
+    """Every subject started on its shape, and what others failed of."""
+    return make_each({name: partial(subject.start, shapes[name]) for name, subject in found.items()}, device)
 
 
-def make_each(
-    makes: Mapping[str, Callable[[], Made]], cells: Sequence[Cell]
-) -> tuple[dict[str, Made], dict[str, Exception]]:
-    """What can be made by name, and for the others what to raise for their cells: whatever one fails of is its own."""
-    rows = {cell.key: cell.row for cell in cells}
+def make_each(makes: Mapping[str, Callable[[], Made]], device: str) -> tuple[dict[str, Made], dict[str, Exception]]:
+    """What can be made by name, and what the others failed of: whatever that is, it costs none but them."""
     made: dict[str, Made] = {}
     failures: dict[str, Exception] = {}
     for name, make in makes.items():
         try:
             made[name] = make()
         except Exception as error:
-            failures[name] = _of_row(error, rows.get(name, name), cells[0].settings["device"])
+            failures[name] = error
+            if is_out_of_memory(error):
+                failures[name] = MemoryError(f"one clip does not fit on {device}")
     return made, failures
 
 
-def drop_misfits(runs: dict[str, Run], cells: Sequence[Cell]) -> dict[str, Exception]:
-    """Tries every run once and takes out those that fail, of want of memory say; returns what to raise for them."""
-    _, failures = make_each(runs, cells)
+def drop_misfits(runs: dict[str, Run], device: str) -> dict[str, Exception]:
+    """Tries every run once and takes out those that fail, for want of memory, say; returns what they failed of."""
+    _, failures = make_each(runs, device)
     for name in failures:
         del runs[name]
     return failures
-
-
-def _of_row(error: Exception, row: str, device: str) -> Exception:
-    """An error with the row that it befell, of the kind that the worker tells apart."""
-    if isinstance(error, UserError):
-        return UserError(f"{row}: {error}")
-    if is_out_of_memory(error):
-        return MemoryError(f"{row}: one clip does not fit on {device}")
-    first, *_ = str(error).splitlines() or [""]
-    told = RuntimeError(f"{row}: {type(error).__name__}: {first}")
-    told.__cause__ = error
-    return told
 
 
 def reference_key(cells: Sequence[Cell]) -> str:
@@ -232,18 +227,4 @@ def context(cells: Sequence[Cell], under: Conditions) -> dict[str, Any]:
     shared: dict[str, Any] = {"peers": [cell.row for cell in cells], **asdict(under)}
     if found := versions(cells[0].settings.get("backend", EAGER)):
         shared["backend_versions"] = found
-    return shared | gpu_facts(cells[0].settings["device"])
-
-
-def gpu_facts(device: str) -> dict[str, Any]:
-    """What may change a number on a GPU and stands in no version of a package; nothing on a CPU."""
-    if torch.device(device).type != "cuda":
-        return {}
-    return {
-        "gpu": torch.cuda.get_device_name(device),
-        "cuda": torch.version.cuda,
-        "cudnn": torch.backends.cudnn.version(),
-        "tf32_convolutions": torch.backends.cudnn.allow_tf32,
-        "tf32_products": torch.get_float32_matmul_precision() != "highest",
-        "cudnn_benchmark": torch.backends.cudnn.benchmark,
-    }
+    return shared | machine.gpu_facts(cells[0].settings["device"])

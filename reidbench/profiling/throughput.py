@@ -17,13 +17,22 @@ LARGEST = 256
 class Sweep:
     """Readings of one model: `seconds[batch]` raw, one first reading a batch apart in `warmup`.
 
-    `frames` are those of a clip; `out_of_memory` is the batch that did not fit (0: all fitted).
+    `frames` are those of a clip; `out_of_memory` is the batch that did not fit (0: all fitted), `error` what else ended
+    the readings.
     """
 
     frames: int
     seconds: dict[int, list[float]] = field(default_factory=dict)
     warmup: dict[int, float] = field(default_factory=dict)
     out_of_memory: int = 0
+    error: Exception | None = None
+
+    def end(self, batch: int, error: Exception) -> None:
+        """No larger batches: this one failed."""
+        if is_out_of_memory(error):
+            self.out_of_memory = batch
+        else:
+            self.error = error
 
     def rates(self, batch: int) -> list[float]:
         """Frames a second of each reading at a batch."""
@@ -48,9 +57,9 @@ def sweep(
     """Times batches of 1, 2, 4, ... clips of `frames[name]`; `runs[name](batch)` makes the call that computes a batch.
 
     The models take turns at each batch. One leaves when a doubling gains less than a factor `gain`, or when it runs out
-    of memory: that is recorded and its smaller batches stay (none, where not even one clip fits). After the first batch
-    no further one is begun if, lasting twice as long, it would bring the seconds of timing above `budget`; making the
-    calls, for which a backend may export or compile, does not count.
+    of memory or fails otherwise: that is recorded and its smaller batches stay (none, where not even one clip fits).
+    After the first batch no further one is begun if, lasting twice as long, it would bring the seconds of timing above
+    `budget`; making the calls, for which a backend may export or compile, does not count.
     """
     sweeps = {name: Sweep(frames[name]) for name in runs}
     active = list(runs)
@@ -68,19 +77,18 @@ def sweep(
         if spent + 2 * lasted > budget:
             break
         batch *= 2
+        del started  # before the next batch takes its memory
     return sweeps
 
 
 def _started(batch: int, runs: Mapping[str, Callable[[int], Run]], sweeps: Mapping[str, Sweep]) -> dict[str, Run]:
-    """The calls of a batch, of those whose clips and whatever they are started with fit into the memory."""
+    """The calls of a batch, of the models that can be started on it."""
     found = {}
     for name, start in runs.items():
         try:
             found[name] = start(batch)
-        except RuntimeError as error:
-            if not is_out_of_memory(error):
-                raise
-            sweeps[name].out_of_memory = batch
+        except Exception as error:
+            sweeps[name].end(batch, error)
     return found
 
 
@@ -89,10 +97,8 @@ def _measure(batch: int, runs: Mapping[str, Run], sweeps: Mapping[str, Sweep], d
     for name, run in runs.items():
         try:
             first = interleave({name: run}, rounds=1, warmup=0, device=device)
-        except RuntimeError as error:
-            if not is_out_of_memory(error):
-                raise
-            sweeps[name].out_of_memory = batch
+        except Exception as error:
+            sweeps[name].end(batch, error)
         else:
             sweeps[name].warmup[batch] = first.seconds[name][0]
             fitting[name] = run
@@ -103,7 +109,7 @@ def _measure(batch: int, runs: Mapping[str, Run], sweeps: Mapping[str, Sweep], d
 
 
 def _still_gains(found: Sweep, batch: int, gain: float) -> bool:
-    if found.out_of_memory:
+    if found.out_of_memory or found.error:
         return False
     if batch == 1:
         return True

@@ -81,8 +81,9 @@ def layers_notes(layers: Layers, timeline: Timeline) -> list[str]:
 def peak_text(peak: Peak) -> str:
     """The roof in words."""
     threads = f", {peak.threads} thread{'s' * (peak.threads != 1)}" if peak.device == "cpu" else ""
+    product = "matrix product in TF32" if peak.rounded else "matrix product"
     return (
-        f"{peak.device}, {peak.precision}{threads}; measured peak {peak.flops / 1e9:.0f} GFLOP/s (matrix product), "
+        f"{peak.device}, {peak.precision}{threads}; measured peak {peak.flops / 1e9:.0f} GFLOP/s ({product}), "
         f"{peak.bandwidth / 1e9:.1f} GB/s (copy)"
     )
 

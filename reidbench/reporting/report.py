@@ -165,7 +165,7 @@ def _where(heading: Heading, table: Table) -> str:
     if heading.training:
         dataset: str = settings.get("dataset", {}).get("name", table.plan.dataset)
         return heading.column.dataset or dataset
-    return ", ".join(ran_on(settings))
+    return " ".join(ran_on(settings))
 
 
 def _legend(tables: Sequence[Table]) -> str:

@@ -62,7 +62,7 @@ def mostly_measured(tables: Sequence[Table]) -> tuple[list[Table], str]:
         if have and 2 * have >= all_cells:
             kept.append(table)
         else:
-            measured = f"{have} of {all_cells} cells" if all_cells else "nothing of it can be"
+            measured = f"{have} of {all_cells} cells" if all_cells else "no cell can be measured here"
             others.append(f"{table.plan.name} ({measured})")
     return kept, f"Left out, because less than half of them is measured here: {', '.join(others)}." if others else ""
 

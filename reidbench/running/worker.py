@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -49,24 +49,26 @@ def main() -> int:
 
 
 def measure(measurement: Measurement, cells: Sequence[Cell], events: Events) -> None:
-    """Measures cells that share their fate: an error is that of all of them that have no outcome yet."""
+    """Measures cells that share their fate: an error that is raised is that of all of them that have no outcome yet."""
     waiting = {cell.key for cell in cells}
     started, clock = machine.now(), time.monotonic()
+
+    def tell(error: Exception, keys: Iterable[str]) -> None:
+        traceback.print_exception(error)
+        status = "out-of-memory" if _is_out_of_memory(error) else "failed"
+        seconds = time.monotonic() - clock
+        events.emit("error", keys=sorted(keys), started=started, seconds=seconds, status=status, error=_one_line(error))
+
     try:
-        for cell, outcome in measurement.function(cells, events.progress):
-            seconds = time.monotonic() - clock
-            events.emit("outcome", key=cell.key, started=started, seconds=seconds, outcome=asdict(outcome))
+        for cell, found in measurement.function(cells, events.progress):
             waiting.discard(cell.key)
+            if isinstance(found, Exception):
+                tell(found, [cell.key])
+            else:
+                seconds = time.monotonic() - clock
+                events.emit("outcome", key=cell.key, started=started, seconds=seconds, outcome=asdict(found))
     except Exception as error:
-        traceback.print_exc()
-        events.emit(
-            "error",
-            keys=sorted(waiting),
-            started=started,
-            seconds=time.monotonic() - clock,
-            status="out-of-memory" if _is_out_of_memory(error) else "failed",
-            error=_one_line(error),
-        )
+        tell(error, waiting)
 
 
 def _end_with_the_runner(stdin: int) -> None:

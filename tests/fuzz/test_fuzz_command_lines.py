@@ -14,8 +14,7 @@ from nightly import NIGHTLY
 from trying import attempt, cases, command
 
 from reidbench import cli, machine
-from reidbench.commands import calibrate as trials
-from reidbench.commands import compare as revisions
+from reidbench.commands import calibrate, compare
 from reidbench.data import synthetic
 from reidbench.experiments import accuracy, dry_run
 from reidbench.options import parse_options
@@ -98,8 +97,8 @@ def nothing_is_measured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
 
     monkeypatch.setattr(runner.Runner, "run", lambda *_, **__: None)
     for module, name in (
-        (revisions, "measure_in_turns"),
-        (trials, "measure"),
+        (compare, "measure_in_turns"),
+        (calibrate, "measure"),
         (accuracy, "train_cell"),
         (dry_run, "dry_run"),
     ):

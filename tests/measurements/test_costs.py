@@ -65,6 +65,12 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(costs, "THROUGHPUT_SECONDS", 0.0)
 
 
+def told(found: tuple[Cell, Any]) -> tuple[str, type, str]:
+    """The row of what a measurement yields, and the error that it failed of."""
+    failed, error = found
+    return failed.row, type(error), str(error)
+
+
 @pytest.mark.parametrize("name", COSTS)
 def test_every_quantity_follows_from_the_record(name: str) -> None:
     outcomes = measured(rows(name))
@@ -102,11 +108,16 @@ def test_complexity_is_per_frame_and_by_counter() -> None:
 
 def test_complexity_without_fvcore_leaves_its_number_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "fvcore.nn", None)
+    monkeypatch.setattr(costs, "is_installed", lambda package: package != "fvcore")
     found = measured([cell("big", "complexity")])["big"]
     assert "macs_fvcore" not in found.values
     assert found.context["absent"] == {"fvcore": "not installed"}
     assert found.context["lacking"] == {"macs_fvcore": "fvcore not installed"}
     assert found.context["not_installed"] == ["fvcore"]
+    monkeypatch.setattr(costs, "is_installed", lambda package: True)
+    assert measured([cell("big", "complexity")])["big"].context["not_installed"] == [], (
+        "what it needs itself is missing"
+    )
     assert found.values["macs"] > 0
 
 
@@ -165,8 +176,10 @@ def test_a_clip_that_does_not_fit_costs_only_its_row_unless_it_is_the_reference(
     outcomes = registry.measurements()["latency"].function(rows("latency"), lambda *_: None)
     if misfit == "small":
         assert next(outcomes)[0].row == "big"
-    with pytest.raises(MemoryError, match="does not fit on cpu"):
-        next(outcomes)
+        assert told(next(outcomes)) == ("small", MemoryError, "one clip does not fit on cpu")
+    else:
+        with pytest.raises(MemoryError, match="the reference row: one clip does not fit on cpu"):
+            next(outcomes)
 
 
 def test_a_row_of_which_no_batch_fits_costs_only_itself(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,32 +191,49 @@ def test_a_row_of_which_no_batch_fits_costs_only_itself(monkeypatch: pytest.Monk
     monkeypatch.setattr(sweeping, "sweep", full)
     outcomes = registry.measurements()["throughput"].function(rows("throughput"), lambda *_: None)
     assert next(outcomes)[0].row == "small"
-    with pytest.raises(MemoryError, match="big: not even one clip of 2 frames fits on cpu"):
-        next(outcomes)
+    assert told(next(outcomes)) == ("big", MemoryError, "not even one clip of 2 frames fits on cpu")
 
 
 @pytest.mark.parametrize("name", ["latency", "throughput"])
 def test_a_row_that_cannot_be_built_costs_only_itself(name: str) -> None:
-    cells = [cell("wrong", name, shrink=[7]), *rows(name)]
+    cells = [cell("wrong", name, shrink=[7]), cell("worse", name, shrink=[9]), *rows(name)]
     outcomes = registry.measurements()[name].function(cells, lambda *_: None)
     assert [next(outcomes)[0].row for _ in range(2)] == ["big", "small"]
-    with pytest.raises(UserError, match=r"^wrong: model baseline: "):
-        next(outcomes)
+    for row, value in (("wrong", 7), ("worse", 9)):
+        found, error = next(outcomes)
+        assert found.row == row and isinstance(error, UserError)
+        assert str(error).startswith(f"model baseline: shrink=({value},)"), "each of its own"
 
 
-def test_a_row_that_fails_otherwise_costs_only_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", ["latency", "throughput"])
+def test_a_row_that_fails_otherwise_costs_only_itself(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(model: Any, *given: Any, **settings: Any) -> Run:
         return inference(model, *given, **settings) if model.shrink == (1,) else fail
 
     def fail() -> None:
-        raise RuntimeError("no kernel image is available")
+        raise RuntimeError("no kernel image\nis available")
 
     inference = session.inference
     monkeypatch.setattr(session, "inference", broken)
-    outcomes = registry.measurements()["latency"].function(rows("latency"), lambda *_: None)
+    outcomes = registry.measurements()[name].function(rows(name), lambda *_: None)
     assert next(outcomes)[0].row == "big"
-    with pytest.raises(RuntimeError, match="small: RuntimeError: no kernel image"):
+    assert told(next(outcomes)) == ("small", RuntimeError, "no kernel image\nis available")
+    with pytest.raises(StopIteration):
         next(outcomes)
+
+
+def test_a_batch_that_fails_ends_a_row_and_keeps_its_smaller_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(model: Any, shape: Any, **settings: Any) -> Run:
+        return inference(model, shape, **settings) if shape[0] == 1 else fail
+
+    def fail() -> None:
+        raise RuntimeError("index out of 32 bits")
+
+    inference = session.inference
+    monkeypatch.setattr(session, "inference", broken)
+    monkeypatch.setattr(costs, "THROUGHPUT_SECONDS", 100.0)
+    found = measured(rows("throughput"))["big"]
+    assert (found.context["batches"], found.context["ended_by"]) == ([1], "index out of 32 bits")
 
 
 @pytest.mark.parametrize("name", ["latency", "throughput"])

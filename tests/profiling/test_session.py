@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from reidbench.profiling import session
-from reidbench.spec import Cell, UserError
+from reidbench.spec import UserError
 
 SMALL: dict[str, Any] = {"size": [32, 16], "depth": 18, "width": 8, "shrink": [1, 2]}
 
@@ -28,7 +28,6 @@ def test_an_impossible_option_is_one_line() -> None:
 
 
 def test_whatever_one_row_fails_of_costs_no_other() -> None:
-    cells = [Cell(row, "latency", "m", {"n": row}, {"device": "cuda"}, "s") for row in ("A", "B", "C", "D")]
     wrong: dict[str, Exception] = {
         "B": UserError("no such thing"),
         "C": torch.OutOfMemoryError("CUDA out of memory"),
@@ -40,15 +39,18 @@ def test_whatever_one_row_fails_of_costs_no_other() -> None:
             raise wrong[row]
         return row
 
-    made, failures = session.make_each({cell.key: partial(make, cell.row) for cell in cells}, cells)
-    assert list(made.values()) == ["A"]
-    told = [(type(failures[cell.key]), str(failures[cell.key])) for cell in cells[1:]]
-    assert told == [
-        (UserError, "B: no such thing"),
-        (MemoryError, "C: one clip does not fit on cuda"),
-        (RuntimeError, "D: RuntimeError: capture failed"),
-    ]
-    assert failures[cells[3].key].__cause__ is wrong["D"], "for the log"
+    made, failures = session.make_each({row: partial(make, row) for row in "ABCD"}, "cuda")
+    assert made == {"A": "A"}
+    assert (failures["B"], failures["D"]) == (wrong["B"], wrong["D"])
+    assert isinstance(failures["C"], MemoryError) and str(failures["C"]) == "one clip does not fit on cuda"
+
+
+def test_without_its_reference_row_a_session_fails_of_that() -> None:
+    given = RuntimeError("backend='inductor' raised:\n  CppCompileError")
+    found = session.lacks_reference(given)
+    assert (type(found), found.__cause__) == (RuntimeError, given)
+    assert str(found) == "the reference row: backend='inductor' raised: CppCompileError"
+    assert isinstance(session.lacks_reference(UserError("no")), UserError)
 
 
 def test_the_time_of_children_that_still_run_is_its_own() -> None:

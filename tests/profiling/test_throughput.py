@@ -91,9 +91,15 @@ def test_what_other_allocators_say_counts_as_out_of_memory(
     assert found.out_of_memory == 2
 
 
-def test_other_errors_are_not_taken_for_a_full_memory(model: Callable[..., Callable[[int], Run]]) -> None:
-    with pytest.raises(RuntimeError, match="shapes"):
-        sweep({"A": model(lambda b: 1.0, fits=1, error=RuntimeError("shapes differ"))}, CLIPS)
+def test_other_errors_end_a_row_too_and_are_not_taken_for_a_full_memory(
+    model: Callable[..., Callable[[int], Run]],
+) -> None:
+    wrong = RuntimeError("shapes differ")
+    runs = {"A": model(lambda b: 1.0, fits=1, error=wrong), "B": model(lambda b: 1.0, fits=0, error=wrong)}
+    found = sweep({**runs, "C": model(lambda b: 1.0, fits=4)}, CLIPS, budget=1e6)
+    assert (list(found["A"].seconds), found["A"].out_of_memory, found["A"].error) == ([1], 0, wrong)
+    assert (list(found["B"].seconds), found["B"].error) == ([], wrong)
+    assert (list(found["C"].seconds), found["C"].error) == ([1, 2, 4], None)
 
 
 @pytest.mark.parametrize(("budget", "batches"), [(0.0, [1]), (8.0, [1]), (12.0, [1, 2]), (28.0, [1, 2, 4])])

@@ -68,9 +68,11 @@ def toybatch(cells, progress):
 def toytime(cells, progress):
     """Side by side."""
     for cell in cells:
-        act(cell)
+        if cell.options["does"] != "fails":
+            act(cell)
     for cell in cells:
-        yield cell, Outcome(samples={"seconds": [1.0, 2.0, 3.0]})
+        failed = ValueError(f"{cell.row} alone") if cell.options["does"] == "fails" else None
+        yield cell, failed or Outcome(samples={"seconds": [1.0, 2.0, 3.0]})
 
 @measurement(quantities={"length": Quantity("length", "", "lower")}, mode="alone", needs_training=True, version=3)
 def toytrained(cells, progress):
@@ -215,6 +217,16 @@ def test_what_needs_the_gpu_waits_for_what_does_not_and_runs_one_by_one(make, mo
     )
     run(replace(plan, cells=named), store)
     assert found == [(16, ["two", "three"]), (1, ["well", "one"])]
+
+
+def test_an_error_that_comes_with_a_cell_is_that_cells_alone(make) -> None:
+    plan, store = make("fails", "prints", column="toytime.seconds")
+    states, found = run(plan, store)
+    assert states == {"well": "ok", "fails": "failed", "prints": "ok"}
+    (failure,) = found.failures
+    assert failure.error.startswith("ValueError: fails alone; log: ")
+    log = Path(failure.error.partition("log: ")[2])
+    assert "ValueError: fails alone" in log.read_text()
 
 
 def test_interrupted_by_ctrl_c_keeps_records_and_leaves_no_worker(make, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from reidbench.cli import main
-from reidbench.commands import compare as revisions
+from reidbench.commands import compare
 from reidbench.spec import UserError
 from reidbench.store import machines
 
@@ -64,7 +64,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     root.mkdir()
     monkeypatch.setenv("REIDBENCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("REIDBENCH_MACHINE", "here")
-    monkeypatch.setattr(revisions, "ROOT", root)
+    monkeypatch.setattr(compare, "ROOT", root)
 
     def git(*arguments: str) -> None:
         identity = ["-c", "user.name=Nobody", "-c", "user.email=nobody@example.org", "-c", "commit.gpgsign=false"]
@@ -93,8 +93,8 @@ def calls(folder: Path) -> list[tuple[str, list[str], str]]:
 
 
 def test_revisions_take_turns_each_with_its_own_code_and_caches(repository: Path, tmp_path: Path) -> None:
-    one, two = revisions.find_revision("one"), revisions.find_revision("two")
-    revisions.measure_in_turns(one, two, options())
+    one, two = compare.find_revision("one"), compare.find_revision("two")
+    compare.measure_in_turns(one, two, options())
     found = calls(tmp_path)
     assert [version for version, _, _ in found] == ["one", "two", "two", "one", "one", "two"]
     assert len({cache for _, _, cache in found}) == 2
@@ -112,7 +112,7 @@ def test_revisions_take_turns_each_with_its_own_code_and_caches(repository: Path
 
 
 def test_accuracies_alone_are_trained_once_a_revision(repository: Path, tmp_path: Path) -> None:
-    revisions.measure_in_turns(*map(revisions.find_revision, ("one", "two")), options(only="accuracy"))
+    compare.measure_in_turns(*map(compare.find_revision, ("one", "two")), options(only="accuracy"))
     assert [(version, arguments[-2:]) for version, arguments, _ in calls(tmp_path)] == [
         ("one", ["--only", "accuracy"]),
         ("two", ["--only", "accuracy"]),
@@ -121,7 +121,7 @@ def test_accuracies_alone_are_trained_once_a_revision(repository: Path, tmp_path
 
 def test_a_revision_whose_command_fails_is_named(repository: Path) -> None:
     with pytest.raises(UserError, match=r"broken: its bench.py ended with exit code 3"):
-        revisions.measure_in_turns(*map(revisions.find_revision, ("broken", "one")), options())
+        compare.measure_in_turns(*map(compare.find_revision, ("broken", "one")), options())
 
 
 def test_what_is_neither_folder_nor_revision_is_named(repository: Path, capsys) -> None:
@@ -132,6 +132,6 @@ def test_what_is_neither_folder_nor_revision_is_named(repository: Path, capsys) 
 
 
 def test_outside_a_repository_only_folders_can_be_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(revisions, "ROOT", tmp_path)
+    monkeypatch.setattr(compare, "ROOT", tmp_path)
     with pytest.raises(UserError, match="is no git repository"):
-        revisions.find_revision("main")
+        compare.find_revision("main")
