@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import torch
+from speed_page import TOLD, Tell, speed_page
 
 from reidbench import machine
 
@@ -20,47 +21,24 @@ ROUNDS = 30
 
 WARM_UP = 3
 
-TOLD: dict[str, list[str]] = {}
-"""What was found, by the first line of the file that compared."""
-
 
 @pytest.fixture
-def tell(benchmark: Any, request: pytest.FixtureRequest) -> Callable[[str], None]:
-    """Tells a line on what a comparison found."""
+def tell(benchmark: Any) -> Tell:
+    """Tells a row of a table on what a comparison found: `tell("Scoring", against="the product", ratio="1.3")`."""
 
-    def told(line: str) -> None:
-        print(f"\n{line}", end="")
-        benchmark.extra_info.setdefault("told", []).append(line)
-        TOLD.setdefault(request.module.__doc__.partition("\n")[0], []).append(line)
+    def told(table: str, **columns: str) -> None:
+        print(
+            "\n" + ", ".join((table, *(f"{name.replace('_', ' ')} {text}" for name, text in columns.items()))), end=""
+        )
+        benchmark.extra_info.setdefault("told", []).append({"table": table, **columns})
+        TOLD.setdefault(table, []).append(columns)
 
     return told
 
 
-def pytest_sessionfinish() -> None:
-    if TOLD and (page := os.environ.get("REIDBENCH_SPEED_PAGE")):
+def pytest_sessionfinish(exitstatus: int) -> None:
+    if TOLD and exitstatus == 0 and (page := os.environ.get("REIDBENCH_SPEED_PAGE")):
         Path(page).write_text(speed_page())
-
-
-def speed_page() -> str:
-    """What was told, with the machine and the versions that it holds of."""
-    facts = [f"{name} {value}" for name, value in machine.describe().items() if value]
-    versions = [f"{name} {value}" for name, value in machine.versions().items() if value]
-    lines = [
-        "# Speed, side by side",
-        "",
-        "Ratios of medians, taken in turns in one process; in brackets their 95 % intervals. Written by",
-        "`REIDBENCH_SPEED_PAGE=docs/speed.md pytest tests/benchmarks --benchmark-only`.",
-        "",
-        f"On {machine.name()} ({', '.join(facts)}), {machine.now()[:10]}; {', '.join(versions)}.",
-    ]
-    for about, told in TOLD.items():
-        lines += [
-            "",
-            f"## {about.rstrip('.:')}",
-            "",
-            *(line if line.startswith("  - ") else f"- {line}" for line in told),
-        ]
-    return "\n".join(lines) + "\n"
 
 
 @pytest.fixture

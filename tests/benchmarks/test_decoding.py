@@ -23,10 +23,12 @@ import pytest
 import torch
 from PIL import Image
 from plain_loading import plain_clips
+from speed_page import Tell, with_interval
 
 from reidbench.data import jpeg
 from reidbench.data.clips import normalise
 from reidbench.data.frames import decode_frames
+from reidbench.data.jpeg import decoder
 from reidbench.machine import physical_cores
 from reidbench.profiling.latency import interleave
 from reidbench.statistics import ratio_interval
@@ -65,7 +67,7 @@ def test_one_core_against_a_loader_of_single_frames(
     decoder: str,
     tmp_path: Path,
     benchmark: Any,
-    tell: Callable[[str], None],
+    tell: Tell,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A tracklet of 64 frames, 256x128, to normalised 8-frame clips: in all, and each of its steps."""
@@ -99,16 +101,16 @@ def test_one_core_against_a_loader_of_single_frames(
     each = {name: 1e6 * statistics.median(seconds) / len(names) for name, seconds in timings.seconds.items()}
     size = sum(path.stat().st_size for path in paths) / len(paths)
     benchmark.extra_info |= {"times_as_fast": ratio.value, "microseconds_a_frame": each, "bytes": size}
-    steps = ", ".join(f"{name} {spent:.0f}" for name, spent in each.items())
-    interval = f"[{ratio.low:.2f}, {ratio.high:.2f}]"
     tell(
-        f"{decoder}, frames of {size / 1000:.1f} kB, one core: {ratio.value:.2f} {interval} times as fast as one by "
-        f"one; us a frame: {steps}"
+        "From JPEGs to normalised clips on one core, in microseconds a frame of 256x128",
+        decoder=f"{decoder}, frames of {size / 1000:.1f} kB",
+        times_as_fast=with_interval(ratio),
+        **{name: f"{spent:.0f}" for name, spent in each.items()},
     )
     assert ratio.value > 1
 
 
-def test_frames_a_second(root: Path, benchmark: Any, tell: Callable[[str], None]) -> None:
+def test_frames_a_second(root: Path, benchmark: Any, tell: Tell) -> None:
     cores = physical_cores()
     parts = [NAMES[n::cores] for n in range(cores)]
     with ProcessPoolExecutor(cores, multiprocessing.get_context("spawn")) as pool:
@@ -122,7 +124,8 @@ def test_frames_a_second(root: Path, benchmark: Any, tell: Callable[[str], None]
         timings = benchmark.pedantic(lambda: interleave(runs, rounds=ROUNDS, warmup=1), rounds=1)
     speeds = {name: FRAMES / statistics.median(seconds) for name, seconds in timings.seconds.items()}
     benchmark.extra_info["frames_per_second"] = speeds
-    tell("frames a second: " + ", ".join(f"{name} {speed:.0f}" for name, speed in speeds.items()))
+    for name, speed in speeds.items():
+        tell(f"Frames of 256x128 and about 15 kB decoded a second, by {decoder()}", by=name, frames=f"{speed:.0f}")
     assert all(speed > 0 for speed in speeds.values())
 
 

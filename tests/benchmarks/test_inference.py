@@ -8,26 +8,29 @@ from __future__ import annotations
 
 import os
 import statistics
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 import pytest
 import torch
 from release_layout import release_clips, release_layout
+from speed_page import Tell, with_interval
 
 from reidbench.deployment.backends import BACKENDS, missing
 from reidbench.deployment.network import clips_of
 from reidbench.machine import physical_cores
 from reidbench.profiling import session
 from reidbench.profiling.artifact import artifact
-from reidbench.profiling.latency import Run, inference, interleave, random_clips
+from reidbench.profiling.latency import Run, Timings, inference, interleave, random_clips
 from reidbench.running.runner import KEEP_FREED_MEMORY
 from reidbench.spec import COST_SHAPE
 from reidbench.statistics import ratio_interval
 
 MODELS = {"Base-B": "baseline", "BiCnet-TKS": "bicnet_tks"}
 ROUNDS = 15
+LAYOUT = "One clip of 8 frames against the authors' layout"
+RATIO = "BiCnet-TKS and Base-B, one clip of 8 frames"
 COMPARED = (("eager", "fp32"), ("compile", "fp32"), ("onnxruntime", "fp32"), ("openvino", "fp32"))
 
 
@@ -40,7 +43,7 @@ def as_workers_are() -> None:
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_ours_against_the_release_layout(name: str, benchmark: Any, tell: Callable[[str], None]) -> None:
+def test_ours_against_the_release_layout(name: str, benchmark: Any, tell: Tell) -> None:
     model = session.build(MODELS[name], {})
     reference = release_layout(model).eval()
     clips = release_clips(random_clips(COST_SHAPE, 0))
@@ -49,16 +52,13 @@ def test_ours_against_the_release_layout(name: str, benchmark: Any, tell: Callab
         with torch.inference_mode():
             return reference(clips)
 
-    runs: dict[str, Run] = {"the release's layout": release, "eager": inference(model, COST_SHAPE)}
-    found = _timed(benchmark, runs, tell, f"{name}, fp32", slow="the release's layout", fast="eager")
-    assert found > 1
+    faster = _against(benchmark, tell, name, "eager", release, inference(model, COST_SHAPE))
+    assert faster > 1
 
 
 @pytest.mark.parametrize("backend", [name for name, _ in COMPARED[1:]])
 @pytest.mark.parametrize("name", MODELS)
-def test_a_backend_against_the_release_layout(
-    name: str, backend: str, benchmark: Any, tell: Callable[[str], None]
-) -> None:
+def test_a_backend_against_the_release_layout(name: str, backend: str, benchmark: Any, tell: Tell) -> None:
     """The means to the end: at least twice as fast as the release's layout by the best backend."""
     if lacking := missing(BACKENDS[backend].packages, BACKENDS[backend].extra):
         pytest.skip(lacking)
@@ -70,22 +70,24 @@ def test_a_backend_against_the_release_layout(
             return reference(clips)
 
     subject = session.Subject.of(MODELS[name], {}, {"device": "cpu", "precision": "fp32", "backend": backend})
-    runs = {"the release's layout": release, backend: subject.start(COST_SHAPE)}
-    _timed(benchmark, runs, tell, f"{name}, fp32", slow="the release's layout", fast=backend)
+    _against(benchmark, tell, name, backend, release, subject.start(COST_SHAPE))
 
 
 @pytest.mark.parametrize(("backend", "precision"), [*COMPARED, ("openvino", "bf16"), ("openvino", "int8")])
-def test_bicnet_tks_to_base_b(backend: str, precision: str, benchmark: Any, tell: Callable[[str], None]) -> None:
+def test_bicnet_tks_to_base_b(backend: str, precision: str, benchmark: Any, tell: Tell) -> None:
     """The operations say 0.47, and the paper's GPU 0.55."""
     if lacking := missing(BACKENDS[backend].packages, BACKENDS[backend].extra):
         pytest.skip(lacking)
     settings = {"device": "cpu", "precision": precision, "backend": backend}
     runs = {name: session.Subject.of(model, {}, settings).start(COST_SHAPE) for name, model in MODELS.items()}
-    found = _timed(benchmark, runs, tell, f"{backend}, {precision}", slow="Base-B", fast="BiCnet-TKS")
-    assert found > 1
+    seconds = _timed(benchmark, runs)
+    ratio = ratio_interval(seconds["BiCnet-TKS"], seconds["Base-B"])
+    times = {f"{name}_ms": f"{1e3 * statistics.median(spent):.1f}" for name, spent in seconds.items()}
+    tell(RATIO, run_by=f"{backend}, {precision}", **times, ratio=with_interval(ratio))
+    assert ratio.value < 1
 
 
-def test_the_convolutions_alone(benchmark: Any, tell: Callable[[str], None]) -> None:
+def test_the_convolutions_alone(benchmark: Any, tell: Tell) -> None:
     """As OpenVINO times its own nodes: how near its kernels come to the ratio of the operations."""
     openvino = pytest.importorskip("openvino")
     settings = {"INFERENCE_NUM_THREADS": physical_cores(), "INFERENCE_PRECISION_HINT": "f32", "PERF_COUNT": True}
@@ -108,22 +110,22 @@ def test_the_convolutions_alone(benchmark: Any, tell: Callable[[str], None]) -> 
 
     benchmark.pedantic(measure, rounds=1)
     found = {name: {kind: statistics.median(ms[2:]) for kind, ms in kinds.items()} for name, kinds in spent.items()}
-    ratio = found["BiCnet-TKS"][True] / found["Base-B"][True]
-    times = ", ".join(f"{name} {ms[True]:.1f} ms and {ms[False]:.1f} ms" for name, ms in found.items())
-    tell(f"openvino, fp32, convolutions and all other nodes: {times}; ratio of the convolutions {ratio:.3f}")
-    assert 0 < ratio < 1
+    for kind, what in ((True, "its convolutions alone"), (False, "all its other nodes")):
+        base, ours = (found[name][kind] for name in MODELS)
+        times = {f"{name}_ms": f"{found[name][kind]:.1f}" for name in MODELS}
+        tell(RATIO, run_by=f"openvino, fp32: {what}, by its own clock", **times, ratio=f"{ours / base:.2f}")
+    assert 0 < found["BiCnet-TKS"][True] < found["Base-B"][True]
 
 
-def _timed(
-    benchmark: Any, runs: Mapping[str, Run], tell: Callable[[str], None], title: str, *, slow: str, fast: str
-) -> float:
-    """How many times as fast the one is as the other, told with its interval."""
-    timings = benchmark.pedantic(partial(interleave, runs, rounds=ROUNDS), rounds=1)
-    ratio = ratio_interval(timings.seconds[slow], timings.seconds[fast])
-    milliseconds = {name: round(1e3 * statistics.median(seconds), 1) for name, seconds in timings.seconds.items()}
-    benchmark.extra_info |= {"times_as_fast": ratio.value, "interval": (ratio.low, ratio.high), "ms": milliseconds}
-    interval = f"[{ratio.low:.2f}, {ratio.high:.2f}]"
-    times = ", ".join(f"{name} {spent:.1f} ms" for name, spent in milliseconds.items())
-    share = f"{1 / ratio.value:.2f} of its time"
-    tell(f"{title}: {fast} {ratio.value:.2f} {interval} times as fast as {slow}, {share}; {times}")
+def _against(benchmark: Any, tell: Tell, name: str, backend: str, release: Run, ours: Run) -> float:
+    """How many times as fast as the authors' layout, told."""
+    seconds = _timed(benchmark, {"theirs": release, "ours": ours})
+    ratio = ratio_interval(seconds["theirs"], seconds["ours"])
+    theirs, own = (f"{1e3 * statistics.median(seconds[who]):.1f}" for who in ("theirs", "ours"))
+    tell(LAYOUT, network=name, run_by=f"{backend}, fp32", authors_ms=theirs, ms=own, times_as_fast=with_interval(ratio))
     return ratio.value
+
+
+def _timed(benchmark: Any, runs: Mapping[str, Run]) -> Mapping[str, list[float]]:
+    timings: Timings = benchmark.pedantic(partial(interleave, runs, rounds=ROUNDS), rounds=1)
+    return timings.seconds

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 from plain_scoring import in_set, plain_scores
+from speed_page import Tell, with_interval
 
 from reidbench.profiling.latency import interleave
 from reidbench.retrieval.features import Features
@@ -29,6 +30,7 @@ MARS = (1_980, 11_310)
 """Queries, and the gallery with the distractors."""
 
 DIMENSION = 2048
+MARS_TABLE = "Scoring at the size of MARS, mAP, CMC and mINP"
 SOME = 20
 """Queries that the plain loop is given; it takes as long for each."""
 
@@ -42,9 +44,7 @@ def mars(tmp_path_factory: pytest.TempPathFactory) -> tuple[Features, Features]:
     return query, gallery.take(np.ones(len(gallery), bool))
 
 
-def test_mars_against_the_product_alone(
-    mars: tuple[Features, Features], benchmark: Any, tell: Callable[[str], None]
-) -> None:
+def test_mars_against_the_product_alone(mars: tuple[Features, Features], benchmark: Any, tell: Tell) -> None:
     query, gallery = mars
     runs = {
         "scoring": lambda: evaluate(query, gallery, Protocol()),
@@ -53,13 +53,11 @@ def test_mars_against_the_product_alone(
     timings = benchmark.pedantic(lambda: interleave(runs, rounds=8, warmup=1), rounds=1)
     ratio = ratio_interval(timings.seconds["scoring"], timings.seconds["product"])
     benchmark.extra_info["over_product"] = ratio.value
-    tell(f"MARS: {ratio.value:.2f} [{ratio.low:.2f}, {ratio.high:.2f}] times the matrix product alone")
+    tell(MARS_TABLE, against="the matrix product alone", times_as_long=with_interval(ratio))
     assert ratio.value < 1.5
 
 
-def test_mars_against_the_plain_loop(
-    mars: tuple[Features, Features], benchmark: Any, tell: Callable[[str], None]
-) -> None:
+def test_mars_against_the_plain_loop(mars: tuple[Features, Features], benchmark: Any, tell: Tell) -> None:
     """A query's time in the loop against a query's time; both make the distances too."""
     query, gallery = mars
     some = query.take(slice(SOME))
@@ -73,14 +71,15 @@ def test_mars_against_the_plain_loop(
     each = medians.pop("scoring") / len(query)
     times = {name: median / SOME / each for name, median in medians.items()}
     benchmark.extra_info["times_as_fast"] = times
-    tell("MARS: " + ", ".join(f"{ratio:.0f} times as fast as the plain {name}" for name, ratio in times.items()))
+    for name, ratio in times.items():
+        tell(MARS_TABLE, against=f"the plain {name}", times_as_fast=f"{ratio:.0f}")
     scores, (mean_ap, cmc) = evaluate(some, gallery, Protocol()), plain_scores(some, gallery)
     assert np.nanmean(scores.ap) == pytest.approx(mean_ap, abs=1e-6)
     assert (scores.first[scores.valid] == 1).mean() == pytest.approx(cmc[0])
     assert times["loop"] > 40
 
 
-def test_cost_over_the_gallerys_size(tmp_path: Path, benchmark: Any, tell: Callable[[str], None]) -> None:
+def test_cost_over_the_gallerys_size(tmp_path: Path, benchmark: Any, tell: Tell) -> None:
     """256 queries: seconds at each size, which should grow as the gallery does."""
     sizes = SIZES if os.environ.get("REIDBENCH_NIGHTLY") else SIZES[:3]
     seconds = {}
@@ -95,6 +94,7 @@ def test_cost_over_the_gallerys_size(tmp_path: Path, benchmark: Any, tell: Calla
 
     benchmark.pedantic(measure, rounds=1)
     benchmark.extra_info["seconds"] = seconds
-    tell("256 queries, by the gallery: " + ", ".join(f"{size:,} {spent:.2f} s" for size, spent in seconds.items()))
+    for size, spent in seconds.items():
+        tell("Scoring 256 queries", gallery=f"{size:,}", seconds=f"{spent:.2f}")
     each = {size: spent / size for size, spent in seconds.items()}
     assert max(each.values()) < 3 * min(each.values())

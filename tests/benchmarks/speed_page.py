@@ -1,0 +1,58 @@
+"""What comparisons of speed found, as a page: `docs/speed.md`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from importlib import metadata
+
+from reidbench import machine
+from reidbench.data.jpeg import decoder
+from reidbench.deployment import backends
+from reidbench.running.runner import KEEP_FREED_MEMORY
+from reidbench.statistics import Estimate
+
+Tell = Callable[..., None]
+"""Tells a row of a table: its title, then texts by column."""
+
+TOLD: dict[str, list[Mapping[str, str]]] = {}
+"""What comparisons found: by the title of a table its rows, each a text by column."""
+
+COMMAND = """REIDBENCH_NIGHTLY=1 REIDBENCH_SPEED_PAGE=docs/speed.md pytest --benchmark-only \\
+    tests/benchmarks/test_{inference,training_step,decoding,ranking_speed}.py"""
+
+
+def with_interval(found: Estimate) -> str:
+    return f"{found.value:.2f} [{found.low:.2f}, {found.high:.2f}]"
+
+
+def speed_page() -> str:
+    """What was told, with the machine and the versions that it holds of."""
+    facts = machine.describe()
+    versions = {**machine.versions(), **backends.versions("onnxruntime"), **backends.versions("openvino")}
+    if decoder() == "simplejpeg":
+        versions["simplejpeg"] = metadata.version("simplejpeg")
+    kept = KEEP_FREED_MEMORY.items() <= os.environ.items()
+    lines = [
+        "# Speed, side by side",
+        "",
+        "What is compared takes turns in one process. A ratio is the median of those of the turns; in brackets stands",
+        "its 95 % interval. The authors' layout is that of their code, five-dimensional convolutions on contiguous",
+        "clips, with the same weights. Written, in six minutes and with 8 GB of disk, by",
+        "",
+        "```",
+        *(["export " + " ".join(f"{name}={value}" for name, value in KEEP_FREED_MEMORY.items())] if kept else []),
+        COMMAND,
+        "```",
+        "",
+        f"on {machine.name()} ({facts['cpu']}, {facts['cores']} cores, {facts['memory_gib']} GiB{facts['gpu'] and ', '}"
+        f"{facts['gpu']}), {machine.now()[:10]}, with",
+        f"{', '.join(f'{name} {version}' for name, version in versions.items() if version)}.",
+    ]
+    for title, rows in TOLD.items():
+        columns = list(dict.fromkeys(name for row in rows for name in row))
+        lines += ["", f"## {title}", "", f"| {' | '.join(name.replace('_', ' ') for name in columns)} |"]
+        numeric = [all(row.get(name, "0")[:1].isdigit() for row in rows) for name in columns]
+        lines += [f"| {' | '.join('---:' if right else '---' for right in numeric)} |"]
+        lines += [f"| {' | '.join(row.get(name, '') for name in columns)} |" for row in rows]
+    return "\n".join(lines) + "\n"
