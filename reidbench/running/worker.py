@@ -61,12 +61,12 @@ def measure(measurement: Measurement, cells: Sequence[Cell], events: Events) -> 
 
     try:
         for cell, found in measurement.function(cells, events.progress):
-            waiting.discard(cell.key)
             if isinstance(found, Exception):
                 tell(found, [cell.key])
             else:
                 seconds = time.monotonic() - clock
                 events.emit("outcome", key=cell.key, started=started, seconds=seconds, outcome=asdict(found))
+            waiting.discard(cell.key)
     except Exception as error:
         tell(error, waiting)
 
