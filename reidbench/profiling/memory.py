@@ -59,7 +59,8 @@ def peak_memory(start: Callable[[], Run], *, device: str = "cpu") -> Memory:
     if torch.device(device).type == "cuda":
         torch.cuda.synchronize(device)
         return Memory(torch.cuda.max_memory_allocated(device), before, torch.cuda.max_memory_reserved(device))
-    return Memory(peak_resident(), before)
+    # The system counts the two by themselves, and what it says of the peak can be some pages behind.
+    return Memory(max(peak_resident(), before), before)
 
 
 def added_privately(run: Callable[[], object]) -> int | None:

@@ -124,3 +124,9 @@ def test_on_cuda_the_allocator_is_read() -> None:
     )
     assert 192 * 4096 * 4 <= found.added < 4 * MB + 192 * 4096 * 4
     assert found.reserved >= found.added
+
+
+def test_a_peak_that_the_system_counts_late_is_not_below_what_was_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "peak_resident", lambda: 0)
+    found = memory.peak_memory(lambda: lambda: None)
+    assert found.peak == found.before > 0 and found.added == 0
