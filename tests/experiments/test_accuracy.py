@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from few_walkers import FEW
 
 from reidbench import registry
 from reidbench.cli import main
@@ -25,23 +25,7 @@ from reidbench.spec import Cell, Places, UserError
 from reidbench.store import Store
 from reidbench.training.checkpoint import save_model
 
-FEW = {"train_ids": 8, "test_ids": 8, "cameras": 2, "frames": 8}
 STEPS = 3
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("walkers") / "few"
-    synthetic.write_synthetic(folder, **FEW)
-    return folder
-
-
-@pytest.fixture(autouse=True)
-def one_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("REIDBENCH_CACHE", str(tmp_path / "cache"))
-    threads = torch.get_num_threads()
-    yield
-    torch.set_num_threads(threads)
 
 
 def quick_cell(root: Path, model: str = "two_branch", **settings: Any) -> Cell:

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,6 @@ import pytest
 import torch
 
 from reidbench.cli import main
-from reidbench.data import synthetic
 from reidbench.data.tracklets import Dataset
 from reidbench.experiments import dry_run as module
 from reidbench.experiments.accuracy import open_dataset, train_cell
@@ -20,23 +18,10 @@ from reidbench.planning.plan import Request, accuracy_cell
 from reidbench.spec import Cell, Places, UserError
 from reidbench.store import Store
 
-FEW = {"train_ids": 8, "test_ids": 8, "cameras": 2, "frames": 8}
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("walkers") / "few"
-    synthetic.write_synthetic(folder, **FEW)
-    return folder
-
 
 @pytest.fixture(autouse=True)
-def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("REIDBENCH_CACHE", str(tmp_path / "cache"))
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "ENOUGH", 0.0)
-    threads = torch.get_num_threads()
-    yield
-    torch.set_num_threads(threads)
 
 
 def few_steps(root: Path, steps: int = 40, **changes: Any) -> Cell:

@@ -3,36 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
 
 from reidbench.cli import main
-from reidbench.data import synthetic
 from reidbench.experiments import step_report as module
 from reidbench.experiments.step_report import StepReport
 from reidbench.training.stages import STAGES
 
-FEW = {"train_ids": 8, "test_ids": 8, "cameras": 2, "frames": 8}
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("walkers") / "few"
-    synthetic.write_synthetic(folder, **FEW)
-    return folder
-
 
 @pytest.fixture(autouse=True)
-def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("REIDBENCH_CACHE", str(tmp_path / "cache"))
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "ENOUGH", 0.0)
     monkeypatch.setattr(module, "STEPS", 2)
-    threads = torch.get_num_threads()
-    yield
-    torch.set_num_threads(threads)
 
 
 def test_the_rest_is_what_no_stage_has() -> None:
