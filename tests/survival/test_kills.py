@@ -59,6 +59,7 @@ def disturb(place: Place, victim: str, moment: float) -> str:
         runner.communicate(timeout=moment)
     busy = wait_for_worker(runner) if victim == "worker" else workers(runner.pid)
     if runner.poll() is not None:
+        runner.communicate()
         return ""
     at = busy[0][1] if busy else "no worker"
     if at == "accuracy" and list(place.folder.glob("cache/runs/*/training.pt")):
