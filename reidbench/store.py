@@ -93,7 +93,7 @@ class Store:
         path = self.path(record)
         content = asdict(record)
         content[DIGEST] = digest(content)
-        text = json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n"
+        text = _laid_out(content) + "\n"
         # Two runs that name one cell's row differently would each remove the other's record.
         with alone(cache_folder() / "records"):
             if record.status == "ok":
@@ -137,6 +137,18 @@ class Store:
         path = self.folder / "machine.json"
         if not path.is_file():
             write_text(path, json.dumps(machine.describe(), indent=1, sort_keys=True) + "\n")
+
+
+def _laid_out(content: Any, margin: str = "") -> str:
+    """JSON as a person reads it: a line for every entry, but a row of readings or options on one."""
+    inner = margin + " "
+    if isinstance(content, Mapping) and content:
+        entries = [f"{json.dumps(name)}: {_laid_out(value, inner)}" for name, value in sorted(content.items())]
+        return "{\n" + ",\n".join(inner + entry for entry in entries) + f"\n{margin}}}"
+    if isinstance(content, list | tuple) and any(isinstance(value, Mapping | list | tuple) for value in content):
+        entries = [_laid_out(value, inner) for value in content]
+        return "[\n" + ",\n".join(inner + entry for entry in entries) + f"\n{margin}]"
+    return json.dumps(content, allow_nan=False)
 
 
 def _read_all(paths: Iterable[Path]) -> Iterator[tuple[Path, Record]]:

@@ -221,6 +221,15 @@ def test_a_digest_does_not_depend_on_how_the_file_is_spaced_or_ordered(store: St
     assert read_sealed(path) == (record(), True)
 
 
+def test_a_file_has_a_line_for_every_entry_and_one_for_a_row_of_readings(store: Store) -> None:
+    about = {"rows": [["Base-B", 1], {"none": {}}], "empty": []}
+    text = store.save(replace(record(), samples={"ap": [0.5, 1.0, 1e-07]}, context=about)).read_text()
+    assert ' "context": {\n  "empty": [],\n  "rows": [\n   ["Base-B", 1],\n   {\n    "none": {}\n   }\n  ]\n },' in text
+    assert ' "samples": {\n  "ap": [0.5, 1.0, 1e-07]\n },' in text
+    assert text == text.strip() + "\n"
+    assert '"shape": [1, 8, 3, 256, 128]' in text
+
+
 def test_a_record_older_than_digests_is_valid(store: Store) -> None:
     path = store.save(record())
     path.write_text(json.dumps(asdict(record())))
