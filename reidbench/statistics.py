@@ -1,9 +1,10 @@
 """What follows from raw samples: means and medians with intervals, differences, order agreement. Imports only numpy.
 
-Every interval is a percentile bootstrap, deterministic for a given `seed`. An accuracy has two sources of variance,
-kept apart: `Estimate.low` and `high` cover the choice of query identities (resampled whole, the same ones in every
-seed), `Estimate.sd` is the spread over training seeds. Only differences join the two. Where a dataset has random
-splits, a value is the mean over them and `sd` their spread; who is a query in several splits is drawn in all of them.
+The interval of a median lies between two of its readings, which needs no assumption and no chance; every other is a
+percentile bootstrap, deterministic for a given `seed`. An accuracy has two sources of variance, kept apart:
+`Estimate.low` and `high` cover the choice of query identities (resampled whole, the same ones in every seed),
+`Estimate.sd` is the spread over training seeds. Only differences join the two. Where a dataset has random splits, a
+value is the mean over them and `sd` their spread; who is a query in several splits is drawn in all of them.
 """
 
 from __future__ import annotations
@@ -11,15 +12,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from math import nan, sqrt
+from math import comb, nan, sqrt
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 LEVEL = 0.95
 RESAMPLES = 2000
-FEWEST_READINGS = 8
-"""Readings below which a median has no interval: from 3 the percentile bootstrap covers 76 %, from 8 on over 90 %."""
+FEWEST_READINGS = 6
+"""Readings below which a median has no interval: that from the least to the largest of 5 covers 94 %, of 6 it is 97."""
 
 Floats = NDArray[np.float64]
 
@@ -54,32 +55,30 @@ class Agreement:
         return self.concordant + self.discordant + self.tied
 
 
-def median_interval(samples: ArrayLike, *, level: float = LEVEL, resamples: int = RESAMPLES, seed: int = 0) -> Estimate:
-    """The median of samples `[n]` with its bootstrap interval, from `FEWEST_READINGS` on.
+def median_interval(samples: ArrayLike, *, level: float = LEVEL) -> Estimate:
+    """The median of samples `[n]`, with the narrowest interval from its k-th least to its k-th largest that covers it.
 
+    A reading lies below the median of what it is drawn from with probability 1/2, whatever that is like, so that the
+    coverage is a binomial sum: at least `level`. Where even all readings together cover less, there is no interval.
     Raises ValueError where there is no sample.
     """
-    values = as_readings(samples)
-    n = len(values)
-    median = float(np.median(values))
-    if n < FEWEST_READINGS:
+    values = np.sort(as_readings(samples))
+    n, median = len(values), float(np.median(values))
+    rank = _rank(n, level)
+    if not rank:
         return Estimate(median, n=n, sd=spread(values))
-    drawn = np.random.default_rng(seed).integers(n, size=(resamples, n))
-    low, high = _bounds(np.median(values[drawn], axis=1), level)
-    return Estimate(median, low, high, n, spread(values))
+    return Estimate(median, float(values[rank - 1]), float(values[n - rank]), n, spread(values))
 
 
-def ratio_interval(
-    numerator: ArrayLike, denominator: ArrayLike, *, level: float = LEVEL, resamples: int = RESAMPLES, seed: int = 0
-) -> Estimate:
-    """The median of the quotients of two series `[n]` read in the same rounds, with its bootstrap interval.
+def ratio_interval(numerator: ArrayLike, denominator: ArrayLike, *, level: float = LEVEL) -> Estimate:
+    """The median of the quotients of two series `[n]` read in the same rounds, with the interval of a median.
 
     Dividing round by round cancels the machine's drift. Raises ValueError if the lengths differ.
     """
     above, below = as_readings(numerator), as_readings(denominator)
     if len(above) != len(below):
         raise ValueError(f"a ratio needs readings in pairs, got {len(above)} and {len(below)}")
-    return median_interval(above / below, level=level, resamples=resamples, seed=seed)
+    return median_interval(above / below, level=level)
 
 
 def mean_interval(
@@ -265,6 +264,15 @@ def as_readings(samples: ArrayLike) -> Floats:
 def spread(values: Floats) -> float:
     """The standard deviation of values `[n]`, NaN of a single one."""
     return float(values.std(ddof=1)) if len(values) > 1 else nan
+
+
+def _rank(n: int, level: float) -> int:
+    """The largest k for which those from the k-th least to the k-th largest of n cover the median at a level, or 0."""
+    rank, outside = 0, 2 / 2**n
+    while outside <= 1 - level:
+        rank += 1
+        outside += 2 * comb(n, rank) / 2**n
+    return rank
 
 
 def _bounds(replicates: Floats, level: float) -> tuple[float, float]:

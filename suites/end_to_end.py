@@ -24,8 +24,9 @@ SUITE = Suite(
     figures=("end_to_end",),
     notes=(
         "One tracklet of 60 frames, about the mean of MARS, in 8-frame clips, the last filled up from the tracklet's "
-        "start; a gallery of 11,310 entries, that of MARS. The frames are the synthetic dataset's, rendered at 256x128 "
-        "and saved as JPEG: their content is not real, and JPEGs of other sizes decode in other times.",
+        "start; a gallery of 11,310 entries, that of MARS with distractors. The frames are the synthetic dataset's, "
+        "rendered at 256x128 and saved as JPEG: their content is not real, and JPEGs of other sizes decode in other "
+        "times.",
         "Every frame is decoded whole, for Base-S too, whose network halves it. Nothing overlaps: a deployment that "
         "decodes the next tracklet while the network runs pays the larger of the two, not the sum.",
         "All clips of the tracklet go through the network at once.",

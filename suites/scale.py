@@ -29,9 +29,9 @@ SUITE = Suite(
         "Columns are named after the entries of the gallery: the time of a query, that over the time of the matrix "
         "product alone, and the memory added.",
         "256 queries against random directions as long as the model's feature, so that scores mean nothing and times "
-        "do. The gallery is a memory-mapped file. It begins as that of MARS (8,062 tracklets of 625 persons); what it "
-        "has beyond is distractors. Where it is scored in parts, those that hold matches are multiplied twice: if "
-        "matches were strewn over all of it, the product would be made twice.",
+        "do. The gallery is a memory-mapped file. It begins as that of MARS without its distractors (8,062 tracklets "
+        "of 625 persons); all beyond is distractors. Where it is scored in parts, those that hold matches are "
+        "multiplied twice: if matches were strewn over all of it, the product would be made twice.",
         "Memory is what the process adds to its own while it scores, without the pages of the file.",
     ),
 )

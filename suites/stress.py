@@ -44,8 +44,8 @@ SUITE = Suite(
         "Each model is trained and tested on data made with the level. What finding the "
         "groups of look-alikes alone gives moves with their shares, so heights of two panels are not to be compared; "
         "rows within a panel are.",
-        "The paper argues (Fig. 2) that short temporal kernels suit occluded sequences and long ones slow motion. The "
-        "two rows of one kernel test it: the one of kernel 7 should win where the frame rate is high, for motion is "
-        "slow there, and the one of kernel 3 where occluders are common.",
+        "The paper argues (Fig. 2) that occluded sequences need long temporal kernels and those of quick walkers short "
+        "ones. The two rows of one kernel test it: that of kernel 7 should gain on that of kernel 3 as occluders "
+        "become common, and as the frame rate rises, for a walker then moves less from frame to frame.",
     ),
 )

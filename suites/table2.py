@@ -7,7 +7,7 @@ python bench.py table2 --preset paper --dataset mars --root DIR --device cuda
 
 from reidbench.spec import Column, Published, Row, Suite
 
-from .columns import ACCURACY, COMPLEXITY, GPU, GPU_BF16, GPU_GRAPH, GPU_GRAPH_BF16
+from .columns import ACCURACY, COMPLEXITY, GPU, GPU_BF16, GPU_GRAPH, GPU_GRAPH_BF16, TKS_BY_CLIP
 
 
 def _row(name: str, model: str, gflops: str, params: str, mean_ap: str, top1: str, **options: object) -> Row:
@@ -55,4 +55,5 @@ SUITE = Suite(
             for quantity in ("latency.latency", "latency.ratio")
         ),
     ),
+    notes=(TKS_BY_CLIP,),
 )

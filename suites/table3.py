@@ -28,5 +28,9 @@ SUITE = Suite(
     ),
     columns=(*ACCURACY, *COMPLEXITY, *LATENCY),
     figures=("accuracy", "latency"),
-    notes=("Three branches split clips of 9 frames evenly, the others clips of 8.",),
+    notes=(
+        "Three branches split clips of 9 frames evenly, the others clips of 8. Rows are named after the paper's sizes: "
+        "trained at another scale, they keep the proportion to the full frame, so that of 64x32 frames the row 64x32 "
+        "sees 16x8.",
+    ),
 )

@@ -42,7 +42,12 @@ THROUGHPUT_SECONDS = 4.0
         ),
         "macs_aten": Quantity("MACs/frame (ptflops aten)", "G", "lower", 3, 1e-9, "ptflops' aten backend: biases too"),
         "gflops": Quantity(
-            "GFLOPs/frame", "G", "lower", 2, 1e-9, "the paper's sense: MACs, BN, ReLU, pooling (ptflops pytorch)"
+            "GFLOPs/frame",
+            "G",
+            "lower",
+            2,
+            1e-9,
+            "MACs, BN, ReLU and pooling (ptflops pytorch), beside the paper's GFLOPs",
         ),
         "dimension": Quantity("Feature", "", "lower", 0, about="length of a clip's feature"),
     },

@@ -38,9 +38,7 @@ def mean_of(
             "the part of the person's pixels that some frame of a clip lights up to half its maximum, in such cells",
             "coverage",
         ),
-        "person": mean_of(
-            "On the person", "%", "higher", "the part of a map that lies on the person's pixels", "person"
-        ),
+        "person": mean_of("On the person", "%", "", "the part of a map that lies on the person's pixels", "person"),
         "area": mean_of(
             "Even map", "%", "", "what an even map would have there: the person's part of the frame", "area"
         ),

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from reidbench.reporting.tables import Heading, Table
 
 LEGEND = (
-    "After ± stands half the width of the 95 % bootstrap interval: over query identities for an accuracy (seeds "
+    "After ± stands half the width of the 95 % interval: over query identities for an accuracy (seeds "
     f"pooled), over rounds for a latency; a median of fewer than {FEWEST_READINGS} readings has none and stands alone. "
     "In parentheses: the standard deviation over training seeds, which is not in ±. Bold: the best of its column by "
     "more than the measured noise, for times only among rows of one session. Published values are as printed; a "

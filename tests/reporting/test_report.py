@@ -15,6 +15,7 @@ from reidbench.reporting.markdown import markdown as document_markdown
 from reidbench.reporting.report import BOLD, chapter, combined_report, single_report
 from reidbench.reporting.tables import assemble
 from reidbench.reporting.writing import write_report
+from reidbench.statistics import FEWEST_READINGS
 
 GOLDEN = """\
 | row   | GFLOPs/frame | published | diff. | Params (M) | published | diff. |
@@ -113,7 +114,7 @@ def test_a_ratio_whose_interval_holds_1_is_not_called_equal(bench, monkeypatch):
 
 
 def test_the_legend_says_what_bold_is_worth_where_there_is_any(bench):
-    assert BOLD not in text_of(bench) and "fewer than 8 readings" in text_of(bench)
+    assert BOLD not in text_of(bench) and f"fewer than {FEWEST_READINGS} readings" in text_of(bench)
     bench.save_all()
     assert BOLD in text_of(bench)
 
