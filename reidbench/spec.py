@@ -163,8 +163,8 @@ class Recipe:
     "step" (times `gamma` at each epoch of `milestones`) or "cosine" (to 0 over the steps, after `warmup_steps`).
     `rates` multiplies the learning rate of parameters whose name starts with a prefix. `metric_loss` is "triplet"
     (batch-hard, cosine) or "contrastive". `trunk` names the weights the trunk starts from: "" for random, "imagenet",
-    "synthetic" (the shipped slim one), or "file" (`Places.trunk`). `grouped` keeps look-alike identities (a dataset's
-    `group` trait) in one batch.
+    "synthetic" (the slim one shipped of its kind), or "file" (`Places.trunk`). `grouped` keeps look-alike identities (a
+    dataset's `group` trait) in one batch.
     """
 
     size: tuple[int, int] = PAPER_SIZE

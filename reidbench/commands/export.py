@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import tempfile
 from argparse import Namespace
 from dataclasses import asdict
@@ -56,7 +57,9 @@ def export(arguments: Namespace) -> int:
         clips = clips_of(shapes[0])
         written = files.write(network, clips, draft_file, name, calibration=calibration, any_batch=any_batch)
         checked = agreement.compare(network, runtimes.load(written[0], name, precision=arguments.precision), *shapes)
-        if arguments.precision == "fp32" and not checked.cosine_error <= LIMIT:
+        if not math.isfinite(checked.cosine_error):
+            raise UserError(f"{out}: would compute vectors that are not finite; not written")
+        if arguments.precision == "fp32" and checked.cosine_error > LIMIT:
             error = f"{checked.cosine_error:.1e}"
             raise UserError(f"{out}: would compute other vectors than the model (1 - cosine {error}); not written")
         written = [file.replace(out.with_name(file.name)) for file in written]

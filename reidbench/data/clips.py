@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import torch
@@ -84,8 +85,7 @@ def normalise(clips: Tensor) -> Tensor:
     """
     batch, frames, height, width, _ = clips.shape
     # Along whole rows of pixels: over the three channels alone, the loop of each operation is three numbers long.
-    mean = (255 * torch.tensor(MEAN, device=clips.device)).repeat(width)
-    std = (255 * torch.tensor(STD, device=clips.device)).repeat(width)
+    mean, std = _row_of_pixels(MEAN, width, clips.device), _row_of_pixels(STD, width, clips.device)
     lines = clips.reshape(-1, 3 * width).float().sub_(mean).div_(std)
     return lines.view(batch, frames, height, width, 3).permute(0, 1, 4, 2, 3)
 
@@ -93,11 +93,30 @@ def normalise(clips: Tensor) -> Tensor:
 def augment(clips: Tensor, augmentation: Augmentation) -> Tensor:
     """Flips, normalises and erases: uint8 [B, T, H, W, 3] to float32 [B, T, 3, H, W], channels last in memory."""
     device = clips.device
-    flips = torch.from_numpy(augmentation.flips).to(device)
+    flips = _sent(augmentation.flips, device)
     clips = torch.where(flips[:, None, None, None, None], clips.flip(3), clips)
-    top, left, height, width = torch.from_numpy(augmentation.boxes).to(device).T[..., None]
+    top, left, height, width = _sent(augmentation.boxes, device).T[..., None]
     y = torch.arange(clips.shape[2], device=device)
     x = torch.arange(clips.shape[3], device=device)
     inside = ((y >= top) & (y < top + height))[:, :, None] & ((x >= left) & (x < left + width))[:, None, :]
-    colour = torch.tensor(ERASED, device=device)[:, None, None]
+    colour = _colour(ERASED, device)[:, None, None]
     return torch.where(inside[:, None, None], colour, normalise(clips))
+
+
+@cache
+def _colour(values: tuple[float, ...], device: torch.device) -> Tensor:
+    """Kept on the device, for what is copied there from ordinary memory waits until the device has nothing to do."""
+    with torch.inference_mode(False):
+        return torch.tensor(values, device=device)
+
+
+@cache
+def _row_of_pixels(values: tuple[float, ...], width: int, device: torch.device) -> Tensor:
+    with torch.inference_mode(False):
+        return (255 * _colour(values, device)).repeat(width)
+
+
+def _sent(values: np.ndarray, device: torch.device) -> Tensor:
+    """An array on the device, to a GPU by way of pinned memory, so that nothing waits for it."""
+    found = torch.from_numpy(values)
+    return found.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else found

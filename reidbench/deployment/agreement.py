@@ -18,7 +18,7 @@ TRIALS = 3
 @dataclass(frozen=True)
 class Agreement:
     """The worst over all clips: one minus the cosine of the two vectors, and their largest difference in a component,
-    relative to the largest component."""
+    relative to the largest component. NaN where a vector is not finite."""
 
     cosine_error: float
     relative_error: float
@@ -27,13 +27,14 @@ class Agreement:
 def compare(network: Network, infer: Infer, shape: Sequence[int], *others: Sequence[int]) -> Agreement:
     """Compares on random clips of each shape `[B, T, 3, H, W]`; the network stays as it is."""
     exact = copy.deepcopy(network).double().eval()
-    cosine = relative = 0.0
+    cosine, relative = [], []
     for each, seed in itertools.product((shape, *others), range(TRIALS)):
         clips = clips_of(each, seed)
         with torch.inference_mode():
             wanted = exact(clips.double())
         found = infer(clips).double()
         units = [vectors / vectors.norm(dim=1, keepdim=True) for vectors in (wanted, found)]
-        cosine = max(cosine, float(((units[0] - units[1]) ** 2).sum(1).max() / 2))
-        relative = max(relative, float((wanted - found).abs().max() / wanted.abs().max()))
-    return Agreement(cosine, relative)
+        cosine.append(((units[0] - units[1]) ** 2).sum(1).max() / 2)
+        relative.append((wanted - found).abs().max() / wanted.abs().max())
+    # Unlike Python's, torch's maximum of what holds a NaN is NaN.
+    return Agreement(float(torch.stack(cosine).max()), float(torch.stack(relative).max()))

@@ -40,13 +40,16 @@ def _compiled(network: nn.Module, clips: Tensor) -> Infer:
     # Of its own program, for dynamo keeps only a few compilations of one function, which all networks share.
     frozen = torch.compile(torch.export.export(network, (clips,)).module(), fullgraph=True, dynamic=False)
     # Freezing is decided on when the graph is lowered, at the first call.
-    with quiet(), inductor.patch(freezing=True), torch.no_grad():
+    with quiet(), inductor.patch(freezing=True), torch.inference_mode(False), torch.no_grad():
         frozen(clips)
 
+    held = clips.clone()
+
     def infer(clips: Tensor) -> Tensor:
-        # Not inference_mode: the graph was compiled for tensors without it and would be compiled anew.
-        with torch.no_grad():
-            found: Tensor = frozen(clips)
+        # For tensors of inference_mode, or laid out otherwise, it would be compiled anew, and outside of freezing.
+        with torch.inference_mode(False), torch.no_grad():
+            as_compiled = not clips.is_inference() and clips.stride() == held.stride()
+            found: Tensor = frozen(clips if as_compiled else held.copy_(clips))
             return found
 
     return infer

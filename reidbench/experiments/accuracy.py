@@ -19,7 +19,7 @@ from reidbench.data.tracklets import Dataset
 from reidbench.discovery.source import REQUIRED
 from reidbench.experiments.weights import drop_scratch, training_key, weights_file
 from reidbench.files import alone
-from reidbench.retrieval.features import Features, embed_dataset
+from reidbench.retrieval.features import Features, embed_dataset, gallery_of
 from reidbench.retrieval.metrics import evaluate, lookalike_floor, score_samples
 from reidbench.spec import Cell, Outcome, Places, Protocol, Recipe, UserError
 from reidbench.training.checkpoint import load_weights, save_model, start_trunk
@@ -169,7 +169,7 @@ def score_features(query: Features, gallery: Features, protocol: Protocol, datas
     samples = score_samples(scores, dataset.query)
     if any(query.groups):
         counted = [tracklet for tracklet, valid in zip(dataset.query, scores.valid, strict=True) if valid]
-        in_gallery = (*dataset.query, *dataset.gallery)
+        in_gallery = gallery_of(dataset, protocol)
         samples["floor"] = [lookalike_floor(tracklet, in_gallery) for tracklet in counted]
     context: dict[str, Any] = {
         "queries": int(scores.valid.sum()),

@@ -14,6 +14,7 @@ from torch.nn import functional
 from reidbench.data.clips import evaluation_clips, normalise
 from reidbench.data.frames import Frames, decode_frames, name_frames
 from reidbench.data.synthetic import synthetic
+from reidbench.deployment.backends import EAGER
 from reidbench.profiling.latency import random_clips
 from reidbench.profiling.session import Subject
 from reidbench.retrieval.features import CLIPS_AT_ONCE
@@ -28,11 +29,15 @@ NEAREST = 20
 
 @dataclass(frozen=True)
 class Deployment:
-    """A model in use. `frames` are a tracklet's on disk, `length` those of a clip, `gallery` [G, D] at unit length."""
+    """A model in use, which takes `at_once` clips at a time.
+
+    `frames` are a tracklet's on disk, `length` those of a clip, `gallery` [G, D] at unit length.
+    """
 
     model: nn.Module
     frames: Frames
     length: int
+    at_once: int
     gallery: Tensor
     device: torch.device
     dtype: torch.dtype
@@ -53,14 +58,15 @@ def deploy(subject: Subject, frames: Frames, shape: tuple[int, ...], *, gallery:
     exported.
     """
     count = len(evaluation_clips(len(frames.paths), shape[1]))
-    at_once = max(number for number in range(1, CLIPS_AT_ONCE + 1) if count % number == 0)
-    several = (at_once, *shape[1:])
+    fitting = max(number for number in range(1, CLIPS_AT_ONCE + 1) if count % number == 0)
+    several = (fitting, *shape[1:])
     model = subject.deploy(several)
     with torch.inference_mode():
         dimension = model(random_clips(several, 0).to(subject.device, subject.dtype)).feature.shape[1]
     drawn = torch.randn(gallery, dimension, generator=torch.Generator().manual_seed(0))
     entries = functional.normalize(drawn, dim=1).to(subject.device)
-    return Deployment(model, frames, shape[1], entries, torch.device(subject.device), subject.dtype)
+    at_once = CLIPS_AT_ONCE if subject.backend == EAGER else fitting
+    return Deployment(model, frames, shape[1], at_once, entries, torch.device(subject.device), subject.dtype)
 
 
 def timed_stages(deployment: Deployment) -> dict[str, float]:
@@ -80,7 +86,7 @@ def _stages(deployment: Deployment) -> Iterator[str]:
     clips = normalise(pixels.to(device)[numbers.to(device)]).to(deployment.dtype)
     yield "clips"
     with torch.inference_mode():
-        features = torch.cat([deployment.model(some).feature for some in clips.split(CLIPS_AT_ONCE)])
+        features = torch.cat([deployment.model(some).feature for some in clips.split(deployment.at_once)])
         yield "network"
         vector = deployment.model.neck(features.mean(0, keepdim=True))  # type: ignore[operator]
         vector = functional.normalize(vector.float(), dim=1)

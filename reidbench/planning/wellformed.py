@@ -29,6 +29,12 @@ FIELDS: Mapping[type, Mapping[str, type]] = {
 }
 """The types of what the dataclasses of a suite hold besides."""
 
+SETTINGS: Mapping[str, type] = {
+    **dict.fromkeys(("device", "precision", "backend"), str),
+    **dict.fromkeys(("threads", "tracklet", "gallery", "queries"), int),
+}
+"""What a column may set, and the types of that; any other name would go unheard."""
+
 CALLED: Mapping[type, str] = {str: "a text", bool: "True or False", int: "a whole number", tuple: "a tuple"}
 
 
@@ -80,6 +86,10 @@ def _check_fields(part: Any) -> None:
         elif isinstance(value, Mapping) and not _is_plain(value):
             raise UserError(f"{kind.__name__}.{field} is {_short(value)}; give texts as its keys, and plain values")
     if isinstance(part, Column):
+        for name, setting in part.settings.items():
+            wanted = lookup("setting of a column", name, SETTINGS)
+            if not isinstance(setting, wanted) or isinstance(setting, bool) or (wanted is int and setting < 1):
+                raise UserError(f"Column.settings: {name} is {_short(setting)}; give {CALLED[wanted]}, at least 1")
         name, level = (*part.level, None, None)[:2]
         if len(part.level) != 2 or not isinstance(name, str) or not isinstance(level, (int, float)):
             raise UserError(f"Column.level is {_short(part.level)}; give a factor and a number, such as ('rate', 0.5)")

@@ -26,6 +26,9 @@ from reidbench.deployment.network import Network, clips_of
 from reidbench.files import alone
 from reidbench.spec import UserError, canonical_json
 
+WRITER = 1
+"""Raised where files of one network come to be written in another way, so that those in the cache are not taken."""
+
 CALIBRATION_CLIPS = 8
 """Random clips that an int8 network is calibrated with where only its time and size are looked at."""
 
@@ -48,13 +51,14 @@ def artifact(model: str, options: Mapping[str, Any], shape: Sequence[int], name:
         "shape": list(shape),
         "format": name,
         "int8": int8,
+        "writer": [WRITER, files.OPSET, *([CALIBRATION_CLIPS] if int8 else [])],
         "versions": {**machine.versions(), **{package: version(package) for package in found.packages}},
     }
     key = hashlib.sha256(canonical_json(wanted).encode()).hexdigest()[:12]
     folder = cache_folder() / "networks" / f"{machine.slug(model)}-{key}"
     file = folder / f"network{found.suffix}"
     with alone(folder):
-        if not file.is_file():
+        if not all(part.is_file() for part in files.files_of(file)):
             job = {"model": model, "options": dict(options), "shape": list(shape), "format": name, "int8": int8}
             _make(folder, file.name, {**job, "plugins": registry.plugins()})
     return file
@@ -80,6 +84,8 @@ def _make(folder: Path, name: str, job: Mapping[str, Any]) -> None:
             raise UserError(done.stdout.strip())
         if done.returncode:
             raise UserError(f"{job['model']}: exporting it as {job['format']} ended with exit code {done.returncode}")
+        # What is left of one that lost a file would be in the way.
+        shutil.rmtree(folder, ignore_errors=True)
         draft.rename(folder)
     finally:
         shutil.rmtree(draft, ignore_errors=True)

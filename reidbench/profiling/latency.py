@@ -93,9 +93,9 @@ def interleave(
 
 def check_device(device: str) -> None:
     """Raises UserError unless torch can compute there."""
-    if device != "cpu" and not device.startswith("cuda"):
+    if device not in ("cpu", "cuda"):
         raise UserError(f"device {device!r} is unknown; give cpu or cuda")
-    if device.startswith("cuda") and not torch.cuda.is_available():
+    if device == "cuda" and not torch.cuda.is_available():
         raise UserError(f"device {device}: torch {torch.__version__} finds no CUDA GPU; give cpu")
 
 
@@ -106,9 +106,9 @@ def check_precision(precision: str) -> None:
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """Whether torch ran out of memory."""
+    """Whether torch, or Python itself, ran out of memory."""
     told = isinstance(error, RuntimeError) and any(text in str(error) for text in OUT_OF_MEMORY)
-    return told or isinstance(error, torch.OutOfMemoryError)
+    return told or isinstance(error, (MemoryError, torch.OutOfMemoryError))
 
 
 def random_clips(shape: Sequence[int], seed: int) -> Tensor:

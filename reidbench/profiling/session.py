@@ -123,11 +123,17 @@ def subjects(cells: Sequence[Cell]) -> tuple[dict[str, Subject], dict[str, Excep
 
 
 def add_reference(found: dict[str, Subject], cells: Sequence[Cell]) -> tuple[str, dict[str, Sequence[int]]]:
-    """Adds the reference row's model where no cell is that row's; returns its name, and the shape of every model."""
+    """Adds the reference row's model where no cell's stands for it; returns its name, and the shape of every model.
+
+    Raises what `lacks_reference` makes of the reason where it cannot be built.
+    """
     settings, name = cells[0].settings, reference_key(cells)
     wanted = settings["reference"]
     if name not in found:
-        found[name] = Subject.of(wanted["model"], wanted["options"], settings)
+        try:
+            found[name] = Subject.of(wanted["model"], wanted["options"], settings)
+        except Exception as error:
+            raise lacks_reference(error) from error
     return name, {name: wanted["shape"], **{cell.key: cell.settings["shape"] for cell in cells}}
 
 

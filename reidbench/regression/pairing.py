@@ -76,7 +76,7 @@ def _judged(column: Column, measurement: Measurement) -> tuple[str, Quantity, st
     """
     quantities = measurement.quantities
     quantity = quantities[column.field]
-    if measurement.mode == "interleaved":
+    if measurement.mode == "interleaved" and quantity.statistic != "value":
         ratio = next((name for name, known in quantities.items() if known.statistic == "ratio"), column.field)
         return ratio, quantities[ratio], "time"
     if quantity.statistic == "mean":

@@ -186,7 +186,7 @@ def embed(
     A tracklet's vector is the mean of its clips' features, then the neck (or the neck first, if the pooling says so).
     The model is on `device` and left in evaluation mode. Frame size and precision are the recipe's. Clips of many
     tracklets share a batch. Joined processes share the tracklets, and each is given the vectors of all. Raises
-    UnfitClips for a length that the model cannot take.
+    UnfitClips for a length that the model cannot take, UserError for vectors that are not finite.
     """
     model.eval()
     frames = open_frames(dataset, own(tracklets), recipe.size, limit=cache_limit // current().local_world)
@@ -194,7 +194,7 @@ def embed(
     with torch.inference_mode():
         for pooling, mean in _mean_clips(model, frames, recipe, tuple(poolings), device, progress).items():
             vector = model.neck(mean) if pooling.neck == "after" else mean  # type: ignore[operator]
-            vectors[pooling] = vector.float().cpu().numpy()
+            vectors[pooling] = _finite(vector.float().cpu().numpy())
     return whole(vectors, len(tracklets))
 
 
@@ -270,6 +270,13 @@ def _features(tracklets: Sequence[Tracklet], vectors: np.ndarray | UnitVectors) 
         np.array([str(t.traits.get("group", "")) for t in tracklets]),
         np.array([t.frames[0] for t in tracklets]),
     )
+
+
+def _finite(vectors: np.ndarray) -> np.ndarray:
+    """The vectors as they are. Infinite ones and NaN would be ranked, and a network that overflows be called bad."""
+    if bad := int((~np.isfinite(vectors).all(axis=1)).sum()):
+        raise UserError(f"the vectors of {bad} of {len(vectors)} tracklets are not finite, so they cannot be ranked")
+    return vectors
 
 
 def _pooling_text(pooling: Pooling) -> str:

@@ -32,8 +32,8 @@ class Limits:
     """When a worker is ended.
 
     After `idle` seconds in which it neither reports nor computes; after `silent` seconds without a report, however
-    busy; the largest when all together hold `memory` bytes that the system cannot take back (mapped files do not
-    count); and when its log has `log` bytes.
+    busy; the largest when all together hold `memory` bytes that the system cannot take back (neither mapped files nor
+    what a worker's own children hold count); and when its log has `log` bytes.
     """
 
     idle: float = 600.0
