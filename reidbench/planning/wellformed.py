@@ -89,7 +89,8 @@ def _check_fields(part: Any) -> None:
         for name, setting in part.settings.items():
             wanted = lookup("setting of a column", name, SETTINGS)
             if not isinstance(setting, wanted) or isinstance(setting, bool) or (wanted is int and setting < 1):
-                raise UserError(f"Column.settings: {name} is {_short(setting)}; give {CALLED[wanted]}, at least 1")
+                least = " of at least 1" if wanted is int else ""
+                raise UserError(f"Column.settings: {name} is {_short(setting)}; give {CALLED[wanted]}{least}")
         name, level = (*part.level, None, None)[:2]
         if len(part.level) != 2 or not isinstance(name, str) or not isinstance(level, (int, float)):
             raise UserError(f"Column.level is {_short(part.level)}; give a factor and a number, such as ('rate', 0.5)")

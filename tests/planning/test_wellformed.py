@@ -29,6 +29,15 @@ def test_a_suite_that_can_be_planned_is_let_through() -> None:
         ({"rows": B}, "rows must be a tuple of Row, with a comma after a single one"),
         ({"columns": ("complexity.macs",)}, "columns must be a tuple of Column, with a comma after a single one"),
         ({"columns": ()}, "it has no columns"),
+        (
+            {"columns": (Column("latency.ratio", settings={"precison": "bf16"}),)},
+            "no setting of a column is named 'precison'; did you mean 'precision'?",
+        ),
+        (
+            {"columns": (Column("latency.ratio", settings={"threads": "two"}),)},
+            "Column.settings: threads is 'two'; give a whole number of at least 1",
+        ),
+        ({"columns": (Column("latency.ratio", settings={"device": 0}),)}, "Column.settings: device is 0; give a text"),
         ({"figures": "accuracy"}, "figures must be a tuple of str, with a comma after a single one"),
         ({"columns": (Column("complexty.macs"),)}, "no measurement is named 'complexty'; did you mean 'complexity'?"),
         ({"columns": (Column("complexity.mac"),)}, "no quantity of complexity is named 'mac'; did you mean 'macs'?"),
