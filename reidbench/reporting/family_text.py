@@ -27,6 +27,8 @@ def family_findings(families: Sequence[Family], *, brief: bool = False) -> list[
 def family_finding(family: Family, *, brief: bool = False) -> str:
     """The differences told from 0 with their values; the others by name where they are few, else by their number.
 
+    Where none is told from 0 and they are few, all have their values.
+
     In a `brief` sentence many differences have no intervals.
     """
     plain = brief and len(family.told) > FEW
@@ -35,8 +37,8 @@ def family_finding(family: Family, *, brief: bool = False) -> str:
         parts.append(f"beyond the noise {'; '.join(_valued(family, each, plain=plain) for each in family.told)}")
     others = (("within the noise", family.within), ("without an interval", family.unbounded))
     for what, some in (*others, ("identical", family.identical)):
-        if some and len(family.differences) == 1:
-            parts.append(f"{what} {_valued(family, some[0], plain=False)}")
+        if _is_short(family) and some:
+            parts.append(f"{what} {'; '.join(_valued(family, each, plain=False) for each in some)}")
         elif len(some) > FEW or (brief and family.told and some[1:]):
             which = "all" if len(some) == len(family.differences) else "the other"
             parts.append(f"{what} {which} {len(some)}")
@@ -47,7 +49,12 @@ def family_finding(family: Family, *, brief: bool = False) -> str:
 
 def is_told_whole(family: Family) -> bool:
     """Whether the sentence on a family has all that its table would have."""
-    return len(family.differences) == 1 or not (family.within or family.unbounded)
+    return _is_short(family) or not (family.within or family.unbounded)
+
+
+def _is_short(family: Family) -> bool:
+    """Whether all differences of a family are told with their values, though none is told from 0."""
+    return not family.told and len(family.differences) <= FEW
 
 
 def noise_text(family: Family) -> str:

@@ -103,10 +103,8 @@ def _seeds(table: Table, heading: Heading) -> Iterator[str]:
     splits = table.plan.splits
     count = splits.text if splits.several else seeds_text(max(len(records) for _, records in rows.values()))
     digits, scale = quantity.digits, quantity.scale
-    yield (
-        f"{column_name(heading)}: the standard deviation over {count} is {low * scale:.{digits}f} to "
-        f"{high * scale:.{digits}f}."
-    )
+    ends = dict.fromkeys(f"{spread * scale:.{digits}f}" for spread in (low, high))
+    yield f"{column_name(heading)}: the standard deviation over {count} is {' to '.join(ends)}."
     apart: list[str] = []
     if splits.several:
         return

@@ -13,6 +13,7 @@ from reidbench.reporting.comparison import compare, excludes_zero
 from reidbench.reporting.sessions import on_device
 from reidbench.reporting.tables import heading_of
 from reidbench.spec import Suite
+from reidbench.statistics import Estimate
 
 if TYPE_CHECKING:
     from reidbench.reporting.tables import Heading, Table
@@ -38,15 +39,17 @@ def verdict(table: Table) -> Verdict | None:
     if not row or row == reference:
         return None
     known: set[str] = set()
-    gains, costs = list(_gains(table, known)), [*_times(table, known), *_operations(table, known)]
+    found, costs = list(_gains(table, known)), [*_times(table, known), *_operations(table, known)]
     name, other = short_name(row, suite), short_name(reference, suite)
-    if not gains and not costs:
+    if not found and not costs:
         return None
+    gains = [gain for gain, _ in found]
     owners = ["its" if gains else f"{other}'s", *["its"] * len(costs)]
     paid = " and ".join(f"{times} {whose} {what}" for whose, (times, what) in zip(owners, costs, strict=False))
     gained = f"{' and '.join(gains)} {'over' if gains[0][0] == '+' else 'against'} {other}" if gains else ""
     text = " at ".join(part for part in (gained, paid) if part)
-    return Verdict(f"{name}: {text}.", name, other, frozenset(known))
+    once = "; trained once, so that intervals lack the noise of training" if any(lack for _, lack in found) else ""
+    return Verdict(f"{name}: {text}{once}.", name, other, frozenset(known))
 
 
 def time_text(table: Table, heading: Heading, name: str) -> str:
@@ -91,22 +94,35 @@ def what_is_timed(heading: Heading) -> str:
     return "time per frame" if heading.column.measurement == "latency" else "time"
 
 
-def _gains(table: Table, known: set[str]) -> Iterator[str]:
-    """The difference in each column that rows are judged by."""
-    suite = table.plan.suite
+def _gains(table: Table, known: set[str]) -> Iterator[tuple[str, bool]]:
+    """The difference in each column that rows are judged by, and whether it lacks the noise of training.
+
+    Of a column at a level of a factor it is the range over all levels.
+    """
     for heading in table.judged:
-        rows = table.fresh(heading)
-        if suite.focus not in rows or suite.reference not in rows:
+        levels = [h for h in table.headings if h.column.level[0] and h.column.quantity == heading.column.quantity]
+        columns = levels if heading.column.level[0] else [heading]
+        gaps = [(gap, column) for column in columns if (gap := _gap(table, column, known)) is not None]
+        if not gaps:
             continue
-        gap = compare(heading.quantity, rows[suite.focus], rows[suite.reference])
-        if gap is None:
-            continue
-        known |= {record.key for name in (suite.focus, suite.reference) for record in rows[name][1]}
-        number, *interval = difference_text(heading.quantity, gap).split(" ", 1)
-        text = " ".join([number, column_name(heading), *interval])
-        remarks = [] if isnan(gap.low) or excludes_zero(gap) else ["not told from 0"]
-        remarks += ["trained once: without the noise of training"] if isnan(gap.sd) else []
-        yield f"{text} ({'; '.join(remarks)})" if remarks else text
+        ends = [pick(gaps, key=lambda pair: pair[0].value) for pick in (min, max)]
+        text = " to ".join(dict.fromkeys(_gain(column, gap) for gap, column in ends))
+        yield text, any(isnan(gap.sd) for gap, _ in ends)
+
+
+def _gap(table: Table, heading: Heading, known: set[str]) -> Estimate | None:
+    """The row in focus less the reference row; the keys of the records behind it join those that are `known`."""
+    suite, rows = table.plan.suite, table.fresh(heading)
+    if suite.focus not in rows or suite.reference not in rows:
+        return None
+    known |= {record.key for name in (suite.focus, suite.reference) for record in rows[name][1]}
+    return compare(heading.quantity, rows[suite.focus], rows[suite.reference])
+
+
+def _gain(heading: Heading, gap: Estimate) -> str:
+    number, *interval = difference_text(heading.quantity, gap).split(" ", 1)
+    text = " ".join([number, column_name(heading), *interval])
+    return text if isnan(gap.low) or excludes_zero(gap) else f"{text} (not told from 0)"
 
 
 def _times(table: Table, known: set[str]) -> Iterator[tuple[str, str]]:

@@ -29,8 +29,9 @@ def test_the_others_are_counted_where_they_are_many_or_the_summary_is_of_several
     assert "[" not in family_finding(family(*[TOLD] * 5), brief=True)
 
 
-def test_a_single_difference_is_told_with_its_value_even_within_the_noise():
-    assert "within the noise row 0 +0.10 [-1.00, 2.00] (" in family_finding(family(WITHIN))
+def test_a_few_differences_are_told_with_their_values_where_none_is_beyond_the_noise():
+    text = family_finding(family(WITHIN, WITHIN), brief=True)
+    assert "within the noise row 0 +0.10 [-1.00, 2.00]; row 1 +0.10 [-1.00, 2.00] (" in text
 
 
 def test_identical_sides_are_counted_once_over_all_settings():
@@ -50,6 +51,5 @@ def test_the_table_of_a_family_has_every_interval():
         ("row 1", "+0.10", "[-1.00, 2.00]", "inside"),
         ("row 2", "+0.10", "-", "-"),
     )
-    assert (
-        is_told_whole(family(TOLD, TOLD)) and is_told_whole(family(WITHIN)) and not is_told_whole(family(TOLD, WITHIN))
-    )
+    whole = (family(TOLD, TOLD), family(WITHIN), family(TOLD, WITHIN), family(*[WITHIN] * 5))
+    assert [is_told_whole(one) for one in whole] == [True, True, False, False]

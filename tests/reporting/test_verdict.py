@@ -1,5 +1,7 @@
+from dataclasses import replace
+
 import pytest
-from made_up import ROWS
+from made_up import COLUMNS, ROWS
 
 from reidbench.reporting.findings import findings
 from reidbench.reporting.tables import assemble
@@ -32,9 +34,8 @@ def test_one_seed_is_said(bench):
     bench.focus = "Small"
     bench.save_all()
     text = verdict(table_of(bench)).text
-    assert (
-        text.startswith("Small: -15.8 mAP [") and "(trained once: without the noise of training) against Base" in text
-    )
+    assert text.startswith("Small: -15.8 mAP [") and " against Base at " in text
+    assert text.endswith("; trained once, so that intervals lack the noise of training.")
 
 
 @pytest.mark.parametrize("focus", ["", "Base"])
@@ -59,3 +60,21 @@ def test_a_ratio_within_what_sessions_scatter_is_not_told_from_1(bench):
 def test_a_name_is_shortened_only_where_it_stays_the_only_one():
     suite = Suite("", (Row("A (1x1)"), Row("B (x)"), Row("B (y)")), (), "A (1x1)")
     assert [short_name(row.name, suite) for row in suite.rows] == ["A", "B (x)", "B (y)"]
+
+
+def test_over_the_levels_of_a_factor_the_smallest_and_the_largest_gain_are_told(bench):
+    bench.seeds, bench.focus = 3, "Small"
+    bench.save_all()
+    table = table_of(bench)
+    headings = (
+        replace(
+            found,
+            quantity=replace(found.quantity, title="mAP"),
+            column=replace(COLUMNS[0], level=("people", level), title=f"people {level:g}"),
+        )
+        for level, found in zip((1.0, 2.0), table.headings[:2], strict=True)
+    )
+    text = verdict(replace(table, headings=tuple(headings))).text
+    first, _, second = text.partition(" to ")
+    assert first.startswith("Small: -") and " mAP at people " in first and " at people " in second
+    assert "people 1 [" in text and "people 2 [" in text and text.endswith(" against Base.")
