@@ -36,7 +36,7 @@ def deviation_findings(table: Table) -> Iterator[str]:
             for name in misses
             if name in furthest
         ]
-        more = [f"{len(misses) - len(told)} more by less"] if len(misses) > len(told) else []
+        more = [f"{len(misses) - len(told)} more by no more"] if len(misses) > len(told) else []
         yield f"{text}; off{_unit(quantity.unit)}: {'; '.join([*told, *more])}." if told else f"{text}."
 
 
@@ -82,7 +82,8 @@ def _published(table: Table, heading: Heading) -> dict[str, float]:
 
 
 def _share(count: int, of: int) -> str:
-    return f"all {of} rows" if count == of else f"{count or 'none'} of {of} rows"
+    rows = f"{of} row{'' if of == 1 else 's'}"
+    return f"all {rows}" if 1 < of == count else f"{count or 'none'} of {rows}"
 
 
 def _unit(unit: str) -> str:
