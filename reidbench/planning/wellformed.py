@@ -14,7 +14,7 @@ PARTS = {"rows": Row, "columns": Column, "notes": str, "figures": str}
 """What the tuples of a suite hold."""
 
 FIELDS: Mapping[type, Mapping[str, type]] = {
-    Suite: {"title": str, "reference": str, "source": str, "ablation": bool, "contrasts": tuple},
+    Suite: {"title": str, "reference": str, "source": str, "focus": str, "ablation": bool, "contrasts": tuple},
     Row: {"name": str, "model": str, "options": Mapping, "frames": int, "approximate": bool},
     Column: {
         "quantity": str,
@@ -51,6 +51,8 @@ def check_suite(name: str, suite: Suite) -> None:
             _check_fields(part)
         names = _check_names(suite)
         lookup("row for its reference", suite.reference, names)
+        if suite.focus:
+            lookup("row for its focus", suite.focus, names)
         for pair in suite.contrasts:
             if not isinstance(pair, (tuple, list)) or len(pair) != 2 or not all(isinstance(name, str) for name in pair):
                 raise UserError("contrasts must be a tuple of pairs of rows' names, such as (('A', 'B'),)")

@@ -25,6 +25,8 @@ def test_a_suite_that_can_be_planned_is_let_through() -> None:
             {"contrasts": (("A", "Elswhere"),)},
             "no row for its contrasts is named 'Elswhere'; did you mean 'Elsewhere'?",
         ),
+        ({"focus": "C"}, "no row for its focus is named 'C'; there are A, B, Elsewhere"),
+        ({"focus": None}, "Suite.focus is None; give a text"),
         ({"rows": (A, B, A)}, "2 rows are named 'A'; give each a name of its own"),
         ({"rows": B}, "rows must be a tuple of Row, with a comma after a single one"),
         ({"columns": ("complexity.macs",)}, "columns must be a tuple of Column, with a comma after a single one"),
