@@ -14,7 +14,8 @@ from matplotlib.figure import Figure
 
 from reidbench.files import write_bytes
 from reidbench.registry import lookup
-from reidbench.reporting.figures.ablation import accuracy_figure, factor_figure, latency_figure
+from reidbench.reporting.figures.ablation import factor_figure, latency_figure
+from reidbench.reporting.figures.accuracy import accuracy_figure
 from reidbench.reporting.figures.backends import backends_figure
 from reidbench.reporting.figures.components import components_figure
 from reidbench.reporting.figures.costs import formula_figure, overhead_figure
@@ -43,6 +44,10 @@ class Drawing:
 
 WHISKERS = "whiskers are 95 % intervals over query identities, without the chance of training"
 SEEDS = "small hollow marks are the means of single seeds, where there are several"
+FRONT = (
+    "square, the rows on the Pareto front or not told apart from it: no row of the same cost or less is the more "
+    "accurate beyond the 95 % interval of the difference"
+)
 LOOKALIKES = (
     "the level of look-alikes not told apart is that of finding every group of them and ordering it by chance, and not "
     "a lower bound: a row that also confuses groups lies below"
@@ -51,17 +56,19 @@ LOOKALIKES = (
 FIGURES = {
     "accuracy": Drawing(
         accuracy_figure,
-        f"Accuracy against GFLOPs; dashed, the Pareto front, where no row is missing; {WHISKERS}; {SEEDS}",
+        f"Accuracy against cost, a line a row; {FRONT}; of published values, whose noise is not known, each difference "
+        f"counts; {WHISKERS}; {SEEDS}",
     ),
     "field": Drawing(
         field_figure,
-        "Accuracy against MACs and against the median time of a frame; dashed and named, the Pareto front, where no "
-        f"row is missing; dotted, the reference row; hollow, approximate methods; {WHISKERS}",
+        f"Accuracy, MACs and the median time of a frame, a line a row; {FRONT}; in the panel of accuracy square for "
+        f"either cost; dotted, the reference row; {WHISKERS}",
     ),
     "rows": Drawing(rows_figure, f"Accuracy row by row, measured beside published; {WHISKERS}; {SEEDS}"),
     "latency": Drawing(
         latency_figure,
-        "Median latency with its 95 % interval over rounds; after x the ratio to the reference row, time per frame",
+        "Median latency with its 95 % interval over rounds, of a frame where clips differ in length; after x the ratio "
+        "to the reference row, time per frame",
     ),
     "factors": Drawing(
         factor_figure, f"Mean AP by what tells the identities apart; {WHISKERS}; {SEEDS}; dashed, {LOOKALIKES}"

@@ -14,11 +14,10 @@ from reidbench.reporting.figures.style import (
     HATCHES,
     MARKERS,
     OKABE_ITO,
+    entitle,
     error_lengths,
     new_figure,
-    settle,
     shown_values,
-    title,
 )
 from reidbench.reporting.tables import Heading, Table, heading_of
 
@@ -37,8 +36,7 @@ def backends_figure(table: Table) -> Figure | None:
     colours = dict(zip(rows, OKABE_ITO, strict=False))
     _time_bars(above, table, times, colours)
     _ratio_points(below, table, ratios, colours)
-    figure.suptitle(title(table, "one clip by backend, median and 95 % interval over rounds"), fontsize=10)
-    settle(figure)
+    entitle(figure, table, "one clip by backend, median and 95 % interval over rounds")
     return figure
 
 

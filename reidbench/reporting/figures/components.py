@@ -15,14 +15,13 @@ from reidbench.reporting.figures.style import (
     HATCHES,
     OKABE_ITO,
     axis_label,
+    entitle,
     error_lengths,
     new_figure,
     over_bar,
     seed_values,
     setting,
-    settle,
     shown_values,
-    title,
 )
 from reidbench.reporting.tables import Heading, Table, heading_of
 
@@ -49,8 +48,7 @@ def components_figure(table: Table) -> Figure | None:
         _effects(axis, table, heading, effects(table, heading))
     left.suptitle(f"each combination\n({setting(table, accuracy)})", fontsize=9)
     right.suptitle("with a component minus without it", fontsize=9)
-    figure.suptitle(title(table, "what each component adds"), fontsize=10)
-    settle(figure)
+    entitle(figure, table, "what each of them adds")
     return figure
 
 

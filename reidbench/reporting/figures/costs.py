@@ -14,13 +14,12 @@ from reidbench.reporting.figures.style import (
     MARKERS,
     OKABE_ITO,
     axis_label,
+    entitle,
     error_lengths,
     new_figure,
     setting,
-    settle,
     shown_values,
     timed,
-    title,
 )
 from reidbench.reporting.labels import place_labels
 from reidbench.reporting.tables import Heading, Table, heading_of
@@ -38,8 +37,7 @@ def overhead_figure(table: Table) -> Figure | None:
     marks = [_time_against_macs(axis, table, macs, heading) for axis, heading in zip(axes, panels, strict=False)]
     for axis in axes[len(panels) :]:
         axis.set_axis_off()
-    figure.suptitle(title(table, "time against operations, median and 95 % interval"), fontsize=10)
-    settle(figure)
+    entitle(figure, table, "time against operations, median and 95 % interval")
     for axis, (labels, bars, line) in zip(axes, marks, strict=False):
         place_labels(axis, labels, bars, [line])
     return figure
@@ -73,8 +71,7 @@ def formula_figure(table: Table) -> Figure | None:
     )
     axis.grid(True, axis="y", color="#DDDDDD", linewidth=0.5)
     axis.legend(frameon=False, fontsize=8)
-    figure.suptitle(title(table, "cost over alpha, by formula, counted and measured"), fontsize=10)
-    settle(figure)
+    entitle(figure, table, "cost over alpha, by formula, counted and measured")
     return figure
 
 

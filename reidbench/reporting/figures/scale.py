@@ -11,12 +11,11 @@ from reidbench.reporting.figures.style import (
     MARKERS,
     OKABE_ITO,
     axis_label,
+    entitle,
     error_lengths,
     new_figure,
     setting,
-    settle,
     shown_values,
-    title,
 )
 from reidbench.reporting.tables import Heading, Table
 
@@ -37,8 +36,7 @@ def scale_figure(table: Table) -> Figure | None:
     for axis, headings in zip(axes, panels.values(), strict=True):
         _panel(axis, table, sorted(headings, key=lambda heading: heading.column.level[1]))
     first = next(iter(panels.values()))[0]
-    figure.suptitle(title(table, f"scoring over the size of the gallery\n({setting(table, first)})"), fontsize=10)
-    settle(figure)
+    entitle(figure, table, "scoring over the size of the gallery", setting(table, first))
     return figure
 
 

@@ -12,12 +12,11 @@ from reidbench.reporting.figures.style import (
     HATCHES,
     OKABE_ITO,
     axis_label,
+    entitle,
     error_lengths,
     new_figure,
-    settle,
     shown_values,
     timed,
-    title,
 )
 from reidbench.reporting.tables import Heading, Table
 
@@ -38,8 +37,7 @@ def end_to_end_figure(table: Table) -> Figure | None:
         _panel(axis, table, whole, panels[whole.index])
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncol=len(labels), frameon=False, fontsize=8)
-    figure.suptitle(title(table, "a whole tracklet, from JPEGs to the nearest of a gallery"), fontsize=10)
-    settle(figure)
+    entitle(figure, table, "a whole tracklet, from JPEGs to the nearest of a gallery")
     return figure
 
 

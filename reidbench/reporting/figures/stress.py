@@ -16,13 +16,12 @@ from reidbench.reporting.figures.style import (
     OKABE_ITO,
     SEED,
     axis_label,
+    entitle,
     error_lengths,
     new_figure,
     seed_values,
     setting,
-    settle,
     shown_values,
-    title,
 )
 from reidbench.reporting.tables import Heading, Table, lookalike_floor
 
@@ -47,8 +46,7 @@ def stress_figure(table: Table) -> Figure | None:
         axis.set_axis_off()
     _legend(figure, axes, len(factors))
     first = next(iter(factors.values()))[0]
-    figure.suptitle(title(table, f"one factor at a time\n({setting(table, first)})"), fontsize=10)
-    settle(figure)
+    entitle(figure, table, "one factor at a time", setting(table, first))
     return figure
 
 
