@@ -63,7 +63,8 @@ def accuracy_figure(table: Table) -> Figure | None:
     if published:
         _accuracies(axes[2], names, published, front(published, is_better(accuracy)), hollow=True)
         possible = [bool(row.publication(accuracy.column.published)) for row in rows]
-        axes[2].set_title(published_title(table, accuracy.column) + _missing(published, possible))
+        about = f"{published_title(table, accuracy.column)}\n(every difference counts)"
+        axes[2].set_title(about + _missing(published, possible))
     for axis in axes[1:]:
         axis.set_xlabel(axis_label(accuracy.quantity))
     figure.legend(handles=front_handles(), loc="outside lower center", ncol=2, frameon=False, fontsize=8)
