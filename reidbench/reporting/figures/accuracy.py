@@ -29,12 +29,16 @@ from reidbench.reporting.figures.style import (
     new_figure,
     published_title,
     row_labels,
+    wrapped,
 )
 from reidbench.reporting.matching import printed_value
 from reidbench.reporting.tables import Heading, Table
 
 COSTS = ("macs", "gflops")
 """What cost is taken by, the first that the table has: a count of GFLOPs may miss operations."""
+
+MEASURED, PUBLISHED = 38, 26
+"""Letters of a title that fit the panels of accuracy."""
 
 
 def accuracy_figure(table: Table) -> Figure | None:
@@ -59,12 +63,13 @@ def accuracy_figure(table: Table) -> Figure | None:
     axes[0].set_xlabel(axis_label(cost.quantity) + ("\nupright: published GFLOPs" if published else ""))
     axes[0].set_title("counted at the\npaper's scale")
     _accuracies(axes[1], names, measured, kept)
-    axes[1].set_title(measured_title(table, accuracy) + _missing(measured, [bool(row.model) for row in rows]))
+    about = f"{measured_title(table, accuracy)}{_missing(measured, [bool(row.model) for row in rows])}"
+    axes[1].set_title(wrapped(about, MEASURED))
     if published:
         _accuracies(axes[2], names, published, front(published, is_better(accuracy)), hollow=True)
         possible = [bool(row.publication(accuracy.column.published)) for row in rows]
         about = f"{published_title(table, accuracy.column)}\n(every difference counts)"
-        axes[2].set_title(about + _missing(published, possible))
+        axes[2].set_title(wrapped(about + _missing(published, possible), PUBLISHED))
     for axis in axes[1:]:
         axis.set_xlabel(axis_label(accuracy.quantity))
     figure.legend(handles=front_handles(), loc="outside lower center", ncol=2, frameon=False, fontsize=8)

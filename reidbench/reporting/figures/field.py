@@ -27,10 +27,13 @@ from reidbench.reporting.figures.style import (
     row_labels,
     setting,
     timed,
+    wrapped,
 )
 from reidbench.reporting.tables import Heading, Table
 
 COSTS = ("complexity.macs", "latency.per_frame")
+LETTERS = 76
+"""Of the titles of all panels side by side."""
 
 
 def field_figure(table: Table) -> Figure | None:
@@ -55,7 +58,7 @@ def field_figure(table: Table) -> Figure | None:
         set_rows(axis, [row_labels(table)[name] for name in names])
     beats, kept = beyond_noise(table, accuracy), set[str]()
     for axis, (cost, points) in zip(axes[1:], panels, strict=True):
-        kept |= _costs(axis, table, cost, points, names, beats)
+        kept |= _costs(axis, table, cost, points, names, beats, LETTERS // len(axes))
     for place, point in enumerate(map(accuracies.__getitem__, names)):
         if not isnan(point.low):
             lengths = error_lengths(point.y, point.low, point.high)
@@ -69,8 +72,10 @@ def field_figure(table: Table) -> Figure | None:
     return figure
 
 
-def _costs(axis: Axes, table: Table, cost: Heading, points: list[Point], names: list[str], beats: Beats) -> set[str]:
-    """Draws a panel of costs and returns the names on its front."""
+def _costs(
+    axis: Axes, table: Table, cost: Heading, points: list[Point], names: list[str], beats: Beats, letters: int
+) -> set[str]:
+    """Draws a panel of costs, whose title has lines of so many letters, and returns the names on its front."""
     kept = front(points, beats)
     set_cost_scale(axis, [point.x for point in points])
     for point in points:
@@ -80,7 +85,7 @@ def _costs(axis: Axes, table: Table, cost: Heading, points: list[Point], names: 
     where = "counted at the paper's scale" if cost.column.measurement == "complexity" else timed(table, cost)
     possible = sum(bool(row.model) for row in table.plan.suite.rows)
     missing = f"\n{len(points)} of {possible} rows, the others lack a number" if len(points) < possible else ""
-    axis.set_title(where + missing)
+    axis.set_title(wrapped(where + missing, letters))
     return kept
 
 

@@ -96,7 +96,7 @@ def set_cost_scale(axis: Axes, costs: Sequence[float], room: float = 1.15) -> No
         axis.xaxis.set_minor_locator(NullLocator())
         axis.set_xlim(least / 1.3, most * 1.3 * room)
     else:
-        axis.set_xlim(0, room * most)
+        axis.set_xlim(0, room * most or 1)
 
 
 def set_rows(axis: Axes, names: Sequence[str]) -> None:

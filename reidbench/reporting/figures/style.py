@@ -154,6 +154,11 @@ def comparable_times(table: Table, heading: Heading) -> tuple[Quantity, dict[str
     return registry.measurements()[heading.column.measurement].quantities["per_frame"], of_a_frame
 
 
+def wrapped(text: str, letters: int) -> str:
+    """Each line of a text over as many as it takes."""
+    return "\n".join(textwrap.fill(line, letters) for line in text.splitlines())
+
+
 def measured_title(table: Table, heading: Heading) -> str:
     """The title of a panel of measured values, in lines that fit half a figure."""
     return textwrap.fill(f"measured: {setting(table, heading)}", HALF)

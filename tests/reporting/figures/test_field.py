@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 
 from matplotlib.figure import Figure
 
@@ -45,6 +46,9 @@ def test_each_cost_and_device_has_a_panel_with_its_unit(filled: Fill) -> None:
     assert [axis.get_xlabel() for axis in figure.axes] == labels
     titles = [axis.get_title().replace("\n", " ") for axis in figure.axes[1:]]
     assert titles == ["counted at the paper's scale", "cpu, fp32, 2 threads", "cuda, fp32"]
+    figure.draw_without_rendering()
+    boxes = [axis.title.get_window_extent() for axis in figure.axes[1:]]
+    assert all(left.x1 < right.x0 for left, right in pairwise(boxes))
 
 
 def test_costs_that_differ_widely_stand_on_a_logarithmic_axis(filled: Fill) -> None:
