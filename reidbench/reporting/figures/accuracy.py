@@ -25,10 +25,10 @@ from reidbench.reporting.figures.style import (
     axis_label,
     entitle,
     error_lengths,
-    measured_title,
     new_figure,
     published_title,
     row_labels,
+    setting,
     wrapped,
 )
 from reidbench.reporting.matching import printed_value
@@ -37,8 +37,9 @@ from reidbench.reporting.tables import Heading, Table
 COSTS = ("macs", "gflops")
 """What cost is taken by, the first that the table has: a count of GFLOPs may miss operations."""
 
-MEASURED, PUBLISHED = 38, 26
-"""Letters of a title that fit the panels of accuracy."""
+MEASURED, PUBLISHED = 47, 40
+"""Letters of a title that fit the panels of accuracy, less `PER_LETTER` for each of the longest name beside them."""
+PER_LETTER = 0.6
 
 
 def accuracy_figure(table: Table) -> Figure | None:
@@ -52,10 +53,10 @@ def accuracy_figure(table: Table) -> Figure | None:
     published = _published_points(table, accuracy, printed) if printed else []
     costs = {point.name: point.x for point in [*published, *measured]}
     names = sorted((row.name for row in table.plan.suite.rows if row.name in costs), key=costs.__getitem__)
-    figure = new_figure(7.2, 1.65 + 0.28 * len(names))
-    widths = (1, 1.8, 1.2)[: 3 if published else 2]
+    figure = new_figure(7.2, 1.8 + 0.28 * len(names))
+    widths = (1, 1.7, 1.3)[: 3 if published else 2]
     axes = figure.subplots(1, len(widths), squeeze=False, sharey=True, width_ratios=widths)[0]
-    rows = table.plan.suite.rows
+    rows, beside = table.plan.suite.rows, min(20, round(PER_LETTER * max(map(len, names))))
     for axis in axes:
         set_rows(axis, [row_labels(table)[name] for name in names])
     kept = front(measured, beyond_noise(table, accuracy))
@@ -63,13 +64,13 @@ def accuracy_figure(table: Table) -> Figure | None:
     axes[0].set_xlabel(axis_label(cost.quantity) + ("\nupright: published GFLOPs" if published else ""))
     axes[0].set_title("counted at the\npaper's scale")
     _accuracies(axes[1], names, measured, kept)
-    about = f"{measured_title(table, accuracy)}{_missing(measured, [bool(row.model) for row in rows])}"
-    axes[1].set_title(wrapped(about, MEASURED))
+    about = f"measured: {setting(table, accuracy)}{_missing(measured, [bool(row.model) for row in rows])}"
+    axes[1].set_title(wrapped(about, MEASURED - beside))
     if published:
         _accuracies(axes[2], names, published, front(published, is_better(accuracy)), hollow=True)
         possible = [bool(row.publication(accuracy.column.published)) for row in rows]
-        about = f"{published_title(table, accuracy.column)}\n(every difference counts)"
-        axes[2].set_title(wrapped(about + _missing(published, possible), PUBLISHED))
+        about = f"{published_title(table, accuracy.column)}\n(all differences count)"
+        axes[2].set_title(wrapped(about + _missing(published, possible), PUBLISHED - beside))
     for axis in axes[1:]:
         axis.set_xlabel(axis_label(accuracy.quantity))
     figure.legend(handles=front_handles(), loc="outside lower center", ncol=2, frameon=False, fontsize=8)

@@ -86,7 +86,7 @@ def front_handles() -> list[Line2D]:
 def set_cost_scale(axis: Axes, costs: Sequence[float], room: float = 1.15) -> None:
     """An axis of costs from 0, or a logarithmic one where the dearest row would press all others together.
 
-    `room` is where it ends, as a multiple of the highest cost.
+    `room` is where it ends, as a multiple of the highest cost; a logarithmic one has about as much room.
     """
     least, most = min(costs), max(costs)
     if least > 0 and most > WIDE * least:
@@ -94,7 +94,7 @@ def set_cost_scale(axis: Axes, costs: Sequence[float], room: float = 1.15) -> No
         axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axis.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
         axis.xaxis.set_minor_locator(NullLocator())
-        axis.set_xlim(least / 1.3, most * 1.3 * room)
+        axis.set_xlim(least / 1.3, 1.3 * most * (most / least) ** (0.7 * (room - 1)))
     else:
         axis.set_xlim(0, room * most or 1)
 

@@ -1,12 +1,15 @@
 """What is marked as worth its cost: the front, and what is not told apart from it."""
 
 from collections.abc import Callable
+from itertools import pairwise
 
+import matplotlib
 import pytest
 from matplotlib.axes import Axes
 
 from reidbench.reporting.figures.accuracy import accuracy_figure
 from reidbench.reporting.figures.front import KEPT
+from reidbench.reporting.figures.style import STYLE
 from reidbench.reporting.tables import Table
 from reidbench.spec import Cell
 
@@ -49,6 +52,19 @@ def test_rows_stand_by_rising_cost_with_their_counts_of_macs(filled: Fill) -> No
     counts = [float(text.get_text()) for text in figure.axes[0].texts]
     assert sorted(counts) == sorted(set(counts)) and len(counts) == 6
     assert max(counts) == pytest.approx(4.05)
+
+
+@pytest.mark.parametrize("suite", ["table2", "table3", "table6"])
+def test_titles_do_not_meet_and_costs_stand_within_their_panel(filled: Fill, suite: str) -> None:
+    with matplotlib.rc_context(STYLE):
+        figure = accuracy_figure(filled(suite))
+        assert figure is not None
+        figure.draw_without_rendering()
+    boxes = [axis.title.get_window_extent() for axis in figure.axes]
+    assert all(left.x1 < right.x0 for left, right in pairwise(boxes))
+    costs = figure.axes[0]
+    assert len(costs.texts) >= 5
+    assert all(text.get_window_extent().x1 <= costs.bbox.x1 for text in costs.texts)
 
 
 def test_approximate_rows_are_marked_as_in_the_tables(filled: Fill) -> None:
