@@ -108,13 +108,14 @@ def _origin(table: Table) -> Iterator[Part]:
 def _results(table: Table, figures: Iterable[Path]) -> Iterator[Part]:
     yield from tabulars(blocks(table))
     yield from (Tabular((family_block(family),)) for family in families(table) if not is_told_whole(family))
-    yield from _pictures(figures, "splits" if table.plan.splits.several else "seeds")
+    seeds = "seeds" if table.plan.preset.seeds > 1 else ""
+    yield from _pictures(figures, "splits" if table.plan.splits.several else seeds)
 
 
 def _pictures(figures: Iterable[Path], over: str) -> Iterator[Picture]:
     """One picture a figure, whatever file formats it was drawn in; the SVG where there is one.
 
-    `over` says what a row was trained several times over.
+    `over` says what a row was trained several times over, "" of one that was trained once.
     """
     from reidbench.reporting.figures import caption
 

@@ -10,13 +10,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
-from reidbench.reporting.figures.ablation import (
-    Point,
-    accuracy_figure,
-    factor_figure,
-    latency_figure,
-    pareto,
-)
+from reidbench.reporting.figures.ablation import factor_figure, latency_figure
+from reidbench.reporting.figures.accuracy import accuracy_figure
+from reidbench.reporting.figures.front import KEPT, Point, front
 from reidbench.reporting.figures.rows import rows_figure
 from reidbench.reporting.figures.style import LOOKALIKES, SEED, STYLE, seed_values
 from reidbench.reporting.labels import length_inside, place_labels
@@ -25,13 +21,11 @@ from reidbench.store import Store
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=12))
-def test_pareto_front_holds_exactly_the_points_that_none_beats(pairs):
-    points = [Point(str(i), i, x, y) for i, (x, y) in enumerate(pairs)]
-    front = pareto(points)
-    kept = {(p.x, p.y) for p in front}
-    beaten = {(p.x, p.y) for p in points if any(q.x <= p.x and q.y >= p.y and (q.x, q.y) != (p.x, p.y) for q in points)}
-    assert kept == {(p.x, p.y) for p in points} - beaten
-    assert [p.x for p in front] == sorted(p.x for p in front)
+def test_the_front_holds_exactly_the_points_that_none_of_their_cost_or_less_beats(pairs):
+    points = [Point(str(i), x, y) for i, (x, y) in enumerate(pairs)]
+    kept = front(points, lambda one, other: one.y > other.y)
+    best = {x: max(p.y for p in points if p.x <= x) for x, _ in pairs}
+    assert kept == {p.name for p in points if p.y == best[p.x]}
 
 
 def test_labels_of_a_cluster_do_not_overlap_and_stay_inside():
@@ -83,35 +77,35 @@ def seed_lines(axis):
     return [line for line in axis.lines if (line.get_markerfacecolor(), line.get_markersize()) == ("white", SEED["ms"])]
 
 
-def dashed(axis):
-    return [line for line in axis.lines if line.get_linestyle() == "--"]
-
-
-def test_each_seed_has_a_small_mark_on_its_rows_interval_within_the_axes(bench):
+def test_each_seed_has_a_small_mark_below_its_rows_mean_within_the_axes(bench):
     bench.seeds = 3
     bench.save_all()
     table = assemble(bench.plan, bench.store)
-    axis = accuracy_figure(table).axes[0]
+    costs, axis, _ = accuracy_figure(table).axes
+    names = [label.get_text() for label in costs.get_yticklabels()]
+    assert names == ["Small", "Full", "Base"], "the cheapest on top"
     heading = table.headings[0]
-    known = [tuple(seed_values(heading.quantity, records)) for _, records in table.fresh(heading).values()]
-    marks = {tuple(line.get_ydata()): set(line.get_xdata()) for line in seed_lines(axis)}
-    assert set(marks) == set(known)
-    assert all(len(values) == 3 and values[2] > values[0] + 1 for values in known), "seed 2 is the better"
-    points = {line.get_xdata()[0] for line in axis.lines if line.get_markersize() == 7}
-    assert set().union(*marks.values()) == points and len(points) == 3
-    low, high = axis.get_ylim()
-    assert all(low < value < high for values in known for value in values)
+    known = {
+        (names.index(name) + 0.3, *seed_values(heading.quantity, records))
+        for name, (_, records) in table.fresh(heading).items()
+    }
+    marks = {(float(line.get_ydata()[0]), *line.get_xdata()) for line in seed_lines(axis)}
+    assert marks == known and len(marks) == 3
+    low, high = axis.get_xlim()
+    assert all(len(own) == 4 and all(low < value < high for value in own[1:]) for own in marks)
 
 
-def test_the_legend_names_each_row_by_a_mark_of_its_own(bench):
+def test_the_legend_says_what_square_and_round_mean(bench):
     bench.save_all()
     figure = accuracy_figure(assemble(bench.plan, bench.store))
     (legend,) = figure.legends
-    assert [text.get_text() for text in legend.get_texts()] == [row.name for row in ROWS]
-    looks = [(handle.get_marker(), handle.get_color()) for handle in legend.legend_handles]
+    assert [handle.get_marker() for handle in legend.legend_handles] == ["s", "o"]
     for axis in figure.axes:
-        drawn = {(line.get_marker(), line.get_color()) for line in axis.lines if line.get_markersize() == 7}
-        assert drawn == set(looks) and len(drawn) == 3
+        assert {line.get_marker() for line in marks_of(axis)} == {"s", "o"}, "Base is beaten by what costs less"
+
+
+def marks_of(axis):
+    return [line for line in axis.lines if line.get_markersize() == KEPT["ms"]]
 
 
 def test_times_of_two_sessions_are_said_not_to_be_compared(bench):
@@ -139,31 +133,31 @@ def test_one_seed_has_no_mark_of_its_own(bench):
     bench.save_all()
     table = assemble(bench.plan, bench.store)
     for draw in (accuracy_figure, factor_figure):
-        assert not [y for line in seed_lines(draw(table).axes[0]) for y in line.get_ydata()]
+        assert not [y for axis in draw(table).axes for line in seed_lines(axis) for y in line.get_ydata()]
 
 
-def test_rows_without_a_number_are_counted_and_take_the_front_with_them(bench, tmp_path):
+def test_rows_without_a_number_are_counted(bench, tmp_path):
     bench.save_all()
-    whole = accuracy_figure(assemble(bench.plan, bench.store)).axes
-    assert [len(dashed(axis)) for axis in whole] == [1, 1] and "rows" not in whole[0].get_title()
+    assert not any("lack" in axis.get_title() for axis in accuracy_figure(assemble(bench.plan, bench.store)).axes)
 
     other = Bench(Store(tmp_path / "less", "made-up"))
     for cell in other.plan.all_cells():
         if (cell.row, cell.measurement) != ("Base", "complexity"):
             other.save(cell)
-    measured, published = accuracy_figure(assemble(other.plan, other.store)).axes
-    assert "\n2 of 3 rows" in measured.get_title()
-    assert [len(dashed(axis)) for axis in (measured, published)] == [0, 1]
+    costs, measured, published = accuracy_figure(assemble(other.plan, other.store)).axes
+    assert "\n2 of 3 rows" in measured.get_title() and "rows" not in published.get_title()
+    assert [label.get_text() for label in costs.get_yticklabels()][-1] == "Base", "by its published cost"
 
 
 def test_measured_and_published_accuracy_of_other_data_never_share_an_axis(bench):
     bench.save_all()
-    figure = accuracy_figure(assemble(bench.plan, bench.store))
-    measured, published = figure.axes
+    costs, measured, published = accuracy_figure(assemble(bench.plan, bench.store)).axes
     assert "synthetic" in measured.get_title() and "mars" in published.get_title()
-    assert max(line.get_ydata()[0] for line in measured.lines) < 70
-    hollow = [line.get_markerfacecolor() for line in published.lines if line.get_marker() not in ("None", None)]
-    assert hollow == ["white"] * len(ROWS)
+    assert max(line.get_xdata()[0] for line in marks_of(measured)) < 70
+    assert [line.get_markerfacecolor() for line in marks_of(published)] == ["white"] * len(ROWS)
+    strokes = {line.get_xdata()[0] for line in costs.lines if line.get_marker() == "|"}
+    assert strokes == {1.02, 1.99, 4.08}, "but their costs do"
+    assert sorted(line.get_xdata()[0] for line in marks_of(costs)) == pytest.approx([1.02, 2.0, 4.08])
 
 
 def test_the_latency_figure_prints_the_ratio_to_the_reference(bench):

@@ -4,6 +4,7 @@ colour-blind. A suite names those it wants in `Suite.figures`."""
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -14,7 +15,8 @@ from matplotlib.figure import Figure
 
 from reidbench.files import write_bytes
 from reidbench.registry import lookup
-from reidbench.reporting.figures.ablation import accuracy_figure, factor_figure, latency_figure
+from reidbench.reporting.figures.ablation import factor_figure, latency_figure
+from reidbench.reporting.figures.accuracy import accuracy_figure
 from reidbench.reporting.figures.backends import backends_figure
 from reidbench.reporting.figures.components import components_figure
 from reidbench.reporting.figures.costs import formula_figure, overhead_figure
@@ -35,14 +37,21 @@ DPI = 150
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure: `draw` returns None for a table that has no numbers for it; `caption` says what is to be seen."""
+    """A figure: `draw` returns None for a table that has no numbers for it; `caption` says what is to be seen.
+
+    What a caption has in brackets is to be seen only where rows were trained several times over.
+    """
 
     draw: Callable[[Table], Figure | None]
     caption: str
 
 
 WHISKERS = "whiskers are 95 % intervals over query identities, without the chance of training"
-SEEDS = "small hollow marks are the means of single seeds, where there are several"
+SEEDS = "[; small hollow marks are the means of single seeds]"
+FRONT = (
+    "square, the rows on the Pareto front or not told apart from it: no row of the same cost or less is the more "
+    "accurate beyond the 95 % interval of the difference"
+)
 LOOKALIKES = (
     "the level of look-alikes not told apart is that of finding every group of them and ordering it by chance, and not "
     "a lower bound: a row that also confuses groups lies below"
@@ -51,24 +60,26 @@ LOOKALIKES = (
 FIGURES = {
     "accuracy": Drawing(
         accuracy_figure,
-        f"Accuracy against GFLOPs; dashed, the Pareto front, where no row is missing; {WHISKERS}; {SEEDS}",
+        f"Accuracy against cost, a line a row; {FRONT}; {WHISKERS}{SEEDS}",
     ),
     "field": Drawing(
         field_figure,
-        "Accuracy against MACs and against the median time of a frame; dashed and named, the Pareto front, where no "
-        f"row is missing; dotted, the reference row; hollow, approximate methods; {WHISKERS}",
+        f"Accuracy, MACs and the median time of a frame, a line a row; {FRONT}, in the panel of accuracy "
+        f"by any of the costs; dotted, the reference row; {WHISKERS}",
     ),
-    "rows": Drawing(rows_figure, f"Accuracy row by row, measured beside published; {WHISKERS}; {SEEDS}"),
+    "rows": Drawing(rows_figure, f"Accuracy row by row, measured beside published; {WHISKERS}{SEEDS}"),
     "latency": Drawing(
         latency_figure,
-        "Median latency with its 95 % interval over rounds; after x the ratio to the reference row, time per frame",
+        "Median latency with its 95 % interval over rounds, of a frame where clips differ in length; after x the ratio "
+        "to the reference row, time per frame",
     ),
     "factors": Drawing(
-        factor_figure, f"Mean AP by what tells the identities apart; {WHISKERS}; {SEEDS}; dashed, {LOOKALIKES}"
+        factor_figure, f"Mean AP by what tells the identities apart; {WHISKERS}{SEEDS}; dashed, {LOOKALIKES}"
     ),
     "overhead": Drawing(
         overhead_figure,
-        "Latency against MACs, medians with 95 % intervals over rounds; dashed, in proportion to the reference's MACs",
+        "Time of a frame beside its MACs, each relative to the reference row's: a row whose time lies to the right of "
+        "its MACs is slower than these foretell; medians with 95 % intervals over rounds",
     ),
     "formula": Drawing(
         formula_figure,
@@ -76,8 +87,8 @@ FIGURES = {
     ),
     "components": Drawing(
         components_figure,
-        f"Left, accuracy of every combination; {WHISKERS}; {SEEDS}. Right, what each component adds on average over "
-        "the others, with 95 % intervals that hold the spread over several seeds too; a count has none",
+        f"Left, accuracy of the reference row and of every combination; {WHISKERS}{SEEDS}. Right, what each component "
+        "adds on average over the others, with 95 % intervals[ that hold the spread over seeds too]; a count has none",
     ),
     "backends": Drawing(
         backends_figure,
@@ -85,17 +96,18 @@ FIGURES = {
         "ratio of the counted MACs; medians with 95 % intervals over rounds",
     ),
     "stress": Drawing(
-        stress_figure, f"Accuracy under one controlled factor at a time; {WHISKERS}; {SEEDS}; thick, {LOOKALIKES}"
+        stress_figure, f"Accuracy under one controlled factor at a time; {WHISKERS}{SEEDS}; thick, {LOOKALIKES}"
     ),
     "end_to_end": Drawing(
         end_to_end_figure,
         "Where the time of a whole tracklet goes, medians by stage; at a bar's end the median of the whole with its "
-        "95 % interval over rounds, and after x the ratio to the reference row",
+        "95 % interval over rounds, and after x the ratio to the reference row; right, all stages but the network, "
+        "on a scale of their own, with their sum",
     ),
     "scale": Drawing(
         scale_figure,
-        "Scoring (mAP, CMC, mINP) over the size of the gallery: a query's time, with the line of cost in proportion to "
-        "the gallery, and memory beyond the features",
+        "Scoring (mAP, CMC, mINP) over the size of the gallery: a query's time, with the lines of a cost in proportion "
+        "to the gallery, and memory beyond the features",
     ),
     "activation": Drawing(
         activation_figure,
@@ -105,13 +117,13 @@ FIGURES = {
     "attention": Drawing(
         attention_figure,
         "Attention of DAO over frames, in multiples of an even map's; below, the overlap of the maps of small frames "
-        "that go with one big frame (95 % interval over identities, circles: seeds) and the mean maps",
+        "that go with one big frame (95 % interval over identities[, circles: seeds]) and the mean maps",
     ),
     "selection": Drawing(
         selection_figure,
         "Mean selection weight of each kernel, averaged over channels, by group of tracklets, a mark a seed, with 95 % "
-        "intervals over identities; below, what changes where only the tempo or only the occlusion differs, with seeds "
-        "in the intervals (circles: seeds)",
+        "intervals over identities; below, what changes where only the tempo or only the occlusion differs[, with "
+        "seeds in the intervals (circles: seeds)]",
     ),
     "ranking": Drawing(
         ranking_figure,
@@ -167,5 +179,6 @@ def _files(stem: Path) -> list[Path]:
 
 
 def caption(path: Path, *, over: str = "seeds") -> str:
-    """The caption of a file that `draw_figures` wrote; `over` says what there are several of: seeds or splits."""
-    return FIGURES[path.stem.rpartition("-")[2]].caption.replace("single seeds", f"single {over}")
+    """The caption of a file that `draw_figures` wrote; `over` says what there are several of: seeds, splits or ""."""
+    whole = FIGURES[path.stem.rpartition("-")[2]].caption.replace("single seeds", f"single {over}")
+    return re.sub(r"\[(.*?)\]", r"\1" if over else "", whole)

@@ -14,13 +14,15 @@ from reidbench.reporting.figures.style import (
     HATCHES,
     MARKERS,
     OKABE_ITO,
+    entitle,
     error_lengths,
     new_figure,
-    settle,
     shown_values,
-    title,
 )
 from reidbench.reporting.tables import Heading, Table, heading_of
+
+LABEL_HEIGHT = 0.075
+"""Of a panel, what the name of a line takes."""
 
 
 def backends_figure(table: Table) -> Figure | None:
@@ -37,8 +39,7 @@ def backends_figure(table: Table) -> Figure | None:
     colours = dict(zip(rows, OKABE_ITO, strict=False))
     _time_bars(above, table, times, colours)
     _ratio_points(below, table, ratios, colours)
-    figure.suptitle(title(table, "one clip by backend, median and 95 % interval over rounds"), fontsize=10)
-    settle(figure)
+    entitle(figure, table, "one clip by backend, median and 95 % interval over rounds")
     return figure
 
 
@@ -59,23 +60,36 @@ def _ratio_points(axis: Axes, table: Table, headings: list[Heading], colours: Ma
     counted = heading_of(table, "complexity.macs")
     macs = table.fresh(counted) if counted else {}
     reference = table.plan.suite.reference
+    shares: dict[str, float] = {}
     for i, (name, colour) in enumerate(colours.items()):
         if name == reference:
             continue
         columns, values = _values(table, headings, name)
         places = columns + 0.12 * (i - (len(colours) - 1) / 2)
         errors = error_lengths(values[:, 0], values[:, 1], values[:, 2])
-        label = name
         if name in macs and reference in macs:
-            share = macs[name][0].value / macs[reference][0].value
-            axis.axhline(share, color=colour, linewidth=0.9, linestyle=(0, (4, 1 + i)), zorder=1)
-            label = f"{name}; MACs {share:.2f}"
+            shares[name] = macs[name][0].value / macs[reference][0].value
+            axis.axhline(shares[name], color=colour, linewidth=0.9, linestyle=(0, (4, 1 + i)), zorder=1)
         style: dict[str, Any] = {"fmt": MARKERS[i], "ms": 5, "color": colour, "elinewidth": 0.9, "capsize": 2}
-        axis.errorbar(places, values[:, 0], errors, label=label, **style)
+        axis.errorbar(places, values[:, 0], errors, label=name, **style)
     axis.set_ylim(bottom=0)
     axis.set_ylabel(f"time, {reference} = 1")
     axis.grid(True, axis="y", color="#DDDDDD", linewidth=0.5)
     _name_columns(axis, headings, len(colours) - 1)
+    _name_lines(axis, shares)
+
+
+def _name_lines(axis: Axes, shares: Mapping[str, float]) -> None:
+    """What each dashed line stands for, beside its end, those of close ones spread with a thin line to each."""
+    beside: Any = {"transform": axis.get_yaxis_transform(), "clip_on": False}
+    least, height = LABEL_HEIGHT * axis.get_ylim()[1], 0.0
+    for name, share in sorted(shares.items(), key=lambda item: item[1]):
+        height = max(share, height)
+        axis.plot([1, 1.025], [share, height], color="#888888", linewidth=0.6, **beside)
+        axis.text(1.03, height, f"{share:.2f} {name}", va="center", fontsize=8, **beside)
+        height += least
+    if shares:
+        axis.text(1.03, 1, "dashed, the MACs:", transform=axis.transAxes, va="bottom", fontsize=8)
 
 
 def _name_columns(axis: Axes, headings: list[Heading], entries: int) -> None:

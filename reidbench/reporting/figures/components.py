@@ -9,20 +9,20 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from reidbench.reporting.components import PARTS, Effect, combinations, effects
 from reidbench.reporting.figures.style import (
     HATCHES,
     OKABE_ITO,
     axis_label,
+    entitle,
     error_lengths,
     new_figure,
     over_bar,
     seed_values,
     setting,
-    settle,
     shown_values,
-    title,
 )
 from reidbench.reporting.tables import Heading, Table, heading_of
 
@@ -34,7 +34,10 @@ POINTS = "points"
 
 
 def components_figure(table: Table) -> Figure | None:
-    """Left: accuracy of each combination over a matrix of its components. Right: what each component adds."""
+    """Left: accuracy of each combination over a matrix of its components, after the reference row where that is none.
+
+    Right: what each component adds.
+    """
     accuracy = table.trained()
     held = combinations(table)
     if accuracy is None or not any(name in table.fresh(accuracy) for name in held):
@@ -49,35 +52,40 @@ def components_figure(table: Table) -> Figure | None:
         _effects(axis, table, heading, effects(table, heading))
     left.suptitle(f"each combination\n({setting(table, accuracy)})", fontsize=9)
     right.suptitle("with a component minus without it", fontsize=9)
-    figure.suptitle(title(table, "what each component adds"), fontsize=10)
-    settle(figure)
+    entitle(figure, table, "what each of them adds")
     return figure
 
 
 def _combinations(bars: Axes, matrix: Axes, table: Table, accuracy: Heading, held: dict[str, frozenset[str]]) -> None:
     fresh = table.fresh(accuracy)
-    names = [name for name in held if name in fresh]
+    reference = [table.plan.suite.reference] if table.plan.suite.reference not in held else []
+    names = [name for name in (*reference, *held) if name in fresh]
     values = np.array([shown_values(fresh[name][0], accuracy.quantity) for name in names])
     lengths = error_lengths(values[:, 0], values[:, 1], values[:, 2])
     places = np.arange(len(names))
-    bars.bar(places, values[:, 0], 0.6, color=OKABE_ITO[5], edgecolor="black", linewidth=0.6)
+    colours = [OKABE_ITO[5] if name in held else "#BBBBBB" for name in names]
+    hatches = [HATCHES[0] if name in held else HATCHES[1] for name in names]
+    bars.bar(places, values[:, 0], 0.6, color=colours, hatch=hatches, edgecolor="black", linewidth=0.6)
     bars.errorbar(places, values[:, 0], lengths, fmt="none", ecolor="black", elinewidth=0.9, capsize=2.5)
     for place, name in enumerate(names):
         over_bar(bars, place, 0.6, seed_values(accuracy.quantity, fresh[name][1]))
+    bars.tick_params(axis="x", length=0)
     bars.set_ylabel(axis_label(accuracy.quantity))
     bars.set_ylim(bottom=0)
     for height, part in enumerate(PARTS):
         matrix.axhspan(height - 0.5, height + 0.5, color="#F2F2F2" if height % 2 else "white", zorder=0)
-        matrix.plot(places, [height] * len(names), "o", color="#CCCCCC", ms=7, zorder=1)
-        there = [place for place, name in enumerate(names) if part in held[name]]
+        possible = [place for place, name in enumerate(names) if name in held]
+        matrix.plot(possible, [height] * len(possible), "o", color="#CCCCCC", ms=7, zorder=1)
+        there = [place for place in possible if part in held[names[place]]]
         matrix.plot(there, [height] * len(there), "o", color="black", ms=7, zorder=3)
     for place, name in enumerate(names):
-        rows = [height for height, part in enumerate(PARTS) if part in held[name]]
+        rows = [height for height, part in enumerate(PARTS) if part in held.get(name, ())]
         if rows:
             matrix.plot([place, place], [min(rows), max(rows)], color="black", linewidth=1.5, zorder=2)
     matrix.set_yticks(range(len(PARTS)), list(PARTS))
     matrix.set_ylim(len(PARTS) - 0.5, -0.5)
-    matrix.set_xticks([])
+    apart = [place for place, name in enumerate(names) if name not in held]
+    matrix.set_xticks(apart, [names[place].replace(" ", "\n") for place in apart])
     for side in matrix.spines.values():
         side.set_visible(False)
     matrix.tick_params(length=0)
@@ -95,6 +103,7 @@ def _effects(axis: Axes, table: Table, heading: Heading, found: Sequence[Effect]
     axis.set_yticks(places, [effect.part for effect in found])
     axis.invert_yaxis()
     axis.margins(x=0.1)
+    axis.xaxis.set_major_locator(MaxNLocator(4))
     points = replace(quantity, unit=POINTS) if quantity.unit == "%" else quantity
     axis.set_title(f"{axis_label(points)}{'' if heading.training else ', ' + where(table, heading)}", loc="left")
 

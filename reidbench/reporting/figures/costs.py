@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from math import ceil, inf, isinf
+from collections.abc import Sequence
+from math import ceil, inf, isinf, isnan
 from typing import Any
 
 import numpy as np
@@ -13,35 +14,37 @@ from reidbench.measurements.formula import pixel_share
 from reidbench.reporting.figures.style import (
     MARKERS,
     OKABE_ITO,
-    axis_label,
+    entitle,
     error_lengths,
     new_figure,
+    row_labels,
     setting,
-    settle,
     shown_values,
-    timed,
-    title,
 )
-from reidbench.reporting.labels import place_labels
 from reidbench.reporting.tables import Heading, Table, heading_of
 
 
 def overhead_figure(table: Table) -> Figure | None:
-    """Latency against MACs, one panel a setting, with the time that the reference row's MACs would foretell."""
+    """Of each row its MACs and its time of a frame, both relative to the reference row's, one panel a setting."""
     macs = heading_of(table, "complexity.macs")
-    panels = [h for h in table.headings if h.column.quantity == "latency.latency" and table.fresh(h)]
-    if macs is None or not panels:
+    panels = [h for h in table.headings if h.column.quantity == "latency.ratio" and table.fresh(h)]
+    if macs is None or table.plan.suite.reference not in table.fresh(macs) or not panels:
         return None
-    columns = min(2, len(panels))
-    figure = new_figure(3.6 * columns, 3.0 * ceil(len(panels) / columns) + 0.3)
-    axes = list(figure.subplots(ceil(len(panels) / columns), columns, squeeze=False).flat)
-    marks = [_time_against_macs(axis, table, macs, heading) for axis, heading in zip(axes, panels, strict=False)]
+    columns, rows = min(2, len(panels)), [row.name for row in table.plan.suite.rows if row.name in table.fresh(macs)]
+    lines = ceil(len(panels) / columns)
+    figure = new_figure(7.2, (0.75 + 0.28 * len(rows)) * lines + 0.9)
+    axes = list(figure.subplots(lines, columns, squeeze=False, sharex=True, sharey=True).flat)
+    for axis, heading in zip(axes, panels, strict=False):
+        _time_and_macs(axis, table, macs, heading, rows)
     for axis in axes[len(panels) :]:
         axis.set_axis_off()
-    figure.suptitle(title(table, "time against operations, median and 95 % interval"), fontsize=10)
-    settle(figure)
-    for axis, (labels, bars, line) in zip(axes, marks, strict=False):
-        place_labels(axis, labels, bars, [line])
+    axes[0].set_yticks(range(len(rows)), [row_labels(table)[name] for name in rows])
+    axes[0].set_ylim(len(rows) - 0.5, -0.5)
+    axes[0].set_xlim(0, None)
+    handles, labels = axes[0].get_legend_handles_labels()
+    known = dict(zip(labels, handles, strict=True))
+    figure.legend(known.values(), known.keys(), loc="outside lower center", ncol=2, frameon=False, fontsize=8)
+    entitle(figure, table, "time against operations")
     return figure
 
 
@@ -73,33 +76,30 @@ def formula_figure(table: Table) -> Figure | None:
     )
     axis.grid(True, axis="y", color="#DDDDDD", linewidth=0.5)
     axis.legend(frameon=False, fontsize=8)
-    figure.suptitle(title(table, "cost over alpha, by formula, counted and measured"), fontsize=10)
-    settle(figure)
+    entitle(figure, table, "cost over alpha, by formula, counted and measured")
     return figure
 
 
-def _time_against_macs(axis: Axes, table: Table, macs: Heading, heading: Heading) -> tuple[list[Any], ...]:
-    """Draws one panel and returns its labels, error bars and line: names are placed once the layout is final."""
-    rows = [row for row in table.plan.suite.rows if row.name in table.fresh(macs) and row.name in table.fresh(heading)]
-    labels, bars, line = [], [], []
-    for i, row in enumerate(rows):
-        # A latency is a clip's, the MACs are a frame's.
-        x = table.fresh(macs)[row.name][0].value * macs.quantity.scale * row.frames
-        y, low, high = shown_values(table.fresh(heading)[row.name][0], heading.quantity)
-        lengths = error_lengths(y, low, high)
-        axis.errorbar(x, y, lengths, fmt="none", ecolor="black", elinewidth=0.9, capsize=2.5, zorder=2)
-        axis.plot(x, y, MARKERS[i % len(MARKERS)], color=OKABE_ITO[i % 7], ms=6, zorder=3)
-        labels.append((row.name, x, y))
-        bars.append((x, low, high))
-        if row.name == table.plan.suite.reference:
-            line = [(0.0, 0.0), (x, y)]
-            axis.plot([0, x], [0, y], "--", color="#666666", linewidth=0.9, zorder=1, label="in proportion to MACs")
-    axis.set(title=timed(table, heading), xlabel="MACs per clip (G)", ylabel=axis_label(heading.quantity))
-    axis.set(xlim=(0, 1.25 * axis.dataLim.x1), ylim=(0, 1.2 * axis.dataLim.y1))
-    axis.grid(True, color="#DDDDDD", linewidth=0.5)
+def _time_and_macs(axis: Axes, table: Table, macs: Heading, heading: Heading, rows: Sequence[str]) -> None:
+    """An upright stroke at a row's share of the reference's MACs, and its share of the time beside it."""
+    counted, timed_rows, reference = table.fresh(macs), table.fresh(heading), table.plan.suite.reference
+    for place, name in enumerate(rows):
+        share = counted[name][0].value / counted[reference][0].value
+        axis.plot(share, place, "|", color="black", ms=14, mew=1.6, label="MACs", zorder=2)
+        if name not in timed_rows:
+            continue
+        value, low, high = shown_values(timed_rows[name][0], heading.quantity)
+        axis.plot([share, value], [place, place], color="#999999", linewidth=1, zorder=1)
+        axis.plot(value, place, "o", color=OKABE_ITO[1], ms=3.5, label="time", zorder=3)
+        lengths = error_lengths(value, low, high)
+        axis.errorbar(value, place, xerr=lengths, fmt="none", ecolor="black", elinewidth=0.9, capsize=3.5, zorder=4)
+        end = max(share, value if isnan(high) else high)
+        axis.annotate(f"{value:.2f}", (end, place), (6, 0), textcoords="offset points", va="center", fontsize=8)
+    axis.set(title=setting(table, heading), xlabel=f"MACs and time of a frame,\n{reference} = 1")
+    axis.tick_params(labelbottom=True)
+    axis.margins(x=0.15)
+    axis.grid(True, axis="x", color="#DDDDDD", linewidth=0.5)
     axis.set_axisbelow(True)
-    axis.legend(loc="upper left", frameon=False, fontsize=8)
-    return labels, bars, line
 
 
 def _by_alpha(table: Table, model: str) -> dict[float, str]:

@@ -176,4 +176,5 @@ def _listed(frames: Sequence[int]) -> str:
 
 def _seed(table: Table, records: dict[str, Record]) -> str:
     heading = next(h for h in table.headings if h.training)
-    return f"{setting(table, heading)}; the maps are those of {which_training(next(iter(records.values())))}"
+    which = which_training(next(iter(records.values())))
+    return f"{setting(table, heading)}; the maps are those of {which}; on {table.machine}"

@@ -68,7 +68,7 @@ def ranking_figure(table: Table) -> Figure | None:
         figure = blank_figure(HEAD + queries * block + (len(FRAMES) + 1) * LINE + 0.2)
         heading = next(h for h in table.headings if h.training)
         which = which_training(next(iter(first.values())))
-        what = f"{setting(table, heading)}; the rankings are those of {which}"
+        what = f"{setting(table, heading)}; the rankings are those of {which}; on {table.machine}"
         sheet_title(figure, title(table, "the first ten answers to some queries"), what)
         for number in range(queries):
             top = HEAD + number * block

@@ -12,14 +12,14 @@ from reidbench.reporting.figures.style import (
     OKABE_ITO,
     SEED,
     axis_label,
+    entitle,
     error_lengths,
     measured_title,
     new_figure,
     published_title,
+    row_labels,
     seed_values,
-    settle,
     shown_values,
-    title,
 )
 from reidbench.reporting.tables import Heading, Table
 
@@ -37,7 +37,7 @@ def rows_figure(table: Table) -> Figure | None:
     axes = figure.subplots(1, 2 if published else 1, squeeze=False, sharey=True)[0]
     _measured(axes[0], table, heading, rows)
     axes[0].set_title(measured_title(table, heading))
-    axes[0].set_yticks(range(len(rows)), rows)
+    axes[0].set_yticks(range(len(rows)), [row_labels(table)[name] for name in rows])
     axes[0].invert_yaxis()
     if published:
         axes[1].plot(list(published.values()), [rows.index(name) for name in published], **LOOK | {"mfc": "white"})
@@ -48,8 +48,7 @@ def rows_figure(table: Table) -> Figure | None:
         axis.set_ylim(len(rows) - 0.4, -0.6)
         axis.grid(True, color="#DDDDDD", linewidth=0.5)
         axis.set_axisbelow(True)
-    figure.suptitle(title(table, f"{heading.quantity.title} by row"), fontsize=10)
-    settle(figure)
+    entitle(figure, table, f"{heading.quantity.title} by row")
     return figure
 
 

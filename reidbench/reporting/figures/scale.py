@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -11,12 +13,12 @@ from reidbench.reporting.figures.style import (
     MARKERS,
     OKABE_ITO,
     axis_label,
+    entitle,
     error_lengths,
     new_figure,
+    row_labels,
     setting,
-    settle,
     shown_values,
-    title,
 )
 from reidbench.reporting.tables import Heading, Table
 
@@ -37,14 +39,13 @@ def scale_figure(table: Table) -> Figure | None:
     for axis, headings in zip(axes, panels.values(), strict=True):
         _panel(axis, table, sorted(headings, key=lambda heading: heading.column.level[1]))
     first = next(iter(panels.values()))[0]
-    figure.suptitle(title(table, f"scoring over the size of the gallery\n({setting(table, first)})"), fontsize=10)
-    settle(figure)
+    entitle(figure, table, "scoring over the size of the gallery", setting(table, first))
     return figure
 
 
 def _panel(axis: Axes, table: Table, headings: list[Heading]) -> None:
     quantity, sizes = headings[0].quantity, [heading.column.level[1] for heading in headings]
-    highest, anchor = 0.0, (1.0, 1.0)
+    highest, sets = 0.0, []
     for i, row in enumerate(table.plan.suite.rows):
         shown = [(h.column.level[1], table.fresh(h)[row.name][0]) for h in headings if row.name in table.fresh(h)]
         if not shown:
@@ -52,12 +53,13 @@ def _panel(axis: Axes, table: Table, headings: list[Heading]) -> None:
         values = np.array([shown_values(known, quantity) for _, known in shown])
         lengths = error_lengths(values[:, 0], values[:, 1], values[:, 2])
         colour, marker, dash = OKABE_ITO[i % 7], MARKERS[i % len(MARKERS)], DASHES[i % len(DASHES)]
-        axis.errorbar(
-            [size for size, _ in shown], values[:, 0], lengths, label=row.name, color=colour, marker=marker,
-            linestyle=dash, markersize=5, linewidth=1, elinewidth=0.8, capsize=2.5,
-        )  # fmt: skip
+        known = [size for size, _ in shown]
+        look: Any = {"color": colour, "marker": marker, "linestyle": dash, "markersize": 5, "linewidth": 1}
+        axis.plot(known, values[:, 0], label=row_labels(table)[row.name], **look)
+        if lengths.any():
+            axis.errorbar(known, values[:, 0], lengths, fmt="none", ecolor=colour, elinewidth=0.8, capsize=2.5)
         highest = max(highest, float(values[:, 0].max()))
-        anchor = (shown[-1][0], float(values[-1, 0]))
+        sets.append((known[-1], float(values[-1, 0])))
     axis.set(xlabel="entries of the gallery", ylabel=axis_label(quantity), xscale="log")
     axis.set_xticks(sizes, [f"{size / 1e6:g}M" if size >= 1e6 else f"{size / 1000:g}k" for size in sizes])
     axis.set_xticks([], minor=True)
@@ -67,9 +69,10 @@ def _panel(axis: Axes, table: Table, headings: list[Heading]) -> None:
         axis.set_yscale("log")
         axis.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
         axis.yaxis.set_minor_formatter(lambda value, _: "")
-        # A line of slope 1 through the last point of the last row: cost in proportion to the gallery.
         ends = np.array([min(sizes), max(sizes)])
-        axis.plot(ends, anchor[1] * ends / anchor[0], color="#666666", linewidth=0.8, label="in proportion", zorder=1)
+        for i, (size, value) in enumerate(sets):
+            label = None if i else "in proportion, through the last point"
+            axis.plot(ends, value * ends / size, color="#888888", linewidth=0.8, label=label, zorder=1)
     axis.grid(True, color="#DDDDDD", linewidth=0.5)
     axis.set_axisbelow(True)
     axis.legend(loc="upper left", frameon=False, fontsize=8)

@@ -17,12 +17,12 @@ from reidbench.reporting.figures.style import (
     MARKERS,
     OKABE_ITO,
     SEED,
+    entitle,
     error_lengths,
     new_figure,
     seed_values,
     setting,
     shown_values,
-    title,
 )
 from reidbench.reporting.tables import Heading, Table
 from reidbench.spec import Quantity, Record
@@ -60,7 +60,7 @@ def selection_figure(table: Table) -> Figure | None:
         for axis, heading in zip(panels, gaps, strict=True):
             _gaps(axis, table, heading, list(found))
     heading = next(h for h in table.headings if h.training)
-    figure.suptitle(title(table, f"weights that TKS gives its kernels\n({setting(table, heading)})"), fontsize=10)
+    entitle(figure, table, "weights that TKS gives its kernels", setting(table, heading))
     return figure
 
 

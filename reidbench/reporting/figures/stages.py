@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,34 +14,44 @@ from reidbench.reporting.figures.style import (
     HATCHES,
     OKABE_ITO,
     axis_label,
+    entitle,
     error_lengths,
     new_figure,
-    settle,
+    row_labels,
     shown_values,
     timed,
-    title,
 )
 from reidbench.reporting.tables import Heading, Table
 
 STAGES = ("decode", "clips", "network", "pooling", "search")
+NETWORK = "network"
+"""The stage beside which the others can hardly be seen."""
 
 
 def end_to_end_figure(table: Table) -> Figure | None:
-    """The stages of every row in one bar, a panel a setting; at its end the median of the whole with its interval."""
+    """The stages of every row in one bar, a line of panels a setting; at its end the median of the whole.
+
+    To the right the same without the network, on a scale of its own.
+    """
     wholes = [h for h in table.headings if h.column.quantity == "end_to_end.total" and table.fresh(h)]
     panels = {whole.index: _stages(table, whole) for whole in wholes}
     wholes = [whole for whole in wholes if panels[whole.index]]
     if not wholes:
         return None
     rows = len(table.plan.suite.rows)
-    figure = new_figure(7.2, len(wholes) * (0.38 * rows + 0.9) + 0.8)
-    axes = figure.subplots(len(wholes), 1, squeeze=False)[:, 0]
-    for axis, whole in zip(axes, wholes, strict=True):
-        _panel(axis, table, whole, panels[whole.index])
-    handles, labels = axes[0].get_legend_handles_labels()
+    figure = new_figure(7.2, len(wholes) * (0.36 * rows + 0.9) + 0.8)
+    axes = figure.subplots(len(wholes), 2, squeeze=False, sharey="row", width_ratios=(1.7, 1))
+    for (left, right), whole in zip(axes, wholes, strict=True):
+        stages, names = panels[whole.index], list(table.fresh(whole))
+        _whole(left, table, whole, _stack(left, table, names, stages))
+        rest = {stage: heading for stage, heading in stages.items() if stage != NETWORK}
+        _rest(right, names, _stack(right, table, names, rest))
+        right.set_xlabel(axis_label(replace(whole.quantity, title="All but the network")))
+        left.set_yticks(range(len(names)), [row_labels(table)[name] for name in names])
+        left.set_ylim(len(names) - 0.5, -0.5)
+    handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncol=len(labels), frameon=False, fontsize=8)
-    figure.suptitle(title(table, "a whole tracklet, from JPEGs to the nearest of a gallery"), fontsize=10)
-    settle(figure)
+    entitle(figure, table, "a whole tracklet, from JPEGs to the nearest of a gallery")
     return figure
 
 
@@ -56,25 +68,38 @@ def _alongside(table: Table, whole: Heading) -> dict[str, Heading]:
     return {heading.column.quantity: heading for heading in same}
 
 
-def _panel(axis: Axes, table: Table, whole: Heading, stages: dict[str, Heading]) -> None:
-    totals, ratios = table.fresh(whole), _alongside(table, whole).get("end_to_end.ratio")
-    places, ends = np.arange(len(totals))[::-1], np.zeros(len(totals))
-    for i, stage in enumerate(STAGES):
-        known = table.fresh(stages[stage])
-        widths = np.array([shown_values(known[name][0], whole.quantity)[0] if name in known else 0 for name in totals])
+def _stack(axis: Axes, table: Table, names: Sequence[str], stages: Mapping[str, Heading]) -> np.ndarray:
+    """Draws the stages of each row one after the other and returns where they end, in the unit shown."""
+    ends = np.zeros(len(names))
+    for stage, heading in stages.items():
+        known, i = table.fresh(heading), STAGES.index(stage)
+        widths = np.array([shown_values(known[name][0], heading.quantity)[0] if name in known else 0 for name in names])
         look: Any = {"color": OKABE_ITO[i], "hatch": HATCHES[i], "edgecolor": "white", "linewidth": 0.3}
-        axis.barh(places, widths, 0.66, left=ends, label=stages[stage].quantity.title.lower(), **look)
+        axis.barh(range(len(names)), widths, 0.66, left=ends, label=heading.quantity.title.lower(), **look)
         ends += widths
-    for place, end, (name, (known_total, _)) in zip(places, ends, totals.items(), strict=True):
-        value, low, high = shown_values(known_total, whole.quantity)
+    axis.grid(True, axis="x", color="#DDDDDD", linewidth=0.5)
+    axis.set_axisbelow(True)
+    return ends
+
+
+def _whole(axis: Axes, table: Table, whole: Heading, ends: np.ndarray) -> None:
+    """The medians of the whole with their intervals over the stages, and the ratios."""
+    ratios = _alongside(table, whole).get("end_to_end.ratio")
+    for place, (name, (known, _)) in enumerate(table.fresh(whole).items()):
+        value, low, high = shown_values(known, whole.quantity)
         axis.errorbar(value, place, xerr=error_lengths(value, low, high), fmt="none", ecolor="black", capsize=2.5)
         text = f"{value:.0f} ms"
         if ratios is not None and name in table.fresh(ratios):
             text += f", x {table.fresh(ratios)[name][0].value:.2f}"
-        right = max(end, value if np.isnan(high) else high)
+        right = max(ends[place], value if np.isnan(high) else high)
         axis.annotate(text, (right, place), (5, 0), textcoords="offset points", va="center", fontsize=8)
-    axis.set_yticks(places, list(totals))
     axis.set(xlabel=axis_label(whole.quantity), title=timed(table, whole))
-    axis.set_xlim(0, 1.3 * axis.dataLim.x1)
-    axis.grid(True, axis="x", color="#DDDDDD", linewidth=0.5)
-    axis.set_axisbelow(True)
+    axis.set_xlim(0, 1.5 * axis.dataLim.x1)
+
+
+def _rest(axis: Axes, names: Sequence[str], ends: np.ndarray) -> None:
+    """The sums at the ends of the bars without the network."""
+    for place in range(len(names)):
+        text = f"{ends[place]:.1f} ms"
+        axis.annotate(text, (ends[place], place), (5, 0), textcoords="offset points", va="center", fontsize=8)
+    axis.set_xlim(0, 1.4 * max(ends))

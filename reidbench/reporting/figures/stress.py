@@ -16,13 +16,12 @@ from reidbench.reporting.figures.style import (
     OKABE_ITO,
     SEED,
     axis_label,
+    entitle,
     error_lengths,
     new_figure,
     seed_values,
     setting,
-    settle,
     shown_values,
-    title,
 )
 from reidbench.reporting.tables import Heading, Table, lookalike_floor
 
@@ -47,8 +46,7 @@ def stress_figure(table: Table) -> Figure | None:
         axis.set_axis_off()
     _legend(figure, axes, len(factors))
     first = next(iter(factors.values()))[0]
-    figure.suptitle(title(table, f"one factor at a time\n({setting(table, first)})"), fontsize=10)
-    settle(figure)
+    entitle(figure, table, "one factor at a time", setting(table, first))
     return figure
 
 
@@ -71,12 +69,15 @@ def _panel(axis: Axes, table: Table, factor: str, headings: list[Heading]) -> No
     quantity = headings[0].quantity
     levels = [heading.column.level[1] for heading in headings]
     rows = [row.name for row in table.plan.suite.rows]
+    at = _places(levels)
+    closest = min(np.diff(at), default=1.0)
     for i, name in enumerate(rows):
         shown = [(place, table.fresh(h)[name][0]) for place, h in enumerate(headings) if name in table.fresh(h)]
         if not shown:
             continue
         values = np.array([shown_values(known, quantity) for _, known in shown])
-        places = np.array([place for place, _ in shown]) + 0.05 * (i - (len(rows) - 1) / 2)
+        side = min(0.05, 0.6 * closest / len(rows)) * (i - (len(rows) - 1) / 2)
+        places = np.array([at[place] for place, _ in shown]) + side
         lengths = error_lengths(values[:, 0], values[:, 1], values[:, 2])
         style: Any = {"color": OKABE_ITO[i % 7], "marker": MARKERS[i % len(MARKERS)]}
         style["linestyle"] = DASHES[i % len(DASHES)]
@@ -89,10 +90,19 @@ def _panel(axis: Axes, table: Table, factor: str, headings: list[Heading]) -> No
     marked = [(place, floor * quantity.scale) for place, floor in enumerate(floors) if floor is not None]
     for i, (place, level) in enumerate(marked):
         label = LOOKALIKES if i == 0 else None
-        axis.plot([place - 0.3, place + 0.3], [level, level], color="black", linewidth=2, label=label)
-    axis.set_xticks(range(len(levels)), [f"{level:g}" for level in levels])
+        half = 0.3 * min(closest, 1.0)
+        axis.plot([at[place] - half, at[place] + half], [level, level], color="black", linewidth=2, label=label)
+    axis.set_xticks(at, [f"{level:g}" for level in levels])
     axis.set(xlabel=factor, ylabel=axis_label(quantity), ylim=(0, 100))
     axis.label_outer(remove_inner_ticks=False)
     axis.tick_params(labelbottom=True)
     axis.set_xlabel(factor)
     axis.grid(True, axis="y", color="#DDDDDD", linewidth=0.5)
+
+
+def _places(levels: Sequence[float]) -> np.ndarray:
+    """Where rising levels stand `[n]`, from 0 to n - 1: by value, by logarithm where they double."""
+    known = np.array(levels, dtype=float)
+    if len(known) > 2 and known[0] > 0 and np.ptp(known[1:] / known[:-1]) < 0.01 * known[1] / known[0]:
+        known = np.log(known)
+    return (len(known) - 1) * (known - known[0]) / ((known[-1] - known[0]) or 1.0)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Sequence
+from dataclasses import replace
 from math import isnan
 from typing import Any
 
@@ -13,13 +15,16 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
+from reidbench import registry
 from reidbench.data.splits import by_split, split_of
 from reidbench.deployment.backends import ran_on
 from reidbench.estimates import seed_means
-from reidbench.reporting.blocks import protocol_text, repeats_text
+from reidbench.reporting.blocks import ABOUT, protocol_text, repeats_text
 from reidbench.reporting.tables import Heading, Table
 from reidbench.spec import Column, Quantity, Record
 from reidbench.statistics import Estimate
+
+Style = dict[str, Any]
 
 OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
 MARKERS = "osD^vPX*"
@@ -42,6 +47,9 @@ STYLE: Any = {
 TITLE = 88
 """Characters of a title that fit on a line of a page."""
 
+SMALL_PRINT = 105
+"""Characters of small print that fit on a line of a page."""
+
 SEED: Any = {"linestyle": "none", "marker": "o", "mfc": "white", "mec": "black", "ms": 3, "mew": 0.7, "zorder": 4}
 """How the mean of one seed is marked beside or over the mean of all."""
 
@@ -61,11 +69,16 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def settle(figure: Figure) -> None:
-    """Fixes the layout, where it is not yet: what is placed by pixels afterwards stays, and saving finds it done."""
+    """Fixes the layout, where it is not yet: what is placed by pixels afterwards stays, and saving finds it done.
+
+    The solver's last digits vary from one run to the next, and with them the names of an SVG's clip paths.
+    """
     engine = figure.get_layout_engine()
     if engine is not None:
         engine.execute(figure)
         figure.set_layout_engine(None)
+        for axis in figure.axes:
+            axis.set_position(np.round(axis.get_position(original=True).bounds, 6))
 
 
 def shown_values(known: Estimate, quantity: Quantity) -> tuple[float, float, float]:
@@ -133,12 +146,48 @@ def timed(table: Table, heading: Heading) -> str:
     return setting(table, heading) + drift
 
 
+def comparable_times(table: Table, heading: Heading) -> tuple[Quantity, dict[str, Estimate]]:
+    """What a column of times is, and its fresh values; of clips that differ in length, the times of a frame."""
+    known = {name: found for name, (found, _) in table.fresh(heading).items()}
+    frames = {row.name: row.frames for row in table.plan.suite.rows if row.name in known}
+    if heading.column.quantity != "latency.latency" or len(set(frames.values())) < 2:
+        return heading.quantity, known
+    of_a_frame = {
+        name: replace(clip, value=clip.value / frames[name], low=clip.low / frames[name], high=clip.high / frames[name])
+        for name, clip in known.items()
+    }
+    return registry.measurements()[heading.column.measurement].quantities["per_frame"], of_a_frame
+
+
+def wrapped(text: str, letters: int) -> str:
+    """Each line of a text over as many as it takes."""
+    return "\n".join(textwrap.fill(line, letters) for line in text.splitlines())
+
+
 def measured_title(table: Table, heading: Heading) -> str:
     """The title of a panel of measured values, in lines that fit half a figure."""
     return textwrap.fill(f"measured: {setting(table, heading)}", HALF)
 
 
+def row_labels(table: Table) -> dict[str, str]:
+    """The rows' names as the tables mark them, those of approximate methods."""
+    return {row.name: f"{row.name} {ABOUT}" if row.approximate else row.name for row in table.plan.suite.rows}
+
+
 def title(table: Table, what: str) -> str:
-    """A figure's title, over as many lines as a long name of a machine takes."""
-    lines = f"{table.plan.name} on {table.machine}: {what}".splitlines()
-    return "\n".join(textwrap.fill(line, TITLE) for line in lines)
+    """What a figure is called: "Table 2: mAP against cost"."""
+    name = re.sub(r"(?<=[a-z])(?=\d)", " ", table.plan.name).replace("_", " ")
+    return textwrap.fill(f"{name[:1].upper()}{name[1:]}: {what}", TITLE)
+
+
+def entitle(figure: Figure, table: Table, what: str, detail: str = "") -> None:
+    """Writes the title of a figure, and below it in small print a detail and the machine; fixes the layout."""
+    about = f"{ABOUT} approximate" if any(row.model and row.approximate for row in table.plan.suite.rows) else ""
+    small = textwrap.fill("; ".join(filter(None, (detail, about, f"on {table.machine}"))), SMALL_PRINT)
+    # Empty lines hold the place of the small print while the layout is made, which knows of no second title.
+    words = title(table, what)
+    head = figure.suptitle(words + "\n" * (1 + small.count("\n")), fontsize=10)
+    settle(figure)
+    bottom = head.get_window_extent().y0 / figure.bbox.height
+    head.set_text(words)
+    figure.text(0.5, bottom, small, ha="center", va="bottom", fontsize=8, color="#444444")

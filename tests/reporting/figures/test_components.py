@@ -61,6 +61,16 @@ def test_the_matrix_has_a_dot_for_each_component_that_is_there(filled: Fill) -> 
     assert filled_dots == 3 * 4
 
 
+def test_the_reference_stands_before_the_combinations_without_dots(filled: Fill) -> None:
+    figure = components_figure(filled("components", made_up))
+    assert figure is not None
+    bars, matrix = figure.axes[:2]
+    assert [tick.get_text() for tick in matrix.get_xticklabels()] == ["Base-B\n(256x128)"]
+    assert list(matrix.get_xticks()) == [0] and len(bars.patches) == 9
+    assert [bar.get_hatch() for bar in bars.patches] == ["///", *[""] * 8]
+    assert not any(0 in line.get_xdata() for line in matrix.lines if line.get_marker() == "o")
+
+
 def test_differences_of_percentages_are_in_points_and_no_title_says_a_thing_twice(filled: Fill) -> None:
     figure = components_figure(filled("components", made_up))
     assert figure is not None
@@ -69,14 +79,14 @@ def test_differences_of_percentages_are_in_points_and_no_title_says_a_thing_twic
     titles = [axis.get_title(loc="left") for axis in effects_of]
     assert titles[:3] == ["mAP (points)", "mAP emblem (points)", "mAP tempo (points)"]
     assert not any("%" in title for title in titles)
-    assert figure.get_suptitle().count("components") == 1
+    assert figure.get_suptitle().lower().count("components") == 1
 
 
 def test_each_seed_has_a_mark_over_its_bar(filled: Fill) -> None:
     figure = components_figure(filled("components", made_up, seeds=3))
     assert figure is not None
     marks = [line for line in figure.axes[0].lines if line.get_markersize() == SEED["ms"]]
-    assert len(marks) == 8
+    assert len(marks) == 9
     for place, line in enumerate(marks):
         assert len(line.get_ydata()) == 3 and all(abs(x - place) < 0.3 for x in line.get_xdata())
 

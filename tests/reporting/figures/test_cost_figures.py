@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import pytest
 from matplotlib.axes import Axes
-from matplotlib.text import Annotation
 
 from reidbench.measurements.formula import pixel_share
 from reidbench.reporting.figures.costs import formula_figure, overhead_figure
@@ -13,16 +12,20 @@ from reidbench.reporting.tables import Table
 Fill = Callable[..., Table]
 
 
-def test_time_against_operations_has_a_panel_a_setting_and_a_line_through_the_reference(filled: Fill) -> None:
-    figure = overhead_figure(filled("overhead", lambda cell: 0.02))
+def test_time_stands_beside_operations_relative_to_the_reference(filled: Fill) -> None:
+    figure = overhead_figure(filled("overhead", lambda cell: 0.3))
     assert figure is not None
     assert [axis.get_title() for axis in figure.axes] == ["cpu, fp32, 2 threads", "cpu, bf16, 2 threads"]
     axis = figure.axes[0]
-    line = next(line for line in axis.lines if line.get_label() == "in proportion to MACs")
-    assert list(line.get_xdata()) == [0, pytest.approx(8 * 4.05)]
-    assert line.get_ydata()[1] == pytest.approx(1e3 * 8 * 0.02 * 1.15), "the median of the drift"
-    names = {text.get_text() for text in axis.texts if isinstance(text, Annotation)}
-    assert names == {"Base-S (128x64)", "Base-B (256x128)", "Two-branch (TB)", "BiCnet", "BiCnet-TKS"}
+    names = [label.get_text() for label in axis.get_yticklabels()]
+    assert names == ["Base-S (128x64)", "Base-B (256x128)", "Two-branch (TB)", "BiCnet", "BiCnet-TKS"]
+    strokes = [line.get_xdata()[0] for line in axis.lines if line.get_label() == "MACs"]
+    assert strokes[:2] == pytest.approx([0.25, 1]) and 0.4 < strokes[2] < 0.5
+    marks = [line for line in axis.lines if line.get_label() == "time"]
+    assert [line.get_xdata()[0] for line in marks] == pytest.approx([0.6] * 5), "0.3 s a frame to the 0.5 of Base-B"
+    assert [text.get_text() for text in axis.texts] == ["0.60"] * 5
+    whiskers = [collection.get_zorder() for collection in axis.collections]
+    assert len(whiskers) == 5 and min(whiskers) > max(line.get_zorder() for line in marks), "nothing hides them"
 
 
 def test_a_gpu_brings_its_own_panels(filled: Fill) -> None:

@@ -22,8 +22,19 @@ def test_the_stages_add_up_to_the_whole(filled: Fill) -> None:
     assert [bars.get_label() for bars in axis.containers if bars.get_label() in STAGES] == list(STAGES)
     bars = [bar for bar in axis.patches if bar.get_width()]
     ends = sorted({round(bar.get_y(), 3): bar.get_x() + bar.get_width() for bar in bars}.items())
-    assert [end for _, end in ends] == pytest.approx([2 * 1150, *[1150] * 4]), "the last row lies lowest"
+    assert [end for _, end in ends] == pytest.approx([*[1150] * 4, 2 * 1150]) and axis.yaxis_inverted()
     assert [text.get_text() for text in axis.texts][-1] == "2300 ms, x 4.00"
+    assert [label.get_text() for label in axis.get_yticklabels()][-1] == "BiCnet-TKS"
+
+
+def test_all_but_the_network_stands_beside_on_a_scale_of_its_own(filled: Fill) -> None:
+    figure = end_to_end_figure(filled("end_to_end", lambda cell: 2.0 if cell.row == "BiCnet-TKS" else 1.0))
+    assert figure is not None
+    whole, rest = figure.axes[:2]
+    assert rest.get_xlabel() == "All but the network (ms)"
+    assert [bars.get_label() for bars in rest.containers] == [stage for stage in STAGES if stage != "network"]
+    assert [text.get_text() for text in rest.texts] == [*["230.0 ms"] * 4, "460.0 ms"]
+    assert rest.get_xlim()[1] < 0.3 * whole.get_xlim()[1] and rest.get_ylim() == whole.get_ylim()
 
 
 def test_what_is_found_is_the_ratio_to_the_reference_and_no_other(filled: Fill) -> None:
@@ -40,7 +51,7 @@ def test_what_is_found_is_the_ratio_to_the_reference_and_no_other(filled: Fill) 
 def test_every_setting_has_a_panel_of_its_own(filled: Fill) -> None:
     figure = end_to_end_figure(filled("end_to_end", gpu="Imaginary GPU"))
     assert figure is not None
-    assert [axis.get_title() for axis in figure.axes] == [
+    assert [axis.get_title() for axis in figure.axes[::2]] == [
         "cpu, fp32, 2 threads",
         "cpu, fp32, openvino, 2 threads",
         "cuda, fp32",
@@ -63,9 +74,11 @@ def test_time_and_memory_over_the_gallery(filled: Fill) -> None:
     assert figure is not None
     time, memory = figure.axes
     assert [tick.get_text() for tick in time.get_xticklabels()] == ["10k", "30k", "100k", "300k", "1M"]
-    lines = {container.get_label(): container[0] for container in time.containers}
-    assert list(lines) == ["BiCnet-TKS", "TCLNet"]
+    lines = {line.get_label(): line for line in time.lines if not line.get_label().startswith("_")}
+    proportion = "in proportion, through the last point"
+    assert list(lines) == ["BiCnet-TKS", "TCLNet", proportion]
     assert list(lines["TCLNet"].get_ydata()) == pytest.approx([1.1e-3 * size for size in (1e4, 3e4, 1e5, 3e5, 1e6)])
-    proportion = next(line for line in time.lines if line.get_label() == "in proportion")
-    assert list(proportion.get_ydata()) == pytest.approx([1.1e1, 1.1e3])
+    straight = [line for line in time.lines if line.get_color() == lines[proportion].get_color()]
+    assert [list(line.get_ydata()) for line in straight] == [pytest.approx([1.1e1, 1.1e3])] * 2, "one a row"
+    assert not time.containers, "three readings have no interval, nor has the legend one"
     assert memory.get_ylabel() == "Scoring memory (MB)" and memory.get_yscale() == "linear"

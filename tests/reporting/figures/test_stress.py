@@ -33,6 +33,11 @@ def test_lines_follow_the_level_of_the_factor(filled: Fill) -> None:
     assert list(lines["BiCnet-TKS"]) == pytest.approx([90, 80, 65, 50], abs=1)
     floors = [line for line in panel.lines if len(line.get_ydata()) == 2 and line.get_linewidth() == 2]
     assert [float(line.get_ydata()[0]) for line in floors] == pytest.approx([30] * 4)
+    places = [np.mean(line.get_xdata()) for line in floors]
+    assert np.diff(places) / (places[-1] - places[0]) == pytest.approx([0.25, 0.375, 0.375]), "true to scale"
+    ends = [x for line in floors for x in line.get_xdata()]
+    assert ends == sorted(ends), "and none covers another"
+    assert np.ptp(np.diff(axes["frame rate"].get_xticks())) == pytest.approx(0), "but levels that double evenly spaced"
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 5])
