@@ -106,7 +106,8 @@ class Column:
 class Suite:
     """A table or figure to regenerate.
 
-    `reference` names the row that latency ratios are taken to, `figures` what is drawn of it (`reporting.figures`).
+    `reference` names the row that latency ratios are taken to, `focus` the one that a report's verdict compares with
+    it ("" where the suite proposes none), `figures` what is drawn of it (`reporting.figures`).
     Accuracies are compared with the reference row's, or in an `ablation`, where each row adds to the one above it, with
     that one's; and besides those of each pair (first, second) in `contrasts`, in every column.
     """
@@ -120,6 +121,7 @@ class Suite:
     figures: tuple[str, ...] = ("accuracy", "rows", "latency", "factors")
     ablation: bool = False
     contrasts: tuple[tuple[str, str], ...] = ()
+    focus: str = ""
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ FIDELITY = ("fidelity.mAP", "fidelity.lost", "fidelity.cosine_error", "fidelity.
 SUITE = Suite(
     title="Backends: latency, throughput, memory, size and what is lost",
     reference="Base-B (256x128)",
+    focus="BiCnet-TKS",
     rows=DEPLOYED,
     columns=(
         Column("complexity.macs"),

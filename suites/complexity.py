@@ -14,6 +14,7 @@ SUITE = Suite(
     title="Cost over alpha: by formula, counted and measured",
     source="Hou et al., BiCnet-TKS, CVPR 2021, section 3.3, Computation Cost Analysis",
     reference="alpha 0 (Base-B)",
+    focus="alpha 3, BiCnet-TKS",
     rows=(
         Row("alpha 0 (Base-B)", "baseline"),
         *(Row(f"alpha {alpha}", "two_branch", {"alpha": alpha}, frames=frames) for alpha, frames in ALPHAS.items()),

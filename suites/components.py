@@ -20,6 +20,7 @@ def _row(csp: bool, dao: bool, tks: bool) -> Row:
 SUITE = Suite(
     title="Every combination of CSP, DAO and TKS",
     reference="Base-B (256x128)",
+    focus="TB+CSP+DAO+TKS",
     rows=(
         Row("Base-B (256x128)", "baseline"),
         *(_row(csp, dao, tks) for tks, dao, csp in product((False, True), repeat=3)),

@@ -14,6 +14,7 @@ PARTS = ("total", "ratio", "outside", "decode", "clips", "network", "pooling", "
 SUITE = Suite(
     title="A whole tracklet, from its JPEGs to the nearest entries of a gallery",
     reference="Base-B (256x128)",
+    focus="BiCnet-TKS",
     rows=DEPLOYED,
     columns=(
         *(Column(f"end_to_end.{part}") for part in PARTS),

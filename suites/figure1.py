@@ -11,6 +11,7 @@ SUITE = Suite(
     title="Where the similarity of a pair lies",
     source="Hou et al., BiCnet-TKS, CVPR 2021, Figure 1, which prints no numbers",
     reference="Base-B (256x128)",
+    focus="TB+CSP+DAO (BiCnet)",
     rows=(
         Row("Base-B (256x128)", "baseline"),
         Row("TB+CSP+DAO (BiCnet)", "bicnet"),

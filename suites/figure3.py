@@ -11,6 +11,7 @@ SUITE = Suite(
     title="Attention of DAO with and without the divergence loss",
     source="Hou et al., BiCnet-TKS, CVPR 2021, Figure 3 and Eq. 5, which print no numbers",
     reference="TB+CSP+AO (no L)",
+    focus="TB+CSP+DAO (BiCnet)",
     rows=(
         Row("TB+CSP+AO (no L)", "bicnet", {"attention": "ao"}),
         Row("TB+CSP+DAO (BiCnet)", "bicnet"),

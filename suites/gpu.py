@@ -20,6 +20,7 @@ SUITE = Suite(
     title="Costs on a GPU",
     source="Hou et al., BiCnet-TKS, CVPR 2021, Tables 2 to 6",
     reference="Base-B (256x128)",
+    focus="BiCnet-TKS",
     rows=tuple(
         {
             row.name: replace(row, published=())

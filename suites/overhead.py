@@ -19,6 +19,7 @@ SUITE = Suite(
     title="Time overhead of one 8-frame clip, and time as a function of operations",
     source="Hou et al., BiCnet-TKS, CVPR 2021, section 4.3, Time Overhead",
     reference="Base-B (256x128)",
+    focus="BiCnet-TKS",
     rows=(
         _row("Base-S (128x64)", "baseline", shrink=(2,)),
         _row("Base-B (256x128)", "baseline", "11"),

@@ -9,6 +9,7 @@ from reidbench.spec import Column, Row, Suite
 SUITE = Suite(
     title="Ranked results",
     reference="Base-B (256x128)",
+    focus="BiCnet-TKS",
     rows=(
         Row("Base-B (256x128)", "baseline"),
         Row("BiCnet-TKS", "bicnet_tks"),

@@ -53,6 +53,7 @@ SUITE = Suite(
     title="Rivals of BiCnet-TKS and later methods, with what they cost",
     source="Hou et al., BiCnet-TKS, CVPR 2021, Tables 1 and 2; later methods: their authors",
     reference="Base-B (256x128)",
+    focus="BiCnet-TKS",
     rows=(
         *map(_of_table2, ("Base-S (128x64)", "Base-B (256x128)")),
         *(row for row in TABLE1.rows if row.name not in OURS),

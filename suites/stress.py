@@ -28,6 +28,7 @@ def _column(factor: str, level: float, options: dict[str, float]) -> Column:
 SUITE = Suite(
     title="Accuracy under one controlled factor at a time",
     reference="Base-B (256x128)",
+    focus="BiCnet-TKS",
     rows=(
         Row("Base-S (128x64)", "baseline", {"shrink": (2,)}),
         Row("Base-B (256x128)", "baseline"),

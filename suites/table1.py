@@ -42,6 +42,7 @@ SUITE = Suite(
     title="State of the art in video re-identification, and what it costs",
     source="Hou et al., BiCnet-TKS, CVPR 2021, Table 1",
     reference="Base-B (256x128)",
+    focus="BiCnet-TKS",
     rows=(
         Row("Base-B (256x128)", "baseline"),
         _row("COSAM", "cosam", mars=("79.9", "84.9"), duke=("94.1", "95.4")),

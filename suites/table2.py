@@ -30,6 +30,7 @@ SUITE = Suite(
     title="Component analysis of BiCnet-TKS",
     source="Hou et al., BiCnet-TKS, CVPR 2021, Table 2",
     reference="Base-B (256x128)",
+    focus="BiCnet-TKS",
     ablation=True,
     rows=ROWS,
     columns=(

@@ -19,6 +19,7 @@ SUITE = Suite(
     title="Branches of one trunk at one, two and three input sizes",
     source="Hou et al., BiCnet-TKS, CVPR 2021, Table 3",
     reference="256x128",
+    focus="256x128 + 128x64",
     rows=(
         _row("256x128", (1,), "4.08", "85.2", "89.1"),
         _row("128x64", (2,), "1.02", "80.7", "87.4"),

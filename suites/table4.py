@@ -19,6 +19,7 @@ SUITE = Suite(
     title="Small frames for each big one in a two-branch network",
     source="Hou et al., BiCnet-TKS, CVPR 2021, Table 4",
     reference="alpha 0 (Base-B)",
+    focus="alpha 3",
     rows=(
         _row("alpha 0 (Base-B)", "baseline", "4.08", "85.2", "89.1"),
         _row("alpha 1", "two_branch", "2.57", "84.8", "89.4", alpha=1),

@@ -20,6 +20,7 @@ SUITE = Suite(
     title="Temporal kernels of TKS",
     source="Hou et al., BiCnet-TKS, CVPR 2021, Table 5",
     reference="Base-B (256x128)",
+    focus="kernels 3, 5",
     rows=(
         Row("Base-B (256x128)", "baseline"),
         _row((3,), "1.94", "28.3", "85.1", "89.9"),

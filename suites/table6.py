@@ -20,6 +20,7 @@ SUITE = Suite(
     title="Place of TKS in the trunk",
     source="Hou et al., BiCnet-TKS, CVPR 2021, Table 6",
     reference="Base-B (256x128)",
+    focus="stage 2",
     rows=(
         Row("Base-B (256x128)", "baseline"),
         _row((1,), "1.99", "28.0", "85.3", "90.1"),

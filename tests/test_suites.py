@@ -46,6 +46,7 @@ def test_every_row_and_column_is_registered(name: str) -> None:
     suite = registry.suite(name)
     assert registry.suite_about(name)
     assert suite.reference in [row.name for row in suite.rows]
+    assert suite.focus in ["", *(row.name for row in suite.rows if row.model)] and suite.focus != suite.reference
     assert len({row.name for row in suite.rows}) == len(suite.rows)
     for row in suite.rows:
         assert row.model or row.published

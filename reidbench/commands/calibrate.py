@@ -16,7 +16,17 @@ from reidbench.commands.gate import limits_of, measure
 from reidbench.data.cache import cache_folder
 from reidbench.files import write_text
 from reidbench.planning.plan import Plan, Request, make_plan
-from reidbench.regression.calibration import FAULTS, NAME, Calibration, recorded, scatter, try_accuracies, try_times
+from reidbench.regression.calibration import (
+    FAULTS,
+    HALVES,
+    NAME,
+    Calibration,
+    commands_by_half,
+    recorded,
+    scatter,
+    try_accuracies,
+    try_times,
+)
 from reidbench.regression.calibration_report import summary, text
 from reidbench.regression.pairing import Pair
 from reidbench.regression.sides import Side
@@ -47,7 +57,9 @@ def calibrate(arguments: Namespace) -> int:
     home.check_writable()
     about: dict[str, Any] = {"machine": name, "command": arguments.command_line, "versions": machine.versions()}
     found = _other_part(_known(home.folder), arguments.only) or Calibration(None, None, limits, (), {}, {})
-    found = replace(found, limits=limits, about={**found.about, **about})
+    halves = [arguments.only] if arguments.only else HALVES
+    commands = {**commands_by_half(found.about), **dict.fromkeys(halves, arguments.command_line)}
+    found = replace(found, limits=limits, about={**found.about, **about, "commands": commands})
     if arguments.only != "accuracy":
         found = _times(found, arguments, Store(cache_folder() / NAME, name))
     if arguments.only != "cost":

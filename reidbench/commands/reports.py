@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reidbench import presets
+from reidbench import presets, registry
 from reidbench.commands.asked import request_of
 from reidbench.commands.output import print_json
 from reidbench.registry import lookup
@@ -22,6 +22,10 @@ from reidbench.store import Store
 if TYPE_CHECKING:
     from reidbench.planning.plan import Plan, Request
     from reidbench.reporting.tables import Table
+
+
+FIRST, PAPER = "table2", "paper"
+"""The suite that a report of all begins with, and the collection whose order it follows."""
 
 
 def check_figures(suites: Mapping[str, Suite]) -> None:
@@ -76,6 +80,7 @@ def report_several(
     tables, left_out = (tables, "") if name else mostly_measured(tables)
     if not tables:
         raise UserError(f"{store.folder}: holds less than half of every suite with these options; name the suites")
+    tables = tables if name else sorted(tables, key=_place)
     tables = [_whole(table, table.plan.suite, request, store) for table in tables]
     for table in tables if each else ():
         write_report(table, store, made_by=arguments.command_line)
@@ -103,6 +108,13 @@ def report_several(
         return
     print("\n".join([*about, *([left_out] if left_out else [])]))
     _print_paths(path for path in written if path.suffix != ".png")
+
+
+def _place(table: Table) -> tuple[int, str]:
+    """Where a table stands in a report of all: the components first, then as in the collection `paper`, then others."""
+    order = dict.fromkeys((FIRST, *registry.suites_of(PAPER)))
+    found = list(order).index(table.plan.name) if table.plan.name in order else len(order)
+    return found, table.plan.name
 
 
 def report_audit(store: Store, arguments: Namespace) -> None:

@@ -14,7 +14,7 @@ PARTS = {"rows": Row, "columns": Column, "notes": str, "figures": str}
 """What the tuples of a suite hold."""
 
 FIELDS: Mapping[type, Mapping[str, type]] = {
-    Suite: {"title": str, "reference": str, "source": str, "ablation": bool, "contrasts": tuple},
+    Suite: {"title": str, "reference": str, "source": str, "focus": str, "ablation": bool, "contrasts": tuple},
     Row: {"name": str, "model": str, "options": Mapping, "frames": int, "approximate": bool},
     Column: {
         "quantity": str,
@@ -51,6 +51,8 @@ def check_suite(name: str, suite: Suite) -> None:
             _check_fields(part)
         names = _check_names(suite)
         lookup("row for its reference", suite.reference, names)
+        if suite.focus:
+            lookup("row for its focus", suite.focus, names)
         for pair in suite.contrasts:
             if not isinstance(pair, (tuple, list)) or len(pair) != 2 or not all(isinstance(name, str) for name in pair):
                 raise UserError("contrasts must be a tuple of pairs of rows' names, such as (('A', 'B'),)")
@@ -89,7 +91,8 @@ def _check_fields(part: Any) -> None:
         for name, setting in part.settings.items():
             wanted = lookup("setting of a column", name, SETTINGS)
             if not isinstance(setting, wanted) or isinstance(setting, bool) or (wanted is int and setting < 1):
-                raise UserError(f"Column.settings: {name} is {_short(setting)}; give {CALLED[wanted]}, at least 1")
+                least = " of at least 1" if wanted is int else ""
+                raise UserError(f"Column.settings: {name} is {_short(setting)}; give {CALLED[wanted]}{least}")
         name, level = (*part.level, None, None)[:2]
         if len(part.level) != 2 or not isinstance(name, str) or not isinstance(level, (int, float)):
             raise UserError(f"Column.level is {_short(part.level)}; give a factor and a number, such as ('rate', 0.5)")

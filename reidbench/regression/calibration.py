@@ -39,6 +39,9 @@ SPLITS = ((1, 1), (3, 1), (3, 3), (5, 5), (8, 8))
 EFFECTS = (0.0, 0.05, 0.10)
 """By how much the rows here are made slower."""
 
+HALVES = ("cost", "accuracy")
+"""What `--only` leaves of a calibration."""
+
 LEFT = 2
 """Sessions at least that a comparison leaves over: from these the scatter between sessions is known to it."""
 
@@ -121,6 +124,14 @@ def _is_sound(trial: Trial) -> bool:
         and all(isinstance(number, (int, float)) for number in numbers)
         and all(isinstance(text, str) for text in (trial.what, trial.fault))
     )
+
+
+def commands_by_half(about: Mapping[str, Any]) -> dict[str, str]:
+    """The command lines that made the halves "cost" and "accuracy"; of an older calibration only the last is known."""
+    if "commands" in about or not about.get("command"):
+        return dict(about.get("commands", {}))
+    last = str(about["command"])
+    return {half: last for half in HALVES if not any(f"--only {other}" in last for other in HALVES if other != half)}
 
 
 def session_noise(folder: Path) -> float:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from math import comb
 from typing import Any
 
-from reidbench.regression.calibration import ANY, FAULTS, Calibration, Trial
+from reidbench.regression.calibration import ANY, FAULTS, Calibration, Trial, commands_by_half
 from reidbench.regression.presentation import rule
 from reidbench.regression.verdicts import WORDS
 from reidbench.reporting.blocks import Block
@@ -16,6 +17,9 @@ from reidbench.reporting.markdown import markdown
 MOST_ALARMS = 0.01
 LEAST_POWER = 0.95
 """What the gate is meant to reach: alarms without a change, and a row slower by a tenth that is caught."""
+
+PRESET = re.compile(r"Preset (\w+)[:.]")
+"""How a calibration says which preset its models were trained with."""
 
 SHOWN = tuple(word for word in WORDS if word != "not comparable")
 
@@ -32,9 +36,21 @@ def text(found: Calibration) -> str:
         table = Tabular((_block(accuracies, "Trained models"),))
         parts.append(Section("Accuracies", (*([faults] if faults else []), *_caught(accuracies), table)))
     parts.append(Section("How it was judged", (Paragraph(rule(found.limits)),)))
-    if command := str(found.about.get("command", "")):
-        parts.append(Section("How to reproduce", (Code(command),)))
+    if commands := _commands(found, bool(times), accuracies):
+        parts.append(Section("How to reproduce", (Code("\n".join(commands)),)))
     return markdown(Document(f"Calibration of the gate on {found.about['machine']}", tuple(parts)))
+
+
+def _commands(found: Calibration, times: bool, accuracies: Sequence[Trial]) -> list[str]:
+    """The command that makes each half that there is; of accuracies without a recorded one, one made of the trials."""
+    known = commands_by_half(found.about)
+    commands = [known.get("cost", "")] if times else []
+    if accuracies:
+        seeds = [f"--seeds {trial.here + trial.there}" for trial in accuracies if not trial.fault][:1]
+        preset = PRESET.match(str(found.about.get("recipe", "")))
+        asked = [*([f"--preset {preset[1]}"] if preset else []), *seeds]
+        commands.append(known.get("accuracy") or " ".join(["python bench.py calibrate --only accuracy", *asked]))
+    return list(dict.fromkeys(filter(None, commands)))
 
 
 def summary(found: Calibration) -> list[str]:
@@ -126,7 +142,7 @@ def _block(trials: Sequence[Trial], title: str) -> Block:
             _what(trial),
             str(trial.comparisons),
             *(f"{trial.share(word):.1%}" for word in SHOWN),
-            f"{trial.changes[0] * 100:+.1f} {'%' if trial.what == 'time' else 'pp'}",
+            f"{trial.changes[0] * 100:+z.1f} {'%' if trial.what == 'time' else 'pp'}",
         )
         for trial in trials
     )

@@ -117,10 +117,10 @@ def change_text(verdict: Verdict) -> str:
     if verdict.change is None:
         return "-"
     unit = "pp" if verdict.kind == "accuracy" else "%"
-    text = f"{verdict.change * 100:+.1f} {unit}"
+    text = f"{verdict.change * 100:+z.1f} {unit}"
     if verdict.low is None and verdict.high is None:
         return text if verdict.kind != "count" or verdict.change else "0"
-    low, high = (f"{bound * 100:+.1f}" if bound is not None else "?" for bound in (verdict.low, verdict.high))
+    low, high = (f"{bound * 100:+z.1f}" if bound is not None else "?" for bound in (verdict.low, verdict.high))
     return f"{text} [{low}, {high}]"
 
 

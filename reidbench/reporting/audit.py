@@ -150,7 +150,7 @@ def _line(judgement: Judgement, verdict: Verdict, letters: Mapping[str, str]) ->
         cell.row.name,
         cell.text,
         f"{float(shown.value):.{digits}f}" if shown else "-",
-        f"off {float(shown.gap):+.{digits}f}" if shown and shown.gap else _word(verdict),
+        f"off {float(shown.gap):+z.{digits}f}" if shown and shown.gap else _word(verdict),
         name(judgement, verdict.step) if verdict.step else letters.get(_other_rule(verdict), "-"),
         f"{verdict.matching} of {verdict.tried}{'+' if verdict.incomplete else ''}",
     )
@@ -206,7 +206,7 @@ def _counters(audit: Audit) -> Iterator[Part]:
 
 
 def _range(low: float, high: float) -> str:
-    return f"{low:+.1%}" if f"{low:+.1%}" == f"{high:+.1%}" else f"{low:+.1%} to {high:+.1%}"
+    return f"{low:+z.1%}" if f"{low:+z.1%}" == f"{high:+z.1%}" else f"{low:+z.1%} to {high:+z.1%}"
 
 
 def _pictures(figures: Iterable[Path]) -> Iterator[Picture]:

@@ -44,8 +44,10 @@ def headlines(audit: Audit) -> Iterator[str]:
                 f"{one.chance[1]:.1f}, and some rule {one.chance[0]:.1f} of them."
             )
     yield from afterthoughts(audit)
-    count = len(audit.two_values) + len(audit.bent) + len(audit.reversed)
-    yield f"The tables contradict themselves in {count} places, whatever was counted."
+    # A cell that several pairs of others put elsewhere is one place.
+    bent = {(found.cells[1].suite, found.cells[1].row.name, found.cells[1].key) for found in audit.bent}
+    count = len(audit.two_values) + len(bent) + len(audit.reversed)
+    yield f"The tables contradict themselves in {count} place{'' if count == 1 else 's'}, whatever was counted."
 
 
 def contradictions(audit: Audit) -> Iterator[str]:
@@ -138,7 +140,7 @@ def unexplained(audit: Audit) -> Iterator[str]:
         if one.key in audit.offsets:
             low, high = audit.offsets[one.key]
             yield (
-                f"One constant, {float(low):+.4f} to {float(high):+.4f} {UNITS[one.key]}, added to what "
+                f"One constant, {float(low):+z.4f} to {float(high):+z.4f} {UNITS[one.key]}, added to what "
                 f"{name(one, 1)} gives for every network with a temporal block, would let all of these print as given."
             )
 
@@ -167,7 +169,7 @@ def _number(number: Fraction, cell: Printed) -> str:
 
 
 def _signed(number: Fraction, cell: Printed) -> str:
-    return f"{float(number):+.{decimals(cell.text) + 2}f}"
+    return f"{float(number):+z.{decimals(cell.text) + 2}f}"
 
 
 def name(judgement: Judgement, number: int) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from reidbench.deployment.backends import ran_on
 from reidbench.planning.plan import NOT_HERE, PUBLISHED_ONLY
+from reidbench.reporting.matching import prints_as
 from reidbench.spec import Quantity, Record, Row
 from reidbench.statistics import Estimate
 
@@ -26,6 +27,9 @@ DAGGER = "†"
 
 ABOUT = "≈"
 """Marks a row whose model is not the published method in every respect."""
+
+AGREES = "agrees"
+"""Stands in place of a difference where the measured value is the published one to its printed digits."""
 
 APPROXIMATE = "approximate: not the published method in every respect, see the notes"
 
@@ -159,7 +163,7 @@ def estimate_text(quantity: Quantity, known: Estimate, *, training: bool = False
     """A value with half the width of its interval, and for several seeds or splits their standard deviation in
     parentheses."""
     scale, digits = quantity.scale, quantity.digits
-    text = f"{known.value * scale:.{digits}f}"
+    text = f"{known.value * scale:z.{digits}f}"
     if not isnan(known.low):
         text += f" ± {(known.high - known.low) / 2 * scale:.{digits}f}"
     if training and not isnan(known.sd):
@@ -169,12 +173,13 @@ def estimate_text(quantity: Quantity, known: Estimate, *, training: bool = False
 
 def interval_text(quantity: Quantity, known: Estimate) -> str:
     """The interval as `[low, high]` in the unit shown."""
-    return f"[{known.low * quantity.scale:.{quantity.digits}f}, {known.high * quantity.scale:.{quantity.digits}f}]"
+    low, high = (f"{bound * quantity.scale:z.{quantity.digits}f}" for bound in (known.low, known.high))
+    return f"[{low}, {high}]"
 
 
 def difference_text(quantity: Quantity, gap: Estimate) -> str:
     """A difference with its sign and, where it has one, its interval."""
-    text = f"{gap.value * quantity.scale:+.{quantity.digits}f}"
+    text = f"{gap.value * quantity.scale:+z.{quantity.digits}f}"
     return text if isnan(gap.low) else f"{text} {interval_text(quantity, gap)}"
 
 
@@ -238,7 +243,7 @@ def _strip(heading: Heading, entries: Sequence[Entry], table: Table) -> _Strip:
         notes = list(dict.fromkeys(entry.incomparable for entry in entries if entry.incomparable))
         if any(entry.difference is not None for entry in entries):
             header.append("diff.")
-            columns.append([_difference_text(quantity, entry) for entry in entries])
+            columns.append([_against_published(quantity, entry) for entry in entries])
     return _Strip(tuple(header), tuple(zip(*columns, strict=True)), best, tuple(notes))
 
 
@@ -255,11 +260,18 @@ def heading_text(heading: Heading) -> str:
     return f"{name} ({quantity.unit})" if quantity.unit and quantity.unit not in name else name
 
 
-def _difference_text(quantity: Quantity, entry: Entry) -> str:
+def _against_published(quantity: Quantity, entry: Entry) -> str:
+    """Measured minus published, or that the measured value is printed so."""
     if entry.difference is None:
         return "-"
-    text = f"{entry.difference:+.{quantity.digits}f}"
-    return text.replace("-", "+") if float(text) == 0 else text
+    return AGREES if agrees(quantity, entry) else f"{entry.difference:+z.{quantity.digits}f}"
+
+
+def agrees(quantity: Quantity, entry: Entry) -> bool:
+    """Whether a comparable value is the published one to its printed digits, rounded or cut."""
+    if entry.difference is None or entry.estimate is None:
+        return False
+    return prints_as(entry.estimate.value * quantity.scale, entry.published)
 
 
 def _split(

@@ -10,6 +10,7 @@ import numpy as np
 
 from reidbench.data.splits import by_split
 from reidbench.estimates import estimate
+from reidbench.reporting.sessions import Scatter
 from reidbench.spec import Quantity, Record
 from reidbench.statistics import Estimate, mean_over_splits, median_interval, paired_difference
 
@@ -59,8 +60,12 @@ def excludes_zero(difference: Estimate) -> bool:
     return difference.low > 0 or difference.high < 0
 
 
-def clear_best(quantity: Quantity, rows: Mapping[str, Readings]) -> str:
-    """The row that beats each other one, taken singly, by more than the noise, or ""; times only within a session."""
+def clear_best(quantity: Quantity, rows: Mapping[str, Readings], scatter: Scatter | None = None) -> str:
+    """The row that beats each other one, taken singly, by more than the noise, or "".
+
+    Of times only rows of one session are compared, and a lead also has to exceed the scatter between sessions; where
+    that is not known, no time is the best.
+    """
     if not quantity.better or len(rows) < 2:
         return ""
     sign = 1 if quantity.better == "higher" else -1
@@ -71,7 +76,18 @@ def clear_best(quantity: Quantity, rows: Mapping[str, Readings]) -> str:
         gap = compare(quantity, rows[best], readings)
         if gap is None or sign * gap.value <= 0 or not exceeds_noise(quantity, gap):
             return ""
+        if is_timed(quantity) and not (scatter and scatter.tells(_quotient(rows[best], readings))):
+            return ""
     return best
+
+
+def is_timed(quantity: Quantity) -> bool:
+    """Whether a quantity is read round by round in sessions."""
+    return quantity.statistic in ("median", "ratio")
+
+
+def _quotient(first: Readings, second: Readings) -> float:
+    return first[0].value / second[0].value if second[0].value else nan
 
 
 def readings(quantity: Quantity, field: str, records: Sequence[Record]) -> Readings | None:

@@ -42,18 +42,34 @@ class Difference:
         """Whether 0 lies outside the interval."""
         return excludes_zero(self.gap)
 
+    @property
+    def identical(self) -> bool:
+        """Whether nothing differs at all, so that there is no noise to tell the difference from."""
+        return self.gap.value == self.gap.low == self.gap.high == 0
+
+    @property
+    def point(self) -> Estimate:
+        """The difference without its interval."""
+        return Estimate(self.gap.value)
+
 
 @dataclass(frozen=True)
 class Family:
     """Differences of one quantity that are stated together, under a title that says between what they are.
 
-    `over` says what their intervals cover beside the queries: training seeds, or random splits of the dataset.
+    `setting` is what ran the models, where that is what is compared. `over` says what their intervals cover beside the
+    queries: training seeds, or random splits of the dataset.
     """
 
     title: str
     quantity: Quantity
     differences: tuple[Difference, ...]
     over: str = "seeds"
+    setting: str = ""
+
+    @property
+    def name(self) -> str:
+        return f"{self.title} by {self.setting}" if self.setting else self.title
 
     @property
     def told(self) -> list[Difference]:
@@ -61,7 +77,11 @@ class Family:
 
     @property
     def within(self) -> list[Difference]:
-        return [each for each in self.differences if each.bounded and not each.told]
+        return [each for each in self.differences if each.bounded and not each.told and not each.identical]
+
+    @property
+    def identical(self) -> list[Difference]:
+        return [each for each in self.differences if each.identical]
 
     @property
     def unbounded(self) -> list[Difference]:
@@ -81,19 +101,18 @@ def families(table: Table) -> list[Family]:
 
 
 def _steps(table: Table) -> Iterator[Family]:
-    """Of the first trained column that has a better: each row against the measured one above, or the reference row."""
-    headings = (h for h in table.headings if h.training and h.quantity.better and len(table.fresh(h)) > 1)
-    heading = next(headings, None)
-    if heading is None:
-        return
-    rows, suite = table.fresh(heading), table.plan.suite
-    if suite.ablation:
-        pairs = [(lower, upper, f"{lower} over {upper}") for upper, lower in pairwise(rows)]
-    else:
-        pairs = [(name, suite.reference, name) for name in rows if name != suite.reference and suite.reference in rows]
-    gaps = [(text, compare(heading.quantity, rows[a], rows[b]), (rows[a], rows[b])) for a, b, text in pairs]
-    against = "the one above it" if suite.ablation else suite.reference
-    yield Family(f"{column_name(heading)}, each row against {against}", heading.quantity, _known(gaps))
+    """Of the columns that rows are judged by: each row against the measured one above, or the reference row."""
+    suite = table.plan.suite
+    for heading in table.judged:
+        rows = table.fresh(heading)
+        if suite.ablation:
+            pairs = [(lower, upper, f"{lower} over {upper}") for upper, lower in pairwise(rows)]
+        else:
+            others = [name for name in rows if name != suite.reference and suite.reference in rows]
+            pairs = [(name, suite.reference, name) for name in others]
+        gaps = [(text, compare(heading.quantity, rows[a], rows[b]), (rows[a], rows[b])) for a, b, text in pairs]
+        against = "the one above it" if suite.ablation else suite.reference
+        yield Family(f"{column_name(heading)}, each row against {against}", heading.quantity, _known(gaps))
 
 
 def _contrasts(table: Table) -> Iterator[Family]:
@@ -119,8 +138,8 @@ def _gaps(table: Table) -> Iterator[Family]:
         quantity = heading.quantity
         if quantity.unit == DIFFERENCE and quantity.statistic == "mean":
             gaps = [(name, estimated_gap(quantity, rows), (rows,)) for name, rows in table.fresh(heading).items()]
-            where = f" by {' '.join(ran_on(heading.settings))}" if "backend" in heading.settings else ""
-            yield Family(f"{column_name(heading)} ({quantity.unit}){where}", quantity, _known(gaps))
+            where = " ".join(ran_on(heading.settings)) if "backend" in heading.settings else ""
+            yield Family(f"{column_name(heading)} ({quantity.unit})", quantity, _known(gaps), setting=where)
 
 
 def _components(table: Table) -> Iterator[Family]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from reidbench import registry
+from reidbench.audit.rules import ROUNDINGS, interval
 from reidbench.data.splits import split_of, splits_of
 from reidbench.spec import PAPER_SIZE, Cell, Column, Published, Quantity, Record, Row
 from reidbench.statistics import Estimate
@@ -89,6 +91,14 @@ def against_published(
         return known.value * quantity.scale - float(published.values[column.published]), ""
     except ValueError:
         return None, "the published value is not a number"
+
+
+def prints_as(number: float, text: str) -> bool:
+    """Whether a number is what was printed, to its digits: rounded to them or cut after them."""
+    try:
+        return any(low <= Fraction(number) < high for low, high in (interval(text, how) for how in ROUNDINGS))
+    except (ValueError, OverflowError):
+        return False
 
 
 def mixtures(measurement: str, rows: Sequence[tuple[str, Record]]) -> Iterable[str]:

@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from reidbench import registry
 from reidbench.data.splits import split_of
 from reidbench.deployment.backends import BACKENDS, EAGER, ran_on
 from reidbench.reporting.blocks import is_measured, seeds_text
-from reidbench.reporting.document import Paragraph, Part, Section, items, section
+from reidbench.reporting.document import Part, Section, items, section
 from reidbench.reporting.tables import lookalike_levels
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def busy(record: Record) -> bool:
 
 def busy_sessions(table: Table) -> list[str]:
     """A line on each session in which other processes disturbed times that the table shows."""
-    return list(dict.fromkeys(line for record in shown_records(table) if busy(record) for line in _disturbance(record)))
+    return list(dict.fromkeys(_disturbance(record) for record in shown_records(table) if busy(record)))
 
 
 def shown_records(table: Table, headings: Iterable[Heading] = ()) -> list[Record]:
@@ -91,19 +92,26 @@ def shown_records(table: Table, headings: Iterable[Heading] = ()) -> list[Record
 
 
 def _columns(tables: Sequence[Table]) -> Iterator[Part | None]:
-    """What each column counts, those measured alike together, and those that count the same in one line."""
-    scales: dict[str, dict[str, dict[str, None]]] = {}
+    """What each column counts, those that count the same in one line; then at which scale, and by what, they were."""
+    abouts: dict[str, dict[str, None]] = {}
+    scales: dict[tuple[str, str], dict[str, None]] = {}
     for table in tables:
         for heading in table.headings:
             if is_measured(table.column(heading).values()):
                 quantity = heading.quantity
+                name = (heading.column.title if not heading.column.level[0] else "") or quantity.title
                 better = f"{quantity.better} is better" if quantity.better else ""
                 about = "; ".join(part for part in (quantity.about.rstrip("."), better) if part)
-                names = scales.setdefault(_scale(heading, table), {}).setdefault(about, {})
-                names[heading.column.title or quantity.title] = None
-    for scale, abouts in scales.items():
-        yield Paragraph(f"At {scale}:")
-        yield items(f"{'; '.join(names)}: {about}." for about, names in abouts.items())
+                abouts.setdefault(about, {})[name] = None
+                scales.setdefault(_scale(heading, table), {})[name] = None
+    yield items(f"{'; '.join(names)}: {about}." for about, names in abouts.items())
+    ways: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for (scale, way), names in scales.items():
+        ways.setdefault((scale, tuple(names)), []).append(way)
+    yield items(
+        f"{'; '.join(names)}: measured at {scale}" + (f", on {' / '.join(ran)}." if any(ran) else ".")
+        for (scale, names), ran in ways.items()
+    )
     yield items(_backends(tables))
 
 
@@ -116,19 +124,18 @@ def _backends(tables: Sequence[Table]) -> Iterator[str]:
             yield f"{name}: {BACKENDS[name].about}."
 
 
-def _scale(heading: Heading, table: Table) -> str:
+def _scale(heading: Heading, table: Table) -> tuple[str, str]:
+    """At which scale a column is measured, and what ran it there."""
     settings = heading.settings
-    names = ("device", "precision", "backend")
-    parts = [f"{name} {settings[name]}" for name in names if name in settings]
-    if "threads" in settings and settings.get("device") != "cuda":
-        parts.append(f"threads {settings['threads']}")
+    threads = "threads" in settings and settings.get("device") != "cuda"
+    more = [f"threads {settings['threads']}"] if threads else []
     if heading.training:
         scale = f"the scale of preset {table.plan.preset.name}"
-        parts.append(f"precision {settings.get('recipe', {}).get('precision', 'fp32')}")
+        more.append(f"precision {settings.get('recipe', {}).get('precision', 'fp32')}")
     else:
         shape = settings.get("shape")
         scale = "the paper's scale" + (f" (clips {' x '.join(map(str, shape))})" if shape else "")
-    return ", ".join([scale, *parts])
+    return ", ".join([scale, *more]), " ".join(ran_on(settings))
 
 
 def _together(lines: Mapping[str, Sequence[str]]) -> Iterator[str]:
@@ -144,15 +151,15 @@ def _training(table: Table) -> Iterator[str]:
     headings = [heading for heading in table.headings if heading.training]
     if not headings:
         return
-    yield preset_text(table)
-    yield from dict.fromkeys(line for heading in headings for line in _data(table, heading))
+    data = dict.fromkeys(line for heading in headings for line in _data(table, heading))
+    # A column that no groups are known for says less of the same dataset than another.
+    yield from (line for line in data if not any(other != line and other.startswith(line) for other in data))
     yield from _recipes(table)
     if table.plan.splits.several:
         yield f"{table.plan.splits.text.capitalize()}: {SPLITS}"
     each = " of each split" if table.plan.splits.several else ""
     yield f"Seeds: {seeds_text(table.plan.preset.seeds)} a row{each}."
-    if table.plan.preset.model_options:
-        options = ", ".join(f"{name} {value}" for name, value in table.plan.preset.model_options.items())
+    if options := _model_options(table):
         yield f"Model options of the preset: {options}."
     yield from table.plan.preset.notes
     if any(lookalike_levels(table, heading) for heading in headings):
@@ -161,6 +168,15 @@ def _training(table: Table) -> Iterator[str]:
     for key, label in (("dataset_about", "What the data can and cannot show"), ("trunk_about", "The trunk")):
         for text in dict.fromkeys(_PIXELS.sub("", str(context[key])) for context in contexts if context.get(key)):
             yield f"{label}: {text}"
+
+
+def _model_options(table: Table) -> str:
+    """The options that the preset gives to the models of the table; all where one of these is not known here."""
+    models, given = registry.models(), table.plan.preset.model_options
+    named = {row.model for row in table.plan.suite.rows if row.model}
+    has = {option for name in named & models.keys() for option in models[name].options}
+    kept = (f"{name} {value}" for name, value in given.items() if name in has or not named <= models.keys())
+    return ", ".join(kept)
 
 
 def _data(table: Table, heading: Heading) -> Iterator[str]:
@@ -213,7 +229,7 @@ def _machine(tables: Sequence[Table], place: str, machine: Mapping[str, Any]) ->
     if shown:
         started = sorted(record.started for record in shown)
         yield f"Measured from {started[0]} to {started[-1]}; {len({r.key for r in shown})} records."
-    yield from dict.fromkeys(line for record in shown for line in _disturbance(record))
+    yield from dict.fromkeys(_disturbance(record) for record in shown if busy(record))
 
 
 def _gpu_software(record: Record) -> Iterator[str]:
@@ -227,15 +243,8 @@ def _gpu_software(record: Record) -> Iterator[str]:
     yield f"{context['gpu']}: CUDA {context['cuda']}, cuDNN {context['cudnn']}, which {tuned}; fp32 is {how}."
 
 
-def _disturbance(record: Record) -> Iterator[str]:
+def _disturbance(record: Record) -> str:
     """What else the machine did during the session of a record; the same line for all rows of the session."""
-    load = record.context.get("other_load")
-    if load is None:
-        return
-    settings = record.cell["settings"]
-    where = ", ".join(ran_on(settings))
+    load, where = record.context["other_load"], ", ".join(ran_on(record.cell["settings"]))
     session = f"the session of {record.cell['measurement']} on {where}, {record.started}"
-    if busy(record):
-        yield f"The machine was busy (other processes used {load:.2f} cores) during {session}: distrust its times."
-    else:
-        yield f"Other processes used {load:.2f} cores during {session}."
+    return f"The machine was busy (other processes used {load:.2f} cores) during {session}: distrust its times."

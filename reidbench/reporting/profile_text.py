@@ -153,7 +153,7 @@ def steps_note(report: StepReport) -> str:
     change = 100 * (statistics.median(report.watched) / alone - 1)
     return (
         f"{len(report.watched)} steps timed; as many in between without the stopwatch took {1e3 * alone:.2f} ms "
-        f"(with it {change:+.1f} %); {report.threads} thread{'s' * (report.threads != 1)}"
+        f"(with it {change:+z.1f} %); {report.threads} thread{'s' * (report.threads != 1)}"
     )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from reidbench.deployment.backends import ran_on
 from reidbench.reporting.blocks import blocks
+from reidbench.reporting.differences import families
 from reidbench.reporting.document import (
     Chapter,
     Code,
@@ -16,33 +17,21 @@ from reidbench.reporting.document import (
     Part,
     Picture,
     Section,
+    Tabular,
     items,
     section,
     tabulars,
 )
+from reidbench.reporting.family_text import family_block, is_told_whole
 from reidbench.reporting.findings import findings
+from reidbench.reporting.legend import legend
 from reidbench.reporting.methods import methods, preset_text
 from reidbench.reporting.reproduce import command
-from reidbench.reporting.summary import certainty, headlines, unfound
-from reidbench.spec import PAPER_SIZE
-from reidbench.statistics import FEWEST_READINGS
+from reidbench.reporting.summary import certainty, unfound
 
 if TYPE_CHECKING:
     from reidbench.reporting.tables import Heading, Table
 
-LEGEND = (
-    "After ± stands half the width of the 95 % interval: over query identities for an accuracy (seeds "
-    f"pooled), over rounds for a latency; a median of fewer than {FEWEST_READINGS} readings has none and stands alone. "
-    "In parentheses: the standard deviation over training seeds, which is not in ±. Bold: the best of its column by "
-    "more than the measured noise, for times only among rows of one session. Published values are as printed; a "
-    "difference (measured minus published) is given where the two are comparable."
-)
-SPLITS = "Where a value is the mean over random splits of a dataset, the parentheses hold the one over the splits."
-BOLD = "Every bold value was tested against each other row of its column without correction for several comparisons."
-SCALE = (
-    "Rows and networks are named as in the paper, with the sizes of the paper's scale, at which all costs are "
-    "measured; a preset with smaller frames shrinks them by the same factors."
-)
 SESSIONS = (
     "Times of two tables may come from two sessions, between which a machine drifts: compare them by their ratios."
 )
@@ -59,7 +48,7 @@ def single_report(table: Table, machine: Mapping[str, Any], figures: Iterable[Pa
             items(findings(table) or [unfound(table)]),
             section("How sure this is", items(certainty([table]))),
         ),
-        section("Tables and figures", *_results(table, figures), Paragraph(_legend([table]))),
+        section("Tables and figures", *_results(table, figures), *map(Paragraph, legend([table]))),
         *_shortcomings(table),
         section("Methods", *methods([table], table.machine, machine)),
         _reproduction([("Measures what is not recorded yet and writes this table:", command(table.plan))], made_by),
@@ -83,8 +72,10 @@ def combined_report(
     found = [part for one in chapters for part in (Paragraph(f"{one.title} ({one.name}):"), items(one.found))]
     sure = [*certainty(tables), *([left_out] if left_out else [])]
     commands = [("Measures what is not recorded yet and writes the tables:", _commands(chapters))]
+    trained = [table for table in tables if any(heading.training for heading in table.headings)]
+    about = [f"What was measured on {place}: {', '.join(one.name for one in chapters)}.", *map(preset_text, trained)]
     parts = (
-        Paragraph(f"What was measured on {place}: {', '.join(one.name for one in chapters)}."),
+        Paragraph(" ".join(dict.fromkeys(about))),
         section("Summary", *found, section("How sure this is", items(sure))),
         section("Methods", _reading(tables), *methods(tables, place, machine)),
         *(Section(f"{one.title} ({one.name})", one.parts, one.name) for one in chapters),
@@ -93,8 +84,8 @@ def combined_report(
     return Document(f"Video person re-identification on {place}", tuple(part for part in parts if part))
 
 
-def chapter(table: Table, figures: Iterable[Path]) -> Chapter:
-    """What a table gives to a report of several."""
+def chapter(table: Table, figures: Iterable[Path], found: Sequence[str]) -> Chapter:
+    """What a table gives to a report of several; `found` stands in its summary (`summary.shared_headlines`)."""
     run = command(table.plan)
     parts = (
         *_origin(table),
@@ -104,7 +95,7 @@ def chapter(table: Table, figures: Iterable[Path]) -> Chapter:
         section("How to reproduce", Code(run)),
     )
     kept = tuple(part for part in parts if part)
-    return Chapter(table.plan.name, table.plan.suite.title, tuple(headlines(table)), kept, run)
+    return Chapter(table.plan.name, table.plan.suite.title, tuple(found), kept, run)
 
 
 def _origin(table: Table) -> Iterator[Part]:
@@ -116,6 +107,7 @@ def _origin(table: Table) -> Iterator[Part]:
 
 def _results(table: Table, figures: Iterable[Path]) -> Iterator[Part]:
     yield from tabulars(blocks(table))
+    yield from (Tabular((family_block(family),)) for family in families(table) if not is_told_whole(family))
     yield from _pictures(figures, "splits" if table.plan.splits.several else "seeds")
 
 
@@ -168,17 +160,9 @@ def _where(heading: Heading, table: Table) -> str:
     return " ".join(ran_on(settings))
 
 
-def _legend(tables: Sequence[Table]) -> str:
-    headings = [heading for table in tables for heading in table.headings]
-    bold = any(heading.best for heading in headings)
-    small = any(h.training and h.settings.get("recipe", {}).get("size", PAPER_SIZE) != PAPER_SIZE for h in headings)
-    splits = any(table.plan.splits.several for table in tables)
-    return " ".join([LEGEND, *([SPLITS] if splits else []), *([BOLD] if bold else []), *([SCALE] if small else [])])
-
-
 def _reading(tables: Sequence[Table]) -> Section | None:
     several = Paragraph(SESSIONS) if len(tables) > 1 else None
-    return section("How to read the tables", Paragraph(_legend(tables)), several)
+    return section("How to read the tables", *map(Paragraph, legend(tables)), several)
 
 
 def _commands(chapters: Sequence[Chapter]) -> str:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from math import isnan
 from typing import TYPE_CHECKING
 
 from reidbench.reporting.blocks import WORDS, seeds_text
+from reidbench.reporting.comparison import is_timed
 from reidbench.reporting.differences import families
-from reidbench.reporting.findings import best_finding, deviation_findings, difference_headline, ratio_findings
+from reidbench.reporting.findings import headlines
 from reidbench.reporting.methods import busy, shown_records
+from reidbench.reporting.verdict import Verdict, verdict
 from reidbench.spec import Row, canonical_json
 from reidbench.statistics import LEVEL
 
@@ -20,23 +23,41 @@ MEASURED = ("ok", "partial", "stale")
 """States of entries with a value."""
 
 
-def headlines(table: Table) -> list[str]:
-    """The few sentences that stand for a table in the summary of several."""
-    found = [
-        *best_finding(table),
-        *map(difference_headline, families(table)),
-        *ratio_findings(table),
-        *deviation_findings(table),
-    ]
-    return found or [unfound(table)]
+def shared_headlines(tables: Sequence[Table]) -> dict[str, list[str]]:
+    """By table's name, the few sentences that stand for it in the summary of several; what tables share is said once.
+
+    A verdict from records that an earlier table's verdict rests on too refers to that one.
+    """
+    given: dict[str, tuple[str, Verdict]] = {}
+    said: set[str] = set()
+    found = {}
+    for table in tables:
+        name, own = table.plan.name, verdict(table)
+        lines = []
+        if own:
+            earlier = next((pair for pair in given.values() if own.records <= pair[1].records), None)
+            lines.append(_same(own, *earlier) if earlier else own.text)
+            given.setdefault(name, (name, own))
+        lines += [line for line in headlines(table) if line not in said]
+        said |= set(lines)
+        found[name] = lines or [unfound(table)]
+    return found
+
+
+def _same(own: Verdict, table: str, earlier: Verdict) -> str:
+    if (own.row, own.against) == (earlier.row, earlier.against):
+        return f"{own.row} against {own.against}: as under {table}."
+    return f"{own.row} against {own.against} is {earlier.row} against {earlier.against}: as under {table}."
 
 
 def unfound(table: Table) -> str:
     """What is said of a table whose values show nothing yet."""
     have, of = _measured(table)
-    return (
-        f"{have} of {of} cells are measured: too few to tell rows apart." if have else "Nothing of it is measured here."
-    )
+    if not have:
+        return "Nothing of it is measured here."
+    if have == of:
+        return f"All {of} cells are measured, and nothing in them is tested."
+    return f"{have} of {of} cells are measured: too few to tell rows apart."
 
 
 def certainty(tables: Sequence[Table]) -> list[str]:
@@ -45,6 +66,7 @@ def certainty(tables: Sequence[Table]) -> list[str]:
         *_coverage(tables),
         *_repetition(tables),
         *_chance(tables),
+        *_sessions(tables),
         *_comparability(tables),
         *_disturbed(tables),
         *_joined(tables),
@@ -72,7 +94,9 @@ def _coverage(tables: Sequence[Table]) -> Iterator[str]:
     reasons = {e.reason for table in tables for e in table.entries.values() if e.state == "absent"}
     words = {**WORDS, "absent": f"absent ({'; '.join(sorted(reasons))})"}
     rest = ", ".join(f"{count} {words.get(state, state)}" for state, count in sorted(states.items()) if state != "ok")
-    text = f"Of {sum(states.values())} table cells {states['ok']} hold a complete and up-to-date value"
+    count, printed = sum(states.values()), sum(1 for table in tables for _ in _asked(table))
+    copies = f" ({printed} as printed: {printed - count} are copies of others)" if printed > count else ""
+    text = f"Of {count} table cells{copies} {states['ok']} hold a complete and up-to-date value"
     yield f"{text}; {rest}." if rest else f"{text}."
 
 
@@ -94,19 +118,54 @@ def _repetition(tables: Sequence[Table]) -> Iterator[str]:
 
 
 def _chance(tables: Sequence[Table]) -> Iterator[str]:
-    """How many differences would look real if none were; what tables share counts once."""
+    """How many differences would look real if none were; what tables share counts once.
+
+    Left out are those whose intervals lack the noise of training, and those between identical sides.
+    """
     told: dict[tuple[str, frozenset[str]], bool] = {}
+    left: dict[str, set[tuple[str, frozenset[str]]]] = {}
     for family in (family for table in tables for family in families(table)):
         for each in family.differences:
-            if each.bounded:
-                told[family.quantity.title, each.records] = each.told
+            place = (family.quantity.title, each.records)
+            if each.identical:
+                left.setdefault("of identical sides", set()).add(place)
+            elif each.bounded and isnan(each.gap.sd):
+                left.setdefault("of rows trained once, whose intervals lack the noise of training", set()).add(place)
+            elif each.bounded:
+                told[place] = each.told
     count, beyond = len(told), sum(told.values())
+    out = f"Left out: {', '.join(f'{len(places)} {why}' for why, places in left.items())}." if left else ""
     if count > 1:
         by_chance = f"about {count * (1 - LEVEL):.1f} would be if there were none"
         yield (
             f"{beyond} of the {count} differences tested {'is' if beyond == 1 else 'are'} beyond the noise, each "
-            f"tested at {100 * LEVEL:.0f} % without correction for their number: {by_chance}."
+            f"tested at {100 * LEVEL:.0f} % without correction for their number: {by_chance}.{f' {out}' if out else ''}"
         )
+    elif not count and out:
+        yield f"No difference is tested against all known noise. {out}"
+
+
+def _sessions(tables: Sequence[Table]) -> Iterator[str]:
+    """What the intervals of times do not cover, and how large that is, by device."""
+    shown: dict[str, dict[int, None]] = {}
+    scatter = {device: known for table in tables for device, known in table.scatter.items()}
+    timed = [(table, h) for table in tables for h in table.headings if is_timed(h.quantity)]
+    for estimates, heading in ((table.fresh(heading).values(), heading) for table, heading in timed):
+        for reading, _ in estimates:
+            if not isnan(reading.low):
+                shown.setdefault(str(heading.settings.get("device", "")), {})[reading.n] = None
+    for device, counts in shown.items():
+        low, high = min(counts), max(counts)
+        rounds = f"{low} rounds" if low == high else f"{low} to {high} rounds"
+        known = scatter.get(device)
+        more = (
+            f"between sessions a ratio of two rows scatters by a further {100 * known.noise:.1f} % on this machine "
+            f"(standard deviation over {known.sessions} sessions), and a time is bold only where it leads by more than "
+            f"twice that"
+            if known
+            else "how much sessions scatter was not calibrated here, so that no time is bold"
+        )
+        yield f"Intervals of times on {device} cover the {rounds} of one session; {more}."
 
 
 def _comparability(tables: Sequence[Table]) -> Iterator[str]:
@@ -153,12 +212,19 @@ def _states(tables: Sequence[Table]) -> Counter[str]:
     """
     states = {}
     for table in tables:
-        for heading in table.headings:
-            for row in table.plan.suite.rows:
-                entry = table.entries[row.name, heading.index]
-                if entry.state == "ok" or (entry.reason and entry.state != "published"):
-                    states[heading.column.quantity, _what_fills(table, row, heading)] = entry.state
+        for row, heading in _asked(table):
+            place = (heading.column.quantity, _what_fills(table, row, heading))
+            states[place] = table.entries[row.name, heading.index].state
     return Counter(states.values())
+
+
+def _asked(table: Table) -> Iterator[tuple[Row, Heading]]:
+    """The places of a table that something is to be measured for."""
+    for heading in table.headings:
+        for row in table.plan.suite.rows:
+            entry = table.entries[row.name, heading.index]
+            if entry.state == "ok" or (entry.reason and entry.state != "published"):
+                yield row, heading
 
 
 def _what_fills(table: Table, row: Row, heading: Heading) -> str:

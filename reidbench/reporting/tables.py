@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from reidbench import registry
@@ -12,6 +13,7 @@ from reidbench.data.splits import trainings_text
 from reidbench.estimates import estimate
 from reidbench.reporting.comparison import Readings, clear_best
 from reidbench.reporting.matching import Records, against_published, misplaced, mixtures, printed_value
+from reidbench.reporting.sessions import Scatter, on_device, scatter_by_device
 from reidbench.spec import Cell, Column, Quantity, Record, Row, canonical_json
 from reidbench.statistics import Estimate
 
@@ -66,13 +68,17 @@ class Heading:
 
 @dataclass(frozen=True)
 class Table:
-    """A suite with its records. `entries` maps (row name, column index); `warnings` name what is joined unequal."""
+    """A suite with its records. `entries` maps (row name, column index); `warnings` name what is joined unequal.
+
+    `scatter` says how far sessions lie apart on the machine, by device, where that is known.
+    """
 
     plan: Plan
     machine: str
     headings: tuple[Heading, ...]
     entries: Mapping[tuple[str, int], Entry]
     warnings: tuple[str, ...]
+    scatter: Mapping[str, Scatter] = field(default_factory=dict)
 
     def column(self, heading: Heading) -> dict[str, Entry]:
         """The entries of a column by row name, in the suite's order."""
@@ -82,10 +88,17 @@ class Table:
         """The rows of a column that are complete and up to date."""
         return {name: entry.fresh for name, entry in self.column(heading).items() if entry.fresh}
 
-    def trained(self, *, judged: bool = False) -> Heading | None:
-        """The first column of trained models with a fresh row; where `judged`, of those with a better and a worse."""
-        columns = (h for h in self.headings if h.training and (h.quantity.better or not judged) and self.fresh(h))
-        return next(columns, None)
+    def trained(self) -> Heading | None:
+        """The first column of trained models with a fresh row."""
+        return next((heading for heading in self.headings if heading.training and self.fresh(heading)), None)
+
+    @cached_property
+    def judged(self) -> list[Heading]:
+        """The columns that trained rows are judged by, where any is fresh: the first with a better and a worse, and the
+        first accuracy, often the same."""
+        columns = [h for h in self.headings if h.training and h.quantity.better and self.fresh(h)]
+        accuracies = [h for h in columns if h.column.measurement == "accuracy"]
+        return columns[:1] + [h for h in accuracies[:1] if h is not columns[0]]
 
 
 def assemble(plan: Plan, store: Store, records: Records | None = None) -> Table:
@@ -95,6 +108,7 @@ def assemble(plan: Plan, store: Store, records: Records | None = None) -> Table:
     """
     measurements = registry.measurements()
     records = records or Records(store)
+    scatter = scatter_by_device(store.folder)
     headings: list[Heading] = []
     entries: dict[tuple[str, int], Entry] = {}
     warnings: dict[str, None] = {}
@@ -103,14 +117,15 @@ def assemble(plan: Plan, store: Store, records: Records | None = None) -> Table:
         measurement = measurements[column.measurement]
         quantity = measurement.quantities[column.field]
         filled = {row.name: _entry(plan, row, index, quantity, records) for row in plan.suite.rows}
-        best = clear_best(quantity, {name: entry.fresh for name, entry in filled.items() if entry.fresh})
         settings = _shared_settings(plan, index)
+        fresh = {name: entry.fresh for name, entry in filled.items() if entry.fresh}
+        best = clear_best(quantity, fresh, on_device(scatter, settings))
         headings.append(Heading(index, column, quantity, measurement.needs_training, settings, best))
         entries |= {(name, index): entry for name, entry in filled.items()}
         joined = [(name, record) for name, entry in filled.items() if entry.estimate for record in entry.records]
         warnings |= dict.fromkeys(mixtures(column.measurement, joined))
         warnings |= dict.fromkeys(misplaced(store.name, (record for _, record in joined)))
-    return Table(plan, store.name, tuple(headings), entries, tuple(warnings))
+    return Table(plan, store.name, tuple(headings), entries, tuple(warnings), scatter)
 
 
 def heading_of(table: Table, quantity: str) -> Heading | None:

@@ -20,6 +20,7 @@ from reidbench.reporting.latex import latex
 from reidbench.reporting.markdown import markdown
 from reidbench.reporting.report import chapter, combined_report, single_report
 from reidbench.reporting.stamps import bring, figure_stamp, stamp_of
+from reidbench.reporting.summary import shared_headlines
 from reidbench.reporting.typeset import pdf, require_typst
 
 if TYPE_CHECKING:
@@ -87,7 +88,9 @@ def write_combined(
     home = folder or store.folder
     # From the last one on: a second process (`drawing_ahead`) draws from the first one on.
     figures = {table.plan.name: _draw(table, store, home) for table in reversed(tables)}
-    chapters = [*(chapter(table, figures[table.plan.name]) for table in tables), *others]
+    found = shared_headlines(tables)
+    own = (chapter(table, figures[table.plan.name], found[table.plan.name]) for table in tables)
+    chapters = [*own, *others]
     document = combined_report(tables, chapters, store.name, store.machine(), left_out, made_by)
     written = _write(document, home / name, formats)
     drawn = [path for one in others for picture in pictures(one.parts) for path in (picture.path, picture.raster)]

@@ -61,6 +61,13 @@ def test_the_document_says_all_it_should_within_the_width(store):
             assert sum(line.startswith(f"| {row.name} ") for line in rows) >= 2 * bool(row.published)
 
 
+def test_a_cell_that_contradicts_several_others_is_one_place(store):
+    audit = audit_of(store)
+    assert len(audit.bent) > 1 and {bent.cells[1].row.name for bent in audit.bent} == {"alpha 3"}
+    places = len(audit.two_values) + 1 + len(audit.reversed)
+    assert f"The tables contradict themselves in {places} place" in list(headlines(audit))[-1]
+
+
 def test_json_has_one_entry_a_cell(store):
     found = to_json(audit_of(store))
     assert len(found["cells"]) == 62

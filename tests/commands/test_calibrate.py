@@ -67,6 +67,7 @@ def test_sessions_are_measured_kept_and_tried(place: list[str], plugin: list[str
     folder = tmp_path / "results" / machine.name()
     found = json.loads((folder / "calibration.json").read_text())
     assert [len(readings) for readings in found["log_ratios"]["slim"]] == [15] * 4
+    assert list(found["about"]["commands"]) == ["cost"] and "--sessions 4" in found["about"]["commands"]["cost"]
     assert found["about"]["sessions"] == 4 and session_noise(folder) == found["noise"]
     assert (folder / "calibration.md").read_text().startswith("# Calibration of the gate on ")
     earlier = replace(recorded(folder), trials=(*recorded(folder).trials, FAULT))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -86,13 +87,17 @@ def test_weights_are_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(capsys.readouterr().out)["weights"] == "random"
 
 
+@pytest.mark.parametrize(
+    ("found", "why"),
+    [(1e-3, "would compute other vectors than the model"), (math.nan, "would compute vectors that are not finite")],
+)
 def test_a_file_that_computes_something_else_is_not_written(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    found: float, why: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path("b.ts").write_text("older")
-    monkeypatch.setattr("reidbench.deployment.agreement.compare", lambda *_: Agreement(1e-3, 0.1))
+    monkeypatch.setattr("reidbench.deployment.agreement.compare", lambda *_: Agreement(found, 0.1))
     said = refused("baseline", "--weights", "model.pt", "--out", "b.ts", capsys=capsys)
-    assert "would compute other vectors than the model" in said
+    assert why in said
     assert Path("b.ts").read_text() == "older" and sorted(p.name for p in Path().glob("*b.ts*")) == ["b.ts"]
 
 

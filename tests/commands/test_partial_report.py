@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from reidbench import registry
-from reidbench.commands.reports import _whole
+from reidbench.commands.reports import _place, _whole
 from reidbench.planning.plan import Request, make_plan
 from reidbench.reporting.tables import assemble
 from reidbench.spec import Record
@@ -22,3 +22,11 @@ def test_the_report_behind_a_part_is_whole(tmp_path: Path, seeds: int | None, sh
     part = assemble(make_plan("table3", suite, request, store), store)
     whole = _whole(part, suite, request, store).plan
     assert (len(whole.suite.rows), whole.only, whole.preset.seeds) == (5, "", shown)
+
+
+def test_a_report_of_all_begins_with_the_components_and_follows_the_paper(tmp_path: Path) -> None:
+    store = Store(tmp_path, "here")
+    names = ("scale", "backends", "stress", "table6", "table2", "table1")
+    tables = [assemble(make_plan(name, registry.suite(name), Request(), store), store) for name in names]
+    order = [table.plan.name for table in sorted(tables, key=_place)]
+    assert order == ["table2", "table1", "table6", "stress", "backends", "scale"]

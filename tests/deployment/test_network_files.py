@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
+import math
 from pathlib import Path
 
 import pytest
 import torch
 from exportable import SHAPE, clips, tiny_model
 from torch import Tensor, nn
+from torch._dynamo.utils import counters
 
 from reidbench import registry
 from reidbench.deployment import files, runtimes
@@ -78,6 +80,18 @@ def test_what_is_compiled_computes_what_the_model_does() -> None:
     network, given = Network(model), torch.randn(1, 2, 3, 32, 16)
     infer = runtimes.in_torch(copy.deepcopy(network), given, device="cpu", precision="fp32", backend="compile")
     assert compare(network, infer, given.shape).cosine_error < ROUNDING
+    graphs = counters["stats"]["unique_graphs"]
+    with torch.inference_mode():
+        others = [given.clone(), given.permute(0, 1, 3, 4, 2).contiguous().permute(0, 1, 4, 2, 3)]
+        for other in others:
+            torch.testing.assert_close(infer(other), network(given), rtol=1e-4, atol=1e-5)
+    assert counters["stats"]["unique_graphs"] == graphs, "compiled anew"
+
+
+def test_a_vector_that_is_no_number_does_not_pass_for_the_model() -> None:
+    for wrong in (math.nan, math.inf):
+        found = compare(Network(tiny_model()), lambda given, wrong=wrong: torch.full((len(given), 256), wrong), SHAPE)
+        assert math.isnan(found.cosine_error)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

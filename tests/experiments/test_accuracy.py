@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,12 @@ from reidbench import registry
 from reidbench.cli import main
 from reidbench.data import synthetic
 from reidbench.data.splits import trained_on
+from reidbench.data.tracklets import Dataset, Tracklet
 from reidbench.estimates import estimate
-from reidbench.experiments.accuracy import load_trained, open_dataset, recipe_of, score, train_cell
+from reidbench.experiments.accuracy import load_trained, open_dataset, recipe_of, score, score_features, train_cell
 from reidbench.planning.plan import Request, accuracy_cell
 from reidbench.presets import PRESETS
+from reidbench.retrieval.features import Features, gallery_of
 from reidbench.retrieval.protocols import PROTOCOLS
 from reidbench.spec import Cell, Places, UserError
 from reidbench.store import Store
@@ -94,6 +97,28 @@ def test_the_protocol_of_the_cell_is_the_one_that_is_scored(root: Path, tmp_path
         scored = replace(cell, settings={**cell.settings, "protocol": PROTOCOLS[name].identity})
         samples[name] = score(model, dataset, scored, ignore).samples["ap"]
     assert samples["release"] != samples["mars_matlab"]
+
+
+def test_what_look_alikes_alone_give_is_of_the_gallery_that_is_scored() -> None:
+    """Each query has a match before another camera, and its twin's frames are among the queries alone."""
+    own, match, twin = (
+        Tracklet((f"{identity}-{camera}.jpg",), identity, camera, {"group": "g"})
+        for identity, camera in ((1, 1), (1, 2), (2, 1))
+    )
+    other = replace(match, identity=2, traits={"group": "other"})
+    dataset = Dataset("made up", Path(), (), (own, twin), (match, other), "f00d", queries_in_gallery=True)
+    floors = {}
+    for name in ("release", "release_no_queries"):
+        gallery = gallery_of(dataset, PROTOCOLS[name])
+        query, entries = (_alike(tracklets) for tracklets in (dataset.query, gallery))
+        floors[name] = score_features(query, entries, PROTOCOLS[name], dataset).samples["floor"][0]
+    assert floors == {"release": pytest.approx(0.75), "release_no_queries": 1.0}
+
+
+def _alike(tracklets: Sequence[Tracklet]) -> Features:
+    """Features that tell nobody apart."""
+    columns = zip(*((t.identity, t.camera, t.traits["group"], t.frames[0]) for t in tracklets), strict=True)
+    return Features(np.ones((len(tracklets), 2), np.float32), *map(np.array, columns))
 
 
 def test_a_dataset_that_changed_since_the_plan_is_refused(root: Path) -> None:

@@ -14,7 +14,7 @@ from reidbench import registry
 from reidbench.data.cache import cache_folder
 from reidbench.deployment.network import clips_of
 from reidbench.estimates import estimate
-from reidbench.experiments.end_to_end import STAGES
+from reidbench.experiments.end_to_end import STAGES, deploy, timed_stages, tracklet_on_disk
 from reidbench.measurements import deployment
 from reidbench.profiling.session import Subject
 from reidbench.spec import Cell, Outcome, Record, UserError
@@ -89,6 +89,16 @@ def test_a_tracklet_goes_through_the_backend_of_its_column() -> None:
     with torch.inference_mode():
         wanted, found = (model.neck(model(clips).feature) for model in (eager, deployed))
     torch.testing.assert_close(found, wanted, rtol=1e-3, atol=1e-4)
+
+
+def test_a_long_tracklet_goes_through_a_backend_in_equal_parts() -> None:
+    """37 clips have no other divisor; 40 have 20, and eager torch takes 32 of them first."""
+    for backend, tracklet, parts in (("onnxruntime", 8 * 37, 1), ("onnxruntime", 8 * 40, 20), ("eager", 8 * 40, 32)):
+        settings = {**SETTINGS, "backend": backend, "tracklet": tracklet}
+        subject = Subject.of("baseline", SMALL, settings)
+        deployed = deploy(subject, tracklet_on_disk(tracklet, (32, 16), 1), tuple(SHAPE), gallery=5)
+        assert deployed.at_once == parts
+        assert set(timed_stages(deployed)) == set(STAGES)
 
 
 def test_a_row_that_cannot_be_built_costs_only_itself() -> None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from reidbench import registry
-from reidbench.deployment import runtimes
+from reidbench.deployment import files, runtimes
 from reidbench.deployment.agreement import compare
+from reidbench.deployment.files import files_of
 from reidbench.deployment.network import Network
+from reidbench.profiling import artifact as module
 from reidbench.profiling import session
 from reidbench.profiling.artifact import artifact
 from reidbench.profiling.memory import peak_memory
@@ -50,6 +55,30 @@ def test_a_file_is_made_once_and_holds_the_weights_that_are_timed(monkeypatch: p
     assert compare(model, runtimes.load(file, "pt2"), SHAPE).cosine_error < 1e-10
     monkeypatch.setattr("reidbench.profiling.artifact._make", lambda *_: pytest.fail("made again"))
     assert artifact("baseline", OPTIONS, SHAPE, "pt2", "fp32") == file
+
+
+def test_a_file_that_lost_a_part_or_was_written_otherwise_is_made_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    def write(folder: Path, name: str, job: Mapping[str, Any]) -> None:
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir(parents=True)
+        for part in files_of(folder / name):
+            part.write_text("made")
+
+    monkeypatch.setattr(module, "_make", write)
+    graph, weights = files_of(artifact("baseline", OPTIONS, SHAPE, "openvino", "fp32"))
+    weights.unlink()
+    assert artifact("baseline", OPTIONS, SHAPE, "openvino", "fp32") == graph and weights.read_text() == "made"
+    names = {graph.parent}
+    for where, name, value in ((files, "OPSET", 18), (module, "WRITER", 0)):
+        monkeypatch.setattr(where, name, value)
+        names.add(artifact("baseline", OPTIONS, SHAPE, "openvino", "fp32").parent)
+    assert len(names) == 3
+
+
+def test_what_is_left_of_a_file_is_in_no_ones_way(tmp_path: Path) -> None:
+    file = artifact("baseline", OPTIONS, SHAPE, "pt2", "fp32")
+    file.rename(file.with_name("other"))
+    assert artifact("baseline", OPTIONS, SHAPE, "pt2", "fp32").is_file()
 
 
 def test_a_model_that_cannot_be_exported_is_told_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

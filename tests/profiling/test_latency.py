@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from reidbench.profiling.latency import inference, interleave
+from reidbench.profiling.latency import inference, interleave, is_out_of_memory
 from reidbench.spec import UserError
 from reidbench.statistics import ratio_interval
 
@@ -157,6 +157,7 @@ def test_the_input_depends_on_nothing_but_the_seed() -> None:
     [
         ({"precision": "int8"}, "precision 'int8' is unknown; give fp32, bf16, fp16"),
         ({"device": "tpu"}, "device 'tpu' is unknown; give cpu or cuda"),
+        ({"device": "cuda:1"}, "device 'cuda:1' is unknown; give cpu or cuda"),
         ({"shape": (3, 16, 8)}, r"shape \(3, 16, 8\) is not \[B, T, 3, H, W\]"),
     ],
 )
@@ -164,6 +165,11 @@ def test_bad_settings_end_in_one_line(wrong: dict[str, object], message: str) ->
     with pytest.raises(UserError, match=message) as caught:
         inference(Recorder(), **{"shape": SHAPE, **wrong})  # type: ignore[arg-type]
     assert "\n" not in str(caught.value)
+
+
+def test_running_out_of_memory_is_told_from_other_failures() -> None:
+    assert is_out_of_memory(MemoryError()) and is_out_of_memory(RuntimeError("[enforce] can't allocate memory: 9 TB"))
+    assert not is_out_of_memory(RuntimeError("shape mismatch")) and not is_out_of_memory(ValueError("out of memory"))
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")

@@ -47,6 +47,26 @@ class Block(nn.Module):
         return x + x
 
 
+class Shared(nn.Module):
+    """Two parents of one convolution: counters name it after the one, torch after the other."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = Block(), Block()
+        self.b.conv = self.a.conv
+        self.neck = nn.BatchNorm1d(4)
+
+    def forward(self, clips: Tensor) -> Output:
+        frames = clips.flatten(0, 1)
+        maps = self.a(frames) + self.b(frames)
+        return Output(maps.mean((2, 3)).unflatten(0, clips.shape[:2]).mean(1))
+
+
+def test_a_module_of_two_parents_is_measured() -> None:
+    found = measure_layers(Shared(), PEAK, shape=SHAPE, rounds=1)
+    assert sum(part.macs for part in found.parts) == 2 * FRAMES * 4 * 27
+
+
 class Small(nn.Module):
     """The trunk is never called itself, as some models do."""
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from reidbench.profiling import session
-from reidbench.spec import UserError
+from reidbench.spec import Cell, UserError
 
 SMALL: dict[str, Any] = {"size": [32, 16], "depth": 18, "width": 8, "shrink": [1, 2]}
 
@@ -51,6 +51,16 @@ def test_without_its_reference_row_a_session_fails_of_that() -> None:
     assert (type(found), found.__cause__) == (RuntimeError, given)
     assert str(found) == "the reference row: backend='inductor' raised: CppCompileError"
     assert isinstance(session.lacks_reference(UserError("no")), UserError)
+
+
+def test_a_reference_row_that_cannot_be_built_is_named_as_one() -> None:
+    wanted = {"model": "baseline", "options": {**SMALL, "shrink": [7]}, "shape": [1, 2, 3, 32, 16]}
+    settings = {"device": "cpu", "precision": "fp32", "reference": wanted, "shape": wanted["shape"]}
+    cells = [Cell("Base", "latency", "baseline", wanted["options"], settings, "source")]
+    found, failures = session.subjects(cells)
+    assert found == {} and list(failures) == [cells[0].key]
+    with pytest.raises(UserError, match=r"^the reference row: model baseline: shrink=\(7,\)"):
+        session.add_reference(found, cells)
 
 
 def test_the_time_of_children_that_still_run_is_its_own() -> None:

@@ -15,6 +15,7 @@ from reidbench.regression.calibration import (
     FAULTS,
     Calibration,
     Trial,
+    commands_by_half,
     recorded,
     scatter,
     session_noise,
@@ -118,6 +119,21 @@ def test_the_report_says_whether_the_target_is_met() -> None:
     )
     missed = made_up(quiet, replace(slower, words={"worse": 400, "cannot tell": 100}))
     assert "is not met" in text(missed) and "is not met" in " ".join(summary(missed))
+
+
+def test_the_report_names_a_command_for_each_half() -> None:
+    changes = (0.0, -0.1, 0.1)
+    times = Trial("time", 1, 1, 500, {"same": 500}, 500, 0, changes)
+    sound = Trial(ANY, 3, 3, 100, {"same": 100}, 20, 0, changes)
+    about = {**made_up().about, "recipe": "Preset tiny: a quarter."}
+    older = replace(made_up(times, sound), about={**about, "command": "bench calibrate --only cost"})
+    rebuilt = "bench calibrate --only cost\npython bench.py calibrate --only accuracy --preset tiny --seeds 6\n"
+    assert rebuilt in text(older)
+    commands = {"cost": "one --only cost", "accuracy": "two --only accuracy"}
+    assert "one --only cost\ntwo --only accuracy\n" in text(replace(older, about={**about, "commands": commands}))
+    both = replace(older, about={**about, "command": "bench calibrate"})
+    assert commands_by_half(both.about) == dict.fromkeys(("cost", "accuracy"), "bench calibrate")
+    assert "two" not in text(replace(made_up(times), about={**about, "commands": commands}))
 
 
 def write(folder: Path, found: Calibration) -> None:

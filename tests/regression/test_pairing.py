@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 from sides_made_up import COLUMNS, ROWS, Code, two_sides
 
+from reidbench import registry
 from reidbench.planning.plan import Plan
-from reidbench.regression.pairing import Pair, doubtful_cells, pairs_of
+from reidbench.regression.pairing import Pair, _judged, doubtful_cells, pairs_of
 from reidbench.regression.sides import Side
-from reidbench.spec import Row
+from reidbench.spec import Column, Row
 from reidbench.store import Store
 
 
@@ -40,6 +41,19 @@ def test_the_two_columns_of_one_latency_are_one_pair(tmp_path: Path) -> None:
     found = pairs_of(new.plan, Side(new.store), Side(old.store), exactly=True)
     assert [pair.name for pair in found if pair.row == "Slim" and pair.name.startswith("latency")] == ["latency.ratio"]
     assert len(found) == (len(COLUMNS) - 1) * len(ROWS)
+
+
+@pytest.mark.parametrize(
+    ("column", "field", "kind"),
+    [
+        ("latency.latency", "ratio", "time"),
+        ("scoring.query", "over_product", "time"),
+        ("scoring.added", "added", "reading"),
+    ],
+)
+def test_times_are_judged_by_their_ratio_and_memory_by_itself(column: str, field: str, kind: str) -> None:
+    found = Column(column)
+    assert _judged(found, registry.measurements()[found.measurement])[::2] == (field, kind)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from reidbench.data.splits import Splits, split_of
+from reidbench.files import write_text
 from reidbench.planning.plan import Plan
 from reidbench.reporting.blocks import Block
 from reidbench.reporting.document import Code, Document, Items, Paragraph, Picture, Section, Tabular
@@ -78,6 +80,7 @@ class Bench:
     dataset: dict = field(default_factory=lambda: {"name": "synthetic", "fingerprint": "f00d", "options": {}})
     source: str = "now"
     splits: Splits = field(default_factory=Splits)
+    focus: str = ""
 
     def cell(self, row: Row, column: Column, seed: int = 0, split: int = 0, **changes) -> Cell:
         settings = {"shape": [1, 8, 3, 256, 128]}
@@ -107,7 +110,7 @@ class Bench:
                     seeds = range(self.seeds if trained else 1)
                     cells[row.name, index] = tuple(self.cell(row, column, s, k) for k in splits for s in seeds)
         preset = Preset("quick", "made up for a test", RECIPE, "synthetic", seeds=self.seeds)
-        suite = replace(SUITE, rows=self.rows)
+        suite = replace(SUITE, rows=self.rows, focus=self.focus)
         return Plan("made_up", suite, preset, "synthetic", "", cells, absent, splits=self.splits)
 
     def save(self, cell: Cell, status: str = "ok", error: str = "", **context) -> Record:
@@ -128,6 +131,11 @@ class Bench:
         )
         self.store.save(record)
         return record
+
+    def calibrate(self, noise: float = 0.02) -> None:
+        """Says how far sessions on the CPU lie apart."""
+        found = {"noise": noise, "about": {"device": "cpu", "sessions": 9}}
+        write_text(self.store.folder / "calibration.json", json.dumps(found))
 
     def save_all(self, *, without: str = "") -> None:
         for cell in self.plan.all_cells():

@@ -5,9 +5,11 @@ import pytest
 from made_up import QUANTITIES
 
 from reidbench.reporting.comparison import clear_best, compare, exceeds_noise, readings
+from reidbench.reporting.sessions import Scatter
 from reidbench.spec import Quantity, Record
 
 MEAN_AP, EMBLEM = QUANTITIES["accuracy"]["mAP"], QUANTITIES["accuracy"]["mAP_emblem"]
+KNOWN = Scatter(0.001, 9)
 LATENCY, RATIO = QUANTITIES["latency"]["latency"], QUANTITIES["latency"]["ratio"]
 THROUGHPUT = Quantity("Throughput", "frames/s", "higher", statistic="median", sample="rates")
 PARAMS = QUANTITIES["complexity"]["params"]
@@ -53,7 +55,14 @@ def test_one_session_is_paired_round_by_round():
     fast = row(LATENCY, {"seconds": 0.99 * drift, "reference": drift})
     slow = row(LATENCY, {"seconds": drift, "reference": drift})
     assert compare(LATENCY, fast, slow).high < 0
-    assert clear_best(LATENCY, {"fast": fast, "slow": slow}) == "fast"
+    assert clear_best(LATENCY, {"fast": fast, "slow": slow}, KNOWN) == "fast"
+
+
+def test_a_time_leads_only_by_more_than_twice_what_sessions_scatter():
+    drift = np.linspace(1, 2, 20)
+    rows = {name: row(LATENCY, {"seconds": x * drift, "reference": drift}) for name, x in (("fast", 0.9), ("slow", 1))}
+    assert [clear_best(LATENCY, rows, Scatter(noise, 9)) for noise in (0.05, 0.06)] == ["fast", ""]
+    assert clear_best(LATENCY, rows) == "", "how much they scatter is not known"
 
 
 @pytest.mark.parametrize("quantity", [LATENCY, RATIO])
@@ -63,25 +72,25 @@ def test_two_sessions_are_not_compared_however_far_apart(quantity):
     slow = row(quantity, {"seconds": drift, "reference": drift})
     later = row(quantity, {"seconds": 2 * drift, "reference": 1.001 * drift})
     assert compare(quantity, fast, later) is None
-    assert clear_best(quantity, {"fast": fast, "slow": slow}) == "fast"
-    assert clear_best(quantity, {"fast": fast, "slow": slow, "later": later}) == ""
+    assert clear_best(quantity, {"fast": fast, "slow": slow}, KNOWN) == "fast"
+    assert clear_best(quantity, {"fast": fast, "slow": slow, "later": later}, KNOWN) == ""
 
 
 def test_a_throughput_has_no_reference_readings_and_no_best_row():
     high, low = (row(THROUGHPUT, {"rates": np.linspace(1, 1.1, 20) * factor}) for factor in (9, 1))
-    assert clear_best(THROUGHPUT, {"high": high, "low": low}) == ""
+    assert clear_best(THROUGHPUT, {"high": high, "low": low}, KNOWN) == ""
 
 
 def test_a_session_of_few_rounds_has_no_best_row():
     few = np.ones(3)
     fast, slow = (row(LATENCY, {"seconds": factor * few, "reference": few}) for factor in (0.1, 1))
-    assert clear_best(LATENCY, {"fast": fast, "slow": slow}) == ""
+    assert clear_best(LATENCY, {"fast": fast, "slow": slow}, KNOWN) == ""
 
 
 def test_a_tie_has_no_best_row():
     drift = np.linspace(1, 2, 20)
     same = row(RATIO, {"seconds": drift, "reference": drift})
-    assert clear_best(RATIO, {"a": same, "b": same}) == ""
+    assert clear_best(RATIO, {"a": same, "b": same}, KNOWN) == ""
 
 
 def test_numbers_without_a_measured_noise_have_no_best_row():

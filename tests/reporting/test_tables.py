@@ -149,11 +149,22 @@ def test_a_gap_within_the_noise_of_three_seeds_is_not_bold(bench):
     assert heading(table, MEAN_AP).best == ""
 
 
-def test_the_fastest_row_of_one_session_is_bold_and_counts_never_are(bench):
+def test_the_fastest_row_of_one_session_is_bold_where_sessions_are_calibrated_and_counts_never_are(bench):
     bench.save_all()
+    assert heading(assemble(bench.plan, bench.store), LATENCY).best == ""
+    bench.calibrate()
     table = assemble(bench.plan, bench.store)
     assert heading(table, LATENCY).best == "Small"
     assert heading(table, GFLOPS_AT).best == heading(table, PARAMS_AT).best == ""
+
+
+def test_rows_are_judged_by_the_first_column_that_can_and_by_the_first_accuracy(bench):
+    bench.save_all()
+    table = assemble(bench.plan, bench.store)
+    assert [found.index for found in table.judged] == [MEAN_AP]
+    other = replace(heading(table, EMBLEM), column=replace(COLUMNS[EMBLEM], quantity="ranking.found"))
+    first = replace(table, headings=(other, *(h for h in table.headings if h.index != EMBLEM)))
+    assert [found.index for found in first.judged] == [EMBLEM, MEAN_AP]
 
 
 def test_records_of_other_settings_in_one_column_are_named(bench):

@@ -105,6 +105,16 @@ def test_poolings_of_one_clip_length_share_a_pass(dataset: Dataset) -> None:
         assert model.clips == {4: clips}
 
 
+def test_vectors_that_are_not_finite_are_not_ranked(dataset: Dataset) -> None:
+    class Overflows(Means):
+        def neck(self, feature: Tensor) -> Tensor:
+            return torch.where(torch.arange(len(feature))[:, None] == 1, torch.inf, feature)
+
+    count = len(dataset.query) + sum(t.identity != -1 for t in dataset.gallery)
+    with pytest.raises(UserError, match=f"^the vectors of 1 of {count} tracklets are not finite"):
+        embed_dataset(Overflows(), dataset, RECIPE, PROTOCOLS["release"], device=CPU)
+
+
 def test_a_clip_length_that_the_model_refuses_is_one_line(dataset: Dataset) -> None:
     with pytest.raises(UnfitClips, match="cannot take clips of 3 frames of 16x8: three frames are odd") as error:
         embed_dataset(Means(), dataset, RECIPE, Protocol(frames=3), device=CPU)

@@ -10,6 +10,7 @@ from reidbench.reporting.figures.scale import scale_figure
 from reidbench.reporting.figures.stages import STAGES, end_to_end_figure
 from reidbench.reporting.findings import ratio_findings
 from reidbench.reporting.tables import Table
+from reidbench.reporting.verdict import verdict
 
 Fill = Callable[..., Table]
 
@@ -26,11 +27,13 @@ def test_the_stages_add_up_to_the_whole(filled: Fill) -> None:
 
 
 def test_what_is_found_is_the_ratio_to_the_reference_and_no_other(filled: Fill) -> None:
-    found = list(ratio_findings(filled("end_to_end")))
-    assert len(found) == 2
-    for setting, said in zip(("cpu, fp32", "cpu, fp32, openvino"), found, strict=True):
-        expected = f"Whole tracklet, ratio on {setting}: BiCnet-TKS takes 1.00 [1.00, 1.00] of the time that Base-B"
-        assert said.startswith(expected)
+    table = filled("end_to_end")
+    first = verdict(table)
+    assert first is not None
+    assert first.text.startswith("BiCnet-TKS: 1.00x [1.00, 1.00] (not told from 1) Base-B's time (cpu, fp32) and ")
+    (found,) = ratio_findings(table)
+    run = "run otherwise: 1.00x [1.00, 1.00] (not told from 1) on cpu, fp32, openvino."
+    assert found == f"BiCnet-TKS over Base-B, time, {run}"
     assert not list(ratio_findings(filled("scale"))), "nor of scoring to the matrix product"
 
 

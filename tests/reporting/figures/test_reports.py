@@ -9,6 +9,7 @@ from reading import latex_nodes, pdf_text, read_html
 
 from reidbench import registry
 from reidbench.reporting.blocks import blocks
+from reidbench.reporting.document import Section, Tabular
 from reidbench.reporting.figures import draw_figures
 from reidbench.reporting.html import html
 from reidbench.reporting.latex import escape, latex
@@ -25,11 +26,14 @@ def test_the_report_can_be_read_in_each_format(suite: str, filled: Callable[...,
     table = filled(suite)
     table = table if table.plan.cells else filled(suite, gpu="Imaginary GPU")
     document = single_report(table, {"cpu": "Imaginary 9000"}, draw_figures(table, tmp_path / suite), "")
-    rows = [block.lines[0][0] for block in blocks(table)]
+    parts = [part for section in document.parts if isinstance(section, Section) for part in section.parts]
+    pieces = [piece for part in parts if isinstance(part, Tabular) for piece in part.pieces]
+    assert pieces[: len(blocks(table))] == blocks(table)
+    rows = [block.lines[0][0] for block in pieces]
     figures = len(table.plan.suite.figures)
 
     lines = [line for line in markdown(document).splitlines() if line.startswith("|")]
-    assert len(lines) == sum(len(block.lines) + 2 for block in blocks(table))
+    assert len(lines) == sum(len(block.lines) + 2 for block in pieces)
     assert all(line.endswith(" |") for line in lines)
 
     page = read_html(html(document))

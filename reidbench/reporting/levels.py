@@ -1,0 +1,49 @@
+"""How a quantity changes from the lowest to the highest level of a factor that a table varies over its columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from reidbench.reporting.comparison import is_timed
+
+if TYPE_CHECKING:
+    from reidbench.reporting.tables import Heading, Table
+
+MOST = 3
+"""Rows that are told where none is in focus."""
+
+
+def growth_findings(table: Table) -> Iterator[str]:
+    """A sentence on each quantity and factor with two levels or more that a row is measured at."""
+    groups: dict[tuple[str, str], list[Heading]] = {}
+    for heading in table.headings:
+        if heading.column.level[0]:
+            groups.setdefault((heading.column.quantity, heading.column.level[0]), []).append(heading)
+    for (_, factor), headings in groups.items():
+        low, high = (pick(headings, key=lambda heading: heading.column.level[1]) for pick in (min, max))
+        both = [name for name in table.fresh(low) if name in table.fresh(high)]
+        suite = table.plan.suite
+        chosen = [name for name in (suite.focus, suite.reference) if name in both] if suite.focus else both[:MOST]
+        if low is not high and chosen:
+            quantity = low.quantity
+            told = "; ".join(_told(table, low, high, name) for name in chosen)
+            levels = f"{factor} {' to '.join(_level(heading.column.level[1]) for heading in (low, high))}"
+            yield f"{quantity.title}{_unit(quantity.unit)}, from {levels}: {told}."
+
+
+def _told(table: Table, low: Heading, high: Heading, name: str) -> str:
+    """The two values of a row; of times also how often the one goes into the other."""
+    first, last = (table.fresh(heading)[name][0].value for heading in (low, high))
+    quantity = low.quantity
+    texts = [f"{value * quantity.scale:z.{quantity.digits}f}" for value in (first, last)]
+    times = is_timed(quantity) and not quantity.over and first > 0
+    return f"{name} {' to '.join(texts)}{f', {last / first:.3g}x as long' if times else ''}"
+
+
+def _level(level: float) -> str:
+    return f"{level:,.0f}" if level >= 1000 else f"{level:g}"
+
+
+def _unit(unit: str) -> str:
+    return f" ({unit})" if unit else ""

@@ -1,0 +1,90 @@
+"""What a table says of the values that were published: how many agree with them, and in which order the rows come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import combinations
+from math import isnan
+from typing import TYPE_CHECKING
+
+from reidbench.reporting.blocks import agrees, column_name
+from reidbench.reporting.comparison import compare, exceeds_noise
+from reidbench.statistics import order_agreement
+
+if TYPE_CHECKING:
+    from reidbench.reporting.tables import Heading, Table
+
+FEW = 4
+"""Rows that are named with how far they are off; of more the furthest ones, and the number of the others."""
+
+
+def deviation_findings(table: Table) -> Iterator[str]:
+    """How many of the comparable values agree with the published ones to their digits, and which are how far off."""
+    for heading in table.headings:
+        quantity = heading.quantity
+        own = {name: e for name, e in table.column(heading).items() if e.difference is not None}
+        misses = {name: e for name, e in own.items() if not agrees(quantity, e)}
+        if not own:
+            continue
+        text = (
+            f"{column_name(heading)} agrees with the published values to their printed digits (rounded or cut) in "
+            f"{_share(len(own) - len(misses), len(own))}"
+        )
+        furthest = sorted(misses, key=lambda name: -abs(misses[name].difference or 0))[:FEW]
+        told = [
+            f"{name} {misses[name].difference:+z.{quantity.digits}f} (published {misses[name].published})"
+            for name in misses
+            if name in furthest
+        ]
+        more = [f"{len(misses) - len(told)} more by no more"] if len(misses) > len(told) else []
+        yield f"{text}; off{_unit(quantity.unit)}: {'; '.join([*told, *more])}." if told else f"{text}."
+
+
+def agreement_findings(table: Table) -> Iterator[str]:
+    """Whether the rows come in the published order, and how many pairs of them are told apart at all."""
+    for heading in table.headings:
+        published = _published(table, heading)
+        if not heading.training or len(published) < 3:
+            continue
+        rows, quantity = table.fresh(heading), heading.quantity
+        shown = [round(rows[name][0].value * quantity.scale, quantity.digits) for name in published]
+        found = order_agreement(shown, list(published.values()))
+        if isnan(found.tau):
+            continue
+        same = opposite = 0
+        for a, b in combinations(published, 2):
+            gap = compare(quantity, rows[a], rows[b])
+            if gap is not None and exceeds_noise(quantity, gap):
+                same += gap.value * (published[a] - published[b]) > 0
+                opposite += gap.value * (published[a] - published[b]) < 0
+        entries = table.column(heading).values()
+        reason = next((f" ({entry.incomparable})" for entry in entries if entry.incomparable), "")
+        told = "none is told apart here by more than the noise"
+        if same + opposite:
+            told = (
+                f"{same + opposite} are told apart here by more than the noise, {same} of them in the published order "
+                f"and {opposite} in the opposite one"
+            )
+        yield (
+            f"{column_name(heading)}, order against the published one{reason}: of {found.pairs} pairs of rows {told}; "
+            f"over all pairs Kendall's tau is {found.tau:z.2f}."
+        )
+
+
+def _published(table: Table, heading: Heading) -> dict[str, float]:
+    found = {}
+    for name in table.fresh(heading):
+        try:
+            found[name] = float(table.entries[name, heading.index].published)
+        except ValueError:
+            continue
+    return found
+
+
+def _share(count: int, of: int) -> str:
+    rows = f"{of} row{'' if of == 1 else 's'}"
+    return f"all {rows}" if 1 < of == count else f"{count or 'none'} of {rows}"
+
+
+def _unit(unit: str) -> str:
+    return f" by ({unit})" if unit else " by"

@@ -1,0 +1,26 @@
+import json
+
+import pytest
+
+from reidbench.reporting.sessions import Scatter, on_device, scatter_by_device
+
+
+def test_the_scatter_is_that_of_the_calibrated_device(tmp_path):
+    about = {"device": "cuda", "sessions": 28}
+    (tmp_path / "calibration.json").write_text(json.dumps({"noise": 0.037, "about": about, "trials": []}))
+    found = scatter_by_device(tmp_path)
+    assert found == {"cuda": Scatter(0.037, 28)}
+    assert on_device(found, {"device": "cuda"}) and on_device(found, {"device": "cpu"}) is None
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", '{"noise": null, "about": {"device": "cpu", "sessions": 3}}', '{"noise": 0.1, "about": {}}']
+)
+def test_what_cannot_be_read_is_not_known(tmp_path, text):
+    (tmp_path / "calibration.json").write_text(text)
+    assert scatter_by_device(tmp_path) == scatter_by_device(tmp_path / "nowhere") == {}
+
+
+def test_a_ratio_is_told_from_1_beyond_twice_the_scatter_either_way():
+    tells = Scatter(0.05, 9).tells
+    assert [tells(ratio) for ratio in (0.89, 0.92, 1.0, 1.09, 1.12, 0.0)] == [True, False, False, False, True, False]

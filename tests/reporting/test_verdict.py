@@ -1,0 +1,80 @@
+from dataclasses import replace
+
+import pytest
+from made_up import COLUMNS, ROWS
+
+from reidbench.reporting.findings import findings
+from reidbench.reporting.tables import assemble
+from reidbench.reporting.verdict import short_name, verdict
+from reidbench.spec import Row, Suite
+
+
+def table_of(bench):
+    return assemble(bench.plan, bench.store)
+
+
+def test_the_row_in_focus_is_told_in_accuracy_time_and_operations_first_of_all(bench):
+    bench.seeds, bench.focus = 3, "Full"
+    bench.save_all()
+    assert findings(table_of(bench))[0] == (
+        "Full: +1.8 mAP [-0.5, 4.1] (not told from 0) over Base at 0.65x [0.65, 0.66] its time per frame and 0.49x its "
+        "GFLOPs."
+    )
+
+
+def test_only_what_is_measured_is_told(bench):
+    bench.focus = "Full"
+    assert verdict(table_of(bench)) is None
+    for row in ROWS:
+        bench.save(bench.cell(row, bench.plan.suite.columns[3]))
+    assert verdict(table_of(bench)).text == "Full: 0.49x Base's GFLOPs."
+
+
+def test_one_seed_is_said(bench):
+    bench.focus = "Small"
+    bench.save_all()
+    text = verdict(table_of(bench)).text
+    assert text.startswith("Small: -15.8 mAP [") and " against Base at " in text
+    assert text.endswith("; trained once, so that intervals lack the noise of training.")
+
+
+@pytest.mark.parametrize("focus", ["", "Base"])
+def test_without_a_row_to_compare_the_range_over_the_rows_is_told(bench, focus):
+    bench.focus = focus
+    bench.save_all()
+    table = table_of(bench)
+    assert verdict(table) is None
+    (line,) = (line for line in findings(table) if line.startswith("Time per frame over Base's"))
+    assert line.endswith("on cpu, fp32: 0.25x [0.25, 0.25] (Small) to 0.65x [0.65, 0.66] (Full).")
+
+
+def test_a_ratio_within_what_sessions_scatter_is_not_told_from_1(bench):
+    bench.focus = "Full"
+    bench.save_all()
+    bench.calibrate(0.2)
+    assert "(not told from 1)" not in verdict(table_of(bench)).text
+    bench.calibrate(0.3)
+    assert "0.65x [0.65, 0.66] (not told from 1) its time" in verdict(table_of(bench)).text
+
+
+def test_a_name_is_shortened_only_where_it_stays_the_only_one():
+    suite = Suite("", (Row("A (1x1)"), Row("B (x)"), Row("B (y)")), (), "A (1x1)")
+    assert [short_name(row.name, suite) for row in suite.rows] == ["A", "B (x)", "B (y)"]
+
+
+def test_over_the_levels_of_a_factor_the_smallest_and_the_largest_gain_are_told(bench):
+    bench.seeds, bench.focus = 3, "Small"
+    bench.save_all()
+    table = table_of(bench)
+    headings = (
+        replace(
+            found,
+            quantity=replace(found.quantity, title="mAP"),
+            column=replace(COLUMNS[0], level=("people", level), title=f"people {level:g}"),
+        )
+        for level, found in zip((1.0, 2.0), table.headings[:2], strict=True)
+    )
+    text = verdict(replace(table, headings=tuple(headings))).text
+    first, _, second = text.partition(" to ")
+    assert first.startswith("Small: -") and " mAP at people " in first and " at people " in second
+    assert "people 1 [" in text and "people 2 [" in text and text.endswith(" against Base.")
