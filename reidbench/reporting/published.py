@@ -36,7 +36,7 @@ def deviation_findings(table: Table) -> Iterator[str]:
             for name in misses
             if name in furthest
         ]
-        more = [f"{len(misses) - len(told)} more by no more"] if len(misses) > len(told) else []
+        more = [f"{len(misses) - len(told)} others by no more than these"] if len(misses) > len(told) else []
         yield f"{text}; off{_unit(quantity.unit)}: {'; '.join([*told, *more])}." if told else f"{text}."
 
 

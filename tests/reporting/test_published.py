@@ -46,7 +46,7 @@ def test_of_many_misses_the_furthest_are_named(bench, monkeypatch):
         bench.save(bench.cell(row, bench.plan.suite.columns[3]))
     first, _ = deviation_findings(assemble(bench.plan, bench.store))
     assert "in none of 6 rows" in first and "F2 " in first and "F1 " not in first
-    assert first.endswith("; 2 more by no more.")
+    assert first.endswith("; 2 others by no more than these.")
 
 
 def test_trained_once_no_pair_of_rows_is_told_apart_whatever_their_order(bench):
