@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import reidbench
 
@@ -43,14 +44,17 @@ def free_port() -> int:
 
 
 @contextmanager
-def none_left(running: Iterable[subprocess.Popen[str]]) -> Iterator[None]:
+def none_left(running: Iterable[subprocess.Popen[Any]]) -> Iterator[None]:
     """None of these processes, nor a pipe to them, is left, however the block ends."""
     try:
         yield
     finally:
-        for process in running:
+        started = list(running)
+        for process in started:
+            process.kill()
+        for process in started:
             with process:
-                process.kill()
+                pass  # waits for it and closes the pipes
 
 
 def finish(running: list[subprocess.Popen[str]], seconds: float = 240) -> list[tuple[int, str]]:
