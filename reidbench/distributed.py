@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import signal
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -30,6 +31,9 @@ SILENCE = timedelta(minutes=10)
 
 PREPARATION = timedelta(hours=12)
 """How long the first processes wait for the last to have read its data."""
+
+PARTING = timedelta(seconds=2)
+"""How long the process that holds the store stays for the others to ask it who tells of the end."""
 
 ENDED = (
     "another process of this run ended, or did not answer in time; start all of them again: "
@@ -102,6 +106,11 @@ def _join(place: Place, device: str, silence: timedelta) -> _Joined:
         backend = "nccl" if device == "cuda" else "gloo"
         dist.init_process_group(backend, store=PrefixStore("run", store), rank=rank, world_size=world, timeout=silence)
         control = dist.new_group(backend="gloo", timeout=silence) if device == "cuda" else dist.group.WORLD
+        # One may be joined, and end, while another still connects to it: that is no process that was not found.
+        ready = PrefixStore("ready", store)
+        if ready.add("count", 1) == world:
+            ready.set("all", "1")
+        ready.wait(["all"], silence)
     except (RuntimeError, ValueError) as error:
         reason = str(error).partition("\n")[0]
         raise UserError(f"torchrun: the processes did not find each other ({reason:.200}); start all again") from error
@@ -110,13 +119,21 @@ def _join(place: Place, device: str, silence: timedelta) -> _Joined:
 
 def _first_to_tell() -> bool:
     """Whether no other process has told of the end yet; true where that cannot be asked any more."""
-    if _joined.store is None:
+    store, place = _joined.store, _joined.place
+    if store is None:
         return True
     try:
-        _joined.store.set_timeout(timedelta(seconds=5))
-        return _joined.store.add("ended", 1) == 1
+        store.set_timeout(timedelta(seconds=5))
+        told = store.add("ended", 1)
     except RuntimeError:
         return True
+    if place.rank == 0:
+        # The store goes with this process; torchrun's SIGTERM, where another died, only cuts the stay short.
+        with suppress(RuntimeError, KeyboardInterrupt):
+            deadline = time.monotonic() + PARTING.total_seconds()
+            while store.add("ended", 0) < place.world and time.monotonic() < deadline:
+                time.sleep(0.01)
+    return told == 1
 
 
 @contextmanager

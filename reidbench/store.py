@@ -123,7 +123,8 @@ class Store:
         advice = "name a new folder with --machine NAME"
         if path.is_file() and _read_json(path) != machine.describe():
             raise UserError(f"{path}: describes another machine than this one; {advice}")
-        if not path.is_file() and any(self.folder.glob("*/*.json")):
+        # Looked for again at the end: another run may introduce this machine, and record a cell, between two looks.
+        if not path.is_file() and any(self.folder.glob("*/*.json")) and not path.is_file():
             raise UserError(f"{path}: is missing, and the records beside it may be another's; copy it too, or {advice}")
 
     def check_writable(self) -> None:

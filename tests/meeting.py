@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import torch
+import torch.distributed as dist
 
 from reidbench import distributed
-from reidbench.launch import Place
+from reidbench.launch import Place, launched
 from reidbench.spec import UserError
 
 
@@ -54,7 +56,7 @@ def talk(place: Place) -> dict[str, Any]:
     }
 
 
-def end(place: Place, how: str) -> None:
+def end(place: Place, how: str, out: Path) -> None:
     """The second process ends or falls silent while the first waits for it."""
     if place.rank == 1:
         if how == "killed":
@@ -62,20 +64,36 @@ def end(place: Place, how: str) -> None:
         if how == "silent":
             os.kill(os.getpid(), signal.SIGSTOP)
         if how == "refuses":
-            raise UserError("frame 7 is damaged")
+            # A process that ends is missed as one that was here only after the first has joined.
+            raise UserError("frame 7 is damaged" if (out / "first joined").exists() else "left the first behind")
     distributed.any_of(False)
 
 
+def join_late(out: Path) -> None:
+    """Holds this process up on its way back from torch."""
+    find = dist.init_process_group
+
+    def find_and_dawdle(*arguments: Any, **options: Any) -> None:
+        find(*arguments, **options)
+        time.sleep(0.5)
+        (out / "first joined").touch()
+
+    dist.init_process_group = find_and_dawdle
+
+
 if __name__ == "__main__":
-    how, out = sys.argv[1:]
+    how, out = sys.argv[1], Path(sys.argv[2])
+    if how == "refuses" and launched().leads:
+        join_late(out)
     try:
+        # Also how long the first waits here for the second, which may be at importing torch among many others.
         with distributed.joined(
-            "cpu", silence=timedelta(seconds=8) if how == "silent" else distributed.SILENCE
+            "cpu", silence=timedelta(seconds=20) if how == "silent" else distributed.SILENCE
         ) as place:
             if how == "talk":
-                torch.save(talk(place), Path(out) / f"{place.rank}.pt")
+                torch.save(talk(place), out / f"{place.rank}.pt")
             else:
-                end(place, how)
+                end(place, how, out)
         assert distributed.current().world == 1
     except UserError as error:
         print(error, file=sys.stderr)

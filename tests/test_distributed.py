@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -12,7 +13,7 @@ import torch
 
 from reidbench import distributed
 from reidbench.distributed import ENDED
-from reidbench.launch import ALONE
+from reidbench.launch import ALONE, Place
 from reidbench.spec import UserError
 
 SCRIPT = Path(meeting.__file__)
@@ -51,14 +52,41 @@ def test_processes_tell_each_other(tmp_path: Path) -> None:
 def test_one_that_ends_ends_the_others_with_one_line(tmp_path: Path) -> None:
     began = time.monotonic()
     runs = {how: launching.start(SCRIPT, how, tmp_path) for how in ("killed", "silent", "refuses")}
-    silent = runs["silent"][1]
-    first = {how: launching.finish(run[:1])[0] for how, run in runs.items()}
-    silent.kill()
-    second = {how: launching.finish(run[1:])[0] for how, run in runs.items()}
+    with launching.none_left(process for run in runs.values() for process in run):
+        first = {how: launching.finish(run[:1])[0] for how, run in runs.items()}
+        runs["silent"][1].kill()
+        second = {how: launching.finish(run[1:])[0] for how, run in runs.items()}
     assert timedelta(seconds=time.monotonic() - began) < distributed.SILENCE
     assert first["killed"] == first["silent"] == (2, f"{ENDED}\n")
     assert second["killed"][0] == -signal.SIGKILL
     assert second["refuses"] == (2, "frame 7 is damaged\n") and first["refuses"] == (2, "")
+
+
+@pytest.mark.parametrize(("rank", "another_asks", "asked"), [(0, True, 2), (0, False, 1), (1, False, 1)])
+def test_the_process_that_holds_the_store_stays_for_the_others_to_ask_who_tells(
+    rank: int, another_asks: bool, asked: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Left at once, as rank 1 leaves, the second process could not ask any more, and told of the end again."""
+    store = torch.distributed.HashStore()
+    monkeypatch.setattr(distributed, "_joined", distributed._Joined(Place(rank, 2, rank, 2), store))
+    monkeypatch.setattr(distributed, "PARTING", timedelta(seconds=60 if another_asks or rank else 0.1))
+    other = threading.Timer(0.2, store.add, ("ended", 1))
+    began = time.monotonic()
+    if another_asks:
+        other.start()
+    assert distributed._first_to_tell() and store.add("ended", 0) == asked
+    assert time.monotonic() - began < 60
+    if another_asks:
+        other.join()
+    assert not distributed._first_to_tell()
+
+
+def test_torchruns_signal_while_it_stays_changes_nothing_of_what_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It comes where the other process is dead, who asks nothing more."""
+    place = Place(0, 2, 0, 2)
+    monkeypatch.setattr(distributed, "_joined", distributed._Joined(place, torch.distributed.HashStore()))
+    monkeypatch.setattr(distributed.time, "sleep", lambda _: signal.default_int_handler(signal.SIGTERM, None))
+    assert distributed._first_to_tell()
 
 
 def test_processes_that_do_not_find_each_other(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from launching import none_left
 
 from reidbench import files
 from reidbench.files import ABANDONED_AFTER, alone, check_writable, replacing, while_waiting
@@ -107,15 +108,19 @@ def test_alone_lets_others_wait_and_survives_the_death_of_its_holder(tmp_path: P
     path = tmp_path / "thing"
     code = "import sys, time; from pathlib import Path; from reidbench.files import alone\n"
     code += "with alone(Path(sys.argv[1])): print('mine', flush=True); time.sleep(60)"
-    holder = subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, text=True)
-    assert holder.stdout and holder.stdout.readline() == "mine\n"
-    waiter = subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, text=True)
-    with pytest.raises(subprocess.TimeoutExpired):
-        waiter.wait(timeout=1.5)
-    holder.kill()
-    assert waiter.stdout and waiter.stdout.readline() == "mine\n"
-    for process in (holder, waiter):
-        process.kill()
-        process.communicate()
+    running: list[subprocess.Popen[str]] = []
+
+    def begin() -> subprocess.Popen[str]:
+        running.append(subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, text=True))
+        return running[-1]
+
+    with none_left(running):
+        holder = begin()
+        assert holder.stdout and holder.stdout.readline() == "mine\n"
+        waiter = begin()
+        with pytest.raises(subprocess.TimeoutExpired):
+            waiter.wait(timeout=1.5)
+        holder.kill()
+        assert waiter.stdout and waiter.stdout.readline() == "mine\n"
     with alone(path):
         pass

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -135,6 +136,22 @@ def test_records_without_a_description_of_their_machine_are_not_joined(store: St
     (store.folder / "machine.json").unlink()
     with pytest.raises(UserError, match=r"machine.json: is missing, .*copy it too"):
         store.check_is_here()
+
+
+def test_another_run_that_introduces_this_machine_meanwhile_is_no_stranger(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look = Path.glob
+
+    def record_meanwhile(folder: Path, pattern: str) -> Iterator[Path]:
+        monkeypatch.undo()
+        store.introduce_machine()
+        store.save(record())
+        return look(folder, pattern)
+
+    monkeypatch.setattr(Path, "glob", record_meanwhile)
+    store.check_is_here()
+    assert store.records() == [record()]
 
 
 def test_drafts_that_killed_writers_left_long_ago_go_before_a_run(store: Store) -> None:

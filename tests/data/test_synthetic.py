@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from launching import none_left
 from PIL import Image
 from scipy.io import savemat
 
@@ -302,7 +302,8 @@ def test_two_writers_at_once_leave_one_whole_dataset(small: Path, tmp_path: Path
     code = f"from reidbench.data.synthetic import synthetic; synthetic(**{SMALL})"
     environment = {**os.environ, "REIDBENCH_CACHE": str(tmp_path)}
     writers = [subprocess.Popen([sys.executable, "-c", code], env=environment) for _ in range(2)]
-    assert [writer.wait(60) for writer in writers] == [0, 0]
+    with none_left(writers):
+        assert [writer.wait(120) for writer in writers] == [0, 0]
     (folder,) = (tmp_path / "synthetic").glob("[!.]*")
     assert content_hash(folder) == content_hash(small)
 
@@ -310,11 +311,10 @@ def test_two_writers_at_once_leave_one_whole_dataset(small: Path, tmp_path: Path
 def test_a_killed_writer_leaves_nothing_that_is_read(cache: Path) -> None:
     code = "from reidbench.data.synthetic import synthetic; synthetic(train_ids=400, frames=16)"
     writer = subprocess.Popen([sys.executable, "-c", code], env=os.environ)
-    deadline = time.monotonic() + 30
-    while not list(cache.glob("synthetic/.*.part/bbox_train/*/*.jpg")) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    writer.send_signal(signal.SIGKILL)
-    writer.wait()
+    with none_left([writer]):
+        deadline = time.monotonic() + 60
+        while not list(cache.glob("synthetic/.*.part/bbox_train/*/*.jpg")) and time.monotonic() < deadline:
+            time.sleep(0.02)
     (draft,) = (path for path in (cache / "synthetic").iterdir() if path.is_dir())
     assert draft.name.startswith(".") and not (draft / layout.STAMP).exists()
 

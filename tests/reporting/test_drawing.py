@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from launching import none_left
 from made_up import Bench
 
 from reidbench.reporting import drawing
@@ -35,14 +36,14 @@ def started(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[subprocess.Popen[b
 
     monkeypatch.setattr(drawing, "start", begin)
     monkeypatch.setattr("os.cpu_count", lambda: 2)
-    yield found
-    for process in found:
-        process.kill()
+    with none_left(found):
+        yield found
 
 
 def test_the_other_process_draws_the_files_that_this_one_would(work: Work, tmp_path: Path) -> None:
     process = start(work)
-    assert process.wait(60) == 0
+    with none_left([process]):
+        assert process.wait(120) == 0
     assert [undrawn(table, stem) for table, stem in work] == [0, 0]
     for table, stem in work:
         for path in draw_figures(table, tmp_path / "again" / stem.name):
@@ -51,7 +52,7 @@ def test_the_other_process_draws_the_files_that_this_one_would(work: Work, tmp_p
 
 def test_it_ends_with_the_block_whatever_happens_in_it(work: Work, started: list[subprocess.Popen[bytes]]) -> None:
     with pytest.raises(ZeroDivisionError), drawing_beside(work):
-        assert started[0].poll() is None
+        assert len(started) == 1
         raise ZeroDivisionError
     assert started[0].returncode is not None
 

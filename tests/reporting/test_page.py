@@ -174,7 +174,7 @@ HINTS = (
 def test_a_table_says_that_it_can_be_scrolled_where_it_can(report: webdriver.Chrome) -> None:
     assert not any(shown for _, shown in report.execute_script(HINTS)), "a desk has room"
     report.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", PHONE)
-    WebDriverWait(report, 10).until(lambda b: any(shown for _, shown in b.execute_script(HINTS)))
+    WebDriverWait(report, 60).until(lambda b: any(shown for _, shown in b.execute_script(HINTS)))
     assert all(wide == shown for wide, shown in report.execute_script(HINTS))
 
 
@@ -221,12 +221,14 @@ def test_nothing_is_asked_of_a_network(report: webdriver.Chrome) -> None:
     with HTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         address = f"http://127.0.0.1:{server.server_port}"
-        report.execute_script(
-            "window.refused = []; addEventListener('securitypolicyviolation', e => refused.push(e.blockedURI));"
-            f"new Image().src = '{address}/x-refused-image'; fetch('{address}/x-refused-fetch').catch(() => 0);"
-        )
-        WebDriverWait(report, 10).until(lambda b: b.execute_script("return refused.length") == 2)
-        server.shutdown()
+        try:
+            report.execute_script(
+                "window.refused = []; addEventListener('securitypolicyviolation', e => refused.push(e.blockedURI));"
+                f"new Image().src = '{address}/x-refused-image'; fetch('{address}/x-refused-fetch').catch(() => 0);"
+            )
+            WebDriverWait(report, 60).until(lambda b: b.execute_script("return refused.length") == 2)
+        finally:
+            server.shutdown()
     assert asked == []
 
 

@@ -1,7 +1,6 @@
 """The runner: every cell ends in a record, whatever its worker does, and only what is missing runs again."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -11,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from launching import none_left
 
 from reidbench import registry
 from reidbench.discovery import source
@@ -235,29 +235,30 @@ def test_interrupted_by_ctrl_c_keeps_records_and_leaves_no_worker(make, tmp_path
     process = subprocess.Popen(
         [*command, str(tmp_path / "results"), "--machine", "here"], cwd=ROOT, stderr=subprocess.PIPE, text=True
     )
-    assert process.stderr
-    deadline = time.monotonic() + 60
-    while not (tmp_path / "runs").is_file() or "waits" not in runs(tmp_path):
-        assert time.monotonic() < deadline, "the second cell never started"
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    said = process.communicate(timeout=30)[1]
+    with none_left([process]):
+        deadline = time.monotonic() + 60
+        while not (tmp_path / "runs").is_file() or "waits" not in runs(tmp_path):
+            assert time.monotonic() < deadline, "the second cell never started"
+            time.sleep(0.05)
+        assert _worker_pids(tmp_path)
+        process.send_signal(signal.SIGINT)
+        said = process.communicate(timeout=60)[1]
     assert process.returncode == 130
     assert "interrupted" in said and "Traceback" not in said
     kept = [json.loads(path.read_text())["row"] for path in (tmp_path / "results").rglob("toybatch/*.json")]
     assert kept == ["well"]
-    assert not _worker_pids()
+    assert not _worker_pids(tmp_path)
 
 
-def _worker_pids() -> list[str]:
-    """Worker processes whose parent is gone or is this test."""
+def _worker_pids(folder: Path) -> list[str]:
+    """Worker processes of a run that was told of this folder; other runs on the machine have theirs."""
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             words = path.read_bytes().split(b"\0")
-            parent = int((path.parent / "stat").read_text().rpartition(")")[2].split()[1])
-        except (OSError, IndexError):
+            surroundings = (path.parent / "environ").read_bytes().split(b"\0")
+        except OSError:
             continue
-        if b"reidbench.running.worker" in words and parent in (1, os.getpid()):
+        if b"reidbench.running.worker" in words and f"TOY_FOLDER={folder}".encode() in surroundings:
             found.append(path.parent.name)
     return found

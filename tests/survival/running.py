@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from launching import none_left
 from nightly import NIGHTLY
 
 from reidbench.store import Store
@@ -61,7 +62,8 @@ class Place:
     def finish(self, *arguments: str, code: int = 0, **options: Any) -> str:
         """Runs the suite to its end, which must come with that exit code; returns what it said on stderr."""
         process = self.start(*arguments, **options)
-        said = process.communicate(timeout=300)[1]
+        with none_left([process]):
+            said = process.communicate(timeout=300)[1]
         assert process.returncode == code, said
         assert "Traceback" not in said, said
         return said

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from launching import none_left
 from nightly import NIGHTLY
 from running import CELLS, ROWS, Calm, Place, bits, half_written, kill, wait_for_worker, workers
 from survived import Figures
@@ -15,11 +16,8 @@ KIND = "runs at once"
 
 def finish_all(place: Place, processes: int, *arguments: str) -> None:
     running = [place.start(*arguments) for _ in range(processes)]
-    try:
+    with none_left(running):
         said = [process.communicate(timeout=900)[1] for process in running]
-    finally:
-        for process in running:
-            process.kill()
     assert [process.returncode for process in running] == [0] * processes, "\n".join(said)
     assert "Traceback" not in "".join(said)
 
@@ -51,14 +49,17 @@ def test_a_run_that_dies_with_a_lock_lets_the_others_go_on(
     if lock == "accuracy" and not NIGHTLY:
         pytest.skip("trains twice: in the nightly setting")
     with figures.trying(KIND, f"one of 2 killed while it holds the lock of {lock}"):
-        place = Place(tmp_path)
+        place = Place(tmp_path, {"MINI_PAUSE": "0.5"})
         arguments = ("--only", "cost" if lock == "pace" else "accuracy")
-        holder = place.start(*arguments)
-        assert wait_for_worker(holder, lock)
-        waiter = place.start(*arguments)
-        kill([psutil.Process(holder.pid), *(process for process, _ in workers(holder.pid))])
-        holder.communicate(timeout=30)
-        said = waiter.communicate(timeout=300)[1]
+        running = [place.start(*arguments)]
+        with none_left(running):
+            holder = running[0]
+            assert wait_for_worker(holder, lock)
+            waiter = place.start(*arguments)
+            running.append(waiter)
+            kill([psutil.Process(holder.pid), *(process for process, _ in workers(holder.pid))])
+            holder.communicate(timeout=30)
+            said = waiter.communicate(timeout=300)[1]
         assert waiter.returncode == 0, said
         found = bits(place.store)
         assert found == {key: calm.bits[key] for key in found}

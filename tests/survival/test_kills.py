@@ -13,8 +13,9 @@ from pathlib import Path
 
 import psutil
 import pytest
+from launching import none_left
 from nightly import NIGHTLY
-from running import CELLS, ROOT, Calm, Place, bits, drafts, half_written, kill, wait_for_worker, workers
+from running import CELLS, ROOT, Calm, Place, below, bits, drafts, half_written, kill, wait_for_worker, workers
 from survived import Figures
 
 from reidbench.files import ABANDONED_AFTER
@@ -55,6 +56,11 @@ class Reader:
 def disturb(place: Place, victim: str, moment: float) -> str:
     """Starts a run and kills the victim after some seconds, or once there is one; what it was at, "" if it ended."""
     runner = place.start()
+    with none_left([runner]):
+        return _disturb(place, runner, victim, moment)
+
+
+def _disturb(place: Place, runner: subprocess.Popen[str], victim: str, moment: float) -> str:
     with contextlib.suppress(subprocess.TimeoutExpired):
         runner.communicate(timeout=moment)
     busy = wait_for_worker(runner) if victim == "worker" else workers(runner.pid)
@@ -62,7 +68,7 @@ def disturb(place: Place, victim: str, moment: float) -> str:
         runner.communicate()
         return ""
     at = busy[0][1] if busy else "no worker"
-    if at == "accuracy" and list(place.folder.glob("cache/runs/*/training.pt")):
+    if at == "accuracy" and below(place.folder, "cache/runs/*/training.pt"):
         at = "accuracy with a checkpoint"
     if victim == "worker":
         kill([busy[0][0]])
@@ -70,7 +76,7 @@ def disturb(place: Place, victim: str, moment: float) -> str:
         return at
     kill([psutil.Process(runner.pid), *(process for process, _ in busy if victim != "runner")])
     runner.communicate(timeout=30)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while any(process.is_running() for process, _ in busy):
         assert time.monotonic() < deadline, "a worker outlived its runner"
         time.sleep(0.02)
@@ -133,10 +139,9 @@ def test_kills_of_a_writer_lose_and_halve_no_record(
         with figures.trying("kill -9 of a writer", "records superseding each other"):
             command = [sys.executable, "-c", WRITER, str(tmp_path / "results")]
             writer = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-            assert writer.stdout and {writer.stdout.readline() for _ in range(draw.randint(1, 4))} == {"saved\n"}
-            time.sleep(draw.uniform(0.0, 0.01))
-            writer.kill()
-            writer.communicate()
+            with none_left([writer]):
+                assert writer.stdout and {writer.stdout.readline() for _ in range(draw.randint(1, 4))} == {"saved\n"}
+                time.sleep(draw.uniform(0.0, 0.01))
             last = {record.values["number"] for record in store.records()}
             before = {record.values["number"] for record in store.superseded()}
             assert len(last) == 1 and last | before == set(range(1, int(max(last)) + 1))
@@ -151,12 +156,13 @@ def test_a_worker_that_says_nothing_ends_with_its_runner(tmp_path: Path, figures
         command = [*place.command()[:2], "unruly", "--plugin", str(plugin), "--rows", "hangs"]
         options = {"env": place.surroundings(), "stderr": subprocess.DEVNULL, "cwd": tmp_path}
         runner = subprocess.Popen([*command, "--results", str(place.results)], **options)
-        busy = wait_for_worker(runner)
-        while not any(log.read_text() for log in tmp_path.glob("cache/logs/*")):
-            time.sleep(0.02)
-        runner.kill()
-        runner.wait()
-        _, alive = psutil.wait_procs([process for process, _ in busy], timeout=10)
+        with none_left([runner]):
+            busy = wait_for_worker(runner)
+            deadline = time.monotonic() + 60
+            while not any(log.read_text() for log in below(tmp_path, "cache/logs/*")):
+                assert runner.poll() is None and time.monotonic() < deadline, "the worker never was at work"
+                time.sleep(0.02)
+        _, alive = psutil.wait_procs([process for process, _ in busy], timeout=30)
         kill(alive)
         assert busy and not alive
 

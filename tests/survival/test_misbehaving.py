@@ -22,10 +22,10 @@ ENDS = {
     "dies": ("failed", "was ended by SIGKILL"),
     "leaves": ("failed", "stopped with exit code 7"),
     "crashes": ("failed", "was ended by SIGSEGV"),
-    "hangs": ("failed", r"neither reported nor computed for 2 s and was ended \(REIDBENCH_IDLE_LIMIT\)"),
-    "waits for itself": ("failed", r"neither reported nor computed for 2 s and was ended \(REIDBENCH_IDLE_LIMIT\)"),
-    "turns": ("failed", r"reported nothing for 4 s and was ended \(REIDBENCH_SILENT_LIMIT\)"),
-    "leaks": ("out-of-memory", r"held 0.\d+ GB of the 0.4 GB that .* was ended \(REIDBENCH_MEMORY_LIMIT\)"),
+    "hangs": ("failed", r"neither reported nor computed for 4 s and was ended \(REIDBENCH_IDLE_LIMIT\)"),
+    "waits for itself": ("failed", r"neither reported nor computed for 4 s and was ended \(REIDBENCH_IDLE_LIMIT\)"),
+    "turns": ("failed", r"reported nothing for 10 s and was ended \(REIDBENCH_SILENT_LIMIT\)"),
+    "leaks": ("out-of-memory", r"held [\d.]+ GB of the 0.4 GB that .* was ended \(REIDBENCH_MEMORY_LIMIT\)"),
     "tells garbage": ("failed", "wrote to its stdout what is no event, 'epoch 3, loss 0.5'"),
     "tells noise": ("failed", "wrote to its stdout what is no event, "),
     "tells another's": ("failed", "wrote to its stdout what is no event, "),
@@ -48,8 +48,8 @@ class Silent:
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("REIDBENCH_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("REIDBENCH_IDLE_LIMIT", "2")
-    monkeypatch.setenv("REIDBENCH_SILENT_LIMIT", "4")
+    monkeypatch.setenv("REIDBENCH_IDLE_LIMIT", "4")
+    monkeypatch.setenv("REIDBENCH_SILENT_LIMIT", "10")
     monkeypatch.setenv("REIDBENCH_MEMORY_LIMIT", "0.4")
     registry.add_plugin(Path(__file__).with_name("unruly.py"))
     store = Store(tmp_path / "results", "here")
@@ -84,7 +84,7 @@ def test_each_fault_costs_its_own_cell_and_names_its_log(run, figures: Figures) 
 def test_the_rest_of_a_batch_goes_on_in_another_worker(run) -> None:
     began = time.monotonic()
     found = run("well", "hangs", "tells garbage", "leaves a child", "measures text", measurement="unrulybatch")
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 120
     statuses = {row: record.status for row, record in found.items()}
     failed = dict.fromkeys(("hangs", "tells garbage", "leaves a child", "measures text"), "failed")
     assert statuses == {"well": "ok", **failed}

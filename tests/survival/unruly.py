@@ -30,7 +30,7 @@ def tell(text):
 def leak():
     held = []
     while True:
-        held.append(bytearray(os.urandom(1)) * 2**24)
+        held.append(bytearray(os.urandom(1)) * 2**22)
         time.sleep(0.01)
 
 

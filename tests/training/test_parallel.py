@@ -77,7 +77,8 @@ def test_two_processes_train_as_one(write_mars: Callable[..., Path], tmp_path: P
 def test_one_process_that_stops_stops_all_and_they_go_on_together(mars_tree: Path, tmp_path: Path) -> None:
     script = Path(stopping.__file__)
     runs = {how: launching.start(script, mars_tree, tmp_path, how) for how in stopping.SIGNALS}
-    ends = {how: launching.finish(run) for how, run in runs.items()}
+    with launching.none_left(process for run in runs.values() for process in run):
+        ends = {how: launching.finish(run) for how, run in runs.items()}
     assert [code for code, _ in ends["killed"]] == [2, -signal.SIGKILL] and ENDED[:20] in ends["killed"][0][1]
     # An interrupt is agreed on, so that either process may be the one to tell of it, after the first has saved.
     assert sorted(ends["interrupted"]) == [(2, "KeyboardInterrupt: \n"), (130, "")]
