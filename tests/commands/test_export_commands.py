@@ -86,6 +86,12 @@ def test_weights_are_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(capsys.readouterr().out)["weights"] == "random"
 
 
+def test_what_is_wrong_with_the_model_is_told_by_it(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ("bicnet_tks", "--preset", "quick", "--weights", "random", "--set", "alpha=2", "--out", "a.onnx")
+    said = refused(*arguments, capsys=capsys)
+    assert said == "bench.py: model bicnet_tks: a clip of 8 frames: with alpha=2 it must be a multiple of 3\n"
+
+
 def test_a_file_that_computes_something_else_is_not_written(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
