@@ -106,9 +106,7 @@ from reidbench.spec import Column, Row, Suite
 @model()
 def {name}(*, classes=0, depth=3):
     """My network."""
-    from torch import nn
-
-    return nn.Linear(depth, classes) if depth != 7 else [][depth]
+    return depth if depth != 7 else [][depth]
 
 SUITE = Suite("Mine", (Row("r", "{name}"),), (Column("complexity.macs"),), "r")
 '''
@@ -124,18 +122,13 @@ def plugin(tmp_path: Path) -> Path:
 
 def test_a_plugin_brings_models_and_a_suite(plugin: Path) -> None:
     assert registry.models()["mynet"].about == "My network."
-    assert registry.build("mynet", depth=5, classes=2).weight.shape == (2, 5)
+    assert registry.build("mynet", depth=5) == 5
     assert registry.suite("mysuite").title == "Mine"
 
 
-def test_a_plugins_function_that_fails_or_makes_no_network_is_named(plugin: Path, tmp_path: Path) -> None:
+def test_a_plugins_function_that_fails_is_named(plugin: Path) -> None:
     with pytest.raises(UserError, match=r"mysuite\.py: model mynet: IndexError: list index out of range"):
         registry.build("mynet", depth=7)
-    path = tmp_path / "none.py"
-    path.write_text("from reidbench.registry import model\n\n@model()\ndef none(*, classes=0): ...\n")
-    registry.add_plugin(path)
-    with pytest.raises(UserError, match=r"none\.py: none must return an nn\.Module, not NoneType"):
-        registry.build("none")
 
 
 @pytest.mark.parametrize("decorator", ["@model", "@model()", "@registry.model"])
@@ -145,7 +138,7 @@ def test_the_decorator_may_go_without_its_parentheses(decorator: str, tmp_path: 
     path.write_text(text.replace("from reidbench.spec", "from reidbench import registry\nfrom reidbench.spec"))
     registry.add_plugin(path)
     assert registry.models()["bare"].about == "My network."
-    assert registry.build("bare", depth=2, classes=1).weight.shape == (1, 2)
+    assert registry.build("bare", depth=2) == 2
 
 
 def test_a_measurement_of_an_unknown_mode_is_refused_where_it_is_registered(tmp_path: Path) -> None:

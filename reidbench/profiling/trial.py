@@ -20,6 +20,7 @@ def try_model(name: str, model: nn.Module, shape: Sequence[int], *, training: bo
     The model and torch's random numbers stay as they are. Raises UserError naming the model where it fails or breaks
     the contract: an `Output` whose `feature` is `[B, D]`, a `neck` that takes it, in training logits and embeddings.
     """
+    check_module(name, model)
     trial, clips = copy.deepcopy(model).eval(), clips_of(shape)
     with torch.random.fork_rng(devices=[]), torch.inference_mode():
         feature = _output(name, trial, clips).feature
@@ -34,6 +35,12 @@ def try_model(name: str, model: nn.Module, shape: Sequence[int], *, training: bo
             if not output.logits or not output.embeddings:
                 what = "embeddings" if output.logits else "logits"
                 raise UserError(f"model {name}: gives no {what} in training; let its Output hold one entry a head")
+
+
+def check_module(name: str, made: object) -> None:
+    """Raises UserError, naming the model, for what a builder gave that is no `nn.Module`."""
+    if not isinstance(made, nn.Module):
+        raise UserError(f"model {name}: its function must return an nn.Module, not {type(made).__name__}")
 
 
 def _output(name: str, model: nn.Module, clips: Tensor) -> Output:
