@@ -127,7 +127,7 @@ def _network(arguments: Namespace) -> tuple[Network, Cell, Recipe]:
     from reidbench.planning.plan import choose_preset, model_cell
 
     if not arguments.checkpoint:
-        raise UserError(f"--weights FILE: give a checkpoint of this model, or {RANDOM} for a network to be timed")
+        raise UserError(f"--weights FILE: {arguments.asks_for_weights}")
     options = given_options(arguments)
     random = arguments.checkpoint == RANDOM
     path = Path(arguments.checkpoint)

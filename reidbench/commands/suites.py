@@ -41,6 +41,7 @@ def report(arguments: Namespace) -> int:
     from reidbench.audit.assembly import NAME
     from reidbench.reporting.writing import check_formats
 
+    _check_not_swallowed(arguments, {*registry.suite_paths(), NAME})
     asked = [name for name in arguments.suites if name != NAME]
     suites = _suites(asked or ([] if arguments.suites else registry.suite_paths()))
     check_formats(arguments.format)
@@ -58,6 +59,16 @@ def report(arguments: Namespace) -> int:
     name = "-".join(dict.fromkeys(arguments.suites))
     _report(plans, suites, store, arguments, name=name, audit=audit)
     return 0
+
+
+def _check_not_swallowed(arguments: Namespace, names: set[str]) -> None:
+    """Raises UserError where an option of several values took the names of suites that stand behind it."""
+    for option, values in (("--rows", arguments.rows), ("--format", arguments.format)):
+        taken = [value for value in values if value in names]
+        if taken and not arguments.suites:
+            rest = [value for value in values if value not in names]
+            first = f"report {' '.join([*taken, option, *rest])}"
+            raise UserError(f"{option}: takes all that follows it; put the suite before it: {first}")
 
 
 def profile_costs(arguments: Namespace) -> int:
@@ -160,5 +171,11 @@ def _recorded_machine(arguments: Namespace) -> str:
     if not arguments.machine and len(known) == 1:
         return known[0]
     if not known:
+        if (Path(arguments.results) / "machine.json").is_file():
+            folder = Path(arguments.results).resolve()
+            raise UserError(
+                f"--results {arguments.results}: is one machine's folder; give --results "
+                f"{Path(arguments.results).parent} --machine {folder.name}"
+            )
         raise UserError(f"no records under {arguments.results}: run the suite first, or give --results DIR")
     raise UserError(f"no records of machine {chosen!r} under {arguments.results}; give --machine {' or '.join(known)}")
