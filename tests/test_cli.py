@@ -87,8 +87,10 @@ ROOT = Path(__file__).resolve().parent.parent
         (["report", "--format", "html", "audit"], "put the suite before it: report audit --format html"),
         (["check", "--against", "x", "--rows", "1", "table2"], "--rows takes all that follows it, so put SUITE before"),
         (["score", "--protocol", "euclidean", "F.npz"], "--protocol takes all that follows it, so put FILE before it"),
-        (["table2", "--only", "accuracy", "--only", "cost"], "--only: is given 2 times; give it once"),
-        (["table2", "--preset=tiny", "--preset", "quick"], "--preset: is given 2 times; give it once"),
+        (
+            ["table2", "--only", "accuracy", "--only=cost"],
+            "--only accuracy and --only cost: give one, or none for both",
+        ),
         (
             ["profile", "bicnet", "--set", "alpha=1", "alpha=2"],
             "unknown argument 'alpha=2'; write --set alpha=2, each with a --set of its own",

@@ -27,17 +27,7 @@ class Parser(argparse.ArgumentParser):
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         self.given = list(args or ())
-        for action in self._actions:
-            if type(action) is argparse._StoreAction and action.nargs is None:
-                self._refuse_twice(action.option_strings)
         return super().parse_known_args(args, namespace)
-
-    def _refuse_twice(self, options: Sequence[str]) -> None:
-        """Raises UserError for an option of one value that is given again: which of them is meant is not said."""
-        found = [text.partition("=")[0] for text in self.given]
-        for option in options:
-            if found.count(option) > 1:
-                raise UserError(f"{option}: is given {found.count(option)} times; give it once")
 
     def error(self, message: str) -> NoReturn:
         lacking = message.partition(" arguments are required: ")[2].split(", ")
@@ -66,6 +56,16 @@ def _repeat(unknown: str, arguments: Sequence[str]) -> str:
     before = [text for text in arguments[: arguments.index(unknown)] if text.startswith("--")]
     again = before and "=" in unknown and before[-1] in ("--set", "--data")
     return f"; write {before[-1]} {unknown}, each with a {before[-1]} of its own" if again else ""
+
+
+class Once(argparse.Action):
+    """Stores a value, and refuses a second one, where both might be meant."""
+
+    def __call__(self, parser: Any, namespace: argparse.Namespace, values: Any, option_string: Any = None) -> None:
+        before = getattr(namespace, self.dest)
+        if before not in (self.default, values):
+            raise UserError(f"{option_string} {before} and {option_string} {values}: give one, or none for both")
+        setattr(namespace, self.dest, values)
 
 
 def common(records: bool = True) -> Parser:
@@ -158,7 +158,7 @@ def selection() -> Parser:
 
 def add_only(parser: Adding) -> None:
     """One kind of columns."""
-    parser.add_argument("--only", default="", metavar="KIND", help="cost or accuracy (default: both)")
+    parser.add_argument("--only", action=Once, default="", metavar="KIND", help="cost or accuracy (default: both)")
 
 
 def add_rows(parser: Adding) -> None:
