@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,12 @@ def profile(model: Any, **settings: Any) -> dict[str, Any]:
     return measure(model, **settings)
 
 
-def load_records(suite: str, results: str = "results") -> Any:
-    """All stored records of a suite as a pandas frame, one line a quantity: see `reporting.frames.frame`."""
+def load_records(suite: str, results: str = "results", *, plugins: Iterable[str] = (), all_data: bool = False) -> Any:
+    """All stored records of a suite as a pandas frame, one line a row, quantity and setting: see
+    `reporting.frames.frame`. `plugins` are files to register before, as `--plugin` does."""
+    from reidbench import registry
     from reidbench.reporting.frames import frame
 
-    return frame(suite, results)
+    for plugin in plugins:
+        registry.add_plugin(plugin)
+    return frame(suite, results, all_data=all_data)

@@ -18,6 +18,7 @@ from reidbench.commands.data_options import add_data
 from reidbench.commands.doctor_options import add_doctor
 from reidbench.commands.export_options import add_export
 from reidbench.commands.gate_options import add_gate
+from reidbench.commands.help_page import USAGE, help_page
 from reidbench.commands.parser import Parser, common
 from reidbench.commands.profiling_options import add_profiling
 from reidbench.commands.scoring_options import add_scoring
@@ -103,13 +104,19 @@ def _plugins(arguments: Sequence[str]) -> list[str]:
 def _parser() -> Parser:
     parser = Parser(
         prog="bench.py",
+        usage=USAGE,
         description="Benchmark and efficiency profiling for video person re-identification.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    commands = parser.add_subparsers(title="commands and suites", metavar="COMMAND", dest="command", required=True)
+    commands = parser.add_subparsers(
+        prog="bench.py", metavar="COMMAND", dest="command", required=True, help=argparse.SUPPRESS
+    )
+    abouts: dict[str, str] = {}
 
-    def add(name: str, run: str, about: str, *parents: Parser) -> Parser:
-        sub = commands.add_parser(name, help=about, description=about, parents=[common(), *parents], allow_abbrev=False)
+    def add(name: str, run: str, about: str, *parents: Parser, records: bool = True) -> Parser:
+        abouts[name] = about
+        sub = commands.add_parser(name, description=about, parents=[common(records), *parents], allow_abbrev=False)
         sub.set_defaults(run=run, parser=sub)
         return sub
 
@@ -120,6 +127,7 @@ def _parser() -> Parser:
     add_scoring(add)
     add_export(add)
     add_doctor(add)
-    add_data(commands)
+    abouts["data"] = add_data(commands)
     parser.set_defaults(known=sorted(commands.choices))
+    parser.epilog = help_page(abouts)
     return parser

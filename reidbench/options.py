@@ -1,8 +1,9 @@
-"""Options as NAME=VALUE on the command line, and whether a value can be an option's. Imports no torch."""
+"""Options as NAME=VALUE on the command line, whether a value can be an option's, and numbers as 1-3,7. No torch."""
 
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -24,6 +25,18 @@ def parse_options(flag: str, given: Iterable[str]) -> dict[str, Any]:
                 f"{flag} {setting}: give a finite number, a text, True, False, None or a tuple of such"
             ) from None
     return options
+
+
+def parse_numbers(text: str, count: int) -> tuple[int, ...] | None:
+    """Numbers and ranges such as "1-3,7", ascending; None for other text and for a number not from 1 to `count`."""
+    numbers: set[int] = set()
+    for part in text.split(","):
+        found = re.fullmatch(r"\s*([0-9]{1,4})(?:-([0-9]{1,4}))?\s*", part)
+        first, last = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
+        if not 1 <= first <= last <= count:
+            return None
+        numbers |= set(range(first, last + 1))
+    return tuple(sorted(numbers))
 
 
 def written_options(options: Mapping[str, Any]) -> list[str]:

@@ -30,14 +30,22 @@ ALIKE = 0.75
 """How alike, from 0 to 1, a name must be to one that is not known to be proposed in its place."""
 
 
-def model(*, presets: Mapping[str, Mapping[str, Any]] | None = None, trunk: str = RESNET) -> Callable[[F], F]:
+MODES = ("alone", "batch", "interleaved")
+"""How the cells of a measurement may share a process."""
+
+
+@overload
+def model(function: F) -> F: ...
+@overload
+def model(*, presets: Mapping[str, Mapping[str, Any]] | None = None, trunk: str = RESNET) -> Callable[[F], F]: ...
+def model(function: Any = None, *, presets: Mapping[str, Mapping[str, Any]] | None = None, trunk: str = RESNET) -> Any:
     """Registers a builder `name(*, classes=0, **options) -> nn.Module` under its own name.
 
     `presets` registers further names: `{"bicnet_tks": {"temporal": "tks"}}` is the same builder with other defaults.
     `trunk` says what kind of network the model stands on (`reidbench.trunks`), which decides what weights it can start
     from. Both must be literals, for they are read from the source text.
     """
-    return lambda builder: builder
+    return function or (lambda builder: builder)
 
 
 @overload
@@ -73,6 +81,8 @@ def measurement(
     """
 
     def register(function: F) -> F:
+        if mode not in MODES:
+            raise UserError(f"measurement {function.__name__}: mode must be alone, batch or interleaved, not {mode!r}")
         MEASUREMENTS[function.__name__] = Measurement(
             function.__name__, first_line(function.__doc__), quantities, mode, needs, needs_training, version, function
         )
@@ -93,21 +103,30 @@ class Measurement:
     function: Callable[..., Any]
 
 
+DECORATORS = ("model", "dataset", "measurement")
+"""What a file registers its functions with."""
+
 MEASUREMENTS: dict[str, Measurement] = {}
 _plugins: list[Path] = []
 
 
 def add_plugin(path: str | Path) -> None:
-    """Makes the models, datasets, measurements and suite of a user's file known. Raises UserError if it cannot."""
+    """Makes the models, datasets, measurements and suite of a user's file known. Raises UserError if it has none."""
     file = resolved(Path(path))
     if not file.is_file():
         raise UserError(f"--plugin {path}: no such file")
     if file in _plugins:
         return
     check_imports(file)
+    tree = parse(file)
+    if not defines(tree, "SUITE") and not any(decorated(tree, kind) for kind in DECORATORS):
+        raise UserError(
+            f"--plugin {path}: registers nothing; put @model, @dataset or @measurement before a function of it, "
+            "or define SUITE"
+        )
     _plugins.append(file)
     forget_found()
-    if any(decorated(parse(file), "measurement")):
+    if any(decorated(tree, "measurement")):
         import_file(file)
 
 
@@ -231,8 +250,8 @@ def resolve_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
 def build(name: str, *, classes: int = 0, **options: Any) -> Any:
     """Builds a model by name: `build("bicnet_tks", alpha=3)`.
 
-    `classes` is the number of training identities (0: no classifier). Raises UserError for an unknown name or option
-    and for a value the model refuses.
+    `classes` is the number of training identities (0: no classifier). Raises UserError for an unknown name or option,
+    for a value the model refuses, and for a plugin's function that fails.
     """
     entry = lookup("model", name, models())
     resolved = resolve_options(name, options)
@@ -240,6 +259,10 @@ def build(name: str, *, classes: int = 0, **options: Any) -> Any:
         return entry.load()(**{**_tuples(resolved), "classes": classes})
     except (ValueError, TypeError) as error:
         raise UserError(f"model {name}: {error}") from error
+    except (ArithmeticError, AssertionError, AttributeError, LookupError, NameError, ImportError) as error:
+        if entry.path not in _plugins:
+            raise
+        raise UserError(f"{entry.path}: model {name}: {type(error).__name__}: {error}") from error
 
 
 @cache

@@ -1,7 +1,9 @@
 """The command line: quick to start, one line for every mistake, exit code 2."""
 
+import argparse
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from reidbench import machine, registry
-from reidbench.cli import main
+from reidbench.cli import _parser, main
+from reidbench.commands.help_page import COMMANDS, GROUPS
 from reidbench.planning.plan import Request, make_plan
 from reidbench.running.runner import Runner
 from reidbench.spec import Record
@@ -53,7 +56,7 @@ ROOT = Path(__file__).resolve().parent.parent
         (["report", "--results", "/nowhere"], "no records under /nowhere"),
         (
             ["evaluate", "bicnet"],
-            "--weights FILE: give a checkpoint of this model; bench.py train MODEL --out DIR makes",
+            "--weights FILE: give a checkpoint of this model, as bench.py train MODEL --out DIR makes one",
         ),
         (["protocols", "bicnet"], "--weights FILE: give a checkpoint of this model"),
         (["protocols", "bicnet", "--weights", "none.pt"], "none.pt: no such file"),
@@ -72,14 +75,44 @@ ROOT = Path(__file__).resolve().parent.parent
         (["--json", "list"], "--json: give it after the command, list --json"),
         (["foo"], "no command or suite is named 'foo'; there are audit, "),
         (["table2", "--seeds", "0"], "--seeds 0: give 1 or more"),
-        (["table2", "--rows", "99"], "no row is named '99'; there are "),
+        (["table2", "--rows", "99"], "--rows 99: give 1 to 8, several as 1,8 or 1-8: 1 Base-S (128x64), 2 "),
+        (["table2", "--rows", "0"], "--rows 0: give 1 to 8"),
+        (["table2", "--rows", "2,9"], "--rows 2,9: give 1 to 8"),
+        (["table2", "--rows", "nothing like it"], "no row is named 'nothing like it'; there are 1 Base-S (128x64), 2 "),
         (["paper", "--rows", "3"], "--rows: give it with one suite"),
+        (
+            ["report", "--rows", "1", "2", "table2"],
+            "--rows: takes all that follows it; put the suite before it: report",
+        ),
+        (["report", "--format", "html", "audit"], "put the suite before it: report audit --format html"),
+        (["check", "--against", "x", "--rows", "1", "table2"], "--rows takes all that follows it, so put SUITE before"),
+        (["score", "--protocol", "euclidean", "F.npz"], "--protocol takes all that follows it, so put FILE before it"),
+        (
+            ["table2", "--only", "accuracy", "--only=cost"],
+            "--only accuracy and --only cost: give one, or none for both",
+        ),
+        (
+            ["profile", "bicnet", "--set", "alpha=1", "alpha=2"],
+            "unknown argument 'alpha=2'; write --set alpha=2, each with a --set of its own",
+        ),
+        (["evaluate", "bicnet", "--weights", ""], "--weights FILE: give a checkpoint of this model"),
+        (["evaluate"], "the following arguments are required: MODEL, --weights"),
+        (["export", "bicnet"], "or random, for a network to be timed"),
+        (["train", "bicnet", "--out", "x", "--weights", "imagenett"], "did you mean 'imagenet'?"),
+        (["list", "bicne"], "no model, dataset or suite is named 'bicne'; did you mean 'bicnet'?"),
+        (["list", "thing"], "no model, dataset or suite is named 'thing'; bench.py list names all"),
+        (["convert", "a.pt", "b.pt", "--results", "x"], "unknown argument '--results'"),
+        (["score", "a.npz", "--machine", "x"], "unknown argument '--machine'"),
+        (["data", "synthetic", "out", "--results", "x"], "unknown argument '--results'"),
         (["kernels", "--only", "cost"], "--only cost: suite kernels has no cost column; leave --only out"),
         (["complexity", "--only", "accuracy"], "suite complexity has no accuracy column"),
         (["profile", "bicnet", "--set", "=3"], "--set =3: write it as OPTION=VALUE"),
         (["profile", "bicnet", "--set", "alpha=x"], "model bicnet: alpha='x' must be a whole number, such as 3"),
         (["train", "bicnet", "--out", "x", "--set", "csp=3"], "model bicnet: csp=3 must be True or False"),
-        (["train", "bicnet", "--out", "x", "--weights", "nosuch"], "--weights nosuch: cannot read"),
+        (
+            ["train", "bicnet", "--out", "x", "--weights", "nosuch"],
+            "--weights nosuch: cannot read: No such file or directory; give a file, or imagenet or synthetic",
+        ),
         (["report", "table2", "--out", "/dev/null/x"], "/dev/null/x: cannot be written (Not a directory)"),
         (["data", "synthetic", "out", "--rate", "9"], "rate=9.0 must lie between 0.25 and 4"),
     ],
@@ -177,8 +210,41 @@ def test_help_shows_the_commands_without_torch() -> None:
         [sys.executable, "-X", "importtime", "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert "table2" in answer.stdout and "profile" in answer.stdout
+    groups = [line for line in answer.stdout.splitlines() if line.endswith(":")]
+    assert groups == ["options:", *(f"{title}:" for title in GROUPS), "suites:"]
+    for name in (*COMMANDS, *registry.suite_paths()):
+        assert re.search(rf"^  {name} +\S", answer.stdout, re.MULTILINE), f"{name} is in no group"
     imported = {line.rpartition("|")[2].strip() for line in answer.stderr.splitlines()}
     assert not imported & {"torch", "pandas", "matplotlib", "scipy"}
+
+
+def parsers() -> dict[str, argparse.ArgumentParser]:
+    found = {}
+    for action in _parser()._actions:
+        for name, parser in (action.choices or {}).items():
+            inner = [a for a in parser._actions if isinstance(a, argparse._SubParsersAction)]
+            found |= {f"{name} {kind}": each for a in inner for kind, each in a.choices.items()} or {name: parser}
+    return found
+
+
+def test_every_command_is_in_a_group_of_the_help() -> None:
+    assert {name.split()[0] for name in parsers()} == {*COMMANDS, *registry.suite_paths()}
+
+
+def test_the_help_tells_what_is_done_without_an_option() -> None:
+    """Of each that has a value and may be left out, but for those that say whom, where or what else."""
+    told = {"default", "repeated", "with --", "if it needs one", "also draw", "also write"}
+    for name, parser in parsers().items():
+        for action in parser._actions:
+            if action.option_strings and action.nargs != 0 and not action.required:
+                assert any(part in str(action.help) for part in told), f"{name} {action.option_strings[0]}"
+
+
+def test_what_an_option_needs_is_told_in_the_help() -> None:
+    assert parsers()["evaluate"].format_usage().count("[--weights") == 0
+    sections = {group.title: group for group in parsers()["trace"]._action_groups}
+    options = {option for action in sections["with --train"]._group_actions for option in action.option_strings}
+    assert options == {"--preset", "--protocol", "--dataset", "--root", "--data", "--subset", "--weights"}
 
 
 def test_no_arguments_print_the_help(capsys: pytest.CaptureFixture[str]) -> None:
@@ -262,6 +328,12 @@ def test_one_suite_is_reported_in_the_formats_asked_for(recorded: list[str], tmp
     assert {"table2.md", "table2.html"} <= {path.name for path in out.iterdir()}
     said = capsys.readouterr().out
     assert "BiCnet-TKS" in said and f"written: {out / 'table2.html'}" in said
+
+
+def test_a_machines_folder_is_told_from_a_results_folder(recorded: list[str], capsys) -> None:
+    results, machine_name = recorded[1], recorded[3]
+    assert main(["report", "table2", "--results", f"{results}/{machine_name}"]) == 2
+    assert f"is one machine's folder; give --results {results} --machine {machine_name}" in capsys.readouterr().err
 
 
 def test_several_suites_make_one_report_named_after_them(recorded: list[str], tmp_path: Path, capsys) -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reidbench.options import fits, kind, parse_options, written_options
+from reidbench.options import fits, kind, parse_numbers, parse_options, written_options
 from reidbench.spec import UserError
 
 single = st.one_of(st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.text(), st.booleans(), st.none())
@@ -14,6 +14,19 @@ names = st.from_regex(r"[a-z_]+", fullmatch=True)
 @given(st.dictionaries(names, st.one_of(single, st.tuples(single, single))))
 def test_what_is_written_is_read_back(options: dict[str, object]) -> None:
     assert parse_options("--data", written_options(options)) == options
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [("3", (3,)), ("2,8", (2, 8)), ("2-4", (2, 3, 4)), ("7, 1-3", (1, 2, 3, 7)), ("1-8", tuple(range(1, 9)))],
+)
+def test_numbers_and_ranges(text: str, numbers: tuple[int, ...]) -> None:
+    assert parse_numbers(text, 8) == numbers
+
+
+@pytest.mark.parametrize("text", ["", "0", "9", "4-2", "7-9", "1,", "-3", "1.5", "a", "1" * 5, "\u0661"])
+def test_what_is_no_number_from_1_to_the_last_is_none(text: str) -> None:
+    assert parse_numbers(text, 8) is None
 
 
 def test_values_are_literals_and_anything_else_is_text() -> None:

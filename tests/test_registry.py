@@ -106,7 +106,7 @@ from reidbench.spec import Column, Row, Suite
 @model()
 def {name}(*, classes=0, depth=3):
     """My network."""
-    return depth
+    return depth if depth != 7 else [][depth]
 
 SUITE = Suite("Mine", (Row("r", "{name}"),), (Column("complexity.macs"),), "r")
 '''
@@ -126,7 +126,41 @@ def test_a_plugin_brings_models_and_a_suite(plugin: Path) -> None:
     assert registry.suite("mysuite").title == "Mine"
 
 
-@pytest.mark.parametrize(("text", "message"), [("def (", "not a Python file"), (None, "no such file")])
+def test_a_plugins_function_that_fails_is_named(plugin: Path) -> None:
+    with pytest.raises(UserError, match=r"mysuite\.py: model mynet: IndexError: list index out of range"):
+        registry.build("mynet", depth=7)
+
+
+@pytest.mark.parametrize("decorator", ["@model", "@model()", "@registry.model"])
+def test_the_decorator_may_go_without_its_parentheses(decorator: str, tmp_path: Path) -> None:
+    path = tmp_path / "bare.py"
+    text = PLUGIN.format(name="bare").replace("@model()", decorator)
+    path.write_text(text.replace("from reidbench.spec", "from reidbench import registry\nfrom reidbench.spec"))
+    registry.add_plugin(path)
+    assert registry.models()["bare"].about == "My network."
+    assert registry.build("bare", depth=2) == 2
+
+
+def test_a_measurement_of_an_unknown_mode_is_refused_where_it_is_registered(tmp_path: Path) -> None:
+    path = tmp_path / "batched.py"
+    path.write_text(
+        "from reidbench.registry import measurement\n\n"
+        "@measurement(quantities={}, mode='batched')\ndef mine(cells, progress): ...\n"
+    )
+    told = r"batched\.py, line 3: measurement mine: mode must be alone, batch or interleaved, not 'batched'"
+    with pytest.raises(UserError, match=told):
+        registry.add_plugin(path)
+    assert "mine" not in registry.measurements()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("def (", "not a Python file"),
+        (None, "no such file"),
+        ("def mine(): ...", "bad.py: registers nothing; put @model, @dataset or @measurement before a function"),
+    ],
+)
 def test_a_bad_plugin_is_named(tmp_path: Path, text: str | None, message: str) -> None:
     path = tmp_path / "bad.py"
     if text is not None:

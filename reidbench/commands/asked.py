@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reidbench import machine, registry
 from reidbench.options import parse_options
 from reidbench.planning.plan import Plan, Request, accuracy_cell
-from reidbench.spec import Cell, Places, UserError
+from reidbench.spec import COST_SHAPE, Cell, Places, UserError
 from reidbench.store import Store
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 def request_of(arguments: Namespace) -> Request:
@@ -46,6 +49,17 @@ def given_options(arguments: Namespace) -> dict[str, Any]:
     options = parse_options("--set", arguments.set)
     registry.check_options("model", registry.lookup("model", arguments.model, registry.models()), options)
     return options
+
+
+def tried(model: str, options: Mapping[str, Any]) -> nn.Module:
+    """The model with random weights, after one clip of the paper's scale went through it. Raises UserError naming it
+    where it cannot be built or fails."""
+    from reidbench.profiling.session import build
+    from reidbench.profiling.trial import try_model
+
+    made = build(model, options)
+    try_model(model, made, COST_SHAPE)
+    return made
 
 
 def accuracy_cell_of(arguments: Namespace, seed: int) -> tuple[Cell, Places]:

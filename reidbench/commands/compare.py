@@ -52,6 +52,8 @@ def compare(arguments: Namespace) -> int:
     calibrated = None
     if all(Path(place).is_dir() for place in places):
         there, here = (find_store(place, name, arguments.machine) for place, name in zip(places, "AB", strict=True))
+        if there.folder.resolve() == here.folder.resolve():
+            raise UserError(f"{places[0]} and {places[1]}: the same records on both sides; there is nothing to compare")
     else:
         revisions = [find_revision(place) for place in places]
         if revisions[0].commit == revisions[1].commit:

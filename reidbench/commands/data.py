@@ -17,6 +17,10 @@ from reidbench.options import parse_options
 from reidbench.planning.dataset_identity import AskedData, choose_splits, entry_of
 from reidbench.planning.dataset_identity import arguments as dataset_arguments
 from reidbench.planning.plan import Request, asked_data, choose_preset
+from reidbench.spec import UserError
+
+PICTURE = ".png"
+"""The ending of a dataset's picture."""
 
 PROGRESS_EVERY = 5.0
 """Seconds between two lines on the progress."""
@@ -65,16 +69,20 @@ def check(arguments: Namespace) -> int:
 def describe(arguments: Namespace) -> int:
     """Shows what a dataset holds, in text and, with `--out`, as a picture."""
     from reidbench.data.description import describe as described
+    from reidbench.data.opening import open_dataset
     from reidbench.reporting.dataset_picture import draw_dataset
     from reidbench.reporting.dataset_text import describe_lines, plain
 
+    picture = Path(arguments.out) if arguments.out else None
+    if picture and picture.suffix != PICTURE:
+        raise UserError(f"--out {picture}: give a name that ends with {PICTURE}")
     entry, given = _dataset(arguments)
     if "subset" in entry.options:
         given["subset"] = True
-    found = described(entry.load()(**given))
+    found = described(open_dataset(entry, given))
     found = replace(found, about=found.about.replace(":", f"{_split_text(entry, given)}:", 1))
-    if arguments.out:
-        draw_dataset(found, Path(arguments.out))
+    if picture:
+        draw_dataset(found, picture)
     if arguments.json:
         print_json(plain(found))
         return 0

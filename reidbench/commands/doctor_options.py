@@ -11,5 +11,5 @@ def add_doctor(add: Add) -> None:
     sub = add("doctor", "doctor.doctor", about)
     about = "move what is damaged or misnamed to where it belongs; nothing is deleted"
     sub.add_argument("--repair", action="store_true", help=about)
-    about = "how long the noise is measured (default 4; 0 leaves it out)"
+    about = "how long the noise is measured (default: 4; 0 leaves it out)"
     sub.add_argument("--seconds", type=float, default=4.0, metavar="S", help=about)

@@ -39,6 +39,7 @@ def export(arguments: Namespace) -> int:
     """Writes the network with its neck, and beside it a JSON file that says how it is fed and how it was checked."""
     from reidbench.deployment import agreement, files, runtimes
     from reidbench.deployment.network import clips_of
+    from reidbench.profiling.trial import try_model
 
     name, found = _format(arguments)
     out = Path(arguments.out or f"{arguments.model}{found.suffix}")
@@ -49,6 +50,8 @@ def export(arguments: Namespace) -> int:
         raise UserError(f"--out {out}: there is no folder {out.parent}")
     network, cell, recipe = _network(arguments)
     shapes = [[batch, recipe.frames, 3, *recipe.size] for batch in batches]
+    # What is wrong with the model itself is told by it, not by an exporter's account of it.
+    try_model(arguments.model, network.model, shapes[0])
     calibration = _calibration(arguments, recipe, batches[0])
     any_batch = arguments.batch == ANY
     with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as draft:
@@ -124,7 +127,7 @@ def _network(arguments: Namespace) -> tuple[Network, Cell, Recipe]:
     from reidbench.planning.plan import choose_preset, model_cell
 
     if not arguments.checkpoint:
-        raise UserError(f"--weights FILE: give a checkpoint of this model, or {RANDOM} for a network to be timed")
+        raise UserError(f"--weights FILE: {arguments.asks_for_weights}")
     options = given_options(arguments)
     random = arguments.checkpoint == RANDOM
     path = Path(arguments.checkpoint)

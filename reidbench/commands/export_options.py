@@ -8,7 +8,7 @@ from reidbench.commands.parser import Add, given_weights
 def add_export(add: Add) -> None:
     """Adds the command."""
     about = "write a network as ONNX, OpenVINO, TorchScript or pt2, for others to run, and check it"
-    sub = add("export", "export.export", about, given_weights())
+    sub = add("export", "export.export", about, given_weights("; or random, for a network to be timed"))
     sub.add_argument(
         "--out", default="", metavar="FILE", help="the file to write (default: MODEL and the format's ending)"
     )

@@ -15,7 +15,7 @@ from reidbench import machine, registry
 from reidbench.commands.asked import check_gpu, check_measurable, check_rows, request_of
 from reidbench.commands.output import tell_failures
 from reidbench.files import write_text
-from reidbench.planning.plan import Plan, make_plan
+from reidbench.planning.plan import Plan, all_cells, make_plan
 from reidbench.regression.calibration import session_noise, sessions_scatter
 from reidbench.regression.judging import Circumstances, judge
 from reidbench.regression.pairing import Pair, doubtful_cells, pairs_of
@@ -40,6 +40,8 @@ def check(arguments: Namespace) -> int:
     store = Store(arguments.results, arguments.machine or machine.name())
     plans = {name: make_plan(name, suite, request_of(arguments), store) for name, suite in suites.items()}
     check_measurable(plans)
+    if _is_same(store, baseline):
+        _check_code_before(plans, baseline)
     failures: list[Record] = []
     if not arguments.recorded:
         store.check_is_here()
@@ -80,9 +82,7 @@ def compare_stores(
     `calibrated` is the folder of the machine's calibration, by default that of the records here. Where there is none,
     the scatter between sessions is taken from the sessions compared, if a side has several.
     """
-    same_folder = here.folder.resolve() == there.folder.resolve()
-    keys = frozenset(cell.key for plan in plans.values() for cell in plan.all_cells()) if same_folder else frozenset()
-    sides = Side(here), Side(there, without=keys)
+    sides = Side(here), _code_before(plans, there) if _is_same(here, there) else Side(there)
     pairs: dict[tuple[str, str, str], Pair] = {}
     for plan in plans.values():
         for pair in pairs_of(plan, *sides, exactly=exactly):
@@ -95,6 +95,25 @@ def compare_stores(
     title = next(iter(plans.values())).suite.title if len(plans) == 1 else name
     notes = (*_notes(list(pairs.values()), under, isnan(noise)), *_versions(list(pairs.values())))
     return Comparison(name, title, str(here.folder), str(there.folder), limits, verdicts, notes)
+
+
+def _is_same(here: Store, there: Store) -> bool:
+    return here.folder.resolve() == there.folder.resolve()
+
+
+def _code_before(plans: Mapping[str, Plan], store: Store) -> Side:
+    """What other versions of the code have recorded in the folder that the records here lie in too."""
+    return Side(store, without=frozenset(cell.key for cell in all_cells(plans.values())))
+
+
+def _check_code_before(plans: Mapping[str, Plan], store: Store) -> None:
+    """Raises UserError where a folder that is compared with itself holds nothing of another version of the code."""
+    side = _code_before(plans, store)
+    if not any(map(side.of, all_cells(plans.values()))):
+        raise UserError(
+            f"--against {store.folder}: the same records on both sides, none of them of other code; "
+            "give another results folder, such as a copy made before the change"
+        )
 
 
 def measure(plans: Sequence[Plan], store: Store, *, fresh: bool = False) -> list[Record]:

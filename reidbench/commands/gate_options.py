@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import ArgumentParser
 
-from reidbench.commands.parser import Add, selection, start, training
+from reidbench.commands.parser import Add, add_only, add_rows, selection, start, training
 
 
 def add_gate(add: Add) -> None:
@@ -15,7 +15,7 @@ def add_gate(add: Add) -> None:
     about = "the baseline: a results folder, or the folder of a machine in one"
     sub.add_argument("--against", required=True, metavar="DIR", help=about)
     sub.add_argument("--recorded", action="store_true", help="measure nothing; compare what is recorded")
-    about = "interleaved sessions at most, for times that one cannot tell (default 8)"
+    about = "interleaved sessions at most, for times that one cannot tell (default: 8)"
     sub.add_argument("--sessions", type=int, default=8, metavar="N", help=about)
     _add_limits(sub)
     _add_files(sub)
@@ -25,7 +25,7 @@ def add_gate(add: Add) -> None:
     sub.add_argument("b", metavar="B", help="what is compared with it, likewise")
     about = "the suite that is compared, and measured for revisions (default: table2)"
     sub.add_argument("--suite", default="table2", metavar="SUITE", help=about)
-    about = "interleaved sessions of each revision (default 3: A B B A A B)"
+    about = "interleaved sessions of each revision (default: 3, A B B A A B)"
     sub.add_argument("--sessions", type=int, default=3, metavar="N", help=about)
     _add_limits(sub)
     _add_files(sub)
@@ -33,12 +33,12 @@ def add_gate(add: Add) -> None:
     sub = add("calibrate", "calibrate.calibrate", about)
     about = "the suite whose rows are timed (default: table2)"
     sub.add_argument("suite", nargs="?", default="table2", metavar="SUITE", help=about)
-    sub.add_argument("--only", default="", metavar="KIND", help="cost or accuracy")
-    sub.add_argument("--rows", nargs="+", default=[], metavar="ROW", help="rows by name or by number from 1")
-    sub.add_argument("--device", default="cpu", help="where to time: cpu or cuda")
-    about = "interleaved sessions to have (default 28, the machine being quiet)"
+    add_only(sub)
+    add_rows(sub)
+    sub.add_argument("--device", default="cpu", help="where to time: cpu or cuda (default: cpu)")
+    about = "interleaved sessions to have (default: 28, the machine being quiet)"
     sub.add_argument("--sessions", type=int, default=28, metavar="N", help=about)
-    about = "training seeds of the sound model; faulty ones have half (default 6)"
+    about = "training seeds of the sound model; faulty ones have half (default: 6)"
     sub.add_argument("--seeds", type=int, default=6, metavar="N", help=about)
     sub.add_argument("--preset", default="tiny", help="how the models are trained (default: tiny)")
     _add_limits(sub)
@@ -50,9 +50,9 @@ def add_gate(add: Add) -> None:
 
 
 def _add_limits(sub: ArgumentParser) -> None:
-    about = "the smallest change of a time that counts, of a memory twice that (default 5)"
+    about = "the smallest change of a time that counts, of a memory twice that (default: 5)"
     sub.add_argument("--least", type=float, default=5.0, metavar="PERCENT", help=about)
-    about = "the smallest difference of an accuracy that counts (default 3)"
+    about = "the smallest difference of an accuracy that counts (default: 3)"
     sub.add_argument("--points", type=float, default=3.0, metavar="POINTS", help=about)
 
 

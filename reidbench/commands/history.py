@@ -17,7 +17,7 @@ from reidbench.commands.output import print_json
 from reidbench.files import resolved
 from reidbench.regression.series import Point, Series, collect, series_of
 from reidbench.spec import Quantity, Record, UserError
-from reidbench.store import read_record
+from reidbench.store import Store, machines, read_record
 
 MOST_SERIES = 8
 """Series that a figure can hold: as many markers and colours as there are."""
@@ -34,7 +34,8 @@ def history(arguments: Namespace) -> int:
         points += collect(commit, date, chosen, quantity, field, arguments.machine)
     found = series_of(points)
     if not found:
-        raise UserError(f"{arguments.row}: no record of {arguments.quantity} in the commits of {arguments.results}")
+        lacking = f"{arguments.row}: no record of {arguments.quantity} in the commits of {arguments.results}"
+        raise UserError(f"{lacking}{_likely_row(arguments, name)}")
     if arguments.json:
         print_json([asdict(each) for each in found])
         return 0
@@ -45,6 +46,20 @@ def history(arguments: Namespace) -> int:
     for path in _draw(found, quantity, arguments):
         print(f"written: {path}")
     return 0
+
+
+def _likely_row(arguments: Namespace, measurement: str) -> str:
+    """What to add where a row has no record: the most similar one that lies in the results folder, or where to look."""
+    rows = {
+        record.row
+        for known in machines(arguments.results)
+        for record in Store(arguments.results, known).records()
+        if record.cell["measurement"] == measurement
+    }
+    close = registry.nearest(arguments.row, rows)
+    if arguments.row in rows:
+        return "; commit it first" if arguments.all else "; commit it first, or give --all for data made with options"
+    return close if "did you mean" in close else "; bench.py list SUITE shows the names of a suite's rows"
 
 
 def recorded(results: Path, measurement: str, row: str) -> Iterator[tuple[str, str, list[Record]]]:
@@ -104,6 +119,8 @@ def _git(folder: Path, *arguments: str) -> bytes:
         raise UserError("git is not installed, which holds the history") from None
     except subprocess.CalledProcessError as error:
         said = error.stderr.decode(errors="replace").strip().split("\n")[0]
+        if "not a git repository" in said:
+            raise UserError(f"{folder}: lies in no git repository, whose commits would hold the history") from None
         raise UserError(f"{folder}: {said or 'git failed'}") from None
 
 

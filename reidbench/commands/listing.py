@@ -7,6 +7,7 @@ import textwrap
 from argparse import Namespace
 
 from reidbench import presets, registry
+from reidbench.commands.listing_one import facts_of, lines_of
 from reidbench.commands.output import print_json
 from reidbench.deployment.backends import BACKENDS, Backend, missing
 from reidbench.retrieval.protocols import PROTOCOLS
@@ -16,7 +17,9 @@ UNWRAPPED = 1000
 
 
 def list_everything(arguments: Namespace) -> int:
-    """Prints every registered thing with one line."""
+    """Prints every registered thing with one line; of those that are named, their options or rows."""
+    if arguments.names:
+        return _list_some(arguments)
     groups = {
         "models": {name: entry.about for name, entry in registry.models().items()},
         "datasets": {name: entry.about for name, entry in registry.datasets().items()},
@@ -37,6 +40,15 @@ def list_everything(arguments: Namespace) -> int:
         print(title)
         for name, about in entries.items():
             print(textwrap.fill(f"  {name:<{column}} {about}", width, subsequent_indent=indent, break_on_hyphens=False))
+    return 0
+
+
+def _list_some(arguments: Namespace) -> int:
+    found = [facts_of(name) for name in arguments.names]
+    if arguments.json:
+        print_json(found)
+    else:
+        print("\n\n".join("\n".join(lines_of(facts)) for facts in found))
     return 0
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reidbench import machine
-from reidbench.commands.asked import accuracy_cell_of, given_options
+from reidbench.commands.asked import accuracy_cell_of, given_options, tried
 from reidbench.commands.output import print_json
 from reidbench.commands.suites import profile_costs
 from reidbench.files import check_writable
@@ -61,12 +61,12 @@ def _layers(arguments: Namespace) -> int:
     _quiet_profiler()
     from reidbench.profiling.layers import measure_layers
     from reidbench.profiling.peak import measure_peak
-    from reidbench.profiling.session import build, conditions
+    from reidbench.profiling.session import conditions
     from reidbench.profiling.timeline import memory_timeline
     from reidbench.reporting.profile_text import layers_json, layers_notes, layers_table
 
     where: dict[str, Any] = {"device": arguments.device, "precision": precision}
-    model = build(arguments.model, options)
+    model = tried(arguments.model, options)
     with conditions(machine.physical_cores()) as under:
         layers = measure_layers(model, measure_peak(**where), **where)
         timeline = memory_timeline(model, **where)
@@ -90,11 +90,11 @@ def _trace_inference(arguments: Namespace) -> int:
     run = _run_name(arguments, options, "inference", precision)
     check_writable(Path(arguments.out) / run)
     _quiet_profiler()
-    from reidbench.profiling.session import build, conditions
+    from reidbench.profiling.session import conditions
     from reidbench.profiling.trace import trace_inference
     from reidbench.reporting.profile_text import operators_table, trace_json
 
-    model = build(arguments.model, options)
+    model = tried(arguments.model, options)
     with conditions(machine.physical_cores()):
         found = trace_inference(
             model, Path(arguments.out) / run, worker=run, device=arguments.device, precision=precision

@@ -107,7 +107,7 @@ def convert(arguments: Namespace) -> int:
 def _given_weights(arguments: Namespace) -> tuple[Cell, Places, Path]:
     """The accuracy cell, the places and the weights of a command; without a preset that which the weights fit."""
     if not arguments.checkpoint:
-        raise UserError("--weights FILE: give a checkpoint of this model; bench.py train MODEL --out DIR makes one")
+        raise UserError(f"--weights FILE: {arguments.asks_for_weights}")
     path = Path(arguments.checkpoint)
     arguments.preset = arguments.preset or fitting_preset(path, arguments.model, given_options(arguments))
     return *accuracy_cell_of(arguments, 0), path

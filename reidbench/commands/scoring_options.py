@@ -17,11 +17,13 @@ def add_scoring(add: Add) -> None:
     sub.add_argument(
         "--out", required=True, metavar="FILE", help="FILE.npz, or FILE.parquet where pyarrow is installed"
     )
-    sub = add("score", "scoring.score", "score the features of a file under one protocol or more")
+    about = "score the features of a file under one protocol or more"
+    sub = add("score", "scoring.score", about, records=False)
     sub.add_argument("features", metavar="FILE", help="features that embed wrote as .npz")
-    about = "protocols by name (default: all that these features can be scored under)"
+    about = "protocols by name, after FILE (default: all that these features can be scored under)"
     sub.add_argument("--protocol", nargs="+", default=[], metavar="NAME", help=about)
-    sub = add("convert", "scoring.convert", "write weights of any known kind as .pt or .safetensors of this project")
+    about = "write weights of any known kind as .pt or .safetensors of this project"
+    sub = add("convert", "scoring.convert", about, records=False)
     about = "ours, the authors' .pth.tar, or a trunk as torchvision or CLIP names it"
     sub.add_argument("source", metavar="FROM", help=about)
     sub.add_argument("target", metavar="TO", help="a name that ends with .pt or .safetensors")

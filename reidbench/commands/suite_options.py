@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 from reidbench import registry
+from reidbench.commands.help_page import COMMANDS
 from reidbench.commands.parser import Add, selection, start, training
 from reidbench.spec import UserError
-
-COMMANDS = (
-    *("list", "audit", "report", "profile", "trace", "train", "data"),
-    *("evaluate", "protocols", "embed", "score", "convert"),
-    *("check", "compare", "calibrate", "history", "export", "doctor"),
-)
-"""What no suite may be named."""
 
 
 def add_suites(add: Add) -> None:
@@ -24,11 +18,10 @@ def add_suites(add: Add) -> None:
         sub.add_argument("--fresh", action="store_true", help="measure again what is recorded, training again")
     sub = add("audit", "suites.audit", "which counting rule each printed cost of Tables 2 to 6 follows")
     sub.add_argument("--fresh", action="store_true", help="count again what is already recorded")
-    add(
-        "list",
-        "listing.list_everything",
-        "models, datasets, suites, measurements, presets and protocols, each with one line",
-    )
+    about = "models, datasets, suites, measurements, presets, protocols and backends; of one its options or rows"
+    sub = add("list", "listing.list_everything", about, records=False)
+    about = "a model or dataset, to see its options, or a suite, to see its rows"
+    sub.add_argument("names", nargs="*", metavar="NAME", help=about)
     about = "write tables, figures and what they show from the records"
     sub = add("report", "suites.report", about, training(), start(), selection())
     about = "suites by name, or audit (default: all that are mostly measured); several make one report of their names"

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from reidbench import machine, registry
-from reidbench.commands.asked import check_gpu, check_measurable, check_rows, given_options, request_of
+from reidbench.commands.asked import check_gpu, check_measurable, check_rows, given_options, request_of, tried
 from reidbench.commands.output import tell_failures
 from reidbench.commands.reports import check_figures, report_audit, report_several, report_suite
 from reidbench.files import check_writable
-from reidbench.planning.plan import Plan, make_plan
+from reidbench.planning.plan import Plan, all_cells, make_plan
 from reidbench.planning.recorded import recorded_plan, with_recorded_seeds
 from reidbench.running.display import open_display
 from reidbench.running.runner import Runner
@@ -41,6 +41,7 @@ def report(arguments: Namespace) -> int:
     from reidbench.audit.assembly import NAME
     from reidbench.reporting.writing import check_formats
 
+    _check_not_swallowed(arguments, {*registry.suite_paths(), NAME})
     asked = [name for name in arguments.suites if name != NAME]
     suites = _suites(asked or ([] if arguments.suites else registry.suite_paths()))
     check_formats(arguments.format)
@@ -60,6 +61,16 @@ def report(arguments: Namespace) -> int:
     return 0
 
 
+def _check_not_swallowed(arguments: Namespace, names: set[str]) -> None:
+    """Raises UserError where an option of several values took the names of suites that stand behind it."""
+    for option, values in (("--rows", arguments.rows), ("--format", arguments.format)):
+        taken = [value for value in values if value in names]
+        if taken and not arguments.suites:
+            rest = [value for value in values if value not in names]
+            first = f"report {' '.join([*taken, option, *rest])}"
+            raise UserError(f"{option}: takes all that follows it; put the suite before it: {first}")
+
+
 def profile_costs(arguments: Namespace) -> int:
     """`profile` without --layers: every cost of one model, beside the suite `table2`'s reference row."""
     from reidbench.reporting.reproduce import PROFILE
@@ -72,13 +83,16 @@ def profile_costs(arguments: Namespace) -> int:
     columns = tuple(column for column in table2.columns if _measures_cost(column, arguments.device))
     suite = Suite(f"Costs of {label}", rows, columns, reference.name)
     arguments.only = "cost"
-    return _run({PROFILE: suite}, arguments)
+    return _run({machine.slug(f"{PROFILE}-{label}"): suite}, arguments, trial=True)
 
 
-def _run(suites: Mapping[str, Suite], arguments: Namespace) -> int:
-    """Measures, and reports with the measured seeds or, where no number is asked for, with all that are recorded."""
+def _run(suites: Mapping[str, Suite], arguments: Namespace, *, trial: bool = False) -> int:
+    """Measures, and reports with the measured seeds or, where no number is asked for, with all that are recorded.
+
+    With `trial` the command's one model is tried before, where it has to be measured.
+    """
     check_gpu(arguments.device)
-    runner, plans = _measure(suites, arguments)
+    runner, plans = _measure(suites, arguments, trial=trial)
     if request_of(arguments).seeds is None:
         plans = {name: with_recorded_seeds(plan, runner.store) for name, plan in plans.items()}
     _report(plans, suites, runner.store, arguments, name=arguments.command, each=True)
@@ -108,7 +122,9 @@ def _suites(names: Iterable[str]) -> dict[str, Suite]:
     return {name: suite for known in names for name, suite in registry.suites_of(known).items()}
 
 
-def _measure(suites: Mapping[str, Suite], arguments: Namespace) -> tuple[Runner, dict[str, Plan]]:
+def _measure(
+    suites: Mapping[str, Suite], arguments: Namespace, *, trial: bool = False
+) -> tuple[Runner, dict[str, Plan]]:
     """Runs what the store of this machine lacks of the suites."""
     store = Store(arguments.results, arguments.machine or machine.name())
     store.check_is_here()
@@ -117,6 +133,8 @@ def _measure(suites: Mapping[str, Suite], arguments: Namespace) -> tuple[Runner,
     plans = _with_columns(plans, request.only)
     check_measurable(plans)
     check_figures(suites)
+    if trial and (arguments.fresh or not all(map(store.load, all_cells(plans.values())))):
+        tried(arguments.model, given_options(arguments))
     with open_display(list(plans.values())) as display:
         runner = Runner(store, display)
         runner.run(list(plans.values()), fresh=arguments.fresh)
@@ -153,5 +171,11 @@ def _recorded_machine(arguments: Namespace) -> str:
     if not arguments.machine and len(known) == 1:
         return known[0]
     if not known:
+        if (Path(arguments.results) / "machine.json").is_file():
+            folder = Path(arguments.results).resolve()
+            raise UserError(
+                f"--results {arguments.results}: is one machine's folder; give --results "
+                f"{Path(arguments.results).parent} --machine {folder.name}"
+            )
         raise UserError(f"no records under {arguments.results}: run the suite first, or give --results DIR")
     raise UserError(f"no records of machine {chosen!r} under {arguments.results}; give --machine {' or '.join(known)}")

@@ -8,7 +8,7 @@ from reidbench.commands.parser import Add, model, start, training
 def add_training(add: Add) -> None:
     """Adds the command."""
     sub = add("train", "training.train", "train one model and keep its weights", model(), training(), start())
-    sub.add_argument("--seed", type=int, default=0, help="random seed (default 0)")
+    sub.add_argument("--seed", type=int, default=0, help="random seed (default: 0)")
     sub.add_argument("--out", required=True, metavar="DIR", help="folder for checkpoints and model.pt")
     about = "try a few steps: check data and weights, tell memory and how long the whole run will take; keep nothing"
     sub.add_argument("--dry-run", action="store_true", help=about)

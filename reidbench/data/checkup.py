@@ -12,6 +12,7 @@ from typing import Any
 from reidbench.data.census import TreeError, count, origin, unmatched
 from reidbench.data.images import read_image
 from reidbench.data.index import forget
+from reidbench.data.opening import WrongFunctionError, open_dataset
 from reidbench.data.tracklets import Dataset
 from reidbench.discovery.entries import Entry
 from reidbench.spec import UserError, printable
@@ -75,7 +76,9 @@ def check_tree(
     found: Dataset | None
     problems: tuple[str, ...] = ()
     try:
-        found = entry.load()(**arguments)
+        found = open_dataset(entry, arguments)
+    except WrongFunctionError:
+        raise
     except TreeError as error:
         found, problems = error.found, tuple(map(printable, error.problems))
     except UserError as error:

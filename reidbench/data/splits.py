@@ -6,11 +6,11 @@ split, which is an option of its dataset; `dataset.splits` in its settings says 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from reidbench.options import parse_numbers
 from reidbench.spec import Outcome, Record, UserError
 
 OPTION = "split"
@@ -46,15 +46,11 @@ def parse_splits(text: str, dataset: str, count: int) -> Splits:
     """What `--splits` asks for: "all", or numbers and ranges such as "1-3,7". Raises UserError for anything else."""
     if text == "all":
         return Splits(tuple(range(1, count + 1)), count)
-    numbers: set[int] = set()
-    for part in text.split(","):
-        found = re.fullmatch(r"\s*([0-9]{1,4})(?:-([0-9]{1,4}))?\s*", part)
-        first, last = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
-        if not 1 <= first <= last <= count:
-            known = f"dataset {dataset} has splits 1 to {count}"
-            raise UserError(f"--splits {text}: {known}; give all, or numbers and ranges such as 1-3,{count}")
-        numbers |= set(range(first, last + 1))
-    return Splits(tuple(sorted(numbers)), count)
+    numbers = parse_numbers(text, count)
+    if numbers is None:
+        known = f"dataset {dataset} has splits 1 to {count}"
+        raise UserError(f"--splits {text}: {known}; give all, or numbers and ranges such as 1-3,{count}")
+    return Splits(numbers, count)
 
 
 def written_splits(numbers: Iterable[int]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import re
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -20,6 +21,8 @@ from reidbench.spec import UserError
 OPSET = 20
 """The version of ONNX's operators; ONNX Runtime 1.17 and OpenVINO 2024 know it."""
 
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+"""What exporters colour their messages with on a terminal."""
 
 Exportable = nn.Module | ExportedProgram
 
@@ -62,8 +65,11 @@ def write(
             exportable = _program_of_any_batch(network.eval(), clips) if any_batch else network.eval()
             found.write(exportable, clips, path, calibration)
     except (RuntimeError, ValueError, TypeError, torch.onnx.OnnxExporterError) as error:
-        reason = " ".join(str(error).split())[:300]
-        raise UserError(f"{path}: cannot be exported as {name} ({type(error).__name__}: {reason})") from error
+        cause: BaseException = error
+        while cause.__cause__:  # what the exporter itself says is advice on how to debug it
+            cause = cause.__cause__
+        reason = " ".join(COLOURS.sub("", str(cause)).split())[:300]
+        raise UserError(f"{path.name}: cannot be exported as {name} ({type(cause).__name__}: {reason})") from error
     return files_of(path)
 
 

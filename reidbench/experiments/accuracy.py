@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from reidbench import distributed, machine, registry
+from reidbench.data import opening
 from reidbench.data.cache import scratch_folder
 from reidbench.data.splits import trained_on
 from reidbench.data.synthetic import content_hash
@@ -19,6 +20,7 @@ from reidbench.data.tracklets import Dataset
 from reidbench.discovery.source import REQUIRED
 from reidbench.experiments.weights import drop_scratch, training_key, weights_file
 from reidbench.files import alone
+from reidbench.profiling.trial import try_model
 from reidbench.retrieval.features import Features, embed_dataset, gallery_of
 from reidbench.retrieval.metrics import evaluate, lookalike_floor, score_samples
 from reidbench.spec import Cell, Outcome, Places, Protocol, Recipe, UserError
@@ -112,11 +114,16 @@ def train_cell(
 
 
 def untrained(cell: Cell, places: Places) -> tuple[nn.Module, Dataset]:
-    """The model of a cell with the weights that its training starts from, and the dataset."""
+    """The model of a cell with the weights that its training starts from, and the dataset.
+
+    Raises UserError for a model that fails, or breaks the contract of models: not after hours of training.
+    """
     settings = cell.settings
     dataset = open_dataset(settings["dataset"], places)
     torch.manual_seed(settings["seed"])
     model = registry.build(cell.model, classes=len(dataset.train_identities), **cell.options)
+    recipe = recipe_of(settings)
+    try_model(cell.model, model, (2, recipe.frames, 3, *recipe.size), training=True)
     trunk = settings["recipe"]["trunk"]
     start_trunk(model, places.trunk if trunk == "file" else trunk, registry.trunk_of(cell.model))
     return model, dataset
@@ -199,7 +206,7 @@ def open_dataset(identity: Mapping[str, Any], places: Places) -> Dataset:
         raise UserError(f"dataset {identity['name']} needs --root: the folder that holds it")
     if identity["subset"]:
         options["subset"] = True
-    dataset: Dataset = entry.load()(**options)
+    dataset = opening.open_dataset(entry, options)
     if dataset.fingerprint != identity["fingerprint"]:
         raise UserError(f"{dataset.root}: is not the dataset that was planned for; it has changed: start again")
     return dataset

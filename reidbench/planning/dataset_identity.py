@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from reidbench import registry
+from reidbench.data.opening import open_dataset
 from reidbench.data.splits import OPTION, Splits, parse_splits
-from reidbench.data.tracklets import Dataset
 from reidbench.discovery.entries import Entry
 from reidbench.discovery.importing import import_file
 from reidbench.discovery.source import REQUIRED
@@ -98,23 +98,10 @@ def _identity(asked: AskedData) -> dict[str, Any]:
     if not asked.root and hasattr(module, "fingerprint"):
         name, known, subset = asked.name, module.fingerprint(**options), False
     else:
-        found = _loaded(entry, given)
+        found = open_dataset(entry, given)
         name, known, subset = found.name, found.fingerprint, found.subset
     identity = {"name": name, "fingerprint": known, "options": options, "subset": subset}
     return {**identity, "splits": entry.splits} if entry.splits else identity
-
-
-def _loaded(entry: Entry, given: Mapping[str, Any]) -> Dataset:
-    """The dataset; what is wrong with a plugin's function is told as that, in one line."""
-    try:
-        found = entry.load()(**given)
-    except Exception as error:
-        if isinstance(error, UserError) or str(entry.path) not in registry.plugins():
-            raise
-        raise UserError(f"{entry.path}: dataset {entry.name}: {type(error).__name__}: {error}") from error
-    if not isinstance(found, Dataset):
-        raise UserError(f"{entry.path}: {entry.function} must return a reidbench.data.tracklets.Dataset")
-    return found
 
 
 def _options(asked: AskedData) -> dict[str, Any]:

@@ -12,8 +12,9 @@ from reidbench import presets, registry
 from reidbench.data.splits import Splits
 from reidbench.deployment.backends import BACKENDS, EAGER, check_backend, missing
 from reidbench.planning.dataset_identity import AskedData, choose_splits, identities
+from reidbench.planning.rows import choose_rows
 from reidbench.planning.wellformed import check_suite
-from reidbench.registry import lookup, resolve_options
+from reidbench.registry import lookup, nearest, resolve_options
 from reidbench.spec import COST_SHAPE, Cell, Column, Places, Preset, Protocol, Row, Suite, UserError, canonical_json
 from reidbench.store import Store
 from reidbench.trunks import SYNTHETIC, cannot_start
@@ -80,7 +81,7 @@ def make_plan(name: str, suite: Suite, request: Request, store: Store) -> Plan:
     check_suite(name, suite)
     check_device(request.device)
     preset = choose_preset(request)
-    rows = _choose_rows(suite, request.rows)
+    rows = choose_rows(suite, request.rows)
     if request.only:
         lookup("kind of column for --only", request.only, {"accuracy": 1, "cost": 1})
     machine = store.machine()
@@ -214,14 +215,6 @@ def row_options(row: Row) -> dict[str, Any]:
     return {**({"frames": row.frames} if "frames" in known else {}), **row.options}
 
 
-def _choose_rows(suite: Suite, names: Iterable[str]) -> tuple[Row, ...]:
-    """The rows asked for by name or number from 1, in the suite's order; all of them where none is asked for."""
-    by_number = {str(number): row for number, row in enumerate(suite.rows, 1)}
-    by_name = {row.name: row for row in suite.rows}
-    chosen = [by_number.get(name) or lookup("row", name, by_name) for name in names]
-    return tuple(row for row in suite.rows if not chosen or row in chosen)
-
-
 def _cell(row: Row, measurement: str, options: Mapping[str, Any], settings: Mapping[str, Any]) -> Cell:
     """A cell whose identity does not depend on how its model was named: presets and defaults are spelled out."""
     return Cell(row.name, measurement, **_model_identity(row.model, options), settings=settings)
@@ -280,7 +273,9 @@ def _trunk_identity(trunk: str, file: str, kind: str) -> str:
     try:
         return f"{trunk} {hashlib.sha256(path.read_bytes()).hexdigest()[:12]}"
     except OSError as error:
-        raise UserError(f"--weights {path}: cannot read: {error.strerror}") from error
+        close = nearest(file, NAMED_TRUNKS)
+        hint = close if "did you mean" in close else f"; give a file, or {' or '.join(NAMED_TRUNKS)}"
+        raise UserError(f"--weights {path}: cannot read: {error.strerror}{hint}") from error
 
 
 def _accuracy_cells(

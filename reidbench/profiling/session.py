@@ -22,6 +22,7 @@ from reidbench.deployment.network import Deployed, Infer, Network, clips_of
 from reidbench.precision import PRECISIONS
 from reidbench.profiling.artifact import artifact
 from reidbench.profiling.latency import Run, check_device, inference, is_out_of_memory, random_clips
+from reidbench.profiling.trial import check_module
 from reidbench.spec import Cell, UserError, canonical_json
 
 Made = TypeVar("Made")
@@ -31,6 +32,7 @@ def build(name: str, options: Mapping[str, Any]) -> nn.Module:
     """A cell's model with random weights, the same ones every time, in evaluation mode. Raises UserError."""
     torch.manual_seed(0)
     model: nn.Module = registry.build(name, **options)
+    check_module(name, model)
     return model.eval()
 
 

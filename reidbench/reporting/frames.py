@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from reidbench import registry
 from reidbench.data.splits import splits_of, without_split, written_splits
+from reidbench.deployment.backends import EAGER
 from reidbench.estimates import estimate
 from reidbench.reporting.matching import against_published, printed_value
 from reidbench.reporting.tables import Entry, preset_name, shared
-from reidbench.spec import Column, Quantity, Record, Row, canonical_json
+from reidbench.spec import Column, Quantity, Record, Row, Suite, UserError, canonical_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,9 +21,14 @@ if TYPE_CHECKING:
 FRAME_COLUMNS = (
     *("suite", "row", "model", "measurement", "quantity", "unit", "value", "low", "high", "n", "sd"),
     *("published", "published_dataset", "difference"),
-    *("preset", "dataset", "dataset_options", "splits", "dataset_fingerprint", "protocol", "device", "precision"),
+    *("preset", "dataset", "dataset_options", "splits", "dataset_fingerprint", "protocol"),
+    *("device", "precision", "backend", "threads", "shape", "settings"),
     *("machine", "state"),
 )
+
+
+OWN_SETTINGS = ("tracklet", "gallery", "queries")
+"""What the column `settings` tells: what only some measurements have."""
 
 
 def to_frame(table: Table) -> pd.DataFrame:
@@ -40,30 +46,33 @@ def to_frame(table: Table) -> pd.DataFrame:
     return pd.DataFrame(lines, columns=list(FRAME_COLUMNS))
 
 
-def frame(suite: str, results: str = "results", machine: str | None = None) -> pd.DataFrame:
+def frame(suite: str, results: str = "results", machine: str | None = None, *, all_data: bool = False) -> pd.DataFrame:
     """All records of a suite as a pandas frame (`FRAME_COLUMNS`), one line a row, quantity and setting, over the seeds
     and the random splits of a dataset.
 
-    A record belongs to a row by its model and options under any preset, whatever suite it was measured for. All
-    machines are listed unless one is named. A record whose model has changed since has the state "stale".
+    A record belongs to a row by its model and options under any preset, and to a column by its settings, whatever suite
+    it was measured for. With `all_data` so does an accuracy on data that were made with options which the column does
+    not ask for. All machines are listed unless one is named. A record whose model has changed since has the state
+    "stale". Raises UserError where there are no records at all.
     """
     import pandas as pd
 
     from reidbench.store import Store, machines
 
     found = registry.suite(suite)
-    wanted = dict.fromkeys((c.quantity, c.published, c.dataset) for c in found.columns)
-    columns = [Column(quantity, published, dataset=dataset) for quantity, published, dataset in wanted]
+    known = machines(results)
+    if not known or machine not in (None, *known):
+        raise UserError(f"no records {f'of machine {machine!r} ' if known else ''}under {results}: run the suite first")
     lines = []
-    for name in [machine] if machine else machines(results):
+    for name in [machine] if machine else known:
         groups = _over_splits(_over_seeds(Store(results, name).records()))
         for row in found.rows:
             mine = _of_row(row, groups)
             source = registry.model_source(row.model) if mine else ""
-            for column in columns:
-                for records in mine:
-                    if records[0].cell["measurement"] == column.measurement:
-                        lines.append({"suite": suite, **_recorded_line(row, column, records, source), "machine": name})
+            pairs = [(column, records) for records in mine for column in _columns_of(found, row, records[0], all_data)]
+            places = {column.quantity: place for place, column in reversed([*enumerate(found.columns)])}
+            for column, records in sorted(pairs, key=lambda pair: places[pair[0].quantity]):
+                lines.append({"suite": suite, **_recorded_line(row, column, records, source), "machine": name})
     return pd.DataFrame(lines, columns=list(FRAME_COLUMNS))
 
 
@@ -100,6 +109,10 @@ def _line(
         "protocol": settings.get("protocol", {}).get("name", ""),
         "device": settings.get("device", ""),
         "precision": settings.get("precision") or recipe.get("precision", ""),
+        "backend": settings.get("backend", ""),
+        "threads": settings.get("threads"),
+        "shape": "x".join(map(str, settings.get("shape", ()))),
+        "settings": ", ".join(f"{name} {settings[name]}" for name in OWN_SETTINGS if name in settings),
         "state": entry.state,
     }
 
@@ -132,6 +145,41 @@ def _of_row(row: Row, groups: Sequence[list[Record]]) -> list[list[Record]]:
         resolved.pop("classes", None)
         identities.add(canonical_json([function, resolved]))
     return [g for g in groups if canonical_json([g[0].cell["model"], g[0].cell["options"]]) in identities]
+
+
+def _columns_of(suite: Suite, row: Row, record: Record, all_data: bool) -> list[Column]:
+    """The columns of a suite that a row's record is of, those of one quantity once, with what was published for it.
+
+    As in a table, a column that is bound to the dataset of an accuracy makes the unbound one needless.
+    """
+    found: dict[str, Column] = {}
+    for column in suite.columns:
+        if _is_of(record, row, column, all_data):
+            known = found.setdefault(column.quantity, column)
+            if (bool(column.dataset), bool(column.published)) > (bool(known.dataset), bool(known.published)):
+                found[column.quantity] = column
+    return list(found.values())
+
+
+def _is_of(record: Record, row: Row, column: Column, all_data: bool) -> bool:
+    """Whether a row's record is one of a column: of its measurement and settings, the threads and presets apart."""
+    from reidbench.planning.plan import cost_shape
+    from reidbench.presets import PRESETS
+
+    settings = record.cell["settings"]
+    if record.cell["measurement"] != column.measurement:
+        return False
+    if "dataset" not in settings:
+        usual = {"device": "cpu", "precision": "fp32", "backend": EAGER, "shape": list(cost_shape(row))}
+        asked = {**{name: value for name, value in usual.items() if name in settings}, **column.settings}
+        return all(settings.get(name) == value for name, value in asked.items())
+    if any(settings.get(name) != value for name, value in column.settings.items()):
+        return False
+    if column.dataset not in ("", settings["dataset"]["name"]):
+        return False
+    made_with = without_split(settings)["dataset"].get("options", {})
+    usual_data = [{}, *(preset.dataset_options for preset in PRESETS.values())]
+    return all_data or any(made_with == {**usual, **column.data} for usual in usual_data)
 
 
 def _over_seeds(records: Sequence[Record]) -> list[list[Record]]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 PROFILE = "profile"
-"""The name of the plan of `bench.py profile`, whose last row is the model asked for."""
+"""What the name of a plan of `bench.py profile` begins with; the model asked for follows, which is the last row."""
 
 
 def command(plan: Plan) -> str:
@@ -25,10 +25,11 @@ def command(plan: Plan) -> str:
 
     Plugins are named by their files, wherever those lie.
     """
-    parts = _of_profile(plan) if plan.name == PROFILE else _of_suite(plan)
+    is_profile = plan.name.startswith(f"{PROFILE}-") and plan.name not in registry.suite_paths()
+    parts = _of_profile(plan) if is_profile else _of_suite(plan)
     for path in registry.plugins():
         parts += ["--plugin", Path(path).name]
-    return shlex.join(["python", "bench.py", plan.name, *parts])
+    return shlex.join(["python", "bench.py", PROFILE if is_profile else plan.name, *parts])
 
 
 def _of_profile(plan: Plan) -> list[str]:

@@ -123,7 +123,10 @@ def _read_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such file") from error
     except Exception as error:  # NumPy, zipfile and zlib raise errors of many types for damaged files
-        raise _unreadable(path, str(error).partition("\n")[0] or type(error).__name__) from error
+        # NumPy's own words recommend to run what lies in it.
+        objects = isinstance(error, ValueError) and "pickle" in str(error)
+        reason = "it is no .npz, or holds more than arrays" if objects else str(error).partition("\n")[0]
+        raise _unreadable(path, reason or type(error).__name__) from error
     if odd := [name for name, array in arrays.items() if not isinstance(array, np.ndarray)]:
         raise _unreadable(path, f"{odd[0]} is no array")
     count = len(arrays["vector"]) if arrays["vector"].ndim == 2 else -1

@@ -245,8 +245,8 @@ class Runner:
             seconds=round(seconds, 3),
             error=error,
         )
-        if fault := record_fault(record):
-            # A measurement of a plugin, say; what was written could never be read again.
+        if fault := record_fault(record) or (_lacks_quantities(record) if status == "ok" else ""):
+            # A measurement of a plugin, say; what was written could never be read again, or would be shown nowhere.
             error = f"its outcome cannot be recorded ({fault}); log: {log}"
             nothing = asdict(Outcome())
             record = replace(record, status="failed", seconds=0.0, error=error, **nothing)
@@ -260,6 +260,18 @@ class Runner:
 def _stands(record: Record) -> bool:
     """Whether a record need not be made again: it has a value, and all that it lacked a package for lacks it still."""
     return record.status == "ok" and not any(map(is_installed, record.context.get("not_installed", ())))
+
+
+def _lacks_quantities(record: Record) -> str:
+    """What is wrong with an outcome that has nothing of what its measurement declares and does not say why; else ""."""
+    name = str(record.cell["measurement"])
+    declared = registry.measurements()[name].quantities
+    wanted = {field: quantity.sample or field for field, quantity in declared.items()}
+    given = {*record.values, *record.samples}
+    if given.intersection(wanted.values()) or {"lacking", "not_installed"} & {*record.context}:
+        return ""
+    needs = [field if source == field else f"{field} (samples {source})" for field, source in wanted.items()]
+    return f"{name} declares {', '.join(needs) or 'no quantity'}, and gave {', '.join(sorted(given)) or 'nothing'}"
 
 
 def make_jobs(cells: Iterable[Cell]) -> list[Job]:

@@ -53,6 +53,8 @@ def test_two_folders_are_compared_as_they_are(folders: tuple[Path, Path], tmp_pa
     assert main([*command, "--format", "junit", "--out", str(tmp_path / "out")]) == 1
     assert "BiCnet-TKS" in capsys.readouterr().out
     assert 'failures="1"' in (tmp_path / "out" / "table2-compare.xml").read_text()
+    assert main(["compare", str(folders[0]), str(folders[0])]) == 2
+    assert "the same records on both sides" in capsys.readouterr().err
     assert main(["compare", *map(str, reversed(folders)), "--only", "cost"]) == 0
     assert "better" in capsys.readouterr().out
 

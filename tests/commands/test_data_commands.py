@@ -75,6 +75,7 @@ def test_synthetic_needs_no_root(capsys: pytest.CaptureFixture[str]) -> None:
         (["check", "mars"], "dataset mars needs --root"),
         (["check", "duke", "--root", "x", "--data", "dens=3"], "no option 'dens'; did you mean 'dense'?"),
         (["describe", "mars", "--root", "nowhere"], "nowhere/info: no such folder"),
+        (["describe", "synthetic", "--out", "a.jpg"], "--out a.jpg: give a name that ends with .png"),
         (["check", "ilids", "--root", "x", "--data", "split"], "--data split: write it as OPTION=VALUE"),
         (["check", "mars", "--root", "x", "--data", "root=y"], "--data root: give --root"),
     ],
@@ -90,6 +91,41 @@ def test_a_picture_that_cannot_be_written_is_named(tmp_path: Path, capsys: pytes
     (tmp_path / "file").write_text("")
     assert main(["data", "describe", "synthetic", *FEW, "--out", str(tmp_path / "file" / "x.png")]) == 2
     assert "x.png: cannot be written" in capsys.readouterr().err
+
+
+WRONG = """from pathlib import Path
+from reidbench.data.tracklets import Dataset
+from reidbench.registry import dataset
+
+@dataset
+def mine():
+    \"\"\"One's own.\"\"\"
+    return {made}
+"""
+
+
+@pytest.mark.parametrize(
+    ("made", "message"),
+    [
+        ('Dataset("mine", Path(), (), (), ())', "dataset mine: TypeError: Dataset.__init__() missing 2 required"),
+        ("((), (), ())", "mine must return a reidbench.data.tracklets.Dataset"),
+        ('Dataset("mine", Path(), [], (), (), "", True)', "mine: its train is no tuple"),
+        ('Dataset("mine", ".", (), (), (), "", True)', "mine: its root is no Path"),
+        ('Dataset("mine", Path(), (), (1,), (), "", True)', "mine: its query holds what is no Tracklet"),
+    ],
+)
+def test_a_wrong_dataset_of_ones_own_is_the_same_line_wherever_it_is_used(
+    made: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(WRONG.format(made=made))
+    said = set()
+    train = ["train", "baseline", "--dataset", "mine", "--out", str(tmp_path / "out")]
+    for command in (["data", "check", "mine"], ["data", "describe", "mine"], train):
+        assert main([*command, "--plugin", str(path)]) == 2
+        said.add(capsys.readouterr().err)
+    (line,) = said
+    assert f"mine.py: {message}" in line and line.count("\n") == 1
 
 
 def test_every_split_is_checked_unless_one_is_chosen(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

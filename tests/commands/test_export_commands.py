@@ -87,6 +87,12 @@ def test_weights_are_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(capsys.readouterr().out)["weights"] == "random"
 
 
+def test_what_is_wrong_with_the_model_is_told_by_it(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ("bicnet_tks", "--preset", "quick", "--weights", "random", "--set", "alpha=2", "--out", "a.onnx")
+    said = refused(*arguments, capsys=capsys)
+    assert said == "bench.py: model bicnet_tks: a clip of 8 frames: with alpha=2 it must be a multiple of 3\n"
+
+
 @pytest.mark.parametrize(
     ("found", "why"),
     [(1e-3, "would compute other vectors than the model"), (math.nan, "would compute vectors that are not finite")],

@@ -167,6 +167,13 @@ def test_the_records_of_the_code_before_can_be_the_baseline_in_the_same_folder(b
     assert "better" in text
 
 
+def test_records_are_not_compared_with_themselves(bench: Bench) -> None:
+    for options in ((), ("--recorded",)):
+        code, text, said = bench.run("check", "toys", "--against", str(bench.folder / "old"), *options, results="old")
+        assert code == 2 and not text
+        assert "old/here: the same records on both sides" in said and said.count("\n") == 1
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -69,7 +69,11 @@ def test_what_lies_uncommitted_is_not_history(repository: Path, capsys) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["My roe", "complexity.params"], "no record of complexity.params in the commits of results"),
+        (["My roe", "complexity.params"], "in the commits of results; did you mean 'My row'?"),
+        (
+            ["8", "complexity.params"],
+            "8: no record of complexity.params in the commits of results; bench.py list SUITE",
+        ),
         (["My row", "complexity.parms"], "did you mean 'params'?"),
         (["My row", "complxity.params"], "did you mean 'complexity'?"),
     ],
@@ -84,4 +88,11 @@ def test_outside_a_repository_there_is_no_history(tmp_path: Path, monkeypatch: p
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     monkeypatch.chdir(tmp_path)
     assert main(["history", "My row", "complexity.params"]) == 2
-    assert "not a git repository" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "lies in no git repository, whose commits would hold the history" in said and "fatal" not in said
+
+
+def test_a_record_that_is_not_committed_is_told_from_none(repository: Path, capsys) -> None:
+    save(repository, 3, "newest", row="My row 3")
+    assert main(["history", "My row 3", "complexity.params", "--all"]) == 2
+    assert "in the commits of results; commit it first\n" in capsys.readouterr().err

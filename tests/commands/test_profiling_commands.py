@@ -12,11 +12,13 @@ from pathlib import Path
 import pytest
 
 from reidbench import cli
+from reidbench.commands import asked
 from reidbench.profiling import layers, peak, timeline, trace
 
 ROOT = Path(__file__).resolve().parents[2]
 SLIM = ["--set", "width=8", "--set", "blocks=(1,1,1,1)", "--set", "size=(64,32)"]
 SHAPE = (1, 8, 3, 64, 32)
+TOO_FEW = "model bicnet_tks: a clip of 8 frames: with alpha=2 it must be a multiple of 3"
 
 
 @pytest.fixture(autouse=True)
@@ -24,6 +26,7 @@ def small_clips(monkeypatch: pytest.MonkeyPatch) -> None:
     """Costs are those of the paper's scale; here clips are small and rounds few."""
     for function in (layers.measure_layers, timeline.memory_timeline, trace.trace_inference):
         monkeypatch.setitem(function.__kwdefaults__, "shape", SHAPE)
+    monkeypatch.setattr(asked, "COST_SHAPE", SHAPE)
     monkeypatch.setitem(layers.measure_layers.__kwdefaults__, "rounds", 2)
     monkeypatch.setitem(peak.measure_peak.__kwdefaults__, "seconds", 0.01)
     monkeypatch.setitem(peak.measure_peak.__kwdefaults__, "sides", (128,))
@@ -78,6 +81,10 @@ def test_a_trace_of_inference_says_how_to_open_it(tmp_path: Path, capsys: pytest
         (["profile", "baseline", "--layers", "--out", "a.pdf"], "--out a.pdf: give a name that ends with .png or .svg"),
         (["profile", "baseline", "--layers", "--precision", "fp8"], "precision 'fp8' is unknown"),
         (["profile", "baseline", "--layers", "--device", "tpu"], "device 'tpu' is unknown"),
+        (["profile", "bicnet_tks", *SLIM, "--set", "alpha=2", "--layers"], TOO_FEW),
+        (["trace", "bicnet_tks", *SLIM, "--set", "alpha=2", "--out", "OUT"], TOO_FEW),
+        (["profile", "bicnet_tks", *SLIM, "--set", "alpha=2"], TOO_FEW),
+        (["profile", "bicnet_tks", "--set", "alpha=-1"], "model bicnet_tks: alpha=-1: each big frame has"),
         (["trace", "baseline"], "--out"),
         (["trace", "baselin", "--out", "OUT"], "did you mean 'baseline'?"),
         (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,19 @@ def test_a_network_that_cannot_be_exported_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"fickle\.pt2: cannot be exported as pt2") as caught:
         files.write(Fickle(), clips(), path, "pt2")
     assert "\n" not in str(caught.value)
+
+
+def test_the_cause_is_told_and_not_the_exporters_advice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        try:
+            raise ValueError("alpha is 2")
+        except ValueError as error:
+            raise RuntimeError("\x1b[96mstep 1/3\x1b[0m\nto be debugged so") from error
+
+    monkeypatch.setitem(files.FORMATS, "pt2", replace(files.FORMATS["pt2"], write=refuse))
+    with pytest.raises(UserError) as caught:
+        files.write(nn.Identity(), clips(), tmp_path / "draft" / "a.pt2", "pt2")
+    assert str(caught.value) == "a.pt2: cannot be exported as pt2 (ValueError: alpha is 2)"
 
 
 def test_a_file_of_other_weights_does_not_pass_for_the_model(written: dict[str, Path]) -> None:

@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 import torch
 
+from reidbench import registry
 from reidbench.cli import main
 from reidbench.data.tracklets import Dataset
 from reidbench.experiments import dry_run as module
 from reidbench.experiments.accuracy import open_dataset, train_cell
 from reidbench.experiments.dry_run import KEPT, TOO_LARGE, WRITTEN, Timing, dry_run, step_seconds
 from reidbench.planning.plan import Request, accuracy_cell
-from reidbench.spec import Cell, Places, UserError
+from reidbench.spec import Cell, Output, Places, UserError
 from reidbench.store import Store
 
 
@@ -46,6 +47,22 @@ def test_a_dry_run_tells_what_a_training_needs_and_keeps_nothing(root: Path, tmp
     assert found.whole_run == pytest.approx([found.preparation + 40 * seconds for seconds in found.each_step])
     # A batch is all of the 128 frames here: two clips of each of eight identities.
     assert found.preparation == pytest.approx(statistics.median(found.timing.load)) and found.preparation > 0
+
+
+def test_a_model_that_breaks_the_contract_is_told_before_a_step(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built = registry.build
+
+    def without_neck(*given: Any, **options: Any) -> Any:
+        model = built(*given, **options)
+        del model.neck
+        model.forward = lambda clips: Output(clips.mean((1, 3, 4)))
+        return model
+
+    monkeypatch.setattr(registry, "build", without_neck)
+    with pytest.raises(UserError, match="model baseline: has no `neck`"):
+        dry_run(few_steps(root), Places(str(root)), tmp_path / "out")
 
 
 def test_what_is_done_already_is_not_counted(root: Path, tmp_path: Path) -> None:

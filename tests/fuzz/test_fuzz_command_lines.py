@@ -175,7 +175,7 @@ def command_line(draw: Draw) -> list[str]:
 
 
 def is_verdict(words: list[str]) -> bool:
-    return any(word in ("check", "compare", "data") for word in words)
+    return any(word in ("check", "compare", "data", "doctor") for word in words)
 
 
 @cases(80, 700)

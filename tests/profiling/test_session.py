@@ -27,6 +27,12 @@ def test_an_impossible_option_is_one_line() -> None:
         session.build("baseline", {**SMALL, "shrink": [7]})
 
 
+def test_what_is_no_network_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reidbench.registry.build", lambda name, **options: None)
+    with pytest.raises(UserError, match=r"^model mine: its function must return an nn\.Module, not NoneType"):
+        session.build("mine", {})
+
+
 def test_whatever_one_row_fails_of_costs_no_other() -> None:
     wrong: dict[str, Exception] = {
         "B": UserError("no such thing"),

@@ -103,10 +103,11 @@ def test_plugins_are_part_of_the_command(bench, tmp_path):
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
 def test_a_profile_is_made_again_by_its_own_command(bench, arguments, device, monkeypatch):
     made = []
-    monkeypatch.setattr(commands, "_run", lambda suites, _: made.append(suites) or 0)
+    monkeypatch.setattr(commands, "_run", lambda suites, *_, **__: made.append(suites) or 0)
     asked = ["profile", *arguments, *(["--device", "cuda"] if device == "cuda" else [])]
     assert cli.main(asked) == 0
     ((name, suite),) = made[0].items()
+    assert name.startswith(f"profile-{arguments[0].replace('_', '-')}"), "a report's own name for each model"
     found = command(make_plan(name, suite, Request(only="cost"), bench.store))
     assert cli.main(shlex.split(found)[2:]) == 0
     assert found.startswith("python bench.py profile ") and made[1] == made[0]

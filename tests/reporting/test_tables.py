@@ -8,7 +8,7 @@ from reidbench.reporting import matching
 from reidbench.reporting.blocks import blocks, terminal_text
 from reidbench.reporting.frames import FRAME_COLUMNS, frame, to_frame
 from reidbench.reporting.tables import STATES, assemble
-from reidbench.spec import Published, Row
+from reidbench.spec import Published, Row, UserError
 
 MEAN_AP, EMBLEM, TEMPO, GFLOPS_AT, PARAMS_AT, LATENCY, RATIO, CUDA = range(8)
 
@@ -275,5 +275,30 @@ def test_frame_lists_all_records_of_the_suite_whatever_their_label(bench, toy):
     assert not found.duplicated(["row", "quantity"]).any()
 
 
-def test_frame_of_nothing_is_empty(toy, tmp_path):
-    assert frame("made_up", str(tmp_path / "none")).empty
+def test_frame_identifies_every_line_and_leaves_out_what_is_no_cell_of_the_suite(bench, toy):
+    bench.source = registry.model_source("toy")
+    bench.save_all()
+    results = str(bench.store.folder.parent)
+    before = frame("made_up", results)
+    line = before[(before.row == "Full") & (before.quantity == "latency")].iloc[0]
+    settings = bench.cell(ROWS[2], COLUMNS[LATENCY]).settings
+    assert (line.backend, line.threads) == (settings.get("backend", ""), settings["threads"])
+    assert line["shape"] == "x".join(map(str, settings["shape"]))
+    bench.save(bench.cell(ROWS[2], COLUMNS[0], dataset={**bench.dataset, "options": {"occlusion": 0.5}}))
+    bench.save(bench.cell(ROWS[2], COLUMNS[LATENCY], backend="onnxruntime"))
+    bench.save(bench.cell(ROWS[2], COLUMNS[LATENCY], threads=7))
+    found = frame("made_up", results)
+    assert len(found) == len(before) + 2 and 7 in list(found.threads)
+    measured = {"value", "low", "high", "n", "sd", "published", "difference"}
+    assert not found.duplicated([name for name in FRAME_COLUMNS if name not in measured]).any()
+    more = frame("made_up", results, all_data=True)
+    assert len(more) > len(found) and "occlusion 0.5" in set(more.dataset_options)
+
+
+def test_a_frame_of_no_records_is_refused(bench, toy, tmp_path):
+    nowhere = str(tmp_path / "none")
+    with pytest.raises(UserError, match=f"no records under {nowhere}"):
+        frame("made_up", nowhere)
+    bench.save_all()
+    with pytest.raises(UserError, match="no records of machine 'mine' under"):
+        frame("made_up", str(bench.store.folder.parent), "mine")

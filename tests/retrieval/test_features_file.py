@@ -56,6 +56,17 @@ def test_a_file_scores_as_what_was_written(
     assert not found.holds(PROTOCOLS["first_clip"]) and found.holds(PROTOCOLS["mars_matlab"])
 
 
+@pytest.mark.parametrize("content", [b"junk", b"\x80\x04K\x01."])
+def test_nobody_is_advised_to_load_what_is_no_features(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "junk.npz"
+    path.write_bytes(content)
+    with pytest.raises(
+        UserError, match=r"junk\.npz: holds no features that embed wrote \(it is no \.npz, or"
+    ) as caught:
+        read_features(path)
+    assert "allow_pickle" not in str(caught.value)
+
+
 def test_anybody_can_read_the_arrays_without_pickles(embedded: Embedded, tmp_path: Path) -> None:
     write_features(tmp_path / "f.npz", embedded, ABOUT)
     with np.load(tmp_path / "f.npz", allow_pickle=False) as file:

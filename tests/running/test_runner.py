@@ -53,6 +53,8 @@ def act(cell, folder=os.environ.get("TOY_FOLDER", "")):
         raise MemoryError
     if does == "waits":
         time.sleep(60)
+    if does == "errs":
+        return Outcome({"lenght": 4.0})
     lacking = {"not_installed": ["counter"]} if does == "lacks" else {}
     return Outcome({"length": float(len(does))}, context=lacking)
 
@@ -170,6 +172,7 @@ def test_kept_weights_last_until_everything_is_measured_again(make) -> None:
         ("names", "failed", "toy.jpg: damaged frame; log: "),
         ("dies", "failed", "was ended by SIGKILL"),
         ("eats", "out-of-memory", "MemoryError"),
+        ("errs", "failed", "cannot be recorded (toybatch declares length, and gave lenght); log: "),
     ],
 )
 def test_a_cell_that_fails_costs_itself_alone_and_is_tried_again(

@@ -1,0 +1,92 @@
+"""What `list NAME` shows: a model's or a dataset's options, a suite's rows. Imports no torch."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from reidbench import registry
+from reidbench.discovery.entries import Entry
+from reidbench.discovery.source import REQUIRED, parse
+from reidbench.spec import Suite, UserError
+
+HIDDEN = ("classes", "root", "subset")
+"""Arguments that no --set or --data gives: the commands do, or options of their own."""
+
+CHOICES = "CHOICES"
+"""The name under which a file may keep what its options can be: {"attention": ("dao", "none")}."""
+
+
+def facts_of(name: str) -> dict[str, Any]:
+    """What there is to know of a model, a dataset or a suite, as plain values. Raises UserError for another name."""
+    for kind, entries in (("model", registry.models()), ("dataset", registry.datasets())):
+        if name in entries:
+            return _entry_facts(kind, entries[name])
+    if name in registry.suite_paths():
+        return _suite_facts(name)
+    hint = registry.nearest(name, [*registry.models(), *registry.datasets(), *registry.suite_paths()])
+    raise UserError(
+        f"no model, dataset or suite is named {name!r}{hint if 'did you mean' in hint else '; bench.py list names all'}"
+    )
+
+
+def lines_of(facts: Mapping[str, Any]) -> list[str]:
+    """Those facts as lines, the options with the flag that gives them."""
+    head = [f"{facts['kind']} {facts['name']}", "", *facts["about"].splitlines()]
+    if "rows" in facts:
+        return [*head, "", "rows, for --rows", *(f"  {number:>2}  {row}" for number, row in facts["rows"].items())]
+    flag = "--set" if facts["kind"] == "model" else "--data"
+    options = facts.get("options", {})
+    if facts["kind"] == "suite":
+        return head
+    if not options:
+        return [*head, "", "no options"]
+    width = max(map(len, options))
+    lines = [f"  {option:<{width}}  {_option_text(about)}" for option, about in options.items()]
+    return [*head, "", f"options, for {flag} OPTION=VALUE, with their defaults", *lines]
+
+
+def _option_text(about: Mapping[str, Any]) -> str:
+    text = repr(about["default"]) if "default" in about else "(required)"
+    return f"{text}  of {', '.join(map(repr, about['choices']))}" if "choices" in about else text
+
+
+def _entry_facts(kind: str, entry: Entry) -> dict[str, Any]:
+    tree = parse(entry.path)
+    function = next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == entry.function)
+    about = inspect.cleandoc(ast.get_docstring(function) or "")
+    if entry.preset:
+        about = f"{entry.about}\n\n{about}"
+    choices = _choices(tree)
+    options = {
+        name: {
+            **({} if default is REQUIRED else {"default": default}),
+            **({"choices": choices[name]} if name in choices else {}),
+        }
+        for name, default in {**entry.options, **entry.preset}.items()
+        if name not in HIDDEN
+    }
+    return {"kind": kind, "name": entry.name, "about": about, "options": options}
+
+
+def _choices(tree: ast.Module) -> dict[str, list[Any]]:
+    """What the options of a file can be, as its literal `CHOICES` has it; nothing where it has none."""
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and any(getattr(target, "id", "") == CHOICES for target in node.targets):
+            try:
+                return {str(name): list(values) for name, values in ast.literal_eval(node.value).items()}
+            except (ValueError, TypeError, AttributeError):
+                return {}
+    return {}
+
+
+def _suite_facts(name: str) -> dict[str, Any]:
+    about = inspect.cleandoc(ast.get_docstring(parse(registry.suite_paths()[name])) or "")
+    members: Mapping[str, Suite] = registry.suites_of(name)
+    if list(members) != [name]:
+        about = f"{about}\n\nRuns {', '.join(members)}."
+        return {"kind": "suite", "name": name, "about": about}
+    rows = {number: row.name for number, row in enumerate(members[name].rows, 1)}
+    return {"kind": "suite", "name": name, "about": about, "rows": rows}

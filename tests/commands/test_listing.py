@@ -1,0 +1,48 @@
+"""`list NAME`: what can be set of a model or a dataset, and the rows of a suite."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from reidbench import registry
+from reidbench.cli import main
+
+
+def listed(capsys: pytest.CaptureFixture[str], *names: str) -> str:
+    assert main(["list", *names]) == 0
+    return capsys.readouterr().out
+
+
+def test_a_models_options_are_shown_with_defaults_choices_and_what_they_mean(capsys) -> None:
+    said = listed(capsys, "bicnet_tk")
+    assert said.startswith("model bicnet_tk\n\nbicnet with temporal='tk'\n\nOne frame in 1 + alpha at full size")
+    lines = [line.split(maxsplit=1) for line in said.partition("options, for --set")[2].splitlines()[1:]]
+    assert dict(lines)["alpha"] == "3" and dict(lines)["temporal"] == "'tk'  of 'tks', 'tk', 'none'"
+    assert [name for name, _ in lines] == [name for name in registry.models()["bicnet_tk"].options if name != "classes"]
+
+
+def test_a_datasets_options_and_a_suites_rows(capsys) -> None:
+    said = listed(capsys, "synthetic", "table2", "mars", "paper")
+    assert "options, for --data OPTION=VALUE" in said and "  occlusion     0.2\n" in said
+    assert "rows, for --rows\n   1  Base-S (128x64)\n" in said and "   8  BiCnet-TKS\n" in said
+    assert "Runs table1, table2, " in said and "root" not in said.partition("with their defaults")[2].split("suite")[0]
+
+
+def test_json_holds_the_same(capsys) -> None:
+    model, suite = json.loads(listed(capsys, "bicnet", "table2", "--json"))
+    assert model["options"]["small"] == {"default": None, "choices": [None, "input", "stem"]}
+    assert suite["rows"]["2"] == "Base-B (256x128)"
+
+
+def test_every_name_can_be_listed(capsys) -> None:
+    for name in (*registry.models(), *registry.datasets(), *registry.suite_paths()):
+        assert name in listed(capsys, name)
+
+
+def test_what_has_no_default_is_required(tmp_path: Path, capsys) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text("from reidbench.registry import dataset\n\n@dataset\ndef mine(part): ...\n")
+    assert "  part  (required)\n" in listed(capsys, "mine", "--plugin", str(path))

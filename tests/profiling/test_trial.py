@@ -1,0 +1,84 @@
+"""One pass that says, in a line that names the model, how a model breaks the contract."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from reidbench import registry
+from reidbench.profiling.trial import try_model
+from reidbench.spec import Output, UserError
+
+SHAPE = (2, 4, 3, 8, 8)
+
+
+class Mine(nn.Module):
+    """A network of one's own whose forward returns what it is told to."""
+
+    def __init__(self, returns: Callable[[Tensor], Any], neck: nn.Module | None) -> None:
+        super().__init__()
+        self.returns = returns
+        self.norm = nn.BatchNorm2d(3)
+        if neck is not None:
+            self.neck = neck
+
+    def forward(self, clips: Tensor) -> Any:
+        self.norm(clips.flatten(0, 1))
+        return self.returns(clips.mean((1, 3, 4)) + torch.rand(1))
+
+
+def fail(error: Exception) -> Callable[[Tensor], Any]:
+    def forward(feature: Tensor) -> None:
+        raise error
+
+    return forward
+
+
+@pytest.mark.parametrize(
+    ("returns", "neck", "message"),
+    [
+        (lambda f: None, nn.Identity(), "its forward returns NoneType; let it return a reidbench.spec.Output"),
+        (lambda f: f, nn.Identity(), "its forward returns Tensor; let it return a reidbench.spec.Output"),
+        (lambda f: Output(None), nn.Identity(), "its feature for 2 clips is NoneType; let it be [clips, D]"),  # type: ignore[arg-type]
+        (lambda f: Output(f[0]), nn.Identity(), "its feature for 2 clips is [3]; let it be [clips, D]"),
+        (Output, None, "has no `neck`, the nn.Module that a feature [clips, D] goes through"),
+        (Output, nn.Linear(4, 4), "its neck: RuntimeError: mat1 and mat2 shapes cannot be multiplied"),
+        (fail(ValueError("a multiple of\n3")), nn.Identity(), "model mine: a multiple of 3"),
+        (fail(KeyError("a")), nn.Identity(), "model mine: KeyError: 'a'"),
+        (Output, nn.Identity(), "gives no logits in training; let its Output hold one entry a head"),
+        (lambda f: Output(f, (f,)), nn.Identity(), "gives no embeddings in training"),
+    ],
+)
+def test_what_breaks_the_contract_is_told_in_one_line(returns: Any, neck: nn.Module | None, message: str) -> None:
+    with pytest.raises(UserError) as caught:
+        try_model("mine", Mine(returns, neck), SHAPE, training=True)
+    assert message in str(caught.value) and str(caught.value).startswith("model mine: ")
+
+
+def test_a_want_of_memory_is_no_fault_of_the_model() -> None:
+    with pytest.raises(MemoryError):
+        try_model("mine", Mine(fail(MemoryError()), nn.Identity()), SHAPE)
+
+
+def test_nothing_of_the_model_or_of_chance_changes() -> None:
+    model = Mine(lambda f: Output(f, (f,), (f,)), nn.BatchNorm1d(3)).train()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    torch.manual_seed(5)
+    wanted = torch.rand(3)
+    torch.manual_seed(5)
+    try_model("mine", model, SHAPE, training=True)
+    assert torch.equal(torch.rand(3), wanted) and model.training
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+def test_a_registered_model_keeps_it() -> None:
+    model = registry.build("bicnet_tks", classes=3, width=4, blocks=(1, 1, 1, 1), size=(64, 32))
+    try_model("bicnet_tks", model, (2, 8, 3, 64, 32), training=True)
+    with pytest.raises(
+        UserError, match="model bicnet_tks: a clip of 6 frames: with alpha=3 it must be a multiple of 4"
+    ):
+        try_model("bicnet_tks", model, (2, 6, 3, 64, 32))
