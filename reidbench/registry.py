@@ -204,12 +204,14 @@ def lookup(kind: str, name: str, known: Mapping[str, Any]) -> Any:
     raise UserError(f"no {kind} is named {name!r}{nearest(name, known)}")
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """The tail of an error message that proposes the most similar known name, or lists them all."""
+def nearest(name: str, known: Iterable[str], otherwise: str = "") -> str:
+    """The tail of an error message: the most similar known name, else `otherwise`, else all of them."""
     names = sorted(known)
     close = max(names, key=lambda candidate: _likeness(name, candidate), default="")
     if _likeness(name, close) >= ALIKE:
         return f"; did you mean {close!r}?"
+    if otherwise:
+        return otherwise
     return f"; there {'is' if len(names) == 1 else 'are'} {', '.join(names) or 'none'}"
 
 

@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from math import comb, nan, sqrt
+from math import comb, floor, nan, sqrt
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,6 +22,9 @@ LEVEL = 0.95
 RESAMPLES = 2000
 FEWEST_READINGS = 6
 """Readings below which a median has no interval: that from the least to the largest of 5 covers 94 %, of 6 it is 97."""
+
+EXACT = 1000
+"""Readings up to which the interval of a median is taken from the binomial distribution itself."""
 
 Floats = NDArray[np.float64]
 
@@ -268,6 +272,9 @@ def spread(values: Floats) -> float:
 
 def _rank(n: int, level: float) -> int:
     """The largest k for which those from the k-th least to the k-th largest of n cover the median at a level, or 0."""
+    if n > EXACT:
+        # The binomial's normal approximation, whose rank is off by less than one here.
+        return max(0, floor((n - NormalDist().inv_cdf((1 + level) / 2) * sqrt(n)) / 2))
     rank, outside = 0, 2 / 2**n
     while outside <= 1 - level:
         rank += 1

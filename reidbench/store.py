@@ -144,7 +144,7 @@ def _laid_out(content: Any, margin: str = "") -> str:
     """JSON as a person reads it: a line for every entry, but a row of readings or options on one."""
     inner = margin + " "
     if isinstance(content, Mapping) and content:
-        entries = [f"{json.dumps(name)}: {_laid_out(value, inner)}" for name, value in sorted(content.items())]
+        entries = [f"{json.dumps(str(name))}: {_laid_out(value, inner)}" for name, value in sorted(content.items())]
         return "{\n" + ",\n".join(inner + entry for entry in entries) + f"\n{margin}}}"
     if isinstance(content, list | tuple) and any(isinstance(value, Mapping | list | tuple) for value in content):
         entries = [_laid_out(value, inner) for value in content]

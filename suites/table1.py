@@ -78,7 +78,7 @@ SUITE = Suite(
     figures=("accuracy", "latency"),
     notes=(
         "The paper's table has no Base-B; it stands here as the reference of the latency ratios. Latency "
-        "is the time of a clip by its frames: GLTP's clips have 16, DRSA's 6, all others 8.",
+        "is the time of a clip divided by its frames: GLTP's clips have 16, DRSA's 6, all others 8.",
         "COSAM is the network that its authors' release trains, on the ResNet of all rows; its published values are of "
         "the variant on SE-ResNet-50.",
         "I3D and P3D (P3D-C) are those of AP3D's authors. The paper does not name the source of its values: "

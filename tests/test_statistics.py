@@ -57,7 +57,10 @@ def test_too_few_readings_have_a_median_without_an_interval(n):
         assert math.isnan(found.sd) if n == 1 else found.sd == pytest.approx(np.std(samples, ddof=1))
 
 
-@pytest.mark.parametrize(("n", "low", "high"), [(6, 1, 6), (8, 1, 8), (9, 2, 8), (15, 4, 12), (50, 18, 33)])
+@pytest.mark.parametrize(
+    ("n", "low", "high"),
+    [(6, 1, 6), (8, 1, 8), (9, 2, 8), (15, 4, 12), (50, 18, 33), (1000, 469, 532), (1001, 469, 533)],
+)
 def test_the_interval_of_a_median_lies_between_the_readings_that_tables_of_the_sign_test_give(n, low, high):
     found = median_interval(np.random.default_rng(n).permutation(n) + 1.0)
     assert (found.low, found.high) == (low, high)

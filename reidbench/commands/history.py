@@ -56,10 +56,9 @@ def _likely_row(arguments: Namespace, measurement: str) -> str:
         for record in Store(arguments.results, known).records()
         if record.cell["measurement"] == measurement
     }
-    close = registry.nearest(arguments.row, rows)
     if arguments.row in rows:
         return "; commit it first" if arguments.all else "; commit it first, or give --all for data made with options"
-    return close if "did you mean" in close else "; bench.py list SUITE shows the names of a suite's rows"
+    return registry.nearest(arguments.row, rows, otherwise="; bench.py list SUITE shows the names of a suite's rows")
 
 
 def recorded(results: Path, measurement: str, row: str) -> Iterator[tuple[str, str, list[Record]]]:

@@ -26,10 +26,9 @@ def facts_of(name: str) -> dict[str, Any]:
             return _entry_facts(kind, entries[name])
     if name in registry.suite_paths():
         return _suite_facts(name)
-    hint = registry.nearest(name, [*registry.models(), *registry.datasets(), *registry.suite_paths()])
-    raise UserError(
-        f"no model, dataset or suite is named {name!r}{hint if 'did you mean' in hint else '; bench.py list names all'}"
-    )
+    known = [*registry.models(), *registry.datasets(), *registry.suite_paths()]
+    hint = registry.nearest(name, known, otherwise="; bench.py list names all")
+    raise UserError(f"no model, dataset or suite is named {name!r}{hint}")
 
 
 def lines_of(facts: Mapping[str, Any]) -> list[str]:

@@ -46,7 +46,9 @@ class Parser(argparse.ArgumentParser):
             option = unknown[0].partition("=")[0]
             if option in options:
                 raise UserError(f"{option}: give it after the command, {namespace.command} {option}")
-            hint = nearest(option, options) if option.startswith("-") else _repeat(unknown[0], arguments)
+            # A second OPTION=VALUE is taken for the model where that follows.
+            again = next((text for text in (unknown[0], str(getattr(namespace, "model", ""))) if "=" in text), "")
+            hint = nearest(option, options) if option.startswith("-") else again and _repeat(again, arguments)
             raise UserError(f"{namespace.command}: unknown argument {unknown[0]!r}{hint}")
         return namespace
 
@@ -54,7 +56,7 @@ class Parser(argparse.ArgumentParser):
 def _repeat(unknown: str, arguments: Sequence[str]) -> str:
     """The advice to repeat an option that takes one OPTION=VALUE at a time, where a second one follows it; else ""."""
     before = [text for text in arguments[: arguments.index(unknown)] if text.startswith("--")]
-    again = before and "=" in unknown and before[-1] in ("--set", "--data")
+    again = before and before[-1] in ("--set", "--data")
     return f"; write {before[-1]} {unknown}, each with a {before[-1]} of its own" if again else ""
 
 

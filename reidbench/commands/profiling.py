@@ -79,7 +79,8 @@ def _layers(arguments: Namespace) -> int:
         return 0
     _print(layers_table(layers, depth, label), *layers_notes(layers, timeline))
     if under.other_load > machine.BUSY:
-        print(f"other processes used {under.other_load:.1f} cores meanwhile: the times are too long")
+        print(f"other processes used {under.other_load:.1f} cores meanwhile:")
+        print("the times are too long, and the peak may be too low")
     if picture:
         print(f"written: {picture}")
     return 0

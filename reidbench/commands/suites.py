@@ -67,7 +67,7 @@ def _check_not_swallowed(arguments: Namespace, names: set[str]) -> None:
         taken = [value for value in values if value in names]
         if taken and not arguments.suites:
             rest = [value for value in values if value not in names]
-            first = f"report {' '.join([*taken, option, *rest])}"
+            first = " ".join(["report", *taken, *([option, *rest] if rest else [])])
             raise UserError(f"{option}: takes all that follows it; put the suite before it: {first}")
 
 

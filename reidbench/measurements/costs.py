@@ -137,7 +137,7 @@ def latency(cells: Sequence[Cell], progress: Progress) -> Outcomes:
             "higher",
             1,
             1.0,
-            "at the best batch; median",
+            "at the best batch; median of the readings that it was chosen by",
             "median",
             "frames_per_second",
         ),

@@ -273,8 +273,7 @@ def _trunk_identity(trunk: str, file: str, kind: str) -> str:
     try:
         return f"{trunk} {hashlib.sha256(path.read_bytes()).hexdigest()[:12]}"
     except OSError as error:
-        close = nearest(file, NAMED_TRUNKS)
-        hint = close if "did you mean" in close else f"; give a file, or {' or '.join(NAMED_TRUNKS)}"
+        hint = nearest(file, NAMED_TRUNKS, otherwise=f"; give a file, or {' or '.join(NAMED_TRUNKS)}")
         raise UserError(f"--weights {path}: cannot read: {error.strerror}{hint}") from error
 
 

@@ -30,9 +30,8 @@ def choose_rows(suite: Suite, names: Iterable[str]) -> tuple[Row, ...]:
 
 def _unknown_row(asked: str, names: Sequence[str]) -> str:
     """What to say of a row that there is not: the nearest name, or all of them, numbered in the suite's order."""
-    close = nearest(asked, names)
     known = ", ".join(f"{number} {name}" for number, name in enumerate(names, 1))
     if re.fullmatch("[-0-9, ]*", asked):
         several = f", several as 1,{len(names)} or 1-{len(names)}" if len(names) > 1 else ""
         return f"--rows {asked}: give 1 to {len(names)}{several}: {known}"
-    return f"no row is named {asked!r}{close if 'did you mean' in close else f'; there are {known}'}"
+    return f"no row is named {asked!r}{nearest(asked, names, otherwise=f'; there are {known}')}"

@@ -21,7 +21,10 @@ def try_model(name: str, model: nn.Module, shape: Sequence[int], *, training: bo
     the contract: an `Output` whose `feature` is `[B, D]`, a `neck` that takes it, in training logits and embeddings.
     """
     check_module(name, model)
-    trial, clips = copy.deepcopy(model).eval(), clips_of(shape)
+    try:
+        trial, clips = copy.deepcopy(model).eval(), clips_of(shape)
+    except RuntimeError:  # some parametrisations cannot be copied, and the model itself is not to be touched
+        return
     with torch.random.fork_rng(devices=[]), torch.inference_mode():
         feature = _output(name, trial, clips).feature
         if not isinstance(feature, Tensor) or feature.ndim != 2 or len(feature) != shape[0]:
@@ -30,11 +33,14 @@ def try_model(name: str, model: nn.Module, shape: Sequence[int], *, training: bo
         if not isinstance(getattr(trial, "neck", None), nn.Module):
             raise UserError(f"model {name}: has no `neck`, the nn.Module that a feature [clips, D] goes through")
         _run(f"model {name}: its neck", trial.neck, feature)  # type: ignore[arg-type]
-        if training:
+    if training:
+        with torch.random.fork_rng(devices=[]), torch.enable_grad():
             output = _output(name, trial.train(), clips)
-            if not output.logits or not output.embeddings:
-                what = "embeddings" if output.logits else "logits"
-                raise UserError(f"model {name}: gives no {what} in training; let its Output hold one entry a head")
+        for what, entries in (("logits", output.logits), ("embeddings", output.embeddings)):
+            if not isinstance(entries, (tuple, list)) or not entries or not all(isinstance(e, Tensor) for e in entries):
+                raise UserError(
+                    f"model {name}: gives no {what} in training; let its Output hold a tuple, an entry a head"
+                )
 
 
 def check_module(name: str, made: object) -> None:

@@ -17,6 +17,7 @@ from reidbench.regression.judging import Circumstances, judge
 from reidbench.regression.pairing import Pair
 from reidbench.regression.times import log_ratios
 from reidbench.regression.verdicts import Limits
+from reidbench.reporting.sessions import MOST_NOISE
 from reidbench.soundness import tree_fault
 from reidbench.spec import Record, UserError
 
@@ -44,9 +45,6 @@ HALVES = ("cost", "accuracy")
 
 LEFT = 2
 """Sessions at least that a comparison leaves over: from these the scatter between sessions is known to it."""
-
-MOST_NOISE = 5.0
-"""No sessions scatter so: ratios that differ by a factor of 150 as a rule."""
 
 COMPARISONS = 500
 """Comparisons of one kind at least."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from reidbench.deployment.backends import ran_on
 from reidbench.planning.plan import NOT_HERE, PUBLISHED_ONLY
 from reidbench.reporting.matching import prints_as
-from reidbench.spec import Quantity, Record, Row
+from reidbench.spec import Quantity, Row
 from reidbench.statistics import Estimate
 
 if TYPE_CHECKING:
@@ -152,11 +152,6 @@ def repeats_text(plan: Plan) -> str:
     """How often each row is trained: on which splits of its dataset, and with how many seeds."""
     seeds = seeds_text(plan.preset.seeds)
     return f"{plan.splits.text}, {seeds}" if plan.splits.count else seeds
-
-
-def spread_text(plan: Plan, records: Sequence[Record]) -> str:
-    """What the values of a row, whose records these are, were averaged over."""
-    return plan.splits.text if plan.splits.several else seeds_text(len(records))
 
 
 def estimate_text(quantity: Quantity, known: Estimate, *, training: bool = False) -> str:

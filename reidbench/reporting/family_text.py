@@ -20,7 +20,8 @@ def family_findings(families: Sequence[Family], *, brief: bool = False) -> list[
         where = ", ".join(family.setting for family in same if family.setting)
         name = f"{title} by {where}" if where else title
         count = sum(len(family.differences) for family in same)
-        texts.append(f"{name}: all {count} differences are exactly 0, of two sides that are identical.")
+        them = "the one difference is" if count == 1 else f"all {count} differences are"
+        texts.append(f"{name}: {them} exactly 0, of two sides that are identical.")
     return texts
 
 
@@ -40,8 +41,9 @@ def family_finding(family: Family, *, brief: bool = False) -> str:
         if _is_short(family) and some:
             parts.append(f"{what} {'; '.join(_valued(family, each, plain=False) for each in some)}")
         elif len(some) > FEW or (brief and family.told and some[1:]):
-            which = "all" if len(some) == len(family.differences) else "the other"
-            parts.append(f"{what} {which} {len(some)}")
+            rest = len(family.differences) - len(family.told)
+            which = "" if len(some) < rest else "the other " if family.told else "all "
+            parts.append(f"{what} {which}{len(some)}")
         elif some:
             parts.append(f"{what} {'; '.join(each.name for each in some)}")
     return f"{family.name}: {'; '.join(parts)} ({noise_text(family)})."

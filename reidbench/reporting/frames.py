@@ -111,10 +111,18 @@ def _line(
         "precision": settings.get("precision") or recipe.get("precision", ""),
         "backend": settings.get("backend", ""),
         "threads": settings.get("threads"),
-        "shape": "x".join(map(str, settings.get("shape", ()))),
+        "shape": "x".join(map(str, _shape(entry, settings))),
         "settings": ", ".join(f"{name} {settings[name]}" for name in OWN_SETTINGS if name in settings),
         "state": entry.state,
     }
+
+
+def _shape(entry: Entry, settings: Mapping[str, Any]) -> Sequence[int]:
+    """That of the clips, which rows of one column need not share."""
+    known: Sequence[int] = settings.get("shape") or next(
+        (r.cell["settings"].get("shape", ()) for r in entry.records), ()
+    )
+    return known
 
 
 def _recorded_line(row: Row, column: Column, records: Sequence[Record], source: str) -> dict[str, Any]:

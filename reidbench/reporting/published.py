@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from itertools import combinations
 from math import isnan
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from reidbench.reporting.blocks import agrees, column_name
 from reidbench.reporting.comparison import compare, exceeds_noise
@@ -36,7 +39,8 @@ def deviation_findings(table: Table) -> Iterator[str]:
             for name in misses
             if name in furthest
         ]
-        more = [f"{len(misses) - len(told)} others by no more than these"] if len(misses) > len(told) else []
+        rest = len(misses) - len(told)
+        more = [f"{rest} other{'s' * (rest > 1)} by no more than these"] if rest else []
         yield f"{text}; off{_unit(quantity.unit)}: {'; '.join([*told, *more])}." if told else f"{text}."
 
 
@@ -51,24 +55,27 @@ def agreement_findings(table: Table) -> Iterator[str]:
         found = order_agreement(shown, list(published.values()))
         if isnan(found.tau):
             continue
-        same = opposite = 0
+        told: Counter[float] = Counter()
         for a, b in combinations(published, 2):
             gap = compare(quantity, rows[a], rows[b])
             if gap is not None and exceeds_noise(quantity, gap):
-                same += gap.value * (published[a] - published[b]) > 0
-                opposite += gap.value * (published[a] - published[b]) < 0
+                told[np.sign(gap.value) * np.sign(published[a] - published[b])] += 1
         entries = table.column(heading).values()
         reason = next((f" ({entry.incomparable})" for entry in entries if entry.incomparable), "")
-        told = "none is told apart here by more than the noise"
-        if same + opposite:
-            told = (
-                f"{same + opposite} are told apart here by more than the noise, {same} of them in the published order "
-                f"and {opposite} in the opposite one"
-            )
         yield (
-            f"{column_name(heading)}, order against the published one{reason}: of {found.pairs} pairs of rows {told}; "
-            f"over all pairs Kendall's tau is {found.tau:z.2f}."
+            f"{column_name(heading)}, order against the published one{reason}: of {found.pairs} pairs of rows "
+            f"{_told_text(told)}; over all pairs Kendall's tau is {found.tau:z.2f}."
         )
+
+
+def _told_text(told: Mapping[float, int]) -> str:
+    """Of the pairs told apart how many come as published (1), the other way round (-1), or were published alike (0)."""
+    count = sum(told.values())
+    if not count:
+        return "none is told apart here by more than the noise"
+    where = ((1, "in the published order"), (-1, "in the opposite one"), (0, "published alike"))
+    kinds = ", ".join(f"{told[sign]} {what}" for sign, what in where if told.get(sign))
+    return f"{count} {'is' if count == 1 else 'are'} told apart here by more than the noise ({kinds})"
 
 
 def _published(table: Table, heading: Heading) -> dict[str, float]:
@@ -82,8 +89,9 @@ def _published(table: Table, heading: Heading) -> dict[str, float]:
 
 
 def _share(count: int, of: int) -> str:
-    rows = f"{of} row{'' if of == 1 else 's'}"
-    return f"all {rows}" if 1 < of == count else f"{count or 'none'} of {rows}"
+    if of == 1:
+        return "its only row" if count else "none of its only row"
+    return f"{'both' if of == 2 else f'all {of}'} rows" if count == of else f"{count or 'none'} of {of} rows"
 
 
 def _unit(unit: str) -> str:

@@ -10,6 +10,9 @@ from pathlib import Path
 
 FILE = "calibration.json"
 
+MOST_NOISE = 5.0
+"""No sessions scatter so: ratios that differ by a factor of 150 as a rule."""
+
 
 @dataclass(frozen=True)
 class Scatter:
@@ -27,11 +30,11 @@ def scatter_by_device(folder: Path) -> dict[str, Scatter]:
     """The scatter on each device that a machine's folder holds a calibration of; empty where there is none to read."""
     try:
         found = json.loads((folder / FILE).read_text(encoding="utf-8"))
-        noise, about = float(found["noise"]), found["about"]
-        scatter = Scatter(noise, int(about["sessions"]))
-        return {str(about["device"]): scatter} if noise >= 0 else {}
+        noise, sessions, device = found["noise"], found["about"]["sessions"], found["about"]["device"]
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return {}
+    real = type(noise) in (int, float) and 0 <= noise <= MOST_NOISE
+    return {device: Scatter(noise, sessions)} if real and type(sessions) is int and isinstance(device, str) else {}
 
 
 def on_device(scatter: Mapping[str, Scatter], settings: Mapping[str, object]) -> Scatter | None:

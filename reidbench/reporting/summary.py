@@ -159,11 +159,12 @@ def _sessions(tables: Sequence[Table]) -> Iterator[str]:
         rounds = f"{low} rounds" if low == high else f"{low} to {high} rounds"
         known = scatter.get(device)
         more = (
-            f"between sessions a ratio of two rows scatters by a further {100 * known.noise:.1f} % on this machine "
-            f"(standard deviation over {known.sessions} sessions), and a time is bold only where it leads by more than "
-            f"twice that"
+            f"when the machine was calibrated (bench.py calibrate), a ratio of two rows scattered by a further "
+            f"{100 * known.noise:.1f} % between sessions (standard deviation over {known.sessions}), and a time is "
+            f"bold only where it leads by more than twice that"
             if known
-            else "how much sessions scatter was not calibrated here, so that no time is bold"
+            else "how much sessions scatter was not calibrated here, so that no time is bold, and a ratio that is told "
+            "from 1 is so within its session"
         )
         yield f"Intervals of times on {device} cover the {rounds} of one session; {more}."
 

@@ -39,7 +39,10 @@ SUITE = "from reidbench.spec import Column, Row, Suite\n\nSUITE = "
             f"{SUITE}Suite('Mine', (Row('A', modl='baseline'),), (), 'A')",
             "{path}, line 3: TypeError: Row() got an unexpected keyword argument 'modl'",
         ),
-        ("import json\n\n\njson.loads('{')", "{path}, line 4: JSONDecodeError: Expecting property name enclosed in "),
+        (
+            "import json\n\n\nSUITE = json.loads('{')",
+            "{path}, line 4: JSONDecodeError: Expecting property name enclosed in ",
+        ),
         ("def (", "{path}: not a Python file: invalid syntax"),
     ],
 )

@@ -49,7 +49,8 @@ def fail(error: Exception) -> Callable[[Tensor], Any]:
         (Output, nn.Linear(4, 4), "its neck: RuntimeError: mat1 and mat2 shapes cannot be multiplied"),
         (fail(ValueError("a multiple of\n3")), nn.Identity(), "model mine: a multiple of 3"),
         (fail(KeyError("a")), nn.Identity(), "model mine: KeyError: 'a'"),
-        (Output, nn.Identity(), "gives no logits in training; let its Output hold one entry a head"),
+        (Output, nn.Identity(), "gives no logits in training; let its Output hold a tuple, an entry a head"),
+        (lambda f: Output(f, f), nn.Identity(), "gives no logits in training; let its Output hold a tuple"),  # type: ignore[arg-type]
         (lambda f: Output(f, (f,)), nn.Identity(), "gives no embeddings in training"),
     ],
 )

@@ -4,7 +4,7 @@ import pytest
 from made_up import GFLOPS, PARAMS, ROWS
 
 from reidbench.reporting.matching import prints_as
-from reidbench.reporting.published import agreement_findings, deviation_findings
+from reidbench.reporting.published import _share, _told_text, agreement_findings, deviation_findings
 from reidbench.reporting.tables import assemble
 
 
@@ -53,3 +53,26 @@ def test_trained_once_no_pair_of_rows_is_told_apart_whatever_their_order(bench):
     bench.save_all()
     (found,) = agreement_findings(assemble(bench.plan, bench.store))
     assert "of 3 pairs of rows none is told apart here by more than the noise; over all pairs Kendall's tau" in found
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        ({}, "none is told apart here by more than the noise"),
+        ({-1: 1}, "1 is told apart here by more than the noise (1 in the opposite one)"),
+        ({0: 2, 1: 3}, "5 are told apart here by more than the noise (3 in the published order, 2 published alike)"),
+    ],
+)
+def test_pairs_that_were_published_alike_are_told_apart_too(told, said):
+    assert _told_text(told) == said
+
+
+@pytest.mark.parametrize(
+    ("count", "of", "said"),
+    [
+        *((1, 1, "its only row"), (0, 1, "none of its only row"), (2, 2, "both rows"), (1, 2, "1 of 2 rows")),
+        *((0, 2, "none of 2 rows"), (3, 3, "all 3 rows"), (0, 3, "none of 3 rows")),
+    ],
+)
+def test_a_share_of_the_rows_is_said_as_one_says_it(count, of, said):
+    assert _share(count, of) == said

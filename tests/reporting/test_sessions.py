@@ -14,7 +14,14 @@ def test_the_scatter_is_that_of_the_calibrated_device(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", '{"noise": null, "about": {"device": "cpu", "sessions": 3}}', '{"noise": 0.1, "about": {}}']
+    "text",
+    [
+        *("", "[]", '{"noise": 0.1, "about": {}}', '{"noise": 0.1, "about": {"device": "cpu", "sessions": 1e400}}'),
+        *(
+            f'{{"noise": {noise}, "about": {{"device": "cpu", "sessions": 3}}}}'
+            for noise in ("null", "true", '"0.03"', "-0.1", "1e9", "NaN", "Infinity", "9" * 400)
+        ),
+    ],
 )
 def test_what_cannot_be_read_is_not_known(tmp_path, text):
     (tmp_path / "calibration.json").write_text(text)

@@ -75,8 +75,8 @@ def test_differences_of_identical_records_are_none(bench, monkeypatch):
 @pytest.mark.parametrize(
     ("noise", "said"),
     [
-        (None, "how much sessions scatter was not calibrated here, so that no time is bold."),
-        (0.037, "a ratio of two rows scatters by a further 3.7 % on this machine (standard deviation over 9 sessions)"),
+        (None, "how much sessions scatter was not calibrated here, so that no time is bold, and a ratio "),
+        (0.037, "a ratio of two rows scattered by a further 3.7 % between sessions (standard deviation over 9)"),
     ],
 )
 def test_what_intervals_of_times_leave_out_is_said(bench, noise, said):

@@ -17,6 +17,7 @@ from reidbench.reporting.figures.front import (
     front_handles,
     is_better,
     measured_points,
+    missing,
     set_cost_scale,
     set_rows,
 )
@@ -64,23 +65,18 @@ def accuracy_figure(table: Table) -> Figure | None:
     axes[0].set_xlabel(axis_label(cost.quantity) + ("\nupright: published GFLOPs" if published else ""))
     axes[0].set_title("counted at the\npaper's scale")
     _accuracies(axes[1], names, measured, kept)
-    about = f"measured: {setting(table, accuracy)}{_missing(measured, [bool(row.model) for row in rows])}"
+    about = f"measured: {setting(table, accuracy)}{missing(measured, [bool(row.model) for row in rows])}"
     axes[1].set_title(wrapped(about, MEASURED - beside))
     if published:
         _accuracies(axes[2], names, published, front(published, is_better(accuracy)), hollow=True)
         possible = [bool(row.publication(accuracy.column.published)) for row in rows]
         about = f"{published_title(table, accuracy.column)}\n(all differences count)"
-        axes[2].set_title(wrapped(about + _missing(published, possible), PUBLISHED - beside))
+        axes[2].set_title(wrapped(about + missing(published, possible), PUBLISHED - beside))
     for axis in axes[1:]:
         axis.set_xlabel(axis_label(accuracy.quantity))
     figure.legend(handles=front_handles(), loc="outside lower center", ncol=2, frameon=False, fontsize=8)
     entitle(figure, table, f"{accuracy.quantity.title} against cost, the cheapest row on top")
     return figure
-
-
-def _missing(found: Sequence[Point], possible: Sequence[bool]) -> str:
-    rows = sum(possible)
-    return f"\n{len(found)} of {rows} rows, the others lack a number" if len(found) < rows else ""
 
 
 def _published_points(table: Table, accuracy: Heading, cost: Heading) -> list[Point]:

@@ -96,7 +96,8 @@ def _name_columns(axis: Axes, headings: list[Heading], entries: int) -> None:
     axis.set_xticks(range(len(headings)), [_name(heading) for heading in headings])
     axis.set_xlim(-0.55, len(headings) - 0.45)
     legend: dict[str, Any] = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "frameon": False}
-    axis.legend(**legend, fontsize=8, ncol=min(entries, 3), columnspacing=1.2, handletextpad=0.5)
+    if entries:
+        axis.legend(**legend, fontsize=8, ncol=min(entries, 3), columnspacing=1.2, handletextpad=0.5)
 
 
 def _values(table: Table, headings: list[Heading], name: str) -> tuple[np.ndarray, np.ndarray]:

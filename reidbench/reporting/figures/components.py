@@ -48,10 +48,11 @@ def components_figure(table: Table) -> Figure | None:
     left, right = halves
     bars, matrix = left.subplots(2, 1, sharex=True, height_ratios=(2.6, 1))
     _combinations(bars, matrix, table, accuracy, held)
-    for axis, heading in zip(np.atleast_1d(right.subplots(len(panels), 1)), panels, strict=True):
-        _effects(axis, table, heading, effects(table, heading))
+    if panels:
+        for axis, heading in zip(np.atleast_1d(right.subplots(len(panels), 1)), panels, strict=True):
+            _effects(axis, table, heading, effects(table, heading))
+        right.suptitle("with a component minus without it", fontsize=9)
     left.suptitle(f"each combination\n({setting(table, accuracy)})", fontsize=9)
-    right.suptitle("with a component minus without it", fontsize=9)
     entitle(figure, table, "what each of them adds")
     return figure
 

@@ -16,6 +16,7 @@ from reidbench.reporting.figures.front import (
     front,
     front_handles,
     measured_points,
+    missing,
     set_cost_scale,
     set_rows,
 )
@@ -83,9 +84,7 @@ def _costs(
     _cross(axis, table, {point.name: point.x for point in points})
     axis.set_xlabel(axis_label(cost.quantity))
     where = "counted at the paper's scale" if cost.column.measurement == "complexity" else timed(table, cost)
-    possible = sum(bool(row.model) for row in table.plan.suite.rows)
-    missing = f"\n{len(points)} of {possible} rows, the others lack a number" if len(points) < possible else ""
-    axis.set_title(wrapped(where + missing, letters))
+    axis.set_title(wrapped(where + missing(points, [bool(row.model) for row in table.plan.suite.rows]), letters))
     return kept
 
 

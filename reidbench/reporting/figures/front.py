@@ -105,3 +105,9 @@ def set_rows(axis: Axes, names: Sequence[str]) -> None:
     axis.set_ylim(len(names) - 0.4, -0.6)
     axis.grid(True, color="#DDDDDD", linewidth=0.5)
     axis.set_axisbelow(True)
+
+
+def missing(found: Sequence[Point], possible: Sequence[bool]) -> str:
+    """A line of a title that says how many of the possible rows are drawn, where some are not; else ""."""
+    rows = sum(possible)
+    return f"\n{len(found)} of {rows} rows, the others lack a number" if len(found) < rows else ""

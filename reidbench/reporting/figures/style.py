@@ -176,7 +176,7 @@ def row_labels(table: Table) -> dict[str, str]:
 
 def title(table: Table, what: str) -> str:
     """What a figure is called: "Table 2: mAP against cost"."""
-    name = re.sub(r"(?<=[a-z])(?=\d)", " ", table.plan.name).replace("_", " ")
+    name = re.sub(r"(?<=[a-z])(?=\d)", " ", table.plan.name).replace("_", " ").replace("-", " ").replace("gpu", "GPU")
     return textwrap.fill(f"{name[:1].upper()}{name[1:]}: {what}", TITLE)
 
 
