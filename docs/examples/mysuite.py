@@ -24,5 +24,5 @@ SUITE = Suite(
         Column("latency.ratio", settings={"device": "cuda", "precision": "fp32"}),  # where there is a CUDA GPU
     ),
     figures=("accuracy", "latency"),
-    notes=("Printed below the title of every report.",),
+    notes=("Printed in every report, after its summary.",),
 )

@@ -48,6 +48,7 @@ def single_report(table: Table, machine: Mapping[str, Any], figures: Iterable[Pa
             items(findings(table) or [unfound(table)]),
             section("How sure this is", items(certainty([table]))),
         ),
+        _notes(table),
         section("Tables and figures", *_results(table, figures), *map(Paragraph, legend([table]))),
         *_shortcomings(table),
         section("Methods", *methods([table], table.machine, machine)),
@@ -90,6 +91,7 @@ def chapter(table: Table, figures: Iterable[Path], found: Sequence[str]) -> Chap
     parts = (
         *_origin(table),
         section("Findings", items(findings(table) or [unfound(table)])),
+        _notes(table),
         section("Tables and figures", *_results(table, figures)),
         *_shortcomings(table),
         section("How to reproduce", Code(run)),
@@ -99,10 +101,13 @@ def chapter(table: Table, figures: Iterable[Path], found: Sequence[str]) -> Chap
 
 
 def _origin(table: Table) -> Iterator[Part]:
-    suite = table.plan.suite
-    if suite.source:
-        yield Paragraph(f"Source: {suite.source}.")
-    yield from map(Paragraph, suite.notes)
+    if table.plan.suite.source:
+        yield Paragraph(f"Source: {table.plan.suite.source}.")
+
+
+def _notes(table: Table) -> Section | None:
+    """What the suite says of itself, after what was found: it can be long."""
+    return section("Notes", items(table.plan.suite.notes))
 
 
 def _results(table: Table, figures: Iterable[Path]) -> Iterator[Part]:

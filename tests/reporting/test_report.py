@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from made_up import COLUMNS, ROWS, SECONDS
 
 from reidbench.reporting.blocks import Block, blocks, difference_text, escape, estimate_text, interval_text, markdown
-from reidbench.reporting.document import Chapter, Paragraph, Section
+from reidbench.reporting.document import Chapter, Items, Paragraph, Section
 from reidbench.reporting.findings import findings
 from reidbench.reporting.markdown import markdown as document_markdown
 from reidbench.reporting.report import chapter, combined_report, single_report
@@ -219,3 +219,12 @@ def test_a_report_of_several_tables_has_one_summary_and_one_methods_and_a_chapte
 def test_reporting_never_imports_torch():
     code = "import sys, reidbench.reporting.writing, reidbench.reporting.figures; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2]).returncode == 0
+
+
+def test_a_report_begins_with_what_was_found_and_its_notes_follow(bench):
+    bench.save_all()
+    noted = replace(bench.plan.suite, notes=("Rows differ in length.", "Another remark."))
+    table = replace(assemble(bench.plan, bench.store), plan=replace(bench.plan, suite=noted))
+    parts = [part for part in single_report(table, {}, [], "").parts if isinstance(part, Section)]
+    assert [part.title for part in parts[:3]] == ["Summary", "Notes", "Tables and figures"]
+    assert parts[1].parts == (Items(noted.notes),)
