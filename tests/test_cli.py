@@ -390,6 +390,16 @@ def test_a_table_of_disturbed_times_says_so_on_the_terminal(made_up: list[str], 
     assert said.count("The machine was busy (other processes used 1.50 cores)") == 1
 
 
+def test_what_a_table_joins_unequal_is_said_on_the_terminal(made_up: list[str], tmp_path: Path, capsys) -> None:
+    store = Store(tmp_path / "results", "here")
+    assert main(["report", "mine", *made_up]) == 0
+    assert "Joined unequal" not in capsys.readouterr().out
+    store.save(replace(next(iter(store.records())), versions={"torch": "2.6"}))
+    assert main(["report", "mine", *made_up]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "Joined unequal: accuracy: rows differ in their version of torch" in said
+
+
 def test_a_report_shows_all_seeds_that_are_recorded_unless_a_number_is_asked_for(made_up: list[str], capsys) -> None:
     assert main(["report", "mine", *made_up]) == 0
     said = capsys.readouterr().out

@@ -38,7 +38,7 @@ def synthetic(arguments: Namespace) -> int:
     if arguments.json:
         print_json({"root": arguments.out, "options": options})
     else:
-        print(f"written: {arguments.out}")
+        print(f"written: {', '.join(filter(None, (arguments.out, arguments.sheet)))}")
     return 0
 
 

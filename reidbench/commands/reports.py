@@ -54,7 +54,7 @@ def report_suite(plan: Plan, store: Store, arguments: Namespace, suite: Suite) -
         return
     width = min(shutil.get_terminal_size().columns, 100)
     print(terminal_text(table, width))
-    for text in busy_sessions(table):
+    for text in (*busy_sessions(table), *(f"Joined unequal: {warning}." for warning in table.warnings)):
         print(f"\n{textwrap.fill(text, width, break_on_hyphens=False)}")
     if text := _about_seeds(plan, request):
         print(f"\n{text}")

@@ -178,8 +178,8 @@ def _measured(cells: Sequence[Cell], column: Column, quantity: Quantity, found: 
     good = tuple(record for record in records if record.status == "ok")
     value = estimate(quantity, column.field, good)
     if good and value is None:
-        why = good[0].context.get("lacking", {}).get(column.field, f"the record holds nothing for {column.field}")
-        return Entry("skipped", records=good, reason=why)
+        none = "of no query here" if quantity.statistic == "mean" else f"the record holds nothing for {column.field}"
+        return Entry("skipped", records=good, reason=good[0].context.get("lacking", {}).get(column.field, none))
     if len(good) == len(cells):
         return Entry("ok", value, records=good)
     bad = next((record for record in records if record.status != "ok"), None)

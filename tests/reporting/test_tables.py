@@ -95,6 +95,15 @@ def test_what_a_record_holds_nothing_for_says_why(bench):
     assert (entry.state, entry.reason) == ("skipped", "ptflops not installed")
 
 
+def test_an_accuracy_over_queries_that_a_dataset_has_not_is_skipped_for_that(bench):
+    emblem = next(index for index, column in enumerate(COLUMNS) if column.field == "mAP_emblem")
+    record = bench.save(bench.cell(ROWS[0], COLUMNS[emblem]))
+    nobody = [0.0] * len(record.samples["ap"])
+    bench.store.save(replace(record, samples={**record.samples, "factor:emblem": nobody}))
+    entry = assemble(bench.plan, bench.store).entries["Small", emblem]
+    assert (entry.state, entry.reason) == ("skipped", "of no query here")
+
+
 def test_some_seeds_of_several_are_partial(bench):
     bench.seeds = 3
     for seed in (0, 1):
