@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from few_walkers import FEW
 from hypothesis import HealthCheck, settings
 from PIL import Image
 from scipy.io import savemat
@@ -47,6 +48,27 @@ def plugins_of_one_test() -> Iterator[None]:
     if registry._plugins != before:
         registry._plugins[:] = before
         registry.forget_found()
+
+
+@pytest.fixture
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A cache of the test's own, and torch's threads afterwards as they were before."""
+    import torch
+
+    monkeypatch.setenv("REIDBENCH_CACHE", str(tmp_path / "cache"))
+    threads = torch.get_num_threads()
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def few_walkers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A synthetic dataset of `FEW`."""
+    from reidbench.data.synthetic import write_synthetic
+
+    folder = tmp_path_factory.mktemp("walkers") / "few"
+    write_synthetic(folder, **FEW)
+    return folder
 
 
 @pytest.fixture

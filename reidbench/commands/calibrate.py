@@ -31,6 +31,7 @@ from reidbench.regression.calibration_report import summary, text
 from reidbench.regression.pairing import Pair
 from reidbench.regression.sides import Side
 from reidbench.regression.times import log_ratios
+from reidbench.reporting.sessions import FILE
 from reidbench.spec import Column, Row, Suite, UserError
 from reidbench.store import Store
 
@@ -66,13 +67,13 @@ def calibrate(arguments: Namespace) -> int:
         registry.add_plugin(PLUGIN)
         code = registry.model_source("baseline")
         found = _accuracies(found, arguments, Store(cache_folder() / NAME / f"faults-{code}", name))
-    write_text(home.folder / f"{NAME}.json", json.dumps(asdict(found), indent=1, allow_nan=False) + "\n")
+    write_text(home.folder / FILE, json.dumps(asdict(found), indent=1, allow_nan=False) + "\n")
     write_text(home.folder / f"{NAME}.md", text(found))
     if arguments.json:
         print(json.dumps({**asdict(found), "log_ratios": {}}, indent=1, allow_nan=False))
     else:
         print("\n".join(summary(found)))
-        print(f"written: {home.folder / f'{NAME}.md'}\nwritten: {home.folder / f'{NAME}.json'}")
+        print(f"written: {home.folder / f'{NAME}.md'}\nwritten: {home.folder / FILE}")
     return 0
 
 
@@ -83,7 +84,7 @@ def _known(folder: Path) -> Calibration | None:
         if known:
             text(known)
     except (KeyError, ValueError, TypeError, AttributeError) as error:
-        raise UserError(f"{folder / NAME}.json: damaged ({error}); move it away and calibrate both parts") from error
+        raise UserError(f"{folder / FILE}: damaged ({error}); move it away and calibrate both parts") from error
     return known
 
 

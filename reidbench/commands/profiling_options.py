@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from reidbench.commands.parser import Add, model, start, training
+from reidbench.commands.parser import Add, device, model, start, training
 
 WITH_TRAIN = "with --train"
 
 
 def add_profiling(add: Add) -> None:
     """Adds the commands."""
-    sub = add("profile", "profiling.profile", "all costs of one model, or with --layers of its modules", model())
-    sub.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
+    sub = add(
+        "profile", "profiling.profile", "all costs of one model, or with --layers of its modules", model(), device()
+    )
     sub.add_argument("--fresh", action="store_true", help="measure again what is already recorded")
     about = "of each module: operations, parameters, time, bytes, share of the roofline; recorded nowhere"
     sub.add_argument("--layers", action="store_true", help=about)

@@ -80,7 +80,7 @@ def report_several(
     tables, left_out = (tables, "") if name else mostly_measured(tables)
     if not tables:
         raise UserError(f"{store.folder}: holds less than half of every suite with these options; name the suites")
-    tables = tables if name else sorted(tables, key=_place)
+    tables = tables if name else _in_order(tables)
     tables = [_whole(table, table.plan.suite, request, store) for table in tables]
     for table in tables if each else ():
         write_report(table, store, made_by=arguments.command_line)
@@ -110,11 +110,10 @@ def report_several(
     _print_paths(path for path in written if path.suffix != ".png")
 
 
-def _place(table: Table) -> tuple[int, str]:
-    """Where a table stands in a report of all: the components first, then as in the collection `paper`, then others."""
-    order = dict.fromkeys((FIRST, *registry.suites_of(PAPER)))
-    found = list(order).index(table.plan.name) if table.plan.name in order else len(order)
-    return found, table.plan.name
+def _in_order(tables: Sequence[Table]) -> list[Table]:
+    """The tables of a report of all: the components first, then as in the collection `paper`, then others."""
+    places = {name: place for place, name in enumerate(dict.fromkeys((FIRST, *registry.suites_of(PAPER))))}
+    return sorted(tables, key=lambda table: (places.get(table.plan.name, len(places)), table.plan.name))
 
 
 def report_audit(store: Store, arguments: Namespace) -> None:

@@ -17,7 +17,7 @@ from reidbench.regression.judging import Circumstances, judge
 from reidbench.regression.pairing import Pair
 from reidbench.regression.times import log_ratios
 from reidbench.regression.verdicts import Limits
-from reidbench.reporting.sessions import MOST_NOISE
+from reidbench.reporting.sessions import FILE, MOST_NOISE
 from reidbench.soundness import tree_fault
 from reidbench.spec import Record, UserError
 
@@ -94,7 +94,7 @@ class Calibration:
 
 def recorded(folder: Path) -> Calibration | None:
     """The calibration that lies in a machine's folder, or None. Raises UserError where it is damaged."""
-    path = folder / f"{NAME}.json"
+    path = folder / FILE
     if not path.is_file():
         return None
     try:

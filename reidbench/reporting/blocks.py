@@ -148,6 +148,11 @@ def seeds_text(count: int) -> str:
     return f"{count} seed{'s' if count != 1 else ''}"
 
 
+def titled(title: str, unit: str) -> str:
+    """A title with its unit in parentheses, where it has one."""
+    return f"{title} ({unit})" if unit else title
+
+
 def repeats_text(plan: Plan) -> str:
     """How often each row is trained: on which splits of its dataset, and with how many seeds."""
     seeds = seeds_text(plan.preset.seeds)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reidbench.reporting.blocks import Block, difference_text, interval_text
+from reidbench.reporting.blocks import Block, difference_text, interval_text, titled
 from reidbench.reporting.differences import DIFFERENCE, Difference, Family
 
 FEW = 4
@@ -78,7 +78,7 @@ def family_block(family: Family) -> Block:
         )
         for each in family.differences
     ]
-    header = ("difference", f"{quantity.title} ({unit})" if unit else quantity.title, "95 % interval", "0 is")
+    header = ("difference", titled(quantity.title, unit), "95 % interval", "0 is")
     return Block(family.name, header, tuple(lines), frozenset(), (f"{_sentence(noise_text(family))}.",))
 
 

@@ -43,10 +43,10 @@ def findings(table: Table) -> list[str]:
     ]
 
 
-def headlines(table: Table) -> list[str]:
-    """The few sentences that stand for a table in the summary of several, its verdict apart."""
+def headlines(table: Table, first: Verdict | None) -> list[str]:
+    """The few sentences that stand for a table in the summary of several, beside its verdict `first`."""
     return [
-        *family_findings(_beyond(verdict(table), families(table)), brief=True),
+        *family_findings(_beyond(first, families(table)), brief=True),
         *best_findings(table),
         *ratio_findings(table),
         *growth_findings(table),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from reidbench.reporting.blocks import titled
 from reidbench.reporting.comparison import is_timed
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def growth_findings(table: Table) -> Iterator[str]:
             quantity = low.quantity
             told = "; ".join(_told(table, low, high, name) for name in chosen)
             levels = f"{factor} {' to '.join(_level(heading.column.level[1]) for heading in (low, high))}"
-            yield f"{quantity.title}{_unit(quantity.unit)}, from {levels}: {told}."
+            yield f"{titled(quantity.title, quantity.unit)}, from {levels}: {told}."
 
 
 def _told(table: Table, low: Heading, high: Heading, name: str) -> str:
@@ -43,7 +44,3 @@ def _told(table: Table, low: Heading, high: Heading, name: str) -> str:
 
 def _level(level: float) -> str:
     return f"{level:,.0f}" if level >= 1000 else f"{level:g}"
-
-
-def _unit(unit: str) -> str:
-    return f" ({unit})" if unit else ""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from reidbench.reporting.blocks import agrees, column_name
+from reidbench.reporting.blocks import agrees, column_name, titled
 from reidbench.reporting.comparison import compare, exceeds_noise
 from reidbench.statistics import order_agreement
 
@@ -41,7 +41,7 @@ def deviation_findings(table: Table) -> Iterator[str]:
         ]
         rest = len(misses) - len(told)
         more = [f"{rest} other{'s' * (rest > 1)} by no more than these"] if rest else []
-        yield f"{text}; off{_unit(quantity.unit)}: {'; '.join([*told, *more])}." if told else f"{text}."
+        yield f"{text}; {titled('off by', quantity.unit)}: {'; '.join([*told, *more])}." if told else f"{text}."
 
 
 def agreement_findings(table: Table) -> Iterator[str]:
@@ -92,7 +92,3 @@ def _share(count: int, of: int) -> str:
     if of == 1:
         return "its only row" if count else "none of its only row"
     return f"{'both' if of == 2 else f'all {of}'} rows" if count == of else f"{count or 'none'} of {of} rows"
-
-
-def _unit(unit: str) -> str:
-    return f" by ({unit})" if unit else " by"

@@ -28,17 +28,17 @@ def shared_headlines(tables: Sequence[Table]) -> dict[str, list[str]]:
 
     A verdict from records that an earlier table's verdict rests on too refers to that one.
     """
-    given: dict[str, tuple[str, Verdict]] = {}
+    given: dict[str, Verdict] = {}
     said: set[str] = set()
     found = {}
     for table in tables:
         name, own = table.plan.name, verdict(table)
         lines = []
         if own:
-            earlier = next((pair for pair in given.values() if own.records <= pair[1].records), None)
+            earlier = next((pair for pair in given.items() if own.records <= pair[1].records), None)
             lines.append(_same(own, *earlier) if earlier else own.text)
-            given.setdefault(name, (name, own))
-        lines += [line for line in headlines(table) if line not in said]
+            given.setdefault(name, own)
+        lines += [line for line in headlines(table, own) if line not in said]
         said |= set(lines)
         found[name] = lines or [unfound(table)]
     return found

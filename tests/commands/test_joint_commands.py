@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import launching
@@ -14,7 +13,6 @@ import torch
 
 from reidbench import registry
 from reidbench.cli import main
-from reidbench.data import synthetic
 from reidbench.planning.plan import Request, accuracy_cell
 from reidbench.store import Store
 from reidbench.training.checkpoint import save_model
@@ -22,19 +20,7 @@ from reidbench.training.checkpoint import save_model
 BENCH = launching.ROOT / "bench.py"
 
 
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("walkers") / "few"
-    synthetic.write_synthetic(folder, train_ids=8, test_ids=8, cameras=2, frames=8)
-    return folder
-
-
-@pytest.fixture(autouse=True)
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("REIDBENCH_CACHE", str(tmp_path / "cache"))
-    threads = torch.get_num_threads()
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 def torchrun(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -43,15 +29,17 @@ def torchrun(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(everything, capture_output=True, text=True, check=False, cwd=launching.ROOT, timeout=120)
 
 
-def test_torchrun_starts_a_dry_run_of_both(root: Path, tmp_path: Path) -> None:
-    ended = torchrun("train", "baseline", "--root", root, "--out", tmp_path / "out", "--dry-run", "--sync-bn", "--json")
+def test_torchrun_starts_a_dry_run_of_both(few_walkers: Path, tmp_path: Path) -> None:
+    ended = torchrun(
+        "train", "baseline", "--root", few_walkers, "--out", tmp_path / "out", "--dry-run", "--sync-bn", "--json"
+    )
     assert ended.returncode == 0, ended.stderr
     found = json.loads(ended.stdout)
     assert found["processes"] == 2 and found["steps"] == 600 and not (tmp_path / "out").exists()
 
 
-def test_two_processes_evaluate_as_one(root: Path, tmp_path: Path) -> None:
-    cell = accuracy_cell("two_branch", {}, Request(root=str(root)), 0, Store(tmp_path / "results", "here"))
+def test_two_processes_evaluate_as_one(few_walkers: Path, tmp_path: Path) -> None:
+    cell = accuracy_cell("two_branch", {}, Request(root=str(few_walkers)), 0, Store(tmp_path / "results", "here"))
     torch.manual_seed(0)
     save_model(
         tmp_path / "model.pt",
@@ -59,7 +47,15 @@ def test_two_processes_evaluate_as_one(root: Path, tmp_path: Path) -> None:
         name=cell.model,
         options=cell.identity["options"],
     )
-    given = ["two_branch", "--dataset", "synthetic", "--root", str(root), "--weights", str(tmp_path / "model.pt")]
+    given = [
+        "two_branch",
+        "--dataset",
+        "synthetic",
+        "--root",
+        str(few_walkers),
+        "--weights",
+        str(tmp_path / "model.pt"),
+    ]
     runs = []
     for name in ("joint", "alone"):
         command = ["evaluate", *given, "--results", str(tmp_path / name)]

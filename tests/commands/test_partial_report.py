@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from reidbench import registry
-from reidbench.commands.reports import _place, _whole
+from reidbench.commands.reports import _in_order, _whole
 from reidbench.planning.plan import Request, make_plan
 from reidbench.reporting.tables import assemble
 from reidbench.spec import Record
@@ -28,5 +28,5 @@ def test_a_report_of_all_begins_with_the_components_and_follows_the_paper(tmp_pa
     store = Store(tmp_path, "here")
     names = ("scale", "backends", "stress", "table6", "table2", "table1")
     tables = [assemble(make_plan(name, registry.suite(name), Request(), store), store) for name in names]
-    order = [table.plan.name for table in sorted(tables, key=_place)]
+    order = [table.plan.name for table in _in_order(tables)]
     assert order == ["table2", "table1", "table6", "stress", "backends", "scale"]

@@ -22,13 +22,13 @@ def test_nothing_measured_is_said(bench):
 def test_the_best_row_is_named_with_those_that_the_noise_does_not_part_from_it(bench):
     bench.seeds = 3
     bench.save_all()
-    (best,) = (line for line in headlines(table_of(bench)) if line.startswith("mAP is highest for Full, "))
+    (best,) = (line for line in headlines(table_of(bench), None) if line.startswith("mAP is highest for Full, "))
     assert best.endswith("not distinguishable from Base.")
 
 
 def test_one_seed_calls_no_row_the_best(bench):
     bench.save_all()
-    found = " ".join([*headlines(table_of(bench)), *certainty([table_of(bench)])])
+    found = " ".join([*headlines(table_of(bench), None), *certainty([table_of(bench)])])
     assert "no row can be called the best" in found and "ahead of" not in found
     assert "trained with 1 seed and scored under protocol release; how much training itself varies is" in found
 
@@ -36,7 +36,7 @@ def test_one_seed_calls_no_row_the_best(bench):
 def test_a_clear_lead_over_three_seeds_is_said(bench):
     bench.seeds, bench.rows = 3, ROWS[:2]
     bench.save_all()
-    assert "ahead of each other measured row by more than the noise" in " ".join(headlines(table_of(bench)))
+    assert "ahead of each other measured row by more than the noise" in " ".join(headlines(table_of(bench), None))
 
 
 def test_the_summary_counts_what_chance_alone_would_give(bench):
@@ -69,7 +69,7 @@ def test_differences_of_identical_records_are_none(bench, monkeypatch):
     lines = certainty([table_of(bench)])
     assert not any("differences tested" in line for line in lines), "only one is left"
     assert any("within" not in line and "identical Full over Base +0.0 [0.0, 0.0]" not in line for line in lines)
-    assert any("; identical Full over Base (" in line for line in headlines(table_of(bench)))
+    assert any("; identical Full over Base (" in line for line in headlines(table_of(bench), None))
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_a_verdict_of_the_same_records_is_told_once(bench):
 def test_a_lead_over_the_few_rows_that_are_measured_says_how_few(bench):
     bench.seeds = 3
     bench.save_all(without="Full")
-    found = headlines(table_of(bench))
+    found = headlines(table_of(bench), None)
     assert found[0].startswith("mAP, each row against the one above it: beyond the noise Base over Small +15.")
     assert found[1].endswith("ahead of each other measured row by more than the noise; 2 of 3 rows are measured.")
 

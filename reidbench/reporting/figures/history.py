@@ -8,7 +8,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from reidbench.reporting.figures.style import MARKERS, OKABE_ITO, error_lengths, new_figure, shown_values
+from reidbench.reporting.figures.style import MARKERS, OKABE_ITO, axis_label, error_lengths, new_figure, shown_values
 from reidbench.spec import Quantity
 
 WIDEST_LABELS = 12
@@ -42,7 +42,7 @@ def history_figure(row: str, quantity: Quantity, series: Mapping[str, Sequence[t
     step = -(-len(commits) // WIDEST_LABELS)
     axis.set_xticks(range(0, len(commits), step), commits[::step])
     axis.set_xlim(-0.5, len(commits) - 0.5)
-    axis.set_ylabel(f"{quantity.title} ({quantity.unit})" if quantity.unit else quantity.title)
+    axis.set_ylabel(axis_label(quantity))
     axis.set_title(f"{row}: {quantity.title} over the commits that recorded it, with 95 % intervals", loc="left")
     axis.grid(axis="y", color="#EEEEEE", linewidth=0.6)
     figure.legend(loc="outside lower center", ncol=1, frameon=False, fontsize=8)

@@ -19,7 +19,7 @@ from reidbench import registry
 from reidbench.data.splits import by_split, split_of
 from reidbench.deployment.backends import ran_on
 from reidbench.estimates import seed_means
-from reidbench.reporting.blocks import ABOUT, protocol_text, repeats_text
+from reidbench.reporting.blocks import ABOUT, protocol_text, repeats_text, titled
 from reidbench.reporting.tables import Heading, Table
 from reidbench.spec import Column, Quantity, Record
 from reidbench.statistics import Estimate
@@ -112,7 +112,7 @@ def over_bar(axis: Axes, place: float, width: float, seeds: ArrayLike) -> None:
 
 
 def axis_label(quantity: Quantity) -> str:
-    return f"{quantity.title} ({quantity.unit})" if quantity.unit else quantity.title
+    return titled(quantity.title, quantity.unit)
 
 
 def setting(table: Table, heading: Heading) -> str:
