@@ -137,16 +137,16 @@ def latency(cells: Sequence[Cell], progress: Progress) -> Outcomes:
             "higher",
             1,
             1.0,
-            "at the best batch; median of the readings that it was chosen by",
+            "at the best batch, read anew once it was chosen; median",
             "median",
             "frames_per_second",
         ),
         "batch": Quantity("Best batch", "clips", "", 0, about="clips a batch at the highest throughput"),
     },
-    version=2,
+    version=3,
 )
 def throughput(cells: Sequence[Cell], progress: Progress) -> Outcomes:
-    """Frames a second at the best of the batches 1, 2, 4, ..., the rows taking turns at each batch."""
+    """Frames a second at the best of the batches 1, 2, 4, ..., the rows taking turns at each and at the best."""
     from reidbench.profiling import session
     from reidbench.profiling.throughput import sweep
 
@@ -248,7 +248,7 @@ def _counting_context(found: Complexity) -> dict[str, Any]:
 def _throughput_outcome(found: Sweep, shared: Mapping[str, Any]) -> Outcome:
     samples = {f"seconds_batch_{batch}": seconds for batch, seconds in found.seconds.items()}
     samples["warmup"] = list(found.warmup.values())
-    samples["frames_per_second"] = found.rates(found.best)
+    samples["frames_per_second"] = found.rates
     context = {"batches": list(found.seconds), "out_of_memory_at": found.out_of_memory or None, **shared}
     if found.error:
         context["ended_by"] = " ".join(str(found.error).split())

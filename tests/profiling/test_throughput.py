@@ -44,7 +44,7 @@ def test_doubles_the_batch_while_it_pays(model: Callable[..., Callable[[int], Ru
     found = sweep({"A": model(lambda batch: 1 + 0.25 * batch if batch <= 8 else batch)}, CLIPS, budget=1e6)["A"]
     assert list(found.seconds) == [1, 2, 4, 8, 16]
     assert found.best == 8
-    assert found.rates(8) == [pytest.approx(8 * FRAMES / 3)] * 3
+    assert found.rates == [pytest.approx(8 * FRAMES / 3)] * 7
     assert set(found.warmup) == set(found.seconds)
     assert found.out_of_memory == 0
 
@@ -110,6 +110,30 @@ def test_a_budget_is_not_overrun_knowingly(
     gains = {1: 1.0, 2: 1.9, 4: 3.6, 8: 7.0}
     found = sweep({"A": model(lambda batch: gains[batch])}, CLIPS, budget=budget)["A"]
     assert list(found.seconds) == batches
+
+
+def test_the_readings_that_chose_a_batch_have_no_part_in_its_rate(model: Callable[..., Callable[[int], Run]]) -> None:
+    """Batch 2 is chosen by lucky readings; read anew it is no faster than batch 1."""
+    readings = {1: iter([1.0] * 99), 2: iter([1.0] * 4 + [2.0] * 99), 4: iter([9.0] * 99)}
+    found = sweep({"A": model(lambda batch: next(readings[batch]))}, CLIPS, budget=1e6)["A"]
+    assert (found.best, found.rate(2)) == (2, 2 * FRAMES)
+    assert found.rates == [FRAMES] * 7
+
+
+def test_a_best_batch_that_no_longer_fits_gives_way_to_the_next(model: Callable[..., Callable[[int], Run]]) -> None:
+    """It did beside others' smaller batches, and does not beside their best ones."""
+    held: list[int] = []
+    inner = model(lambda batch: 1.0, fits=4)
+
+    def tight(batch: int) -> Run:
+        held.append(batch)
+        if batch == 4 and held.count(4) > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return inner(batch)
+
+    found = sweep({"A": tight, "B": model(lambda b: b)}, CLIPS, budget=1e6)
+    assert (list(found["A"].seconds), found["A"].out_of_memory, found["A"].rates) == ([1, 2], 4, [2 * FRAMES] * 7)
+    assert len(found["B"].rates) == 7
 
 
 def test_best_is_by_the_median() -> None:
