@@ -103,7 +103,7 @@ def _is_same(here: Store, there: Store) -> bool:
 
 def _code_before(plans: Mapping[str, Plan], store: Store) -> Side:
     """What other versions of the code have recorded in the folder that the records here lie in too."""
-    return Side(store, without=frozenset(cell.key for cell in all_cells(plans.values())))
+    return Side(store, without=all_cells(plans.values()))
 
 
 def _check_code_before(plans: Mapping[str, Plan], store: Store) -> None:

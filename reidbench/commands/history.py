@@ -130,7 +130,8 @@ def _lines(found: Sequence[Series], quantity: Quantity) -> Iterator[str]:
         yield f"{series.label} ({quantity.unit})" if quantity.unit else series.label
         for point in series.points:
             shown = estimate_text(quantity, point.known, training=quantity.statistic == "mean")
-            yield f"  {point.commit}  {point.date}  {shown}"
+            repeated = f", in {point.commits} commits" if point.commits > 1 else ""
+            yield f"  {point.commit}  {point.date}  {shown}{repeated}"
 
 
 def _draw(found: Sequence[Series], quantity: Quantity, arguments: Namespace) -> list[Path]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Any
 
 from reidbench.deployment.backends import ran_on
@@ -16,18 +17,22 @@ from reidbench.statistics import Estimate
 
 @dataclass(frozen=True)
 class Point:
-    """What the records of one commit say of one cell; `what` is what was measured, on which machine."""
+    """What the records of one commit say of one cell; `what` is what was measured, on which machine.
+
+    `commits` is how many in a row say the same, of which this one is the first.
+    """
 
     commit: str
     date: str
     what: str
     label: str
     known: Estimate
+    commits: int = 1
 
 
 @dataclass(frozen=True)
 class Series:
-    """Points of one cell, in the order of commits: nothing but the code differs between them."""
+    """Points of one cell, in the order of commits, each unlike the one before: only the code differs between them."""
 
     label: str
     points: tuple[Point, ...]
@@ -61,8 +66,13 @@ def series_of(points: Sequence[Point]) -> list[Series]:
     for index, group in enumerate(groups.values()):
         number = labels[: index + 1].count(labels[index])
         label = labels[index] if labels.count(labels[index]) == 1 else f"{labels[index]} ({number})"
-        found.append(Series(label, tuple(group)))
+        found.append(Series(label, _without_repeats(group)))
     return found
+
+
+def _without_repeats(points: Sequence[Point]) -> tuple[Point, ...]:
+    runs = (list(run) for _, run in groupby(points, key=lambda point: repr(point.known)))  # by text, for NaN is not NaN
+    return tuple(replace(run[0], commits=len(run)) for run in runs)
 
 
 def _label(machine: str, settings: Mapping[str, Any]) -> str:

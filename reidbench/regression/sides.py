@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from reidbench import registry
@@ -55,10 +55,10 @@ class Side:
     """One store's successful records, each read once.
 
     Those of interleaved measurements include the sessions before the last one, of others only the last is a result.
-    Records of the keys in `without` count as not there.
+    Records of what the cells in `without` measure, by the same code, count as not there: of any seed.
     """
 
-    def __init__(self, store: Store, without: frozenset[str] = frozenset()) -> None:
+    def __init__(self, store: Store, without: Iterable[Cell] = ()) -> None:
         measurements = registry.measurements()
         self.store = store
         self.records: dict[str, list[Record]] = {}
@@ -67,9 +67,11 @@ class Side:
             for record in store.superseded()
             if (found := measurements.get(record.cell["measurement"])) and found.mode == "interleaved"
         ]
+        left_out = {(subject(cell.identity), code_of(cell.identity)) for cell in without}
         for record in (*store.records(), *earlier):
-            if record.status == "ok" and record.key not in without:
-                self.records.setdefault(subject(record.cell), []).append(record)
+            what = subject(record.cell)
+            if record.status == "ok" and (what, code_of(record.cell)) not in left_out:
+                self.records.setdefault(what, []).append(record)
 
     def of(self, cell: Cell, *, exactly: bool = False) -> tuple[Record, ...]:
         """Records of what a cell measures: all seeds or all sessions, in the order of time, of one code.

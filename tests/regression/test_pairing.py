@@ -196,3 +196,15 @@ def test_a_split_that_one_side_lacks_is_named(tmp_path: Path) -> None:
     replace(old, settings={"dataset": SPLITS[0]}).save(only=["accuracy"])
     found = pairs(over_splits(new), old)["accuracy"]
     assert found.reason.startswith("split 2: another dataset")
+
+
+def test_code_is_not_compared_with_its_own_further_seeds(tmp_path: Path) -> None:
+    """Records of two versions lie in one folder, and a plan of one seed asks for what else was measured there."""
+    new, old = two_sides(tmp_path)
+    replace(old, store=new.store).save(only=["accuracy"])
+    new.save(only=["accuracy"], session=1)
+    plan = replace(new, seeds=1).plan
+    (base, *_) = [cell for cell in plan.all_cells() if cell.measurement == "accuracy"]
+    assert {record.cell["source"] for record in Side(new.store).of(base)} == {"new"}
+    before = Side(new.store, without=plan.all_cells()).of(base)
+    assert [record.cell["source"] for record in before] == ["old"] * 3

@@ -8,6 +8,7 @@ from sides_made_up import Code, two_sides
 from reidbench import registry
 from reidbench.regression.series import Point, collect, series_of
 from reidbench.spec import Record
+from reidbench.statistics import Estimate
 
 MAP = registry.measurements()["accuracy"].quantities["mAP"]
 PARAMS = registry.measurements()["complexity"].quantities["params"]
@@ -48,10 +49,15 @@ def test_series_join_what_only_the_code_tells_apart(tmp_path: Path) -> None:
 
 
 def test_cells_that_read_alike_are_numbered() -> None:
-    from reidbench.statistics import Estimate
-
     found = series_of([Point("a", "d", what, "same", Estimate(1.0)) for what in ("x", "y")])
     assert [series.label for series in found] == ["same (1)", "same (2)"]
+
+
+def test_commits_that_changed_nothing_of_a_cell_are_one_point() -> None:
+    values = [1.0, 1.0, 1.0, 2.0, 1.0]
+    points = [Point(str(commit), "d", "x", "label", Estimate(value)) for commit, value in enumerate(values)]
+    (series,) = series_of(points)
+    assert [(p.commit, p.known.value, p.commits) for p in series.points] == [("0", 1, 3), ("3", 2, 1), ("4", 1, 1)]
 
 
 def test_one_machine_can_be_chosen(tmp_path: Path) -> None:
