@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import shutil
 import sys
+import time
 from argparse import Namespace
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from typing import Any
 
 from reidbench.launch import launched
+from reidbench.running.pace import LINE_EVERY, Pace
 from reidbench.spec import Record
+
+TO_LINE_END = "\x1b[K"
+"""Clears what a longer line left there."""
 
 
 def print_result(result: dict[str, Any], arguments: Namespace) -> int:
@@ -29,10 +36,32 @@ def print_json(content: Any) -> None:
     print(json.dumps(content, indent=1, default=asdict))
 
 
-def print_progress(done: int, total: int, note: str) -> None:
-    """One line on stderr, from one of several processes."""
-    if launched().leads:
-        print(f"{done}/{total} {note}", file=sys.stderr, flush=True)
+@contextlib.contextmanager
+def telling_progress() -> Iterator[Callable[[int, int, str], None]]:
+    """Gives `progress(done, total, note)`, which tells on stderr where a long work is, from one of several processes.
+
+    On a terminal one line is written over and over, elsewhere a line every `LINE_EVERY` seconds and a last one.
+    """
+    stream, pace, told, open_line = sys.stderr, Pace.started(time.monotonic()), time.monotonic(), False
+
+    def progress(done: int, total: int, note: str) -> None:
+        nonlocal pace, told, open_line
+        now = time.monotonic()
+        pace = pace.reached(now, done, total)
+        text = f"{done}/{total} {note}{pace.text_left(now)}"
+        if stream.isatty():
+            stream.write(f"\r{text[: shutil.get_terminal_size().columns - 1]}{TO_LINE_END}")
+            stream.flush()
+            open_line = True
+        elif done == total or now - told >= LINE_EVERY:
+            told = now
+            print(text, file=stream, flush=True)
+
+    try:
+        yield progress if launched().leads else lambda done, total, note: None
+    finally:
+        if open_line:
+            print(file=stream, flush=True)
 
 
 def tell_failures(failures: Iterable[Record]) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from reidbench import machine, presets, registry
 from reidbench.commands.asked import accuracy_cell_of, given_options
-from reidbench.commands.output import print_json, print_progress, print_result
+from reidbench.commands.output import print_json, print_result, telling_progress
 from reidbench.launch import launched
 from reidbench.planning.dataset_identity import dataset_text
 from reidbench.retrieval.protocols import PROTOCOLS
@@ -28,7 +28,8 @@ def evaluate(arguments: Namespace) -> int:
 
     cell, places, weights = _given_weights(arguments)
     store = Store(arguments.results, arguments.machine or machine.name())
-    record = evaluate_weights(cell, places, weights, store, print_progress, fresh=arguments.fresh)
+    with telling_progress() as progress:
+        record = evaluate_weights(cell, places, weights, store, progress, fresh=arguments.fresh)
     settings = record.cell["settings"]
     about = {
         "protocol": settings["protocol"]["name"],
@@ -47,7 +48,8 @@ def protocols(arguments: Namespace) -> int:
     from reidbench.experiments.scoring import embed_weights
 
     cell, places, weights = _given_weights(arguments)
-    embedded = embed_weights(cell, places, weights, list(PROTOCOLS.values()), print_progress)
+    with telling_progress() as progress:
+        embedded = embed_weights(cell, places, weights, list(PROTOCOLS.values()), progress)
     about = {
         "model": cell.row,
         "weights": str(weights),
@@ -67,7 +69,8 @@ def embed(arguments: Namespace) -> int:
     cell, places, weights = _given_weights(arguments)
     protocol = Protocol(**cell.settings["protocol"])
     # Who scores the file decides on distractors; of the protocol it follows only how clips become a vector.
-    embedded = embed_weights(cell, places, weights, [replace(protocol, distractors=True)], print_progress)
+    with telling_progress() as progress:
+        embedded = embed_weights(cell, places, weights, [replace(protocol, distractors=True)], progress)
     about = {"row": cell.row, **{name: cell.identity[name] for name in ("model", "options", "source")}}
     dataset = cell.settings["dataset"]
     about |= {"weights": file_hash(weights), "dataset_options": dataset["options"]}

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reidbench.commands.asked import accuracy_cell_of
-from reidbench.commands.output import print_progress, print_result
+from reidbench.commands.output import print_result, telling_progress
 from reidbench.data.splits import trained_on
 from reidbench.launch import launched
 from reidbench.planning.dataset_identity import dataset_text
-from reidbench.running.display import duration
+from reidbench.running.pace import duration
 
 if TYPE_CHECKING:
     from reidbench.experiments.dry_run import DryRun
@@ -27,7 +27,8 @@ def train(arguments: Namespace) -> int:
         return _dry_run(arguments)
     cell, places = accuracy_cell_of(arguments, arguments.seed)
     folder, place = Path(arguments.out), launched()
-    model, _, result = train_cell(cell, places, folder, print_progress, sync_bn=arguments.sync_bn)
+    with telling_progress() as progress:
+        model, _, result = train_cell(cell, places, folder, progress, sync_bn=arguments.sync_bn)
     path = folder / "model.pt"
     if place.leads:
         about = {"cell": cell.key, "processes": place.world, "sync_bn": arguments.sync_bn}

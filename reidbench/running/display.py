@@ -13,6 +13,7 @@ from reidbench import registry
 from reidbench.data.splits import split_of
 from reidbench.estimates import estimate
 from reidbench.planning.plan import Plan, all_cells
+from reidbench.running.pace import LINE_EVERY, Pace, duration
 from reidbench.spec import Cell, Record
 
 if TYPE_CHECKING:
@@ -23,36 +24,23 @@ MARKS = {"stored": "", "ok": "", "running": "…", "failed": "failed", "out-of-m
 MOST_COLUMNS = 8
 """Of a live table; where there would be more, each row shows how many of its cells are settled."""
 
-LINE_EVERY = 20.0
-"""Seconds between two plain progress lines of one cell."""
 
-
-@dataclass
+@dataclass(frozen=True)
 class Progress:
-    """Where a running cell is; `since` is the time of the first event of what it does now, at step `first`."""
+    """Where a running cell is."""
 
     cell: Cell
-    done: int
-    total: int
-    note: str
-    since: float
-    first: int
-
-    def seconds_left(self, now: float) -> float | None:
-        steps = self.done - self.first
-        if steps <= 0 or now <= self.since:
-            return None
-        return (now - self.since) / steps * (self.total - self.done)
+    pace: Pace
+    note: str = ""
 
     def describe(self, now: float) -> str:
         """Step, note and time left; the rows of an interleaved session are at the same step and share a line."""
-        left = self.seconds_left(now)
-        time_left = f", {duration(left)} left" if left is not None and self.done < self.total else ""
         shared = is_shared(self.cell)
         who = describe(self.cell) if shared else f"{self.cell.row} · {self.cell.measurement}"
-        if not self.total:
+        if not self.pace.total:
             return f"{who} starting"
-        return f"{who} {self.done}/{self.total}{'' if shared else f' {self.note}'}{time_left}"
+        note = "" if shared else f" {self.note}"
+        return f"{who} {self.pace.done}/{self.pace.total}{note}{self.pace.text_left(now)}"
 
 
 class Running:
@@ -62,14 +50,12 @@ class Running:
         self.cells: dict[str, Progress] = {}
 
     def start(self, cell: Cell) -> None:
-        self.cells[cell.key] = Progress(cell, 0, 0, "", time.monotonic(), 0)
+        self.cells[cell.key] = Progress(cell, Pace.started(time.monotonic()))
 
     def advance(self, cell: Cell, done: int, total: int, note: str) -> Progress:
-        """Time left is reckoned anew where the total changes or the count starts again: another work has begun."""
         now, previous = time.monotonic(), self.cells.get(cell.key)
-        goes_on = previous and total == previous.total and done >= previous.done
-        since, first = (previous.since, previous.first) if previous and goes_on else (now, done)
-        self.cells[cell.key] = Progress(cell, done, total, note, since, first)
+        pace = previous.pace.reached(now, done, total) if previous else Pace.started(now, done, total)
+        self.cells[cell.key] = Progress(cell, pace, note)
         return self.cells[cell.key]
 
     def end(self, cell: Cell) -> None:
@@ -262,10 +248,3 @@ def describe(cell: Cell) -> str:
     if "seed" in settings:
         parts.append(f"seed {settings['seed']}")
     return " ".join((cell.measurement, *parts))
-
-
-def duration(seconds: float) -> str:
-    """`0:07`, `12:30` or `1:02:03`."""
-    whole = round(seconds)
-    hours, rest = divmod(whole, 3600)
-    return f"{hours}:{rest // 60:02d}:{rest % 60:02d}" if hours else f"{rest // 60}:{rest % 60:02d}"

@@ -10,7 +10,8 @@ from rich.console import Console
 from reidbench import registry
 from reidbench.planning.plan import Plan, Request, make_plan
 from reidbench.running import display
-from reidbench.running.display import LiveDisplay, PlainDisplay, describe, duration, open_display
+from reidbench.running.display import LiveDisplay, PlainDisplay, describe, open_display
+from reidbench.running.pace import duration
 from reidbench.spec import Cell, Column, Record, Row, Suite
 from reidbench.store import Store
 
@@ -73,7 +74,7 @@ def test_time_left_is_that_of_the_work_at_hand(plan: Plan, monkeypatch: pytest.M
     left = []
     training, embedding = [(500, 10, 600), (505, 60, 600), (560, 600, 600)], [(561, 64, 512), (562, 128, 512)]
     for now, done, total in [(0, 0, 1), *training, *embedding, (570, 64, 512)]:
-        left.append(running.advance(trained, done, total, "").seconds_left(now))
+        left.append(running.advance(trained, done, total, "").pace.seconds_left(now))
     assert left == [None, None, pytest.approx(54), 0, None, pytest.approx(6), None]
 
 
