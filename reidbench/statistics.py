@@ -127,9 +127,9 @@ def paired_difference(
     """The difference mean(a) - mean(b) of two rows over the same queries, values `[n]` or `[seeds, n]`, groups `[n]`.
 
     Groups (identities) are drawn alike for both rows. Where a row has several seeds, the interval is widened by
-    their spread: the pooled standard error over seeds times a t variate. `sd` is that pooled spread and NaN when
-    neither row has a second seed: then the interval says nothing about the chance of training. `noise` is such a
-    spread with its degrees of freedom, known from more rows: the larger of the two counts.
+    their spread: Welch's standard error over seeds times a t variate. `sd` is the pooled spread and NaN when neither
+    row has a second seed: then the interval says nothing about the chance of training. `noise` is such a spread with
+    its degrees of freedom, known from more rows, that is taken for both rows: it or their own, the larger one.
     """
     first, second = np.atleast_2d(np.asarray(a, dtype=float)), np.atleast_2d(np.asarray(b, dtype=float))
     labels = np.asarray(groups)
@@ -255,6 +255,14 @@ def order_agreement(a: ArrayLike, b: ArrayLike) -> Agreement:
     return Agreement(tau, concordant, discordant, len(i) - concordant - discordant)
 
 
+def widened(known: Estimate, noise: float, level: float = LEVEL) -> Estimate:
+    """The estimate with an interval that also covers a normal error of standard deviation `noise`."""
+    reach = NormalDist().inv_cdf((1 + level) / 2) * noise
+    low = known.value - sqrt((known.value - known.low) ** 2 + reach**2)
+    high = known.value + sqrt((known.high - known.value) ** 2 + reach**2)
+    return Estimate(known.value, low, high, known.n, known.sd)
+
+
 def as_readings(samples: ArrayLike) -> Floats:
     """Samples `[n]` as an array. Raises ValueError where they are none, or not finite numbers."""
     values = np.asarray(samples, dtype=float)
@@ -308,12 +316,23 @@ def _draws(groups: int, resamples: int, seed: int) -> Floats:
     return weights
 
 
-def _seed_noise(a: Floats, b: Floats, known: tuple[float, int]) -> tuple[float, float, int]:
-    """Pooled standard deviation over seeds, standard error of the difference of the means, degrees of freedom."""
+def _seed_noise(a: Floats, b: Floats, known: tuple[float, int]) -> tuple[float, float, float]:
+    """Pooled standard deviation over seeds, standard error of the difference of the means, degrees of freedom.
+
+    Where the spread is not `known`, error and freedom are Welch's, for rows need not scatter alike; a row of one seed
+    is taken to scatter as the other one does.
+    """
     sd, freedom = pooled_spread([a, b])
     if known[1]:
         sd, freedom = max(known[0], sd) if freedom else known[0], known[1]
-    return sd, sd * sqrt(1 / len(a) + 1 / len(b)) if freedom else 0.0, freedom
+        return sd, sd * sqrt(1 / len(a) + 1 / len(b)), freedom
+    if not freedom:
+        return sd, 0.0, 0
+    variances = [float((each if len(each) > 1 else other).var(ddof=1)) / len(each) for each, other in ((a, b), (b, a))]
+    total = sum(variances)
+    if total and min(len(a), len(b)) > 1:
+        return sd, sqrt(total), total**2 / sum(v**2 / (len(x) - 1) for v, x in zip(variances, (a, b), strict=True))
+    return sd, sqrt(total), freedom
 
 
 def pooled_spread(series: Iterable[ArrayLike]) -> tuple[float, int]:

@@ -8,6 +8,7 @@ from scipy import stats
 
 from reidbench.statistics import (
     FEWEST_READINGS,
+    Estimate,
     mean_interval,
     means_difference,
     median_interval,
@@ -15,6 +16,7 @@ from reidbench.statistics import (
     paired_difference,
     pooled_spread,
     ratio_interval,
+    widened,
 )
 
 numbers = st.floats(-1e3, 1e3, allow_nan=False)
@@ -163,6 +165,16 @@ def test_paired_difference_widens_by_the_spread_over_seeds_and_says_when_it_cann
     assert (shaky.n, shaky.value) == (3, pytest.approx(0.1))
 
 
+def test_rows_that_scatter_unlike_are_compared_as_welch_does():
+    seeds = np.array([[3.0, 3.2, 3.1], [0.0, 8.0, 1.0]])
+    wide, narrow = (np.repeat(each[:, None], 40, axis=1) for each in (seeds[1], seeds[0]))
+    found = paired_difference(wide, narrow, np.arange(40), resamples=200_000)
+    welch = stats.ttest_ind(seeds[1], seeds[0], equal_var=False).confidence_interval(0.95)
+    assert (found.low, found.high) == pytest.approx((welch.low, welch.high), rel=0.03)
+    pooled = stats.ttest_ind(seeds[1], seeds[0]).confidence_interval(0.95)
+    assert found.low < 1.2 * pooled.low and found.high > 1.2 * pooled.high
+
+
 def test_a_spread_known_from_more_rows_stands_in_for_a_single_seed_and_for_a_smaller_one():
     rng = np.random.default_rng(4)
     base, people = rng.normal(size=60), np.repeat(np.arange(20), 3)
@@ -215,3 +227,9 @@ def test_order_agreement_is_kendalls_tau_b(pairs):
         assert math.isnan(found.tau)
     else:
         assert found.tau == pytest.approx(stats.kendalltau(a, b).statistic, abs=1e-9)
+
+
+def test_widening_adds_noise_in_quadrature():
+    wide = widened(Estimate(1.0, 0.7, 1.3), 0.4 / 1.959964)
+    assert wide.low == pytest.approx(0.5) and wide.high == pytest.approx(1.5)
+    assert widened(Estimate(1.0, 0.7, 1.3), 0.0) == Estimate(1.0, 0.7, 1.3)

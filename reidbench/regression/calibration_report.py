@@ -7,6 +7,9 @@ from collections.abc import Mapping, Sequence
 from math import comb
 from typing import Any
 
+import numpy as np
+from scipy.stats import beta
+
 from reidbench.regression.calibration import ANY, FAULTS, Calibration, Trial, commands_by_half
 from reidbench.regression.presentation import rule
 from reidbench.regression.verdicts import WORDS
@@ -17,6 +20,8 @@ from reidbench.reporting.markdown import markdown
 MOST_ALARMS = 0.01
 LEAST_POWER = 0.95
 """What the gate is meant to reach: alarms without a change, and a row slower by a tenth that is caught."""
+
+CONFIDENCE = 0.95
 
 PRESET = re.compile(r"Preset (\w+)[:.]")
 """How a calibration says which preset its models were trained with."""
@@ -71,16 +76,29 @@ def _about(found: Calibration) -> list[str]:
             f"{about['sessions']} interleaved sessions of {', '.join(about['rows'])} against {about['reference']}, "
             f"from {about['first']} to {about['last']}, one after the other by one and the same code. A row's ratio "
             f"scatters by {found.noise:.1%} between sessions beyond what its rounds explain, and by {found.within:.1%} "
-            f"between the rounds of one (standard deviations; the latter from the quartiles)."
+            f"between the rounds of one (standard deviations; the latter from the quartiles). {_shared(found)}"
         )
         sentences.append(
             "Each comparison takes sessions drawn without replacement, so comparisons share sessions; the scatter "
-            "between sessions that it allows for comes from the sessions it does not use. A slower row is one whose "
-            "measured times here were multiplied."
+            "between sessions that it allows for comes from the sessions it does not use. What differs between days is "
+            "not in them. A slower row is one whose measured times here were multiplied."
         )
     if about.get("recipe"):
         sentences.append(f"Faults of accuracy are real: each model was trained with its fault. {about['recipe']}")
     return sentences
+
+
+def _shared(found: Calibration) -> str:
+    """Which part of the scatter between sessions all rows have in common: what they are all divided by has it."""
+    medians = np.array([[np.median(session) for session in sessions] for sessions in found.log_ratios.values()])
+    if len(medians) < 2 or medians.shape[1] < 2:
+        return ""
+    common = medians.mean(axis=0)
+    own = np.sqrt(np.mean((medians - common - (medians - common).mean(axis=1, keepdims=True)) ** 2))
+    return (
+        f"The mean over all rows scatters by {common.std(ddof=1):.1%}, which is the reference row's own part; from "
+        f"that mean a row scatters by {own:.1%}."
+    )
 
 
 def _findings(times: Sequence[Trial], about: Mapping[str, Any]) -> list[Part]:
@@ -91,14 +109,16 @@ def _findings(times: Sequence[Trial], about: Mapping[str, Any]) -> list[Part]:
         power = ", ".join(
             f"{effect:.0%} slower in {trial.share('worse'):.1%}" for effect, trial in by_effect.items() if effect
         )
+        most = beta.ppf(CONFIDENCE, quiet.alarms + 1, quiet.checks - quiet.alarms) if quiet.checks > quiet.alarms else 1
         kept = quiet.share("worse") <= MOST_ALARMS and by_effect[max(by_effect)].share("worse") >= LEAST_POWER
         parts.append(
             Paragraph(
                 f"{_sessions(here)} here against {there}: without a change {quiet.words.get('worse', 0)} of "
                 f"{quiet.comparisons} comparisons drawn from {_possible(quiet, about)} said worse "
-                f"({quiet.share('worse'):.1%}), and {quiet.alarms} of {quiet.checks} whole checks; "
-                f"rows were caught when {power}. The target (at most {MOST_ALARMS:.0%} false, at least "
-                f"{LEAST_POWER:.0%} caught at 10%) is {'met' if kept else 'not met'}."
+                f"({quiet.share('worse'):.1%}), and {quiet.alarms} of {quiet.checks} whole checks (were these "
+                f"independent, at most {most:.1%} of all, with {CONFIDENCE:.0%} confidence); rows were caught when "
+                f"{power}. The target (at most {MOST_ALARMS:.0%} false, at least {LEAST_POWER:.0%} caught at 10%) is "
+                f"{'reached' if kept else 'not reached'} in this sample."
             )
         )
     return parts

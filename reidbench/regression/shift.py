@@ -32,11 +32,3 @@ def shift_interval(strata: Sequence[tuple[ArrayLike, ArrayLike]], *, level: floa
     high = float(differences[-beyond - 1]) if bounded else inf
     n = min(sum(a.size for a, _ in pairs), sum(b.size for _, b in pairs))
     return Estimate(float(np.median(differences)), low, high, n)
-
-
-def widened(known: Estimate, noise: float, level: float = LEVEL) -> Estimate:
-    """The estimate with an interval that also covers a normal error of standard deviation `noise`."""
-    reach = NormalDist().inv_cdf((1 + level) / 2) * noise
-    low = known.value - sqrt((known.value - known.low) ** 2 + reach**2)
-    high = known.value + sqrt((known.high - known.value) ** 2 + reach**2)
-    return Estimate(known.value, low, high, known.n, known.sd)

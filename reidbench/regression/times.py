@@ -10,10 +10,10 @@ import numpy as np
 
 from reidbench import machine
 from reidbench.regression.pairing import Pair
-from reidbench.regression.shift import shift_interval, widened
+from reidbench.regression.shift import shift_interval
 from reidbench.regression.verdicts import Limits
 from reidbench.spec import Record
-from reidbench.statistics import Estimate
+from reidbench.statistics import Estimate, widened
 
 BATCH = "seconds_batch_"
 """How the samples of a throughput's record are called, which has some readings at each batch."""

@@ -31,11 +31,13 @@ def headlines(audit: Audit) -> Iterator[str]:
         )
     explained = sum(one.explained for one in audit.judgements)
     matched = sum(one.matched for one in audit.judgements)
+    rests = "; this rests on readings that were made after the printed values were seen" if any(_reread(audit)) else ""
     yield (
         f"Of {audit.cells} printed costs {explained} follow one of "
         f"{sum(len(one.steps) for one in audit.judgements)} rules, {matched - explained} more are printed by some rule "
-        f"as chance could have it, {audit.cells - matched} by none."
+        f"as chance could have it, {audit.cells - matched} by none{rests}."
     )
+    yield from afterthoughts(audit)
     for one in audit.judgements:
         for number, step in enumerate(one.steps[:1], 1):
             yield (
@@ -43,7 +45,6 @@ def headlines(audit: Audit) -> Iterator[str]:
                 f"({name(one, number)}: {sentence(step)}). If the values meant nothing, the best rule would print "
                 f"{one.chance[1]:.1f}, and some rule {one.chance[0]:.1f} of them."
             )
-    yield from afterthoughts(audit)
     # A cell that several pairs of others put elsewhere is one place.
     bent = {(found.cells[1].suite, found.cells[1].row.name, found.cells[1].key) for found in audit.bent}
     count = len(audit.two_values) + len(bent) + len(audit.reversed)
@@ -118,15 +119,22 @@ def _list(step: Step) -> str:
 def afterthoughts(audit: Audit) -> Iterator[str]:
     """What stays of the explanation without the rules that were made with the printed values in mind."""
     readings = " and ".join(f'"{ABOUT[part][level]}"' for part, level in AFTERTHOUGHTS.items())
-    for full, rest in zip(audit.judgements, audit.without, strict=True):
+    for full, rest in _reread(audit):
         best = max((*rest.steps, *([rest.refused] if rest.refused else [])), key=lambda step: step.total, default=None)
-        if best and (full.explained, full.matched) != (rest.explained, rest.matched):
+        if best:
             yield (
                 f"The readings {readings} were thought of after Tables 5 and 6 had been seen. Without them some rule "
                 f"prints {rest.matched} instead of {full.matched} of {len(full.verdicts)} {COLUMNS[full.key]} cells, "
                 f"and the best one {best.total} ({label(best.rule)}; {best.luck:.1%} of the draws do as well); "
                 f"{len(rest.steps) or 'none'} would be called an explanation."
             )
+
+
+def _reread(audit: Audit) -> Iterator[tuple[Judgement, Judgement]]:
+    """The judgements that would be others without those rules, each with the one without."""
+    for full, rest in zip(audit.judgements, audit.without, strict=True):
+        if (full.explained, full.matched) != (rest.explained, rest.matched):
+            yield full, rest
 
 
 def unexplained(audit: Audit) -> Iterator[str]:

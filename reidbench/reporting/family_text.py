@@ -10,6 +10,9 @@ from reidbench.reporting.differences import DIFFERENCE, Difference, Family
 FEW = 4
 """Differences that are named although they are within the noise, or in a summary of several tables told in full."""
 
+MANY = 8
+"""Differences whose intervals are left to the table."""
+
 
 def family_findings(families: Sequence[Family], *, brief: bool = False) -> list[str]:
     """A sentence on each family, and one on all together in which nothing differs at all."""
@@ -30,9 +33,10 @@ def family_finding(family: Family, *, brief: bool = False) -> str:
 
     Where none is told from 0 and they are few, all have their values.
 
-    In a `brief` sentence many differences have no intervals.
+    Many differences have no intervals here: more than a few in a `brief` sentence, else more than `MANY` that a table
+    shows too.
     """
-    plain = brief and len(family.told) > FEW
+    plain = len(family.told) > (FEW if brief else MANY) and (brief or not is_told_whole(family))
     parts = []
     if family.told:
         parts.append(f"beyond the noise {'; '.join(_valued(family, each, plain=plain) for each in family.told)}")

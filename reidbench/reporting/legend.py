@@ -17,11 +17,8 @@ if TYPE_CHECKING:
 
 SEEDS = "In parentheses: the standard deviation over training seeds, which is not in ±."
 SPLITS = "Where a value is the mean over random splits of a dataset, the parentheses hold the one over the splits."
-BOLD = (
-    "Bold: the best of its column by more than the measured noise, tested against each other row without correction "
-    "for several comparisons."
-)
-BOLD_TIMES = "Times are compared only among rows of one session, and a lead has to exceed twice what sessions scatter."
+BOLD = "Bold: the best of its column by more than the measured noise, tested against each other row."
+BOLD_TIMES = "Times are compared only among rows of one session, and a lead has to exceed twice what sessions differ."
 SIZE = re.compile(r"\d+x\d+")
 """Frames in the name of a row."""
 

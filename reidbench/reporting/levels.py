@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from reidbench.reporting.blocks import titled
@@ -28,18 +28,25 @@ def growth_findings(table: Table) -> Iterator[str]:
         chosen = [name for name in (suite.focus, suite.reference) if name in both] if suite.focus else both[:MOST]
         if low is not high and chosen:
             quantity = low.quantity
-            told = "; ".join(_told(table, low, high, name) for name in chosen)
+            told = "; ".join(_told(table, headings, name) for name in chosen)
             levels = f"{factor} {' to '.join(_level(heading.column.level[1]) for heading in (low, high))}"
             yield f"{titled(quantity.title, quantity.unit)}, from {levels}: {told}."
 
 
-def _told(table: Table, low: Heading, high: Heading, name: str) -> str:
-    """The two values of a row; of times also how often the one goes into the other."""
-    first, last = (table.fresh(heading)[name][0].value for heading in (low, high))
-    quantity = low.quantity
-    texts = [f"{value * quantity.scale:z.{quantity.digits}f}" for value in (first, last)]
-    times = is_timed(quantity) and not quantity.over and first > 0
-    return f"{name} {' to '.join(texts)}{f', {last / first:.3g}x as long' if times else ''}"
+def _told(table: Table, headings: Sequence[Heading], name: str) -> str:
+    """A row's values at the ends and one between that lies beyond both; of times how often one goes into the other."""
+    ordered = sorted(headings, key=lambda heading: heading.column.level[1])
+    known = {h.column.level[1]: table.fresh(h)[name][0].value for h in ordered if name in table.fresh(h)}
+    quantity = ordered[0].quantity
+    shown = {level: f"{value * quantity.scale:z.{quantity.digits}f}" for level, value in known.items()}
+    low, *_, high = known
+    text = f"{name} {shown[low]} to {shown[high]}"
+    for word, extreme in (("most", max), ("least", min)):
+        level = extreme(known, key=known.__getitem__)
+        if shown[level] not in (shown[low], shown[high]):
+            text += f", at {word} {shown[level]} at {_level(level)}"
+    times = is_timed(quantity) and not quantity.over and known[low] > 0
+    return f"{text}{f', {known[high] / known[low]:.3g}x as long' if times else ''}"
 
 
 def _level(level: float) -> str:

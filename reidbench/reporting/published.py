@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import combinations
 from math import isnan
 from typing import TYPE_CHECKING
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 FEW = 4
 """Rows that are named with how far they are off; of more the furthest ones, and the number of the others."""
+
+FEWEST = 3
+"""Rows whose order says anything."""
 
 
 def deviation_findings(table: Table) -> Iterator[str]:
@@ -47,8 +50,8 @@ def deviation_findings(table: Table) -> Iterator[str]:
 def agreement_findings(table: Table) -> Iterator[str]:
     """Whether the rows come in the published order, and how many pairs of them are told apart at all."""
     for heading in table.headings:
-        published = _published(table, heading)
-        if not heading.training or len(published) < 3:
+        published, reason = _published(table, heading)
+        if not heading.training or len(published) < FEWEST:
             continue
         rows, quantity = table.fresh(heading), heading.quantity
         shown = [round(rows[name][0].value * quantity.scale, quantity.digits) for name in published]
@@ -60,10 +63,9 @@ def agreement_findings(table: Table) -> Iterator[str]:
             gap = compare(quantity, rows[a], rows[b])
             if gap is not None and exceeds_noise(quantity, gap):
                 told[np.sign(gap.value) * np.sign(published[a] - published[b])] += 1
-        entries = table.column(heading).values()
-        reason = next((f" ({entry.incomparable})" for entry in entries if entry.incomparable), "")
+        why = f" ({reason})" if reason else ""
         yield (
-            f"{column_name(heading)}, order against the published one{reason}: of {found.pairs} pairs of rows "
+            f"{column_name(heading)}, order against the published one{why}: of {found.pairs} pairs of rows "
             f"{_told_text(told)}; over all pairs Kendall's tau is {found.tau:z.2f}."
         )
 
@@ -78,9 +80,25 @@ def _told_text(told: Mapping[float, int]) -> str:
     return f"{count} {'is' if count == 1 else 'are'} told apart here by more than the noise ({kinds})"
 
 
-def _published(table: Table, heading: Heading) -> dict[str, float]:
+def _published(table: Table, heading: Heading) -> tuple[dict[str, float], str]:
+    """The published values of a column's measured rows, and why they are not comparable ("": they are).
+
+    Where the column itself has none, they are those of the first column that only shows what was published.
+    """
+    names = list(table.fresh(heading))
+    found = _numbers(table, heading, names)
+    if found:
+        return found, next((e.incomparable for e in table.column(heading).values() if e.incomparable), "")
+    others = [h for h in table.headings if h.column.quantity == heading.column.quantity and not table.fresh(h)]
+    for other in others:
+        if len(found := _numbers(table, other, names)) >= FEWEST:
+            return found, f"another dataset: published on {other.column.dataset}"
+    return {}, ""
+
+
+def _numbers(table: Table, heading: Heading, names: Iterable[str]) -> dict[str, float]:
     found = {}
-    for name in table.fresh(heading):
+    for name in names:
         try:
             found[name] = float(table.entries[name, heading.index].published)
         except ValueError:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from math import log
+from dataclasses import dataclass, replace
+from math import exp, isnan, log
 from pathlib import Path
+
+from reidbench.statistics import Estimate, widened
 
 FILE = "calibration.json"
 
@@ -24,6 +26,14 @@ class Scatter:
     def tells(self, ratio: float) -> bool:
         """Whether a ratio of two times lies further from 1 than twice what sessions do from each other."""
         return ratio > 0 and abs(log(ratio)) > 2 * self.noise
+
+    def covered(self, ratio: Estimate) -> Estimate:
+        """A ratio of two times with an interval that covers, beside the rounds of its session, other sessions too."""
+        if isnan(ratio.low) or ratio.low <= 0:
+            return ratio
+        logarithm = Estimate(log(ratio.value), log(ratio.low), log(ratio.high))
+        found = widened(logarithm, self.noise)
+        return replace(ratio, low=exp(found.low), high=exp(found.high))
 
 
 def scatter_by_device(folder: Path) -> dict[str, Scatter]:

@@ -146,7 +146,7 @@ def _chance(tables: Sequence[Table]) -> Iterator[str]:
 
 
 def _sessions(tables: Sequence[Table]) -> Iterator[str]:
-    """What the intervals of times do not cover, and how large that is, by device."""
+    """What the intervals of times cover, by device."""
     shown: dict[str, dict[int, None]] = {}
     scatter = {device: known for table in tables for device, known in table.scatter.items()}
     timed = [(table, h) for table in tables for h in table.headings if is_timed(h.quantity)]
@@ -159,12 +159,11 @@ def _sessions(tables: Sequence[Table]) -> Iterator[str]:
         rounds = f"{low} rounds" if low == high else f"{low} to {high} rounds"
         known = scatter.get(device)
         more = (
-            f"when the machine was calibrated (bench.py calibrate), a ratio of two rows scattered by a further "
-            f"{100 * known.noise:.1f} % between sessions (standard deviation over {known.sessions}), and a time is "
-            f"bold only where it leads by more than twice that"
+            f"those of ratios to the reference row also the {100 * known.noise:.1f} % by which such a ratio differs "
+            f"between sessions (bench.py calibrate: standard deviation over {known.sessions})"
             if known
-            else "how much sessions scatter was not calibrated here, so that no time is bold, and a ratio that is told "
-            "from 1 is so within its session"
+            else "how much sessions differ was not calibrated here (bench.py calibrate), so that no time is bold, and "
+            "a ratio that is told from 1 is so within its session"
         )
         yield f"Intervals of times on {device} cover the {rounds} of one session; {more}."
 

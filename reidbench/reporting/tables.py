@@ -118,8 +118,11 @@ def assemble(plan: Plan, store: Store, records: Records | None = None) -> Table:
         quantity = measurement.quantities[column.field]
         filled = {row.name: _entry(plan, row, index, quantity, records) for row in plan.suite.rows}
         settings = _shared_settings(plan, index)
+        noise = on_device(scatter, settings)
+        if noise and quantity.over == "reference":
+            filled = {name: _covered(entry, noise, name == plan.suite.reference) for name, entry in filled.items()}
         fresh = {name: entry.fresh for name, entry in filled.items() if entry.fresh}
-        best = clear_best(quantity, fresh, on_device(scatter, settings))
+        best = clear_best(quantity, fresh, noise)
         headings.append(Heading(index, column, quantity, measurement.needs_training, settings, best))
         entries |= {(name, index): entry for name, entry in filled.items()}
         joined = [(name, record) for name, entry in filled.items() if entry.estimate for record in entry.records]
@@ -171,6 +174,13 @@ def _entry(plan: Plan, row: Row, index: int, quantity: Quantity, records: Record
     difference, reason = against_published(row, column, quantity, entry.estimate, settings)
     complete = difference if entry.state == "ok" else None
     return replace(entry, published=published, difference=complete, incomparable=reason)
+
+
+def _covered(entry: Entry, noise: Scatter, is_reference: bool) -> Entry:
+    """With the interval of a ratio to the reference row that covers the scatter between sessions too."""
+    if entry.estimate is None or is_reference:
+        return entry
+    return replace(entry, estimate=noise.covered(entry.estimate))
 
 
 def _measured(cells: Sequence[Cell], column: Column, quantity: Quantity, found: Records) -> Entry:

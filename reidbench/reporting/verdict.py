@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from reidbench.deployment.backends import ran_on
 from reidbench.reporting.blocks import column_name, difference_text, interval_text
 from reidbench.reporting.comparison import compare, excludes_zero
-from reidbench.reporting.sessions import on_device
 from reidbench.reporting.tables import heading_of
 from reidbench.spec import Suite
 from reidbench.statistics import Estimate
@@ -59,8 +58,7 @@ def time_text(table: Table, heading: Heading, name: str) -> str:
     text = f"{known.value * quantity.scale:.{quantity.digits}f}x"
     if isnan(known.low):
         return text
-    scatter = on_device(table.scatter, heading.settings)
-    told = not known.low <= 1 <= known.high and (scatter is None or scatter.tells(known.value))
+    told = not known.low <= 1 <= known.high
     return f"{text} {interval_text(quantity, known)}{'' if told else ' (not told from 1)'}"
 
 
@@ -107,6 +105,7 @@ def _gains(table: Table, known: set[str]) -> Iterator[tuple[str, bool]]:
             continue
         ends = [pick(gaps, key=lambda pair: pair[0].value) for pick in (min, max)]
         text = " to ".join(dict.fromkeys(_gain(column, gap) for gap, column in ends))
+        text += f" (the extremes of {len(gaps)} levels)" if len(gaps) > 2 else ""
         yield text, any(isnan(gap.sd) for gap, _ in ends)
 
 
@@ -131,7 +130,9 @@ def _times(table: Table, known: set[str]) -> Iterator[tuple[str, str]]:
     headings = focused_ratios(table)
     for heading in headings[:1]:
         known |= {record.key for record in table.fresh(heading)[focus][1]}
-        where = f" ({', '.join(ran_on(heading.settings))})" if len(headings) > 1 else ""
+        how = ["one clip at a time"] if heading.column.measurement == "latency" else []
+        how += [", ".join(ran_on(heading.settings))] if len(headings) > 1 else []
+        where = f" ({'; '.join(how)})" if how else ""
         yield time_text(table, heading, focus), f"{what_is_timed(heading)}{where}"
 
 

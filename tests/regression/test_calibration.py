@@ -112,13 +112,26 @@ def test_the_report_says_whether_the_target_is_met() -> None:
     found = made_up(quiet, slower, fault, replace(fault, what=ANY))
     words = text(found)
     assert "3 of 500 comparisons drawn from 72 said worse (0.6%)" in words and "10% slower in 96.0%" in words
+    assert "3 of 500 whole checks (were these independent, at most 1.5% of all, with 95% confidence)" in words
     assert (
-        "is met" in words
+        "is reached in this sample" in words
         and "Fault neck: 20 of 20 checks failed, called worse by mAP in 100%." in words
         and FAULTS["neck"] in words
     )
     missed = made_up(quiet, replace(slower, words={"worse": 400, "cannot tell": 100}))
-    assert "is not met" in text(missed) and "is not met" in " ".join(summary(missed))
+    assert "is not reached" in text(missed) and "is not reached" in " ".join(summary(missed))
+
+
+def test_the_report_tells_the_reference_rows_scatter_from_the_others() -> None:
+    """Two rows that go up and down together by 10 % and against each other by 1 %."""
+    together = [0.0, 0.1] * 10
+    log_ratios = {
+        name: [[x + sign * 0.005 * (-1) ** (i // 2)] for i, x in enumerate(together)]
+        for name, sign in (("A", 1), ("B", -1))
+    }
+    words = text(replace(made_up(), log_ratios=log_ratios))
+    assert "all rows scatters by 5.1%, which is the reference row's own part" in words
+    assert "from that mean a row scatters by 0.5%" in words
 
 
 def test_the_report_names_a_command_for_each_half() -> None:

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import mannwhitneyu
 
-from reidbench.regression.shift import shift_interval, widened
-from reidbench.statistics import Estimate
+from reidbench.regression.shift import shift_interval
 
 
 def test_the_interval_leaves_out_zero_where_the_test_refuses_equality() -> None:
@@ -54,9 +53,3 @@ def test_a_side_without_readings_is_refused() -> None:
         shift_interval([([1.0], [])])
     with pytest.raises(ValueError, match="both sides"):
         shift_interval([])
-
-
-def test_widening_adds_noise_in_quadrature() -> None:
-    wide = widened(Estimate(1.0, 0.7, 1.3), 0.4 / 1.959964)
-    assert wide.low == pytest.approx(0.5) and wide.high == pytest.approx(1.5)
-    assert widened(Estimate(1.0, 0.7, 1.3), 0.0) == Estimate(1.0, 0.7, 1.3)

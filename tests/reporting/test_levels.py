@@ -29,6 +29,20 @@ def test_times_grow_by_a_factor_from_the_lowest_to_the_highest_level(bench):
     assert found.count("100x as long") == 3
 
 
+def test_a_level_between_that_lies_beyond_both_ends_is_told_too(bench):
+    bench.focus = "Full"
+    bench.save_all()
+    table = with_levels(bench, LATENCY, (1.0, 2.0, 3.0))
+    middle = {
+        name: replace(e, estimate=replace(e.estimate, value=9.0)) for (name, i), e in table.entries.items() if i == 1
+    }
+    (plain,) = growth_findings(table)
+    (found,) = growth_findings(
+        replace(table, entries={**table.entries, **{(name, 1): e for name, e in middle.items()}})
+    )
+    assert "at most" not in plain and found.count(", at most 9000.0 at 2") == 2 and "at least" not in found
+
+
 def test_an_accuracy_is_told_of_the_row_in_focus_and_the_reference_without_a_factor(bench):
     bench.focus = "Full"
     bench.save_all()

@@ -5,7 +5,7 @@ from made_up import GFLOPS, PARAMS, ROWS
 
 from reidbench.reporting.matching import prints_as
 from reidbench.reporting.published import _share, _told_text, agreement_findings, deviation_findings
-from reidbench.reporting.tables import assemble
+from reidbench.reporting.tables import Entry, assemble
 
 
 @pytest.mark.parametrize(
@@ -76,3 +76,18 @@ def test_pairs_that_were_published_alike_are_told_apart_too(told, said):
 )
 def test_a_share_of_the_rows_is_said_as_one_says_it(count, of, said):
     assert _share(count, of) == said
+
+
+def test_the_order_is_held_against_values_of_another_dataset_where_the_column_has_none(bench):
+    """A column that only shows what was published on MARS stands beside the one that is measured."""
+    bench.save_all()
+    table = assemble(bench.plan, bench.store)
+    (measured, *others) = table.headings
+    shown = replace(measured, index=100, column=replace(measured.column, dataset="mars"))
+    entries = dict(table.entries)
+    for name, entry in table.column(measured).items():
+        entries[name, 100] = Entry("absent", published=entry.published)
+        entries[name, measured.index] = replace(entry, published="")
+    (found,) = agreement_findings(replace(table, headings=(shown, measured, *others), entries=entries))
+    assert found.startswith("mAP, order against the published one (another dataset: published on mars): of 3 pairs")
+    assert not list(agreement_findings(replace(table, headings=(measured, *others), entries=entries)))

@@ -1,8 +1,10 @@
 import json
+import math
 
 import pytest
 
 from reidbench.reporting.sessions import Scatter, on_device, scatter_by_device
+from reidbench.statistics import Estimate
 
 
 def test_the_scatter_is_that_of_the_calibrated_device(tmp_path):
@@ -26,6 +28,13 @@ def test_the_scatter_is_that_of_the_calibrated_device(tmp_path):
 def test_what_cannot_be_read_is_not_known(tmp_path, text):
     (tmp_path / "calibration.json").write_text(text)
     assert scatter_by_device(tmp_path) == scatter_by_device(tmp_path / "nowhere") == {}
+
+
+def test_a_ratio_covers_its_rounds_and_other_sessions_in_quadrature():
+    found = Scatter(0.04 / 1.959964, 9).covered(Estimate(0.5, 0.5 * math.exp(-0.03), 0.5 * math.exp(0.03), 15))
+    assert (found.low, found.high) == pytest.approx((0.5 * math.exp(-0.05), 0.5 * math.exp(0.05)))
+    assert (found.value, found.n) == (0.5, 15)
+    assert math.isnan(Scatter(0.04, 9).covered(Estimate(0.5)).low), "of too few readings there is none to widen"
 
 
 def test_a_ratio_is_told_from_1_beyond_twice_the_scatter_either_way():

@@ -75,11 +75,14 @@ def test_differences_of_identical_records_are_none(bench, monkeypatch):
 @pytest.mark.parametrize(
     ("noise", "said"),
     [
-        (None, "how much sessions scatter was not calibrated here, so that no time is bold, and a ratio "),
-        (0.037, "a ratio of two rows scattered by a further 3.7 % between sessions (standard deviation over 9)"),
+        (
+            None,
+            "how much sessions differ was not calibrated here (bench.py calibrate), so that no time is bold, and a ",
+        ),
+        (0.037, "by which such a ratio differs between sessions (bench.py calibrate: standard deviation over 9)"),
     ],
 )
-def test_what_intervals_of_times_leave_out_is_said(bench, noise, said):
+def test_what_intervals_of_times_cover_is_said(bench, noise, said):
     bench.save_all()
     if noise:
         bench.calibrate(noise)
