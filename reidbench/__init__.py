@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from reidbench.spec import COST_SHAPE, UserError
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+    from torch import nn
 
 __version__ = "0.1.0"
-__all__ = ["build", "load_records", "profile"]
+__all__ = ["UserError", "add_plugin", "build", "load_records", "profile"]
 
 _root = Path(__file__).resolve().parent.parent
 if (_root / "bench.py").is_file():
@@ -15,26 +21,58 @@ if (_root / "bench.py").is_file():
     __path__.append(str(_root))
 
 
-def build(name: str, **options: Any) -> Any:
-    """Builds a registered model: `build("bicnet_tks", alpha=3)` returns an `nn.Module`."""
+def add_plugin(path: str | Path) -> None:
+    """Registers what a file of your own defines (a model, a suite, a dataset, a measurement), as `--plugin` does.
+
+    It stays registered in this process. Raises UserError for a file that cannot be read, or that takes a name again.
+    """
     from reidbench import registry
 
-    return registry.build(name, **options)
+    registry.add_plugin(str(path))
 
 
-def profile(model: Any, **settings: Any) -> dict[str, Any]:
-    """Costs of a model (an `nn.Module` or a registered name), measured in this process: see `profiling.profile`."""
+def build(name: str, **options: Any) -> nn.Module:
+    """Builds a registered model: `build("bicnet_tks", alpha=3)`; `classes=N` gives it a classifier to train with.
+
+    It takes clips `[B, T, 3, H, W]` and returns a `reidbench.spec.Output`. `python bench.py list NAME` shows the
+    options. Raises UserError for a name or an option that is unknown, and for values that do not fit.
+    """
+    from reidbench import registry
+
+    model: nn.Module = registry.build(name, **options)
+    return model
+
+
+def profile(
+    model: nn.Module | str,
+    *,
+    shape: Sequence[int] = COST_SHAPE,
+    device: str = "cpu",
+    precision: str = "fp32",
+    rounds: int = 15,
+) -> dict[str, Any]:
+    """All costs of a model, an `nn.Module` or a registered name, for clips of `shape` `[B, T, 3, H, W]`.
+
+    Measured in this process: parameters (without the classifier), MACs a frame by counter, latency in seconds for the
+    whole batch, memory in bytes; what each entry means stands at `reidbench.profiling.profile`. A module given is
+    copied, never changed. Raises UserError for what cannot be measured.
+    """
     from reidbench.profiling import profile as measure
 
-    return measure(model, **settings)
+    return measure(model, shape=shape, device=device, precision=precision, rounds=rounds)
 
 
-def load_records(suite: str, results: str = "results", *, plugins: Iterable[str] = (), all_data: bool = False) -> Any:
-    """All stored records of a suite as a pandas frame, one line a row, quantity and setting: see
-    `reporting.frames.frame`. `plugins` are files to register before, as `--plugin` does."""
-    from reidbench import registry
+def load_records(
+    suite: str, results: str | Path = "results", *, plugins: Iterable[str | Path] = (), all_data: bool = False
+) -> DataFrame:
+    """The stored records of a suite as a pandas frame, one line a row, quantity, setting and state.
+
+    Values that are out of date are there too: choose `frame[frame.state == "ok"]`. `low` and `high` bound a 95 %
+    interval, `n` and `sd` count and scatter the seeds of an accuracy or the rounds of a time; all columns are described
+    at `reidbench.reporting.frames.frame`. `plugins` are files to register before. Raises UserError.
+    """
     from reidbench.reporting.frames import frame
 
-    for plugin in plugins:
-        registry.add_plugin(plugin)
-    return frame(suite, results, all_data=all_data)
+    for plugin in [plugins] if isinstance(plugins, (str, Path)) else plugins:
+        add_plugin(plugin)
+    return frame(suite, str(results), all_data=all_data)

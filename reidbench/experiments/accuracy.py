@@ -121,12 +121,27 @@ def untrained(cell: Cell, places: Places) -> tuple[nn.Module, Dataset]:
     settings = cell.settings
     dataset = open_dataset(settings["dataset"], places)
     torch.manual_seed(settings["seed"])
-    model = registry.build(cell.model, classes=len(dataset.train_identities), **cell.options)
+    classes = len(dataset.train_identities)
+    model = registry.build(cell.model, classes=classes, **cell.options)
     recipe = recipe_of(settings)
-    try_model(cell.model, model, (2, recipe.frames, 3, *recipe.size), training=True)
+    try_model(cell.model, model, (2, recipe.frames, 3, *recipe.size), classes=classes)
+    _check_heads(cell, model)
     trunk = settings["recipe"]["trunk"]
     start_trunk(model, places.trunk if trunk == "file" else trunk, registry.trunk_of(cell.model))
     return model, dataset
+
+
+def _check_heads(cell: Cell, model: nn.Module) -> None:
+    """Raises UserError for a model that has more than its classifier when it has classes: its weights could not be
+    read into the one without, which is tested."""
+    with torch.random.fork_rng(devices=[]):
+        without = registry.build(cell.model, **cell.options).state_dict()
+    heads = [name for name in model.state_dict() if name not in without and not name.startswith("classifier")]
+    if heads:
+        raise UserError(
+            f"model {cell.model}: has {', '.join(heads[:3])} only where it has classes; let all its heads hang under "
+            "`classifier`, such as an nn.ModuleList"
+        )
 
 
 def load_trained(cell: Cell, path: Path) -> nn.Module:

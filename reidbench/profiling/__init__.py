@@ -15,7 +15,7 @@ from reidbench.profiling.complexity import count, disagreements
 from reidbench.profiling.counters import COUNTERS
 from reidbench.profiling.latency import Run, inference, interleave
 from reidbench.profiling.memory import peak_memory
-from reidbench.spec import COST_SHAPE
+from reidbench.spec import COST_SHAPE, UserError
 from reidbench.statistics import median_interval
 
 __all__ = ["profile"]
@@ -34,14 +34,21 @@ def profile(
     Parameters leave the classifier out; MACs are per frame by counter (None: see `absent`), operations counted once a
     multiply-accumulate; latency is in seconds for the whole batch, with the threads torch has now, its interval None
     where the rounds are too few for one; memory is in bytes and read in this process. A module given is copied, never
-    changed. Raises UserError for an unknown name or device.
+    changed. Raises UserError for an unknown name or device, a shape or rounds that are none, and a model that fails.
     """
+    if len(shape) != 5 or not all(isinstance(length, int) and length > 0 for length in shape):
+        raise UserError(f"shape {tuple(shape)}: give [B, T, 3, H, W], whole numbers above 0")
+    if not isinstance(rounds, int) or rounds < 1:
+        raise UserError(f"rounds={rounds!r}: give a whole number above 0")
+    device = str(device)
     if isinstance(model, str):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             module: nn.Module = registry.build(model)
-    else:
+    elif isinstance(model, nn.Module):
         module = model
+    else:
+        raise UserError(f"{model!r}: give an nn.Module, or the name of a registered model")
     found = count(module, shape)
 
     def start() -> Run:

@@ -22,7 +22,7 @@ from pathlib import Path
 from reidbench import files, machine, registry
 from reidbench.registry import Measurement
 from reidbench.running.events import Events
-from reidbench.spec import Cell, UserError
+from reidbench.spec import Cell, Outcome, UserError
 
 RUNNER_GONE = 3
 """The exit code of a worker whose runner died."""
@@ -60,9 +60,18 @@ def measure(measurement: Measurement, cells: Sequence[Cell], events: Events) -> 
         events.emit("error", keys=sorted(keys), started=started, seconds=seconds, status=status, error=_one_line(error))
 
     try:
-        for cell, found in measurement.function(cells, events.progress):
+        outcomes = measurement.function(cells, events.progress)
+        if not isinstance(outcomes, Iterable):
+            given = type(outcomes).__name__
+            raise TypeError(
+                f"measurement {measurement.name} returns a {given}; let it yield cells with an Outcome each"
+            )
+        for cell, found in outcomes:
             if isinstance(found, Exception):
                 tell(found, [cell.key])
+            elif not isinstance(found, Outcome):
+                given = type(found).__name__
+                raise TypeError(f"measurement {measurement.name} yields a {given} with a cell; let it yield an Outcome")
             else:
                 seconds = time.monotonic() - clock
                 events.emit("outcome", key=cell.key, started=started, seconds=seconds, outcome=asdict(found))

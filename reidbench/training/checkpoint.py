@@ -178,6 +178,10 @@ def start_trunk(model: nn.Module, trunk: str, kind: str = RESNET) -> None:
     """
     if not trunk:
         return
+    if not isinstance(getattr(model, "trunk", None), nn.Module) or not callable(getattr(model, "load_trunk", None)):
+        raise UserError(
+            f"{type(model).__name__} has no `trunk` with a `load_trunk(state)`, which pre-trained weights need"
+        )
     if reason := cannot_start(kind, trunk):
         raise UserError(reason)
     if trunk == "imagenet":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 
 import pytest
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 import reidbench
+from reidbench.profiling import profile as measuring
 from reidbench.spec import Output, UserError
 
 SHAPE = (1, 2, 3, 32, 16)
@@ -51,3 +53,26 @@ def test_profiles_a_registered_model_by_name_without_moving_the_random_state() -
 def test_an_unknown_name_is_answered_with_the_nearest() -> None:
     with pytest.raises(UserError, match="did you mean 'baseline'"):
         reidbench.profile("baselin")
+
+
+@pytest.mark.parametrize(
+    ("model", "settings", "message"),
+    [
+        (None, {}, "None: give an nn.Module, or the name of a registered model"),
+        (Small, {}, "give an nn.Module, or the name"),
+        ("baseline", {"shape": (1, 8, 3, -256, 128)}, r"shape .*: give \[B, T, 3, H, W\], whole numbers above 0"),
+        ("baseline", {"shape": (8, 3, 256, 128)}, r"give \[B, T, 3, H, W\]"),
+        ("baseline", {"rounds": 0}, "rounds=0: give a whole number above 0"),
+        ("baseline", {"rounds": 2.5}, "rounds=2.5: give a whole number"),
+    ],
+)
+def test_what_cannot_be_profiled_is_told_in_one_line(model: object, settings: dict, message: str) -> None:
+    with pytest.raises(reidbench.UserError, match=message):
+        reidbench.profile(model, **settings)  # type: ignore[arg-type]
+
+
+def test_the_public_profile_has_the_settings_of_the_one_that_measures() -> None:
+    def settings(function: object) -> object:
+        return [(p.name, p.default) for p in inspect.signature(function).parameters.values()]  # type: ignore[arg-type]
+
+    assert settings(reidbench.profile) == settings(measuring)

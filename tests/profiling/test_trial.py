@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from reidbench import registry
 from reidbench.profiling.trial import try_model
-from reidbench.spec import Output, UserError
+from reidbench.spec import Loss, Output, UserError
 
 SHAPE = (2, 4, 3, 8, 8)
 
@@ -28,7 +28,11 @@ class Mine(nn.Module):
 
     def forward(self, clips: Tensor) -> Any:
         self.norm(clips.flatten(0, 1))
-        return self.returns(clips.mean((1, 3, 4)) + torch.rand(1))
+        return self.returns(clips.mean((1, 3, 4)) + torch.rand(1) * 0)
+
+
+def trained(feature: Tensor, **losses: Any) -> Output:
+    return Output(feature, (feature,), (feature,), **losses)
 
 
 def fail(error: Exception) -> Callable[[Tensor], Any]:
@@ -50,14 +54,35 @@ def fail(error: Exception) -> Callable[[Tensor], Any]:
         (fail(ValueError("a multiple of\n3")), nn.Identity(), "model mine: a multiple of 3"),
         (fail(KeyError("a")), nn.Identity(), "model mine: KeyError: 'a'"),
         (Output, nn.Identity(), "gives no logits in training; let its Output hold a tuple, an entry a head"),
-        (lambda f: Output(f, f), nn.Identity(), "gives no logits in training; let its Output hold a tuple"),  # type: ignore[arg-type]
+        (lambda f: Output(f, f), nn.Identity(), "its logits in training are a Tensor; let them be a tuple"),  # type: ignore[arg-type]
         (lambda f: Output(f, (f,)), nn.Identity(), "gives no embeddings in training"),
+        (
+            lambda f: Output(f, (f[:, :2],), (f,)),
+            nn.Identity(),
+            "logits in training are [2, 2]; let them be [2, 3], for",
+        ),
+        (lambda f: Output(f, (f,), (f[0],)), nn.Identity(), "embeddings in training are [3]; let them be [2, D]"),
+        (lambda f: trained(f, losses=[f]), nn.Identity(), "its losses are a list; let them be a dict by name"),
+        (lambda f: trained(f, losses={"x": f.sum()}), nn.Identity(), "loss 'x' is no Loss(weight, value)"),
+        (lambda f: trained(f, losses={"x": Loss(1.0, f)}), nn.Identity(), "whose value is a tensor of one number"),
+        (trained, nn.Identity(), "none of its parameters can be trained (requires_grad)"),
+        (lambda f: Output(f + torch.rand(3)), nn.Identity(), "gives the same clips another feature each time"),
+        (lambda f: Output(f - f.mean(0)), nn.Identity(), "a clip's feature depends on the others of its batch"),
     ],
 )
 def test_what_breaks_the_contract_is_told_in_one_line(returns: Any, neck: nn.Module | None, message: str) -> None:
     with pytest.raises(UserError) as caught:
-        try_model("mine", Mine(returns, neck), SHAPE, training=True)
+        try_model("mine", Mine(returns, neck).requires_grad_(False), SHAPE, classes=3)
     assert message in str(caught.value) and str(caught.value).startswith("model mine: ")
+
+
+def test_clips_are_not_to_be_changed() -> None:
+    class Changing(Mine):
+        def forward(self, clips: Tensor) -> Any:
+            return super().forward(clips.mul_(2))
+
+    with pytest.raises(UserError, match="model mine: changes the clips that it is given"):
+        try_model("mine", Changing(Output, nn.Identity()), SHAPE)
 
 
 def test_a_want_of_memory_is_no_fault_of_the_model() -> None:
@@ -71,14 +96,14 @@ def test_nothing_of_the_model_or_of_chance_changes() -> None:
     torch.manual_seed(5)
     wanted = torch.rand(3)
     torch.manual_seed(5)
-    try_model("mine", model, SHAPE, training=True)
+    try_model("mine", model, SHAPE, classes=3)
     assert torch.equal(torch.rand(3), wanted) and model.training
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
 
 
 def test_a_registered_model_keeps_it() -> None:
     model = registry.build("bicnet_tks", classes=3, width=4, blocks=(1, 1, 1, 1), size=(64, 32))
-    try_model("bicnet_tks", model, (2, 8, 3, 64, 32), training=True)
+    try_model("bicnet_tks", model, (2, 8, 3, 64, 32), classes=3)
     with pytest.raises(
         UserError, match="model bicnet_tks: a clip of 6 frames: with alpha=3 it must be a multiple of 4"
     ):
