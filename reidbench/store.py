@@ -100,10 +100,10 @@ class Store:
                 for old in path.parent.glob(f"*-{record.key}.json"):
                     self._keep(old)
             write_text(path, text)
-            if record.status == "ok":
-                for old in path.parent.glob(f"*-{record.key}*.json"):
-                    if old != path:
-                        old.unlink(missing_ok=True)
+            outdated = "*.json" if record.status == "ok" else ".failed.json"
+            for old in path.parent.glob(f"*-{record.key}{outdated}"):
+                if old != path:
+                    old.unlink(missing_ok=True)
         return path
 
     def _keep(self, old: Path) -> None:
