@@ -64,6 +64,8 @@ def look_at_activation(model: nn.Module, dataset: Dataset, cell: Cell, progress:
     recipe, device = recipe_of(cell.settings), prepare_device(cell.settings)
     tracklets = (*dataset.query, *dataset.gallery)
     pairs = find_pairs(dataset.query, tracklets)
+    if not pairs:
+        raise UserError(f"dataset {dataset.name}: no query has a match in another camera; use another dataset")
     frames = open_frames(dataset, tracklets, recipe.size)
     truth = truth_of(dataset)
     shown = [pairs[i] for i in evenly_spaced(len(pairs), SHOWN)]

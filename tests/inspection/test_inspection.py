@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from reidbench.data.tracklets import JUNK, Tracklet
-from reidbench.inspection.activation import Pair, _activation, find_pairs, measures
+from reidbench.data.tracklets import JUNK, Dataset, Tracklet
+from reidbench.inspection.activation import Pair, _activation, find_pairs, look_at_activation, measures
 from reidbench.inspection.attention import constancy, evenness, pair_overlap
 from reidbench.inspection.passes import frames_of_passes
 from reidbench.inspection.pictures import evenly_spaced, strip
@@ -21,7 +22,7 @@ from reidbench.inspection.ranking import kinds_of, ranking
 from reidbench.inspection.selection import Gaps, differing, occlusion_gaps, tempo_gaps
 from reidbench.reporting.figures.images import frames_of
 from reidbench.retrieval.features import Features
-from reidbench.spec import Output, UserError
+from reidbench.spec import Cell, Output, UserError
 
 
 def person(identity: int, camera: int, **traits: Any) -> Tracklet:
@@ -97,6 +98,15 @@ def test_activation_is_where_what_both_have_is() -> None:
     assert maps[0][0] == pytest.approx(np.array([[3 / 5, 0], [0, 0]])), "what the partner lacks counts for nothing"
     assert maps[1][0] == pytest.approx(np.array([[0, 0], [3 / 5, 0]]))
     assert maps[0][0].sum() == pytest.approx(cosines[0]), "where nothing is left out the map adds up to the cosine"
+
+
+def test_activation_of_a_dataset_without_a_match_is_refused(tmp_path: Path) -> None:
+    query, gallery = (person(1, 1),), (person(1, 1), person(2, 2))
+    dataset = Dataset("lonely", tmp_path, (), query, gallery, "now", queries_in_gallery=True)
+    settings = {"recipe": {"size": [4, 4], "frames": 1}, "device": "cpu", "threads": 0}
+    cell = Cell("row", "activation", "baseline", {}, settings, "source")
+    with pytest.raises(UserError, match="dataset lonely: no query has a match in another camera"):
+        look_at_activation(Pooled(), dataset, cell, lambda *_: None)
 
 
 def test_a_model_without_the_last_stage_is_refused() -> None:
