@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -21,7 +22,7 @@ from reidbench.discovery.source import REQUIRED
 from reidbench.experiments.weights import drop_scratch, training_key, weights_file
 from reidbench.files import alone
 from reidbench.profiling.trial import try_model
-from reidbench.retrieval.features import Features, embed_dataset, gallery_of
+from reidbench.retrieval.features import Features, embed_dataset
 from reidbench.retrieval.metrics import evaluate, lookalike_floor, score_samples
 from reidbench.spec import Cell, Outcome, Places, Protocol, Recipe, UserError
 from reidbench.training.checkpoint import load_weights, save_model, start_trunk
@@ -175,9 +176,7 @@ def score_features(query: Features, gallery: Features, protocol: Protocol, datas
     scores = evaluate(query, gallery, protocol)
     samples = score_samples(scores, dataset.query)
     if any(query.groups):
-        counted = [tracklet for tracklet, valid in zip(dataset.query, scores.valid, strict=True) if valid]
-        in_gallery = gallery_of(dataset, protocol)
-        samples["floor"] = [lookalike_floor(tracklet, in_gallery) for tracklet in counted]
+        samples["floor"] = [lookalike_floor(query, row, gallery) for row in np.flatnonzero(scores.valid).tolist()]
     context: dict[str, Any] = {
         "queries": int(scores.valid.sum()),
         "queries_without_match": int((~scores.valid).sum()),

@@ -9,7 +9,7 @@ import numpy as np
 from torch import nn
 
 from reidbench.data.frames import open_frames
-from reidbench.data.tracklets import JUNK, Dataset, Tracklet
+from reidbench.data.tracklets import Dataset, Tracklet
 from reidbench.experiments.accuracy import prepare_device, recipe_of
 from reidbench.inspection.pictures import evenly_spaced, strip
 from reidbench.retrieval.features import Features, embed_dataset, gallery_of
@@ -73,8 +73,7 @@ def ranking(query: Features, gallery: Features, row: int, similarities: np.ndarr
     the score.
     """
     own = gallery.identities == query.identities[row]
-    allowed = (gallery.identities != JUNK) & ~(own & (gallery.cameras == query.cameras[row]))
-    places = np.nonzero(allowed)[0]
+    places = np.flatnonzero(~(own & (gallery.cameras == query.cameras[row])))
     order = np.lexsort((own[places], -similarities[places]))
     return places[order[:TOP]], int(own[places].sum())
 

@@ -175,17 +175,17 @@ def test_channels_that_differ_are_told_from_chance() -> None:
 
 
 def test_a_ranking_holds_matches_lookalikes_and_others_in_order() -> None:
-    angles = np.array([0.0, 0.1, 0.2, 0.3, 0.4, 0.05, 0.5])
+    angles = np.array([0.0, 0.1, 0.2, 0.3, 0.4, 0.5])
     gallery = Features(
         np.stack([np.cos(angles), np.sin(angles)], 1).astype(np.float32),
-        np.array([1, 1, 2, 3, 1, JUNK, 2]),
-        np.array([1, 2, 1, 1, 3, 2, 2]),
-        np.array(["a", "a", "a", "", "a", "", "a"]),
-        np.array(list("tuvwxyz")),
+        np.array([1, 1, 2, 3, 1, 2]),
+        np.array([1, 2, 1, 1, 3, 2]),
+        np.array(["a", "a", "a", "", "a", "a"]),
+        np.array(list("tuvwxy")),
     )
     query = gallery.take(slice(1))
     places, matches = ranking(query, gallery, 0, np.cos(angles))
-    assert places.tolist() == [1, 2, 3, 4, 6] and matches == 2
+    assert places.tolist() == [1, 2, 3, 4, 5] and matches == 2
     assert kinds_of(query, gallery, 0, places) == ["match", "look-alike", "other", "match", "look-alike"]
 
 
