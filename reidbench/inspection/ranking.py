@@ -14,7 +14,7 @@ from reidbench.experiments.accuracy import prepare_device, recipe_of
 from reidbench.inspection.pictures import evenly_spaced, strip
 from reidbench.retrieval.features import Features, embed_dataset, gallery_of
 from reidbench.retrieval.similarity import similarity_rows
-from reidbench.spec import Cell, Outcome, Protocol
+from reidbench.spec import Advance, Cell, Outcome, Protocol
 
 TOP = 10
 """Entries of a ranking that are looked at."""
@@ -23,7 +23,7 @@ SHOWN = 4
 MATCH, LOOKALIKE, OTHER = "match", "look-alike", "other"
 
 
-def look_at_ranking(model: nn.Module, dataset: Dataset, cell: Cell, progress: Any) -> Outcome:
+def look_at_ranking(model: nn.Module, dataset: Dataset, cell: Cell, progress: Advance) -> Outcome:
     """Of every query that has a match: `found`, the share of its matches among the first ten, and how many of these
     are `lookalikes` and `others`, with the pictures of some rankings.
 

@@ -23,6 +23,7 @@ from reidbench import machine, registry
 from reidbench.data.cache import cache_folder
 from reidbench.deployment import files
 from reidbench.deployment.network import Network, clips_of
+from reidbench.discovery.importing import child_environment
 from reidbench.files import alone
 from reidbench.spec import UserError, canonical_json
 
@@ -69,15 +70,13 @@ def _make(folder: Path, name: str, job: Mapping[str, Any]) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent))
     try:
-        home = str(Path(__file__).resolve().parents[2])
-        path = os.pathsep.join(filter(None, (home, os.environ.get("PYTHONPATH", ""))))
         done = subprocess.run(
             [sys.executable, "-m", "reidbench.profiling.artifact"],
             input=json.dumps({**job, "path": str(draft / name)}),
             capture_output=True,
             text=True,
             check=False,
-            env={**os.environ, "PYTHONPATH": path},
+            env=child_environment(),
         )
         sys.stderr.write(done.stderr)
         if done.returncode == TELLS:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -18,10 +18,7 @@ from reidbench.distributed import current
 from reidbench.precision import PRECISIONS
 from reidbench.retrieval.mapped import UnitVectors
 from reidbench.retrieval.shards import own, whole
-from reidbench.spec import Protocol, Recipe, UserError
-
-Progress = Callable[[int, int, str], None]
-"""Called with the clips done, the clips in all, and a note."""
+from reidbench.spec import Advance, Protocol, Recipe, UserError
 
 CLIPS_AT_ONCE = 32
 """Clips in a forward pass: with the frames of these alone in memory, a tracklet may have any length."""
@@ -111,7 +108,7 @@ def embed_dataset(
     protocol: Protocol,
     *,
     device: torch.device,
-    progress: Progress | None = None,
+    progress: Advance | None = None,
 ) -> tuple[Features, Features]:
     """The features of a dataset's queries and of the gallery that `protocol` puts them to.
 
@@ -128,7 +125,7 @@ def embed_test(
     protocols: Sequence[Protocol],
     *,
     device: torch.device,
-    progress: Progress | None = None,
+    progress: Advance | None = None,
 ) -> Embedded:
     """The test tracklets of a dataset, embedded for all of some protocols: one pass over the clips of each length.
 
@@ -177,7 +174,7 @@ def embed(
     *,
     device: torch.device,
     cache_limit: int = CACHE_LIMIT,
-    progress: Progress | None = None,
+    progress: Advance | None = None,
 ) -> dict[Pooling, np.ndarray]:
     """For each pooling, all of one clip length, the vectors of `tracklets`, float32 [tracklets, D], made in one pass.
 
@@ -202,7 +199,7 @@ def _mean_clips(
     recipe: Recipe,
     poolings: Sequence[Pooling],
     device: torch.device,
-    progress: Progress | None,
+    progress: Advance | None,
 ) -> dict[Pooling, Tensor]:
     """For each pooling of one clip length the mean of every tracklet's clips, float32 [tracklets, D]."""
     which = "all" if any(pooling.clips == "all" for pooling in poolings) else "first"
