@@ -73,7 +73,9 @@ def busy_seconds() -> float:
     import psutil
 
     times = psutil.cpu_times()
-    return float(sum(times) - times.idle - getattr(times, "iowait", 0.0) - getattr(times, "guest", 0.0))
+    # Linux counts the time of a guest in that of its host process too: `guest` in `user`, `guest_nice` in `nice`.
+    apart = ("idle", "iowait", "guest", "guest_nice")
+    return float(sum(times) - sum(getattr(times, name, 0.0) for name in apart))
 
 
 def now() -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -339,7 +339,7 @@ class Places:
         return {"REIDBENCH_ROOT": self.root, "REIDBENCH_TRUNK": self.trunk}
 
 
-STATUSES = ("ok", "failed", "out-of-memory", "skipped")
+STATUSES = ("ok", "failed", "out-of-memory")
 
 
 @dataclass(frozen=True)
@@ -363,6 +363,10 @@ class Record:
     started: str
     seconds: float
     error: str = ""
+
+
+Advance = Callable[[int, int, str], None]
+"""How a long work tells where it is: called with what is done, how much there is in all, and a note."""
 
 
 @dataclass

@@ -10,7 +10,7 @@ value is the mean over them and `sd` their spread; who is a query in several spl
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import comb, floor, nan, sqrt
 from statistics import NormalDist
@@ -74,7 +74,7 @@ def median_interval(samples: ArrayLike, *, level: float = LEVEL) -> Estimate:
     return Estimate(median, float(values[rank - 1]), float(values[n - rank]), n, spread(values))
 
 
-def ratio_interval(numerator: ArrayLike, denominator: ArrayLike, *, level: float = LEVEL) -> Estimate:
+def ratio_interval(numerator: ArrayLike, denominator: ArrayLike) -> Estimate:
     """The median of the quotients of two series `[n]` read in the same rounds, with the interval of a median.
 
     Dividing round by round cancels the machine's drift. Raises ValueError if the lengths differ.
@@ -82,7 +82,7 @@ def ratio_interval(numerator: ArrayLike, denominator: ArrayLike, *, level: float
     above, below = as_readings(numerator), as_readings(denominator)
     if len(above) != len(below):
         raise ValueError(f"a ratio needs readings in pairs, got {len(above)} and {len(below)}")
-    return median_interval(above / below, level=level)
+    return median_interval(above / below)
 
 
 def mean_interval(
@@ -90,7 +90,6 @@ def mean_interval(
     groups: Sequence[object] | ArrayLike | None = None,
     where: ArrayLike | None = None,
     *,
-    level: float = LEVEL,
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Estimate:
@@ -106,11 +105,8 @@ def mean_interval(
         raise ValueError(f"{len(readings)} values, {len(labels)} groups and {len(kept)} marks must be equally many")
     readings, labels = as_readings(readings[kept]), labels[kept]
     sums, counts = _group_sums(readings, labels)
-    value = float(readings.mean())
-    if len(counts) < 2:
-        return Estimate(value, n=len(readings), sd=spread(readings))
-    low, high = _bounds(_resampled_means(sums, counts, resamples, seed), level)
-    return Estimate(value, low, high, len(readings), spread(readings))
+    plain = Estimate(float(readings.mean()), n=len(readings), sd=spread(readings))
+    return _bootstrapped(plain, sums, counts, resamples=resamples, seed=seed)
 
 
 def paired_difference(
@@ -122,7 +118,6 @@ def paired_difference(
     noise: tuple[float, int] = (nan, 0),
     level: float = LEVEL,
     resamples: int = RESAMPLES,
-    seed: int = 0,
 ) -> Estimate:
     """The difference mean(a) - mean(b) of two rows over the same queries, values `[n]` or `[seeds, n]`, groups `[n]`.
 
@@ -141,27 +136,12 @@ def paired_difference(
     first, second, labels = first[:, kept], second[:, kept], labels[kept]
     difference = as_readings(first.mean(axis=0) - second.mean(axis=0))
     sd, error, freedom = _seed_noise(first.mean(axis=1), second.mean(axis=1), noise)
-    n = min(len(first), len(second))
+    plain = Estimate(float(difference.mean()), n=min(len(first), len(second)), sd=sd)
     sums, counts = _group_sums(difference, labels)
-    if len(counts) < 2:
-        return Estimate(float(difference.mean()), n=n, sd=sd)
-    replicates = _resampled_means(sums, counts, resamples, seed)
-    if freedom:
-        replicates = replicates + error * np.random.default_rng(seed).standard_t(freedom, resamples)
-    low, high = _bounds(replicates, level)
-    return Estimate(float(difference.mean()), low, high, n, sd)
+    return _bootstrapped(plain, sums, counts, (error, freedom), level=level, resamples=resamples)
 
 
-def means_difference(
-    a: ArrayLike,
-    a_groups: ArrayLike,
-    b: ArrayLike,
-    b_groups: ArrayLike,
-    *,
-    level: float = LEVEL,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
-) -> Estimate:
+def means_difference(a: ArrayLike, a_groups: ArrayLike, b: ArrayLike, b_groups: ArrayLike) -> Estimate:
     """The difference mean(a) - mean(b) of values `[n]` and `[m]`, each with its group, that need not be of one list.
 
     Every group of either (an identity) is drawn alike for both: of one model under two protocols, which count
@@ -172,25 +152,18 @@ def means_difference(
     value = float(values[0].mean() - values[1].mean())
     if len(known) < 2:
         return Estimate(value)
-    weights = _draws(len(known), resamples, seed)
+    weights = _draws(len(known), RESAMPLES, 0)
     drawn = []
     for readings, names in zip(values, labels, strict=True):
         index = np.searchsorted(known, names)
         sums, counts = (np.bincount(index, weights=w, minlength=len(known)) for w in (readings, np.ones(len(index))))
         drawn.append(weights @ sums / np.where(weights @ counts > 0, weights @ counts, np.nan))
     differences = drawn[0] - drawn[1]
-    low, high = _bounds(differences[np.isfinite(differences)], level)
+    low, high = _bounds(differences[np.isfinite(differences)], LEVEL)
     return Estimate(value, low, high)
 
 
-def gap_interval(
-    values: ArrayLike,
-    groups: Sequence[object] | ArrayLike,
-    *,
-    level: float = LEVEL,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
-) -> Estimate:
+def gap_interval(values: ArrayLike, groups: Sequence[object] | ArrayLike) -> Estimate:
     """The mean of differences `[seeds, n]` that were taken already, with groups `[n]` resampled whole.
 
     As in `paired_difference` several seeds widen the interval: by their standard error times a t variate. `sd` is
@@ -199,15 +172,8 @@ def gap_interval(
     gaps, labels = np.atleast_2d(np.asarray(values, dtype=float)), np.asarray(groups)
     sums, counts = _group_sums(as_readings(gaps.mean(axis=0)), labels)
     means = gaps.mean(axis=1)
-    value, sd = float(gaps.mean()), spread(means)
-    if len(counts) < 2:
-        return Estimate(value, n=len(means), sd=sd)
-    replicates = _resampled_means(sums, counts, resamples, seed)
-    if len(means) > 1:
-        noise = np.random.default_rng(seed).standard_t(len(means) - 1, resamples)
-        replicates = replicates + sd / sqrt(len(means)) * noise
-    low, high = _bounds(replicates, level)
-    return Estimate(value, low, high, len(means), sd)
+    plain = Estimate(float(gaps.mean()), n=len(means), sd=spread(means))
+    return _bootstrapped(plain, sums, counts, (plain.sd / sqrt(len(means)), len(means) - 1))
 
 
 def mean_over_splits(
@@ -217,7 +183,6 @@ def mean_over_splits(
     training: bool = False,
     level: float = LEVEL,
     resamples: int = RESAMPLES,
-    seed: int = 0,
 ) -> Estimate:
     """The mean of the means of several splits' values, each `[n_k]` with its groups `[n_k]`.
 
@@ -228,19 +193,13 @@ def mean_over_splits(
     """
     readings, labels = [as_readings(each) for each in values], np.concatenate([np.asarray(each) for each in groups])
     means = np.array([each.mean() for each in readings])
-    value, sd = float(means.mean()), spread(means)
+    plain = Estimate(float(means.mean()), n=len(means), sd=spread(means))
     shares = np.concatenate([np.full(len(each), 1 / len(each)) for each in readings])
     _, index = np.unique(labels, return_inverse=True)
     sums = np.bincount(index, weights=shares * np.concatenate(readings)).astype(float)
     counts = np.bincount(index, weights=shares).astype(float)
-    if len(counts) < 2:
-        return Estimate(value, n=len(means), sd=sd)
-    replicates = _resampled_means(sums, counts, resamples, seed)
-    if training:
-        noise = np.random.default_rng([seed, 1]).standard_t(len(means) - 1, resamples)
-        replicates = replicates + sd / sqrt(len(means)) * noise
-    low, high = _bounds(replicates, level)
-    return Estimate(value, low, high, len(means), sd)
+    noise = (plain.sd / sqrt(len(means)), len(means) - 1) if training else (0.0, 0)
+    return _bootstrapped(plain, sums, counts, noise, noise_seed=(0, 1), level=level, resamples=resamples)
 
 
 def order_agreement(a: ArrayLike, b: ArrayLike) -> Agreement:
@@ -288,6 +247,31 @@ def _rank(n: int, level: float) -> int:
         rank += 1
         outside += 2 * comb(n, rank) / 2**n
     return rank
+
+
+def _bootstrapped(
+    plain: Estimate,
+    sums: Floats,
+    counts: Floats,
+    noise: tuple[float, int] = (0.0, 0),
+    *,
+    noise_seed: int | Sequence[int] = 0,
+    level: float = LEVEL,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Estimate:
+    """An estimate with its interval from the means over groups drawn with replacement, where these are two or more.
+
+    `noise` widens it: a standard error times a t variate of so many degrees of freedom, of which 0 are no noise.
+    """
+    if len(counts) < 2:
+        return plain
+    replicates = _resampled_means(sums, counts, resamples, seed)
+    error, freedom = noise
+    if freedom:
+        replicates = replicates + error * np.random.default_rng(noise_seed).standard_t(freedom, resamples)
+    low, high = _bounds(replicates, level)
+    return replace(plain, low=low, high=high)
 
 
 def _bounds(replicates: Floats, level: float) -> tuple[float, float]:

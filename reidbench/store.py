@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from reidbench import machine
 from reidbench.data.cache import cache_folder
@@ -100,10 +100,10 @@ class Store:
                 for old in path.parent.glob(f"*-{record.key}.json"):
                     self._keep(old)
             write_text(path, text)
-            if record.status == "ok":
-                for old in path.parent.glob(f"*-{record.key}*.json"):
-                    if old != path:
-                        old.unlink(missing_ok=True)
+            outdated = "*.json" if record.status == "ok" else ".failed.json"
+            for old in path.parent.glob(f"*-{record.key}{outdated}"):
+                if old != path:
+                    old.unlink(missing_ok=True)
         return path
 
     def _keep(self, old: Path) -> None:
@@ -194,7 +194,8 @@ def _fits(seal: object, content: Mapping[str, Any]) -> bool:
         return False
 
 
-def _refuse_constant(name: str) -> None:
+def refuse_constant(name: str) -> NoReturn:
+    """What is to be done about NaN and the infinities, which are no JSON: raises ValueError."""
     raise ValueError(f"{name} is no number of JSON")
 
 
@@ -202,7 +203,7 @@ def _read_json(path: Path) -> dict[str, Any]:
     try:
         if not path.is_file():
             raise UserError(f"{path}: no file to read; move it away")
-        content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
+        content = json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse_constant)
     except OSError as error:
         raise UserError(f"{path}: cannot read: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:

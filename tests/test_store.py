@@ -72,6 +72,16 @@ def test_a_failure_never_replaces_a_success_and_goes_when_the_cell_succeeds(stor
     assert (found := store.load(CELL)) and found.status == "ok"
 
 
+def test_the_last_failed_attempt_counts_whatever_its_row_was_called(store: Store) -> None:
+    for name in ("first by name", "second by name"):
+        store.save(replace(record(status="failed"), row=name, error=f"as {name}"))
+    assert (found := store.load(CELL)) and found.error == "as second by name"
+    assert len(store.records()) == 1
+    store.save(record())
+    store.save(replace(record(status="failed"), row="third by name"))
+    assert (found := store.load(CELL)) and found.status == "ok"
+
+
 def test_measuring_again_keeps_what_was_measured_before(store: Store) -> None:
     store.save(record(value=1.0))
     store.save(record(value=2.0))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -12,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 
 from reidbench.data.info_files import reason
-from reidbench.data.tracklets import DISTRACTOR, JUNK, Dataset, Release, Tracklet
+from reidbench.data.tracklets import DISTRACTOR, JUNK, PARTS, Dataset, Release, Tracklet
 from reidbench.data.tree import Tree
 from reidbench.spec import UserError
 
@@ -132,18 +132,26 @@ def jumps(folder: str, numbers: Sequence[int]) -> list[str]:
     return [f"{folder}: no frame has number {spans}{more}; perhaps it is missing"] if left_out else []
 
 
-def unmatched(found: Dataset, *, queries_in_gallery: bool) -> int:
-    """How many queries have no match in another camera, in the gallery or, if asked for, among the queries too."""
-    cameras: dict[int, set[int]] = defaultdict(set)
-    for tracklet in (*found.gallery, *(found.query if queries_in_gallery else ())):
-        cameras[tracklet.identity].add(tracklet.camera)
-    return sum(not cameras[query.identity] - {query.camera} for query in found.query)
+def matches(found: Dataset) -> dict[str, tuple[int, ...]]:
+    """For each query how many tracklets of its identity another camera has.
+
+    With the other queries counted ("queries in the gallery") and without ("queries left out").
+    """
+    galleries = {"queries in the gallery": (*found.query, *found.gallery), "queries left out": found.gallery}
+    return {name: _matches(found.query, gallery) for name, gallery in galleries.items()}
+
+
+def _matches(queries: Sequence[Tracklet], gallery: Sequence[Tracklet]) -> tuple[int, ...]:
+    seen: dict[int, Counter[int]] = defaultdict(Counter)
+    for tracklet in gallery:
+        seen[tracklet.identity][tracklet.camera] += 1
+    return tuple(seen[query.identity].total() - seen[query.identity][query.camera] for query in queries)
 
 
 def fingerprint(tree: Tree, found: Dataset) -> str:
     """A SHA-256 over every tracklet and the bytes of a sample of frames."""
     digest = hashlib.sha256()
-    for part in ("train", "query", "gallery"):
+    for part in PARTS:
         for tracklet in getattr(found, part):
             line = [part, tracklet.identity, tracklet.camera, *tracklet.frames]
             digest.update(f"{json.dumps(line)}\n".encode())

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reidbench.data.census import TreeError, count, origin, unmatched
+from reidbench.data.census import TreeError, count, matches, origin
 from reidbench.data.images import read_image
 from reidbench.data.index import forget
 from reidbench.data.opening import WrongFunctionError, open_dataset
 from reidbench.data.tracklets import Dataset
 from reidbench.discovery.entries import Entry
-from reidbench.spec import UserError, printable
+from reidbench.spec import Advance, UserError, printable
 
 AT_ONCE = 1024
 """Frames given to the decoding threads at a time."""
@@ -63,7 +63,7 @@ def check_tree(
     arguments: Mapping[str, Any],
     *,
     decode: bool,
-    progress: Callable[[int, int, str], None],
+    progress: Advance,
     anew: bool = True,
 ) -> Checkup:
     """Reads a dataset anew, whatever is kept in the index, and decodes every frame if asked to.
@@ -98,15 +98,12 @@ def check_tree(
         ),
         (*problems, *damaged),
         tuple(map(printable, found.remarks)),
-        {
-            "queries in the gallery": unmatched(found, queries_in_gallery=True),
-            "queries left out": unmatched(found, queries_in_gallery=False),
-        },
+        {gallery: counted.count(0) for gallery, counted in matches(found).items()},
         len(frames),
     )
 
 
-def _damaged(root: Path, frames: list[str], progress: Callable[[int, int, str], None]) -> list[str]:
+def _damaged(root: Path, frames: list[str], progress: Advance) -> list[str]:
     """What is wrong with those frames that are there, a line each."""
     if not frames:
         return []

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from reidbench.data.census import matches
 from reidbench.data.images import image_size
 from reidbench.data.tracklets import DISTRACTOR, JUNK, Dataset, Tracklet
 
@@ -29,8 +30,7 @@ class Description:
     """A dataset in numbers.
 
     `parts` are "training", "queries", "gallery" (persons), and where there are any "distractors" and "junk". `matches`
-    holds for each query how many tracklets of its identity another camera has, with the other queries counted
-    ("queries in the gallery") and without ("queries left out"). `sizes` counts (height, width) in a sample of frames.
+    are those that `census.matches` counts. `sizes` counts (height, width) in a sample of frames.
     """
 
     about: str
@@ -45,21 +45,17 @@ class Description:
 
 def describe(found: Dataset) -> Description:
     """The numbers of a dataset. Raises UserError for a sampled frame that is no image."""
-    persons = [t for t in found.gallery if t.identity not in (JUNK, DISTRACTOR)]
     parts = {
         "training": found.train,
         "queries": found.query,
-        "gallery": persons,
+        "gallery": [t for t in found.gallery if t.identity not in (JUNK, DISTRACTOR)],
         "distractors": [t for t in found.gallery if t.identity == DISTRACTOR],
         "junk": [t for t in found.gallery if t.identity == JUNK],
     }
     return Description(
         found.about,
         {name: _part(tracklets) for name, tracklets in parts.items() if tracklets},
-        {
-            "queries in the gallery": _matches(found.query, (*found.query, *persons)),
-            "queries left out": _matches(found.query, persons),
-        },
+        matches(found),
         _sizes(found),
     )
 
@@ -71,13 +67,6 @@ def _part(tracklets: Sequence[Tracklet]) -> Part:
         lengths=tuple(len(t.frames) for t in tracklets),
         per_camera=dict(sorted(cameras.items())),
     )
-
-
-def _matches(queries: Sequence[Tracklet], gallery: Sequence[Tracklet]) -> tuple[int, ...]:
-    seen: dict[int, Counter[int]] = defaultdict(Counter)
-    for tracklet in gallery:
-        seen[tracklet.identity][tracklet.camera] += 1
-    return tuple(seen[query.identity].total() - seen[query.identity][query.camera] for query in queries)
 
 
 def _sizes(found: Dataset) -> dict[tuple[int, int], int]:

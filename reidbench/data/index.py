@@ -18,12 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from reidbench.data.cache import cache_folder
-from reidbench.data.tracklets import Dataset, Release, Tracklet
+from reidbench.data.tracklets import PARTS, Dataset, Release, Tracklet
 from reidbench.data.tree import State, Tree, state
 from reidbench.files import resolved, write_text
 from reidbench.spec import canonical_json
 
-PARTS = ("train", "query", "gallery")
 FIELDS = ("name", "fingerprint", "queries_in_gallery", "about")
 """What of a `Dataset` an index keeps, besides its remarks."""
 

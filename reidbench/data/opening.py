@@ -7,11 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from reidbench import registry
-from reidbench.data.tracklets import Dataset, Tracklet
+from reidbench.data.tracklets import PARTS, Dataset, Tracklet
 from reidbench.discovery.entries import Entry
 from reidbench.spec import UserError
-
-PARTS = ("train", "query", "gallery")
 
 KINDS: Mapping[str, type] = {"name": str, "root": Path, "fingerprint": str, **dict.fromkeys(PARTS, tuple)}
 """What a `Dataset` is made of, which nothing checks when it is made."""

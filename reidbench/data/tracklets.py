@@ -12,6 +12,9 @@ from reidbench.spec import UserError
 JUNK = -1
 DISTRACTOR = 0
 
+PARTS = ("train", "query", "gallery")
+"""Fields of a `Dataset` that hold its tracklets."""
+
 
 @dataclass(frozen=True)
 class Tracklet:

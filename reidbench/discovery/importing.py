@@ -6,6 +6,7 @@ import ast
 import hashlib
 import importlib
 import importlib.util
+import os
 import sys
 import traceback
 from pathlib import Path
@@ -24,6 +25,12 @@ def folder(name: str) -> Path:
         if candidate.is_dir():
             return candidate
     raise UserError(f"the folder {name}/ is missing beside {HERE}: reinstall reidbench")
+
+
+def child_environment(**more: str) -> dict[str, str]:
+    """The environment of a process of this project's that is started from here: it finds the same package."""
+    path = os.pathsep.join(filter(None, (str(HERE.parent), os.environ.get("PYTHONPATH", ""))))
+    return {**os.environ, **more, "PYTHONPATH": path}
 
 
 def check_imports(path: Path) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -20,15 +21,14 @@ from reidbench.data.tracklets import Dataset
 from reidbench.discovery.source import REQUIRED
 from reidbench.experiments.weights import drop_scratch, training_key, weights_file
 from reidbench.files import alone
+from reidbench.profiling.latency import check_device
 from reidbench.profiling.trial import try_model
-from reidbench.retrieval.features import Features, embed_dataset, gallery_of
+from reidbench.retrieval.features import Features, embed_dataset
 from reidbench.retrieval.metrics import evaluate, lookalike_floor, score_samples
-from reidbench.spec import Cell, Outcome, Places, Protocol, Recipe, UserError
+from reidbench.spec import Advance, Cell, Outcome, Places, Protocol, Recipe, UserError
 from reidbench.training.checkpoint import load_weights, save_model, start_trunk
 from reidbench.training.pretrain import taught
 from reidbench.training.trainer import TrainingResult, train
-
-Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Trained:
     about: Mapping[str, Any]
 
 
-def trained_model(cell: Cell, places: Places, progress: Progress) -> Trained:
+def trained_model(cell: Cell, places: Places, progress: Advance) -> Trained:
     """The trained model of a cell: the kept weights of its training where it has been done, else it is done and kept.
 
     Of several processes that want one training, one does it and the others wait. Kept weights that cannot be read are
@@ -92,7 +92,7 @@ def _kept(cell: Cell, places: Places, file: Path) -> Trained | None:
 
 
 def train_cell(
-    cell: Cell, places: Places, workdir: Path, progress: Progress, *, run: str = "", sync_bn: bool = False
+    cell: Cell, places: Places, workdir: Path, progress: Advance, *, run: str = "", sync_bn: bool = False
 ) -> tuple[nn.Module, Dataset, TrainingResult]:
     """Trains the model of a cell, going on from the checkpoint in `workdir` if there is one of this `run`.
 
@@ -172,7 +172,7 @@ def load_trained(cell: Cell, path: Path) -> nn.Module:
     return model
 
 
-def score(model: nn.Module, dataset: Dataset, cell: Cell, progress: Progress) -> Outcome:
+def score(model: nn.Module, dataset: Dataset, cell: Cell, progress: Advance) -> Outcome:
     """Embeds the dataset's queries and gallery and scores every query under the protocol of the cell.
 
     The samples are those of `score_samples`, and where the dataset has look-alikes each query's `floor`.
@@ -190,9 +190,7 @@ def score_features(query: Features, gallery: Features, protocol: Protocol, datas
     scores = evaluate(query, gallery, protocol)
     samples = score_samples(scores, dataset.query)
     if any(query.groups):
-        counted = [tracklet for tracklet, valid in zip(dataset.query, scores.valid, strict=True) if valid]
-        in_gallery = gallery_of(dataset, protocol)
-        samples["floor"] = [lookalike_floor(tracklet, in_gallery) for tracklet in counted]
+        samples["floor"] = [lookalike_floor(query, row, gallery) for row in np.flatnonzero(scores.valid).tolist()]
     context: dict[str, Any] = {
         "queries": int(scores.valid.sum()),
         "queries_without_match": int((~scores.valid).sum()),
@@ -240,8 +238,7 @@ def prepare_device(settings: Mapping[str, Any]) -> torch.device:
 
     Joined processes on one machine have a GPU each, and share its cores where the settings ask for no number.
     """
-    if settings["device"] == "cuda" and not torch.cuda.is_available():
-        raise UserError("--device cuda: torch finds no CUDA GPU here; use --device cpu")
+    check_device(settings["device"])
     place = distributed.current()
     if settings["threads"]:
         torch.set_num_threads(settings["threads"])

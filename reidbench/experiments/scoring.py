@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reidbench import distributed, machine
 from reidbench.experiments.accuracy import load_trained, open_dataset, prepare_device, recipe_of, score, score_features
 from reidbench.retrieval.features import Embedded, embed_test
-from reidbench.spec import Cell, Outcome, Places, Protocol, Record, UserError
+from reidbench.spec import Advance, Cell, Outcome, Places, Protocol, Record, UserError
 from reidbench.store import Store
-
-Progress = Callable[[int, int, str], None]
 
 EVALUATION = "evaluation"
 """The measurement under which evaluations of given weights are recorded. It is none of the registry's, so that no suite
@@ -51,7 +49,7 @@ def evaluation_cell(cell: Cell, weights: Path) -> Cell:
 
 
 def evaluate_weights(
-    cell: Cell, places: Places, weights: Path, store: Store, progress: Progress, *, fresh: bool = False
+    cell: Cell, places: Places, weights: Path, store: Store, progress: Advance, *, fresh: bool = False
 ) -> Record:
     """The record of an accuracy cell's model with the weights of a file: the stored one, or where `fresh` a new one.
 
@@ -92,7 +90,7 @@ def evaluate_weights(
 
 
 def embed_weights(
-    cell: Cell, places: Places, weights: Path, protocols: Sequence[Protocol], progress: Progress
+    cell: Cell, places: Places, weights: Path, protocols: Sequence[Protocol], progress: Advance
 ) -> Embedded:
     """The test tracklets of an accuracy cell's dataset, embedded for some protocols with the weights of a file."""
     model = load_trained(cell, weights)

@@ -25,9 +25,9 @@ from reidbench.data.frames import Frames, open_frames
 from reidbench.data.tracklets import DISTRACTOR, JUNK, Dataset, Tracklet
 from reidbench.data.truth import Truth, truth_of
 from reidbench.experiments.accuracy import prepare_device, recipe_of
-from reidbench.inspection.passes import Progress, frames_of_passes
+from reidbench.inspection.passes import frames_of_passes
 from reidbench.inspection.pictures import evenly_spaced, rounded, strip
-from reidbench.spec import Cell, Outcome, UserError
+from reidbench.spec import Advance, Cell, Outcome, UserError
 
 PAIRS_AT_ONCE = 8
 SHOWN = 4
@@ -55,7 +55,7 @@ def check_activation(cell: Cell) -> None:
     _activation(model, torch.randn(2, recipe.frames, 3, *recipe.size))
 
 
-def look_at_activation(model: nn.Module, dataset: Dataset, cell: Cell, progress: Progress) -> Outcome:
+def look_at_activation(model: nn.Module, dataset: Dataset, cell: Cell, progress: Advance) -> Outcome:
     """Of every query with a match in another camera, over the frames of its first clip: `overlap` of the maps of
     consecutive frames, and where the dataset knows its pixels `person`, `area`, `emblem` and `coverage`.
 
@@ -64,6 +64,8 @@ def look_at_activation(model: nn.Module, dataset: Dataset, cell: Cell, progress:
     recipe, device = recipe_of(cell.settings), prepare_device(cell.settings)
     tracklets = (*dataset.query, *dataset.gallery)
     pairs = find_pairs(dataset.query, tracklets)
+    if not pairs:
+        raise UserError(f"dataset {dataset.name}: no query has a match in another camera; use another dataset")
     frames = open_frames(dataset, tracklets, recipe.size)
     truth = truth_of(dataset)
     shown = [pairs[i] for i in evenly_spaced(len(pairs), SHOWN)]

@@ -8,9 +8,9 @@ import numpy as np
 from torch import nn
 
 from reidbench.data.tracklets import Dataset
-from reidbench.inspection.passes import ClipMaps, Progress, blank_output, clip_maps, frames_of_passes
+from reidbench.inspection.passes import ClipMaps, blank_output, clip_maps, frames_of_passes
 from reidbench.inspection.pictures import evenly_spaced, rounded, strip
-from reidbench.spec import Cell, Outcome, UserError
+from reidbench.spec import Advance, Cell, Outcome, UserError
 
 BIG, SMALL = "dao_big", "dao_small"
 SHOWN = 4
@@ -26,7 +26,7 @@ def check_attention(cell: Cell) -> None:
         raise UserError(f"model {cell.model}: one small frame for each big one makes no pair; give alpha of 2 or more")
 
 
-def look_at_attention(model: nn.Module, dataset: Dataset, cell: Cell, progress: Progress) -> Outcome:
+def look_at_attention(model: nn.Module, dataset: Dataset, cell: Cell, progress: Advance) -> Outcome:
     """The samples `overlap`, `evenness` and `constancy`, one a query, with maps and frames of some of them.
 
     Compared are the small frames that go with one big frame, those between which the divergence loss acts. The overlap

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import tempfile
-from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -22,9 +21,7 @@ from reidbench.deployment.network import Deployed, Infer, Network
 from reidbench.experiments.accuracy import recipe_of
 from reidbench.retrieval.features import embed_dataset
 from reidbench.retrieval.metrics import evaluate, score_samples
-from reidbench.spec import Cell, Outcome, Protocol, Recipe
-
-Progress = Callable[[int, int, str], None]
+from reidbench.spec import Advance, Cell, Outcome, Protocol, Recipe
 
 CALIBRATION_CLIPS = 128
 """Training clips, one a tracklet, that int8 is calibrated with."""
@@ -35,7 +32,7 @@ def check_fidelity(cell: Cell) -> None:
     check_backend(cell.settings["backend"], cell.settings["device"], cell.settings["precision"])
 
 
-def look_at_fidelity(model: nn.Module, dataset: Dataset, cell: Cell, progress: Progress) -> Outcome:
+def look_at_fidelity(model: nn.Module, dataset: Dataset, cell: Cell, progress: Advance) -> Outcome:
     """Scores the queries with both embeddings: `ap` by the backend's, `lost` what it is below eager's in float32.
 
     `cosine_error` is one minus the cosine of a query's two vectors. Clips go through the backend one at a time, as in a

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,10 +16,7 @@ from reidbench.data.tracklets import Dataset, Tracklet
 from reidbench.experiments.accuracy import prepare_device, recipe_of
 from reidbench.precision import PRECISIONS
 from reidbench.retrieval.features import CLIPS_AT_ONCE, all_clips
-from reidbench.spec import Cell, Output, UserError
-
-Progress = Callable[[int, int, str], None]
-"""Called with the clips done, the clips in all, and a note."""
+from reidbench.spec import Advance, Cell, Output, UserError
 
 
 @dataclass(frozen=True)
@@ -61,7 +58,7 @@ def clip_maps(
     tracklets: Sequence[Tracklet],
     cell: Cell,
     names: Sequence[str],
-    progress: Progress,
+    progress: Advance,
 ) -> ClipMaps:
     """The named maps of the model for every test clip of the tracklets, by the cell's recipe."""
     recipe, device = recipe_of(cell.settings), prepare_device(cell.settings)

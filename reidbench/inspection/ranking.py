@@ -9,12 +9,12 @@ import numpy as np
 from torch import nn
 
 from reidbench.data.frames import open_frames
-from reidbench.data.tracklets import JUNK, Dataset, Tracklet
+from reidbench.data.tracklets import Dataset, Tracklet
 from reidbench.experiments.accuracy import prepare_device, recipe_of
 from reidbench.inspection.pictures import evenly_spaced, strip
 from reidbench.retrieval.features import Features, embed_dataset, gallery_of
 from reidbench.retrieval.similarity import similarity_rows
-from reidbench.spec import Cell, Outcome, Protocol
+from reidbench.spec import Advance, Cell, Outcome, Protocol
 
 TOP = 10
 """Entries of a ranking that are looked at."""
@@ -23,7 +23,7 @@ SHOWN = 4
 MATCH, LOOKALIKE, OTHER = "match", "look-alike", "other"
 
 
-def look_at_ranking(model: nn.Module, dataset: Dataset, cell: Cell, progress: Any) -> Outcome:
+def look_at_ranking(model: nn.Module, dataset: Dataset, cell: Cell, progress: Advance) -> Outcome:
     """Of every query that has a match: `found`, the share of its matches among the first ten, and how many of these
     are `lookalikes` and `others`, with the pictures of some rankings.
 
@@ -73,8 +73,7 @@ def ranking(query: Features, gallery: Features, row: int, similarities: np.ndarr
     the score.
     """
     own = gallery.identities == query.identities[row]
-    allowed = (gallery.identities != JUNK) & ~(own & (gallery.cameras == query.cameras[row]))
-    places = np.nonzero(allowed)[0]
+    places = np.flatnonzero(~(own & (gallery.cameras == query.cameras[row])))
     order = np.lexsort((own[places], -similarities[places]))
     return places[order[:TOP]], int(own[places].sum())
 

@@ -15,8 +15,8 @@ from torch import nn
 from reidbench.data.tracklets import Dataset, Tracklet
 from reidbench.data.truth import truth_of
 from reidbench.data.walkers import TEMPO
-from reidbench.inspection.passes import Progress, blank_output, clip_maps
-from reidbench.spec import Cell, Outcome, UserError
+from reidbench.inspection.passes import blank_output, clip_maps
+from reidbench.spec import Advance, Cell, Outcome, UserError
 
 PREFIX = "tks_"
 LEVEL = 0.05
@@ -43,7 +43,7 @@ def check_selection(cell: Cell) -> None:
         raise UserError(f"model {cell.model}: one kernel leaves nothing to select; give two or more kernels")
 
 
-def look_at_selection(model: nn.Module, dataset: Dataset, cell: Cell, progress: Progress) -> Outcome:
+def look_at_selection(model: nn.Module, dataset: Dataset, cell: Cell, progress: Advance) -> Outcome:
     """The weight of each kernel for every query, with the groups that the paper's Fig. 2 speaks of.
 
     Samples, one entry a query: `weight_<i>` of the i-th kernel, `long` of the longest, averaged over the channels, the

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from reidbench.spec import Cell, Outcome
+from reidbench.spec import Cell, Outcome, Quantity
 
 Progress = Callable[[Cell, int, int, str], None]
 """Called with (cell, done, total, note)."""
 
 Outcomes = Iterator[tuple[Cell, Outcome | Exception]]
 """An error that comes with a cell is that cell's alone; one that is raised is that of all that have none yet."""
+
+
+def mean_of(
+    title: str, unit: str, better: str, about: str, sample: str, *, where: str = "", by: str = "identity"
+) -> Quantity:
+    """A mean over queries with identities as the unit of its interval; shares are shown in percent."""
+    digits, scale = {"%": (1, 100.0), "pp": (2, 100.0)}.get(unit, (2, 1.0))
+    return Quantity(title, unit, better, digits, scale, about, "mean", sample, by=by, where=where)

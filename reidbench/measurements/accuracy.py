@@ -5,25 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from reidbench.measurements import Outcomes, Progress
+from reidbench.measurements import Outcomes, Progress, mean_of
 from reidbench.registry import measurement
 from reidbench.spec import Cell, Places, Quantity
 
 
 def _percentage(title: str, sample: str, about: str, where: str = "") -> Quantity:
-    """A mean over queries, shown in percent, with identities as the unit of its interval."""
-    return Quantity(
-        title,
-        "%",
-        "higher",
-        digits=1,
-        scale=100,
-        about=about,
-        statistic="mean",
-        sample=sample,
-        by="identity",
-        where=where,
-    )
+    return mean_of(title, "%", "higher", about, sample, where=where)
 
 
 @measurement(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reidbench.measurements import Outcomes, Progress
-from reidbench.measurements.inspections import inspect_trained, mean_of
+from reidbench.measurements import Outcomes, Progress, mean_of
+from reidbench.measurements.inspections import inspect_trained
 from reidbench.registry import measurement
 from reidbench.spec import Cell, Outcome, Quantity
 

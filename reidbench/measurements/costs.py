@@ -212,7 +212,8 @@ def memory(cells: Sequence[Cell], progress: Progress) -> Outcomes:
     for cell in cells:
         progress(cell, 0, 1, "one clip")
         settings = cell.settings
-        session.make_files(cell)
+        # Beforehand, so that the process which is measured loads the file and does not export it.
+        session.file_of(cell)
         found = peak_memory(partial(_start, cell), device=settings["device"])
         values = {"peak": float(found.peak), "added": float(found.added)}
         if found.reserved:

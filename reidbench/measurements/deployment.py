@@ -125,7 +125,7 @@ def end_to_end(cells: Sequence[Cell], progress: Progress) -> Outcomes:
 )
 def scoring(cells: Sequence[Cell], progress: Progress) -> Outcomes:
     """Seconds and memory to score random queries against a memory-mapped gallery, for a model's length of feature."""
-    from reidbench.data.cache import scratch_folder
+    from reidbench.data.cache import cache_folder
     from reidbench.experiments.scale import time_scoring
     from reidbench.profiling import session
     from reidbench.profiling.latency import inference
@@ -136,20 +136,16 @@ def scoring(cells: Sequence[Cell], progress: Progress) -> Outcomes:
         progress(cell, 0, SCORING_ROUNDS, "makes the gallery")
         clip: Any = inference(session.build(cell.model, cell.options), settings["shape"])()
         dimension = clip.feature.shape[1]
-        folder = scratch_folder(cell.key)
-        folder.mkdir(parents=True, exist_ok=True)
-        try:
-            with session.conditions(settings["threads"]) as under:
-                found = time_scoring(
-                    folder / "gallery.npy",
-                    queries=queries,
-                    gallery=gallery,
-                    dimension=dimension,
-                    rounds=SCORING_ROUNDS,
-                    after_round=partial(_after_scoring, cell, progress),
-                )
-        finally:
-            folder.rmdir()
+        with session.conditions(settings["threads"]) as under:
+            found = time_scoring(
+                # Of gigabytes: what a killed process leaves has a draft's name, and is swept as one.
+                cache_folder() / f".{cell.key}.gallery.part",
+                queries=queries,
+                gallery=gallery,
+                dimension=dimension,
+                rounds=SCORING_ROUNDS,
+                after_round=partial(_after_scoring, cell, progress),
+            )
         samples = {"scoring": found.scoring, "product": found.product}
         samples["per_query"] = [seconds / queries for seconds in found.scoring]
         values = {} if found.added is None else {"added": float(found.added)}

@@ -6,17 +6,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from reidbench.measurements import Outcomes, Progress
+from reidbench.measurements import Outcomes, Progress, mean_of
 from reidbench.registry import measurement
 from reidbench.spec import Cell, Outcome, Places, Quantity
-
-
-def mean_of(
-    title: str, unit: str, better: str, about: str, sample: str, *, where: str = "", by: str = "identity"
-) -> Quantity:
-    """A mean over queries with identities as the unit of its interval; shares are shown in percent."""
-    digits, scale = {"%": (1, 100.0), "pp": (2, 100.0)}.get(unit, (2, 1.0))
-    return Quantity(title, unit, better, digits, scale, about, "mean", sample, by=by, where=where)
 
 
 @measurement(

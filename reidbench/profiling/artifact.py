@@ -23,14 +23,15 @@ from reidbench import machine, registry
 from reidbench.data.cache import cache_folder
 from reidbench.deployment import files
 from reidbench.deployment.network import Network, clips_of
+from reidbench.discovery.importing import child_environment
 from reidbench.files import alone
 from reidbench.spec import UserError, canonical_json
 
 WRITER = 1
 """Raised where files of one network come to be written in another way, so that those in the cache are not taken."""
 
-CALIBRATION_CLIPS = 8
-"""Random clips that an int8 network is calibrated with where only its time and size are looked at."""
+CALIBRATION_BATCHES = 8
+"""Random batches of clips that an int8 network is calibrated with where only its time and size are looked at."""
 
 TELLS = 2
 """The exit code of a process that ends with one line for the user."""
@@ -51,7 +52,7 @@ def artifact(model: str, options: Mapping[str, Any], shape: Sequence[int], name:
         "shape": list(shape),
         "format": name,
         "int8": int8,
-        "writer": [WRITER, files.OPSET, *([CALIBRATION_CLIPS] if int8 else [])],
+        "writer": [WRITER, files.OPSET, *([CALIBRATION_BATCHES] if int8 else [])],
         "versions": {**machine.versions(), **{package: version(package) for package in found.packages}},
     }
     key = hashlib.sha256(canonical_json(wanted).encode()).hexdigest()[:12]
@@ -69,15 +70,13 @@ def _make(folder: Path, name: str, job: Mapping[str, Any]) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent))
     try:
-        home = str(Path(__file__).resolve().parents[2])
-        path = os.pathsep.join(filter(None, (home, os.environ.get("PYTHONPATH", ""))))
         done = subprocess.run(
             [sys.executable, "-m", "reidbench.profiling.artifact"],
             input=json.dumps({**job, "path": str(draft / name)}),
             capture_output=True,
             text=True,
             check=False,
-            env={**os.environ, "PYTHONPATH": path},
+            env=child_environment(),
         )
         sys.stderr.write(done.stderr)
         if done.returncode == TELLS:
@@ -100,15 +99,19 @@ def main() -> int:
     told = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     try:
-        torch.manual_seed(0)
-        network = Network(registry.build(job["model"], **job["options"]))
-        clips = [clips_of(job["shape"], seed) for seed in range(CALIBRATION_CLIPS)]
-        calibration = clips if job["int8"] else ()
-        files.write(network, clips[0], Path(job["path"]), job["format"], calibration=calibration)
+        _write(job)
     except UserError as error:
         print(error, file=told, flush=True)
         return TELLS
     return 0
+
+
+def _write(job: Mapping[str, Any]) -> None:
+    torch.manual_seed(0)
+    network = Network(registry.build(job["model"], **job["options"]))
+    clips = [clips_of(job["shape"], seed) for seed in range(CALIBRATION_BATCHES if job["int8"] else 1)]
+    calibration = clips if job["int8"] else ()
+    files.write(network, clips[0], Path(job["path"]), job["format"], calibration=calibration)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from reidbench.profiling.counters import COUNTERS, REFERENCE, Count, feature
+from reidbench.profiling.counters import COUNTERS, REFERENCE, Count, depth_of, feature
 from reidbench.spec import COST_SHAPE
 
 NOT_INSTALLED = "not installed"
@@ -35,14 +35,9 @@ class Complexity:
         found = self.counts.get(counter)
         return None if found is None else found.macs / self.frames
 
-    def per_clip(self, counter: str = REFERENCE) -> float | None:
-        """MACs a clip, or None where that counter is absent."""
-        found = self.counts.get(counter)
-        return None if found is None else found.macs
-
     def modules(self, depth: int = 2) -> dict[str, dict[str, float]]:
         """MACs a clip by module ("" is the model) and counter, down to `depth` names."""
-        names = {name for found in self.counts.values() for name in found.modules if _depth(name) <= depth}
+        names = {name for found in self.counts.values() for name in found.modules if depth_of(name) <= depth}
         return {name: {counter: found.module(name) for counter, found in self.counts.items()} for name in sorted(names)}
 
 
@@ -112,7 +107,3 @@ def disagreements(complexity: Complexity, tolerance: float = 0.01) -> list[Disag
 
 def _difference(a: Mapping[str, float], b: Mapping[str, float]) -> dict[str, float]:
     return {kind: d for kind in sorted({*a, *b}) if (d := a.get(kind, 0.0) - b.get(kind, 0.0))}
-
-
-def _depth(name: str) -> int:
-    return name.count(".") + 1 if name else 0

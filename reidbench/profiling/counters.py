@@ -142,6 +142,11 @@ COUNTERS: Mapping[str, tuple[Counter, str]] = {
 """Every counter with the device it needs; `ptflops` is the `pytorch` backend."""
 
 
+def depth_of(module: str) -> int:
+    """How many names a module's own has; 0 of the model's."""
+    return module.count(".") + 1 if module else 0
+
+
 def _by_module(counts: Mapping[str, Mapping[Any, float]], factor: float = 1.0) -> dict[str, dict[str, float]]:
     """A tracker's table ("Global", "Class", "Class.child") under the qualified names of the modules."""
     named = {name.partition(".")[2]: kinds for name, kinds in counts.items() if "." in name}

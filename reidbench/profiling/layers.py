@@ -23,7 +23,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from reidbench.profiling.calls import calls_watched
-from reidbench.profiling.counters import count_torch
+from reidbench.profiling.counters import count_torch, depth_of
 from reidbench.profiling.latency import Run, inference, interleave
 from reidbench.profiling.peak import Peak
 from reidbench.spec import COST_SHAPE
@@ -101,7 +101,7 @@ class Layers:
     def _branch(self, name: str, depth: int) -> Iterable[Part]:
         yield self.within(name)
         below = dict.fromkeys(
-            ".".join(part.name.split(".")[: _depth(name) + 1])
+            ".".join(part.name.split(".")[: depth_of(name) + 1])
             for part in self.parts
             if part.name != name and _stands_under(part.name, name)
         )
@@ -153,7 +153,7 @@ def own_macs(inclusive: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
     for name, macs in totals.items():
         above = [other for other in totals if other != name and _stands_under(name, other)]
         if above:
-            own[max(above, key=_depth)] -= macs
+            own[max(above, key=depth_of)] -= macs
     return own
 
 
@@ -264,7 +264,3 @@ def _sum(name: str, parts: Sequence[Part]) -> Part:
 
 def _stands_under(name: str, block: str) -> bool:
     return not block or name == block or name.startswith(f"{block}.")
-
-
-def _depth(name: str) -> int:
-    return name.count(".") + 1 if name else 0

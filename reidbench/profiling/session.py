@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 import safetensors.torch
@@ -100,21 +101,20 @@ class Subject:
         return random_clips(shape, 0).to(device=self.device, dtype=PRECISIONS[self.precision])
 
 
-def make_files(cell: Cell) -> None:
-    """Makes the file that a cell's backend loads, so that what measures it next pays for loading alone."""
+def file_of(cell: Cell) -> Path | None:
+    """The file that a cell's backend loads, made where it is not there; None of one that takes the torch model."""
     settings = cell.settings
     backend = check_backend(settings.get("backend", EAGER), settings["device"], settings["precision"])
-    if backend.format:
-        artifact(cell.model, cell.options, settings["shape"], backend.format, settings["precision"])
+    if not backend.format:
+        return None
+    return artifact(cell.model, cell.options, settings["shape"], backend.format, settings["precision"])
 
 
 def bytes_on_disk(cell: Cell) -> int:
     """Bytes of the file that a cell's backend loads; of one that takes the torch model, of its weights alone."""
-    settings = cell.settings
-    backend = check_backend(settings["backend"], settings["device"], settings["precision"])
-    if backend.format:
-        return size_of(artifact(cell.model, cell.options, settings["shape"], backend.format, settings["precision"]))
-    weights = build(cell.model, cell.options).to(PRECISIONS[settings["precision"]]).state_dict()
+    if file := file_of(cell):
+        return size_of(file)
+    weights = build(cell.model, cell.options).to(PRECISIONS[cell.settings["precision"]]).state_dict()
     return len(safetensors.torch.save({name: value.contiguous() for name, value in weights.items()}))
 
 

@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from reidbench.discovery.importing import child_environment
 from reidbench.reporting.figures import draw_figures, undrawn
 from reidbench.reporting.tables import Table
 
@@ -44,8 +45,6 @@ def drawing_beside(work: Work) -> Iterator[None]:
 
 def start(work: Work) -> subprocess.Popen[bytes]:
     """The process, begun. It says nothing; whoever misses a figure draws it, and finds what was wrong with it."""
-    home = str(Path(__file__).resolve().parents[2])
-    search = os.pathsep.join(filter(None, (home, os.environ.get("PYTHONPATH", ""))))
     # A file, for a pipe would have to be fed until the process has started.
     with tempfile.TemporaryFile() as content:
         pickle.dump(list(work), content)
@@ -55,7 +54,7 @@ def start(work: Work) -> subprocess.Popen[bytes]:
             stdin=content,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONPATH": search},
+            env=child_environment(),
         )
 
 

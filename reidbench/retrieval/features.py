@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -18,10 +18,7 @@ from reidbench.distributed import current
 from reidbench.precision import PRECISIONS
 from reidbench.retrieval.mapped import UnitVectors
 from reidbench.retrieval.shards import own, whole
-from reidbench.spec import Protocol, Recipe, UserError
-
-Progress = Callable[[int, int, str], None]
-"""Called with the clips done, the clips in all, and a note."""
+from reidbench.spec import Advance, Protocol, Recipe, UserError
 
 CLIPS_AT_ONCE = 32
 """Clips in a forward pass: with the frames of these alone in memory, a tracklet may have any length."""
@@ -98,11 +95,10 @@ class Embedded:
             raise UserError(f"protocol {protocol.name}: {reason}")
         vectors = self.vectors[pooling]
         everything = _features(self.tracklets, _unit(vectors) if protocol.distance == "cosine" else vectors)
-        if not protocol.distractors and (everything.identities == DISTRACTOR).any():
-            everything = everything.take(everything.identities != DISTRACTOR)
         queries = len(self.dataset.query)
         gallery = everything if holds_queries(self.dataset, protocol) else everything.take(slice(queries, None))
-        return everything.take(slice(queries)), gallery
+        dropped = np.isin(gallery.identities, left_out(protocol))
+        return everything.take(slice(queries)), gallery.take(~dropped) if dropped.any() else gallery
 
 
 def embed_dataset(
@@ -112,16 +108,14 @@ def embed_dataset(
     protocol: Protocol,
     *,
     device: torch.device,
-    cache_limit: int = CACHE_LIMIT,
-    progress: Progress | None = None,
+    progress: Advance | None = None,
 ) -> tuple[Features, Features]:
     """The features of a dataset's queries and of the gallery that `protocol` puts them to.
 
     The gallery holds the queries first where they belong in it; junk, and distractors where the protocol drops them,
     are not embedded at all.
     """
-    found = embed_test(model, dataset, recipe, [protocol], device=device, cache_limit=cache_limit, progress=progress)
-    return found.under(protocol)
+    return embed_test(model, dataset, recipe, [protocol], device=device, progress=progress).under(protocol)
 
 
 def embed_test(
@@ -131,14 +125,13 @@ def embed_test(
     protocols: Sequence[Protocol],
     *,
     device: torch.device,
-    cache_limit: int = CACHE_LIMIT,
-    progress: Progress | None = None,
+    progress: Advance | None = None,
 ) -> Embedded:
     """The test tracklets of a dataset, embedded for all of some protocols: one pass over the clips of each length.
 
     A length that the model cannot take is noted where there are others; else it raises UnfitClips.
     """
-    dropped = {JUNK} if any(protocol.distractors for protocol in protocols) else {JUNK, DISTRACTOR}
+    dropped = left_out(*protocols)
     tracklets = (*dataset.query, *(t for t in dataset.gallery if t.identity not in dropped))
     by_length: dict[int, dict[Pooling, None]] = {}
     for protocol in protocols:
@@ -148,9 +141,7 @@ def embed_test(
     refused: dict[int, str] = {}
     for length, poolings in by_length.items():
         try:
-            vectors |= embed(
-                model, dataset, tracklets, recipe, poolings, device=device, cache_limit=cache_limit, progress=progress
-            )
+            vectors |= embed(model, dataset, tracklets, recipe, poolings, device=device, progress=progress)
         except UnfitClips as error:
             if len(by_length) == 1:
                 raise
@@ -160,9 +151,13 @@ def embed_test(
 
 def gallery_of(dataset: Dataset, protocol: Protocol) -> tuple[Tracklet, ...]:
     """The gallery that a protocol puts a dataset's queries to, the queries first where they belong in it, no junk."""
-    dropped = {JUNK} if protocol.distractors else {JUNK, DISTRACTOR}
-    rest = tuple(t for t in dataset.gallery if t.identity not in dropped)
+    rest = tuple(t for t in dataset.gallery if t.identity not in left_out(protocol))
     return (*dataset.query, *rest) if holds_queries(dataset, protocol) else rest
+
+
+def left_out(*protocols: Protocol) -> tuple[int, ...]:
+    """The identities that no ranking under these protocols has: junk, and distractors where all of them drop those."""
+    return (JUNK,) if any(protocol.distractors for protocol in protocols) else (JUNK, DISTRACTOR)
 
 
 def holds_queries(dataset: Dataset, protocol: Protocol) -> bool:
@@ -179,7 +174,7 @@ def embed(
     *,
     device: torch.device,
     cache_limit: int = CACHE_LIMIT,
-    progress: Progress | None = None,
+    progress: Advance | None = None,
 ) -> dict[Pooling, np.ndarray]:
     """For each pooling, all of one clip length, the vectors of `tracklets`, float32 [tracklets, D], made in one pass.
 
@@ -204,7 +199,7 @@ def _mean_clips(
     recipe: Recipe,
     poolings: Sequence[Pooling],
     device: torch.device,
-    progress: Progress | None,
+    progress: Advance | None,
 ) -> dict[Pooling, Tensor]:
     """For each pooling of one clip length the mean of every tracklet's clips, float32 [tracklets, D]."""
     which = "all" if any(pooling.clips == "all" for pooling in poolings) else "first"

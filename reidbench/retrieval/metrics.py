@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reidbench.data.tracklets import DISTRACTOR, JUNK, Tracklet
-from reidbench.retrieval.features import Features
+from reidbench.data.tracklets import Tracklet
+from reidbench.retrieval.features import Features, left_out
 from reidbench.retrieval.ranks import ranked_queries
 from reidbench.spec import Protocol, UserError
 
@@ -49,11 +49,9 @@ def evaluate(query: Features, gallery: Features, protocol: Protocol) -> QuerySco
     count = len(query)
     ap, inp, twin_auc = np.full((3, count), np.nan)
     first = np.zeros(count, dtype=np.int64)
-    searchable = gallery.identities != JUNK
-    if not protocol.distractors:
-        searchable &= gallery.identities != DISTRACTOR
-    if not searchable.all():
-        gallery = gallery.take(searchable)
+    dropped = np.isin(gallery.identities, left_out(protocol))
+    if dropped.any():
+        gallery = gallery.take(~dropped)
     for row, found in ranked_queries(query, gallery, protocol):
         ranks = found.ranks
         ap[row] = _average_precision(ranks, protocol.ap)
@@ -86,15 +84,15 @@ def score_samples(scores: QueryScores, query: Sequence[Tracklet]) -> dict[str, l
     return {name: column.astype(np.float64).tolist() for name, column in columns.items()}
 
 
-def lookalike_floor(query: Tracklet, gallery: Sequence[Tracklet]) -> float:
+def lookalike_floor(query: Features, row: int, gallery: Features) -> float:
     """The average precision expected of a query whose group of look-alikes is found and not one of it told apart.
 
     Of n entries of the group, m of them matches, in random order: E[AP] = 1/n sum_k (1 + (k - 1)(m - 1) / (n - 1)) / k.
     A score has to exceed it to show that the look-alikes' factor is seen; without look-alikes it is 1.
     """
-    group = query.traits.get("group", "")
-    matches = sum(t.identity == query.identity and t.camera != query.camera for t in gallery)
-    twins = sum(bool(group) and t.traits.get("group") == group and t.identity != query.identity for t in gallery)
+    own, group = gallery.identities == query.identities[row], query.groups[row]
+    matches = int((own & (gallery.cameras != query.cameras[row])).sum())
+    twins = int(((gallery.groups == group) & ~own).sum()) if group else 0
     n = matches + twins
     k = np.arange(1, n + 1)
     return float(((1 + (k - 1) * (matches - 1) / max(1, n - 1)) / k).mean())

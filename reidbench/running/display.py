@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TextIO
 
 from reidbench import registry
-from reidbench.data.splits import split_of
+from reidbench.data.splits import OPTION, split_of
+from reidbench.deployment.backends import ran_on
 from reidbench.estimates import estimate
 from reidbench.planning.plan import Plan, all_cells
 from reidbench.running.pace import LINE_EVERY, Pace, duration
@@ -20,9 +21,12 @@ if TYPE_CHECKING:
     from rich.console import Group
     from rich.table import Table
 
-MARKS = {"stored": "", "ok": "", "running": "…", "failed": "failed", "out-of-memory": "OOM", "waiting": "·"}
+MARKS = {"running": "…", "failed": "failed", "out-of-memory": "OOM", "waiting": "·"}
 MOST_COLUMNS = 8
 """Of a live table; where there would be more, each row shows how many of its cells are settled."""
+
+UNSAID = ("device", "precision", "backend", "threads", "version", "trunk", "training", "seed")
+"""Settings that no column needs to give: said by other words in a line, or the same in all cells of a run."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,7 @@ class Progress:
     def describe(self, now: float) -> str:
         """Step, note and time left; the rows of an interleaved session are at the same step and share a line."""
         shared = is_shared(self.cell)
-        who = describe(self.cell) if shared else f"{self.cell.row} · {self.cell.measurement}"
+        who = describe(self.cell) if shared else f"{self.cell.row} · {describe(self.cell)}"
         if not self.pace.total:
             return f"{who} starting"
         note = "" if shared else f" {self.note}"
@@ -240,11 +244,16 @@ def is_shared(cell: Cell) -> bool:
 
 
 def describe(cell: Cell) -> str:
-    """The measurement with what distinguishes its cells."""
+    """The measurement with what distinguishes its cells: what runs it, split and seed, a column's own settings."""
     settings = cell.settings
-    parts = [str(settings[name]) for name in ("device", "precision") if name in settings]
+    parts = ran_on(settings)
+    options = dict(settings.get("dataset", {}).get("options", {}))
     if (split := split_of(settings)) is not None:
         parts.append(f"split {split}")
+        del options[OPTION]
     if "seed" in settings:
         parts.append(f"seed {settings['seed']}")
-    return " ".join((cell.measurement, *parts))
+    own = {
+        name: value for name, value in settings.items() if name not in UNSAID and isinstance(value, str | int | float)
+    }
+    return " ".join((cell.measurement, *parts, *(f"{name}={value}" for name, value in {**own, **options}.items())))

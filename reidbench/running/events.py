@@ -11,9 +11,10 @@ import os
 import time
 from collections.abc import Container
 from pathlib import Path
-from typing import Any, NoReturn, TextIO
+from typing import Any, TextIO
 
 from reidbench.spec import STATUSES, Cell, Outcome
+from reidbench.store import refuse_constant
 
 PROGRESS_EVERY = 0.25
 """Seconds between two progress events."""
@@ -61,7 +62,7 @@ def read_event(line: str, waiting: Container[str]) -> dict[str, Any]:
     Raises ValueError, whose message shows how the line begins, for anything else.
     """
     try:
-        event = json.loads(line, parse_constant=_refuse)
+        event = json.loads(line, parse_constant=refuse_constant)
         fields = FIELDS[event["event"]]
         fits = set(event) == {"event", *fields} and all(isinstance(event[name], fields[name]) for name in fields)
         if fits and event["event"] == "outcome":
@@ -74,7 +75,3 @@ def read_event(line: str, waiting: Container[str]) -> dict[str, Any]:
     if not fits:
         raise ValueError(f"{line.strip()[:60]!r}")
     return dict(event)
-
-
-def _refuse(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no number of JSON")

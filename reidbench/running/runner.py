@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from typing import Any, Protocol
 from reidbench import machine, registry
 from reidbench.data.cache import cache_folder
 from reidbench.deployment.backends import is_installed
+from reidbench.discovery.importing import child_environment
 from reidbench.experiments.weights import forget
 from reidbench.files import alone, refused, sweep_tree
 from reidbench.planning.plan import Plan, all_cells
@@ -293,9 +293,7 @@ def make_jobs(cells: Iterable[Cell]) -> list[Job]:
 
 
 def _environment(job: Job, places: Places) -> dict[str, str]:
-    environment = {**os.environ, **places.environment()}
-    package_home = str(Path(__file__).resolve().parents[2])
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, (package_home, environment.get("PYTHONPATH", ""))))
+    environment = child_environment(**places.environment())
     threads = job.cells[0].settings.get("threads", 1)
     if threads:
         environment["OMP_NUM_THREADS"] = environment["MKL_NUM_THREADS"] = str(threads)

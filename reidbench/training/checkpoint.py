@@ -107,7 +107,7 @@ def convert(source: Path, target: Path) -> Checkpoint:
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """Reads any of the three kinds of file; weights kept in half precision become float32.
+    """Reads any of the three kinds of file; half-precision weights of a trunk alone become float32, others stay.
 
     Raises UserError if it is none of them.
     """

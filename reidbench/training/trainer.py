@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,7 @@ from reidbench.data.frames import CACHE_LIMIT, in_turn
 from reidbench.data.tracklets import Dataset
 from reidbench.files import check_writable
 from reidbench.precision import PRECISIONS
-from reidbench.spec import Output, Recipe, UserError
+from reidbench.spec import Advance, Output, Recipe, UserError
 from reidbench.training.archive import read_archive, write_archive
 from reidbench.training.feed import Batch, Feed, open_feed
 from reidbench.training.interrupts import interrupts_held
@@ -39,9 +38,6 @@ from reidbench.training.parallel import (
     synchronise_norms,
 )
 from reidbench.training.stages import AUGMENT, BACKWARD, FORWARD, LOSSES, OPTIMISER, Stage, unwatched
-
-Progress = Callable[[int, int, str], None]
-"""Called with the steps done, the steps in all, and a note on loss and speed."""
 
 CHECKPOINT = "training.pt"
 HISTORY = 200
@@ -104,7 +100,7 @@ def train(
     device: torch.device,
     workdir: Path | None = None,
     run: str = "",
-    progress: Progress | None = None,
+    progress: Advance | None = None,
     cache_limit: int = CACHE_LIMIT,
     save_every: float = 60.0,
     sync_bn: bool = False,
@@ -227,7 +223,7 @@ def _check(recipe: Recipe, device: torch.device) -> None:
         raise UserError("recipe: precision fp16 needs --device cuda; use fp32 or bf16 on a CPU")
 
 
-def _loop(state: State, feed: Feed, file: Path | None, save_every: float, progress: Progress | None) -> None:
+def _loop(state: State, feed: Feed, file: Path | None, save_every: float, progress: Advance | None) -> None:
     with interrupts_held() as interrupts:
         unsaved = False
         total, began = len(feed.plan), time.monotonic()

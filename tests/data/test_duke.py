@@ -11,7 +11,7 @@ import pytest
 from trees import write_duke, write_frame
 
 from reidbench.data import duke as module
-from reidbench.data.census import TreeError, count, unmatched
+from reidbench.data.census import TreeError, count, matches
 from reidbench.data.duke import duke
 from reidbench.data.tracklets import Dataset
 from reidbench.spec import UserError
@@ -48,7 +48,7 @@ def test_a_querys_tracklet_is_in_the_gallery_folder_and_counts_once(tree: Path) 
     assert found.queries_in_gallery, "what is searched is the whole of gallery/"
     assert count(found)["test tracklets"] == len(list((tree / "gallery").glob("*/*")))
     assert count(found)["distractor tracklets"] == 2
-    assert unmatched(found, queries_in_gallery=True) == 0
+    assert 0 not in matches(found)["queries in the gallery"]
     shutil.rmtree(tree / "gallery/0002/0001")
     assert count(read(tree))["test tracklets"] == len(list((tree / "gallery").glob("*/*"))) + 1
 

@@ -15,7 +15,7 @@ from scipy.io import savemat
 from trees import ILIDS_PERSONS, ilids_splits, write_frame, write_ilids
 
 from reidbench.data import ilids as module
-from reidbench.data.census import count, unmatched
+from reidbench.data.census import count, matches
 from reidbench.data.ilids import ilids
 from reidbench.data.tracklets import Dataset
 from reidbench.data.tree import in_order
@@ -40,7 +40,7 @@ def test_the_first_half_of_a_split_is_tested(tree: Path, split: int) -> None:
     assert [(t.identity, t.camera) for t in found.query] == [(person, 1) for person in sorted(order[:2])]
     assert [(t.identity, t.camera) for t in found.gallery] == [(person, 2) for person in sorted(order[:2])]
     assert [(t.identity, t.camera) for t in found.train] == [(p, c) for p in sorted(order[2:]) for c in (1, 2)]
-    assert not found.queries_in_gallery and unmatched(found, queries_in_gallery=False) == 0
+    assert not found.queries_in_gallery and 0 not in matches(found)["queries left out"]
 
 
 def test_each_split_is_another_dataset_and_the_first_is_the_default(tree: Path) -> None:

@@ -1,11 +1,12 @@
 """A user's file that cannot be imported is said to be so in one line, with the file and the place in it."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from reidbench import registry
-from reidbench.discovery.importing import check_imports, folder, import_file
+from reidbench.discovery.importing import HERE, check_imports, child_environment, folder, import_file
 from reidbench.spec import UserError
 
 
@@ -63,3 +64,12 @@ def test_a_package_that_is_not_installed_is_told_when_the_plugin_is_added(tmp_pa
     with pytest.raises(UserError, match="not installed here"):
         registry.add_plugin(path)
     assert str(path) not in registry.plugins()
+
+
+def test_a_child_finds_this_package_first_and_what_was_on_the_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    home = str(HERE.parent)
+    monkeypatch.setenv("PYTHONPATH", "elsewhere")
+    found = child_environment(REIDBENCH_ROOT="there")
+    assert found == {**os.environ, "PYTHONPATH": f"{home}{os.pathsep}elsewhere", "REIDBENCH_ROOT": "there"}
+    monkeypatch.delenv("PYTHONPATH")
+    assert child_environment()["PYTHONPATH"] == home

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from reidbench.data.tracklets import JUNK, Tracklet
-from reidbench.inspection.activation import Pair, _activation, find_pairs, measures
+from reidbench.data.tracklets import JUNK, Dataset, Tracklet
+from reidbench.inspection.activation import Pair, _activation, find_pairs, look_at_activation, measures
 from reidbench.inspection.attention import constancy, evenness, pair_overlap
 from reidbench.inspection.passes import frames_of_passes
 from reidbench.inspection.pictures import evenly_spaced, strip
@@ -21,7 +22,7 @@ from reidbench.inspection.ranking import kinds_of, ranking
 from reidbench.inspection.selection import Gaps, differing, occlusion_gaps, tempo_gaps
 from reidbench.reporting.figures.images import frames_of
 from reidbench.retrieval.features import Features
-from reidbench.spec import Output, UserError
+from reidbench.spec import Cell, Output, UserError
 
 
 def person(identity: int, camera: int, **traits: Any) -> Tracklet:
@@ -99,6 +100,15 @@ def test_activation_is_where_what_both_have_is() -> None:
     assert maps[0][0].sum() == pytest.approx(cosines[0]), "where nothing is left out the map adds up to the cosine"
 
 
+def test_activation_of_a_dataset_without_a_match_is_refused(tmp_path: Path) -> None:
+    query, gallery = (person(1, 1),), (person(1, 1), person(2, 2))
+    dataset = Dataset("lonely", tmp_path, (), query, gallery, "now", queries_in_gallery=True)
+    settings = {"recipe": {"size": [4, 4], "frames": 1}, "device": "cpu", "threads": 0}
+    cell = Cell("row", "activation", "baseline", {}, settings, "source")
+    with pytest.raises(UserError, match="dataset lonely: no query has a match in another camera"):
+        look_at_activation(Pooled(), dataset, cell, lambda *_: None)
+
+
 def test_a_model_without_the_last_stage_is_refused() -> None:
     with pytest.raises(UserError, match=r"Linear: has no trunk\.layer4"):
         _activation(nn.Linear(2, 2), torch.zeros(2, 1, 3, 2, 2))
@@ -165,17 +175,17 @@ def test_channels_that_differ_are_told_from_chance() -> None:
 
 
 def test_a_ranking_holds_matches_lookalikes_and_others_in_order() -> None:
-    angles = np.array([0.0, 0.1, 0.2, 0.3, 0.4, 0.05, 0.5])
+    angles = np.array([0.0, 0.1, 0.2, 0.3, 0.4, 0.5])
     gallery = Features(
         np.stack([np.cos(angles), np.sin(angles)], 1).astype(np.float32),
-        np.array([1, 1, 2, 3, 1, JUNK, 2]),
-        np.array([1, 2, 1, 1, 3, 2, 2]),
-        np.array(["a", "a", "a", "", "a", "", "a"]),
-        np.array(list("tuvwxyz")),
+        np.array([1, 1, 2, 3, 1, 2]),
+        np.array([1, 2, 1, 1, 3, 2]),
+        np.array(["a", "a", "a", "", "a", "a"]),
+        np.array(list("tuvwxy")),
     )
     query = gallery.take(slice(1))
     places, matches = ranking(query, gallery, 0, np.cos(angles))
-    assert places.tolist() == [1, 2, 3, 4, 6] and matches == 2
+    assert places.tolist() == [1, 2, 3, 4, 5] and matches == 2
     assert kinds_of(query, gallery, 0, places) == ["match", "look-alike", "other", "match", "look-alike"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from reidbench.data.cache import cache_folder
 from reidbench.deployment.network import clips_of
 from reidbench.estimates import estimate
 from reidbench.experiments.end_to_end import STAGES, deploy, timed_stages, tracklet_on_disk
+from reidbench.files import sweep_tree
 from reidbench.measurements import deployment
 from reidbench.profiling.session import Subject
 from reidbench.spec import Cell, Outcome, Record, UserError
@@ -112,6 +114,24 @@ def test_scoring_leaves_no_file_behind() -> None:
     outcome = measured([cell("small", "scoring")])["small"]
     assert outcome.context["dimension"] == 64 and outcome.context["gallery"] == 300
     assert not [path for path in cache_folder().rglob("*") if path.is_file()]
+
+
+def test_the_gallery_of_a_killed_scoring_is_swept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a million entries it takes gigabytes."""
+
+    def die(file: Path, **_: object) -> None:
+        file.write_bytes(b"vectors")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("reidbench.experiments.scale.time_scoring", die)
+    with pytest.raises(KeyboardInterrupt):
+        measured([cell("small", "scoring")])
+    (left,) = (path for path in cache_folder().rglob("*") if path.is_file())
+    sweep_tree(cache_folder())
+    assert left.exists(), "another process may be at it"
+    os.utime(left, (0, 0))
+    sweep_tree(cache_folder())
+    assert not left.exists()
 
 
 def test_a_disk_without_room_is_said_before_anything_is_written(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,9 +11,9 @@ import pytest
 
 from reidbench import registry
 from reidbench.deployment import files, runtimes
-from reidbench.deployment.agreement import compare
+from reidbench.deployment.agreement import cosine_error
 from reidbench.deployment.files import files_of
-from reidbench.deployment.network import Network
+from reidbench.deployment.network import Network, clips_of
 from reidbench.profiling import artifact as module
 from reidbench.profiling import session
 from reidbench.profiling.artifact import artifact
@@ -52,7 +52,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_file_is_made_once_and_holds_the_weights_that_are_timed(monkeypatch: pytest.MonkeyPatch) -> None:
     file = artifact("baseline", OPTIONS, SHAPE, "pt2", "fp32")
     model = Network(session.build("baseline", OPTIONS))
-    assert compare(model, runtimes.load(file, "pt2"), SHAPE).cosine_error < 1e-10
+    assert cosine_error(model, runtimes.load(file, "pt2"), SHAPE) < 1e-10
     monkeypatch.setattr("reidbench.profiling.artifact._make", lambda *_: pytest.fail("made again"))
     assert artifact("baseline", OPTIONS, SHAPE, "pt2", "fp32") == file
 
@@ -91,6 +91,20 @@ def test_a_model_that_cannot_be_exported_is_told_in_one_line(tmp_path: Path, mon
     assert "\n" not in str(caught.value)
     assert not list((tmp_path / "cache" / "networks").glob("*fickle*/*"))
     registry.forget_found()
+
+
+@pytest.mark.parametrize(("int8", "made"), [(False, 1), (True, module.CALIBRATION_BATCHES)])
+def test_clips_are_made_to_calibrate_only_where_that_is_done(
+    int8: bool, made: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At a large batch each of these takes hundreds of megabytes."""
+    seeds, given = [], []
+    monkeypatch.setattr(module, "clips_of", lambda shape, seed: seeds.append(seed) or clips_of(shape, seed))
+    monkeypatch.setattr(files, "write", lambda network, clips, *_, calibration: given.extend([clips, *calibration]))
+    job = {"model": "baseline", "options": OPTIONS, "shape": SHAPE, "format": "openvino", "int8": int8, "path": "n.xml"}
+    module._write(job)
+    assert seeds == list(range(made)) and len(given) == 1 + (made if int8 else 0)
+    assert given[0].equal(clips_of(SHAPE, 0))
 
 
 def test_a_row_that_cannot_be_exported_costs_itself_alone(monkeypatch: pytest.MonkeyPatch) -> None:

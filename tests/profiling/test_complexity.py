@@ -52,7 +52,6 @@ def test_only_the_classifier_itself_is_left_out() -> None:
 
 def test_figures_are_per_frame(small: Complexity) -> None:
     assert small.per_frame() == TRUNK + POINTWISE
-    assert small.per_clip() == 2 * (TRUNK + POINTWISE)
     assert small.per_frame("fvcore") == TRUNK + POINTWISE + NORM
     assert small.per_frame("ptflops") == TRUNK + NORM
     assert small.per_frame("ptflops_aten") == TRUNK + POINTWISE
@@ -95,7 +94,6 @@ def test_a_counter_that_is_not_installed_is_absent(
     found = count(Small(), SHAPE)
     assert found.absent[counter] == "not installed"
     assert found.per_frame(counter) is None
-    assert found.per_clip(counter) is None
     assert found.per_frame() == small.per_frame()
 
 

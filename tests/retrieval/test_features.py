@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from reidbench.data.clips import evaluation_clips, normalise
 from reidbench.data.frames import decode_frames
 from reidbench.data.mars import read_layout
-from reidbench.data.tracklets import DISTRACTOR, Dataset
+from reidbench.data.tracklets import DISTRACTOR, JUNK, Dataset
 from reidbench.retrieval import features as module
-from reidbench.retrieval.features import Pooling, UnfitClips, embed, embed_dataset, embed_test, gallery_of
+from reidbench.retrieval.features import Pooling, UnfitClips, embed, embed_dataset, embed_test, gallery_of, left_out
 from reidbench.retrieval.metrics import evaluate
 from reidbench.retrieval.protocols import PROTOCOLS
 from reidbench.spec import Output, Protocol, Recipe, UserError
@@ -204,3 +204,9 @@ def test_progress_counts_clips(dataset: Dataset) -> None:
 def test_protocols_do_not_need_torch() -> None:
     code = "import sys, reidbench.retrieval.protocols; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2]).returncode == 0
+
+
+def test_distractors_are_left_out_where_all_protocols_drop_them() -> None:
+    kept, dropped = Protocol(), Protocol("mine", distractors=False)
+    assert left_out(kept) == left_out(kept, dropped) == (JUNK,)
+    assert left_out(dropped) == left_out(dropped, dropped) == (JUNK, DISTRACTOR)

@@ -294,13 +294,13 @@ def test_samples_hold_the_valid_queries_in_order() -> None:
 
 @pytest.mark.parametrize(("identities", "cameras"), [(1, 4), (2, 3), (4, 4)])
 def test_the_floor_is_that_of_random_order_within_a_group(identities: int, cameras: int) -> None:
-    traits = {"group": "g1"}
-    group = [Tracklet(("f",), 1 + i, c, traits) for i in range(identities) for c in range(cameras)]
-    others = [Tracklet(("f",), 50, 0, {"group": "g2"}), Tracklet(("f",), 51, 0)]
-    ranked = np.array([t.identity == 1 for t in group if t.identity != 1 or t.camera != 0])
+    group = [(1 + i, c, "g1") for i in range(identities) for c in range(cameras)]
+    columns = map(np.array, zip(*group, (50, 0, "g2"), (51, 0, ""), strict=True))
+    gallery = Features(np.zeros((len(group) + 2, 1), np.float32), *columns, np.full(len(group) + 2, ""))
+    ranked = np.array([identity == 1 for identity, camera, _ in group if identity != 1 or camera != 0])
     rng = np.random.default_rng(0)
     simulated = []
     for _ in range(4000):
         ranks = 1 + np.flatnonzero(rng.permutation(ranked))
         simulated.append(np.mean(np.arange(1, len(ranks) + 1) / ranks))
-    assert lookalike_floor(group[0], [*group, *others]) == pytest.approx(np.mean(simulated), abs=0.01)
+    assert lookalike_floor(gallery, 0, gallery) == pytest.approx(np.mean(simulated), abs=0.01)

@@ -12,7 +12,7 @@ from reidbench.planning.plan import Plan, Request, make_plan
 from reidbench.running import display
 from reidbench.running.display import LiveDisplay, PlainDisplay, describe, open_display
 from reidbench.running.pace import duration
-from reidbench.spec import Cell, Column, Record, Row, Suite
+from reidbench.spec import Cell, Column, Record, Row, Suite, canonical_json
 from reidbench.store import Store
 
 
@@ -60,8 +60,8 @@ def test_plain_progress_comes_now_and_then(plan: Plan, monkeypatch: pytest.Monke
         now = done / 10
         shown.progress(trained, done, 600, "loss 1.5")
     assert out.getvalue().splitlines() == [
-        "    BiCnet-TKS · accuracy 200/600 loss 1.5, 0:40 left",
-        "    BiCnet-TKS · accuracy 400/600 loss 1.5, 0:20 left",
+        "    BiCnet-TKS · accuracy cpu seed 0 200/600 loss 1.5, 0:40 left",
+        "    BiCnet-TKS · accuracy cpu seed 0 400/600 loss 1.5, 0:20 left",
     ]
 
 
@@ -87,7 +87,7 @@ def test_the_live_table_fits_80_columns_and_fills_in(plan: Plan) -> None:
     shown.progress(trained, 10, 600, "loss 2.31, 5.0 steps/s")
     after = picture(shown)
     assert "1.90" in after and "1/10 cells" in after
-    assert "BiCnet-TKS · accuracy 10/600 loss 2.31, 5.0 steps/s" in after
+    assert "BiCnet-TKS · accuracy cpu seed 0 10/600 loss 2.31, 5.0 steps/s" in after
     assert "Base-S (128x64)" in after and "Throughput" in after and "frames/s" in after
     assert all(len(line) <= 80 for line in after.splitlines())
     shown.state(trained, "failed", record(trained, "failed"))
@@ -132,7 +132,47 @@ def test_a_wide_suite_shows_how_many_cells_of_each_row_are_settled(tmp_path: Pat
     assert rows == {"A": "0/9", "B": "1/9"}
 
 
-def test_a_cell_is_described_with_its_split_and_seed() -> None:
-    dataset = {"name": "ilids", "fingerprint": "f3", "options": {"split": 3}, "splits": 10}
+@pytest.mark.parametrize("suite", ["backends", "scale", "stress", "end_to_end"])
+def test_the_lines_of_a_run_tell_its_cells_apart(suite: str, tmp_path: Path) -> None:
+    """Rows measured side by side share a line; nothing else does."""
+    made = make_plan(suite, registry.suite(suite), Request(seeds=2), Store(tmp_path, "here"))
+    lines = {}
+    for one in made.all_cells():
+        who = describe(one) if display.is_shared(one) else f"{one.row} · {describe(one)}"
+        same = {name: value for name, value in one.settings.items() if name != "shape"}
+        lines.setdefault(who, set()).add(canonical_json(same) if display.is_shared(one) else one.key)
+    assert len(lines) > 5 and all(len(cells) == 1 for cells in lines.values())
+
+
+def test_the_live_display_has_a_line_for_each_backend_and_gallery(plan: Plan) -> None:
+    shown = LiveDisplay([plan], io.StringIO())
+    timed = cell(plan, "latency")
+    for settings in ({}, {"backend": "compile"}, {"gallery": 10_000}, {"gallery": 1_000_000}):
+        shown.state(replace(timed, settings={**timed.settings, **settings}), "running")
+    lines = [line.strip() for line in picture(shown).splitlines() if "starting" in line]
+    assert lines == [
+        "latency cpu fp32 starting",
+        "latency cpu fp32 compile starting",
+        "latency cpu fp32 gallery=10000 starting",
+        "latency cpu fp32 gallery=1000000 starting",
+    ]
+
+
+def test_each_backend_tells_of_its_own_progress(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    out, now = io.StringIO(), 0.0
+    monkeypatch.setattr(display.time, "monotonic", lambda: now)
+    shown, timed = PlainDisplay([plan], out), cell(plan, "latency")
+    cells = [timed, replace(timed, settings={**timed.settings, "backend": "openvino"})]
+    for one in cells * 2:
+        shown.progress(one, 3, 15, "9 ms")
+        now += display.LINE_EVERY / 2
+    assert [line.split("3/15")[0].strip() for line in out.getvalue().splitlines()] == [
+        "latency cpu fp32",
+        "latency cpu fp32 openvino",
+    ]
+
+
+def test_a_cell_is_described_with_its_split_seed_and_data() -> None:
+    dataset = {"name": "ilids", "fingerprint": "f3", "options": {"split": 3, "occlusion": 0.5}, "splits": 10}
     cell = Cell("A", "accuracy", "baseline", {}, {"dataset": dataset, "device": "cpu", "seed": 1}, "now")
-    assert describe(cell) == "accuracy cpu split 3 seed 1"
+    assert describe(cell) == "accuracy cpu split 3 seed 1 occlusion=0.5"
