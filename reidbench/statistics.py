@@ -253,7 +253,7 @@ def _bootstrapped(
     plain: Estimate,
     sums: Floats,
     counts: Floats,
-    noise: tuple[float, int] = (0.0, 0),
+    noise: tuple[float, float] = (0.0, 0),
     *,
     noise_seed: int | Sequence[int] = 0,
     level: float = LEVEL,

@@ -6,6 +6,7 @@ import json
 import math
 import tempfile
 from argparse import Namespace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,15 +59,15 @@ def export(arguments: Namespace) -> int:
         draft_file = Path(draft) / out.name
         clips = clips_of(shapes[0])
         written = files.write(network, clips, draft_file, name, calibration=calibration, any_batch=any_batch)
-        runs = runtimes.load(written[0], name, precision=arguments.precision)
-        error = agreement.cosine_error(network, runs, *shapes)
-        if not math.isfinite(error):
+        checked = agreement.compare(network, runtimes.load(written[0], name, precision=arguments.precision), *shapes)
+        if not math.isfinite(checked.cosine_error):
             raise UserError(f"{out}: would compute vectors that are not finite; not written")
-        if arguments.precision == "fp32" and error > LIMIT:
-            raise UserError(f"{out}: would compute other vectors than the model (1 - cosine {error:.1e}); not written")
+        if arguments.precision == "fp32" and checked.cosine_error > LIMIT:
+            error = f"{checked.cosine_error:.1e}"
+            raise UserError(f"{out}: would compute other vectors than the model (1 - cosine {error}); not written")
         written = [file.replace(out.with_name(file.name)) for file in written]
     shape = [ANY if any_batch else batches[0], *shapes[0][1:]]
-    about = _about(arguments, cell, shape, error)
+    about = _about(arguments, cell, shape, checked)
     note = out.with_name(f"{out.name}.json")
     write_text(note, json.dumps(about, indent=1) + "\n")
     trials = agreement.TRIALS * len(shapes)
@@ -76,7 +77,7 @@ def export(arguments: Namespace) -> int:
         "clips": f"float32 [{', '.join(map(str, shape))}], {about['clips']['values']}",
         "vector": about["vector"],
         "weights": arguments.checkpoint,
-        "checked": f"1 - cosine at most {error:.1e} to eager float64, over {trials} batches",
+        "checked": f"1 - cosine at most {checked.cosine_error:.1e} to eager float64, over {trials} batches",
     }
     return print_result({**about, "written": [*map(str, written), str(note)]} if arguments.json else told, arguments)
 
@@ -148,16 +149,16 @@ def _calibration(arguments: Namespace, recipe: Recipe, batch: int) -> Any:
     from reidbench.deployment.network import clips_of
     from reidbench.experiments.accuracy import open_dataset
     from reidbench.inspection.fidelity import CALIBRATION_CLIPS, training_clips
-    from reidbench.profiling.artifact import CALIBRATION_BATCHES
+    from reidbench.profiling.artifact import CALIBRATION_BATCHES as RANDOM_BATCHES
 
     if arguments.checkpoint == RANDOM:
-        return [clips_of([batch, recipe.frames, 3, *recipe.size], seed) for seed in range(CALIBRATION_BATCHES)]
+        return [clips_of([batch, recipe.frames, 3, *recipe.size], seed) for seed in range(RANDOM_BATCHES)]
     cell, places = accuracy_cell_of(arguments, 0)
     clips = training_clips(open_dataset(cell.settings["dataset"], places), recipe, CALIBRATION_CLIPS)
     return [part for part in clips.split(batch) if len(part) == batch]
 
 
-def _about(arguments: Namespace, cell: Cell, shape: list[int | str], error: float) -> dict[str, Any]:
+def _about(arguments: Namespace, cell: Cell, shape: list[int | str], checked: Any) -> dict[str, Any]:
     from reidbench.data.clips import MEAN, STD
     from reidbench.experiments.scoring import file_hash
 
@@ -174,5 +175,5 @@ def _about(arguments: Namespace, cell: Cell, shape: list[int | str], error: floa
             "deviation": STD,
         },
         "vector": "one a clip, after the neck; a tracklet's is the mean of its clips', compared by cosine",
-        "checked_against_float64": {"cosine_error": error},
+        "checked_against_float64": asdict(checked),
     }

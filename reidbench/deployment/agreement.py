@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import itertools
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 
@@ -14,19 +15,26 @@ TRIALS = 3
 """Random batches of clips of each shape that the two are compared on."""
 
 
-def cosine_error(network: Network, infer: Infer, shape: Sequence[int], *others: Sequence[int]) -> float:
-    """One minus the cosine of the two's vectors, the worst over random clips of each shape `[B, T, 3, H, W]`.
+@dataclass(frozen=True)
+class Agreement:
+    """The worst over all clips: one minus the cosine of the two vectors, and their largest difference in a component,
+    relative to the largest component. NaN where a vector is not finite."""
 
-    NaN where a vector is not finite. The network stays as it is.
-    """
+    cosine_error: float
+    relative_error: float
+
+
+def compare(network: Network, infer: Infer, shape: Sequence[int], *others: Sequence[int]) -> Agreement:
+    """Compares on random clips of each shape `[B, T, 3, H, W]`; the network stays as it is."""
     exact = copy.deepcopy(network).double().eval()
-    errors = []
+    cosine, relative = [], []
     for each, seed in itertools.product((shape, *others), range(TRIALS)):
         clips = clips_of(each, seed)
         with torch.inference_mode():
             wanted = exact(clips.double())
         found = infer(clips).double()
         units = [vectors / vectors.norm(dim=1, keepdim=True) for vectors in (wanted, found)]
-        errors.append(((units[0] - units[1]) ** 2).sum(1).max() / 2)
+        cosine.append(((units[0] - units[1]) ** 2).sum(1).max() / 2)
+        relative.append((wanted - found).abs().max() / wanted.abs().max())
     # Unlike Python's, torch's maximum of what holds a NaN is NaN.
-    return float(torch.stack(errors).max())
+    return Agreement(float(torch.stack(cosine).max()), float(torch.stack(relative).max()))

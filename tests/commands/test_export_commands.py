@@ -15,6 +15,7 @@ from reidbench import registry
 from reidbench.cli import main
 from reidbench.commands import export as export_commands
 from reidbench.deployment import runtimes
+from reidbench.deployment.agreement import Agreement
 from reidbench.planning.plan import Request, choose_preset, model_cell
 from reidbench.training.checkpoint import save_model
 
@@ -100,7 +101,7 @@ def test_a_file_that_computes_something_else_is_not_written(
     found: float, why: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path("b.ts").write_text("older")
-    monkeypatch.setattr("reidbench.deployment.agreement.cosine_error", lambda *_: found)
+    monkeypatch.setattr("reidbench.deployment.agreement.compare", lambda *_: Agreement(found, 0.1))
     said = refused("baseline", "--weights", "model.pt", "--out", "b.ts", capsys=capsys)
     assert why in said
     assert Path("b.ts").read_text() == "older" and sorted(p.name for p in Path().glob("*b.ts*")) == ["b.ts"]

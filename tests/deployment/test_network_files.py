@@ -15,7 +15,7 @@ from torch._dynamo.utils import counters
 
 from reidbench import registry
 from reidbench.deployment import files, runtimes
-from reidbench.deployment.agreement import cosine_error
+from reidbench.deployment.agreement import compare
 from reidbench.deployment.network import Network
 from reidbench.spec import UserError
 
@@ -38,7 +38,9 @@ def test_a_file_computes_what_the_model_does(name: str, written: dict[str, Path]
     network = Network(tiny_model(), neck=True)
     weights = sum(parameter.nbytes for parameter in network.parameters())
     assert 0.9 * weights < files.size_of(written[name]) < 2 * weights
-    assert 0 < cosine_error(network, runtimes.load(written[name], name), SHAPE) < ROUNDING
+    found = compare(network, runtimes.load(written[name], name), SHAPE)
+    assert 0 < found.relative_error < 1e-4
+    assert found.cosine_error < ROUNDING
 
 
 class Counting(nn.Module):
@@ -65,12 +67,12 @@ def test_a_file_for_any_number_of_clips_takes_them_as_they_come(name: str, tmp_p
 
 def test_bf16_is_what_openvino_then_computes_in(written: dict[str, Path]) -> None:
     infer = runtimes.load(written["openvino"], "openvino", precision="bf16")
-    assert cosine_error(Network(tiny_model(), neck=True), infer, SHAPE) < 1e-2
+    assert compare(Network(tiny_model(), neck=True), infer, SHAPE).cosine_error < 1e-2
 
 
 def test_bf16_in_torch_is_near_what_the_model_computes() -> None:
     infer = runtimes.in_torch(Network(tiny_model()), clips(), device="cpu", precision="bf16", backend="eager")
-    assert ROUNDING < cosine_error(Network(tiny_model()), infer, SHAPE) < 1e-2
+    assert ROUNDING < compare(Network(tiny_model()), infer, SHAPE).cosine_error < 1e-2
 
 
 def test_what_is_compiled_computes_what_the_model_does() -> None:
@@ -78,7 +80,7 @@ def test_what_is_compiled_computes_what_the_model_does() -> None:
     model = registry.build("baseline", size=(32, 16), depth=18, width=8, blocks=(1, 1, 1, 1)).eval()
     network, given = Network(model), torch.randn(1, 2, 3, 32, 16)
     infer = runtimes.in_torch(copy.deepcopy(network), given, device="cpu", precision="fp32", backend="compile")
-    assert cosine_error(network, infer, given.shape) < ROUNDING
+    assert compare(network, infer, given.shape).cosine_error < ROUNDING
     graphs = counters["stats"]["unique_graphs"]
     with torch.inference_mode():
         others = [given.clone(), given.permute(0, 1, 3, 4, 2).contiguous().permute(0, 1, 4, 2, 3)]
@@ -89,16 +91,14 @@ def test_what_is_compiled_computes_what_the_model_does() -> None:
 
 def test_a_vector_that_is_no_number_does_not_pass_for_the_model() -> None:
     for wrong in (math.nan, math.inf):
-        found = cosine_error(
-            Network(tiny_model()), lambda given, wrong=wrong: torch.full((len(given), 256), wrong), SHAPE
-        )
-        assert math.isnan(found)
+        found = compare(Network(tiny_model()), lambda given, wrong=wrong: torch.full((len(given), 256), wrong), SHAPE)
+        assert math.isnan(found.cosine_error)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_a_cuda_graph_follows_its_clips() -> None:
     infer = runtimes.in_torch(Network(tiny_model()), clips(), device="cuda", precision="fp32", backend="cudagraph")
-    assert cosine_error(Network(tiny_model()), lambda given: infer(given).cpu(), SHAPE) < 1e-6
+    assert compare(Network(tiny_model()), lambda given: infer(given).cpu(), SHAPE).cosine_error < 1e-6
 
 
 def test_a_network_that_cannot_be_exported_is_named(tmp_path: Path) -> None:
@@ -129,4 +129,4 @@ def test_a_file_of_other_weights_does_not_pass_for_the_model(written: dict[str, 
     other = tiny_model()
     with torch.no_grad():
         other.trunk.layer4[0].conv1.weight[0] += 0.5
-    assert cosine_error(Network(other, neck=True), runtimes.load(written["pt2"], "pt2"), SHAPE) > 1e-6
+    assert compare(Network(other, neck=True), runtimes.load(written["pt2"], "pt2"), SHAPE).cosine_error > 1e-6
