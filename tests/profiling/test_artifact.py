@@ -11,7 +11,7 @@ import pytest
 
 from reidbench import registry
 from reidbench.deployment import files, runtimes
-from reidbench.deployment.agreement import cosine_error
+from reidbench.deployment.agreement import compare
 from reidbench.deployment.files import files_of
 from reidbench.deployment.network import Network, clips_of
 from reidbench.profiling import artifact as module
@@ -52,7 +52,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_file_is_made_once_and_holds_the_weights_that_are_timed(monkeypatch: pytest.MonkeyPatch) -> None:
     file = artifact("baseline", OPTIONS, SHAPE, "pt2", "fp32")
     model = Network(session.build("baseline", OPTIONS))
-    assert cosine_error(model, runtimes.load(file, "pt2"), SHAPE) < 1e-10
+    assert compare(model, runtimes.load(file, "pt2"), SHAPE).cosine_error < 1e-10
     monkeypatch.setattr("reidbench.profiling.artifact._make", lambda *_: pytest.fail("made again"))
     assert artifact("baseline", OPTIONS, SHAPE, "pt2", "fp32") == file
 
