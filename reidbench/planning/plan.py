@@ -82,8 +82,7 @@ def make_plan(name: str, suite: Suite, request: Request, store: Store) -> Plan:
     check_device(request.device)
     preset = choose_preset(request)
     rows = choose_rows(suite, request.rows)
-    if request.only:
-        lookup("kind of column for --only", request.only, {"accuracy": 1, "cost": 1})
+    check_only(request.only)
     machine = store.machine()
     reference = next(row for row in suite.rows if row.name == suite.reference)
     splits = choose_splits(asked_data(request, preset))
@@ -170,6 +169,12 @@ def model_cell(model: str, options: Mapping[str, Any], preset: Preset) -> Cell:
     """A cell that holds a model's identity at a preset's scale and nothing that is measured of it."""
     row = Row(model, model, options)
     return _cell(row, "export", model_options(row, preset), {})
+
+
+def check_only(only: str) -> None:
+    """Raises UserError for a kind of column that is not known; "" stands for both."""
+    if only:
+        lookup("kind of column for --only", only, {"accuracy": 1, "cost": 1})
 
 
 def check_device(device: str) -> None:

@@ -41,6 +41,11 @@ class Pair:
     def field(self) -> str:
         return self.name.partition(".")[2]
 
+    @property
+    def device(self) -> str:
+        """What a time here was measured on."""
+        return str(self.here[-1].cell["settings"].get("device", "cpu"))
+
 
 def pairs_of(plan: Plan, here: Side, there: Side, *, exactly: bool) -> list[Pair]:
     """The pairs of a plan, column by column, each thing that is measured once.

@@ -118,12 +118,17 @@ def over_splits(pairs: Sequence[Paired], **bootstrap: Any) -> Estimate | None:
     """
     gaps, groups = [], []
     for first, second, labels, where in pairs:
-        kept = np.ones(len(labels), bool) if where is None else np.asarray(where) == 1
+        kept = counted(labels, where)
         if not kept.any():
             return None
         gaps.append((first.mean(axis=0) - second.mean(axis=0))[kept])
         groups.append(np.asarray(labels)[kept])
     return mean_over_splits(gaps, groups, training=True, **bootstrap)
+
+
+def counted(groups: Sequence[object], where: Sequence[float] | None) -> np.ndarray:
+    """Which queries count `[n]`, of those in `Paired`."""
+    return np.ones(len(groups), bool) if where is None else np.asarray(where) == 1
 
 
 def paired_values(
