@@ -126,11 +126,8 @@ def block_title(heading: Heading, table: Table) -> str:
     if not is_measured(table.column(heading).values()):
         return "Published, not measured here"
     if heading.training:
-        dataset = settings.get("dataset", {})
-        name = dataset.get("name", table.plan.dataset) + (" (a subset)" if dataset.get("subset") else "")
         what = heading.column.measurement.capitalize()
-        preset = table.plan.preset
-        about = f"dataset {name}{protocol_text(settings)}, preset {preset.name}, {repeats_text(table.plan)}"
+        about = f"dataset {training_text(settings, table.plan)}"
         # Where a model was trained is no part of its accuracy, but what runs it is.
         where = ran_on(settings) if "backend" in settings else []
         return f"{what}: {', '.join([*where, about])}"
@@ -139,9 +136,12 @@ def block_title(heading: Heading, table: Table) -> str:
     return f"Cost: {', '.join(ran_on(settings))}, the paper's scale"
 
 
-def protocol_text(settings: Mapping[str, Any]) -> str:
-    """How the settings of trained cells say what protocol they were scored under, to stand after the dataset."""
-    return f", protocol {settings['protocol']['name']}" if "protocol" in settings else ""
+def training_text(settings: Mapping[str, Any], plan: Plan) -> str:
+    """What trained cells have in common: the data, the protocol, the preset, and how often each row is trained."""
+    dataset = settings.get("dataset", {})
+    name = dataset.get("name", plan.dataset) + (" (a subset)" if dataset.get("subset") else "")
+    protocol = [f"protocol {settings['protocol']['name']}"] if "protocol" in settings else []
+    return ", ".join([name, *protocol, f"preset {plan.preset.name}", repeats_text(plan)])
 
 
 def seeds_text(count: int) -> str:

@@ -21,14 +21,15 @@ if TYPE_CHECKING:
     from reidbench.planning.plan import Plan
     from reidbench.store import Store
 
-STATES = ("ok", "partial", "stale", "failed", "out-of-memory", "skipped", "missing", "absent", "published")
-"""Of an entry: fresh; fresh for some of its seeds and splits; of another source, trunk or dataset content; the three
-ways a cell ends without a value; not run yet; cannot be measured here; a row that only a publication has values for."""
-
 
 @dataclass(frozen=True)
 class Entry:
     """What is known of one row in one column.
+
+    Its `state` is "ok" where it is fresh, "partial" where it is so for some of its seeds and splits, "stale" where it
+    is of another source, trunk or dataset content; "failed", "out-of-memory" or "skipped" as a cell ends without a
+    value; "missing" where it was not run yet, "absent" where it cannot be measured here, "published" of a row that only
+    a publication has values for.
 
     `estimate` is in SI units, `difference` (measured minus published) in the unit shown. `reason` says why the state
     is not "ok", `incomparable` why a published value has no difference. `planned` says of a partial one how many

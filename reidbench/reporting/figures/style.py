@@ -19,7 +19,7 @@ from reidbench import registry
 from reidbench.data.splits import by_split, split_of
 from reidbench.deployment.backends import ran_on
 from reidbench.estimates import seed_means
-from reidbench.reporting.blocks import ABOUT, protocol_text, repeats_text, titled
+from reidbench.reporting.blocks import ABOUT, titled, training_text
 from reidbench.reporting.tables import Heading, Table
 from reidbench.spec import Column, Quantity, Record
 from reidbench.statistics import Estimate
@@ -118,9 +118,7 @@ def axis_label(quantity: Quantity) -> str:
 def setting(table: Table, heading: Heading) -> str:
     settings = heading.settings
     if heading.training:
-        dataset = settings.get("dataset", {}).get("name", table.plan.dataset)
-        preset = table.plan.preset
-        return f"{dataset}{protocol_text(settings)}, preset {preset.name}, {repeats_text(table.plan)}"
+        return training_text(settings, table.plan)
     threads = f", {settings['threads']} threads" if settings.get("device") == "cpu" and "threads" in settings else ""
     return f"{', '.join(ran_on(settings))}{threads}"
 
