@@ -176,7 +176,7 @@ def sessions_scatter(pairs: Sequence[Pair]) -> dict[str, float]:
     return {device: noise for device, noise in between.items() if not isnan(noise)}
 
 
-def try_times(pairs: Sequence[Pair], limits: Limits, *, seed: int = 0) -> list[Trial]:
+def try_times(pairs: Sequence[Pair], limits: Limits) -> list[Trial]:
     """Compares drawn sessions with drawn other ones of the same code, as they are and with the rows here made slower.
 
     Each pair holds all sessions of one row as those here, the rows in the same order of sessions. A comparison knows
@@ -190,7 +190,7 @@ def try_times(pairs: Sequence[Pair], limits: Limits, *, seed: int = 0) -> list[T
             continue
         draws = -(-COMPARISONS // len(pairs))
         for effect in EFFECTS:
-            generator = np.random.default_rng([seed, here, there])
+            generator = np.random.default_rng([0, here, there])
             results = []
             for _ in range(draws):
                 order = generator.permutation(sessions).tolist()

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from reidbench.data.splits import by_split
-from reidbench.estimates import estimate
 from reidbench.reporting.sessions import Scatter
 from reidbench.spec import Quantity, Record
 from reidbench.statistics import Estimate, mean_over_splits, median_interval, paired_difference
@@ -60,7 +59,7 @@ def excludes_zero(difference: Estimate) -> bool:
     return difference.low > 0 or difference.high < 0
 
 
-def clear_best(quantity: Quantity, rows: Mapping[str, Readings], scatter: Scatter | None = None) -> str:
+def clear_best(quantity: Quantity, rows: Mapping[str, Readings], scatter: Scatter | None) -> str:
     """The row that beats each other one, taken singly, by more than the noise, or "".
 
     Of times only rows of one session are compared, and a lead also has to exceed the scatter between sessions; where
@@ -88,12 +87,6 @@ def is_timed(quantity: Quantity) -> bool:
 
 def _quotient(first: Readings, second: Readings) -> float:
     return first[0].value / second[0].value if second[0].value else nan
-
-
-def readings(quantity: Quantity, field: str, records: Sequence[Record]) -> Readings | None:
-    """The estimate of a quantity with its records, or None where they do not hold it."""
-    known = estimate(quantity, field, records)
-    return (known, records) if known else None
 
 
 def _paired_queries(

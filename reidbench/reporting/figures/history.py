@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import isnan
 from typing import Any
 
 from matplotlib.figure import Figure
@@ -24,14 +23,10 @@ def history_figure(row: str, quantity: Quantity, series: Mapping[str, Sequence[t
         shift = (index - (len(series) - 1) / 2) * 0.06
         places = [commits.index(commit) + shift for commit, _ in points]
         values, low, high = zip(*(shown_values(known, quantity) for _, known in points), strict=True)
-        bounds = [
-            [value if isnan(bound) else bound for value, bound in zip(values, each, strict=True)]
-            for each in (low, high)
-        ]
         axis.errorbar(
             places,
             values,
-            yerr=error_lengths(values, *bounds),
+            yerr=error_lengths(values, low, high),
             color=OKABE_ITO[index % len(OKABE_ITO)],
             marker=MARKERS[index % len(MARKERS)],
             markersize=5,

@@ -27,7 +27,7 @@ from reidbench.reporting.figures.images import (
     readable,
     sheet_title,
     side_by_side,
-    wrapped,
+    strip_name,
 )
 from reidbench.reporting.figures.style import (
     MARKERS,
@@ -132,7 +132,7 @@ def _overlap_panel(axis: Axes, table: Table, found: dict[str, Sequence[Record]])
         seeds = seed_values(heading.quantity, records)
         axis.plot(seeds, [i + 0.22] * len(seeds), **SEED)
         axis.text(value, i - 0.16, f"{value:.{heading.quantity.digits}f}", fontsize=8, ha="center", va="bottom")
-    axis.set_yticks(range(len(found)), [wrapped(name) for name in found])
+    axis.set_yticks(range(len(found)), [strip_name(name) for name in found])
     axis.set_ylim(len(found) - 0.5, -0.6)
     axis.margins(x=0.25)
     axis.grid(True, axis="x", color="#DDDDDD", linewidth=0.5)

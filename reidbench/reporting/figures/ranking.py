@@ -19,7 +19,7 @@ from reidbench.reporting.figures.images import (
     place,
     readable,
     sheet_title,
-    wrapped,
+    strip_name,
     write,
 )
 from reidbench.reporting.figures.style import OKABE_ITO, setting, title, which_training
@@ -95,7 +95,7 @@ def _query(
     write(figure, MARGIN + size[0] + 0.05, middle, "\n".join(about))
     for row, (name, rankings) in enumerate(shown.items()):
         y = top + row * line
-        write(figure, MARGIN + QUERY + NAMES - 0.06, y + size[1] / 2, wrapped(name), ha="right", va="center")
+        write(figure, MARGIN + QUERY + NAMES - 0.06, y + size[1] / 2, strip_name(name), ha="right", va="center")
         for rank, entry in enumerate(rankings[number]["ranking"][:TOP]):
             x = MARGIN + QUERY + NAMES + rank * (size[0] + GAP)
             look = FRAMES[entry["kind"]]
