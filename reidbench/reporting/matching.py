@@ -87,10 +87,18 @@ def against_published(
         return None, ""
     if reason := _incomparable(published, column, settings):
         return None, reason
-    try:
-        return known.value * quantity.scale - float(published.values[column.published]), ""
-    except ValueError:
+    printed = as_number(published.values[column.published])
+    if printed is None:
         return None, "the published value is not a number"
+    return known.value * quantity.scale - printed, ""
+
+
+def as_number(text: str) -> float | None:
+    """A published value as a number; None for "" and for words."""
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 def prints_as(number: float, text: str) -> bool:

@@ -34,9 +34,7 @@ def command(plan: Plan) -> str:
 
 def _of_profile(plan: Plan) -> list[str]:
     row = plan.suite.rows[-1]
-    parts = [row.model]
-    for option, value in row.options.items():
-        parts += ["--set", f"{option}={value}"]
+    parts = [row.model, *(part for text in written_options(row.options) for part in ("--set", text))]
     on_gpu = any(column.settings.get("device") == "cuda" for column in plan.suite.columns)
     return [*parts, "--device", "cuda"] if on_gpu else parts
 

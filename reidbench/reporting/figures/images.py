@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
-from reidbench.reporting.figures.style import new_figure
+from reidbench.reporting.figures.style import new_figure, setting, which_training
 from reidbench.reporting.tables import Table
 from reidbench.spec import Record, UserError
 
@@ -119,6 +119,13 @@ def sheet_title(figure: Figure, text: str, detail: str) -> None:
     """The title of a sheet, and below it in small print what it is made of."""
     write(figure, MARGIN, 0.07, text, fontsize=10)
     write(figure, MARGIN, 0.27, detail)
+
+
+def made_of(table: Table, records: Mapping[str, Record], what: str) -> str:
+    """What a sheet says of itself in small print: the setting, the training whose `what` are shown, the machine."""
+    heading = next(h for h in table.headings if h.training)
+    which = which_training(next(iter(records.values())))
+    return f"{setting(table, heading)}; the {what} are those of {which}; on {table.machine}"
 
 
 def strip_name(name: str) -> str:
