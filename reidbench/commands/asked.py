@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from reidbench import machine, registry
-from reidbench.options import parse_options
+from reidbench.options import parse_options, written_options
 from reidbench.planning.plan import Plan, Request, accuracy_cell, make_plan
 from reidbench.spec import COST_SHAPE, Cell, Places, Suite, UserError
 from reidbench.store import Store
@@ -80,6 +80,11 @@ def given_options(arguments: Namespace) -> dict[str, Any]:
     options = parse_options("--set", arguments.set)
     registry.check_options("model", registry.lookup("model", arguments.model, registry.models()), options)
     return options
+
+
+def label_of(model: str, options: Mapping[str, Any]) -> str:
+    """A model with its options, by which a profile names it."""
+    return " ".join((model, *written_options(options)))
 
 
 def tried(model: str, options: Mapping[str, Any]) -> nn.Module:

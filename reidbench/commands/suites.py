@@ -7,7 +7,16 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from reidbench import machine, registry
-from reidbench.commands.asked import check_gpu, check_rows, given_options, plans_of, request_of, store_of, tried
+from reidbench.commands.asked import (
+    check_gpu,
+    check_rows,
+    given_options,
+    label_of,
+    plans_of,
+    request_of,
+    store_of,
+    tried,
+)
 from reidbench.commands.output import tell_failures
 from reidbench.commands.reports import check_figures, report_audit, report_several, report_suite
 from reidbench.files import check_writable
@@ -75,11 +84,10 @@ def profile_costs(arguments: Namespace) -> int:
     table2 = registry.suite("table2")
     reference = next(row for row in table2.rows if row.name == table2.reference)
     options = given_options(arguments)
-    label = " ".join((arguments.model, *(f"{name}={value}" for name, value in options.items())))
+    label = label_of(arguments.model, options)
     rows = (reference, Row(label, arguments.model, options))
     columns = tuple(column for column in table2.columns if _measures_cost(column, arguments.device))
     suite = Suite(f"Costs of {label}", rows, columns, reference.name)
-    arguments.only = "cost"
     return _run({machine.slug(f"{PROFILE}-{label}"): suite}, arguments, trial=True)
 
 
