@@ -22,7 +22,7 @@ from reidbench.regression.presentation import FORMATS, WIDTH, terminal_text, to_
 from reidbench.regression.sides import Side
 from reidbench.regression.verdicts import Comparison, Limits, exit_code
 from reidbench.spec import Cell, Record, Suite, UserError
-from reidbench.store import Store, machines
+from reidbench.store import MACHINE, Store, machines
 
 if TYPE_CHECKING:
     from reidbench.running.runner import Runner
@@ -134,7 +134,7 @@ def find_store(place: str, option: str, machine_name: str = "") -> Store:
     Raises UserError where there is none such.
     """
     folder = Path(place)
-    if (folder / "machine.json").is_file():
+    if (folder / MACHINE).is_file():
         return Store(folder.resolve().parent, folder.resolve().name)
     known = machines(folder)
     chosen = machine_name or machine.name()

@@ -25,7 +25,7 @@ from reidbench.planning.recorded import recorded_plan, with_recorded_seeds
 from reidbench.running.display import open_display
 from reidbench.running.runner import Runner
 from reidbench.spec import Column, Row, Suite, UserError
-from reidbench.store import Store, machines
+from reidbench.store import MACHINE, Store, machines
 
 
 def run_suite(arguments: Namespace) -> int:
@@ -163,7 +163,7 @@ def _recorded_machine(arguments: Namespace) -> str:
     if not arguments.machine and len(known) == 1:
         return known[0]
     if not known:
-        if (Path(arguments.results) / "machine.json").is_file():
+        if (Path(arguments.results) / MACHINE).is_file():
             folder = Path(arguments.results).resolve()
             raise UserError(
                 f"--results {arguments.results}: is one machine's folder; give --results "
