@@ -149,7 +149,7 @@ def _timed_column(suite: Suite, device: str) -> Column:
 def _sessions(plan: Plan, side: Side) -> list[Pair]:
     """A pair for each row but the reference, with the sessions that all of them share as those here."""
     (column,) = plan.suite.columns
-    quantity = registry.measurements()[column.measurement].quantities[column.field]
+    quantity = registry.quantity(column)
     records = {
         row.name: side.of(plan.cells[row.name, 0][0], exactly=True)
         for row in plan.suite.rows
@@ -193,7 +193,7 @@ def _seeds(plan: Plan, row: str, side: Side) -> list[Pair]:
     """A pair for each quantity, with all the seeds of a row that the plan has as those here."""
     pairs = []
     for index, column in enumerate(plan.suite.columns):
-        quantity = registry.measurements()[column.measurement].quantities[column.field]
+        quantity = registry.quantity(column)
         keys = {cell.key for cell in plan.cells[row, index]}
         records = sorted(
             (record for record in side.of(plan.cells[row, index][0], exactly=True) if record.key in keys),

@@ -28,7 +28,7 @@ def history(arguments: Namespace) -> int:
     """Prints what the records of each commit say of a row and a quantity, and draws it."""
     name, _, field = arguments.quantity.partition(".")
     measurement = registry.lookup("measurement", name, registry.measurements())
-    quantity: Quantity = registry.lookup(f"quantity of {name}", field, measurement.quantities)
+    quantity = registry.lookup(f"quantity of {name}", field, measurement.quantities)
     points: list[Point] = []
     for commit, date, records in recorded(Path(arguments.results), name, arguments.row):
         chosen = [record for record in records if arguments.all or is_usual(record.cell["settings"])]

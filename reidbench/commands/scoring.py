@@ -108,11 +108,17 @@ def convert(arguments: Namespace) -> int:
 
 def _given_weights(arguments: Namespace) -> tuple[Cell, Places, Path]:
     """The accuracy cell, the places and the weights of a command; without a preset that which the weights fit."""
+    path = weights_of(arguments)
+    return *accuracy_cell_of(arguments, 0), path
+
+
+def weights_of(arguments: Namespace) -> Path:
+    """The file of a command's weights, which also choose the preset where none is given. Raises UserError for none."""
     if not arguments.checkpoint:
         raise UserError(f"--weights FILE: {arguments.asks_for_weights}")
     path = Path(arguments.checkpoint)
     arguments.preset = arguments.preset or fitting_preset(path, arguments.model, given_options(arguments))
-    return *accuracy_cell_of(arguments, 0), path
+    return path
 
 
 def fitting_preset(weights: Path, model: str, options: Mapping[str, Any]) -> str:

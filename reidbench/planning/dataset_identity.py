@@ -31,8 +31,7 @@ class AskedData:
 
 def entry_of(asked: AskedData) -> Entry:
     """The dataset's entry in the registry. Raises UserError if it has none."""
-    found: Entry = lookup("dataset", asked.name, registry.datasets())
-    return found
+    return lookup("dataset", asked.name, registry.datasets())
 
 
 def arguments(asked: AskedData) -> dict[str, Any]:

@@ -29,7 +29,7 @@ FIELDS: Mapping[type, Mapping[str, type]] = {
 }
 """The types of what the dataclasses of a suite hold besides."""
 
-SETTINGS: Mapping[str, type] = {
+SETTINGS: Mapping[str, type[Any]] = {
     **dict.fromkeys(("device", "precision", "backend"), str),
     **dict.fromkeys(("threads", "tracklet", "gallery", "queries"), int),
 }

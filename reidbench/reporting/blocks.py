@@ -141,7 +141,7 @@ def block_title(heading: Heading, table: Table) -> str:
 def training_text(settings: Mapping[str, Any], plan: Plan) -> str:
     """What trained cells have in common: the data, the protocol, the preset, and how often each row is trained."""
     dataset = settings.get("dataset", {})
-    name = dataset.get("name", plan.dataset) + (" (a subset)" if dataset.get("subset") else "")
+    name = dataset.get("name", plan.preset.dataset) + (" (a subset)" if dataset.get("subset") else "")
     protocol = [f"protocol {settings['protocol']['name']}"] if "protocol" in settings else []
     return ", ".join([name, *protocol, f"preset {plan.preset.name}", repeats_text(plan)])
 
@@ -202,10 +202,14 @@ def terminal_text(table: Table, width: int) -> str:
             [text + "*" if (y, x) in block.bold else text for x, text in enumerate(line)]
             for y, line in enumerate(block.lines)
         ]
-        widths = [max(map(len, column)) for column in zip(block.header, *lines, strict=True)]
-        rows = ["  ".join(aligned(line, widths)).rstrip() for line in (list(block.header), *lines)]
-        parts.append("\n".join([block.title, *rows, *block.notes]))
+        parts.append("\n".join([block.title, *text_lines([block.header, *lines]), *block.notes]))
     return "\n\n".join(parts)
+
+
+def text_lines(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lines of cells in columns as wide as they have to be."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(aligned(cells, widths)).rstrip() for cells in rows]
 
 
 def _strip(heading: Heading, entries: Sequence[Entry], table: Table) -> _Strip:

@@ -126,7 +126,7 @@ def _shape(entry: Entry, settings: Mapping[str, Any]) -> Sequence[int]:
 
 
 def _recorded_line(row: Row, column: Column, records: Sequence[Record], source: str) -> dict[str, Any]:
-    quantity = registry.measurements()[column.measurement].quantities[column.field]
+    quantity = registry.quantity(column)
     good = tuple(record for record in records if record.status == "ok")
     settings = [record.cell["settings"] for record in good or records]
     known = estimate(quantity, column.field, good)

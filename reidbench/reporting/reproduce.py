@@ -42,9 +42,9 @@ def _of_profile(plan: Plan) -> list[str]:
 def _of_suite(plan: Plan) -> list[str]:
     parts = ["--preset", plan.preset.name, "--seeds", str(plan.preset.seeds)]
     preset = presets.PRESETS.get(plan.preset.name)
-    if preset is None or preset.dataset != plan.dataset:
-        parts += ["--dataset", plan.dataset]
-    if plan.places.root or registry.datasets()[plan.dataset].options.get("root") is REQUIRED:
+    if preset is None or preset.dataset != plan.preset.dataset:
+        parts += ["--dataset", plan.preset.dataset]
+    if plan.places.root or registry.datasets()[plan.preset.dataset].options.get("root") is REQUIRED:
         parts += ["--root", "DIR"]
     trunk = plan.preset.recipe.trunk
     if preset is not None and trunk != preset.recipe.trunk:

@@ -5,7 +5,7 @@ from made_up import COLUMNS, GFLOPS, RECIPE, ROWS, SUITE
 
 from reidbench import registry
 from reidbench.reporting import matching
-from reidbench.reporting.blocks import WORDS, block_title, blocks, terminal_text
+from reidbench.reporting.blocks import WORDS, block_title, blocks, terminal_text, text_lines
 from reidbench.reporting.figures.style import setting
 from reidbench.reporting.frames import FRAME_COLUMNS, frame, to_frame
 from reidbench.reporting.tables import assemble
@@ -326,3 +326,7 @@ def test_that_data_are_a_subset_is_said_in_tables_and_figures(bench) -> None:
 @pytest.mark.parametrize(("text", "number"), [("80.7", 80.7), ("", None), ("-", None), ("80.7*", None)])
 def test_only_a_printed_number_is_a_number(text: str, number: float | None) -> None:
     assert matching.as_number(text) == number
+
+
+def test_numbers_are_right_aligned() -> None:
+    assert text_lines([("", "found"), ("frames", "7")]) == ["        found", "frames      7"]

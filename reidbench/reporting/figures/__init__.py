@@ -141,7 +141,7 @@ def draw_figures(table: Table, stem: Path) -> list[Path]:
     stamp = figure_stamp(table)
     written: list[Path] = []
     for name in table.plan.suite.figures:
-        drawing: Drawing = lookup("figure", name, FIGURES)
+        drawing = lookup("figure", name, FIGURES)
         written += write_figure(partial(drawing.draw, table), stem.with_name(f"{stem.name}-{name}"), stamp)
     return written
 

@@ -76,7 +76,7 @@ def factor_figure(table: Table) -> Figure | None:
         axis.errorbar(places, values, errors, fmt="none", ecolor="black", elinewidth=0.8, capsize=1.5)
         for place, (_, records) in zip(places, fresh.values(), strict=True):
             over_bar(axis, place, width, seed_values(heading.quantity, records))
-        floor = lookalike_floor(table, heading)
+        floor = lookalike_floor(heading.quantity, table, heading)
         if floor is not None:
             floors[heading.index] = _floor_marks(axis, places, floor * heading.quantity.scale, width)
     if floors:

@@ -84,7 +84,7 @@ def _panel(axis: Axes, table: Table, factor: str, headings: list[Heading]) -> No
             seeds = seed_values(quantity, table.fresh(heading)[name][1])
             look = SEED | {"mec": style["color"], "marker": style["marker"], "zorder": 1}
             axis.plot([place] * len(seeds), seeds, **look)
-    floors = [lookalike_floor(table, heading) for heading in headings]
+    floors = [lookalike_floor(quantity, table, heading) for heading in headings]
     marked = [(place, floor * quantity.scale) for place, floor in enumerate(floors) if floor is not None]
     for i, (place, level) in enumerate(marked):
         label = LOOKALIKES if i == 0 else None
