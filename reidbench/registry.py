@@ -21,10 +21,11 @@ from reidbench.discovery.importing import HERE, check_imports, folder, import_fi
 from reidbench.discovery.source import code, decorated, defines, first_line, parse, with_siblings
 from reidbench.files import resolved
 from reidbench.options import fits, kind
-from reidbench.spec import Collection, Quantity, Suite, UserError
+from reidbench.spec import Collection, Column, Quantity, Suite, UserError
 from reidbench.trunks import RESNET
 
 F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
 
 ALIKE = 0.75
 """How alike, from 0 to 1, a name must be to one that is not known to be proposed in its place."""
@@ -172,6 +173,11 @@ def measurements() -> dict[str, Measurement]:
     return dict(sorted(MEASUREMENTS.items()))
 
 
+def quantity(column: Column) -> Quantity:
+    """What a column's numbers mean."""
+    return measurements()[column.measurement].quantities[column.field]
+
+
 def suite(name: str) -> Suite:
     """The suite of that name. Raises UserError naming the nearest one."""
     path = lookup("suite", name, suite_paths())
@@ -197,7 +203,7 @@ def suite_about(name: str) -> str:
     return first_line(ast.get_docstring(parse(suite_paths()[name])))
 
 
-def lookup(kind: str, name: str, known: Mapping[str, Any]) -> Any:
+def lookup(kind: str, name: str, known: Mapping[str, T]) -> T:
     """`known[name]`, or a UserError with the nearest name."""
     if name in known:
         return known[name]
@@ -227,7 +233,7 @@ def _likeness(name: str, candidate: str) -> float:
 
 def trunk_of(name: str) -> str:
     """The kind of network that a model stands on (`reidbench.trunks`)."""
-    return str(lookup("model", name, models()).trunk)
+    return lookup("model", name, models()).trunk
 
 
 def check_options(what: str, entry: Entry, options: Mapping[str, Any]) -> None:

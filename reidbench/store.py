@@ -16,6 +16,9 @@ from reidbench.files import alone, check_writable, sweep_tree, write_text
 from reidbench.soundness import machine_fault, record_fault, tree_fault
 from reidbench.spec import Cell, Record, UserError, canonical_json
 
+MACHINE = "machine.json"
+"""The file of a machine's folder that describes it."""
+
 DIGEST = "digest"
 """Under this name a record's file holds the SHA-256 of all else in it; files older than it have none."""
 
@@ -23,7 +26,7 @@ DIGEST = "digest"
 def machines(root: Path | str) -> list[str]:
     """Names of the machines that have records under a results folder."""
     folder = Path(root)
-    return sorted(path.parent.name for path in folder.glob("*/machine.json")) if folder.is_dir() else []
+    return sorted(path.parent.name for path in folder.glob(f"*/{MACHINE}")) if folder.is_dir() else []
 
 
 class Store:
@@ -39,7 +42,7 @@ class Store:
 
     def machine(self) -> dict[str, Any]:
         """The description of the machine, from its machine.json, or of this one, which is about to be introduced."""
-        path = self.folder / "machine.json"
+        path = self.folder / MACHINE
         if not path.is_file():
             return dict(machine.describe())
         found = _read_json(path)
@@ -119,7 +122,7 @@ class Store:
 
     def check_is_here(self) -> None:
         """Raises UserError if the folder is another machine's, whose records a measurement here must not join."""
-        path = self.folder / "machine.json"
+        path = self.folder / MACHINE
         advice = "name a new folder with --machine NAME"
         if path.is_file() and _read_json(path) != machine.describe():
             raise UserError(f"{path}: describes another machine than this one; {advice}")
@@ -135,7 +138,7 @@ class Store:
 
     def introduce_machine(self) -> None:
         """Writes down what machine the folder is of, this one, unless that is written already."""
-        path = self.folder / "machine.json"
+        path = self.folder / MACHINE
         if not path.is_file():
             write_text(path, json.dumps(machine.describe(), indent=1, sort_keys=True) + "\n")
 

@@ -16,6 +16,8 @@ from reidbench.spec import Column, Record, Suite
 from reidbench.store import Store
 
 NAME = "audit"
+TITLE = "Audit of the printed costs"
+SOURCE = "Hou et al., BiCnet-TKS, CVPR 2021, Tables 2 to 6"
 TABLES = ("table2", "table3", "table4", "table5", "table6")
 """The suites whose printed costs are audited."""
 
@@ -59,8 +61,8 @@ def audit_suite(suites: Mapping[str, Suite]) -> Suite:
     """The networks that some rule needs, as the rows of a suite whose only column is their complexity."""
     rows = networks(printed_costs(suites))
     return Suite(
-        title="Audit of the printed costs",
-        source="Hou et al., BiCnet-TKS, CVPR 2021, Tables 2 to 6",
+        title=TITLE,
+        source=SOURCE,
         rows=rows,
         columns=(Column("complexity.macs"),),
         reference=rows[0].name,

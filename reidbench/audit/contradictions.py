@@ -49,7 +49,6 @@ class Bent:
     """
 
     cells: tuple[Printed, Printed, Printed]
-    shares: tuple[Fraction, Fraction, Fraction]
     expected: Mapping[str, tuple[Fraction, Fraction]]
 
 
@@ -101,7 +100,7 @@ def bent_lines(cells: Sequence[Printed]) -> list[Bent]:
                     break
                 expected[rounding] = (low, high)
             else:
-                found.append(Bent((first, second, third), (a, b, c), expected))
+                found.append(Bent((first, second, third), expected))
     return found
 
 

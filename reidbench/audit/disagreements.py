@@ -40,7 +40,6 @@ class Disagreement:
 
     counter: str
     module: str
-    networks: int
     low: float
     high: float
     share: float
@@ -74,6 +73,4 @@ def _joined(counter: str, module: str, entries: list[tuple[float, float, Mapping
     whole = sum(map(abs, total.values()))
     parts = {kind: macs / whole for kind, macs in sorted(total.items(), key=lambda item: -abs(item[1]))}
     relative = [entry[0] for entry in entries]
-    return Disagreement(
-        counter, module, len(entries), min(relative), max(relative), max(entry[1] for entry in entries), parts
-    )
+    return Disagreement(counter, module, min(relative), max(relative), max(entry[1] for entry in entries), parts)

@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import product
-from math import floor
 from typing import Any
 
 from reidbench import registry
@@ -202,12 +201,6 @@ def value(rule: Rule, counts: Mapping[str, Mapping[str, float]], parts: tuple[Te
             return None
         total += times * (Fraction(found[quantity]) + each * Fraction(found["dimension"]))
     return total / UNITS[rule.key][rule.unit]
-
-
-def printed_as(number: Fraction, decimals: int, rounding: str) -> str:
-    """The number with that many decimals. Exact: it never passes through a float."""
-    units = floor(number * 10**decimals + ROUNDINGS[rounding])
-    return f"{'-' if units < 0 else ''}{abs(units) // 10**decimals}.{abs(units) % 10**decimals:0{decimals}d}"
 
 
 def gap(number: Fraction, text: str, rounding: str) -> Fraction:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from argparse import Namespace
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from reidbench import machine, registry
-from reidbench.options import parse_options
-from reidbench.planning.plan import Plan, Request, accuracy_cell
-from reidbench.spec import COST_SHAPE, Cell, Places, UserError
+from reidbench.options import parse_options, written_options
+from reidbench.planning.plan import Plan, Request, accuracy_cell, make_plan
+from reidbench.spec import COST_SHAPE, Cell, Places, Suite, UserError
 from reidbench.store import Store
 
 if TYPE_CHECKING:
@@ -31,8 +32,38 @@ def check_rows(arguments: Namespace, single: bool) -> None:
         raise UserError("--rows: give it with one suite")
 
 
-def check_measurable(plans: Mapping[str, Plan]) -> None:
-    """Raises UserError where no cell of any plan can be measured on the machine, with the reasons."""
+def store_of(arguments: Namespace) -> Store:
+    """The store of the machine that is named, or of this one, in the results folder."""
+    return Store(arguments.results, arguments.machine or machine.name())
+
+
+def plans_of(
+    suites: Mapping[str, Suite],
+    arguments: Namespace,
+    store: Store,
+    make: Callable[[str, Suite, Request, Store], Plan] = make_plan,
+) -> dict[str, Plan]:
+    """The plans of the suites that have a column of the kind asked for; the others are named on stderr.
+
+    Raises UserError where no suite has one, or where no cell of any can be measured on the store's machine.
+    """
+    request = request_of(arguments)
+    plans = {name: make(name, suite, request, store) for name, suite in suites.items()}
+    found = _with_columns(plans, request.only)
+    _check_measurable(found)
+    return found
+
+
+def _with_columns(plans: Mapping[str, Plan], only: str) -> dict[str, Plan]:
+    found = {name: plan for name, plan in plans.items() if plan.cells or plan.absent}
+    if not found:
+        raise UserError(f"--only {only}: suite {' and '.join(plans)} has no {only} column; leave --only out")
+    if without := [name for name in plans if name not in found]:
+        print(f"bench.py: --only {only} leaves out what has no such column: {', '.join(without)}", file=sys.stderr)
+    return found
+
+
+def _check_measurable(plans: Mapping[str, Plan]) -> None:
     if not any(plan.cells for plan in plans.values()):
         reasons = sorted({reason for plan in plans.values() for reason in plan.absent.values()})
         raise UserError(f"suite {' and '.join(plans)}: nothing of it can be measured here: {'; '.join(reasons)}")
@@ -49,6 +80,11 @@ def given_options(arguments: Namespace) -> dict[str, Any]:
     options = parse_options("--set", arguments.set)
     registry.check_options("model", registry.lookup("model", arguments.model, registry.models()), options)
     return options
+
+
+def label_of(model: str, options: Mapping[str, Any]) -> str:
+    """A model with its options, by which a profile names it."""
+    return " ".join((model, *written_options(options)))
 
 
 def tried(model: str, options: Mapping[str, Any]) -> nn.Module:
@@ -68,6 +104,5 @@ def accuracy_cell_of(arguments: Namespace, seed: int) -> tuple[Cell, Places]:
     if not 0 <= seed < 2**63:
         raise UserError(f"--seed {seed}: give 0 or more, and less than 2**63")
     request = request_of(arguments)
-    store = Store(arguments.results, arguments.machine or machine.name())
-    cell = accuracy_cell(arguments.model, given_options(arguments), request, seed, store)
+    cell = accuracy_cell(arguments.model, given_options(arguments), request, seed, store_of(arguments))
     return cell, Places(request.root, request.weights)

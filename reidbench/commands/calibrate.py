@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from reidbench import machine, registry
-from reidbench.commands.asked import check_gpu, request_of
+from reidbench.commands.asked import check_gpu, request_of, store_of
 from reidbench.commands.gate import limits_of, measure
 from reidbench.data.cache import cache_folder
 from reidbench.files import write_text
-from reidbench.planning.plan import Plan, Request, make_plan
+from reidbench.planning.plan import Plan, Request, check_only, make_plan
 from reidbench.regression.calibration import (
     FAULTS,
     HALVES,
@@ -50,23 +50,25 @@ def calibrate(arguments: Namespace) -> int:
     """
     check_gpu(arguments.device)
     limits = limits_of(arguments)
-    if arguments.only not in ("", "cost", "accuracy"):
-        registry.lookup("kind of column for --only", arguments.only, {"accuracy": 1, "cost": 1})
-    name = arguments.machine or machine.name()
-    home = Store(arguments.results, name)
+    check_only(arguments.only)
+    if arguments.only != "cost" and not 2 <= arguments.seeds <= MOST_SEEDS:
+        raise UserError(
+            f"--seeds {arguments.seeds}: give 2 or more, at most {MOST_SEEDS}, every half is compared with the other"
+        )
+    home = store_of(arguments)
     home.check_is_here()
     home.check_writable()
-    about: dict[str, Any] = {"machine": name, "command": arguments.command_line, "versions": machine.versions()}
+    about: dict[str, Any] = {"machine": home.name, "command": arguments.command_line, "versions": machine.versions()}
     found = _other_part(_known(home.folder), arguments.only) or Calibration(None, None, limits, (), {}, {})
     halves = [arguments.only] if arguments.only else HALVES
     commands = {**commands_by_half(found.about), **dict.fromkeys(halves, arguments.command_line)}
     found = replace(found, limits=limits, about={**found.about, **about, "commands": commands})
     if arguments.only != "accuracy":
-        found = _times(found, arguments, Store(cache_folder() / NAME, name))
+        found = _times(found, arguments, Store(cache_folder() / NAME, home.name))
     if arguments.only != "cost":
         registry.add_plugin(PLUGIN)
         code = registry.model_source("baseline")
-        found = _accuracies(found, arguments, Store(cache_folder() / NAME / f"faults-{code}", name))
+        found = _accuracies(found, arguments, Store(cache_folder() / NAME / f"faults-{code}", home.name))
     write_text(home.folder / FILE, json.dumps(asdict(found), indent=1, allow_nan=False) + "\n")
     write_text(home.folder / f"{NAME}.md", text(found))
     if arguments.json:
@@ -147,7 +149,7 @@ def _timed_column(suite: Suite, device: str) -> Column:
 def _sessions(plan: Plan, side: Side) -> list[Pair]:
     """A pair for each row but the reference, with the sessions that all of them share as those here."""
     (column,) = plan.suite.columns
-    quantity = registry.measurements()[column.measurement].quantities[column.field]
+    quantity = registry.quantity(column)
     records = {
         row.name: side.of(plan.cells[row.name, 0][0], exactly=True)
         for row in plan.suite.rows
@@ -166,10 +168,6 @@ def _accuracies(found: Calibration, arguments: Namespace, store: Store) -> Calib
     """The calibration with the trials of accuracies, of the baseline trained soundly and with each fault."""
     faulty = tuple(Row(name, "mistaken", {"fault": name}) for name in FAULTS)
     suite = Suite("Faults", (Row("sound", "mistaken"), *faulty), ACCURACIES, "sound")
-    if not 2 <= arguments.seeds <= MOST_SEEDS:
-        raise UserError(
-            f"--seeds {arguments.seeds}: give 2 or more, at most {MOST_SEEDS}, every half is compared with the other"
-        )
     sound = _plan(suite, ("sound",), arguments, arguments.seeds, store)
     others = _plan(suite, tuple(FAULTS), arguments, arguments.seeds // 2, store)
     if failures := measure([sound, others], store):
@@ -195,7 +193,7 @@ def _seeds(plan: Plan, row: str, side: Side) -> list[Pair]:
     """A pair for each quantity, with all the seeds of a row that the plan has as those here."""
     pairs = []
     for index, column in enumerate(plan.suite.columns):
-        quantity = registry.measurements()[column.measurement].quantities[column.field]
+        quantity = registry.quantity(column)
         keys = {cell.key for cell in plan.cells[row, index]}
         records = sorted(
             (record for record in side.of(plan.cells[row, index][0], exactly=True) if record.key in keys),

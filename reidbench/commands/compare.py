@@ -15,10 +15,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reidbench import machine
-from reidbench.commands.asked import request_of
+from reidbench.commands.asked import plans_of
 from reidbench.commands.gate import asked_of, compare_stores, find_store, tell
 from reidbench.data.cache import cache_folder
-from reidbench.planning.plan import NAMED_TRUNKS, make_plan
+from reidbench.planning.plan import NAMED_TRUNKS
 from reidbench.spec import UserError
 from reidbench.store import Store
 
@@ -61,7 +61,7 @@ def compare(arguments: Namespace) -> int:
         measure_in_turns(revisions[0], revisions[1], arguments)
         there, here = (revision.store for revision in revisions)
         calibrated = Path(arguments.results) / machine.name()
-    plans = {name: make_plan(name, suite, request_of(arguments), here) for name, suite in suites.items()}
+    plans = plans_of(suites, arguments, here)
     found = compare_stores(arguments.suite, plans, here, there, limits, calibrated=calibrated, exactly=False)
     if revisions:
         names = [f"{revision.name} ({revision.commit[:9]})" for revision in revisions]

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-import time
 from argparse import Namespace
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from reidbench.commands.output import print_json
+from reidbench.commands.output import print_json, telling_progress
 from reidbench.data.splits import OPTION, Splits
 from reidbench.discovery.entries import Entry
 from reidbench.options import parse_options
@@ -21,9 +19,6 @@ from reidbench.spec import UserError
 
 PICTURE = ".png"
 """The ending of a dataset's picture."""
-
-PROGRESS_EVERY = 5.0
-"""Seconds between two lines on the progress."""
 
 
 def synthetic(arguments: Namespace) -> int:
@@ -50,12 +45,13 @@ def check(arguments: Namespace) -> int:
     entry, given = _dataset(arguments)
     if "dense" in entry.options:
         given["dense"] = 0  # What was published are counts of whole tracklets.
-    found = check_tree(entry, given, decode=arguments.decode, progress=_now_and_then())
     numbers = choose_splits(_asked(arguments)).numbers
-    others = {
-        number: check_tree(entry, {**given, OPTION: number}, decode=False, progress=_now_and_then(), anew=False)
-        for number in numbers[1:]
-    }
+    with telling_progress() as progress:
+        found = check_tree(entry, given, decode=arguments.decode, progress=progress)
+        others = {
+            number: check_tree(entry, {**given, OPTION: number}, decode=False, progress=progress, anew=False)
+            for number in numbers[1:]
+        }
     found = replace(found, title=f"{found.title}{_split_text(entry, given)}")
     passed = found.passed and all(other.passed for other in others.values())
     if arguments.json:
@@ -108,15 +104,3 @@ def _asked(arguments: Namespace) -> AskedData:
 def _split_text(entry: Entry, given: Mapping[str, Any]) -> str:
     """Which of the dataset's random splits it is, to stand after its name."""
     return f", {Splits((given[OPTION],), entry.splits).text}" if entry.splits else ""
-
-
-def _now_and_then() -> Callable[[int, int, str], None]:
-    last = time.monotonic()
-
-    def tell(done: int, total: int, note: str) -> None:
-        nonlocal last
-        if done == total or time.monotonic() - last >= PROGRESS_EVERY:
-            last = time.monotonic()
-            print(f"{done}/{total} {note}", file=sys.stderr, flush=True)
-
-    return tell

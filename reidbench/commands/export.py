@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from reidbench.commands.asked import accuracy_cell_of, given_options, request_of
 from reidbench.commands.output import print_result
-from reidbench.commands.scoring import fitting_preset
+from reidbench.commands.scoring import weights_of
 from reidbench.deployment.backends import missing
 from reidbench.files import write_text
 from reidbench.registry import lookup
@@ -91,7 +91,7 @@ def _format(arguments: Namespace) -> tuple[str, Format]:
     if not name:
         endings = ", ".join(f"{found.suffix} ({name})" for name, found in FORMATS.items())
         raise UserError(f"export: give --format, or --out with a name that ends with one of {endings}")
-    found: Format = lookup("format", name, FORMATS)
+    found = lookup("format", name, FORMATS)
     if arguments.precision not in ("fp32", *(("int8",) if found.int8 else ())):
         raise UserError(
             f"--precision {arguments.precision}: {name} is written in {'fp32 or int8' if found.int8 else 'fp32'}"
@@ -126,15 +126,11 @@ def _network(arguments: Namespace) -> tuple[Network, Cell, Recipe]:
     from reidbench.experiments.accuracy import load_trained
     from reidbench.planning.plan import choose_preset, model_cell
 
-    if not arguments.checkpoint:
-        raise UserError(f"--weights FILE: {arguments.asks_for_weights}")
-    options = given_options(arguments)
-    random = arguments.checkpoint == RANDOM
-    path = Path(arguments.checkpoint)
-    arguments.preset = arguments.preset or ("paper" if random else fitting_preset(path, arguments.model, options))
+    path = None if arguments.checkpoint == RANDOM else weights_of(arguments)
+    arguments.preset = arguments.preset or "paper"
     preset = choose_preset(request_of(arguments))
-    cell = model_cell(arguments.model, options, preset)
-    if random:
+    cell = model_cell(arguments.model, given_options(arguments), preset)
+    if path is None:
         torch.manual_seed(0)
         model = registry.build(cell.model, **cell.options)
     else:

@@ -5,17 +5,16 @@ from __future__ import annotations
 import shutil
 import sys
 from argparse import Namespace
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reidbench import machine, registry
-from reidbench.commands.asked import check_gpu, check_measurable, check_rows, request_of
+from reidbench.commands.asked import check_gpu, check_rows, plans_of, store_of
 from reidbench.commands.output import tell_failures
 from reidbench.files import write_text
-from reidbench.planning.plan import Plan, all_cells, make_plan
+from reidbench.planning.plan import Plan, all_cells
 from reidbench.regression.calibration import session_noise, sessions_scatter
 from reidbench.regression.judging import Circumstances, judge
 from reidbench.regression.pairing import Pair, doubtful_cells, pairs_of
@@ -23,7 +22,7 @@ from reidbench.regression.presentation import FORMATS, WIDTH, terminal_text, to_
 from reidbench.regression.sides import Side
 from reidbench.regression.verdicts import Comparison, Limits, exit_code
 from reidbench.spec import Cell, Record, Suite, UserError
-from reidbench.store import Store, machines
+from reidbench.store import MACHINE, Store, machines
 
 if TYPE_CHECKING:
     from reidbench.running.runner import Runner
@@ -37,9 +36,8 @@ def check(arguments: Namespace) -> int:
         check_gpu(arguments.device)
     suites, limits = asked_of(arguments)
     baseline = find_store(arguments.against, "--against", arguments.machine)
-    store = Store(arguments.results, arguments.machine or machine.name())
-    plans = {name: make_plan(name, suite, request_of(arguments), store) for name, suite in suites.items()}
-    check_measurable(plans)
+    store = store_of(arguments)
+    plans = plans_of(suites, arguments, store)
     if _is_same(store, baseline):
         _check_code_before(plans, baseline)
     failures: list[Record] = []
@@ -79,8 +77,8 @@ def compare_stores(
 ) -> Comparison:
     """All verdicts of some suites. With `exactly` only records of the code that runs now count as those here.
 
-    `calibrated` is the folder of the machine's calibration, by default that of the records here. Where there is none,
-    the scatter between sessions is taken from the sessions compared, if a side has several.
+    `calibrated` is the folder of the machine's calibration, by default that of the records here. Of a device that
+    has none, the scatter between sessions is taken from the sessions compared, if a side has several.
     """
     sides = Side(here), _code_before(plans, there) if _is_same(here, there) else Side(there)
     pairs: dict[tuple[str, str, str], Pair] = {}
@@ -88,12 +86,11 @@ def compare_stores(
         for pair in pairs_of(plan, *sides, exactly=exactly):
             pairs.setdefault((pair.row, pair.name, pair.title), pair)
     same_machine = here.machine() == there.machine()
-    noise = session_noise(calibrated or here.folder)
-    own = sessions_scatter(list(pairs.values())) if isnan(noise) else noise
-    under = Circumstances(same_machine, own)
+    known = session_noise(calibrated or here.folder)
+    under = Circumstances(same_machine, {**sessions_scatter(list(pairs.values())), **known})
     verdicts = tuple(judge(list(pairs.values()), limits, under))
     title = next(iter(plans.values())).suite.title if len(plans) == 1 else name
-    notes = (*_notes(list(pairs.values()), under, isnan(noise)), *_versions(list(pairs.values())))
+    notes = (*_notes(list(pairs.values()), under, known), *_versions(list(pairs.values())))
     return Comparison(name, title, str(here.folder), str(there.folder), limits, verdicts, notes)
 
 
@@ -132,18 +129,23 @@ def measure(plans: Sequence[Plan], store: Store, *, fresh: bool = False) -> list
 
 
 def find_store(place: str, option: str, machine_name: str = "") -> Store:
-    """The store of a machine's folder, or of a results folder with this machine's or only one. Raises UserError."""
+    """The store of a machine's folder, or in a results folder of the machine named, of this one or of the only one.
+
+    Raises UserError where there is none such.
+    """
     folder = Path(place)
-    if (folder / "machine.json").is_file():
+    if (folder / MACHINE).is_file():
         return Store(folder.resolve().parent, folder.resolve().name)
     known = machines(folder)
     chosen = machine_name or machine.name()
     if chosen in known:
         return Store(folder, chosen)
-    if len(known) == 1:
+    if len(known) == 1 and not machine_name:
         return Store(folder, known[0])
     if not known:
         raise UserError(f"{option} {place}: no records there; give a results folder or a machine's folder in one")
+    if machine_name:
+        raise UserError(f"{option} {place}: holds no machine {machine_name!r}{registry.nearest(machine_name, known)}")
     raise UserError(f"{option} {place}: holds several machines; give the folder of one: {', '.join(known)}")
 
 
@@ -181,14 +183,15 @@ def _doubtful(plan: Plan, found: Comparison) -> Plan | None:
     return replace(plan, cells=cells) if cells else None
 
 
-def _notes(pairs: Sequence[Pair], under: Circumstances, uncalibrated: bool) -> list[str]:
+def _notes(pairs: Sequence[Pair], under: Circumstances, calibrated: Iterable[str]) -> list[str]:
     notes = []
-    timed = any(pair.kind == "time" and not pair.reason for pair in pairs)
+    timed = {pair.device for pair in pairs if pair.kind == "time" and not pair.reason}
     if timed and not under.same_machine:
         notes.append("two machines, whose ratios of times may differ by more than the noise of either")
-    if timed and uncalibrated:
-        covers = "rounds only" if isnan(under.noise) else "the scatter between the few sessions compared"
-        notes.append(f"this machine is not calibrated (bench.py calibrate): the intervals of times cover {covers}")
+    for device in sorted(timed.difference(calibrated)):
+        covers = "the scatter between the few sessions compared" if device in under.noise else "rounds only"
+        how = f"bench.py calibrate --device {device}"
+        notes.append(f"times on {device} are not calibrated on this machine ({how}): their intervals cover {covers}")
     if any(_reference_code(pair.here) != _reference_code(pair.there) for pair in pairs if not pair.reason):
         notes.append("the reference row's code differs too: what slows all rows alike does not show in a ratio")
     return notes

@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from reidbench import machine, registry
 from reidbench.commands.output import print_json
 from reidbench.files import resolved
+from reidbench.planning.dataset_identity import is_usual
 from reidbench.regression.series import Point, Series, collect, series_of
 from reidbench.spec import Quantity, Record, UserError
 from reidbench.store import Store, machines, read_record
@@ -27,10 +28,10 @@ def history(arguments: Namespace) -> int:
     """Prints what the records of each commit say of a row and a quantity, and draws it."""
     name, _, field = arguments.quantity.partition(".")
     measurement = registry.lookup("measurement", name, registry.measurements())
-    quantity: Quantity = registry.lookup(f"quantity of {name}", field, measurement.quantities)
+    quantity = registry.lookup(f"quantity of {name}", field, measurement.quantities)
     points: list[Point] = []
     for commit, date, records in recorded(Path(arguments.results), name, arguments.row):
-        chosen = [record for record in records if arguments.all or not _is_varied(record)]
+        chosen = [record for record in records if arguments.all or is_usual(record.cell["settings"])]
         points += collect(commit, date, chosen, quantity, field, arguments.machine)
     found = series_of(points)
     if not found:
@@ -103,11 +104,6 @@ def _records(
                 continue
             if record.row == row and record.status == "ok":
                 yield record
-
-
-def _is_varied(record: Record) -> bool:
-    """Whether a record is of data that were made with options of their own."""
-    return bool(record.cell["settings"].get("dataset", {}).get("options"))
 
 
 def _git(folder: Path, *arguments: str) -> bytes:

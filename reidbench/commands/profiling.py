@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reidbench import machine
-from reidbench.commands.asked import accuracy_cell_of, given_options, tried
+from reidbench.commands.asked import accuracy_cell_of, given_options, label_of, tried
 from reidbench.commands.output import print_json
 from reidbench.commands.suites import profile_costs
 from reidbench.files import check_writable
-from reidbench.options import written_options
 from reidbench.spec import UserError
 
 if TYPE_CHECKING:
@@ -57,7 +56,7 @@ def _layers(arguments: Namespace) -> int:
     if picture:
         check_writable(picture.parent)
     options = given_options(arguments)
-    label, precision = _label(arguments, options), arguments.precision or "fp32"
+    label, precision = label_of(arguments.model, options), arguments.precision or "fp32"
     _quiet_profiler()
     from reidbench.profiling.layers import measure_layers
     from reidbench.profiling.peak import measure_peak
@@ -122,18 +121,14 @@ def _trace_training(arguments: Namespace) -> int:
     if arguments.json:
         print_json({"step": steps_json(report), **trace_json(found)})
         return 0
-    label = f"{_label(arguments, given_options(arguments))}, preset {arguments.preset}, {precision}"
+    label = f"{label_of(arguments.model, given_options(arguments))}, preset {arguments.preset}, {precision}"
     _print(steps_table(report, label), steps_note(report), operators_table(found))
     return _tell_how_to_open(found.file, arguments.out)
 
 
-def _label(arguments: Namespace, options: dict[str, Any]) -> str:
-    return " ".join((arguments.model, *written_options(options)))
-
-
 def _run_name(arguments: Namespace, options: dict[str, Any], what: str, precision: str) -> str:
     """What TensorBoard calls the run: also the name of its folder."""
-    return machine.slug(f"{_label(arguments, options)} {what} {arguments.device} {precision}")
+    return machine.slug(f"{label_of(arguments.model, options)} {what} {arguments.device} {precision}")
 
 
 def _quiet_profiler() -> None:

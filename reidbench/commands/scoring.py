@@ -8,14 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reidbench import machine, presets, registry
-from reidbench.commands.asked import accuracy_cell_of, given_options
+from reidbench import presets, registry
+from reidbench.commands.asked import accuracy_cell_of, given_options, store_of
 from reidbench.commands.output import print_json, print_result, telling_progress
 from reidbench.launch import launched
 from reidbench.planning.dataset_identity import dataset_text
 from reidbench.retrieval.protocols import PROTOCOLS
 from reidbench.spec import Cell, Places, Protocol, Row, UserError, canonical_json
-from reidbench.store import Store
 
 if TYPE_CHECKING:
     from reidbench.retrieval.features import Embedded
@@ -27,7 +26,7 @@ def evaluate(arguments: Namespace) -> int:
     from reidbench.reporting.scores import column_title, score_values
 
     cell, places, weights = _given_weights(arguments)
-    store = Store(arguments.results, arguments.machine or machine.name())
+    store = store_of(arguments)
     with telling_progress() as progress:
         record = evaluate_weights(cell, places, weights, store, progress, fresh=arguments.fresh)
     settings = record.cell["settings"]
@@ -109,11 +108,17 @@ def convert(arguments: Namespace) -> int:
 
 def _given_weights(arguments: Namespace) -> tuple[Cell, Places, Path]:
     """The accuracy cell, the places and the weights of a command; without a preset that which the weights fit."""
+    path = weights_of(arguments)
+    return *accuracy_cell_of(arguments, 0), path
+
+
+def weights_of(arguments: Namespace) -> Path:
+    """The file of a command's weights, which also choose the preset where none is given. Raises UserError for none."""
     if not arguments.checkpoint:
         raise UserError(f"--weights FILE: {arguments.asks_for_weights}")
     path = Path(arguments.checkpoint)
     arguments.preset = arguments.preset or fitting_preset(path, arguments.model, given_options(arguments))
-    return *accuracy_cell_of(arguments, 0), path
+    return path
 
 
 def fitting_preset(weights: Path, model: str, options: Mapping[str, Any]) -> str:

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import Namespace
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from reidbench import machine, registry
-from reidbench.commands.asked import check_gpu, check_measurable, check_rows, given_options, request_of, tried
+from reidbench.commands.asked import (
+    check_gpu,
+    check_rows,
+    given_options,
+    label_of,
+    plans_of,
+    request_of,
+    store_of,
+    tried,
+)
 from reidbench.commands.output import tell_failures
 from reidbench.commands.reports import check_figures, report_audit, report_several, report_suite
 from reidbench.files import check_writable
-from reidbench.planning.plan import Plan, all_cells, make_plan
+from reidbench.planning.plan import Plan, all_cells
 from reidbench.planning.recorded import recorded_plan, with_recorded_seeds
 from reidbench.running.display import open_display
 from reidbench.running.runner import Runner
 from reidbench.spec import Column, Row, Suite, UserError
-from reidbench.store import Store, machines
+from reidbench.store import MACHINE, Store, machines
 
 
 def run_suite(arguments: Namespace) -> int:
@@ -53,9 +61,7 @@ def report(arguments: Namespace) -> int:
     if not suites:
         report_audit(store, arguments)
         return 0
-    plans = {name: recorded_plan(name, suite, request_of(arguments), store) for name, suite in suites.items()}
-    plans = _with_columns(plans, arguments.only)
-    check_measurable(plans)
+    plans = plans_of(suites, arguments, store, recorded_plan)
     name = "-".join(dict.fromkeys(arguments.suites))
     _report(plans, suites, store, arguments, name=name, audit=audit)
     return 0
@@ -78,11 +84,10 @@ def profile_costs(arguments: Namespace) -> int:
     table2 = registry.suite("table2")
     reference = next(row for row in table2.rows if row.name == table2.reference)
     options = given_options(arguments)
-    label = " ".join((arguments.model, *(f"{name}={value}" for name, value in options.items())))
+    label = label_of(arguments.model, options)
     rows = (reference, Row(label, arguments.model, options))
     columns = tuple(column for column in table2.columns if _measures_cost(column, arguments.device))
     suite = Suite(f"Costs of {label}", rows, columns, reference.name)
-    arguments.only = "cost"
     return _run({machine.slug(f"{PROFILE}-{label}"): suite}, arguments, trial=True)
 
 
@@ -126,12 +131,9 @@ def _measure(
     suites: Mapping[str, Suite], arguments: Namespace, *, trial: bool = False
 ) -> tuple[Runner, dict[str, Plan]]:
     """Runs what the store of this machine lacks of the suites."""
-    store = Store(arguments.results, arguments.machine or machine.name())
+    store = store_of(arguments)
     store.check_is_here()
-    request = request_of(arguments)
-    plans = {name: make_plan(name, suite, request, store) for name, suite in suites.items()}
-    plans = _with_columns(plans, request.only)
-    check_measurable(plans)
+    plans = plans_of(suites, arguments, store)
     check_figures(suites)
     if trial and (arguments.fresh or not all(map(store.load, all_cells(plans.values())))):
         tried(arguments.model, given_options(arguments))
@@ -139,16 +141,6 @@ def _measure(
         runner = Runner(store, display)
         runner.run(list(plans.values()), fresh=arguments.fresh)
     return runner, plans
-
-
-def _with_columns(plans: Mapping[str, Plan], only: str) -> dict[str, Plan]:
-    """The plans that have a column of the kind asked for; names the others. Raises UserError where none has."""
-    found = {name: plan for name, plan in plans.items() if plan.cells or plan.absent}
-    if not found:
-        raise UserError(f"--only {only}: suite {' and '.join(plans)} has no {only} column; leave --only out")
-    if without := [name for name in plans if name not in found]:
-        print(f"bench.py: --only {only} leaves out what has no such column: {', '.join(without)}", file=sys.stderr)
-    return found
 
 
 def _tell_failures(runner: Runner) -> int:
@@ -171,7 +163,7 @@ def _recorded_machine(arguments: Namespace) -> str:
     if not arguments.machine and len(known) == 1:
         return known[0]
     if not known:
-        if (Path(arguments.results) / "machine.json").is_file():
+        if (Path(arguments.results) / MACHINE).is_file():
             folder = Path(arguments.results).resolve()
             raise UserError(
                 f"--results {arguments.results}: is one machine's folder; give --results "

@@ -7,6 +7,9 @@ from pathlib import Path
 
 from reidbench.spec import UserError
 
+KEPT_FREE = 10
+"""The disk's share, one in so many, that decoded frames leave free."""
+
 
 def cache_folder() -> Path:
     """The cache folder, made if it is missing: `$REIDBENCH_CACHE`, else `reidbench` in `$XDG_CACHE_HOME` or `~/.cache`.

@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from reidbench.data.cache import cache_folder
+from reidbench.data.cache import KEPT_FREE, cache_folder
 from reidbench.data.images import missing, read_image
 from reidbench.data.jpeg import decode_jpeg
 from reidbench.data.tracklets import Dataset, Tracklet
@@ -127,7 +127,7 @@ def cache_file(dataset: Dataset, frames: Frames, limit: int = CACHE_LIMIT) -> Pa
     name = f"{dataset.name}-{height}x{width}-{_key(frames, dataset.fingerprint)}.npy"
     file = cache_folder() / "frames" / name
     disk = shutil.disk_usage(cache_folder())
-    return file if is_kept(file, frames) or disk.free - need >= disk.total // 10 else None
+    return file if is_kept(file, frames) or disk.free - need >= disk.total // KEPT_FREE else None
 
 
 def is_kept(file: Path, frames: Frames) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from reidbench import machine
-from reidbench.data.cache import cache_folder
+from reidbench.data.cache import KEPT_FREE, cache_folder
 from reidbench.doctor.findings import Finding
 from reidbench.spec import UserError
 
@@ -19,9 +19,6 @@ LEAST_MEMORY = 2 * GIB
 
 LEAST_DISK = GIB // 4
 """Free bytes under which records, reports and checkpoints may not be written."""
-
-DISK_KEPT_FREE = 10
-"""The disk's share, one in so many, that decoded frames leave free (`reidbench/data/frames.py`)."""
 
 HOT = 90.0
 """Degrees Celsius from which processors slow down."""
@@ -98,7 +95,7 @@ def disks(results: Path) -> Iterator[Finding]:
     except UserError as error:
         yield Finding("cache disk", str(error), "wrong")
         return
-    yield _disk("cache disk", cache, keeps_free=DISK_KEPT_FREE)
+    yield _disk("cache disk", cache, keeps_free=KEPT_FREE)
 
 
 def _disk(subject: str, folder: Path, keeps_free: int = 0) -> Finding:

@@ -23,15 +23,6 @@ NAME = "reidbench"
 DEVELOPERS = "test"
 """The extra that only who changes the code needs."""
 
-BACKENDS: Mapping[str, tuple[str, ...]] = {
-    "onnx": ("onnx",),
-    "onnxscript": ("onnxscript",),
-    "onnxruntime": ("onnxruntime", "onnxruntime-gpu"),
-    "openvino": ("openvino",),
-    "TensorRT": ("tensorrt", "tensorrt-cu12", "tensorrt-cu13"),
-}
-"""What else can run a model, with the packages it comes in. One that an extra asks for is told with the extra."""
-
 SECONDS_TO_IMPORT = 120
 
 ASK_TORCH = """import json, torch
@@ -55,7 +46,7 @@ class Declared:
 def examine() -> list[Finding]:
     """All findings on the installation, in the order in which they are shown."""
     needs = declared()
-    return [python(needs), *required(needs), torch_itself(), compiler(), *extras(needs), *backends(needs)]
+    return [python(needs), *required(needs), torch_itself(), compiler(), *extras(needs)]
 
 
 def declared() -> Declared:
@@ -162,19 +153,6 @@ def extras(needs: Declared) -> Iterator[Finding]:
                 yield Finding(name, f"{version} ({wanted or 'any'}, extra {extra})", facts=facts)
             else:
                 yield Finding(name, f"{version} is outside {wanted}: {install}", "wrong", facts)
-
-
-def backends(needs: Declared) -> Iterator[Finding]:
-    """One finding on all other backends that no extra of the project has."""
-    told = {split(line)[0] for extra, lines in needs.extras.items() if extra != DEVELOPERS for line in lines}
-    others = {title: packages for title, packages in BACKENDS.items() if not told.intersection(packages)}
-    versions = {title: next(filter(None, map(installed, packages)), "") for title, packages in others.items()}
-    words = [
-        f"{title} {version}" if version else f"{title} not installed (pip install {others[title][0]})"
-        for title, version in versions.items()
-    ]
-    if words:
-        yield Finding("other backends", f"{', '.join(words)}; this version asks for none of them", facts=versions)
 
 
 def installed(name: str) -> str:

@@ -11,15 +11,13 @@ from pathlib import Path
 
 from reidbench import machine
 from reidbench.spec import Record, UserError
-from reidbench.store import Store, read_sealed
+from reidbench.store import MACHINE, Store, read_sealed
 
 ASIDE = "damaged"
 """The folder, beside a file, that the file is moved to where it can serve no more."""
 
 STILL_WRITTEN = 600.0
 """Seconds within which a temporary file may be one that another process is about to finish."""
-
-MACHINE = "machine.json"
 
 
 @dataclass(frozen=True)

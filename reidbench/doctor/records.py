@@ -10,10 +10,10 @@ from reidbench.doctor.findings import Finding
 from reidbench.doctor.integrity import Fault, Survey, survey
 from reidbench.doctor.repair import repair
 from reidbench.spec import UserError
-from reidbench.store import Store, machines
+from reidbench.store import MACHINE, Store, machines
 
 KINDS = {
-    "machine": "machine.json",
+    "machine": MACHINE,
     "damaged": "damaged",
     "unreadable": "unreadable",
     "misnamed": "misnamed",

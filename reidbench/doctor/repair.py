@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from reidbench.doctor.integrity import MACHINE, Fault
+from reidbench.doctor.integrity import Fault
 from reidbench.files import refused
-from reidbench.store import Store
+from reidbench.store import MACHINE, Store
 
 
 def repair(store: Store, faults: Sequence[Fault]) -> list[tuple[Path, Path]]:

@@ -8,10 +8,11 @@ from typing import Any
 
 from reidbench import registry
 from reidbench.data.opening import open_dataset
-from reidbench.data.splits import OPTION, Splits, parse_splits
+from reidbench.data.splits import OPTION, Splits, parse_splits, without_split
 from reidbench.discovery.entries import Entry
 from reidbench.discovery.importing import import_file
 from reidbench.discovery.source import REQUIRED
+from reidbench.presets import PRESETS
 from reidbench.registry import check_options, lookup
 from reidbench.spec import UserError, canonical_json
 from reidbench.store import Store
@@ -30,8 +31,7 @@ class AskedData:
 
 def entry_of(asked: AskedData) -> Entry:
     """The dataset's entry in the registry. Raises UserError if it has none."""
-    found: Entry = lookup("dataset", asked.name, registry.datasets())
-    return found
+    return lookup("dataset", asked.name, registry.datasets())
 
 
 def arguments(asked: AskedData) -> dict[str, Any]:
@@ -88,6 +88,13 @@ def dataset_text(name: str, subset: bool, options: Mapping[str, Any], splits: in
     split = f" split {options[OPTION]} of {splits}" if splits else ""
     given = "".join(f" {option}={value}" for option, value in options.items() if not splits or option != OPTION)
     return f"{name}{split}{given}{' (a subset)' if subset else ''}"
+
+
+def is_usual(settings: Mapping[str, Any], asked: Mapping[str, Any] | None = None) -> bool:
+    """Whether the data in a cell's settings, if any, have no options but a split, a preset's and those `asked` for."""
+    made_with = without_split(settings).get("dataset", {}).get("options", {})
+    presets = [{}, *(preset.dataset_options for preset in PRESETS.values())]
+    return any(made_with == {**usual, **(asked or {})} for usual in presets)
 
 
 def _identity(asked: AskedData) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from reidbench.planning.dataset_identity import AskedData, choose_splits, identi
 from reidbench.planning.rows import choose_rows
 from reidbench.planning.wellformed import check_suite
 from reidbench.registry import lookup, nearest, resolve_options
-from reidbench.spec import COST_SHAPE, Cell, Column, Places, Preset, Protocol, Row, Suite, UserError, canonical_json
+from reidbench.spec import COST_SHAPE, Cell, Column, Places, Preset, Row, Suite, UserError, canonical_json
 from reidbench.store import Store
 from reidbench.trunks import SYNTHETIC, cannot_start
 
@@ -59,7 +59,6 @@ class Plan:
     name: str
     suite: Suite
     preset: Preset
-    dataset: str
     only: str
     cells: Mapping[tuple[str, int], tuple[Cell, ...]]
     absent: Mapping[tuple[str, int], str]
@@ -82,8 +81,7 @@ def make_plan(name: str, suite: Suite, request: Request, store: Store) -> Plan:
     check_device(request.device)
     preset = choose_preset(request)
     rows = choose_rows(suite, request.rows)
-    if request.only:
-        lookup("kind of column for --only", request.only, {"accuracy": 1, "cost": 1})
+    check_only(request.only)
     machine = store.machine()
     reference = next(row for row in suite.rows if row.name == suite.reference)
     splits = choose_splits(asked_data(request, preset))
@@ -119,16 +117,15 @@ def make_plan(name: str, suite: Suite, request: Request, store: Store) -> Plan:
                 cells[row.name, index] = found
     shown = replace(suite, rows=rows)
     places = Places(request.root, request.weights)
-    return Plan(name, shown, preset, preset.dataset, request.only, cells, absent, places, splits)
+    return Plan(name, shown, preset, request.only, cells, absent, places, splits)
 
 
 def _wanted_columns(suite: Suite, only: str, dataset: str) -> Iterator[tuple[int, Column]]:
     """The columns of a kind with their places; one bound to the dataset makes the unbound one needless."""
     bound = {column.quantity for column in suite.columns if column.dataset == dataset}
     for index, column in enumerate(suite.columns):
-        measurement = registry.measurements()[column.measurement]
-        needless = not column.dataset and column.quantity in bound
-        if not needless and only != ("cost" if measurement.needs_training else "accuracy"):
+        kind = "accuracy" if registry.measurements()[column.measurement].needs_training else "cost"
+        if only in ("", kind) and (column.dataset or column.quantity not in bound):
             yield index, column
 
 
@@ -172,6 +169,12 @@ def model_cell(model: str, options: Mapping[str, Any], preset: Preset) -> Cell:
     return _cell(row, "export", model_options(row, preset), {})
 
 
+def check_only(only: str) -> None:
+    """Raises UserError for a kind of column that is not known; "" stands for both."""
+    if only:
+        lookup("kind of column for --only", only, {"accuracy": 1, "cost": 1})
+
+
 def check_device(device: str) -> None:
     """Raises UserError for a device that is not known."""
     if device not in ("cpu", "cuda"):
@@ -180,7 +183,7 @@ def check_device(device: str) -> None:
 
 def choose_preset(request: Request) -> Preset:
     """The preset with the dataset, the seeds and the trunk's weights of the request, its recipe that of the dataset."""
-    preset: Preset = lookup("preset", request.preset, presets.PRESETS)
+    preset = lookup("preset", request.preset, presets.PRESETS)
     if request.weights:
         trunk = request.weights if request.weights in NAMED_TRUNKS else "file"
         preset = replace(preset, recipe=replace(preset.recipe, trunk=trunk))
@@ -251,7 +254,7 @@ def _training_settings(
     """The settings that all trained cells on one kind of trunk share, once for each split."""
     from reidbench.retrieval.protocols import PROTOCOLS
 
-    protocol: Protocol = lookup("protocol", request.protocol, PROTOCOLS)
+    protocol = lookup("protocol", request.protocol, PROTOCOLS)
     settings = {
         "version": registry.measurements()["accuracy"].version,
         "recipe": asdict(preset.recipe_on(preset.dataset, kind)),

@@ -15,7 +15,7 @@ PARTS = {"rows": Row, "columns": Column, "notes": str, "figures": str}
 
 FIELDS: Mapping[type, Mapping[str, type]] = {
     Suite: {"title": str, "reference": str, "source": str, "focus": str, "ablation": bool, "contrasts": tuple},
-    Row: {"name": str, "model": str, "options": Mapping, "frames": int, "approximate": bool},
+    Row: {"name": str, "model": str, "options": Mapping, "frames": int, "approximate": bool, "absent": str},
     Column: {
         "quantity": str,
         "published": str,
@@ -29,7 +29,7 @@ FIELDS: Mapping[type, Mapping[str, type]] = {
 }
 """The types of what the dataclasses of a suite hold besides."""
 
-SETTINGS: Mapping[str, type] = {
+SETTINGS: Mapping[str, type[Any]] = {
     **dict.fromkeys(("device", "precision", "backend"), str),
     **dict.fromkeys(("threads", "tracklet", "gallery", "queries"), int),
 }
@@ -49,6 +49,8 @@ def check_suite(name: str, suite: Suite) -> None:
         _check_texts("note", suite.notes)
         for part in (suite, *suite.rows, *suite.columns):
             _check_fields(part)
+        if not suite.columns:
+            raise UserError("it has no columns")
         names = _check_names(suite)
         lookup("row for its reference", suite.reference, names)
         if suite.focus:
@@ -125,8 +127,6 @@ def _short(value: object) -> str:
 
 
 def _check_names(suite: Suite) -> Counter[str]:
-    if not suite.columns:
-        raise UserError("it has no columns")
     names = Counter(row.name for row in suite.rows)
     for name, count in names.items():
         if count > 1:

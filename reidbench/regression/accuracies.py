@@ -6,14 +6,11 @@ from collections.abc import Mapping, Sequence
 from math import ceil, isnan
 from typing import Any
 
-import numpy as np
-
 from reidbench.data.splits import by_split, split_of
 from reidbench.estimates import estimate, seed_means
 from reidbench.regression.pairing import Pair
-from reidbench.regression.verdicts import Limits
-from reidbench.reporting.comparison import over_splits, paired_values
-from reidbench.spec import Record
+from reidbench.regression.verdicts import Limits, word_of
+from reidbench.reporting.comparison import counted, over_splits, paired_values
 from reidbench.statistics import LEVEL, Estimate, paired_difference, pooled_spread
 
 RESAMPLES = 20_000
@@ -46,22 +43,21 @@ def judge_accuracy(pair: Pair, limits: Limits, spread: Spread, level: float) -> 
     quantity = pair.quantity
     if len(by_split(pair.here)) > 1:
         return _judge_splits(pair, limits, level)
-    marked = _marks(pair, pair.here + pair.there)
-    if marked is None:
+    paired = paired_values(quantity, [pair.here], [pair.there])
+    if paired is None or not (kept := counted(*paired[2:])).any():
         return {"word": "not comparable", "note": "the queries are not the same on both sides"}
-    groups, where = marked
-    here, there = (np.array([r.samples[quantity.sample] for r in side]) for side in (pair.here, pair.there))
+    here, there, groups, where = paired
     shown = paired_difference(here, there, groups, where, noise=spread)
     found: dict[str, Any] = {
-        "before": float(there[:, where == 1].mean()),
-        "after": float(here[:, where == 1].mean()),
+        "before": float(there[:, kept].mean()),
+        "after": float(here[:, kept].mean()),
         "change": shown.value,
     }
     if _identical(pair):
         return {"word": "same", "note": "equal for every query and seed", **found}
     if isnan(shown.low) or isnan(shown.sd):
-        reason = "one identity" if isnan(shown.low) else "one seed a side says nothing about the chance of training"
-        return {"word": "cannot tell", "note": f"{reason}; train 3 or more (--seeds 3)", **found}
+        seeds = "one seed a side says nothing about the chance of training; train 3 or more (--seeds 3)"
+        return {"word": "cannot tell", "note": "one identity" if isnan(shown.low) else seeds, **found}
     strict = paired_difference(here, there, groups, where, noise=spread, level=level, resamples=RESAMPLES)
     found |= {"low": shown.low, "high": shown.high}
     if word := _word(shown, strict, limits, quantity.better):
@@ -97,7 +93,7 @@ def _judge_splits(pair: Pair, limits: Limits, level: float) -> dict[str, Any]:
 def _word(shown: Estimate, strict: Estimate, limits: Limits, better: str) -> str:
     """The verdict on a difference, by its 95 % interval and the one at the strict level; "" where it is open."""
     if abs(shown.value) >= limits.points and (strict.low > 0 or strict.high < 0):
-        return "better" if (shown.value > 0) == (better == "higher") else "worse"
+        return word_of(shown.value, better)
     return "same" if shown.low > -limits.points and shown.high < limits.points else ""
 
 
@@ -115,24 +111,6 @@ def _effort(known: Estimate, people: Estimate, room: float, pair: Pair, identiti
     if needed > MOST_SEEDS:
         return f"it would take more than {MOST_SEEDS} seeds a side (now {now})"
     return f"about {max(ceil(needed), seeds + 1)} seeds a side would tell (now {now})"
-
-
-def _marks(pair: Pair, records: Sequence[Record]) -> tuple[list[float], np.ndarray] | None:
-    """The identity of each query, and 1 where it counts; None where two records differ in these."""
-    quantity = pair.quantity
-    samples = [record.samples for record in records]
-    values = samples[0].get(quantity.sample, [])
-    groups = samples[0].get(quantity.by) if quantity.by else [float(i) for i in range(len(values))]
-    where = samples[0].get(quantity.where) if quantity.where else [1.0] * len(values)
-    if not groups or not where or not any(mark == 1 for mark in where):
-        return None
-    for sample in samples:
-        same = (not quantity.by or sample.get(quantity.by) == groups) and (
-            not quantity.where or sample.get(quantity.where) == where
-        )
-        if not same or len(sample.get(quantity.sample, ())) != len(groups):
-            return None
-    return groups, np.array(where)
 
 
 def _identical(pair: Pair) -> bool:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
-from math import nan, pi, sqrt
+from math import isnan, nan, pi, sqrt
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from reidbench.regression.judging import Circumstances, judge
 from reidbench.regression.pairing import Pair
 from reidbench.regression.times import log_ratios
 from reidbench.regression.verdicts import Limits
-from reidbench.reporting.sessions import FILE, MOST_NOISE
+from reidbench.reporting.sessions import FILE, MOST_NOISE, scatter_by_device
 from reidbench.soundness import tree_fault
 from reidbench.spec import Record, UserError
 
@@ -132,10 +132,13 @@ def commands_by_half(about: Mapping[str, Any]) -> dict[str, str]:
     return {half: last for half in HALVES if not any(f"--only {other}" in last for other in HALVES if other != half)}
 
 
-def session_noise(folder: Path) -> float:
-    """The scatter between sessions that a machine's folder has from its calibration; NaN where there is none."""
-    found = recorded(folder)
-    return nan if found is None or found.noise is None else found.noise
+def session_noise(folder: Path) -> dict[str, float]:
+    """The scatter between sessions on each device that a machine's folder holds a calibration of.
+
+    Raises UserError where that is damaged.
+    """
+    recorded(folder)
+    return {device: known.noise for device, known in scatter_by_device(folder).items()}
 
 
 def scatter(sessions: Mapping[str, Sequence[Sequence[float]]]) -> tuple[float, float]:
@@ -159,19 +162,21 @@ def scatter(sessions: Mapping[str, Sequence[Sequence[float]]]) -> tuple[float, f
     return sqrt(max(0.0, float(np.mean(between)))), sqrt(float(np.mean(within)))
 
 
-def sessions_scatter(pairs: Sequence[Pair]) -> float:
-    """The scatter between the sessions of some pairs themselves, each row and side apart; NaN where none has two."""
-    found = {}
+def sessions_scatter(pairs: Sequence[Pair]) -> dict[str, float]:
+    """The scatter on each device between the sessions of some pairs themselves, where any row and side has two."""
+    found: dict[str, dict[str, list[list[float]]]] = {}
     for pair in pairs:
         if pair.kind == "time" and pair.quantity.over and not pair.reason:
             for side, records in (("here", pair.here), ("there", pair.there)):
                 series = [log_ratios([record], (), pair).get("", []) for record in records]
                 if any(any(readings) for readings in series):
-                    found[f"{pair.row} {side}"] = [readings for readings in series if readings]
-    return scatter(found)[0]
+                    own = found.setdefault(pair.device, {})
+                    own[f"{pair.row} {side}"] = [readings for readings in series if readings]
+    between = {device: scatter(series)[0] for device, series in found.items()}
+    return {device: noise for device, noise in between.items() if not isnan(noise)}
 
 
-def try_times(pairs: Sequence[Pair], limits: Limits, *, seed: int = 0) -> list[Trial]:
+def try_times(pairs: Sequence[Pair], limits: Limits) -> list[Trial]:
     """Compares drawn sessions with drawn other ones of the same code, as they are and with the rows here made slower.
 
     Each pair holds all sessions of one row as those here, the rows in the same order of sessions. A comparison knows
@@ -185,14 +190,14 @@ def try_times(pairs: Sequence[Pair], limits: Limits, *, seed: int = 0) -> list[T
             continue
         draws = -(-COMPARISONS // len(pairs))
         for effect in EFFECTS:
-            generator = np.random.default_rng([seed, here, there])
+            generator = np.random.default_rng([0, here, there])
             results = []
             for _ in range(draws):
                 order = generator.permutation(sessions).tolist()
                 mine, theirs, rest = order[:here], order[here : here + there], order[here + there :]
                 noise, _ = scatter({pair.row: _series(pair, rest) for pair in pairs})
                 drawn = [_drawn(pair, mine, theirs, 1 + effect) for pair in pairs]
-                results.append(judge(drawn, limits, Circumstances(noise=noise)))
+                results.append(judge(drawn, limits, Circumstances(noise={pairs[0].device: noise})))
             trials.append(_counted("time", here, there, results, effect=effect))
     return trials
 

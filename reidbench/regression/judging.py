@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from math import nan
 from typing import Any
 
 from reidbench.regression.accuracies import judge_accuracy, spreads
 from reidbench.regression.pairing import Pair
 from reidbench.regression.times import judge_time
-from reidbench.regression.verdicts import KINDS, Limits, Verdict
+from reidbench.regression.verdicts import KINDS, Limits, Verdict, word_of
 
 COUNTERS = ("torch", "fvcore", "ptflops")
 """The packages that count."""
@@ -25,12 +25,11 @@ times on one machine, lay up to 6 % apart."""
 class Circumstances:
     """Under which two stores were filled: whether on one machine, and how far sessions of it scatter.
 
-    `noise` is the standard deviation of a row's log ratio between sessions, as `bench.py calibrate` found it here; NaN
-    where that was not done.
+    `noise` holds, by device, the standard deviation of a row's log ratio between sessions; none where it is not known.
     """
 
     same_machine: bool = True
-    noise: float = nan
+    noise: Mapping[str, float] = field(default_factory=dict)
 
 
 def judge(pairs: Sequence[Pair], limits: Limits, under: Circumstances) -> list[Verdict]:
@@ -45,50 +44,44 @@ def judge(pairs: Sequence[Pair], limits: Limits, under: Circumstances) -> list[V
         level = 1 - limits.chance / max(1, comparable[pair.kind])
         if pair.reason:
             found: dict[str, Any] = {"word": "not comparable", "note": pair.reason, "failed": pair.failed}
-        elif pair.kind == "count":
-            found = judge_count(pair)
-        elif pair.kind == "reading":
-            found = judge_reading(pair, limits, under.same_machine)
+        elif pair.kind in ("count", "reading"):
+            found = judge_values(pair, limits, under.same_machine)
         elif pair.kind == "time":
-            found = judge_time(pair, limits, under.noise, level)
+            found = judge_time(pair, limits, under.noise.get(pair.device, nan), level)
         else:
             found = judge_accuracy(pair, limits, spread[pair.name, pair.title], level)
         verdicts.append(_verdict(pair, found))
     return verdicts
 
 
-def judge_count(pair: Pair) -> dict[str, Any]:
+def judge_values(pair: Pair, limits: Limits, same_machine: bool) -> dict[str, Any]:
+    """The one value that each side has, exact where it was counted and with noise where it was read."""
+    before, after = (records[-1].values.get(pair.field) for records in (pair.there, pair.here))
+    found = {"before": before, "after": after}
+    if before is None or after is None:
+        where = "here" if after is None else "there"
+        return {"word": "not comparable", "note": f"the record {where} holds nothing for it", **found}
+    found["change"] = _relative(before, after)
+    if pair.kind == "count":
+        return {**judge_count(pair, after - before), **found}
+    return {**judge_reading(pair, limits, same_machine, found["change"]), **found}
+
+
+def judge_count(pair: Pair, difference: float) -> dict[str, str]:
     """Counts are exact: any difference is one."""
-    before, after = pair.there[-1].values.get(pair.field), pair.here[-1].values.get(pair.field)
-    if before is None or after is None:
-        return _unheld(before, after)
-    word = "same" if before == after else word_of(after - before, pair.quantity.better)
-    note = "" if word == "same" else _package_note(pair)
-    return {"word": word, "before": before, "after": after, "change": _relative(before, after), "note": note}
+    word = word_of(difference, pair.quantity.better) if difference else "same"
+    return {"word": word, "note": _package_note(pair) if difference else ""}
 
 
-def judge_reading(pair: Pair, limits: Limits, same_machine: bool) -> dict[str, Any]:
+def judge_reading(pair: Pair, limits: Limits, same_machine: bool, change: float | None) -> dict[str, str]:
     """One reading a side does not tell its noise: `SINGLE` times `Limits.least` counts as a change, on one machine."""
-    before, after = pair.there[-1].values.get(pair.field), pair.here[-1].values.get(pair.field)
-    if before is None or after is None:
-        return _unheld(before, after)
-    found = {"before": before, "after": after, "change": _relative(before, after)}
-    if not same_machine and pair.here[-1].cell["settings"].get("device") == "cpu":
-        return {"word": "not comparable", "note": "on another machine the libraries take other memory", **found}
-    change = found["change"]
-    if change is None or abs(change) < SINGLE * limits.least:
-        return {"word": "same" if change is not None else "cannot tell", "note": "a single reading a side", **found}
-    return {"word": word_of(change, pair.quantity.better), "note": "a single reading a side", **found}
-
-
-def word_of(change: float, better: str) -> str:
-    """Whether a change that counts is one for the better."""
-    return "better" if (change > 0) == (better == "higher") else "worse"
-
-
-def _unheld(before: float | None, after: float | None) -> dict[str, Any]:
-    where = "here" if after is None else "there"
-    return {"word": "not comparable", "note": f"the record {where} holds nothing for it", "before": before}
+    if not same_machine and pair.device == "cpu":
+        return {"word": "not comparable", "note": "on another machine the libraries take other memory"}
+    if change is None:
+        word = "cannot tell"
+    else:
+        word = "same" if abs(change) < SINGLE * limits.least else word_of(change, pair.quantity.better)
+    return {"word": word, "note": "a single reading a side"}
 
 
 def _relative(before: float, after: float) -> float | None:

@@ -41,6 +41,11 @@ class Pair:
     def field(self) -> str:
         return self.name.partition(".")[2]
 
+    @property
+    def device(self) -> str:
+        """What a time here was measured on."""
+        return str(self.here[-1].cell["settings"].get("device", "cpu"))
+
 
 def pairs_of(plan: Plan, here: Side, there: Side, *, exactly: bool) -> list[Pair]:
     """The pairs of a plan, column by column, each thing that is measured once.
@@ -89,7 +94,7 @@ def _title(column: Column, quantity: Quantity, cell: Cell) -> str:
     settings = cell.settings
     where = [] if "recipe" in settings and "backend" not in settings else ran_on(settings)
     level = [column.title] if column.title and column.level[0] else []
-    return ", ".join([quantity.title, *level, *(" ".join([where[0], *where[1:]]) for _ in where[:1])])
+    return ", ".join([quantity.title, *level, *filter(None, [" ".join(where)])])
 
 
 def _filled(blank: Pair, cell: Cell, reference: Cell | None, sides: tuple[Side, Side], exactly: bool) -> Pair:

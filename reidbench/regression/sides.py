@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from reidbench import registry
-from reidbench.reporting.matching import differences
+from reidbench.reporting.matching import at, differences
 from reidbench.reporting.tables import preset_name
 from reidbench.spec import Cell, Record, canonical_json
 from reidbench.store import Store
@@ -128,17 +128,11 @@ def _in_words(paths: list[str], here: Mapping[str, Any], there: Mapping[str, Any
     else:
         text = []
     for place, own in labels.items():
-        values = [_shown(_at(cell, own[0])) for cell in (here, there)]
+        values = [_shown(at(cell, own[0].split("."))) for cell in (here, there)]
         name = own[0].removeprefix(place).strip(".")
         what = f"{name} {values[0]}".strip()
         text.append(f"another {OTHERS.get(place, own[0])} ({what}, there {values[1]})")
     return ", ".join(text)
-
-
-def _at(tree: Any, path: str) -> Any:
-    for name in path.split("."):
-        tree = tree.get(name) if isinstance(tree, Mapping) else None
-    return tree
 
 
 def _shown(value: Any) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from reidbench import machine
 from reidbench.regression.pairing import Pair
 from reidbench.regression.shift import shift_interval
-from reidbench.regression.verdicts import Limits
+from reidbench.regression.verdicts import Limits, word_of
 from reidbench.spec import Record
 from reidbench.statistics import Estimate, widened
 
@@ -74,7 +74,7 @@ def log_ratios(records: Sequence[Record], beside: Sequence[Record], pair: Pair) 
 
 def _word(shown: Estimate, strict: Estimate, least: float, better: str) -> str:
     if abs(exp(shown.value) - 1) >= least and (strict.low > 0 or strict.high < 0):
-        return "better" if (shown.value > 0) == (better == "higher") else "worse"
+        return word_of(shown.value, better)
     if shown.low > log(1 - least) and shown.high < log(1 + least):
         return "same"
     return "cannot tell"

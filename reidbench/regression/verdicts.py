@@ -75,6 +75,11 @@ class Comparison:
         return [verdict for verdict in self.verdicts if verdict.word in words]
 
 
+def word_of(change: float, better: str) -> str:
+    """Whether a change that counts is one for the better."""
+    return "better" if (change > 0) == (better == "higher") else "worse"
+
+
 def exit_code(verdicts: Sequence[Verdict]) -> int:
     """1 where something is worse; 2 where nothing could be compared, or a cell failed here; else 0."""
     words = {verdict.word for verdict in verdicts}

@@ -7,7 +7,7 @@ from pathlib import Path
 from string import ascii_lowercase
 from typing import Any
 
-from reidbench.audit.assembly import NAME, Audit
+from reidbench.audit.assembly import NAME, SOURCE, TITLE, Audit
 from reidbench.audit.disagreements import reasons
 from reidbench.audit.rules import decimals, label
 from reidbench.audit.verdicts import DRAWS, LUCK, SPREAD, Judgement, Verdict
@@ -27,7 +27,6 @@ from reidbench.reporting.audit_findings import (
 from reidbench.reporting.blocks import Block
 from reidbench.reporting.document import Chapter, Code, Document, Paragraph, Part, Picture, Tabular, items, section
 
-TITLE = "Audit of the printed costs"
 PARTS = {
     "counted": "what is counted",
     "unit": "unit",
@@ -83,7 +82,7 @@ def document(audit: Audit, figures: Iterable[Path], place: str, made_by: str) ->
     found = chapter(audit, figures)
     versions = sorted({f"{name} {version}" for one in audit.records for name, version in one.versions.items()})
     about = [
-        "Source: Hou et al., BiCnet-TKS, CVPR 2021, Tables 2 to 6.",
+        f"Source: {SOURCE}.",
         f"Counted on {place}, which does not change a count: {len(audit.records)} of {audit.wanted} networks.",
         f"Versions: {', '.join(versions)}.",
     ]

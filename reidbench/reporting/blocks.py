@@ -1,8 +1,7 @@
-"""Lays a table out as blocks of text cells, narrow enough to read, and writes them as Markdown or plain text."""
+"""Lays a table out as blocks of text cells, narrow enough to read, and writes them as plain text."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -32,6 +31,9 @@ AGREES = "agrees"
 """Stands in place of a difference where the measured value is the published one to its printed digits."""
 
 APPROXIMATE = "approximate: not the published method in every respect, see the notes"
+
+CONTINUED = " (continued)"
+"""Ends the title of every piece of a table but the first."""
 
 WORDS = {
     "failed": "failed",
@@ -126,11 +128,8 @@ def block_title(heading: Heading, table: Table) -> str:
     if not is_measured(table.column(heading).values()):
         return "Published, not measured here"
     if heading.training:
-        dataset = settings.get("dataset", {})
-        name = dataset.get("name", table.plan.dataset) + (" (a subset)" if dataset.get("subset") else "")
         what = heading.column.measurement.capitalize()
-        preset = table.plan.preset
-        about = f"dataset {name}{protocol_text(settings)}, preset {preset.name}, {repeats_text(table.plan)}"
+        about = f"dataset {training_text(settings, table.plan)}"
         # Where a model was trained is no part of its accuracy, but what runs it is.
         where = ran_on(settings) if "backend" in settings else []
         return f"{what}: {', '.join([*where, about])}"
@@ -139,9 +138,12 @@ def block_title(heading: Heading, table: Table) -> str:
     return f"Cost: {', '.join(ran_on(settings))}, the paper's scale"
 
 
-def protocol_text(settings: Mapping[str, Any]) -> str:
-    """How the settings of trained cells say what protocol they were scored under, to stand after the dataset."""
-    return f", protocol {settings['protocol']['name']}" if "protocol" in settings else ""
+def training_text(settings: Mapping[str, Any], plan: Plan) -> str:
+    """What trained cells have in common: the data, the protocol, the preset, and how often each row is trained."""
+    dataset = settings.get("dataset", {})
+    name = dataset.get("name", plan.preset.dataset) + (" (a subset)" if dataset.get("subset") else "")
+    protocol = [f"protocol {settings['protocol']['name']}"] if "protocol" in settings else []
+    return ", ".join([name, *protocol, f"preset {plan.preset.name}", repeats_text(plan)])
 
 
 def seeds_text(count: int) -> str:
@@ -192,20 +194,6 @@ def entry_text(heading: Heading, entry: Entry) -> str:
     return {"stale": f"stale: {text}", "partial": partial}.get(entry.state, text)
 
 
-def markdown(block: Block) -> str:
-    """A GitHub table with its cells padded, so that it also reads as plain text."""
-    header = [escape(text) for text in block.header]
-    lines = [
-        [f"**{escape(text)}**" if (y, x) in block.bold else escape(text) for x, text in enumerate(line)]
-        for y, line in enumerate(block.lines)
-    ]
-    widths = [max(3, *map(len, column)) for column in zip(header, *lines, strict=True)]
-    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
-    rows = [_aligned(header, widths), rule, *(_aligned(line, widths) for line in lines)]
-    text = "\n".join(f"| {' | '.join(row)} |" for row in rows)
-    return text + "".join(f"\n\n{escape(note)}" for note in block.notes)
-
-
 def terminal_text(table: Table, width: int) -> str:
     """The table for a terminal: no markup; the best of a column is marked with an asterisk."""
     parts = []
@@ -214,17 +202,14 @@ def terminal_text(table: Table, width: int) -> str:
             [text + "*" if (y, x) in block.bold else text for x, text in enumerate(line)]
             for y, line in enumerate(block.lines)
         ]
-        widths = [max(map(len, column)) for column in zip(block.header, *lines, strict=True)]
-        rows = ["  ".join(_aligned(line, widths)).rstrip() for line in (list(block.header), *lines)]
-        parts.append("\n".join([block.title, *rows, *block.notes]))
+        parts.append("\n".join([block.title, *text_lines([block.header, *lines]), *block.notes]))
     return "\n\n".join(parts)
 
 
-def escape(text: str) -> str:
-    """Text that Markdown shows as it is, on one line."""
-    text = re.sub(r"([\\`*<>|~$]|\](?=[(\[:]))", r"\\\1", " ".join(text.split()))
-    text = re.sub(r"(?<!\w)_|_(?!\w)", r"\\_", text)
-    return re.sub(r"&(?=#?\w+;)", r"\\&", text)
+def text_lines(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lines of cells in columns as wide as they have to be."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(aligned(cells, widths)).rstrip() for cells in rows]
 
 
 def _strip(heading: Heading, entries: Sequence[Entry], table: Table) -> _Strip:
@@ -282,7 +267,7 @@ def _split(
     fewest = len(_shelves(strips, room))
     narrow = next((most for most in range(room) if len(_shelves(strips, most)) == fewest), room)
     shelves = _shelves(strips, narrow)
-    titles = [title if i == 0 else f"{title} (continued)" for i in range(len(shelves))]
+    titles = [title, *[title + CONTINUED] * (len(shelves) - 1)]
     return [_block(text, names, shelf, remarks) for text, shelf in zip(titles, shelves, strict=True)]
 
 
@@ -316,6 +301,6 @@ def _superscript(number: int) -> str:
     return str(number).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
 
 
-def _aligned(cells: Sequence[str], widths: Sequence[int]) -> list[str]:
+def aligned(cells: Sequence[str], widths: Sequence[int]) -> list[str]:
     """Names to the left, numbers to the right."""
     return [text.ljust(w) if i == 0 else text.rjust(w) for i, (text, w) in enumerate(zip(cells, widths, strict=True))]

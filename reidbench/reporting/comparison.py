@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from reidbench.data.splits import by_split
-from reidbench.estimates import estimate
 from reidbench.reporting.sessions import Scatter
 from reidbench.spec import Quantity, Record
 from reidbench.statistics import Estimate, mean_over_splits, median_interval, paired_difference
@@ -60,7 +59,7 @@ def excludes_zero(difference: Estimate) -> bool:
     return difference.low > 0 or difference.high < 0
 
 
-def clear_best(quantity: Quantity, rows: Mapping[str, Readings], scatter: Scatter | None = None) -> str:
+def clear_best(quantity: Quantity, rows: Mapping[str, Readings], scatter: Scatter | None) -> str:
     """The row that beats each other one, taken singly, by more than the noise, or "".
 
     Of times only rows of one session are compared, and a lead also has to exceed the scatter between sessions; where
@@ -90,12 +89,6 @@ def _quotient(first: Readings, second: Readings) -> float:
     return first[0].value / second[0].value if second[0].value else nan
 
 
-def readings(quantity: Quantity, field: str, records: Sequence[Record]) -> Readings | None:
-    """The estimate of a quantity with its records, or None where they do not hold it."""
-    known = estimate(quantity, field, records)
-    return (known, records) if known else None
-
-
 def _paired_queries(
     quantity: Quantity, first: Sequence[Sequence[Record]], second: Sequence[Sequence[Record]]
 ) -> Estimate | None:
@@ -118,12 +111,17 @@ def over_splits(pairs: Sequence[Paired], **bootstrap: Any) -> Estimate | None:
     """
     gaps, groups = [], []
     for first, second, labels, where in pairs:
-        kept = np.ones(len(labels), bool) if where is None else np.asarray(where) == 1
+        kept = counted(labels, where)
         if not kept.any():
             return None
         gaps.append((first.mean(axis=0) - second.mean(axis=0))[kept])
         groups.append(np.asarray(labels)[kept])
     return mean_over_splits(gaps, groups, training=True, **bootstrap)
+
+
+def counted(groups: Sequence[object], where: Sequence[float] | None) -> np.ndarray:
+    """Which queries count `[n]`, of those in `Paired`."""
+    return np.ones(len(groups), bool) if where is None else np.asarray(where) == 1
 
 
 def paired_values(

@@ -13,11 +13,9 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from reidbench.data.description import Description
 from reidbench.files import replacing
-from reidbench.reporting.figures.style import HATCHES, MARKERS, OKABE_ITO, STYLE, new_figure
+from reidbench.reporting.figures.style import DASHES, HATCHES, MARKERS, OKABE_ITO, STYLE, new_figure
 
 BINS = 24
-
-DASHES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
 
 
 def draw_dataset(found: Description, path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from reidbench.data.checkup import Checkup
 from reidbench.data.description import Description
 from reidbench.data.splits import written_splits
+from reidbench.reporting.blocks import text_lines
 
 SHOWN = 20
 """Problems and remarks shown; `--json` has all."""
@@ -22,7 +23,7 @@ def check_lines(found: Checkup) -> Iterator[str]:
         yield ""
         rows = [("", "found", "expected"), *((c.name, f"{c.found}", _known(c.expected)) for c in found.counts)]
         marks = ["", *(f"   differs: see {c.file}" if c.differs else "" for c in found.counts)]
-        yield from (f"{line}{mark}" for line, mark in zip(aligned(rows), marks, strict=True))
+        yield from (f"{line}{mark}" for line, mark in zip(text_lines(rows), marks, strict=True))
         yield ""
     if found.unmatched is not None:
         told = ", ".join(f"{number} with {how}" for how, number in found.unmatched.items())
@@ -68,14 +69,14 @@ def describe_lines(found: Description) -> Iterator[str]:
         )
         for name, part in found.parts.items()
     ]
-    yield from aligned([header, *rows])
+    yield from text_lines([header, *rows])
     yield ""
     cameras = found.cameras
     counted = [(name, *(f"{part.per_camera.get(c, 0)}" for c in cameras)) for name, part in found.parts.items()]
-    yield from aligned([("tracklets of camera", *(f"{camera}" for camera in cameras)), *counted])
+    yield from text_lines([("tracklets of camera", *(f"{camera}" for camera in cameras)), *counted])
     yield ""
     titles = ("matches of a query in other cameras", "none", "fewest", "median", "most")
-    yield from aligned([titles, *(_match_cells(how, counts) for how, counts in found.matches.items())])
+    yield from text_lines([titles, *(_match_cells(how, counts) for how, counts in found.matches.items())])
     yield ""
     total = sum(found.sizes.values())
     sizes = ", ".join(f"{height}x{width} ({number})" for (height, width), number in list(found.sizes.items())[:5])
@@ -87,14 +88,6 @@ def plain(found: Description) -> dict[str, Any]:
     """A description as JSON."""
     sizes = [{"height": h, "width": w, "frames": number} for (h, w), number in found.sizes.items()]
     return {**asdict(found), "sizes": sizes}
-
-
-def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Lines of cells in columns, the first left-aligned, the others right-aligned."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for first, *others in rows:
-        cells = [cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True)]
-        yield "  ".join([first.ljust(widths[0]), *cells])
 
 
 def _known(number: int | None) -> str:

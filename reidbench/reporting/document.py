@@ -10,10 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from reidbench.reporting.blocks import WORDS, Block
-
-CONTINUED = " (continued)"
-"""What `blocks.blocks` adds to the title of every piece of a table but the first."""
+from reidbench.reporting.blocks import CONTINUED, WORDS, Block
 
 NUMBER = re.compile(r"(stale: )?[+-]?\d")
 

@@ -28,7 +28,7 @@ def family_findings(families: Sequence[Family], *, brief: bool = False) -> list[
     return texts
 
 
-def family_finding(family: Family, *, brief: bool = False) -> str:
+def family_finding(family: Family, *, brief: bool) -> str:
     """The differences told from 0 with their values; the others by name where they are few, else by their number.
 
     Where none is told from 0 and they are few, all have their values.

@@ -126,7 +126,7 @@ def _shape(entry: Entry, settings: Mapping[str, Any]) -> Sequence[int]:
 
 
 def _recorded_line(row: Row, column: Column, records: Sequence[Record], source: str) -> dict[str, Any]:
-    quantity = registry.measurements()[column.measurement].quantities[column.field]
+    quantity = registry.quantity(column)
     good = tuple(record for record in records if record.status == "ok")
     settings = [record.cell["settings"] for record in good or records]
     known = estimate(quantity, column.field, good)
@@ -171,8 +171,8 @@ def _columns_of(suite: Suite, row: Row, record: Record, all_data: bool) -> list[
 
 def _is_of(record: Record, row: Row, column: Column, all_data: bool) -> bool:
     """Whether a row's record is one of a column: of its measurement and settings, the threads and presets apart."""
+    from reidbench.planning.dataset_identity import is_usual
     from reidbench.planning.plan import cost_shape
-    from reidbench.presets import PRESETS
 
     settings = record.cell["settings"]
     if record.cell["measurement"] != column.measurement:
@@ -185,9 +185,7 @@ def _is_of(record: Record, row: Row, column: Column, all_data: bool) -> bool:
         return False
     if column.dataset not in ("", settings["dataset"]["name"]):
         return False
-    made_with = without_split(settings)["dataset"].get("options", {})
-    usual_data = [{}, *(preset.dataset_options for preset in PRESETS.values())]
-    return all_data or any(made_with == {**usual, **column.data} for usual in usual_data)
+    return all_data or is_usual(settings, column.data)
 
 
 def _over_seeds(records: Sequence[Record]) -> list[list[Record]]:

@@ -10,9 +10,8 @@ from html import escape
 from pathlib import Path
 from xml.etree import ElementTree
 
-from reidbench.reporting.blocks import Block
+from reidbench.reporting.blocks import CONTINUED, Block
 from reidbench.reporting.document import (
-    CONTINUED,
     Code,
     Document,
     Items,

@@ -37,10 +37,10 @@ BAR = 3.0
 def place_labels(
     axis: Axes,
     labels: Sequence[tuple[str, float, float]],
-    bars: Sequence[tuple[float, float, float]] = (),
-    lines: Sequence[Sequence[tuple[float, float]]] = (),
+    bars: Sequence[tuple[float, float, float]],
+    lines: Sequence[Sequence[tuple[float, float]]],
     *,
-    fontsize: float = 8.0,
+    fontsize: float,
 ) -> list[Bbox]:
     """Writes each (name, x, y) near its point, with a thin line to it where it had to go far.
 

@@ -13,7 +13,7 @@ from matplotlib.collections import PathCollection
 from matplotlib.ticker import FuncFormatter
 
 from reidbench.files import replacing
-from reidbench.reporting.figures.style import MARKERS, OKABE_ITO, STYLE, new_figure, settle
+from reidbench.reporting.figures.style import MARKERS, OKABE_ITO, STYLE, grid, new_figure, settle
 from reidbench.reporting.labels import place_labels
 from reidbench.reporting.profile_text import peak_text
 
@@ -78,8 +78,7 @@ def _roofline(axis: Axes, layers: Layers) -> tuple[list[tuple[str, float, float]
     )
     for direction in (axis.xaxis, axis.yaxis):
         direction.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axis.grid(True, color="#DDDDDD", linewidth=0.5)
-    axis.set_axisbelow(True)
+    grid(axis)
     legend = axis.legend(frameon=False, fontsize=8, loc="lower left", title="area: share of the time")
     legend.get_title().set_fontsize(8)
     for handle in legend.legend_handles:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from urllib.parse import quote
 
-from reidbench.reporting.blocks import escape
-from reidbench.reporting.blocks import markdown as markdown_table
+from reidbench.reporting.blocks import Block, aligned
 from reidbench.reporting.document import Code, Document, Items, Paragraph, Part, Picture, Section, Tabular
 
 DEEPEST = 6
@@ -37,6 +37,27 @@ def _parts(parts: Sequence[Part], level: int) -> Iterator[str]:
             case Section(title, inner):
                 yield f"{_marks(level)} {escape(title)}"
                 yield from _parts(inner, level + 1)
+
+
+def markdown_table(block: Block) -> str:
+    """A GitHub table with its cells padded, so that it also reads as plain text."""
+    header = [escape(text) for text in block.header]
+    lines = [
+        [f"**{escape(text)}**" if (y, x) in block.bold else escape(text) for x, text in enumerate(line)]
+        for y, line in enumerate(block.lines)
+    ]
+    widths = [max(3, *map(len, column)) for column in zip(header, *lines, strict=True)]
+    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+    rows = [aligned(header, widths), rule, *(aligned(line, widths) for line in lines)]
+    text = "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return text + "".join(f"\n\n{escape(note)}" for note in block.notes)
+
+
+def escape(text: str) -> str:
+    """Text that Markdown shows as it is, on one line."""
+    text = re.sub(r"([\\`*<>|~$]|\](?=[(\[:]))", r"\\\1", " ".join(text.split()))
+    text = re.sub(r"(?<!\w)_|_(?!\w)", r"\\_", text)
+    return re.sub(r"&(?=#?\w+;)", r"\\&", text)
 
 
 def _marks(level: int) -> str:

@@ -87,10 +87,18 @@ def against_published(
         return None, ""
     if reason := _incomparable(published, column, settings):
         return None, reason
-    try:
-        return known.value * quantity.scale - float(published.values[column.published]), ""
-    except ValueError:
+    printed = as_number(published.values[column.published])
+    if printed is None:
         return None, "the published value is not a number"
+    return known.value * quantity.scale - printed, ""
+
+
+def as_number(text: str) -> float | None:
+    """A published value as a number; None for "" and for words."""
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 def prints_as(number: float, text: str) -> bool:
@@ -110,7 +118,7 @@ def mixtures(measurement: str, rows: Sequence[tuple[str, Record]]) -> Iterable[s
         return
     kinds: dict[str, list[Any]] = {"dataset": _contents(rows)}
     for label, path in JOINED.items():
-        kinds[label] = [_without_frames(_at(record.cell, path)) for _, record in rows]
+        kinds[label] = [_without_frames(at(record.cell, path)) for _, record in rows]
     kinds["splits"] = _splits(rows)
     kinds["machine"] = [record.machine for _, record in rows]
     kinds["version of torch"] = [record.versions.get("torch", "") for _, record in rows]
@@ -140,7 +148,7 @@ def _contents(rows: Sequence[tuple[str, Record]]) -> list[bool]:
     first: dict[int | None, Any] = {}
     found = []
     for _, record in rows:
-        fingerprint = _at(record.cell, ("settings", "dataset", "fingerprint"))
+        fingerprint = at(record.cell, ("settings", "dataset", "fingerprint"))
         found.append(fingerprint == first.setdefault(split_of(record.cell["settings"]), fingerprint))
     return found
 
@@ -175,7 +183,8 @@ def _incomparable(published: Published, column: Column, each: Sequence[Mapping[s
     return "" if size == PAPER_SIZE else f"another scale: measured on frames of {size[0]}x{size[1]} pixels"
 
 
-def _at(tree: Any, path: Sequence[str]) -> Any:
+def at(tree: Any, path: Sequence[str]) -> Any:
+    """What lies in a JSON tree under names, one within the other; None where nothing does."""
     for name in path:
         tree = tree.get(name) if isinstance(tree, Mapping) else None
     return tree

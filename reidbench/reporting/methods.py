@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from reidbench import registry
 from reidbench.data.splits import split_of
 from reidbench.deployment.backends import BACKENDS, EAGER, ran_on
+from reidbench.machine import BUSY
 from reidbench.reporting.blocks import is_measured, seeds_text
 from reidbench.reporting.document import Part, Section, items, section
 from reidbench.reporting.tables import lookalike_levels
@@ -32,9 +33,6 @@ DIGITS = 12
 
 _PIXELS = re.compile(r", pixels [0-9a-f]{12}")
 """What tells two synthetic datasets of the same size apart in their descriptions; their fingerprints do so too."""
-
-BUSY_CORES = 0.25
-"""Cores that other processes used during a session, on average, above which its times are called into doubt."""
 
 
 def methods(tables: Sequence[Table], place: str, machine: Mapping[str, Any]) -> list[Section]:
@@ -77,7 +75,7 @@ def recipe_text(recipe: Mapping[str, Any]) -> str:
 
 def busy(record: Record) -> bool:
     """Whether other processes disturbed the session of a record."""
-    return record.context.get("other_load", 0) > BUSY_CORES
+    return record.context.get("other_load", 0) > BUSY
 
 
 def busy_sessions(table: Table) -> list[str]:

@@ -161,7 +161,7 @@ def _where(heading: Heading, table: Table) -> str:
     """The dataset or the device of a column; "" where neither matters."""
     settings = heading.settings
     if heading.training:
-        dataset: str = settings.get("dataset", {}).get("name", table.plan.dataset)
+        dataset: str = settings.get("dataset", {}).get("name", table.plan.preset.dataset)
         return heading.column.dataset or dataset
     return " ".join(ran_on(settings))
 

@@ -34,9 +34,7 @@ def command(plan: Plan) -> str:
 
 def _of_profile(plan: Plan) -> list[str]:
     row = plan.suite.rows[-1]
-    parts = [row.model]
-    for option, value in row.options.items():
-        parts += ["--set", f"{option}={value}"]
+    parts = [row.model, *(part for text in written_options(row.options) for part in ("--set", text))]
     on_gpu = any(column.settings.get("device") == "cuda" for column in plan.suite.columns)
     return [*parts, "--device", "cuda"] if on_gpu else parts
 
@@ -44,9 +42,9 @@ def _of_profile(plan: Plan) -> list[str]:
 def _of_suite(plan: Plan) -> list[str]:
     parts = ["--preset", plan.preset.name, "--seeds", str(plan.preset.seeds)]
     preset = presets.PRESETS.get(plan.preset.name)
-    if preset is None or preset.dataset != plan.dataset:
-        parts += ["--dataset", plan.dataset]
-    if plan.places.root or registry.datasets()[plan.dataset].options.get("root") is REQUIRED:
+    if preset is None or preset.dataset != plan.preset.dataset:
+        parts += ["--dataset", plan.preset.dataset]
+    if plan.places.root or registry.datasets()[plan.preset.dataset].options.get("root") is REQUIRED:
         parts += ["--root", "DIR"]
     trunk = plan.preset.recipe.trunk
     if preset is not None and trunk != preset.recipe.trunk:

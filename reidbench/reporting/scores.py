@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from reidbench import registry
 from reidbench.estimates import estimate
-from reidbench.reporting.blocks import difference_text, estimate_text
+from reidbench.reporting.blocks import difference_text, estimate_text, text_lines
 from reidbench.spec import Outcome, Quantity, Record
 from reidbench.statistics import Estimate, means_difference
 
@@ -77,7 +77,7 @@ def scored_text(scored: Sequence[Scored], title: str) -> str:
     notes = [f"{one.protocol.name}: {_not_scored(one) or one.protocol.about}." for one in scored]
     paragraphs = [_wrapped(text, "  ") for text in notes]
     return "\n".join(
-        [_wrapped(title), "", *_aligned(moved), "", *_aligned(ranks), "", _wrapped(intervals), *paragraphs]
+        [_wrapped(title), "", *text_lines(moved), "", *text_lines(ranks), "", _wrapped(intervals), *paragraphs]
     )
 
 
@@ -104,11 +104,6 @@ def _not_scored(one: Scored) -> str:
 def _rounded(quantity: Quantity, known: Estimate) -> dict[str, float]:
     bounds = {"value": known.value, "low": known.low, "high": known.high}
     return {end: round(bound * quantity.scale, quantity.digits) for end, bound in bounds.items()}
-
-
-def _aligned(lines: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return ["  ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])]).rstrip() for line in lines]
 
 
 def _wrapped(text: str, indent: str = "") -> str:

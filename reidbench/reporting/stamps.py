@@ -24,7 +24,7 @@ def figure_stamp(table: Table) -> str:
         for place, e in table.entries.items()
     ]
     plan = table.plan
-    content = (plan.name, plan.suite, plan.preset, plan.dataset, table.machine, table.headings, entries)
+    content = (plan.name, plan.suite, plan.preset, table.machine, table.headings, entries)
     return stamp_of(content)
 
 

@@ -21,14 +21,15 @@ if TYPE_CHECKING:
     from reidbench.planning.plan import Plan
     from reidbench.store import Store
 
-STATES = ("ok", "partial", "stale", "failed", "out-of-memory", "skipped", "missing", "absent", "published")
-"""Of an entry: fresh; fresh for some of its seeds and splits; of another source, trunk or dataset content; the three
-ways a cell ends without a value; not run yet; cannot be measured here; a row that only a publication has values for."""
-
 
 @dataclass(frozen=True)
 class Entry:
     """What is known of one row in one column.
+
+    Its `state` is "ok" where it is fresh, "partial" where it is so for some of its seeds and splits, "stale" where it
+    is of another source, trunk or dataset content; "failed", "out-of-memory" or "skipped" as a cell ends without a
+    value; "missing" where it was not run yet, "absent" where it cannot be measured here, "published" of a row that only
+    a publication has values for.
 
     `estimate` is in SI units, `difference` (measured minus published) in the unit shown. `reason` says why the state
     is not "ok", `incomparable` why a published value has no difference. `planned` says of a partial one how many
@@ -136,23 +137,18 @@ def heading_of(table: Table, quantity: str) -> Heading | None:
     return next((heading for heading in table.headings if heading.column.quantity == quantity), None)
 
 
-def lookalike_floor(table: Table, heading: Heading) -> float | None:
-    """The level (0 to 1) of a mean AP column where every look-alike is found and none told apart, if records hold it.
-
-    It is taken over the column's own queries, and is the same for every row.
-    """
-    return _floor(heading.quantity, table, heading)
-
-
 def lookalike_levels(table: Table, heading: Heading) -> dict[str, float]:
     """That level (0 to 1) for each mean AP of the column's measurement, by its title."""
     quantities = registry.measurements()[heading.column.measurement].quantities.values()
-    levels = {quantity.title: _floor(quantity, table, heading) for quantity in quantities}
+    levels = {quantity.title: lookalike_floor(quantity, table, heading) for quantity in quantities}
     return {title: level for title, level in levels.items() if level is not None}
 
 
-def _floor(quantity: Quantity, table: Table, heading: Heading) -> float | None:
-    """The floor of a mean AP from the records of a column of its measurement."""
+def lookalike_floor(quantity: Quantity, table: Table, heading: Heading) -> float | None:
+    """The level (0 to 1) of a mean AP where every look-alike is found and none told apart, if records hold it.
+
+    It is taken over the queries of a column of its measurement, and is the same for every row.
+    """
     found = next(iter(table.fresh(heading).values()), None)
     if quantity.sample != "ap" or found is None:
         return None

@@ -73,12 +73,12 @@ def write_combined(
     tables: Sequence[Table],
     store: Store,
     *,
-    name: str = COMBINED,
-    others: Sequence[Chapter] = (),
+    name: str,
+    others: Sequence[Chapter],
+    left_out: str,
+    made_by: str,
     formats: Sequence[str] = ("md",),
     folder: Path | None = None,
-    left_out: str = "",
-    made_by: str = "",
 ) -> list[Path]:
     """Writes `<name>.<ending>` for each format: the tables, then the chapters of `others`, and all figures.
 

@@ -22,7 +22,7 @@ def test_a_module_is_joined_over_the_networks_it_stands_in() -> None:
             context("trunk.layer1.0.conv1", 2, 1, normalisation=1),
         ]
     )
-    assert (found.module, found.counter, found.networks) == ("trunk.layer1", "fvcore", 2)
+    assert (found.module, found.counter) == ("trunk.layer1", "fvcore")
     assert found.low == pytest.approx(0.10) and found.high == pytest.approx(0.15) and found.share == 0.2
     assert found.operations == {"normalisation": 38 / 40, "upsample_nearest2d": 2 / 40}
 

@@ -1,6 +1,7 @@
 """Rules: what they print, what is counted for a row, and what the counts come to."""
 
 from fractions import Fraction
+from math import floor
 
 import pytest
 from hypothesis import given
@@ -12,12 +13,12 @@ from reidbench.audit.rules import (
     COUNTED,
     MARS_IDENTITIES,
     REGIONS,
+    ROUNDINGS,
     RULES,
     Rule,
     gap,
     interval,
     label,
-    printed_as,
     terms,
     value,
 )
@@ -25,6 +26,12 @@ from reidbench.spec import Row
 
 TKS = Row("TKS", "bicnet_tks", {"stages": (3,)})
 BASE = Row("Base", "baseline")
+
+
+def printed_as(number: Fraction, decimals: int, rounding: str) -> str:
+    """The number with that many decimals, exactly."""
+    units = floor(number * 10**decimals + ROUNDINGS[rounding])
+    return f"{'-' if units < 0 else ''}{abs(units) // 10**decimals}.{abs(units) % 10**decimals:0{decimals}d}"
 
 
 def named(row: Row, rule: Rule) -> list[tuple[int, str]]:

@@ -59,6 +59,15 @@ def test_two_folders_are_compared_as_they_are(folders: tuple[Path, Path], tmp_pa
     assert "better" in capsys.readouterr().out
 
 
+def test_what_is_not_there_to_compare_is_one_line(folders: tuple[Path, Path], capsys) -> None:
+    assert main(["compare", *map(str, folders), "--machine", "nosuch"]) == 2
+    said = capsys.readouterr().err
+    assert "holds no machine 'nosuch'; there is" in said and said.count("\n") == 1
+    assert main(["compare", *map(str, folders), "--suite", "overhead", "--only", "accuracy"]) == 2
+    said = capsys.readouterr().err
+    assert "suite overhead has no accuracy column; leave --only out" in said and said.count("\n") == 1
+
+
 @pytest.fixture
 def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A repository of two commits, `one` and `two`, whose bench.py notes how it was called, and a third that fails."""

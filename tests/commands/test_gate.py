@@ -10,10 +10,15 @@ from xml.etree import ElementTree
 import pytest
 
 from reidbench.cli import main
+from reidbench.commands import gate
 from reidbench.commands.gate import find_store
-from reidbench.spec import UserError
+from reidbench.regression.judging import Circumstances
+from reidbench.regression.pairing import Pair
+from reidbench.spec import Quantity, Record, UserError
 
 ROOT = Path(__file__).resolve().parents[2]
+
+COVER = "their intervals cover"
 
 PLUGIN = '''"""Two rows whose size and pace are written in the code."""
 import random, time
@@ -126,6 +131,19 @@ def test_no_change_is_exit_code_0_and_measures_only_what_is_missing(bench: Bench
     assert {path: path.stat().st_mtime_ns for path in (bench.folder / "new").rglob("*-*.json")} == before
 
 
+def test_intervals_cover_what_was_calibrated_on_their_own_device() -> None:
+    quantity = Quantity("ratio", "x", "lower", 2)
+    pairs = []
+    for device in ("cpu", "cuda"):
+        record = Record({"settings": {"device": device}}, "key", "slim", "ok", {}, {}, {}, "here", {}, "now", 1.0)
+        pairs.append(Pair("slim", "latency.ratio", "ratio", quantity, "time", here=(record,), there=(record,)))
+    cuda = f"times on cuda are not calibrated on this machine (bench.py calibrate --device cuda): {COVER} rounds only"
+    assert gate._notes(pairs, Circumstances(noise={"cpu": 0.01}), {"cpu": 0.01}) == [cuda]
+    assert gate._notes(pairs, Circumstances(noise={"cpu": 0.01, "cuda": 0.01}), {"cpu": 0.01, "cuda": 0.01}) == []
+    (note,) = gate._notes(pairs, Circumstances(noise={"cpu": 0.01, "cuda": 0.1}), {"cpu": 0.01})
+    assert note.endswith(f"{COVER} the scatter between the few sessions compared")
+
+
 def test_what_cannot_be_told_is_measured_again_up_to_the_sessions_asked_for(bench: Bench) -> None:
     bench.write(pace=0.5, noise=0.5)
     code, text, _ = bench.check("--sessions", "3")
@@ -190,6 +208,13 @@ def test_a_wrong_option_is_one_line(options: list[str], message: str, tmp_path: 
     assert message in said and said.count("\n") == 1
 
 
+def test_a_suite_without_a_column_of_the_kind_is_one_line(capsys) -> None:
+    results = str(ROOT / "results")
+    assert main(["check", "overhead", "--only", "accuracy", "--against", results, "--results", results]) == 2
+    said = capsys.readouterr().err
+    assert "suite overhead has no accuracy column; leave --only out" in said and said.count("\n") == 1
+
+
 def test_the_baseline_is_a_machines_folder_or_a_results_folder(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"--against .*: no records there"):
         find_store(str(tmp_path), "--against")
@@ -198,6 +223,8 @@ def test_the_baseline_is_a_machines_folder_or_a_results_folder(tmp_path: Path) -
         (tmp_path / name / "machine.json").write_text("{}")
         if name == "one":
             assert find_store(str(tmp_path), "--against").name == "one"
+            with pytest.raises(UserError, match=r"holds no machine 'other'; there is one$"):
+                find_store(str(tmp_path), "--against", "other")
     with pytest.raises(UserError, match="several machines; give the folder of one: one, two"):
         find_store(str(tmp_path), "--against")
     assert find_store(str(tmp_path), "--against", "two").name == "two"

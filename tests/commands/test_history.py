@@ -3,6 +3,7 @@
 import json
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -11,9 +12,13 @@ from reidbench.cli import main
 from reidbench.spec import Cell, Record
 from reidbench.store import Store
 
+IDENTITY = ("-c", "user.name=Nobody", "-c", "user.email=nobody@example.org", "-c", "commit.gpgsign=false")
 
-def save(root: Path, value: float, source: str, row: str = "My row") -> None:
-    cell = Cell(row, "complexity", "toy", {"name": row}, {"version": 1}, source)
+SOME = {"name": "some", "fingerprint": "f00d", "subset": False}
+
+
+def save(root: Path, value: float, source: str, row: str = "My row", **settings: Any) -> None:
+    cell = Cell(row, "complexity", "toy", {"name": row}, {"version": 1, **settings}, source)
     known = ("here", {"python": "3.11"}, f"2026-01-0{value:.0f}T00:00:00+00:00", 1.0)
     Store(root / "results", "here").save(
         Record(cell.identity, cell.key, row, "ok", {"params": value * 1e6}, {}, {}, *known)
@@ -25,8 +30,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Three commits: one with 1 M parameters, one that touches no record, one with 2 M of another code."""
 
     def git(*arguments: str) -> None:
-        identity = ["-c", "user.name=Nobody", "-c", "user.email=nobody@example.org", "-c", "commit.gpgsign=false"]
-        subprocess.run(["git", *identity, *arguments], cwd=tmp_path, check=True, capture_output=True)
+        subprocess.run(["git", *IDENTITY, *arguments], cwd=tmp_path, check=True, capture_output=True)
 
     git("init", "--quiet")
     save(tmp_path, 1, "old")
@@ -96,3 +100,14 @@ def test_a_record_that_is_not_committed_is_told_from_none(repository: Path, caps
     save(repository, 3, "newest", row="My row 3")
     assert main(["history", "My row 3", "complexity.params", "--all"]) == 2
     assert "in the commits of results; commit it first\n" in capsys.readouterr().err
+
+
+def test_a_split_is_no_option_that_its_records_are_hidden_for(repository: Path, capsys) -> None:
+    for options, splits in (({"split": 2}, {"splits": 10}), ({"rate": 2}, {})):
+        save(repository, 3, "new", row="Data", dataset={**SOME, "options": options, **splits})
+    for command in (["add", "."], [*IDENTITY, "commit", "--quiet", "-m", "four"]):
+        subprocess.run(["git", *command], cwd=repository, check=True, capture_output=True)
+    for more, splits in (([], [True]), (["--all"], [True, False])):
+        assert main(["history", "Data", "complexity.params", "--json", *more]) == 0
+        found = json.loads(capsys.readouterr().out)
+        assert sorted('"split":2' in series["points"][0]["what"] for series in found) == sorted(splits)

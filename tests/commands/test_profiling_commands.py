@@ -13,6 +13,7 @@ import pytest
 
 from reidbench import cli
 from reidbench.commands import asked
+from reidbench.commands.asked import label_of
 from reidbench.profiling import layers, peak, timeline, trace
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -112,3 +113,8 @@ def test_the_profiler_writes_nothing_of_its_own(tmp_path: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if name != "KINETO_LOG_LEVEL"}
     found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, env=environment)
     assert found.stderr == ""
+
+
+def test_a_model_is_named_with_its_options_in_one_way() -> None:
+    assert label_of("bicnet", {"size": (64, 32), "alpha": 2}) == "bicnet alpha=2 size=(64, 32)"
+    assert label_of("mine", {"mode": "1"}) == "mine mode='1'"

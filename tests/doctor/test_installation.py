@@ -81,14 +81,6 @@ def test_extras_are_told_with_how_to_have_them_and_the_developers_are_not(versio
     assert found["pyarrow"].text.endswith("pip install 'reidbench[parquet]'")
 
 
-def test_other_backends_are_those_that_no_extra_has(versions: dict[str, str]) -> None:
-    versions |= {"onnxruntime-gpu": "1.30"}
-    (finding,) = installation.backends(Declared("", (), {"onnx": ("onnx>=1",), "test": ("openvino",)}))
-    assert finding.mark == "ok"
-    assert "onnxruntime 1.30" in finding.text and "openvino not installed (pip install openvino)" in finding.text
-    assert "onnx " not in finding.text.replace("onnxscript ", "")
-
-
 def test_an_old_python_is_wrong() -> None:
     assert installation.python(Declared(">=3.11", ())).mark == "ok"
     assert installation.python(Declared(">=99", ())).mark == "wrong"

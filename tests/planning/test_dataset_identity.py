@@ -9,7 +9,7 @@ from trees import ilids_splits, write_ilids
 from reidbench import registry
 from reidbench.data.splits import Splits, parse_splits
 from reidbench.data.two_cameras import SPLITS
-from reidbench.planning.dataset_identity import AskedData, choose_splits, dataset_text, identities
+from reidbench.planning.dataset_identity import AskedData, choose_splits, dataset_text, identities, is_usual
 from reidbench.spec import Cell, Record, UserError
 from reidbench.store import Store
 
@@ -93,3 +93,18 @@ def test_without_a_root_the_options_decide_which_record_is_taken(tmp_path: Path)
 def test_a_dataset_in_words_names_its_split() -> None:
     assert dataset_text("ilids", True, {"split": 3}, 10) == "ilids split 3 of 10 (a subset)"
     assert dataset_text("duke", False, {"dense": 8}) == "duke dense=8"
+
+
+@pytest.mark.parametrize(
+    ("settings", "usual"),
+    [
+        ({}, True),
+        ({"dataset": {"name": "ilids", "options": {"split": 3}, "splits": 10}}, True),
+        ({"dataset": {"name": "synthetic", "options": {"height": 128, "width": 64}}}, True),
+        ({"dataset": {"name": "synthetic", "options": {"height": 128, "width": 64, "occlusion": 0.5}}}, False),
+        ({"dataset": {"name": "synthetic", "options": {"occlusion": 0.5}}}, False),
+    ],
+)
+def test_splits_and_a_presets_own_options_are_usual_and_others_are_not(settings: dict[str, Any], usual: bool) -> None:
+    assert is_usual(settings) == usual
+    assert is_usual(settings, {"occlusion": 0.5}) == ("occlusion" in str(settings))

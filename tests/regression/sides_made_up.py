@@ -67,7 +67,7 @@ class Code:
             for index, column in enumerate(COLUMNS)
             for row in ROWS
         }
-        return Plan("made_up", SUITE, PRESETS["quick"], "synthetic", "", cells, {})
+        return Plan("made_up", SUITE, PRESETS["quick"], "", cells, {})
 
     def seeds_of(self, column: Column) -> int:
         return self.seeds if column.measurement == "accuracy" else 1

@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict, replace
 from math import isnan
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -48,7 +49,7 @@ def test_one_session_says_nothing_of_the_scatter_between_them() -> None:
     assert all(isnan(value) for value in scatter(sessions(1, 0.1, 0.1)))
 
 
-def timed(folder: Path, count: int, **changes: float) -> Pair:
+def timed(folder: Path, count: int, **changes: Any) -> Pair:
     new, old = two_sides(folder, **changes)
     for session in range(1, count):
         new.save(only=["latency"], session=session)
@@ -72,14 +73,25 @@ def test_too_few_sessions_are_no_trial(tmp_path: Path) -> None:
 
 def test_sessions_that_are_compared_tell_their_own_scatter(tmp_path: Path) -> None:
     single = timed(tmp_path / "single", 1)
-    assert isnan(sessions_scatter([single]))
-    assert sessions_scatter([timed(tmp_path / "quiet", 6)]) < 0.01
+    assert sessions_scatter([single]) == {}
+    assert sessions_scatter([timed(tmp_path / "quiet", 6)])["cpu"] < 0.01
     pair = timed(tmp_path / "loud", 6)
     here = [
         replace(r, samples={**r.samples, "per_frame": [x * 1.1**i for x in r.samples["per_frame"]]})
         for i, r in enumerate(pair.here)
     ]
-    assert sessions_scatter([replace(pair, here=tuple(here))]) > 0.1
+    assert sessions_scatter([replace(pair, here=tuple(here))])["cpu"] > 0.1
+
+
+def test_what_sessions_scatter_on_one_device_says_nothing_of_another(tmp_path: Path) -> None:
+    quiet = timed(tmp_path / "cpu", 6)
+    cuda = {**quiet.here[0].cell, "settings": {"device": "cuda"}}
+    here = [
+        replace(r, cell=cuda, samples={**r.samples, "per_frame": [x * 1.1**i for x in r.samples["per_frame"]]})
+        for i, r in enumerate(quiet.here)
+    ]
+    found = sessions_scatter([quiet, replace(quiet, here=tuple(here))])
+    assert found["cpu"] < 0.01 and found["cuda"] > 0.1
 
 
 def trained(folder: Path, ap: float, seeds: int, source: str) -> list[Pair]:
@@ -100,7 +112,15 @@ def test_a_fault_is_caught_and_the_same_model_is_not(tmp_path: Path) -> None:
 
 
 def made_up(*trials: Trial) -> Calibration:
-    about = {"machine": "here", "rows": ["Slim"], "reference": "Base", "sessions": 9, "first": "a", "last": "b"}
+    about = {
+        "machine": "here",
+        "rows": ["Slim"],
+        "reference": "Base",
+        "sessions": 9,
+        "device": "cpu",
+        "first": "a",
+        "last": "b",
+    }
     return Calibration(0.02, 0.05, Limits(), trials, {**about, "recipe": "Preset tiny."}, {})
 
 
@@ -154,12 +174,12 @@ def write(folder: Path, found: Calibration) -> None:
 
 
 def test_the_noise_is_read_from_a_machines_folder(tmp_path: Path) -> None:
-    assert isnan(session_noise(tmp_path)) and recorded(tmp_path) is None
+    assert session_noise(tmp_path) == {} and recorded(tmp_path) is None
     trial = Trial("time", 1, 1, 500, {"same": 500}, 500, 0, (0.0, -0.1, 0.1))
     write(tmp_path, made_up(trial))
-    assert session_noise(tmp_path) == 0.02 and recorded(tmp_path) == made_up(trial)
+    assert session_noise(tmp_path) == {"cpu": 0.02} and recorded(tmp_path) == made_up(trial)
     write(tmp_path, replace(made_up(trial), noise=None))
-    assert isnan(session_noise(tmp_path))
+    assert session_noise(tmp_path) == {}
 
 
 @pytest.mark.parametrize("damage", ["[]", "{", "{}", '{"noise": 0.1}', '{"noise": Infinity}', "null"])

@@ -72,18 +72,19 @@ def test_noisy_readings_cannot_tell_and_count_the_sessions_it_takes(tmp_path: Pa
 
 def test_the_scatter_between_sessions_widens_the_interval(tmp_path: Path) -> None:
     sides = two_sides(tmp_path, slower=1.1)
-    known, unknown = verdicts(*sides, noise=0.05)["latency"], verdicts(*sides)["latency"]
-    assert unknown.word == "worse" and known.word == "cannot tell"
+    known, unknown = verdicts(*sides, noise={"cpu": 0.05})["latency"], verdicts(*sides)["latency"]
+    other = verdicts(*sides, noise={"cuda": 0.05})["latency"]
+    assert unknown.word == other.word == "worse" and known.word == "cannot tell"
     assert known.change == unknown.change and known.high > unknown.high and known.low < unknown.low
 
 
 def test_further_sessions_tell_what_one_could_not(tmp_path: Path) -> None:
     new, old = two_sides(tmp_path, slower=1.1)
-    assert verdicts(new, old, noise=0.03)["latency"].word == "cannot tell"
+    assert verdicts(new, old, noise={"cpu": 0.03})["latency"].word == "cannot tell"
     for session in range(1, 6):
         new.save(only=["latency"], session=session)
         old.save(only=["latency"], session=session)
-    assert verdicts(new, old, noise=0.03)["latency"].word == "worse"
+    assert verdicts(new, old, noise={"cpu": 0.03})["latency"].word == "worse"
 
 
 def test_one_seed_says_nothing_about_training_unless_it_is_the_same_bit_by_bit(tmp_path: Path) -> None:
@@ -125,6 +126,23 @@ def test_a_value_that_one_record_lacks_is_named(tmp_path: Path) -> None:
     without = replace(pair, there=(replace(pair.there[0], values={}),))
     (verdict,) = judge([without], Limits(), Circumstances())
     assert verdict.word == "not comparable" and "record there holds nothing" in verdict.note
+    assert verdict.before is None and verdict.after == pair.here[0].values["params"] / 1e6
+
+
+def test_one_identity_cannot_tell_whatever_the_seeds() -> None:
+    here, there = ([of_split(None, np.full(6, value), [1.0] * 6)] * 3 for value in (0.3, 0.2))
+    (verdict,) = judge([replace(PAIR, here=tuple(here), there=tuple(there))], Limits(), Circumstances())
+    assert (verdict.word, verdict.note) == ("cannot tell", "one identity")
+
+
+def test_queries_that_differ_or_of_which_none_counts_are_not_compared() -> None:
+    record = of_split(None, np.linspace(0, 1, 6), [1.0, 2.0] * 3)
+    marked = replace(record, samples={**record.samples, "counts": [0.0] * 6})
+    counting = replace(PAIR, quantity=replace(PAIR.quantity, where="counts"))
+    people = of_split(None, np.linspace(0, 1, 6), [1.0, 3.0] * 3)
+    for pair in (replace(PAIR, here=(record,), there=(people,)), replace(counting, here=(marked,), there=(marked,))):
+        (verdict,) = judge([pair], Limits(), Circumstances())
+        assert (verdict.word, verdict.note) == ("not comparable", "the queries are not the same on both sides")
 
 
 @pytest.mark.parametrize(
@@ -155,8 +173,9 @@ def test_equal_splits_are_the_same_and_other_queries_are_not_compared() -> None:
     assert (verdict.word, verdict.note) == ("not comparable", "the queries are not the same on both sides")
 
 
-def of_split(split: int, values: np.ndarray, people: list[float]) -> Record:
+def of_split(split: int | None, values: np.ndarray, people: list[float]) -> Record:
     dataset = {"name": "ilids", "fingerprint": f"f{split}", "options": {"split": split}, "splits": 10}
+    dataset |= {} if split else {"options": {}, "splits": 0}
     samples = {"ap": [float(x) for x in values], "identity": people}
     cell = {"settings": {"dataset": dataset, "seed": 0}}
     return Record(cell, f"{split}", "Slim", "ok", {}, samples, {}, "machine", {}, "2026-01-01", 1.0)

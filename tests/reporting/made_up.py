@@ -111,7 +111,7 @@ class Bench:
                     cells[row.name, index] = tuple(self.cell(row, column, s, k) for k in splits for s in seeds)
         preset = Preset("quick", "made up for a test", RECIPE, "synthetic", seeds=self.seeds)
         suite = replace(SUITE, rows=self.rows, focus=self.focus)
-        return Plan("made_up", suite, preset, "synthetic", "", cells, absent, splits=self.splits)
+        return Plan("made_up", suite, preset, "", cells, absent, splits=self.splits)
 
     def save(self, cell: Cell, status: str = "ok", error: str = "", **context) -> Record:
         values, samples = _content(cell) if status == "ok" else ({}, {})

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from made_up import QUANTITIES
 
-from reidbench.reporting.comparison import clear_best, compare, exceeds_noise, readings
+from reidbench.estimates import estimate
+from reidbench.reporting.comparison import clear_best, compare, exceeds_noise
 from reidbench.reporting.sessions import Scatter
 from reidbench.spec import Quantity, Record
 
@@ -22,9 +23,9 @@ def row(quantity, *samples, values=None):
         )
         for i, s in enumerate(samples)
     ]
-    found = readings(quantity, "params", records)
-    assert found is not None
-    return found
+    known = estimate(quantity, "params", records)
+    assert known is not None
+    return known, records
 
 
 def accuracy(offset, seeds=1, people=None):
@@ -62,7 +63,7 @@ def test_a_time_leads_only_by_more_than_twice_what_sessions_scatter():
     drift = np.linspace(1, 2, 20)
     rows = {name: row(LATENCY, {"seconds": x * drift, "reference": drift}) for name, x in (("fast", 0.9), ("slow", 1))}
     assert [clear_best(LATENCY, rows, Scatter(noise, 9)) for noise in (0.05, 0.06)] == ["fast", ""]
-    assert clear_best(LATENCY, rows) == "", "how much they scatter is not known"
+    assert clear_best(LATENCY, rows, None) == "", "how much they scatter is not known"
 
 
 @pytest.mark.parametrize("quantity", [LATENCY, RATIO])
@@ -95,8 +96,8 @@ def test_a_tie_has_no_best_row():
 
 def test_numbers_without_a_measured_noise_have_no_best_row():
     small, large = row(PARAMS, {}, values={"params": 1.0}), row(PARAMS, {}, values={"params": 2.0})
-    assert clear_best(PARAMS, {"small": small, "large": large}) == ""
+    assert clear_best(PARAMS, {"small": small, "large": large}, None) == ""
 
 
 def test_a_row_alone_is_not_the_best():
-    assert clear_best(MEAN_AP, {"only": accuracy(0.5, 3)}) == ""
+    assert clear_best(MEAN_AP, {"only": accuracy(0.5, 3)}, None) == ""

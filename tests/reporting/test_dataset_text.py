@@ -3,7 +3,7 @@
 import pytest
 
 from reidbench.data.checkup import Checkup, Count
-from reidbench.reporting.dataset_text import SHOWN, aligned, check_lines
+from reidbench.reporting.dataset_text import SHOWN, check_lines
 
 GOOD, BAD, FREE = Count("queries", 3, 3, "q"), Count("cameras", 2, 6, "a"), Count("test frames", 9, None, "")
 
@@ -33,7 +33,3 @@ def test_many_problems_are_counted_and_the_first_shown() -> None:
     assert f"{SHOWN + 3} problems:" in lines and "1 remark:" in lines
     assert sum(line.endswith(": wrong") for line in lines) == SHOWN
     assert "  ... and 3 more; --json shows all" in lines
-
-
-def test_numbers_are_right_aligned() -> None:
-    assert list(aligned([("", "found"), ("frames", "7")])) == ["        found", "frames      7"]

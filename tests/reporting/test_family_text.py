@@ -15,17 +15,17 @@ def family(*gaps, **more):
 
 
 def test_differences_told_from_0_have_their_values_and_a_loss_below_0_is_a_gain():
-    assert family_finding(family(TOLD, WITHIN)) == (
+    assert family_finding(family(TOLD, WITHIN), brief=False) == (
         "mAP lost (pp): beyond the noise row 0 -0.50 [-0.90, -0.10], a gain; within the noise row 1 "
         "(95 % intervals over queries and seeds)."
     )
 
 
 def test_the_others_are_counted_where_they_are_many_or_the_summary_is_of_several():
-    assert "within the noise the other 5 (" in family_finding(family(TOLD, *[WITHIN] * 5))
-    assert "within the noise row 1; row 2 (" in family_finding(family(TOLD, WITHIN, WITHIN))
+    assert "within the noise the other 5 (" in family_finding(family(TOLD, *[WITHIN] * 5), brief=False)
+    assert "within the noise row 1; row 2 (" in family_finding(family(TOLD, WITHIN, WITHIN), brief=False)
     assert "within the noise the other 2 (" in family_finding(family(TOLD, WITHIN, WITHIN), brief=True)
-    assert "within the noise all 5 (" in family_finding(family(*[WITHIN] * 5))
+    assert "within the noise all 5 (" in family_finding(family(*[WITHIN] * 5), brief=False)
     assert "[" not in family_finding(family(*[TOLD] * 5), brief=True)
     assert "[" not in family_finding(family(*[TOLD] * 9, WITHIN)), "the table has them"
     assert family_finding(family(*[TOLD] * 9)).count("[") == 9

@@ -34,7 +34,7 @@ def test_labels_of_a_cluster_do_not_overlap_and_stay_inside():
     axis = figure.subplots()
     points = [(f"a rather long name {i}", 1.9 + 0.01 * (i % 3), 50 + 0.4 * i) for i in range(6)]
     axis.set(xlim=(0, 5), ylim=(40, 60))
-    boxes = place_labels(axis, points)
+    boxes = place_labels(axis, points, [], [], fontsize=8)
     frame = axis.get_window_extent()
     for i, box in enumerate(boxes):
         assert frame.x0 <= box.x0 and box.x1 <= frame.x1
@@ -48,8 +48,8 @@ def test_a_label_keeps_off_a_line_where_there_is_room():
     axis = figure.subplots()
     axis.set(xlim=(0, 4), ylim=(0, 4))
     line = [(0.5, 2.0), (3.5, 2.0)]
-    (over,) = place_labels(axis, [("a name", 2.0, 2.0)])
-    (clear,) = place_labels(axis, [("a name", 2.0, 2.0)], lines=[line])
+    (over,) = place_labels(axis, [("a name", 2.0, 2.0)], [], [], fontsize=8)
+    (clear,) = place_labels(axis, [("a name", 2.0, 2.0)], [], [line], fontsize=8)
     height = axis.transData.transform((2.0, 2.0))[1]
     assert over.y0 < height < over.y1
     assert not clear.y0 <= height <= clear.y1

@@ -3,6 +3,7 @@ from dataclasses import asdict, replace
 import pytest
 from made_up import COLUMNS, ROWS
 
+from reidbench.machine import BUSY
 from reidbench.reporting.document import Items
 from reidbench.reporting.methods import _together, busy_sessions, methods, recipe_text
 from reidbench.reporting.tables import assemble
@@ -43,7 +44,7 @@ def test_every_dataset_that_a_table_trains_on_is_described(bench):
     assert sum("It has no weather." in line for line in lines) == 1
 
 
-@pytest.mark.parametrize(("load", "lines"), [(0.1, 0), (1.5, 1)])
+@pytest.mark.parametrize(("load", "lines"), [(0.1, 0), (BUSY, 0), (BUSY + 0.01, 1), (1.5, 1)])
 def test_a_session_that_others_disturbed_is_told_once(bench, load, lines):
     for row in ROWS:
         bench.save(bench.cell(row, COLUMNS[5]), other_load=load)

@@ -4,14 +4,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from made_up import COLUMNS, ROWS, SECONDS
 
-from reidbench.reporting.blocks import Block, blocks, difference_text, escape, estimate_text, interval_text, markdown
+from reidbench.reporting.blocks import blocks, difference_text, estimate_text, interval_text
 from reidbench.reporting.document import Chapter, Items, Paragraph, Section
 from reidbench.reporting.findings import findings
-from reidbench.reporting.markdown import markdown as document_markdown
+from reidbench.reporting.markdown import markdown, markdown_table
 from reidbench.reporting.report import chapter, combined_report, single_report
 from reidbench.reporting.tables import assemble
 from reidbench.reporting.writing import write_report
@@ -28,7 +26,7 @@ GOLDEN = """\
 
 def text_of(bench) -> str:
     table = assemble(bench.plan, bench.store)
-    return document_markdown(single_report(table, bench.store.machine(), [], "the command"))
+    return markdown(single_report(table, bench.store.machine(), [], "the command"))
 
 
 def test_the_counted_costs_read_exactly_so(bench):
@@ -165,29 +163,10 @@ def test_wide_tables_are_split_into_blocks_of_at_most_100_columns(bench):
     bench.seeds = 3
     bench.save_all()
     found = blocks(assemble(bench.plan, bench.store))
-    assert all(len(line) <= 100 for block in found for line in markdown(block).splitlines() if line.startswith("|"))
+    assert all(
+        len(line) <= 100 for block in found for line in markdown_table(block).splitlines() if line.startswith("|")
+    )
     assert all(len(line) == len(block.header) for block in found for line in block.lines)
-
-
-def test_every_line_of_a_markdown_table_has_the_same_cells():
-    block = Block("t", ("row", "x"), (("a|b", "1"), ("c", "22")), frozenset({(1, 1)}), ())
-    lines = markdown(block).splitlines()
-    assert lines[2] == "| a\\|b |      1 |" and lines[3] == "| c    | **22** |"
-
-
-@given(st.text(max_size=30))
-def test_escaped_text_stays_in_its_cell(text):
-    found = escape(text)
-    assert "\n" not in found
-    assert "|" not in found.replace("\\\\", "").replace("\\|", "")
-
-
-@pytest.mark.parametrize(
-    ("text", "escaped"),
-    [("mAP_tempo", "mAP_tempo"), ("_x_", "\\_x\\_"), ("[a](b)", "[a\\](b)"), ("<b>", "\\<b\\>"), ("a\nb", "a b")],
-)
-def test_escape_touches_only_what_markdown_would_read(text, escaped):
-    assert escape(text) == escaped
 
 
 def test_a_report_of_several_tables_has_one_summary_and_one_methods_and_a_chapter_each(bench):
@@ -208,7 +187,7 @@ def test_a_report_of_several_tables_has_one_summary_and_one_methods_and_a_chapte
         "Audit of a paper (audit)",
         "How to reproduce",
     ]
-    text = document_markdown(document)
+    text = markdown(document)
     summary = text.split("## Methods")[0]
     for part in ("Full: well.", "62 of 62 cells", "Left out: table9.", "without correction"):
         assert part in summary, part

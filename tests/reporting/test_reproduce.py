@@ -59,8 +59,8 @@ def test_what_lies_elsewhere_on_each_machine_is_left_to_fill_in(bench):
         for place, own in plan.cells.items()
         if "protocol" in own[0].settings
     }
-    preset = replace(plan.preset, recipe=replace(plan.preset.recipe, trunk="file"))
-    found = command(replace(plan, dataset="mars", preset=preset, cells=cells))
+    preset = replace(plan.preset, dataset="mars", recipe=replace(plan.preset.recipe, trunk="file"))
+    found = command(replace(plan, preset=preset, cells=cells))
     assert "--dataset mars --root DIR --weights FILE --subset" in found
 
 

@@ -5,9 +5,10 @@ from made_up import COLUMNS, GFLOPS, RECIPE, ROWS, SUITE
 
 from reidbench import registry
 from reidbench.reporting import matching
-from reidbench.reporting.blocks import blocks, terminal_text
+from reidbench.reporting.blocks import WORDS, block_title, blocks, terminal_text, text_lines
+from reidbench.reporting.figures.style import setting
 from reidbench.reporting.frames import FRAME_COLUMNS, frame, to_frame
-from reidbench.reporting.tables import STATES, assemble
+from reidbench.reporting.tables import assemble
 from reidbench.spec import Published, Row, UserError
 
 MEAN_AP, EMBLEM, TEMPO, GFLOPS_AT, PARAMS_AT, LATENCY, RATIO, CUDA = range(8)
@@ -37,7 +38,7 @@ def test_the_states_of_cells_without_a_record_differ(bench):
     assert table.entries["Full", GFLOPS_AT].state == "missing"
     assert table.entries["Full", CUDA].state == "absent"
     assert all(entry.estimate is None for entry in table.entries.values())
-    assert {entry.state for entry in table.entries.values()} <= set(STATES)
+    assert {entry.state for entry in table.entries.values()} <= {"ok", "partial", "stale", *WORDS}
     assert full.key not in {record.key for record in bench.store.records()}
 
 
@@ -311,3 +312,21 @@ def test_a_frame_of_no_records_is_refused(bench, toy, tmp_path):
     bench.save_all()
     with pytest.raises(UserError, match="no records of machine 'mine' under"):
         frame("made_up", str(bench.store.folder.parent), "mine")
+
+
+def test_that_data_are_a_subset_is_said_in_tables_and_figures(bench) -> None:
+    part = replace(bench, dataset={**bench.dataset, "subset": True})
+    part.save_all()
+    table = assemble(part.plan, part.store)
+    accuracy = table.trained()
+    for text in (block_title(accuracy, table), setting(table, accuracy)):
+        assert "synthetic (a subset), protocol " in text
+
+
+@pytest.mark.parametrize(("text", "number"), [("80.7", 80.7), ("", None), ("-", None), ("80.7*", None)])
+def test_only_a_printed_number_is_a_number(text: str, number: float | None) -> None:
+    assert matching.as_number(text) == number
+
+
+def test_numbers_are_right_aligned() -> None:
+    assert text_lines([("", "found"), ("frames", "7")]) == ["        found", "frames      7"]

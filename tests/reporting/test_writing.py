@@ -1,5 +1,6 @@
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from made_up import Bench
@@ -27,7 +28,8 @@ def test_several_tables_make_one_report_in_the_machines_folder(bench: Bench) -> 
     bench.save_all()
     tables = [assemble(replace(bench.plan, name=name), bench.store) for name in ("first", "second")]
     other = Chapter("audit", "Audit", ("All agree.",), (Paragraph("Details."),))
-    written = write_combined(tables, bench.store, others=[other], formats=("md", "html"), left_out="Left out: third.")
+    asked: Any = {"name": "report", "left_out": "Left out: third.", "made_by": ""}
+    written = write_combined(tables, bench.store, others=[other], formats=("md", "html"), **asked)
     report = bench.store.folder / "report.md"
     assert {report, report.with_suffix(".html"), bench.store.folder / "second-latency.svg"} <= set(written)
     text = report.read_text()
@@ -36,7 +38,8 @@ def test_several_tables_make_one_report_in_the_machines_folder(bench: Bench) -> 
 
 
 def test_other_chapters_alone_make_a_report(bench: Bench) -> None:
-    written = write_combined([], bench.store, others=[Chapter("audit", "Audit", ("All agree.",), (Paragraph("x"),))])
+    other = Chapter("audit", "Audit", ("All agree.",), (Paragraph("x"),))
+    written = write_combined([], bench.store, name="report", others=[other], left_out="", made_by="")
     assert [path.name for path in written] == ["report.md"]
     assert "All agree." in written[0].read_text()
 

@@ -141,7 +141,7 @@ def draw_figures(table: Table, stem: Path) -> list[Path]:
     stamp = figure_stamp(table)
     written: list[Path] = []
     for name in table.plan.suite.figures:
-        drawing: Drawing = lookup("figure", name, FIGURES)
+        drawing = lookup("figure", name, FIGURES)
         written += write_figure(partial(drawing.draw, table), stem.with_name(f"{stem.name}-{name}"), stamp)
     return written
 
@@ -178,7 +178,7 @@ def _files(stem: Path) -> list[Path]:
     return [stem.with_name(f"{stem.name}.{ending}") for ending in ("svg", "png")]
 
 
-def caption(path: Path, *, over: str = "seeds") -> str:
+def caption(path: Path, *, over: str) -> str:
     """The caption of a file that `draw_figures` wrote; `over` says what there are several of: seeds, splits or ""."""
     whole = FIGURES[path.stem.rpartition("-")[2]].caption.replace("single seeds", f"single {over}")
     return re.sub(r"\[(.*?)\]", r"\1" if over else "", whole)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
@@ -25,6 +24,7 @@ from reidbench.reporting.figures.style import (
     row_labels,
     seed_values,
     setting,
+    shown_arrays,
     shown_values,
     timed,
 )
@@ -70,14 +70,13 @@ def factor_figure(table: Table) -> Figure | None:
     for i, heading in enumerate(groups):
         fresh = table.fresh(heading)
         places = [rows.index(name) + (i - (len(groups) - 1) / 2) * width for name in fresh]
-        values = np.array([shown_values(known, heading.quantity) for known, _ in fresh.values()])
-        errors = error_lengths(values[:, 0], values[:, 1], values[:, 2])
+        values, errors = shown_arrays((known for known, _ in fresh.values()), heading.quantity)
         style: dict[str, Any] = {"color": OKABE_ITO[i], "hatch": HATCHES[i], "edgecolor": "black", "linewidth": 0.6}
-        axis.bar(places, values[:, 0], width, label=heading.column.title or heading.quantity.title, **style)
-        axis.errorbar(places, values[:, 0], errors, fmt="none", ecolor="black", elinewidth=0.8, capsize=1.5)
+        axis.bar(places, values, width, label=heading.column.title or heading.quantity.title, **style)
+        axis.errorbar(places, values, errors, fmt="none", ecolor="black", elinewidth=0.8, capsize=1.5)
         for place, (_, records) in zip(places, fresh.values(), strict=True):
             over_bar(axis, place, width, seed_values(heading.quantity, records))
-        floor = lookalike_floor(table, heading)
+        floor = lookalike_floor(heading.quantity, table, heading)
         if floor is not None:
             floors[heading.index] = _floor_marks(axis, places, floor * heading.quantity.scale, width)
     if floors:

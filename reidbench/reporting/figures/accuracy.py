@@ -32,7 +32,7 @@ from reidbench.reporting.figures.style import (
     setting,
     wrapped,
 )
-from reidbench.reporting.matching import printed_value
+from reidbench.reporting.matching import as_number, printed_value
 from reidbench.reporting.tables import Heading, Table
 
 COSTS = ("macs", "gflops")
@@ -65,11 +65,11 @@ def accuracy_figure(table: Table) -> Figure | None:
     axes[0].set_xlabel(axis_label(cost.quantity) + ("\nupright: published GFLOPs" if published else ""))
     axes[0].set_title("counted at the\npaper's scale")
     _accuracies(axes[1], names, measured, kept)
-    about = f"measured: {setting(table, accuracy)}{missing(measured, [bool(row.model) for row in rows])}"
+    about = f"measured: {setting(table, accuracy)}{missing(measured, sum(bool(row.model) for row in rows))}"
     axes[1].set_title(wrapped(about, MEASURED - beside))
     if published:
         _accuracies(axes[2], names, published, front(published, is_better(accuracy)), hollow=True)
-        possible = [bool(row.publication(accuracy.column.published)) for row in rows]
+        possible = sum(bool(row.publication(accuracy.column.published)) for row in rows)
         about = f"{published_title(table, accuracy.column)}\n(all differences count)"
         axes[2].set_title(wrapped(about + missing(published, possible), PUBLISHED - beside))
     for axis in axes[1:]:
@@ -82,11 +82,9 @@ def accuracy_figure(table: Table) -> Figure | None:
 def _published_points(table: Table, accuracy: Heading, cost: Heading) -> list[Point]:
     points = []
     for row in table.plan.suite.rows:
-        try:
-            x, y = (float(printed_value(row, heading.column)) for heading in (cost, accuracy))
-        except ValueError:
-            continue
-        points.append(Point(row.name, x, y))
+        x, y = (as_number(printed_value(row, heading.column)) for heading in (cost, accuracy))
+        if x is not None and y is not None:
+            points.append(Point(row.name, x, y))
     return points
 
 

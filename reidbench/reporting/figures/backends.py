@@ -15,9 +15,9 @@ from reidbench.reporting.figures.style import (
     MARKERS,
     OKABE_ITO,
     entitle,
-    error_lengths,
+    grid,
     new_figure,
-    shown_values,
+    shown_arrays,
 )
 from reidbench.reporting.tables import Heading, Table, heading_of
 
@@ -46,12 +46,11 @@ def backends_figure(table: Table) -> Figure | None:
 def _time_bars(axis: Axes, table: Table, headings: list[Heading], colours: Mapping[str, str]) -> None:
     width = 0.84 / len(colours)
     for i, (name, colour) in enumerate(colours.items()):
-        columns, values = _values(table, headings, name)
+        columns, values, lengths = _values(table, headings, name)
         places = columns + (i - (len(colours) - 1) / 2) * width
         style: dict[str, Any] = {"color": colour, "hatch": HATCHES[i], "edgecolor": "black", "linewidth": 0.5}
-        axis.bar(places, values[:, 0], width, label=name, **style)
-        errors = error_lengths(values[:, 0], values[:, 1], values[:, 2])
-        axis.errorbar(places, values[:, 0], errors, fmt="none", ecolor="black", elinewidth=0.8, capsize=1.5)
+        axis.bar(places, values, width, label=name, **style)
+        axis.errorbar(places, values, lengths, fmt="none", ecolor="black", elinewidth=0.8, capsize=1.5)
     axis.set_ylabel("latency of a clip (ms)")
     _name_columns(axis, headings, len(colours))
 
@@ -64,17 +63,16 @@ def _ratio_points(axis: Axes, table: Table, headings: list[Heading], colours: Ma
     for i, (name, colour) in enumerate(colours.items()):
         if name == reference:
             continue
-        columns, values = _values(table, headings, name)
+        columns, values, lengths = _values(table, headings, name)
         places = columns + 0.12 * (i - (len(colours) - 1) / 2)
-        errors = error_lengths(values[:, 0], values[:, 1], values[:, 2])
         if name in macs and reference in macs:
             shares[name] = macs[name][0].value / macs[reference][0].value
             axis.axhline(shares[name], color=colour, linewidth=0.9, linestyle=(0, (4, 1 + i)), zorder=1)
         style: dict[str, Any] = {"fmt": MARKERS[i], "ms": 5, "color": colour, "elinewidth": 0.9, "capsize": 2}
-        axis.errorbar(places, values[:, 0], errors, label=name, **style)
+        axis.errorbar(places, values, lengths, label=name, **style)
     axis.set_ylim(bottom=0)
     axis.set_ylabel(f"time, {reference} = 1")
-    axis.grid(True, axis="y", color="#DDDDDD", linewidth=0.5)
+    grid(axis, "y", behind=False)
     _name_columns(axis, headings, len(colours) - 1)
     _name_lines(axis, shares)
 
@@ -100,11 +98,10 @@ def _name_columns(axis: Axes, headings: list[Heading], entries: int) -> None:
         axis.legend(**legend, fontsize=8, ncol=min(entries, 3), columnspacing=1.2, handletextpad=0.5)
 
 
-def _values(table: Table, headings: list[Heading], name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Of the columns that a row has a value in: their places [N], and the values with their bounds [N, 3]."""
-    found = [(place, table.fresh(h)[name][0], h.quantity) for place, h in enumerate(headings) if name in table.fresh(h)]
-    places = np.array([place for place, _, _ in found], dtype=float)
-    return places, np.array([shown_values(known, quantity) for _, known, quantity in found]).reshape(-1, 3)
+def _values(table: Table, headings: list[Heading], name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of the columns that a row has a value in: their places [N], the values [N] and the lengths of bars [2, N]."""
+    found = {place: table.fresh(h)[name][0] for place, h in enumerate(headings) if name in table.fresh(h)}
+    return np.array(list(found), dtype=float), *shown_arrays(found.values(), headings[0].quantity)
 
 
 def _name(heading: Heading) -> str:

@@ -17,12 +17,11 @@ from reidbench.reporting.figures.style import (
     OKABE_ITO,
     axis_label,
     entitle,
-    error_lengths,
     new_figure,
     over_bar,
     seed_values,
     setting,
-    shown_values,
+    shown_arrays,
 )
 from reidbench.reporting.tables import Heading, Table, heading_of
 
@@ -61,13 +60,12 @@ def _combinations(bars: Axes, matrix: Axes, table: Table, accuracy: Heading, hel
     fresh = table.fresh(accuracy)
     reference = [table.plan.suite.reference] if table.plan.suite.reference not in held else []
     names = [name for name in (*reference, *held) if name in fresh]
-    values = np.array([shown_values(fresh[name][0], accuracy.quantity) for name in names])
-    lengths = error_lengths(values[:, 0], values[:, 1], values[:, 2])
+    values, lengths = shown_arrays((fresh[name][0] for name in names), accuracy.quantity)
     places = np.arange(len(names))
     colours = [OKABE_ITO[5] if name in held else "#BBBBBB" for name in names]
     hatches = [HATCHES[0] if name in held else HATCHES[1] for name in names]
-    bars.bar(places, values[:, 0], 0.6, color=colours, hatch=hatches, edgecolor="black", linewidth=0.6)
-    bars.errorbar(places, values[:, 0], lengths, fmt="none", ecolor="black", elinewidth=0.9, capsize=2.5)
+    bars.bar(places, values, 0.6, color=colours, hatch=hatches, edgecolor="black", linewidth=0.6)
+    bars.errorbar(places, values, lengths, fmt="none", ecolor="black", elinewidth=0.9, capsize=2.5)
     for place, name in enumerate(names):
         over_bar(bars, place, 0.6, seed_values(accuracy.quantity, fresh[name][1]))
     bars.tick_params(axis="x", length=0)
@@ -94,12 +92,11 @@ def _combinations(bars: Axes, matrix: Axes, table: Table, accuracy: Heading, hel
 
 def _effects(axis: Axes, table: Table, heading: Heading, found: Sequence[Effect]) -> None:
     quantity = heading.quantity
-    values = np.array([shown_values(effect.difference, quantity) for effect in found])
-    lengths = error_lengths(values[:, 0], values[:, 1], values[:, 2])
+    values, lengths = shown_arrays((effect.difference for effect in found), quantity)
     places = np.arange(len(found))
     colour, hatch = (OKABE_ITO[2], "") if heading.training else (OKABE_ITO[4], HATCHES[1])
-    axis.barh(places, values[:, 0], 0.55, color=colour, hatch=hatch, edgecolor="black", linewidth=0.6)
-    axis.errorbar(values[:, 0], places, xerr=lengths, fmt="none", ecolor="black", elinewidth=0.9, capsize=2.5)
+    axis.barh(places, values, 0.55, color=colour, hatch=hatch, edgecolor="black", linewidth=0.6)
+    axis.errorbar(values, places, xerr=lengths, fmt="none", ecolor="black", elinewidth=0.9, capsize=2.5)
     axis.axvline(0, color="black", linewidth=0.8)
     axis.set_yticks(places, [effect.part for effect in found])
     axis.invert_yaxis()

@@ -16,9 +16,11 @@ from reidbench.reporting.figures.style import (
     OKABE_ITO,
     entitle,
     error_lengths,
+    grid,
     new_figure,
     row_labels,
     setting,
+    shown_arrays,
     shown_values,
 )
 from reidbench.reporting.tables import Heading, Table, heading_of
@@ -74,7 +76,7 @@ def formula_figure(table: Table) -> Figure | None:
     axis.set(
         xlabel="alpha (small frames for each big one)", ylabel="cost of a frame, relative to Base-B", ylim=(0, None)
     )
-    axis.grid(True, axis="y", color="#DDDDDD", linewidth=0.5)
+    grid(axis, "y", behind=False)
     axis.legend(frameon=False, fontsize=8)
     entitle(figure, table, "cost over alpha, by formula, counted and measured")
     return figure
@@ -98,8 +100,7 @@ def _time_and_macs(axis: Axes, table: Table, macs: Heading, heading: Heading, ro
     axis.set(title=setting(table, heading), xlabel=f"MACs and time of a frame,\n{reference} = 1")
     axis.tick_params(labelbottom=True)
     axis.margins(x=0.15)
-    axis.grid(True, axis="x", color="#DDDDDD", linewidth=0.5)
-    axis.set_axisbelow(True)
+    grid(axis, "x")
 
 
 def _by_alpha(table: Table, model: str) -> dict[float, str]:
@@ -120,6 +121,5 @@ def _relative_points(
     shown = {(end if isinf(a) else a) + shift: fresh[name][0] for a, name in rows.items() if name in fresh}
     if not shown:
         return
-    values = np.array([shown_values(known, heading.quantity) for known in shown.values()])
-    lengths = error_lengths(values[:, 0], values[:, 1], values[:, 2])
-    axis.errorbar(list(shown), values[:, 0], lengths, label=label, elinewidth=0.9, capsize=2.5, **style)
+    values, lengths = shown_arrays(shown.values(), heading.quantity)
+    axis.errorbar(list(shown), values, lengths, label=label, elinewidth=0.9, capsize=2.5, **style)

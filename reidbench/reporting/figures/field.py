@@ -84,7 +84,8 @@ def _costs(
     _cross(axis, table, {point.name: point.x for point in points})
     axis.set_xlabel(axis_label(cost.quantity))
     where = "counted at the paper's scale" if cost.column.measurement == "complexity" else timed(table, cost)
-    axis.set_title(wrapped(where + missing(points, [bool(row.model) for row in table.plan.suite.rows]), letters))
+    possible = sum(bool(row.model) for row in table.plan.suite.rows)
+    axis.set_title(wrapped(where + missing(points, possible), letters))
     return kept
 
 

@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
 from reidbench.reporting.comparison import compare, excludes_zero
-from reidbench.reporting.figures.style import OKABE_ITO, Style, seed_values, shown_values
+from reidbench.reporting.figures.style import OKABE_ITO, Style, grid, seed_values, shown_values
 from reidbench.reporting.tables import Heading, Table
 
 KEPT: Style = {"color": OKABE_ITO[0], "marker": "s", "linestyle": "none", "ms": 5.5, "mew": 1.2, "zorder": 3}
@@ -103,11 +103,9 @@ def set_rows(axis: Axes, names: Sequence[str]) -> None:
     """A line a row, the first on top."""
     axis.set_yticks(range(len(names)), names)
     axis.set_ylim(len(names) - 0.4, -0.6)
-    axis.grid(True, color="#DDDDDD", linewidth=0.5)
-    axis.set_axisbelow(True)
+    grid(axis)
 
 
-def missing(found: Sequence[Point], possible: Sequence[bool]) -> str:
+def missing(found: Sequence[Point], possible: int) -> str:
     """A line of a title that says how many of the possible rows are drawn, where some are not; else ""."""
-    rows = sum(possible)
-    return f"\n{len(found)} of {rows} rows, the others lack a number" if len(found) < rows else ""
+    return f"\n{len(found)} of {possible} rows, the others lack a number" if len(found) < possible else ""

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import isnan
 from typing import Any
 
 from matplotlib.figure import Figure
 
-from reidbench.reporting.figures.style import MARKERS, OKABE_ITO, axis_label, error_lengths, new_figure, shown_values
+from reidbench.reporting.figures.style import MARKERS, OKABE_ITO, axis_label, grid, new_figure, shown_arrays
 from reidbench.spec import Quantity
 
 WIDEST_LABELS = 12
@@ -23,15 +22,11 @@ def history_figure(row: str, quantity: Quantity, series: Mapping[str, Sequence[t
     for index, (label, points) in enumerate(series.items()):
         shift = (index - (len(series) - 1) / 2) * 0.06
         places = [commits.index(commit) + shift for commit, _ in points]
-        values, low, high = zip(*(shown_values(known, quantity) for _, known in points), strict=True)
-        bounds = [
-            [value if isnan(bound) else bound for value, bound in zip(values, each, strict=True)]
-            for each in (low, high)
-        ]
+        values, lengths = shown_arrays((known for _, known in points), quantity)
         axis.errorbar(
             places,
             values,
-            yerr=error_lengths(values, *bounds),
+            yerr=lengths,
             color=OKABE_ITO[index % len(OKABE_ITO)],
             marker=MARKERS[index % len(MARKERS)],
             markersize=5,
@@ -44,6 +39,6 @@ def history_figure(row: str, quantity: Quantity, series: Mapping[str, Sequence[t
     axis.set_xlim(-0.5, len(commits) - 0.5)
     axis.set_ylabel(axis_label(quantity))
     axis.set_title(f"{row}: {quantity.title} over the commits that recorded it, with 95 % intervals", loc="left")
-    axis.grid(axis="y", color="#EEEEEE", linewidth=0.6)
+    grid(axis, "y")
     figure.legend(loc="outside lower center", ncol=1, frameon=False, fontsize=8)
     return figure

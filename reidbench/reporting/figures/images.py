@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
-from reidbench.reporting.figures.style import new_figure
+from reidbench.reporting.figures.style import new_figure, setting, which_training
 from reidbench.reporting.tables import Table
 from reidbench.spec import Record, UserError
 
@@ -37,6 +37,10 @@ LABELS = 1.2
 """Inches to the left of the strips, for their names."""
 LINE = 0.17
 """Inches a line of small text takes."""
+GAP = 2
+"""Pixels between two frames of a strip."""
+NAME = 16
+"""Letters that fit to the left of the strips."""
 
 
 @dataclass(frozen=True)
@@ -85,9 +89,9 @@ def laid_over(frames: Pixels, maps: Sequence[Any]) -> Pixels:
     return shown
 
 
-def side_by_side(frames: Pixels, gap: int = 2) -> Pixels:
-    """Frames as one strip `[H, W, 3]` with white gaps, in pixels."""
-    white = np.ones((frames.shape[1], gap, 3))
+def side_by_side(frames: Pixels) -> Pixels:
+    """Frames as one strip `[H, W, 3]` with white gaps."""
+    white = np.ones((frames.shape[1], GAP, 3))
     parts = [part for frame in frames for part in (frame, white)]
     return np.concatenate(parts[:-1], axis=1)
 
@@ -117,9 +121,16 @@ def sheet_title(figure: Figure, text: str, detail: str) -> None:
     write(figure, MARGIN, 0.27, detail)
 
 
-def wrapped(name: str, width: int = 16) -> str:
+def made_of(table: Table, records: Mapping[str, Record], what: str) -> str:
+    """What a sheet says of itself in small print: the setting, the training whose `what` are shown, the machine."""
+    heading = next(h for h in table.headings if h.training)
+    which = which_training(next(iter(records.values())))
+    return f"{setting(table, heading)}; the {what} are those of {which}; on {table.machine}"
+
+
+def strip_name(name: str) -> str:
     """A name over several lines that fits to the left of the strips."""
-    return textwrap.fill(name, width)
+    return textwrap.fill(name, NAME)
 
 
 def note(figure: Figure, top: float, text: str) -> None:
@@ -152,7 +163,7 @@ def draw_block(figure: Figure, block: Block, left: float, top: float, width: flo
         for strip, name in zip(strips, names or [""] * len(strips), strict=True):
             height = show(figure, x, y, each, strip)
             if name and clip == 0:
-                write(figure, left - 0.06, y + height / 2, wrapped(name), ha="right", va="center")
+                write(figure, left - 0.06, y + height / 2, strip_name(name), ha="right", va="center")
             y += height + 0.04
 
 

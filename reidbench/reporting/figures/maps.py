@@ -22,12 +22,13 @@ from reidbench.reporting.figures.images import (
     frames_of,
     inspected,
     laid_over,
+    made_of,
     note,
     place,
     readable,
     sheet_title,
     side_by_side,
-    wrapped,
+    strip_name,
 )
 from reidbench.reporting.figures.style import (
     MARKERS,
@@ -35,11 +36,10 @@ from reidbench.reporting.figures.style import (
     SEED,
     axis_label,
     error_lengths,
+    grid,
     seed_values,
-    setting,
     shown_values,
     title,
-    which_training,
 )
 from reidbench.reporting.tables import Table
 from reidbench.spec import Record
@@ -60,7 +60,7 @@ def activation_figure(table: Table) -> Figure | None:
     if not blocks:
         return None
     figure = blank_figure(HEAD + blocks_height(blocks) + 3 * LINE + 0.15)
-    sheet_title(figure, title(table, "where the similarity of a pair lies"), _seed(table, first))
+    sheet_title(figure, title(table, "where the similarity of a pair lies"), made_of(table, first, "maps"))
     bottom = draw_blocks(figure, blocks, HEAD, ["frames", *first])
     colour_bar(figure, bottom, 1.0, "activation, in parts of the highest of its frame")
     note(figure, bottom + 0.3, f"{EVENLY} Blocks are the positions of a map: {_grids(first)}.")
@@ -82,7 +82,7 @@ def attention_figure(table: Table) -> Figure | None:
     if not blocks:
         return None
     figure = blank_figure(HEAD + blocks_height(blocks) + 0.75 + 2.2)
-    sheet_title(figure, title(table, "attention frame by frame"), _seed(table, first))
+    sheet_title(figure, title(table, "attention frame by frame"), made_of(table, first, "maps"))
     bottom = draw_blocks(figure, blocks, HEAD, ["frames", *first])
     colour_bar(figure, bottom, highest, "attention, in multiples of an even map's")
     grid = f"{rows} rows" if columns == 1 else f"{rows} x {columns} positions"
@@ -132,11 +132,10 @@ def _overlap_panel(axis: Axes, table: Table, found: dict[str, Sequence[Record]])
         seeds = seed_values(heading.quantity, records)
         axis.plot(seeds, [i + 0.22] * len(seeds), **SEED)
         axis.text(value, i - 0.16, f"{value:.{heading.quantity.digits}f}", fontsize=8, ha="center", va="bottom")
-    axis.set_yticks(range(len(found)), [wrapped(name) for name in found])
+    axis.set_yticks(range(len(found)), [strip_name(name) for name in found])
     axis.set_ylim(len(found) - 0.5, -0.6)
     axis.margins(x=0.25)
-    axis.grid(True, axis="x", color="#DDDDDD", linewidth=0.5)
-    axis.set_axisbelow(True)
+    grid(axis, "x")
     axis.set_xlabel(f"{axis_label(heading.quantity)}; lower: more diverse")
     axis.set_title("Overlap between small frames", loc="left")
 
@@ -172,9 +171,3 @@ def _grids(records: dict[str, Record]) -> str:
 
 def _listed(frames: Sequence[int]) -> str:
     return ", ".join(str(frame + 1) for frame in frames)
-
-
-def _seed(table: Table, records: dict[str, Record]) -> str:
-    heading = next(h for h in table.headings if h.training)
-    which = which_training(next(iter(records.values())))
-    return f"{setting(table, heading)}; the maps are those of {which}; on {table.machine}"

@@ -16,13 +16,14 @@ from reidbench.reporting.figures.images import (
     blank_figure,
     frames_of,
     inspected,
+    made_of,
     place,
     readable,
     sheet_title,
-    wrapped,
+    strip_name,
     write,
 )
-from reidbench.reporting.figures.style import OKABE_ITO, setting, title, which_training
+from reidbench.reporting.figures.style import OKABE_ITO, title
 from reidbench.reporting.tables import Table
 
 
@@ -66,10 +67,8 @@ def ranking_figure(table: Table) -> Figure | None:
         line = height + 0.24
         block = len(first) * line + 0.2
         figure = blank_figure(HEAD + queries * block + (len(FRAMES) + 1) * LINE + 0.2)
-        heading = next(h for h in table.headings if h.training)
-        which = which_training(next(iter(first.values())))
-        what = f"{setting(table, heading)}; the rankings are those of {which}; on {table.machine}"
-        sheet_title(figure, title(table, "the first ten answers to some queries"), what)
+        what = title(table, "the first ten answers to some queries")
+        sheet_title(figure, what, made_of(table, first, "rankings"))
         for number in range(queries):
             top = HEAD + number * block
             _query(figure, shown, number, top, (width, height), line)
@@ -95,7 +94,7 @@ def _query(
     write(figure, MARGIN + size[0] + 0.05, middle, "\n".join(about))
     for row, (name, rankings) in enumerate(shown.items()):
         y = top + row * line
-        write(figure, MARGIN + QUERY + NAMES - 0.06, y + size[1] / 2, wrapped(name), ha="right", va="center")
+        write(figure, MARGIN + QUERY + NAMES - 0.06, y + size[1] / 2, strip_name(name), ha="right", va="center")
         for rank, entry in enumerate(rankings[number]["ranking"][:TOP]):
             x = MARGIN + QUERY + NAMES + rank * (size[0] + GAP)
             look = FRAMES[entry["kind"]]

@@ -8,6 +8,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from reidbench.reporting.figures.front import set_rows
 from reidbench.reporting.figures.style import (
     OKABE_ITO,
     SEED,
@@ -21,6 +22,7 @@ from reidbench.reporting.figures.style import (
     seed_values,
     shown_values,
 )
+from reidbench.reporting.matching import as_number
 from reidbench.reporting.tables import Heading, Table
 
 LOOK: Any = {"color": OKABE_ITO[0], "linestyle": "none", "marker": "s", "ms": 6, "mew": 1.3}
@@ -35,19 +37,15 @@ def rows_figure(table: Table) -> Figure | None:
     published = _published(table, heading)
     figure = new_figure(7.2, 1.1 + 0.3 * len(rows))
     axes = figure.subplots(1, 2 if published else 1, squeeze=False, sharey=True)[0]
+    for axis in axes:
+        set_rows(axis, [row_labels(table)[name] for name in rows])
+        axis.set_xlabel(axis_label(heading.quantity))
     _measured(axes[0], table, heading, rows)
     axes[0].set_title(measured_title(table, heading))
-    axes[0].set_yticks(range(len(rows)), [row_labels(table)[name] for name in rows])
-    axes[0].invert_yaxis()
     if published:
         axes[1].plot(list(published.values()), [rows.index(name) for name in published], **LOOK | {"mfc": "white"})
         axes[1].set_title(published_title(table, heading.column))
         axes[1].tick_params(left=False)
-    for axis in axes:
-        axis.set_xlabel(axis_label(heading.quantity))
-        axis.set_ylim(len(rows) - 0.4, -0.6)
-        axis.grid(True, color="#DDDDDD", linewidth=0.5)
-        axis.set_axisbelow(True)
     entitle(figure, table, f"{heading.quantity.title} by row")
     return figure
 
@@ -63,10 +61,5 @@ def _measured(axis: Axes, table: Table, heading: Heading, rows: Sequence[str]) -
 
 
 def _published(table: Table, heading: Heading) -> dict[str, float]:
-    found = {}
-    for name, entry in table.column(heading).items():
-        try:
-            found[name] = float(entry.published)
-        except ValueError:
-            continue
-    return found
+    numbers = {name: as_number(entry.published) for name, entry in table.column(heading).items()}
+    return {name: number for name, number in numbers.items() if number is not None}

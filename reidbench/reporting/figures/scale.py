@@ -8,17 +8,17 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from reidbench.reporting.figures.stress import DASHES
 from reidbench.reporting.figures.style import (
+    DASHES,
     MARKERS,
     OKABE_ITO,
     axis_label,
     entitle,
-    error_lengths,
+    grid,
     new_figure,
     row_labels,
     setting,
-    shown_values,
+    shown_arrays,
 )
 from reidbench.reporting.tables import Heading, Table
 
@@ -50,16 +50,15 @@ def _panel(axis: Axes, table: Table, headings: list[Heading]) -> None:
         shown = [(h.column.level[1], table.fresh(h)[row.name][0]) for h in headings if row.name in table.fresh(h)]
         if not shown:
             continue
-        values = np.array([shown_values(known, quantity) for _, known in shown])
-        lengths = error_lengths(values[:, 0], values[:, 1], values[:, 2])
+        values, lengths = shown_arrays((known for _, known in shown), quantity)
         colour, marker, dash = OKABE_ITO[i % 7], MARKERS[i % len(MARKERS)], DASHES[i % len(DASHES)]
         known = [size for size, _ in shown]
         look: Any = {"color": colour, "marker": marker, "linestyle": dash, "markersize": 5, "linewidth": 1}
-        axis.plot(known, values[:, 0], label=row_labels(table)[row.name], **look)
+        axis.plot(known, values, label=row_labels(table)[row.name], **look)
         if lengths.any():
-            axis.errorbar(known, values[:, 0], lengths, fmt="none", ecolor=colour, elinewidth=0.8, capsize=2.5)
-        highest = max(highest, float(values[:, 0].max()))
-        sets.append((known[-1], float(values[-1, 0])))
+            axis.errorbar(known, values, lengths, fmt="none", ecolor=colour, elinewidth=0.8, capsize=2.5)
+        highest = max(highest, float(values.max()))
+        sets.append((known[-1], float(values[-1])))
     axis.set(xlabel="entries of the gallery", ylabel=axis_label(quantity), xscale="log")
     axis.set_xticks(sizes, [f"{size / 1e6:g}M" if size >= 1e6 else f"{size / 1000:g}k" for size in sizes])
     axis.set_xticks([], minor=True)
@@ -73,6 +72,5 @@ def _panel(axis: Axes, table: Table, headings: list[Heading]) -> None:
         for i, (size, value) in enumerate(sets):
             label = None if i else "in proportion, through the last point"
             axis.plot(ends, value * ends / size, color="#888888", linewidth=0.8, label=label, zorder=1)
-    axis.grid(True, color="#DDDDDD", linewidth=0.5)
-    axis.set_axisbelow(True)
+    grid(axis)
     axis.legend(loc="upper left", frameon=False, fontsize=8)

@@ -19,6 +19,7 @@ from reidbench.reporting.figures.style import (
     SEED,
     entitle,
     error_lengths,
+    grid,
     new_figure,
     seed_values,
     setting,
@@ -84,8 +85,7 @@ def _weights(axis: Axes, quantity: Quantity, records: Sequence[Record], looks: M
     axis.set_xticks(range(len(groups)), [GROUPS[group] for group in groups])
     axis.set_xlim(-0.5, len(groups) - 0.5)
     axis.margins(y=0.12)
-    axis.grid(True, axis="y", color="#DDDDDD", linewidth=0.5)
-    axis.set_axisbelow(True)
+    grid(axis, "y")
 
 
 def _legend(figure: SubFigure, looks: Mapping[int, tuple[str, str]]) -> None:

@@ -16,6 +16,7 @@ from reidbench.reporting.figures.style import (
     axis_label,
     entitle,
     error_lengths,
+    grid,
     new_figure,
     row_labels,
     shown_values,
@@ -77,8 +78,7 @@ def _stack(axis: Axes, table: Table, names: Sequence[str], stages: Mapping[str, 
         look: Any = {"color": OKABE_ITO[i], "hatch": HATCHES[i], "edgecolor": "white", "linewidth": 0.3}
         axis.barh(range(len(names)), widths, 0.66, left=ends, label=heading.quantity.title.lower(), **look)
         ends += widths
-    axis.grid(True, axis="x", color="#DDDDDD", linewidth=0.5)
-    axis.set_axisbelow(True)
+    grid(axis, "x")
     return ends
 
 

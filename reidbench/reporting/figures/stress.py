@@ -11,21 +11,20 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reidbench.reporting.figures.style import (
+    DASHES,
     LOOKALIKES,
     MARKERS,
     OKABE_ITO,
     SEED,
     axis_label,
     entitle,
-    error_lengths,
+    grid,
     new_figure,
     seed_values,
     setting,
-    shown_values,
+    shown_arrays,
 )
 from reidbench.reporting.tables import Heading, Table, lookalike_floor
-
-DASHES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)), (0, (8, 2)))
 
 
 def stress_figure(table: Table) -> Figure | None:
@@ -75,18 +74,17 @@ def _panel(axis: Axes, table: Table, factor: str, headings: list[Heading]) -> No
         shown = [(place, table.fresh(h)[name][0]) for place, h in enumerate(headings) if name in table.fresh(h)]
         if not shown:
             continue
-        values = np.array([shown_values(known, quantity) for _, known in shown])
+        values, lengths = shown_arrays((known for _, known in shown), quantity)
         side = min(0.05, 0.6 * closest / len(rows)) * (i - (len(rows) - 1) / 2)
         places = np.array([at[place] for place, _ in shown]) + side
-        lengths = error_lengths(values[:, 0], values[:, 1], values[:, 2])
         style: Any = {"color": OKABE_ITO[i % 7], "marker": MARKERS[i % len(MARKERS)]}
         style["linestyle"] = DASHES[i % len(DASHES)]
-        axis.errorbar(places, values[:, 0], lengths, label=name, markersize=4, linewidth=1, elinewidth=0.6, **style)
+        axis.errorbar(places, values, lengths, label=name, markersize=4, linewidth=1, elinewidth=0.6, **style)
         for place, heading in zip(places, (headings[place] for place, _ in shown), strict=True):
             seeds = seed_values(quantity, table.fresh(heading)[name][1])
             look = SEED | {"mec": style["color"], "marker": style["marker"], "zorder": 1}
             axis.plot([place] * len(seeds), seeds, **look)
-    floors = [lookalike_floor(table, heading) for heading in headings]
+    floors = [lookalike_floor(quantity, table, heading) for heading in headings]
     marked = [(place, floor * quantity.scale) for place, floor in enumerate(floors) if floor is not None]
     for i, (place, level) in enumerate(marked):
         label = LOOKALIKES if i == 0 else None
@@ -97,7 +95,7 @@ def _panel(axis: Axes, table: Table, factor: str, headings: list[Heading]) -> No
     axis.label_outer(remove_inner_ticks=False)
     axis.tick_params(labelbottom=True)
     axis.set_xlabel(factor)
-    axis.grid(True, axis="y", color="#DDDDDD", linewidth=0.5)
+    grid(axis, "y", behind=False)
 
 
 def _places(levels: Sequence[float]) -> np.ndarray:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from math import isnan
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -19,7 +19,7 @@ from reidbench import registry
 from reidbench.data.splits import by_split, split_of
 from reidbench.deployment.backends import ran_on
 from reidbench.estimates import seed_means
-from reidbench.reporting.blocks import ABOUT, protocol_text, repeats_text, titled
+from reidbench.reporting.blocks import ABOUT, titled, training_text
 from reidbench.reporting.tables import Heading, Table
 from reidbench.spec import Column, Quantity, Record
 from reidbench.statistics import Estimate
@@ -28,6 +28,7 @@ Style = dict[str, Any]
 
 OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
 MARKERS = "osD^vPX*"
+DASHES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)), (0, (8, 2)))
 HATCHES = ("", "///", "...", "xx", "\\\\\\", "++", "oo", "--")
 STYLE: Any = {
     "font.size": 9,
@@ -91,6 +92,12 @@ def reach(known: Estimate, quantity: Quantity) -> float:
     return value if isnan(high) else high
 
 
+def shown_arrays(known: Iterable[Estimate], quantity: Quantity) -> tuple[np.ndarray, np.ndarray]:
+    """The values `[n]` of several estimates, and the lengths of their error bars `[2, n]`."""
+    values, low, high = np.array([shown_values(each, quantity) for each in known]).reshape(-1, 3).T
+    return values, error_lengths(values, low, high)
+
+
 def error_lengths(values: ArrayLike, low: ArrayLike, high: ArrayLike) -> np.ndarray:
     """Lengths below and above `[2, n]`, of one point or of n; 0 where there is no interval."""
     values, low, high = map(np.atleast_1d, (values, low, high))
@@ -111,6 +118,13 @@ def over_bar(axis: Axes, place: float, width: float, seeds: ArrayLike) -> None:
     axis.plot(place + 0.28 * width * (np.arange(len(values)) - (len(values) - 1) / 2), values, **SEED)
 
 
+def grid(axis: Axes, along: Literal["both", "x", "y"] = "both", *, behind: bool = True) -> None:
+    """Draws thin grey lines, behind all else or only behind what lies over the axes' own lines."""
+    axis.grid(True, axis=along, color="#DDDDDD", linewidth=0.5)
+    if behind:
+        axis.set_axisbelow(True)
+
+
 def axis_label(quantity: Quantity) -> str:
     return titled(quantity.title, quantity.unit)
 
@@ -118,9 +132,7 @@ def axis_label(quantity: Quantity) -> str:
 def setting(table: Table, heading: Heading) -> str:
     settings = heading.settings
     if heading.training:
-        dataset = settings.get("dataset", {}).get("name", table.plan.dataset)
-        preset = table.plan.preset
-        return f"{dataset}{protocol_text(settings)}, preset {preset.name}, {repeats_text(table.plan)}"
+        return training_text(settings, table.plan)
     threads = f", {settings['threads']} threads" if settings.get("device") == "cpu" and "threads" in settings else ""
     return f"{', '.join(ran_on(settings))}{threads}"
 

@@ -49,13 +49,13 @@ def test_files_are_written_with_a_caption(suite: str, name: str, filled: Fill, t
     table = filled(suite)
     written = {path.name for path in draw_figures(table, tmp_path / suite)}
     assert {f"{suite}-{name}.svg", f"{suite}-{name}.png"} <= written
-    known = caption(tmp_path / f"{suite}-{name}.svg")
+    known = caption(tmp_path / f"{suite}-{name}.svg", over="seeds")
     assert known == FIGURES[name].caption.replace("[", "").replace("]", "")
 
 
 def test_a_caption_speaks_of_seeds_only_where_there_are_several() -> None:
     path = Path("stress-stress.svg")
-    assert "; small hollow marks are the means of single seeds; thick" in caption(path)
+    assert "; small hollow marks are the means of single seeds; thick" in caption(path, over="seeds")
     assert "means of single splits; thick" in caption(path, over="splits")
     alone = {name: caption(Path(f"any-{name}.png"), over="") for name in FIGURES}
     assert alone["stress"].startswith("Accuracy under") and "of training; thick" in alone["stress"]
