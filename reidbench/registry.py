@@ -21,7 +21,7 @@ from reidbench.discovery.importing import HERE, check_imports, folder, import_fi
 from reidbench.discovery.source import code, decorated, defines, first_line, parse, with_siblings
 from reidbench.files import resolved
 from reidbench.options import fits, kind
-from reidbench.spec import Collection, Column, Quantity, Suite, UserError
+from reidbench.spec import PAPER_SIZE, Collection, Column, Quantity, Suite, UserError
 from reidbench.trunks import RESNET
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -182,6 +182,8 @@ def suite(name: str) -> Suite:
     """The suite of that name. Raises UserError naming the nearest one."""
     path = lookup("suite", name, suite_paths())
     found = getattr(import_file(path), "SUITE", None)
+    if isinstance(found, Collection):
+        raise UserError(f"suite {name}: is a collection of {', '.join(found.suites)}; name one of them")
     if not isinstance(found, Suite):
         raise UserError(f"suite {name}: SUITE in {path} is not a reidbench.spec.Suite")
     return found
@@ -205,6 +207,8 @@ def suite_about(name: str) -> str:
 
 def lookup(kind: str, name: str, known: Mapping[str, T]) -> T:
     """`known[name]`, or a UserError with the nearest name."""
+    if not isinstance(name, str):
+        raise UserError(f"{name!r} is no name of a {kind}; give a text")
     if name in known:
         return known[name]
     raise UserError(f"no {kind} is named {name!r}{nearest(name, known)}")
@@ -236,6 +240,12 @@ def trunk_of(name: str) -> str:
     return lookup("model", name, models()).trunk
 
 
+def size_of_costs(name: str) -> dict[str, Any]:
+    """The option `size` that a model needs for frames of the paper's size, where its default is another."""
+    default = lookup("model", name, models()).options.get("size", PAPER_SIZE)
+    return {} if tuple(default) == PAPER_SIZE else {"size": PAPER_SIZE}
+
+
 def check_options(what: str, entry: Entry, options: Mapping[str, Any]) -> None:
     """Raises UserError for an option the function does not have, with the nearest one, and for a value of a wrong type.
 
@@ -262,6 +272,8 @@ def build(name: str, *, classes: int = 0, **options: Any) -> Any:
     for a value the model refuses, and for a plugin's function that fails.
     """
     entry = lookup("model", name, models())
+    if not isinstance(classes, int) or classes < 0:
+        raise UserError(f"model {name}: classes={classes!r}; give their number, or 0 for no classifier")
     resolved = resolve_options(name, options)
     try:
         return entry.load()(**{**_tuples(resolved), "classes": classes})

@@ -1,6 +1,6 @@
 """Accuracy as a function of one controlled factor of the synthetic data at a time (beyond the paper).
 
-python bench.py stress                  # quick preset, 2 CPU cores: about 35 minutes
+python bench.py stress                  # quick preset, 2 CPU cores: about 35 minutes a seed
 python bench.py stress --rows 1 7       # some rows
 """
 

@@ -8,7 +8,8 @@ import pytest
 
 from reidbench import registry
 from reidbench.discovery import source
-from reidbench.spec import UserError
+from reidbench.planning.plan import cost_options
+from reidbench.spec import Row, UserError
 
 
 def test_every_model_is_listed_with_a_line_and_literal_options() -> None:
@@ -31,6 +32,10 @@ def test_a_preset_is_its_function_with_other_defaults() -> None:
         (lambda: registry.build("bicnet", alhpa=3), "no option 'alhpa'; did you mean 'alpha'"),
         (lambda: registry.suite("tabel2"), "did you mean 'table2'"),
         (lambda: registry.build("bicnet", alpha=-1), "model bicnet: .*alpha"),
+        (lambda: registry.build("bicnet", classes=-1), "model bicnet: classes=-1; give their number, or 0"),
+        (lambda: registry.build("bicnet", classes="ten"), "model bicnet: classes='ten'; give their number"),
+        (lambda: registry.build(3), "3 is no name of a model; give a text"),
+        (lambda: registry.suite("paper"), "suite paper: is a collection of table1, .*; name one of them"),
     ],
 )
 def test_errors_are_one_line_and_propose_the_nearest_name(call, message: str) -> None:
@@ -124,6 +129,16 @@ def test_a_plugin_brings_models_and_a_suite(plugin: Path) -> None:
     assert registry.models()["mynet"].about == "My network."
     assert registry.build("mynet", depth=5) == 5
     assert registry.suite("mysuite").title == "Mine"
+
+
+def test_costs_are_measured_at_the_papers_size_whatever_a_models_default(tmp_path: Path) -> None:
+    path = tmp_path / "sized.py"
+    path.write_text(PLUGIN.format(name="sized").replace("depth=3", "depth=3, size=(96, 32)"))
+    registry.add_plugin(path)
+    assert registry.size_of_costs("sized") == {"size": (256, 128)}
+    assert cost_options(Row("r", "sized"))["size"] == (256, 128)
+    assert cost_options(Row("r", "sized", {"size": (64, 32)}))["size"] == (64, 32)
+    assert not registry.size_of_costs("bicnet_tks") and not registry.size_of_costs("baseline")
 
 
 def test_a_plugins_function_that_fails_is_named(plugin: Path) -> None:

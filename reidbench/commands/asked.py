@@ -93,7 +93,7 @@ def tried(model: str, options: Mapping[str, Any]) -> nn.Module:
     from reidbench.profiling.session import build
     from reidbench.profiling.trial import try_model
 
-    made = build(model, options)
+    made = build(model, {**registry.size_of_costs(model), **options})
     try_model(model, made, COST_SHAPE)
     return made
 

@@ -41,11 +41,12 @@ def history(arguments: Namespace) -> int:
         print_json([asdict(each) for each in found])
         return 0
     print("\n".join(_lines(found, quantity)))
-    if len(found) > MOST_SERIES:
-        print(f"not drawn: {len(found)} series; at most {MOST_SERIES} can be told apart (--machine NAME chooses)")
-        return 0
-    for path in _draw(found, quantity, arguments):
+    newest = sorted(found, key=lambda series: series.points[-1].date)[-MOST_SERIES:]
+    for path in _draw([series for series in found if series in newest], quantity, arguments):
         print(f"written: {path}")
+    if len(found) > MOST_SERIES:
+        left = len(found) - MOST_SERIES
+        print(f"drawn without {left} of {len(found)} series, the oldest: at most {MOST_SERIES} can be told apart")
     return 0
 
 

@@ -109,7 +109,7 @@ def make_plan(name: str, suite: Suite, request: Request, store: Store) -> Plan:
                 found = _accuracy_cells(row, column, preset, training[shared])
             else:
                 settings = _cost_settings(row, column, reference, machine)
-                found = (_cell(row, column.measurement, row_options(row), settings),)
+                found = (_cell(row, column.measurement, cost_options(row), settings),)
             # What was recorded while it was installed is still shown.
             if lacking and not all(map(store.load, found)):
                 absent[row.name, index] = lacking
@@ -218,6 +218,11 @@ def row_options(row: Row) -> dict[str, Any]:
     return {**({"frames": row.frames} if "frames" in known else {}), **row.options}
 
 
+def cost_options(row: Row) -> dict[str, Any]:
+    """The options that a row's costs are measured with, at the paper's size of frames."""
+    return {**registry.size_of_costs(row.model), **row_options(row)}
+
+
 def _cell(row: Row, measurement: str, options: Mapping[str, Any], settings: Mapping[str, Any]) -> Cell:
     """A cell whose identity does not depend on how its model was named: presets and defaults are spelled out."""
     return Cell(row.name, measurement, **_model_identity(row.model, options), settings=settings)
@@ -239,7 +244,7 @@ def _cost_settings(row: Row, column: Column, reference: Row, machine: Mapping[st
         settings.setdefault("backend", EAGER)
     if "reference" in measurement.needs:
         shape = cost_shape(reference)
-        settings["reference"] = {**_model_identity(reference.model, row_options(reference)), "shape": shape}
+        settings["reference"] = {**_model_identity(reference.model, cost_options(reference)), "shape": shape}
     return settings
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from reidbench import registry
+from reidbench.deployment.backends import BACKENDS
 from reidbench.registry import check_options, lookup
 from reidbench.spec import Column, Published, Row, Suite, UserError, canonical_json
 
@@ -34,6 +35,15 @@ SETTINGS: Mapping[str, type[Any]] = {
     **dict.fromkeys(("threads", "tracklet", "gallery", "queries"), int),
 }
 """What a column may set, and the types of that; any other name would go unheard."""
+
+CHOICES: Mapping[str, Iterable[str]] = {
+    "device": sorted({device for backend in BACKENDS.values() for device in backend.devices}),
+    "precision": sorted(
+        {name for backend in BACKENDS.values() for some in backend.precisions.values() for name in some}
+    ),
+    "backend": BACKENDS,
+}
+"""What the texts may be; which go together is found out where they are to be measured."""
 
 CALLED: Mapping[type, str] = {str: "a text", bool: "True or False", int: "a whole number", tuple: "a tuple"}
 
@@ -95,6 +105,8 @@ def _check_fields(part: Any) -> None:
             if not isinstance(setting, wanted) or isinstance(setting, bool) or (wanted is int and setting < 1):
                 least = " of at least 1" if wanted is int else ""
                 raise UserError(f"Column.settings: {name} is {_short(setting)}; give {CALLED[wanted]}{least}")
+            if name in CHOICES:
+                lookup(f"{name} for a column", setting, dict.fromkeys(CHOICES[name]))
         name, level = (*part.level, None, None)[:2]
         if len(part.level) != 2 or not isinstance(name, str) or not isinstance(level, (int, float)):
             raise UserError(f"Column.level is {_short(part.level)}; give a factor and a number, such as ('rate', 0.5)")

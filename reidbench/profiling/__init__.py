@@ -15,7 +15,7 @@ from reidbench.profiling.complexity import count, disagreements
 from reidbench.profiling.counters import COUNTERS
 from reidbench.profiling.latency import Run, inference, interleave
 from reidbench.profiling.memory import peak_memory
-from reidbench.spec import COST_SHAPE, UserError
+from reidbench.spec import COST_SHAPE, PAPER_SIZE, UserError
 from reidbench.statistics import median_interval
 
 __all__ = ["profile"]
@@ -44,7 +44,8 @@ def profile(
     if isinstance(model, str):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            module: nn.Module = registry.build(model)
+            size = registry.size_of_costs(model) if tuple(shape[3:]) == PAPER_SIZE else {}
+            module: nn.Module = registry.build(model, **size)
     elif isinstance(model, nn.Module):
         module = model
     else:

@@ -89,15 +89,15 @@ def _about(found: Calibration) -> list[str]:
 
 
 def _shared(found: Calibration) -> str:
-    """Which part of the scatter between sessions all rows have in common: what they are all divided by has it."""
+    """Which part of the scatter between sessions all rows have in common: the reference row does not go with them."""
     medians = np.array([[np.median(session) for session in sessions] for sessions in found.log_ratios.values()])
     if len(medians) < 2 or medians.shape[1] < 2:
         return ""
     common = medians.mean(axis=0)
     own = np.sqrt(np.mean((medians - common - (medians - common).mean(axis=1, keepdims=True)) ** 2))
     return (
-        f"The mean over all rows scatters by {common.std(ddof=1):.1%}, which is the reference row's own part; from "
-        f"that mean a row scatters by {own:.1%}."
+        f"The mean over all rows scatters by {common.std(ddof=1):.1%}: they slow down together, and the reference row "
+        f"not with them. From that mean a row scatters by {own:.1%}."
     )
 
 

@@ -103,6 +103,8 @@ def _filled(blank: Pair, cell: Cell, reference: Cell | None, sides: tuple[Side, 
     if not ours:
         reason, failed = _why_not_here(cell, here)
         return replace(blank, reason=reason, failed=failed)
+    if not theirs and there.is_without(cell.identity):
+        return replace(blank, here=ours, reason="one and the same code on both sides")
     if not theirs:
         other = there.nearest(cell)
         return replace(blank, here=ours, reason=other or "missing there: the baseline has no record of it")

@@ -67,11 +67,14 @@ class Side:
             for record in store.superseded()
             if (found := measurements.get(record.cell["measurement"])) and found.mode == "interleaved"
         ]
-        left_out = {(subject(cell.identity), code_of(cell.identity)) for cell in without}
+        self._without = {(subject(cell.identity), code_of(cell.identity)) for cell in without}
         for record in (*store.records(), *earlier):
-            what = subject(record.cell)
-            if record.status == "ok" and (what, code_of(record.cell)) not in left_out:
-                self.records.setdefault(what, []).append(record)
+            if record.status == "ok" and not self.is_without(record.cell):
+                self.records.setdefault(subject(record.cell), []).append(record)
+
+    def is_without(self, cell: Mapping[str, Any]) -> bool:
+        """Whether records of this identity, whatever their seed, count as not there."""
+        return (subject(cell), code_of(cell)) in self._without
 
     def of(self, cell: Cell, *, exactly: bool = False) -> tuple[Record, ...]:
         """Records of what a cell measures: all seeds or all sessions, in the order of time, of one code.

@@ -109,7 +109,7 @@ def _verdict(found: Checkup) -> str:
         return "not usable: mend what is named above"
     if differing:
         what = "count differs" if differing == 1 else "counts differ"
-        return f"{differing} {what} from what was expected: mend the tree, or use it with --subset"
+        return f"{differing} {what} from what was expected: mend the tree, or train and test on it with --subset"
     if any(counted.expected is not None for counted in found.counts):
         return "everything is as expected"
     return "no problem was found; there are no published counts to compare with"

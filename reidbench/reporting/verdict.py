@@ -105,7 +105,8 @@ def _gains(table: Table, known: set[str]) -> Iterator[tuple[str, bool]]:
             continue
         ends = [pick(gaps, key=lambda pair: pair[0].value) for pick in (min, max)]
         text = " to ".join(dict.fromkeys(_gain(column, gap) for gap, column in ends))
-        text += f" (the extremes of {len(gaps)} levels)" if len(gaps) > 2 else ""
+        several = len({gap for gap, _ in gaps})  # factors share the level that is everybody's default
+        text += f" (the extremes of {several} levels)" if several > 2 else ""
         yield text, any(isnan(gap.sd) for gap, _ in ends)
 
 

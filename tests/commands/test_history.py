@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,10 @@ import pytest
 from PIL import Image
 
 from reidbench.cli import main
+from reidbench.commands import history as history_command
+from reidbench.regression.series import Point, Series
 from reidbench.spec import Cell, Record
+from reidbench.statistics import Estimate
 from reidbench.store import Store
 
 IDENTITY = ("-c", "user.name=Nobody", "-c", "user.email=nobody@example.org", "-c", "commit.gpgsign=false")
@@ -111,3 +115,15 @@ def test_a_split_is_no_option_that_its_records_are_hidden_for(repository: Path, 
         assert main(["history", "Data", "complexity.params", "--json", *more]) == 0
         found = json.loads(capsys.readouterr().out)
         assert sorted('"split":2' in series["points"][0]["what"] for series in found) == sorted(splits)
+
+
+def test_of_more_series_than_can_be_told_apart_the_newest_are_drawn(repository: Path, monkeypatch, capsys) -> None:
+    monkeypatch.setattr(history_command, "MOST_SERIES", 1)
+    drawn = []
+    monkeypatch.setattr(history_command, "_draw", lambda found, *_: drawn.extend(found) or [])
+    point = Point("abc", "2026-01-01", "x", "old", Estimate(1.0))
+    series = [Series("old", (point,)), Series("new", (replace(point, date="2026-01-02"),))]
+    monkeypatch.setattr(history_command, "series_of", lambda points: series)
+    assert main(["history", "My row", "complexity.params"]) == 0
+    assert [each.label for each in drawn] == ["new"]
+    assert "drawn without 1 of 2 series, the oldest: at most 1 can be told apart" in capsys.readouterr().out

@@ -41,6 +41,14 @@ def test_a_suite_that_can_be_planned_is_let_through() -> None:
             "Column.settings: threads is 'two'; give a whole number of at least 1",
         ),
         ({"columns": (Column("latency.ratio", settings={"device": 0}),)}, "Column.settings: device is 0; give a text"),
+        (
+            {"columns": (Column("latency.ratio", settings={"precision": "bf15"}),)},
+            "no precision for a column is named 'bf15'; did you mean 'bf16'?",
+        ),
+        (
+            {"columns": (Column("latency.ratio", settings={"device": "tpu"}),)},
+            "no device for a column is named 'tpu'; there are cpu, cuda",
+        ),
         ({"figures": "accuracy"}, "figures must be a tuple of str, with a comma after a single one"),
         ({"columns": (Column("complexty.macs"),)}, "no measurement is named 'complexty'; did you mean 'complexity'?"),
         ({"columns": (Column("complexity.mac"),)}, "no quantity of complexity is named 'mac'; did you mean 'macs'?"),

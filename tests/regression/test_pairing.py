@@ -208,3 +208,10 @@ def test_code_is_not_compared_with_its_own_further_seeds(tmp_path: Path) -> None
     assert {record.cell["source"] for record in Side(new.store).of(base)} == {"new"}
     before = Side(new.store, without=plan.all_cells()).of(base)
     assert [record.cell["source"] for record in before] == ["old"] * 3
+
+
+def test_a_folder_against_itself_says_of_what_is_the_same_that_it_is(tmp_path: Path) -> None:
+    """And not that it is missing, or of another precision than some other record."""
+    new, _ = two_sides(tmp_path)
+    found = pairs_of(new.plan, Side(new.store), Side(new.store, without=new.plan.all_cells()), exactly=True)
+    assert {pair.reason for pair in found} == {"one and the same code on both sides"}

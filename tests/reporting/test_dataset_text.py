@@ -17,7 +17,10 @@ def checkup(*counts: Count, problems: int = 0, remarks: int = 0) -> Checkup:
     ("found", "verdict"),
     [
         (checkup(GOOD, FREE), "everything is as expected"),
-        (checkup(GOOD, BAD), "1 count differs from what was expected: mend the tree, or use it with --subset"),
+        (
+            checkup(GOOD, BAD),
+            "1 count differs from what was expected: mend the tree, or train and test on it with --subset",
+        ),
         (checkup(FREE), "no problem was found; there are no published counts to compare with"),
         (checkup(GOOD, problems=1), "not usable: mend what is named above"),
         (checkup(problems=1), "not usable: mend what is named above"),
