@@ -97,6 +97,10 @@ def test_rivals_are_all_of_table_1_with_what_it_says_of_them() -> None:
     rivals = {row.name: row for row in registry.suite("rivals").rows}
     for row in registry.suite("table1").rows:
         assert row.name in rivals
+        if halved := rivals.get(f"{row.name}, frames halved"):
+            said = (*rivals[row.name].published, *halved.published)
+            assert said == row.published and [p.dataset for p in halved.published] == ["lsvid"]
+            continue
         assert row == rivals[row.name] or not row.published, "only Base-B, which Table 1 lacks, has other values"
     later = [row for row in rivals.values() if any(p.source not in ("Table 1", "Table 2") for p in row.published)]
     assert len(later) >= 7 and all(row.model for row in later)

@@ -95,11 +95,11 @@ def test_each_seed_has_a_small_mark_below_its_rows_mean_within_the_axes(bench):
     assert all(len(own) == 4 and all(low < value < high for value in own[1:]) for own in marks)
 
 
-def test_the_legend_says_what_square_and_round_mean(bench):
+def test_the_legend_says_what_square_diamond_and_round_mean(bench):
     bench.save_all()
     figure = accuracy_figure(assemble(bench.plan, bench.store))
     (legend,) = figure.legends
-    assert [handle.get_marker() for handle in legend.legend_handles] == ["s", "o"]
+    assert [handle.get_marker() for handle in legend.legend_handles] == ["s", "D", "o"]
     for axis in figure.axes:
         assert {line.get_marker() for line in marks_of(axis)} == {"s", "o"}, "Base is beaten by what costs less"
 

@@ -49,8 +49,8 @@ class Drawing:
 WHISKERS = "whiskers are 95 % intervals over query identities, without the chance of training"
 SEEDS = "[; small hollow marks are the means of single seeds]"
 FRONT = (
-    "square, the rows on the Pareto front or not told apart from it: no row of the same cost or less is the more "
-    "accurate beyond the 95 % interval of the difference"
+    "square, the rows on the Pareto front: no equally cheap or cheaper row is the more accurate; diamond, those for "
+    "which one is, but within the 95 % interval of the difference"
 )
 LOOKALIKES = (
     "the level of look-alikes not told apart is that of finding every group of them and ordering it by chance, and not "

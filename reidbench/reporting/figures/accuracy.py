@@ -9,17 +9,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reidbench.reporting.figures.front import (
-    BEATEN,
-    KEPT,
+    MARKS,
     Point,
     beyond_noise,
-    front,
     front_handles,
     is_better,
     measured_points,
     missing,
     set_cost_scale,
     set_rows,
+    standings,
 )
 from reidbench.reporting.figures.style import (
     SEED,
@@ -60,21 +59,22 @@ def accuracy_figure(table: Table) -> Figure | None:
     rows, beside = table.plan.suite.rows, min(20, round(PER_LETTER * max(map(len, names))))
     for axis in axes:
         set_rows(axis, [row_labels(table)[name] for name in names])
-    kept = front(measured, beyond_noise(table, accuracy))
-    _costs(axes[0], names, measured, {point.name: point.x for point in published}, kept, cost.quantity.digits)
+    better = is_better(accuracy)
+    stands = standings(measured, beyond_noise(table, accuracy), better)
+    _costs(axes[0], names, measured, {point.name: point.x for point in published}, stands, cost.quantity.digits)
     axes[0].set_xlabel(axis_label(cost.quantity) + ("\nupright: published GFLOPs" if published else ""))
     axes[0].set_title("counted at the\npaper's scale")
-    _accuracies(axes[1], names, measured, kept)
+    _accuracies(axes[1], names, measured, stands)
     about = f"measured: {setting(table, accuracy)}{missing(measured, sum(bool(row.model) for row in rows))}"
     axes[1].set_title(wrapped(about, MEASURED - beside))
     if published:
-        _accuracies(axes[2], names, published, front(published, is_better(accuracy)), hollow=True)
+        _accuracies(axes[2], names, published, standings(published, better, better), hollow=True)
         possible = sum(bool(row.publication(accuracy.column.published)) for row in rows)
         about = f"{published_title(table, accuracy.column)}\n(all differences count)"
         axes[2].set_title(wrapped(about + missing(published, possible), PUBLISHED - beside))
     for axis in axes[1:]:
         axis.set_xlabel(axis_label(accuracy.quantity))
-    figure.legend(handles=front_handles(), loc="outside lower center", ncol=2, frameon=False, fontsize=8)
+    figure.legend(handles=front_handles(), loc="outside lower center", ncol=3, frameon=False, fontsize=8)
     entitle(figure, table, f"{accuracy.quantity.title} against cost, the cheapest row on top")
     return figure
 
@@ -93,7 +93,7 @@ def _costs(
     names: Sequence[str],
     measured: Sequence[Point],
     published: Mapping[str, float],
-    kept: set[str],
+    stands: Mapping[str, int],
     digits: int,
 ) -> None:
     """The counted costs with their values, and upright strokes at the published ones."""
@@ -103,14 +103,14 @@ def _costs(
         axis.plot(x, names.index(name), "|", color="black", ms=13, mew=1.2, zorder=4)
     for point in measured:
         place = names.index(point.name)
-        axis.plot(point.x, place, **KEPT if point.name in kept else BEATEN)
+        axis.plot(point.x, place, **MARKS[stands[point.name]])
         right = max(point.x, published.get(point.name, point.x))
         text = f"{point.x:.{digits}f}"
         axis.annotate(text, (right, place), (6, 0), textcoords="offset points", va="center", fontsize=8)
 
 
 def _accuracies(
-    axis: Axes, names: Sequence[str], points: Sequence[Point], kept: set[str], *, hollow: bool = False
+    axis: Axes, names: Sequence[str], points: Sequence[Point], stands: Mapping[str, int], *, hollow: bool = False
 ) -> None:
     """A mark a row with its interval, and below it its seeds."""
     for point in points:
@@ -118,5 +118,5 @@ def _accuracies(
         if not isnan(point.low):
             lengths = error_lengths(point.y, point.low, point.high)
             axis.errorbar(point.y, place, xerr=lengths, fmt="none", ecolor="black", elinewidth=0.9, capsize=2.5)
-        axis.plot(point.y, place, **(KEPT if point.name in kept else BEATEN) | ({"mfc": "white"} if hollow else {}))
+        axis.plot(point.y, place, **MARKS[stands[point.name]] | ({"mfc": "white"} if hollow else {}))
         axis.plot(point.seeds, [place + 0.3] * len(point.seeds), **SEED)

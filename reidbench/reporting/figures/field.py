@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import isnan
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reidbench.reporting.figures.front import (
-    BEATEN,
-    KEPT,
-    Beats,
+    MARKS,
     Point,
     beyond_noise,
-    front,
     front_handles,
+    is_better,
     measured_points,
     missing,
     set_cost_scale,
     set_rows,
+    standings,
 )
 from reidbench.reporting.figures.style import (
     axis_label,
@@ -40,8 +40,8 @@ LETTERS = 76
 def field_figure(table: Table) -> Figure | None:
     """Accuracy by row, and beside it its MACs and its times, one panel a cost and device.
 
-    In a panel of costs the rows of its front are marked, in that of accuracy those of any front. A dotted line stands
-    at the reference row.
+    Marks tell how a row stands to the front of a panel of costs, in that of accuracy to the front it is nearest to. A
+    dotted line stands at the reference row.
     """
     accuracy = table.trained()
     if accuracy is None:
@@ -57,36 +57,42 @@ def field_figure(table: Table) -> Figure | None:
     axes = figure.subplots(1, 1 + len(panels), sharey=True)
     for axis in axes:
         set_rows(axis, [row_labels(table)[name] for name in names])
-    beats, kept = beyond_noise(table, accuracy), set[str]()
+    beats, nearest = beyond_noise(table, accuracy), dict.fromkeys(names, len(MARKS) - 1)
     for axis, (cost, points) in zip(axes[1:], panels, strict=True):
-        kept |= _costs(axis, table, cost, points, names, beats, LETTERS // len(axes))
+        stands = standings(points, beats, is_better(accuracy))
+        _costs(axis, table, cost, points, names, stands, LETTERS // len(axes))
+        nearest |= {name: min(place, nearest[name]) for name, place in stands.items()}
     for place, point in enumerate(map(accuracies.__getitem__, names)):
         if not isnan(point.low):
             lengths = error_lengths(point.y, point.low, point.high)
             axes[0].errorbar(point.y, place, xerr=lengths, fmt="none", ecolor="black", elinewidth=0.8, capsize=1.5)
-        axes[0].plot(point.y, place, **KEPT if point.name in kept else BEATEN)
+        axes[0].plot(point.y, place, **MARKS[nearest[point.name]])
     axes[0].set_xlabel(axis_label(accuracy.quantity))
     _cross(axes[0], table, {point.name: point.y for point in accuracies.values()})
-    figure.legend(handles=front_handles(), loc="outside lower center", ncol=2, frameon=False, fontsize=8)
+    figure.legend(handles=front_handles(), loc="outside lower center", ncol=3, frameon=False, fontsize=8)
     what = f"{accuracy.quantity.title} and what it costs, the most accurate row on top"
     entitle(figure, table, what, setting(table, accuracy))
     return figure
 
 
 def _costs(
-    axis: Axes, table: Table, cost: Heading, points: list[Point], names: list[str], beats: Beats, letters: int
-) -> set[str]:
-    """Draws a panel of costs, whose title has lines of so many letters, and returns the names on its front."""
-    kept = front(points, beats)
+    axis: Axes,
+    table: Table,
+    cost: Heading,
+    points: list[Point],
+    names: list[str],
+    stands: Mapping[str, int],
+    letters: int,
+) -> None:
+    """Draws a panel of costs, whose title has lines of so many letters."""
     set_cost_scale(axis, [point.x for point in points])
     for point in points:
-        axis.plot(point.x, names.index(point.name), **KEPT if point.name in kept else BEATEN)
+        axis.plot(point.x, names.index(point.name), **MARKS[stands[point.name]])
     _cross(axis, table, {point.name: point.x for point in points})
     axis.set_xlabel(axis_label(cost.quantity))
     where = "counted at the paper's scale" if cost.column.measurement == "complexity" else timed(table, cost)
     possible = sum(bool(row.model) for row in table.plan.suite.rows)
     axis.set_title(wrapped(where + missing(points, possible), letters))
-    return kept
 
 
 def _cross(axis: Axes, table: Table, values: dict[str, float]) -> None:

@@ -15,8 +15,10 @@ from reidbench.reporting.figures.style import OKABE_ITO, Style, grid, seed_value
 from reidbench.reporting.tables import Heading, Table
 
 KEPT: Style = {"color": OKABE_ITO[0], "marker": "s", "linestyle": "none", "ms": 5.5, "mew": 1.2, "zorder": 3}
+CLOSE: Style = KEPT | {"color": "#56B4E9", "marker": "D"}
 BEATEN: Style = KEPT | {"color": "#A0A0A0", "marker": "o"}
-"""How a row on the front is marked, and one behind it: they differ in shape and lightness too."""
+MARKS = (KEPT, CLOSE, BEATEN)
+"""How a row on the front is marked, one not told from it, and one behind it: they differ in shape and lightness too."""
 
 WIDE = 8.0
 """Times the least cost, from which on an axis is logarithmic."""
@@ -78,9 +80,16 @@ def front(points: Sequence[Point], beats: Beats) -> set[str]:
     return {p.name for p in points if not any(q.x <= p.x and beats(q, p) for q in tried)}
 
 
+def standings(points: Sequence[Point], beats: Beats, better: Beats) -> dict[str, int]:
+    """Of each point its place in `MARKS`: of those that cost no more none is `better` (0), or none `beats` it (1)."""
+    ahead, kept = front(points, better), front(points, beats)
+    return {point.name: 0 if point.name in ahead else 1 if point.name in kept else 2 for point in points}
+
+
 def front_handles() -> list[Line2D]:
-    kept, beaten = "no row of the same cost or less is better beyond the noise", "one is"
-    return [Line2D([], [], **KEPT, label=kept), Line2D([], [], **BEATEN, label=beaten)]
+    """The marks in words."""
+    words = ("no row of the same cost or less is better", "one is, within the noise", "one is, beyond the noise")
+    return [Line2D([], [], **mark, label=text) for mark, text in zip(MARKS, words, strict=True)]
 
 
 def set_cost_scale(axis: Axes, costs: Sequence[float], room: float = 1.15) -> None:

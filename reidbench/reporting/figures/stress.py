@@ -89,7 +89,7 @@ def _panel(axis: Axes, table: Table, factor: str, headings: list[Heading]) -> No
     for i, (place, level) in enumerate(marked):
         label = LOOKALIKES if i == 0 else None
         half = 0.3 * min(closest, 1.0)
-        axis.plot([at[place] - half, at[place] + half], [level, level], color="black", linewidth=2, label=label)
+        axis.plot([at[place] - half, at[place] + half], [level, level], color="#808080", linewidth=2, label=label)
     axis.set_xticks(at, [f"{level:g}" for level in levels])
     axis.set(xlabel=factor, ylabel=axis_label(quantity), ylim=(0, 100))
     axis.label_outer(remove_inner_ticks=False)
