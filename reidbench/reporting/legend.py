@@ -66,7 +66,9 @@ def _sentences(tables: Sequence[Table]) -> Iterator[str]:
 def _intervals(shown: Sequence[tuple[Heading, Entry]]) -> Iterator[str]:
     """What stands after ±, of accuracies and of times."""
     known = [(heading, entry.estimate) for heading, entry in shown if entry.estimate]
-    sources = {True: "query identities for what is trained (seeds pooled)", False: "rounds for a time"}
+    wider = any(heading.quantity.over == "reference" for heading, _ in known)
+    ratios = " (and over sessions for a ratio to the reference row, where the machine is calibrated)" if wider else ""
+    sources = {True: "query identities for what is trained (seeds pooled)", False: f"rounds for a time{ratios}"}
     bounded = {heading.training for heading, found in known if not isnan(found.low)}
     over = [words for trained, words in sources.items() if trained in bounded]
     if over:

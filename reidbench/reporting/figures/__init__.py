@@ -79,11 +79,11 @@ FIGURES = {
     "overhead": Drawing(
         overhead_figure,
         "Time of a frame beside its MACs, each relative to the reference row's: a row whose time lies to the right of "
-        "its MACs is slower than these foretell; medians with 95 % intervals over rounds",
+        "its MACs is slower than these foretell; medians with 95 % intervals",
     ),
     "formula": Drawing(
         formula_figure,
-        "Cost over alpha relative to Base-B: by the formula, counted and measured, with 95 % intervals over rounds",
+        "Cost over alpha relative to Base-B: by the formula, counted and measured, with 95 % intervals",
     ),
     "components": Drawing(
         components_figure,
@@ -93,7 +93,7 @@ FIGURES = {
     "backends": Drawing(
         backends_figure,
         "Above, latency of one clip by backend; below, its ratio to the reference row in the same session; dashed, the "
-        "ratio of the counted MACs; medians with 95 % intervals over rounds",
+        "ratio of the counted MACs; medians with 95 % intervals",
     ),
     "stress": Drawing(
         stress_figure, f"Accuracy under one controlled factor at a time; {WHISKERS}{SEEDS}; thick, {LOOKALIKES}"

@@ -39,7 +39,7 @@ def backends_figure(table: Table) -> Figure | None:
     colours = dict(zip(rows, OKABE_ITO, strict=False))
     _time_bars(above, table, times, colours)
     _ratio_points(below, table, ratios, colours)
-    entitle(figure, table, "one clip by backend, median and 95 % interval over rounds")
+    entitle(figure, table, "one clip by backend, median and 95 % interval")
     return figure
 
 
