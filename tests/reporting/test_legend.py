@@ -12,8 +12,8 @@ def test_what_is_not_shown_is_not_explained(bench):
     assert not legend([assemble(bench.plan, bench.store)])
     bench.save(bench.cell(ROWS[0], COLUMNS[5]))
     assert text_of(bench) == (
-        "After ± stands half the width of the 95 % interval: over rounds for a time (and over sessions for a ratio to the "
-        "reference row, where the machine is calibrated)."
+        "After ± stands half the width of the 95 % interval: over rounds for a time (and over sessions for a ratio to "
+        "the reference row, where the machine is calibrated)."
     )
 
 
