@@ -121,10 +121,10 @@ def _git(folder: Path, *arguments: str) -> bytes:
 
 
 def _lines(found: Sequence[Series], quantity: Quantity) -> Iterator[str]:
-    from reidbench.reporting.blocks import estimate_text
+    from reidbench.reporting.blocks import estimate_text, titled
 
     for series in found:
-        yield f"{series.label} ({quantity.unit})" if quantity.unit else series.label
+        yield titled(series.label, quantity.unit)
         for point in series.points:
             shown = estimate_text(quantity, point.known, training=quantity.statistic == "mean")
             repeated = f", in {point.commits} commits" if point.commits > 1 else ""

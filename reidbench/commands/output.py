@@ -8,13 +8,13 @@ import shutil
 import sys
 import time
 from argparse import Namespace
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import Any
 
 from reidbench.launch import launched
 from reidbench.running.pace import LINE_EVERY, Pace
-from reidbench.spec import Record
+from reidbench.spec import Advance, Record
 
 TO_LINE_END = "\x1b[K"
 """Clears what a longer line left there."""
@@ -37,7 +37,7 @@ def print_json(content: Any) -> None:
 
 
 @contextlib.contextmanager
-def telling_progress() -> Iterator[Callable[[int, int, str], None]]:
+def telling_progress() -> Iterator[Advance]:
     """Gives `progress(done, total, note)`, which tells on stderr where a long work is, from one of several processes.
 
     On a terminal one line is written over and over, elsewhere a line every `LINE_EVERY` seconds and a last one.

@@ -8,7 +8,7 @@ from pathlib import Path
 from reidbench.spec import UserError
 
 KEPT_FREE = 10
-"""The disk's share, one in so many, that decoded frames leave free."""
+"""The disk's share, one in so many, that what takes gigabytes leaves free."""
 
 
 def cache_folder() -> Path:

@@ -87,7 +87,7 @@ def versions(name: str) -> dict[str, str]:
 
 def check_backend(name: str, device: str, precision: str) -> Backend:
     """The backend of a name. Raises UserError if it is unknown or not for that device and precision."""
-    found: Backend = lookup("backend", name, BACKENDS)
+    found = lookup("backend", name, BACKENDS)
     if device not in found.precisions:
         raise UserError(f"backend {name} runs on {' and '.join(found.devices)}, not on {device}")
     if precision not in found.precisions[device]:

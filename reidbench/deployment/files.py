@@ -59,7 +59,7 @@ def write(
     `clips` `[B, T, 3, H, W]` fix the shape that the file is for, or with `any_batch` all of it but B. Raises UserError
     if the exporter refuses the network.
     """
-    found: Format = lookup("format", name, FORMATS)
+    found = lookup("format", name, FORMATS)
     try:
         with quiet(), torch.no_grad():
             exportable = _program_of_any_batch(network.eval(), clips) if any_batch else network.eval()

@@ -12,6 +12,7 @@ import numpy as np
 
 from reidbench.reporting.blocks import agrees, column_name, titled
 from reidbench.reporting.comparison import compare, exceeds_noise
+from reidbench.reporting.matching import as_number
 from reidbench.statistics import order_agreement
 
 if TYPE_CHECKING:
@@ -97,13 +98,8 @@ def _published(table: Table, heading: Heading) -> tuple[dict[str, float], str]:
 
 
 def _numbers(table: Table, heading: Heading, names: Iterable[str]) -> dict[str, float]:
-    found = {}
-    for name in names:
-        try:
-            found[name] = float(table.entries[name, heading.index].published)
-        except ValueError:
-            continue
-    return found
+    numbers = {name: as_number(table.entries[name, heading.index].published) for name in names}
+    return {name: number for name, number in numbers.items() if number is not None}
 
 
 def _share(count: int, of: int) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from reidbench.data.cache import KEPT_FREE
 from reidbench.data.tracklets import DISTRACTOR
 from reidbench.files import refused
 from reidbench.retrieval.features import Features
@@ -26,7 +27,7 @@ def random_features(path: Path, queries: int, gallery: int, dimension: int) -> t
     UserError where the file would take the disk's last tenth, or cannot be written.
     """
     need, disk = 4 * gallery * dimension, shutil.disk_usage(path.parent)
-    if disk.free - need < disk.total // 10:
+    if disk.free - need < disk.total // KEPT_FREE:
         raise UserError(
             f"{path}: {gallery:,} vectors of {dimension} take {need / 1e9:.1f} GB, and a tenth of the disk is to stay "
             "free; free some space, or set REIDBENCH_CACHE to a folder on another disk"

@@ -194,7 +194,7 @@ class LiveDisplay:
             place = (column.measurement, str(column.settings), str(column.data))
             if place not in taken and any(key[1] == index for key in plan.cells):
                 taken.add(place)
-                quantity = registry.measurements()[column.measurement].quantities[column.field]
+                quantity = registry.quantity(column)
                 title = (column.title or quantity.title).replace("/", "\n/", 1)
                 unit = quantity.unit if quantity.unit not in quantity.title else ""
                 chosen["\n".join(filter(None, (title, unit, *map(str, column.settings.values()))))] = index

@@ -164,7 +164,7 @@ def main(arguments: list[str]) -> int:
     if len(arguments) not in (1, 2):
         raise UserError("usage: python -m reidbench.training.pretrain OUT [KIND]")
     kind = arguments[1] if len(arguments) == 2 else RESNET
-    pupil: Pupil = registry.lookup("trunk", kind, PUPILS)
+    pupil = registry.lookup("trunk", kind, PUPILS)
     size = {"steps": pupil.steps, "persons": PERSONS, "seed": PRETRAINING_SEED}
     save_trunk(Path(arguments[0]), pretrain(kind, **size), kind, **size)
     return 0

@@ -15,7 +15,7 @@ from reidbench.reporting.figures.style import OKABE_ITO, Style, grid, seed_value
 from reidbench.reporting.tables import Heading, Table
 
 KEPT: Style = {"color": OKABE_ITO[0], "marker": "s", "linestyle": "none", "ms": 5.5, "mew": 1.2, "zorder": 3}
-CLOSE: Style = KEPT | {"color": "#56B4E9", "marker": "D"}
+CLOSE: Style = KEPT | {"color": OKABE_ITO[5], "marker": "D"}
 BEATEN: Style = KEPT | {"color": "#A0A0A0", "marker": "o"}
 MARKS = (KEPT, CLOSE, BEATEN)
 """How a row on the front is marked, one not told from it, and one behind it: they differ in shape and lightness too."""
