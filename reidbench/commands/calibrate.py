@@ -22,15 +22,15 @@ from reidbench.regression.calibration import (
     NAME,
     Calibration,
     commands_by_half,
+    readings_of,
     recorded,
-    scatter,
     try_accuracies,
     try_times,
 )
 from reidbench.regression.calibration_report import summary, text
-from reidbench.regression.pairing import Pair
+from reidbench.regression.noise import scatter
+from reidbench.regression.pairing import COMPANIONS, Pair
 from reidbench.regression.sides import Side
-from reidbench.regression.times import log_ratios
 from reidbench.reporting.sessions import FILE
 from reidbench.spec import Column, Row, Suite, UserError
 from reidbench.store import Store
@@ -109,7 +109,7 @@ def _times(found: Calibration, arguments: Namespace, store: Store) -> Calibratio
         if failures := measure([plan], store, fresh=True):
             raise UserError(f"{failures[0].row}: {failures[0].error}")
         pairs = _sessions(plan, Side(store))
-    series = {pair.row: [log_ratios([record], (), pair)[""] for record in pair.here] for pair in pairs}
+    series = {pair.row: [readings_of(pair, record) for record in pair.here] for pair in pairs}
     noise, within = scatter(series)
     started = [record.started for record in pairs[0].here]
     about = {
@@ -147,7 +147,10 @@ def _timed_column(suite: Suite, device: str) -> Column:
 
 
 def _sessions(plan: Plan, side: Side) -> list[Pair]:
-    """A pair for each row but the reference, with the sessions that all of them share as those here."""
+    """A pair for each row but the reference, with the sessions that all of them share as those here.
+
+    Each is divided by the reference row and the others.
+    """
     (column,) = plan.suite.columns
     quantity = registry.quantity(column)
     records = {
@@ -158,9 +161,22 @@ def _sessions(plan: Plan, side: Side) -> list[Pair]:
     if not records:
         raise UserError("--rows: name at least one row besides the reference")
     shared = set.intersection(*({record.started for record in each} for each in records.values()))
+    sessions = {row: tuple(record for record in each if record.started in shared) for row, each in records.items()}
+    beside = tuple(dict(zip(sessions, each, strict=True)) for each in zip(*sessions.values(), strict=True))
+    reference = plan.suite.reference
     return [
-        Pair(row, column.quantity, quantity.title, quantity, "time", here=tuple(r for r in each if r.started in shared))
-        for row, each in records.items()
+        Pair(
+            row,
+            column.quantity,
+            quantity.title,
+            quantity,
+            "time",
+            here=each,
+            reference=reference,
+            divisors=(reference, *[name for name in sessions if name != row][:COMPANIONS]),
+            beside_here=beside,
+        )
+        for row, each in sessions.items()
     ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from argparse import Namespace
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,13 +15,13 @@ from reidbench.commands.asked import check_gpu, check_rows, plans_of, store_of
 from reidbench.commands.output import tell_failures
 from reidbench.files import write_text
 from reidbench.planning.plan import Plan, all_cells
-from reidbench.regression.calibration import session_noise, sessions_scatter
+from reidbench.regression.calibration import noise_between, session_noise
 from reidbench.regression.judging import Circumstances, judge
-from reidbench.regression.pairing import Pair, doubtful_cells, pairs_of
+from reidbench.regression.pairing import Pair, companions, doubtful_cells, pairs_of
 from reidbench.regression.presentation import FORMATS, WIDTH, terminal_text, to_json
 from reidbench.regression.sides import Side
 from reidbench.regression.verdicts import Comparison, Limits, exit_code
-from reidbench.spec import Cell, Record, Suite, UserError
+from reidbench.spec import Record, Suite, UserError
 from reidbench.store import MACHINE, Store, machines
 
 if TYPE_CHECKING:
@@ -43,10 +43,11 @@ def check(arguments: Namespace) -> int:
     failures: list[Record] = []
     if not arguments.recorded:
         store.check_is_here()
-        failures += measure(list(plans.values()), store)
+        failures += _measure_missing(list(plans.values()), store, sides_of(plans, store, baseline))
     found = compare_stores(arguments.suite, plans, store, baseline, limits)
     for _ in range(0 if arguments.recorded else arguments.sessions - 1):
-        again = [part for plan in plans.values() if (part := _doubtful(plan, found))]
+        sides = sides_of(plans, store, baseline)
+        again = [part for plan in plans.values() if (part := _together(plan, _doubtful(plan, found), *sides))]
         if not again:
             break
         failures += measure(again, store, fresh=True)
@@ -80,18 +81,23 @@ def compare_stores(
     `calibrated` is the folder of the machine's calibration, by default that of the records here. Of a device that
     has none, the scatter between sessions is taken from the sessions compared, if a side has several.
     """
-    sides = Side(here), _code_before(plans, there) if _is_same(here, there) else Side(there)
+    sides = sides_of(plans, here, there)
     pairs: dict[tuple[str, str, str], Pair] = {}
     for plan in plans.values():
         for pair in pairs_of(plan, *sides, exactly=exactly):
             pairs.setdefault((pair.row, pair.name, pair.title), pair)
     same_machine = here.machine() == there.machine()
     known = session_noise(calibrated or here.folder)
-    under = Circumstances(same_machine, {**sessions_scatter(list(pairs.values())), **known})
+    under = Circumstances(same_machine, {**noise_between(list(pairs.values())), **known})
     verdicts = tuple(judge(list(pairs.values()), limits, under))
     title = next(iter(plans.values())).suite.title if len(plans) == 1 else name
     notes = (*_notes(list(pairs.values()), under, known), *_versions(list(pairs.values())))
     return Comparison(name, title, str(here.folder), str(there.folder), limits, verdicts, notes)
+
+
+def sides_of(plans: Mapping[str, Plan], here: Store, there: Store) -> tuple[Side, Side]:
+    """The records here and those of the baseline, which may lie in one folder."""
+    return Side(here), _code_before(plans, there) if _is_same(here, there) else Side(there)
 
 
 def _is_same(here: Store, there: Store) -> bool:
@@ -114,17 +120,28 @@ def _check_code_before(plans: Mapping[str, Plan], store: Store) -> None:
 
 
 def measure(plans: Sequence[Plan], store: Store, *, fresh: bool = False) -> list[Record]:
-    """Measures what a store lacks of some plans, in sessions that have the reference row; returns what failed."""
+    """Measures what a store lacks of some plans, or all of it `fresh`; returns what failed."""
     from reidbench.running.display import open_display
     from reidbench.running.runner import Runner
 
     with open_display(list(plans)) as display:
         runner: Runner = Runner(store, display)
-        if not fresh:
-            missing = [part for plan in plans if (part := _with_reference(plan, store))]
-            if missing:
-                runner.run(missing, fresh=True)
         runner.run(list(plans), fresh=fresh)
+    return runner.failures
+
+
+def _measure_missing(plans: Sequence[Plan], store: Store, sides: tuple[Side, Side]) -> list[Record]:
+    """Measures what a store lacks of some plans, times in sessions that can be compared; returns what failed."""
+    from reidbench.running.display import open_display
+    from reidbench.running.runner import Runner
+
+    timed = [_together(plan, _untimed(plan, store), *sides) for plan in plans]
+    rest = [_without(plan, part) for plan, part in zip(plans, timed, strict=True)]
+    with open_display(plans) as display:
+        runner: Runner = Runner(store, display)
+        if sessions := list(filter(None, timed)):
+            runner.run(sessions, fresh=True)
+        runner.run(rest)
     return runner.failures
 
 
@@ -159,28 +176,37 @@ def limits_of(arguments: Namespace) -> Limits:
     return Limits(arguments.least / PERCENT, arguments.points / PERCENT)
 
 
-def _with_reference(plan: Plan, store: Store) -> Plan | None:
-    """The interleaved cells that a plan lacks, with the reference row's, where its readings are in no other record."""
+def _untimed(plan: Plan, store: Store) -> set[tuple[str, int]]:
+    """Where in a plan the cells of interleaved measurements stand of which a store lacks a successful record."""
     measurements = registry.measurements()
-    cells: dict[tuple[str, int], tuple[Cell, ...]] = {}
-    for (row, index), own in plan.cells.items():
-        measurement = measurements[plan.suite.columns[index].measurement]
-        reference = plan.cells.get((plan.suite.reference, index))
-        if measurement.mode != "interleaved" or "reference" in measurement.needs or not reference:
-            continue
-        record = store.load(own[0])
-        if record is None or record.status != "ok":
-            cells |= {(row, index): own, (plan.suite.reference, index): reference}
-    return replace(plan, cells=cells) if cells else None
+    return {
+        (row, index)
+        for (row, index), own in plan.cells.items()
+        if measurements[plan.suite.columns[index].measurement].mode == "interleaved"
+        and ((record := store.load(own[0])) is None or record.status != "ok")
+    }
 
 
-def _doubtful(plan: Plan, found: Comparison) -> Plan | None:
-    """Cells of a plan that another session may decide: times that cannot be told, or that one session saw change."""
+def _without(plan: Plan, part: Plan | None) -> Plan:
+    done = part.cells if part else {}
+    return replace(plan, cells={place: own for place, own in plan.cells.items() if place not in done})
+
+
+def _doubtful(plan: Plan, found: Comparison) -> set[tuple[str, int]]:
+    """Where the cells stand that another session may decide: times not told yet, or that one session saw change."""
     doubts = [(v.row, v.quantity) for v in found.of("cannot tell", "worse", "better") if v.kind == "time"]
-    places = set(doubtful_cells(plan, doubts))
-    places |= {(plan.suite.reference, index) for _, index in places}
-    cells = {place: own for place, own in plan.cells.items() if place in places}
-    return replace(plan, cells=cells) if cells else None
+    return set(doubtful_cells(plan, doubts))
+
+
+def _together(plan: Plan, places: Collection[tuple[str, int]], here: Side, there: Side) -> Plan | None:
+    """The cells at some places of a plan with what their session needs beside them: the reference row and the rows
+    that did not change, whose times theirs are divided by."""
+    wanted = set(places)
+    for index in {index for _, index in places}:
+        beside = (plan.suite.reference, *companions(plan, index, here, there, exactly=True))
+        wanted |= {(name, index) for name in beside}
+    cells = {place: own for place, own in plan.cells.items() if place in wanted}
+    return replace(plan, cells=cells) if places else None
 
 
 def _notes(pairs: Sequence[Pair], under: Circumstances, calibrated: Iterable[str]) -> list[str]:
@@ -192,8 +218,14 @@ def _notes(pairs: Sequence[Pair], under: Circumstances, calibrated: Iterable[str
         covers = "the scatter between the few sessions compared" if device in under.noise else "rounds only"
         how = f"bench.py calibrate --device {device}"
         notes.append(f"times on {device} are not calibrated on this machine ({how}): their intervals cover {covers}")
-    if any(_reference_code(pair.here) != _reference_code(pair.there) for pair in pairs if not pair.reason):
+    over_itself = [pair for pair in pairs if pair.divisors == (pair.reference,)]
+    if any(_reference_code(pair.here) != _reference_code(pair.there) for pair in over_itself):
         notes.append("the reference row's code differs too: what slows all rows alike does not show in a ratio")
+    if over := dict.fromkeys(name for pair in pairs if len(pair.divisors) > 1 for name in pair.divisors):
+        notes.append(
+            f"a time is divided by the geometric mean of those of {', '.join(over)}, its own left out: their code is "
+            "the same on both sides"
+        )
     return notes
 
 

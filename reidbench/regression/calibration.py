@@ -6,20 +6,23 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
-from math import isnan, nan, pi, sqrt
+from itertools import combinations, product
+from math import sqrt
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from reidbench.regression.judging import Circumstances, judge
+from reidbench.regression.noise import Noise, Series, noise_of
 from reidbench.regression.pairing import Pair
 from reidbench.regression.times import log_ratios
 from reidbench.regression.verdicts import Limits
 from reidbench.reporting.sessions import FILE, MOST_NOISE, scatter_by_device
 from reidbench.soundness import tree_fault
 from reidbench.spec import Record, UserError
+
+Thing = TypeVar("Thing")
 
 NAME = "calibration"
 
@@ -34,7 +37,7 @@ FAULTS = {
 ANY = "all quantities"
 """Of a trial that counts the verdicts of a whole check."""
 
-SPLITS = ((1, 1), (3, 1), (3, 3), (5, 5), (8, 8))
+SPLITS = ((1, 1), (2, 2), (4, 4), (8, 8))
 """Sessions here and there of the comparisons that are tried."""
 
 EFFECTS = (0.0, 0.05, 0.10)
@@ -55,8 +58,8 @@ class Trial:
     """Comparisons of one kind and what they ended in.
 
     `what` is "time", or of accuracies a quantity's title or `ANY`. Of times `here` and `there` count sessions, of
-    accuracies seeds; `effect` is by how much the rows here were made
-    slower, `fault` what was wrong with the model here. `words` counts verdicts, of which there are `comparisons`;
+    accuracies seeds; `effect` is by how much the rows here were made slower, `divisors` by how many rows each was
+    divided, and `fault` what was wrong with the model here. `words` counts verdicts, of which there are `comparisons`;
     `alarms` counts the checks, of all rows at once, in which any was worse, of `checks`. `changes` are the median, the
     lowest and the highest change that was measured.
     """
@@ -71,6 +74,7 @@ class Trial:
     changes: tuple[float, float, float]
     effect: float = 0.0
     fault: str = ""
+    divisors: int = 1
 
     def share(self, word: str) -> float:
         return self.words.get(word, 0) / self.comparisons
@@ -81,7 +85,7 @@ class Calibration:
     """What a machine's calibration found. `noise` is the scatter between sessions, `within` that of the rounds in one.
 
     Both are standard deviations of the logarithm of a row's ratio to the reference row. `about` says on what it was
-    measured; `log_ratios` holds the readings by row, a list a session.
+    measured.
     """
 
     noise: float | None
@@ -89,7 +93,7 @@ class Calibration:
     limits: Limits
     trials: tuple[Trial, ...]
     about: Mapping[str, Any]
-    log_ratios: Mapping[str, Sequence[Sequence[float]]]
+    log_ratios: Series
 
 
 def recorded(folder: Path) -> Calibration | None:
@@ -103,6 +107,9 @@ def recorded(folder: Path) -> Calibration | None:
         found = Calibration(**{**content, "limits": Limits(**content["limits"]), "trials": trials})
         sound = not tree_fault(content) and all(map(_is_sound, trials)) and isinstance(found.about, Mapping)
         sound &= found.noise is None or (found.noise is not True and 0 <= found.noise <= MOST_NOISE)
+        sound &= all(readings for sessions in found.log_ratios.values() for readings in sessions)
+        if sound:
+            noise_of(found.log_ratios)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         sound = False
     if not sound:
@@ -132,73 +139,75 @@ def commands_by_half(about: Mapping[str, Any]) -> dict[str, str]:
     return {half: last for half in HALVES if not any(f"--only {other}" in last for other in HALVES if other != half)}
 
 
-def session_noise(folder: Path) -> dict[str, float]:
-    """The scatter between sessions on each device that a machine's folder holds a calibration of.
+def session_noise(folder: Path) -> dict[str, Noise]:
+    """The noise between sessions on each device that a machine's folder holds a calibration of.
 
     Raises UserError where that is damaged.
     """
-    recorded(folder)
-    return {device: known.noise for device, known in scatter_by_device(folder).items()}
+    found = recorded(folder)
+    return {
+        device: (found and noise_of(found.log_ratios)) or Noise(0.0, known.noise)
+        for device, known in scatter_by_device(folder).items()
+    }
 
 
-def scatter(sessions: Mapping[str, Sequence[Sequence[float]]]) -> tuple[float, float]:
-    """Standard deviations (between sessions, within one) of log ratios, by row a list of readings a session.
-
-    Within is taken from the quartiles, which a few disturbed rounds do not reach; between is what the medians of the
-    sessions scatter beyond what that within explains, over all rows. NaN where no row has two sessions.
-    """
-    between, within = [], []
-    for series in sessions.values():
-        if len(series) < 2:
-            continue
-        inner = np.array([_robust(readings) for readings in series])
-        medians = np.array([np.median(readings) for readings in series])
-        # The median of n normal readings has pi/2 times the variance of their mean.
-        explained = np.mean([pi / 2 * sd**2 / len(r) for sd, r in zip(inner, series, strict=True)])
-        between.append(medians.var(ddof=1) - explained)
-        within.append(np.mean(inner**2))
-    if not between:
-        return nan, nan
-    return sqrt(max(0.0, float(np.mean(between)))), sqrt(float(np.mean(within)))
-
-
-def sessions_scatter(pairs: Sequence[Pair]) -> dict[str, float]:
-    """The scatter on each device between the sessions of some pairs themselves, where any row and side has two."""
-    found: dict[str, dict[str, list[list[float]]]] = {}
+def noise_between(pairs: Sequence[Pair]) -> dict[str, Noise]:
+    """The noise on each device between the sessions of some pairs themselves, where their rows share two on a side."""
+    groups: dict[tuple[str, str, str], list[Pair]] = {}
     for pair in pairs:
-        if pair.kind == "time" and pair.quantity.over and not pair.reason:
-            for side, records in (("here", pair.here), ("there", pair.there)):
-                series = [log_ratios([record], (), pair).get("", []) for record in records]
-                if any(any(readings) for readings in series):
-                    own = found.setdefault(pair.device, {})
-                    own[f"{pair.row} {side}"] = [readings for readings in series if readings]
-    between = {device: scatter(series)[0] for device, series in found.items()}
-    return {device: noise for device, noise in between.items() if not isnan(noise)}
+        if pair.kind == "time" and pair.quantity.over and not pair.reason and pair.row != pair.reference:
+            groups.setdefault((pair.device, pair.name, pair.title), []).append(pair)
+    found: dict[str, list[Noise]] = {}
+    for (device, *_), alike in groups.items():
+        for records in ([pair.here for pair in alike], [pair.there for pair in alike]):
+            shared = set.intersection(*({record.started for record in each} for each in records))
+            noise = noise_of(
+                {
+                    pair.row: [r for one in each if one.started in shared and (r := readings_of(pair, one))]
+                    for pair, each in zip(alike, records, strict=True)
+                }
+            )
+            if noise:
+                found.setdefault(device, []).append(noise)
+    return {device: _mean(each) for device, each in found.items()}
+
+
+def _mean(noises: Sequence[Noise]) -> Noise:
+    """The root of the mean squares."""
+    return Noise(*(sqrt(np.mean([getattr(each, part) ** 2 for each in noises])) for part in ("shared", "own")))
+
+
+def readings_of(pair: Pair, record: Record) -> list[float]:
+    """The logarithms of the ratio to the reference row that a record of a pair holds itself."""
+    return log_ratios(record, None, pair.quantity).get("", [])
 
 
 def try_times(pairs: Sequence[Pair], limits: Limits) -> list[Trial]:
     """Compares drawn sessions with drawn other ones of the same code, as they are and with the rows here made slower.
 
-    Each pair holds all sessions of one row as those here, the rows in the same order of sessions. A comparison knows
-    the scatter between sessions from those alone that it does not use. Times are made slower by multiplying what was
-    measured.
+    Each pair holds all sessions of one row as those here, the rows in the same order of sessions. A row is divided by
+    all of its divisors, as if it alone had changed, by the first two, and by the first, the reference row, alone. A
+    comparison knows the noise between sessions from those alone that it does not use. Times are made slower by
+    multiplying what was measured.
     """
     sessions = min((len(pair.here) for pair in pairs), default=0)
+    counts = sorted({1, 2, *(len(pair.divisors) for pair in pairs)}, reverse=True)
+    ways = [
+        [replace(pair, divisors=pair.divisors[:count]) for pair in pairs] for count in counts if len(pairs) >= count
+    ]
     trials = []
-    for here, there in SPLITS:
+    for over, (here, there), effect in product(ways, SPLITS, EFFECTS):
         if here + there + LEFT > sessions:
             continue
-        draws = -(-COMPARISONS // len(pairs))
-        for effect in EFFECTS:
-            generator = np.random.default_rng([0, here, there])
-            results = []
-            for _ in range(draws):
-                order = generator.permutation(sessions).tolist()
-                mine, theirs, rest = order[:here], order[here : here + there], order[here + there :]
-                noise, _ = scatter({pair.row: _series(pair, rest) for pair in pairs})
-                drawn = [_drawn(pair, mine, theirs, 1 + effect) for pair in pairs]
-                results.append(judge(drawn, limits, Circumstances(noise={pairs[0].device: noise})))
-            trials.append(_counted("time", here, there, results, effect=effect))
+        generator = np.random.default_rng([0, here, there])
+        results = []
+        for _ in range(-(-COMPARISONS // len(pairs))):
+            order = generator.permutation(sessions).tolist()
+            mine, theirs, rest = order[:here], order[here : here + there], order[here + there :]
+            noise = noise_of({pair.row: _series(pair, rest) for pair in pairs})
+            drawn = [_drawn(pair, mine, theirs, 1 + effect) for pair in over]
+            results.append(judge(drawn, limits, Circumstances(noise={pairs[0].device: noise} if noise else {})))
+        trials.append(_counted("time", here, there, results, effect=effect, divisors=len(over[0].divisors)))
     return trials
 
 
@@ -252,18 +261,19 @@ def _drawn(pair: Pair, mine: Sequence[int], theirs: Sequence[int], factor: float
         replace(record, samples={**record.samples, name: [factor * seconds for seconds in record.samples[name]]})
         for record in _pick(pair.here, mine)
     ]
-    return replace(pair, here=tuple(here), there=_pick(pair.here, theirs))
+    beside = pair.beside_here
+    return replace(
+        pair,
+        here=tuple(here),
+        there=_pick(pair.here, theirs),
+        beside_here=_pick(beside, mine),
+        beside_there=_pick(beside, theirs),
+    )
 
 
 def _series(pair: Pair, chosen: Sequence[int]) -> list[list[float]]:
-    return [log_ratios([record], (), pair)[""] for record in _pick(pair.here, chosen)]
+    return [readings_of(pair, record) for record in _pick(pair.here, chosen)]
 
 
-def _pick(records: Sequence[Record], chosen: Sequence[int]) -> tuple[Record, ...]:
-    return tuple(records[index] for index in chosen)
-
-
-def _robust(readings: Sequence[float]) -> float:
-    """The standard deviation that a normal distribution with these quartiles has."""
-    low, high = np.quantile(readings, [0.25, 0.75])
-    return float(high - low) / 1.349
+def _pick(things: Sequence[Thing], chosen: Sequence[int]) -> tuple[Thing, ...]:
+    return tuple(things[index] for index in chosen)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from math import comb
-from typing import Any
+from collections.abc import Sequence
 
-import numpy as np
 from scipy.stats import beta
 
 from reidbench.regression.calibration import ANY, FAULTS, Calibration, Trial, commands_by_half
+from reidbench.regression.noise import noise_of
 from reidbench.regression.presentation import rule
 from reidbench.regression.verdicts import WORDS
 from reidbench.reporting.blocks import Block
@@ -35,7 +33,7 @@ def text(found: Calibration) -> str:
     accuracies = [trial for trial in found.trials if trial.what != "time"]
     parts: list[Part] = [Paragraph(sentence) for sentence in _about(found)]
     if times:
-        parts.append(Section("Times", (*_findings(times, found.about), Tabular((_block(times, "Drawn sessions"),)))))
+        parts.append(Section("Times", (*_findings(times), Tabular((_block(times, "Drawn sessions"),)))))
     if accuracies:
         faults = items(f"{name}: {what}" for name, what in FAULTS.items())
         table = Tabular((_block(accuracies, "Trained models"),))
@@ -62,9 +60,7 @@ def summary(found: Calibration) -> list[str]:
     """The findings as sentences, for the terminal."""
     times = [trial for trial in found.trials if trial.what == "time"]
     accuracies = [trial for trial in found.trials if trial.what != "time"]
-    lines = [
-        part.text for part in (*_findings(times, found.about), *_caught(accuracies)) if isinstance(part, Paragraph)
-    ]
+    lines = [part.text for part in (*_findings(times), *_caught(accuracies)) if isinstance(part, Paragraph)]
     return lines or ["too few sessions or seeds for any comparison"]
 
 
@@ -76,7 +72,7 @@ def _about(found: Calibration) -> list[str]:
             f"{about['sessions']} interleaved sessions of {', '.join(about['rows'])} against {about['reference']}, "
             f"from {about['first']} to {about['last']}, one after the other by one and the same code. A row's ratio "
             f"scatters by {found.noise:.1%} between sessions beyond what its rounds explain, and by {found.within:.1%} "
-            f"between the rounds of one (standard deviations; the latter from the quartiles). {_shared(found)}"
+            f"between the rounds of one (standard deviations; the latter from the quartiles).{_shared(found)}"
         )
         sentences.append(
             "Each comparison takes sessions drawn without replacement, so comparisons share sessions; the scatter "
@@ -90,44 +86,42 @@ def _about(found: Calibration) -> list[str]:
 
 def _shared(found: Calibration) -> str:
     """Which part of the scatter between sessions all rows have in common: the reference row does not go with them."""
-    medians = np.array([[np.median(session) for session in sessions] for sessions in found.log_ratios.values()])
-    if len(medians) < 2 or medians.shape[1] < 2:
+    noise = noise_of(found.log_ratios)
+    if noise is None or len(found.log_ratios) < 2:
         return ""
-    common = medians.mean(axis=0)
-    own = np.sqrt(np.mean((medians - common - (medians - common).mean(axis=1, keepdims=True)) ** 2))
     return (
-        f"The mean over all rows scatters by {common.std(ddof=1):.1%}: they slow down together, and the reference row "
-        f"not with them. From that mean a row scatters by {own:.1%}."
+        f" By {noise.shared:.1%} all rows move together, and the reference row not with them; by {noise.own:.1%} each "
+        "by itself. So a row is told apart sooner where others that did not change were measured with it."
     )
 
 
-def _findings(times: Sequence[Trial], about: Mapping[str, Any]) -> list[Part]:
+def _findings(times: Sequence[Trial]) -> list[Part]:
+    """A paragraph for each way to divide: from how many sessions a side on the gate does what it is meant to."""
     parts: list[Part] = []
-    for here, there in dict.fromkeys((trial.here, trial.there) for trial in times):
-        by_effect = {trial.effect: trial for trial in times if (trial.here, trial.there) == (here, there)}
-        quiet = by_effect[0.0]
-        power = ", ".join(
-            f"{effect:.0%} slower in {trial.share('worse'):.1%}" for effect, trial in by_effect.items() if effect
-        )
-        most = beta.ppf(CONFIDENCE, quiet.alarms + 1, quiet.checks - quiet.alarms) if quiet.checks > quiet.alarms else 1
-        kept = quiet.share("worse") <= MOST_ALARMS and by_effect[max(by_effect)].share("worse") >= LEAST_POWER
+    for divisors in dict.fromkeys(trial.divisors for trial in times):
+        mine = [trial for trial in times if trial.divisors == divisors]
+        quiet = [trial for trial in mine if not trial.effect]
+        slowest = max(trial.effect for trial in mine)
+        slower = [trial for trial in mine if trial.effect == slowest]
+        kept = [
+            still.share("worse") <= MOST_ALARMS and slow.share("worse") >= LEAST_POWER
+            for still, slow in zip(quiet, slower, strict=True)
+        ]
+        enough = next((i for i in range(len(kept)) if all(kept[i:])), None)
+        reached = "not reached" if enough is None else f"reached from {_sessions(quiet[enough].here)} a side on"
+        caught = ", ".join(f"{trial.share('worse'):.1%} by {_sessions(trial.here)} a side" for trial in slower)
+        worse, compared = sum(t.words.get("worse", 0) for t in quiet), sum(t.comparisons for t in quiet)
+        alarms, checks = (sum(getattr(trial, name) for trial in quiet) for name in ("alarms", "checks"))
+        most = beta.ppf(CONFIDENCE, alarms + 1, checks - alarms) if checks > alarms else 1
         parts.append(
             Paragraph(
-                f"{_sessions(here)} here against {there}: without a change {quiet.words.get('worse', 0)} of "
-                f"{quiet.comparisons} comparisons drawn from {_possible(quiet, about)} said worse "
-                f"({quiet.share('worse'):.1%}), and {quiet.alarms} of {quiet.checks} whole checks (were these "
-                f"independent, at most {most:.1%} of all, with {CONFIDENCE:.0%} confidence); rows were caught when "
-                f"{power}. The target (at most {MOST_ALARMS:.0%} false, at least {LEAST_POWER:.0%} caught at 10%) is "
-                f"{'reached' if kept else 'not reached'} in this sample."
+                f"{_over(divisors)}: rows {slowest:.0%} slower were caught in {caught}. Without a change {worse} of "
+                f"{compared} comparisons said worse, in {alarms} of {checks} whole checks (were these independent, at "
+                f"most {most:.1%} of all, with {CONFIDENCE:.0%} confidence). The target (at most {MOST_ALARMS:.0%} of "
+                f"comparisons false, at least {LEAST_POWER:.0%} caught at {slowest:.0%}) is {reached} in this sample."
             )
         )
     return parts
-
-
-def _possible(trial: Trial, about: Mapping[str, Any]) -> int:
-    """How many comparisons there are of so many sessions: what is drawn from."""
-    sessions = about["sessions"]
-    return comb(sessions, trial.here) * comb(sessions - trial.here, trial.there) * len(about["rows"])
 
 
 def _caught(accuracies: Sequence[Trial]) -> list[Part]:
@@ -155,9 +149,11 @@ def _caught(accuracies: Sequence[Trial]) -> list[Part]:
 
 
 def _block(trials: Sequence[Trial], title: str) -> Block:
-    header = ("here : there", "what", "comparisons", *SHOWN, "median change")
+    timed = any(trial.what == "time" for trial in trials)
+    header = (*(["rows divided by"] if timed else []), "here : there", "what", "comparisons", *SHOWN, "median change")
     lines = tuple(
         (
+            *([str(trial.divisors)] if timed else []),
             f"{trial.here} : {trial.there}",
             _what(trial),
             str(trial.comparisons),
@@ -175,5 +171,10 @@ def _what(trial: Trial) -> str:
     return f"fault {trial.fault}, {trial.what}" if trial.fault else f"no change, {trial.what}"
 
 
+def _over(divisors: int) -> str:
+    others = f" and {divisors - 1} other{'s' if divisors > 2 else ''} that did not change" if divisors > 1 else " alone"
+    return f"Divided by the reference row{others}"
+
+
 def _sessions(count: int) -> str:
-    return "One session" if count == 1 else f"{count} sessions"
+    return "one session" if count == 1 else f"{count} sessions"

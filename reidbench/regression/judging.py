@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from math import nan
 from typing import Any
 
 from reidbench.regression.accuracies import judge_accuracy, spreads
+from reidbench.regression.noise import Noise
 from reidbench.regression.pairing import Pair
 from reidbench.regression.times import judge_time
 from reidbench.regression.verdicts import KINDS, Limits, Verdict, word_of
@@ -23,13 +23,13 @@ times on one machine, lay up to 6 % apart."""
 
 @dataclass(frozen=True)
 class Circumstances:
-    """Under which two stores were filled: whether on one machine, and how far sessions of it scatter.
+    """Under which two stores were filled: whether on one machine, and how far sessions of it scatter, by device.
 
-    `noise` holds, by device, the standard deviation of a row's log ratio between sessions; none where it is not known.
+    A device is not in `noise` where that is not known.
     """
 
     same_machine: bool = True
-    noise: Mapping[str, float] = field(default_factory=dict)
+    noise: Mapping[str, Noise] = field(default_factory=dict)
 
 
 def judge(pairs: Sequence[Pair], limits: Limits, under: Circumstances) -> list[Verdict]:
@@ -47,7 +47,7 @@ def judge(pairs: Sequence[Pair], limits: Limits, under: Circumstances) -> list[V
         elif pair.kind in ("count", "reading"):
             found = judge_values(pair, limits, under.same_machine)
         elif pair.kind == "time":
-            found = judge_time(pair, limits, under.noise.get(pair.device, nan), level)
+            found = judge_time(pair, limits, under.noise.get(pair.device), level)
         else:
             found = judge_accuracy(pair, limits, spread[pair.name, pair.title], level)
         verdicts.append(_verdict(pair, found))

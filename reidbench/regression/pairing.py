@@ -10,19 +10,23 @@ from reidbench.data.splits import split_of
 from reidbench.deployment.backends import ran_on
 from reidbench.planning.plan import Plan
 from reidbench.registry import Measurement
-from reidbench.regression.sides import Side, subject
+from reidbench.regression.sides import Side, code_of, subject
 from reidbench.spec import Cell, Column, Quantity, Record
 
 PERCENT = 100.0
 """The scale of quantities that are shown in percent: only for these is a minimum difference in points defined."""
+
+COMPANIONS = 6
+"""Rows beside the reference row that a session is measured with, to divide by: more would tell little more."""
 
 
 @dataclass(frozen=True)
 class Pair:
     """What two stores hold of one row in one quantity: a record a seed and random split of the dataset, or a session.
 
-    `beside_here` and `beside_there` are the reference row's records of those sessions where a record does not hold its
-    readings itself. `reason` says why the two are not comparable, `failed` that the cell was tried here in vain.
+    A time is divided by those of `divisors`, rows of its sessions whose code is the same on both sides, or by the
+    `reference` row's where there is none. `beside_here` and `beside_there` hold, for each session, the records of other
+    rows by name. `reason` says why the two are not comparable, `failed` that the cell was tried here in vain.
     """
 
     row: str
@@ -32,8 +36,10 @@ class Pair:
     kind: str
     here: tuple[Record, ...] = ()
     there: tuple[Record, ...] = ()
-    beside_here: tuple[Record, ...] = ()
-    beside_there: tuple[Record, ...] = ()
+    reference: str = ""
+    divisors: tuple[str, ...] = ()
+    beside_here: tuple[Mapping[str, Record], ...] = ()
+    beside_there: tuple[Mapping[str, Record], ...] = ()
     reason: str = ""
     failed: bool = False
 
@@ -58,6 +64,7 @@ def pairs_of(plan: Plan, here: Side, there: Side, *, exactly: bool) -> list[Pair
         column = plan.suite.columns[index]
         measurement = registry.measurements()[column.measurement]
         field, quantity, kind = _judged(column, measurement)
+        known = companions(plan, index, here, there, exactly=exactly) if kind == "time" else ()
         for row in plan.suite.rows:
             cells = plan.cells.get((row.name, index), ())
             if not cells or not quantity.better:
@@ -66,12 +73,29 @@ def pairs_of(plan: Plan, here: Side, there: Side, *, exactly: bool) -> list[Pair
             key = row.name, name, subject(cells[0].identity)
             if key not in found:
                 title = _title(column, quantity, cells[0])
-                reference = plan.cells.get((plan.suite.reference, index), (None,))[0]
-                blank = Pair(row.name, name, title, quantity, kind)
+                blank = Pair(row.name, name, title, quantity, kind, reference=plan.suite.reference)
                 firsts = {split_of(cell.settings): cell for cell in reversed(cells)}
-                parts = [_filled(blank, cell, reference, (here, there), exactly) for cell in firsts.values()]
-                found[key] = parts[0] if len(parts) == 1 else _over_splits(dict(zip(firsts, parts, strict=True)))
+                parts = [_filled(blank, cell, (here, there), exactly) for cell in firsts.values()]
+                pair = parts[0] if len(parts) == 1 else _over_splits(dict(zip(firsts, parts, strict=True)))
+                found[key] = _divided(pair, plan, index, known, (here, there)) if kind == "time" else pair
     return list(found.values())
+
+
+def companions(plan: Plan, index: int, here: Side, there: Side, *, exactly: bool) -> tuple[str, ...]:
+    """Rows of a timed column whose code is the same on both sides: the reference row, and up to `COMPANIONS` others."""
+    names = [plan.suite.reference, *(row.name for row in plan.suite.rows if row.name != plan.suite.reference)]
+    same = [name for name in names if _is_unchanged(plan.cells.get((name, index), ()), here, there, exactly)]
+    return tuple(same[: COMPANIONS + (plan.suite.reference in same)])
+
+
+def _is_unchanged(cells: Sequence[Cell], here: Side, there: Side, exactly: bool) -> bool:
+    if not cells:
+        return False
+    theirs = there.of(cells[0])
+    if not theirs:
+        return there.is_without(cells[0].identity)
+    ours = (cells[0].identity,) if exactly else tuple(record.cell for record in here.of(cells[0])[-1:])
+    return bool(ours) and code_of(ours[0])[0] == code_of(theirs[-1].cell)[0]
 
 
 def _judged(column: Column, measurement: Measurement) -> tuple[str, Quantity, str]:
@@ -97,7 +121,7 @@ def _title(column: Column, quantity: Quantity, cell: Cell) -> str:
     return ", ".join([quantity.title, *level, *filter(None, [" ".join(where)])])
 
 
-def _filled(blank: Pair, cell: Cell, reference: Cell | None, sides: tuple[Side, Side], exactly: bool) -> Pair:
+def _filled(blank: Pair, cell: Cell, sides: tuple[Side, Side], exactly: bool) -> Pair:
     here, there = sides
     ours, theirs = here.of(cell, exactly=exactly), there.of(cell)
     if not ours:
@@ -112,10 +136,7 @@ def _filled(blank: Pair, cell: Cell, reference: Cell | None, sides: tuple[Side, 
         return replace(blank, here=ours, reason="one and the same record on both sides")
     if blank.kind == "accuracy" and blank.quantity.scale != PERCENT:
         return replace(blank, reason="no minimum difference is defined for its unit")
-    filled = replace(blank, here=ours, there=theirs)
-    if blank.kind != "time" or blank.quantity.over:
-        return filled
-    return _beside(filled, reference, sides)
+    return replace(blank, here=ours, there=theirs)
 
 
 def _over_splits(parts: Mapping[int | None, Pair]) -> Pair:
@@ -137,18 +158,35 @@ def _over_splits(parts: Mapping[int | None, Pair]) -> Pair:
     return replace(joined, reason=f"split {first}: {without[first].reason}")
 
 
-def _beside(pair: Pair, reference: Cell | None, sides: tuple[Side, Side]) -> Pair:
-    """The pair with the sessions that have the reference row, whose records come beside."""
-    kept: list[tuple[tuple[Record, ...], tuple[Record, ...]]] = []
-    for side, records in zip(sides, (pair.here, pair.there), strict=True):
-        both = [(record, side.beside(reference, record)) for record in records] if reference else []
-        whole = [(record, other) for record, other in both if other]
-        kept.append((tuple(record for record, _ in whole), tuple(other for _, other in whole)))
-    (here, beside_here), (there, beside_there) = kept
-    if not here or not there:
-        where = "here" if not here else "there"
-        return replace(pair, reason=f"the session {where} lacks the reference row (--rows must name it)")
-    return replace(pair, here=here, there=there, beside_here=beside_here, beside_there=beside_there)
+def _divided(pair: Pair, plan: Plan, index: int, known: Sequence[str], sides: tuple[Side, Side]) -> Pair:
+    """The pair with what its times are divided by: the `known` rows that the last session of each side has.
+
+    Earlier sessions count where they have these too. The reference row is in a session whose records hold its readings.
+    """
+    if pair.reason:
+        return pair
+    own = {name: plan.cells[name, index][0] for name in {pair.reference, *known} if plan.cells.get((name, index))}
+    held = {pair.reference} if pair.quantity.over else set()
+    sessions: list[list[tuple[Record, dict[str, Record]]]] = []
+    for side, where, records in zip(sides, ("here", "there"), (pair.here, pair.there), strict=True):
+        both = [(record, side.beside(own, record)) for record in records]
+        whole = [(record, others) for record, others in both if pair.reference in held.union(others)]
+        if not whole:
+            return replace(pair, reason=f"the session {where} lacks the reference row (--rows must name it)")
+        sessions.append(whole)
+    common = set.intersection(*(held.union(some[-1][1]) for some in sessions)) - {pair.row}
+    divisors = tuple(name for name in known if name in common)
+    if pair.row == pair.reference and (pair.row in known or not divisors):
+        return replace(pair, reason="it is the row whose times the others' are divided by")
+    here, there = ([each for each in some if held.union(each[1]).issuperset(divisors)] for some in sessions)
+    return replace(
+        pair,
+        here=tuple(record for record, _ in here),
+        there=tuple(record for record, _ in there),
+        divisors=divisors or (pair.reference,),
+        beside_here=tuple(others for _, others in here),
+        beside_there=tuple(others for _, others in there),
+    )
 
 
 def _why_not_here(cell: Cell, here: Side) -> tuple[str, bool]:

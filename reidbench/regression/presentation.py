@@ -18,11 +18,13 @@ WIDTH = 80
 
 HOW = {
     "count": "counts, exactly",
-    "time": "ratio to the reference row, by ranks",
+    "time": "ratio to {}, by ranks",
     "reading": "one reading a side",
     "accuracy": "paired over query identities, with the spread over trainings",
 }
-"""How each kind is judged, in a word."""
+"""How each kind is judged, in a word; of a time, to what."""
+
+UNCHANGED = "the rows that did not change"
 
 MARKS = {"worse": "WORSE", "better": "better", "same": "same", "cannot tell": "cannot tell", "not comparable": "n/c"}
 """The verdicts in a narrow table."""
@@ -37,7 +39,7 @@ def terminal_text(found: Comparison, width: int = WIDTH) -> str:
     """A table a quantity, the sum of it last; rows alike and without numbers of their own share a line."""
     parts = [f"{found.title}\n  here      {found.here}\n  baseline  {found.there}"]
     for verdicts in _by_quantity(found.verdicts):
-        parts.append("\n".join([_heading(verdicts[0]), *_lines(verdicts, width)]))
+        parts.append("\n".join([_heading(verdicts), *_lines(verdicts, width)]))
     notes = [textwrap.fill(f"Note: {note}.", width, subsequent_indent="  ") for note in found.notes]
     return "\n\n".join([*parts, *notes, textwrap.fill(summary(found), width)])
 
@@ -51,9 +53,10 @@ def summary(found: Comparison) -> str:
 def rule(limits: Limits) -> str:
     """By what a change is called one."""
     return (
-        "Counts are compared exactly. A time (by its ratio to the reference row of the same interleaved session, "
-        f"Mann-Whitney's rank test) counts as changed from {limits.least:.1%} on, a memory from twice that, an "
-        "accuracy (paired bootstrap over query identities, widened by the spread over seeds) from "
+        "Counts are compared exactly. A time (by its ratio to the geometric mean of other rows of the same interleaved "
+        "session: those whose code is the same on both sides, or the reference row; Mann-Whitney's rank test) counts "
+        f"as changed from {limits.least:.1%} on, a memory from twice that, an accuracy (paired bootstrap over query "
+        "identities, widened by the spread over seeds) from "
         f"{limits.points * 100:g} points on. Of the cells of one kind each is tested at {limits.chance:.0%} over their "
         "number (Bonferroni); the intervals shown cover 95 % each, and a cell whose interval lies within the limit is "
         "the same."
@@ -140,8 +143,10 @@ def _by_quantity(verdicts: Sequence[Verdict]) -> list[list[Verdict]]:
     return list(groups.values())
 
 
-def _heading(first: Verdict) -> str:
-    return f"{first.title}{f' ({first.unit})' if first.unit else ''}: {HOW[first.kind]}"
+def _heading(verdicts: Sequence[Verdict]) -> str:
+    first, divisors = verdicts[0], {name for each in verdicts for name in each.divisors}
+    over = next(iter(divisors)) if len(divisors) == 1 else UNCHANGED
+    return f"{first.title}{f' ({first.unit})' if first.unit else ''}: {HOW[first.kind].format(over)}"
 
 
 def _lines(verdicts: Sequence[Verdict], width: int) -> Iterator[str]:
@@ -192,7 +197,7 @@ def _block(verdicts: Sequence[Verdict]) -> Block:
         for each in verdicts
     )
     bold = frozenset((y, 4) for y, each in enumerate(verdicts) if each.word == "worse")
-    return Block(_heading(verdicts[0]), HEADER, lines, bold, tuple(f"({i}) {note}." for i, note in enumerate(notes, 1)))
+    return Block(_heading(verdicts), HEADER, lines, bold, tuple(f"({i}) {note}." for i, note in enumerate(notes, 1)))
 
 
 def _sentence(each: Verdict) -> str:

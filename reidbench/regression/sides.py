@@ -62,6 +62,7 @@ class Side:
         measurements = registry.measurements()
         self.store = store
         self.records: dict[str, list[Record]] = {}
+        self._every: dict[str, list[Record]] = {}
         earlier = [
             record
             for record in store.superseded()
@@ -69,8 +70,10 @@ class Side:
         ]
         self._without = {(subject(cell.identity), code_of(cell.identity)) for cell in without}
         for record in (*store.records(), *earlier):
-            if record.status == "ok" and not self.is_without(record.cell):
-                self.records.setdefault(subject(record.cell), []).append(record)
+            if record.status == "ok":
+                self._every.setdefault(subject(record.cell), []).append(record)
+                if not self.is_without(record.cell):
+                    self.records.setdefault(subject(record.cell), []).append(record)
 
     def is_without(self, cell: Mapping[str, Any]) -> bool:
         """Whether records of this identity, whatever their seed, count as not there."""
@@ -92,12 +95,15 @@ class Side:
         same_code = [record for record in found if code_of(record.cell) == code_of(last.cell)]
         return tuple(record for record in same_code if record.versions == last.versions)
 
-    def beside(self, reference: Cell, record: Record) -> Record | None:
-        """The reference row's record of the session that a record comes from."""
-        for found in self.records.get(subject(reference.identity), ()):
-            if found.started == record.started and found.context.get("peers") == record.context.get("peers"):
-                return found
-        return None
+    def beside(self, cells: Mapping[str, Cell], record: Record) -> dict[str, Record]:
+        """The records of the session that a record comes from, of what some cells measure, by their names."""
+        session = record.started, record.context.get("peers")
+        return {
+            name: found
+            for name, cell in cells.items()
+            for found in self._every.get(subject(cell.identity), ())
+            if (found.started, found.context.get("peers")) == session
+        }
 
     def nearest(self, cell: Cell) -> str:
         """In what the record of the same row or model that is most like a cell differs from it; "" if there is none."""

@@ -1,18 +1,19 @@
-"""Judges times and rates by their ratio to the reference row of the same interleaved session."""
+"""Judges times and rates by their ratio to rows of the same interleaved session whose code has not changed."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from math import ceil, exp, inf, isfinite, isnan, log, sqrt
+from collections.abc import Mapping, Sequence
+from math import ceil, exp, inf, isfinite, log, sqrt
 from typing import Any
 
 import numpy as np
 
 from reidbench import machine
+from reidbench.regression.noise import Noise
 from reidbench.regression.pairing import Pair
 from reidbench.regression.shift import shift_interval
 from reidbench.regression.verdicts import Limits, word_of
-from reidbench.spec import Record
+from reidbench.spec import Quantity, Record
 from reidbench.statistics import Estimate, widened
 
 BATCH = "seconds_batch_"
@@ -22,21 +23,20 @@ MOST_SESSIONS = 20
 """Sessions a side beyond which it is no use to say how many it would take."""
 
 
-def judge_time(pair: Pair, limits: Limits, noise: float, level: float) -> dict[str, Any]:
+def judge_time(pair: Pair, limits: Limits, noise: Noise | None, level: float) -> dict[str, Any]:
     """By a rank test on the logarithms of the ratios, round by round, and a minimum change.
 
     Worse or better is what changed by at least `Limits.least` with an interval at `level` without 0; the same is what
-    lies, with its 95 % interval, within that. `noise` is the scatter between sessions, as a standard deviation of the
-    logarithm; where it is known both intervals cover it too.
+    lies, with its 95 % interval, within that. Where the noise between sessions is known both intervals cover it too.
     """
-    here, there = log_ratios(pair.here, pair.beside_here, pair), log_ratios(pair.there, pair.beside_there, pair)
+    here, there = (
+        _over_divisors(pair, *side) for side in ((pair.here, pair.beside_here), (pair.there, pair.beside_there))
+    )
     common = [batch for batch in there if batch in here]
     if not common:
         return {"word": "not comparable", "note": "no readings of the same batch on both sides"}
     strata = [(there[batch], here[batch]) for batch in common]
-    if all(not np.any(a) and not np.any(b) for a, b in strata):
-        return {"word": "not comparable", "note": "it is the row whose times the others' are divided by"}
-    between = 0.0 if isnan(noise) else noise * sqrt(1 / len(pair.here) + 1 / len(pair.there))
+    between = noise.of(_weights(pair)) * sqrt(1 / len(pair.here) + 1 / len(pair.there)) if noise else 0.0
     shown = widened(shift_interval(strata), between)
     strict = widened(shift_interval(strata, level=level), between, level)
     word = _word(shown, strict, limits.least, pair.quantity.better)
@@ -49,27 +49,53 @@ def judge_time(pair: Pair, limits: Limits, noise: float, level: float) -> dict[s
         "low": _bound(shown.low),
         "high": _bound(shown.high),
         "note": "; ".join([*notes, *_disturbed(pair)]),
+        "divisors": pair.divisors,
     }
 
 
-def log_ratios(records: Sequence[Record], beside: Sequence[Record], pair: Pair) -> dict[str, list[float]]:
-    """Logarithms of a row's readings over the reference row's of the same rounds, of all sessions, by batch."""
-    quantity = pair.quantity
+def log_ratios(record: Record, reference: Record | None, quantity: Quantity) -> dict[str, list[float]]:
+    """Logarithms of a row's readings over the reference row's of the same rounds of a session, by batch.
+
+    The reference row's record is needed where the row's own does not hold its readings.
+    """
+    if quantity.over:
+        series = {"": (record.samples.get(quantity.sample, []), record.samples.get(quantity.over, []))}
+    else:
+        samples, others = record.samples, reference.samples if reference else {}
+        names = [name for name in samples if name.startswith(BATCH)] or [quantity.sample]
+        # Seconds of the batch turn into rates, where more is better.
+        turned = names[0] != quantity.sample
+        both = {name: (samples[name], others[name]) for name in names if name in samples and name in others}
+        series = {name: (b, a) if turned else (a, b) for name, (a, b) in both.items()}
+    return {
+        batch: [log(a / b) for a, b in zip(own, other, strict=True)]
+        for batch, (own, other) in series.items()
+        if len(own) == len(other) and min([*own, *other], default=0) > 0
+    }
+
+
+def _over_divisors(
+    pair: Pair, records: Sequence[Record], beside: Sequence[Mapping[str, Record]]
+) -> dict[str, list[float]]:
+    """Logarithms of the row's readings over the geometric mean of its divisors', of all sessions, by batch."""
     found: dict[str, list[float]] = {}
-    for index, record in enumerate(records):
-        if quantity.over:
-            series = {"": (record.samples.get(quantity.sample, []), record.samples.get(quantity.over, []))}
-        else:
-            samples, others = record.samples, beside[index].samples
-            names = [name for name in samples if name.startswith(BATCH)] or [quantity.sample]
-            # Seconds of the batch turn into rates, where more is better.
-            turned = names[0] != quantity.sample
-            both = {name: (samples[name], others[name]) for name in names if name in samples and name in others}
-            series = {name: (b, a) if turned else (a, b) for name, (a, b) in both.items()}
-        for batch, (own, other) in series.items():
-            if len(own) == len(other) and min([*own, *other], default=0) > 0:
-                found.setdefault(batch, []).extend(log(a / b) for a, b in zip(own, other, strict=True))
-    return {batch: values for batch, values in found.items() if values}
+    for record, others in zip(records, beside, strict=True):
+        reference = others.get(pair.reference)
+        own = log_ratios(record, reference, pair.quantity)
+        names = [name for name in pair.divisors if name != pair.reference]
+        divisors = [log_ratios(others[name], reference, pair.quantity) for name in names]
+        for batch, readings in own.items():
+            aligned = [each[batch] for each in divisors if len(each.get(batch, ())) == len(readings)]
+            if len(aligned) == len(divisors):
+                common = np.sum(aligned, axis=0) / len(pair.divisors) if aligned else 0.0
+                found.setdefault(batch, []).extend(np.subtract(readings, common).tolist())
+    return found
+
+
+def _weights(pair: Pair) -> list[float]:
+    """Those of the log times that are compared, the reference row's left out: it is what the others are relative to."""
+    own = [1.0] if pair.row != pair.reference else []
+    return own + [-1 / len(pair.divisors) for name in pair.divisors if name != pair.reference]
 
 
 def _word(shown: Estimate, strict: Estimate, least: float, better: str) -> str:

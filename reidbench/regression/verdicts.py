@@ -33,7 +33,8 @@ class Verdict:
     `before` and `after` are the baseline's value and the one here, in `unit`. `change` is relative (0.1: a tenth more),
     for an accuracy a difference as a share of 1; `low` and `high` bound its 95 % interval where it has one. `note` says
     why the two are not comparable, what it would take to tell, or what the verdict leaves out. `failed` marks a cell
-    that was tried here and ended without a value.
+    that was tried here and ended without a value. `divisors` are the rows whose times its own were divided by: both
+    values then are ratios to their geometric mean.
     """
 
     row: str
@@ -50,6 +51,7 @@ class Verdict:
     high: float | None = None
     note: str = ""
     failed: bool = False
+    divisors: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

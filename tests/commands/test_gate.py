@@ -13,12 +13,14 @@ from reidbench.cli import main
 from reidbench.commands import gate
 from reidbench.commands.gate import find_store
 from reidbench.regression.judging import Circumstances
+from reidbench.regression.noise import Noise
 from reidbench.regression.pairing import Pair
 from reidbench.spec import Quantity, Record, UserError
 
 ROOT = Path(__file__).resolve().parents[2]
 
 COVER = "their intervals cover"
+QUIET = Noise(0.01, 0.01)
 
 PLUGIN = '''"""Two rows whose size and pace are written in the code."""
 import random, time
@@ -62,27 +64,40 @@ def toyrate(cells, progress):
         pace = build(cell.model, **cell.options)[1]
         yield cell, Outcome(samples={"rates": [draw.lognormvariate(0, NOISE) / pace for _ in range(15)]})
 
-rows = (Row("whole", "toy"), Row("slim", "toy", {"slim": True}))
+rows = (Row("whole", "toy"), Row("slim", "toy", {"slim": True}), *CALM)
 SUITE = Suite("Toys", rows, tuple(map(Column, COLUMNS)), "whole")
 '''
 
 
-class Bench:
-    """`bench.py` on the toy suite, whose code can be changed between two commands."""
+CALM = '''"""A row whose code never changes."""
+from reidbench.registry import model
 
-    def __init__(self, folder: Path, *columns: str) -> None:
+@model()
+def calm(*, classes=0):
+    """A number of parameters and a pace."""
+    return 20, 1.0
+'''
+
+
+class Bench:
+    """`bench.py` on the toy suite, whose code can be changed between two commands; `calm` adds a row that does not."""
+
+    def __init__(self, folder: Path, *columns: str, calm: bool = False) -> None:
         self.folder = folder
         self.columns = columns
+        self.calm = calm
+        (folder / "calm.py").write_text(CALM)
 
     def write(self, *, size: int = 10, pace: float = 0.5, noise: float = 0.01, broken: bool = False) -> None:
         values = {"SIZE": size, "PACE": pace, "NOISE": noise, "BROKEN": broken, "COLUMNS": self.columns}
-        text = PLUGIN
+        text = PLUGIN.replace("*CALM", 'Row("calm", "calm")' if self.calm else "")
         for name, value in values.items():
             text = text.replace(name, repr(value))
         (self.folder / "toys.py").write_text(text)
 
     def run(self, *arguments: str, results: str = "new") -> tuple[int, str, str]:
-        command = [sys.executable, str(ROOT / "bench.py"), *arguments, "--plugin", str(self.folder / "toys.py")]
+        plugins = [part for name in ("toys", "calm") for part in ("--plugin", str(self.folder / f"{name}.py"))]
+        command = [sys.executable, str(ROOT / "bench.py"), *arguments, *plugins]
         environment = {**os.environ, "REIDBENCH_CACHE": str(self.folder / "cache"), "REIDBENCH_MACHINE": "here"}
         place = ["--results", str(self.folder / results)]
         found = subprocess.run([*command, *place], capture_output=True, text=True, env=environment, check=False)
@@ -138,9 +153,9 @@ def test_intervals_cover_what_was_calibrated_on_their_own_device() -> None:
         record = Record({"settings": {"device": device}}, "key", "slim", "ok", {}, {}, {}, "here", {}, "now", 1.0)
         pairs.append(Pair("slim", "latency.ratio", "ratio", quantity, "time", here=(record,), there=(record,)))
     cuda = f"times on cuda are not calibrated on this machine (bench.py calibrate --device cuda): {COVER} rounds only"
-    assert gate._notes(pairs, Circumstances(noise={"cpu": 0.01}), {"cpu": 0.01}) == [cuda]
-    assert gate._notes(pairs, Circumstances(noise={"cpu": 0.01, "cuda": 0.01}), {"cpu": 0.01, "cuda": 0.01}) == []
-    (note,) = gate._notes(pairs, Circumstances(noise={"cpu": 0.01, "cuda": 0.1}), {"cpu": 0.01})
+    assert gate._notes(pairs, Circumstances(noise={"cpu": QUIET}), {"cpu"}) == [cuda]
+    assert gate._notes(pairs, Circumstances(noise={"cpu": QUIET, "cuda": QUIET}), {"cpu", "cuda"}) == []
+    (note,) = gate._notes(pairs, Circumstances(noise={"cpu": QUIET, "cuda": QUIET}), {"cpu"})
     assert note.endswith(f"{COVER} the scatter between the few sessions compared")
 
 
@@ -163,6 +178,21 @@ def test_a_rate_is_measured_again_together_with_the_reference_row(tmp_path: Path
     code, text, said = bench.check("--sessions", "1")
     assert code == 1 and "lacks the reference row" not in text, text + said
     assert len(list(tmp_path.rglob("new/here/toyrate/superseded/whole-*.json"))) == 1
+
+
+@pytest.mark.parametrize("column", ["toypace.ratio", "toyrate.rate"])
+def test_what_changed_is_measured_with_what_did_not_and_divided_by_it(column: str, tmp_path: Path) -> None:
+    """In the folder of the baseline itself, which has the unchanged row's record already."""
+    bench = baseline(Bench(tmp_path, column, calm=True))
+    bench.write(pace=0.6)
+    code, text, said = bench.run("check", "toys", "--against", str(tmp_path / "old"), "--json", results="old")
+    assert code == 1, said
+    found = json.loads(text)
+    (slim,) = [verdict for verdict in found["verdicts"] if verdict["row"] == "slim"]
+    assert slim["word"] == "worse" and slim["divisors"] == ["calm"], "the reference row's code lies in the same file"
+    assert len(list(tmp_path.glob("old/here/*/superseded/calm-*.json"))) >= 1
+    (whole,) = [verdict for verdict in found["verdicts"] if verdict["row"] == "whole"]
+    assert whole["word"] == "same"
 
 
 def test_a_row_that_fails_here_is_exit_code_2(bench: Bench) -> None:

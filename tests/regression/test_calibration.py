@@ -2,11 +2,9 @@
 
 import json
 from dataclasses import asdict, replace
-from math import isnan
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from sides_made_up import two_sides
 
@@ -17,36 +15,18 @@ from reidbench.regression.calibration import (
     Calibration,
     Trial,
     commands_by_half,
+    noise_between,
     recorded,
-    scatter,
     session_noise,
-    sessions_scatter,
     try_accuracies,
     try_times,
 )
 from reidbench.regression.calibration_report import summary, text
+from reidbench.regression.noise import Noise
 from reidbench.regression.pairing import Pair, pairs_of
 from reidbench.regression.sides import Side
 from reidbench.regression.verdicts import Limits
 from reidbench.spec import UserError
-
-
-def sessions(count: int, between: float, within: float, rounds: int = 20) -> dict[str, list[list[float]]]:
-    generator = np.random.default_rng(3)
-    return {
-        row: [list(generator.normal(generator.normal(0, between), within, rounds)) for _ in range(count)]
-        for row in ("a", "b", "c")
-    }
-
-
-@pytest.mark.parametrize(("between", "within"), [(0.03, 0.05), (0.0, 0.05), (0.1, 0.01)])
-def test_the_two_scatters_are_told_apart(between: float, within: float) -> None:
-    found = scatter(sessions(60, between, within))
-    assert found[0] == pytest.approx(between, abs=0.006) and found[1] == pytest.approx(within, rel=0.1)
-
-
-def test_one_session_says_nothing_of_the_scatter_between_them() -> None:
-    assert all(isnan(value) for value in scatter(sessions(1, 0.1, 0.1)))
 
 
 def timed(folder: Path, count: int, **changes: Any) -> Pair:
@@ -59,8 +39,9 @@ def timed(folder: Path, count: int, **changes: Any) -> Pair:
 
 def test_quiet_sessions_raise_no_alarm_and_catch_a_slower_row(tmp_path: Path) -> None:
     trials = try_times([timed(tmp_path, 8, scatter=0.01)], Limits())
+    assert {trial.divisors for trial in trials} == {1}, "there is no other row to divide by"
     by = {(trial.here, trial.there, trial.effect): trial for trial in trials}
-    assert set(by) == {(here, there, effect) for here, there in ((1, 1), (3, 1), (3, 3)) for effect in (0, 0.05, 0.1)}
+    assert set(by) == {(here, there, effect) for here, there in ((1, 1), (2, 2)) for effect in (0, 0.05, 0.1)}
     quiet, slower = by[1, 1, 0.0], by[1, 1, 0.1]
     assert quiet.comparisons >= COMPARISONS and quiet.words == {"same": quiet.comparisons} and quiet.alarms == 0
     assert slower.share("worse") == 1 and slower.alarms == slower.checks == slower.comparisons
@@ -73,14 +54,14 @@ def test_too_few_sessions_are_no_trial(tmp_path: Path) -> None:
 
 def test_sessions_that_are_compared_tell_their_own_scatter(tmp_path: Path) -> None:
     single = timed(tmp_path / "single", 1)
-    assert sessions_scatter([single]) == {}
-    assert sessions_scatter([timed(tmp_path / "quiet", 6)])["cpu"] < 0.01
+    assert noise_between([single]) == {}
+    assert noise_between([timed(tmp_path / "quiet", 6)])["cpu"].own < 0.01
     pair = timed(tmp_path / "loud", 6)
     here = [
         replace(r, samples={**r.samples, "per_frame": [x * 1.1**i for x in r.samples["per_frame"]]})
         for i, r in enumerate(pair.here)
     ]
-    assert sessions_scatter([replace(pair, here=tuple(here))])["cpu"] > 0.1
+    assert noise_between([replace(pair, here=tuple(here))])["cpu"].own > 0.1
 
 
 def test_what_sessions_scatter_on_one_device_says_nothing_of_another(tmp_path: Path) -> None:
@@ -90,8 +71,8 @@ def test_what_sessions_scatter_on_one_device_says_nothing_of_another(tmp_path: P
         replace(r, cell=cuda, samples={**r.samples, "per_frame": [x * 1.1**i for x in r.samples["per_frame"]]})
         for i, r in enumerate(quiet.here)
     ]
-    found = sessions_scatter([quiet, replace(quiet, here=tuple(here))])
-    assert found["cpu"] < 0.01 and found["cuda"] > 0.1
+    found = noise_between([quiet, replace(quiet, here=tuple(here))])
+    assert found["cpu"].own < 0.01 and found["cuda"].own > 0.1
 
 
 def trained(folder: Path, ap: float, seeds: int, source: str) -> list[Pair]:
@@ -124,22 +105,28 @@ def made_up(*trials: Trial) -> Calibration:
     return Calibration(0.02, 0.05, Limits(), trials, {**about, "recipe": "Preset tiny."}, {})
 
 
-def test_the_report_says_whether_the_target_is_met() -> None:
+def test_the_report_says_from_how_many_sessions_on_the_target_is_met() -> None:
     changes = (0.0, -0.1, 0.1)
-    quiet = Trial("time", 1, 1, 500, {"same": 497, "worse": 3}, 500, 3, changes)
-    slower = Trial("time", 1, 1, 500, {"worse": 480, "cannot tell": 20}, 500, 480, changes, effect=0.1)
+    quiet = Trial("time", 1, 1, 500, {"same": 497, "worse": 3}, 500, 3, changes, divisors=3)
+    slower = Trial("time", 1, 1, 500, {"worse": 480, "cannot tell": 20}, 500, 480, changes, effect=0.1, divisors=3)
+    missed = replace(slower, words={"worse": 400, "cannot tell": 100})
+    more = [replace(trial, here=3, there=3) for trial in (quiet, slower)]
     fault = Trial("mAP", 3, 3, 20, {"worse": 20}, 20, 20, (-0.3, -0.4, -0.2), fault="neck")
-    found = made_up(quiet, slower, fault, replace(fault, what=ANY))
-    words = text(found)
-    assert "3 of 500 comparisons drawn from 72 said worse (0.6%)" in words and "10% slower in 96.0%" in words
-    assert "3 of 500 whole checks (were these independent, at most 1.5% of all, with 95% confidence)" in words
+    words = text(made_up(quiet, slower, fault, replace(fault, what=ANY)))
+    assert "the reference row and 2 others that did not change: rows 10% slower were caught in 96.0% by one" in words
     assert (
-        "is reached in this sample" in words
-        and "Fault neck: 20 of 20 checks failed, called worse by mAP in 100%." in words
-        and FAULTS["neck"] in words
+        "3 of 500 comparisons said worse, in 3 of 500 whole checks (were these independent, at most 1.5% of all, "
+        "with 95% confidence)" in words
     )
-    missed = made_up(quiet, replace(slower, words={"worse": 400, "cannot tell": 100}))
-    assert "is not reached" in text(missed) and "is not reached" in " ".join(summary(missed))
+    assert "is reached from one session a side on in this sample" in words
+    assert "Fault neck: 20 of 20 checks failed, called worse by mAP in 100%." in words and FAULTS["neck"] in words
+    found = made_up(quiet, missed, *more)
+    assert "is reached from 3 sessions a side on" in text(found) and "from 3 sessions" in " ".join(summary(found))
+    assert "is not reached" in text(made_up(quiet, missed))
+    false = replace(more[0], words={"worse": 6, "same": 494})
+    assert "is not reached" in text(made_up(quiet, slower, false, more[1])), "more sessions must not do worse"
+    both = made_up(quiet, slower, *(replace(trial, divisors=1) for trial in (quiet, missed)))
+    assert "the reference row alone: rows 10% slower were caught in 80.0%" in text(both)
 
 
 def test_the_report_tells_what_all_rows_have_in_common_from_the_rest() -> None:
@@ -150,8 +137,7 @@ def test_the_report_tells_what_all_rows_have_in_common_from_the_rest() -> None:
         for name, sign in (("A", 1), ("B", -1))
     }
     words = text(replace(made_up(), log_ratios=log_ratios))
-    assert "all rows scatters by 5.1%: they slow down together" in words
-    assert "From that mean a row scatters by 0.5%" in words
+    assert "By 5.1% all rows move together, and the reference row not with them; by 0.7% each by itself" in words
 
 
 def test_the_report_names_a_command_for_each_half() -> None:
@@ -177,7 +163,7 @@ def test_the_noise_is_read_from_a_machines_folder(tmp_path: Path) -> None:
     assert session_noise(tmp_path) == {} and recorded(tmp_path) is None
     trial = Trial("time", 1, 1, 500, {"same": 500}, 500, 0, (0.0, -0.1, 0.1))
     write(tmp_path, made_up(trial))
-    assert session_noise(tmp_path) == {"cpu": 0.02} and recorded(tmp_path) == made_up(trial)
+    assert session_noise(tmp_path) == {"cpu": Noise(0.0, 0.02)} and recorded(tmp_path) == made_up(trial)
     write(tmp_path, replace(made_up(trial), noise=None))
     assert session_noise(tmp_path) == {}
 

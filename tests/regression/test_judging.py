@@ -9,6 +9,7 @@ import pytest
 from sides_made_up import Code, two_sides
 
 from reidbench.regression.judging import Circumstances, judge
+from reidbench.regression.noise import Noise
 from reidbench.regression.pairing import Pair, pairs_of
 from reidbench.regression.sides import Side
 from reidbench.regression.verdicts import Limits, Verdict
@@ -72,19 +73,68 @@ def test_noisy_readings_cannot_tell_and_count_the_sessions_it_takes(tmp_path: Pa
 
 def test_the_scatter_between_sessions_widens_the_interval(tmp_path: Path) -> None:
     sides = two_sides(tmp_path, slower=1.1)
-    known, unknown = verdicts(*sides, noise={"cpu": 0.05})["latency"], verdicts(*sides)["latency"]
-    other = verdicts(*sides, noise={"cuda": 0.05})["latency"]
+    known, unknown = verdicts(*sides, noise={"cpu": Noise(0.0, 0.05)})["latency"], verdicts(*sides)["latency"]
+    other = verdicts(*sides, noise={"cuda": Noise(0.0, 0.05)})["latency"]
     assert unknown.word == other.word == "worse" and known.word == "cannot tell"
     assert known.change == unknown.change and known.high > unknown.high and known.low < unknown.low
 
 
 def test_further_sessions_tell_what_one_could_not(tmp_path: Path) -> None:
     new, old = two_sides(tmp_path, slower=1.1)
-    assert verdicts(new, old, noise={"cpu": 0.03})["latency"].word == "cannot tell"
+    assert verdicts(new, old, noise={"cpu": Noise(0.0, 0.03)})["latency"].word == "cannot tell"
     for session in range(1, 6):
         new.save(only=["latency"], session=session)
         old.save(only=["latency"], session=session)
-    assert verdicts(new, old, noise={"cpu": 0.03})["latency"].word == "worse"
+    assert verdicts(new, old, noise={"cpu": Noise(0.0, 0.03)})["latency"].word == "worse"
+
+
+SHARED = Noise(0.04, 0.005)
+"""Of sessions in which all rows but the reference row move together."""
+
+
+def beside_others(folder: Path, kept: tuple[str, ...], **changes: Any) -> tuple[Code, Code]:
+    others = tuple(Row(name, "baseline", {"width": width}) for width, name in enumerate(("A", "B", "C"), 8))
+    return two_sides(
+        folder, rows=(Row("Base", "baseline"), Row("Slim", "baseline", {"width": 32}), *others), kept=kept, **changes
+    )
+
+
+@pytest.mark.parametrize(
+    ("kept", "changes", "word"),
+    [
+        (("Base", "A", "B", "C"), {"slower": 1.1}, "worse"),
+        (("Base", "A", "B", "C"), {}, "same"),
+        (("A", "B", "C"), {"drift": 1.2}, "same"),
+        (("Base",), {"slower": 1.1}, "cannot tell"),
+        ((), {"slower": 1.1}, "cannot tell"),
+    ],
+)
+def test_rows_that_did_not_change_tell_what_the_reference_row_alone_cannot(
+    kept: tuple[str, ...], changes: dict[str, float], word: str, tmp_path: Path
+) -> None:
+    """One session a side; by the reference row alone it takes many."""
+    found = verdicts(*beside_others(tmp_path, kept, **changes), noise={"cpu": SHARED})
+    assert found["latency"].word == found["throughput"].word == word
+    assert found["latency"].divisors == (kept or ("Base",))
+    if word != "cannot tell":
+        assert found["latency"].change == pytest.approx(changes.get("slower", 1.0) - 1, abs=0.02)
+
+
+def test_both_values_of_a_time_are_ratios_to_the_mean_of_what_it_is_divided_by(tmp_path: Path) -> None:
+    found = verdicts(*beside_others(tmp_path, ("Base", "A"), slower=1.5), noise={"cpu": SHARED})["latency"]
+    mean = (0.4 * 0.3) ** 0.5
+    assert found.before == pytest.approx(0.2 / mean, rel=0.03) and found.after == pytest.approx(0.3 / mean, rel=0.03)
+
+
+def test_a_reference_row_that_changed_has_a_verdict_of_its_own(tmp_path: Path) -> None:
+    new, old = beside_others(tmp_path, ("A", "B", "C"), drift=1 / 1.3)
+    found = judge(
+        pairs_of(new.plan, Side(new.store), Side(old.store), exactly=True),
+        Limits(),
+        Circumstances(noise={"cpu": Noise(0.01, 0.005)}),
+    )
+    words = {verdict.row: verdict.word for verdict in found if verdict.quantity == "latency.ratio"}
+    assert words["Base"] == "worse" and words["Slim"] == "same", "all others are faster against it"
 
 
 def test_one_seed_says_nothing_about_training_unless_it_is_the_same_bit_by_bit(tmp_path: Path) -> None:

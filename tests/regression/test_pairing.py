@@ -2,6 +2,7 @@
 
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sides_made_up import COLUMNS, ROWS, Code, two_sides
@@ -123,6 +124,65 @@ def test_earlier_sessions_of_the_same_code_count_and_earlier_trainings_do_not(tm
     assert len(found["latency"].here) == 3 and len(found["latency"].there) == 2
     assert len(found["throughput"].beside_there) == 2
     assert len(found["accuracy"].there) == 3 and len(found["memory"].there) == 1
+
+
+OTHERS = tuple(Row(f"Other {width}", "baseline", {"width": width}) for width in range(8, 17))
+
+
+def with_others(folder: Path, count: int, kept: tuple[str, ...], **changes: Any) -> tuple[Code, Code]:
+    """Two sides with so many other rows, of some rows the code being the same on both."""
+    return two_sides(folder, rows=(*ROWS, *OTHERS[:count]), kept=kept, **changes)
+
+
+def test_times_are_divided_by_the_rows_that_did_not_change(tmp_path: Path) -> None:
+    new, old = with_others(tmp_path, 3, ("Base", "Other 8", "Other 9"))
+    new.save(only=["latency", "throughput"], session=1)
+    for name in ("latency", "throughput"):
+        found = {
+            pair.row: pair
+            for pair in pairs_of(new.plan, Side(new.store), Side(old.store), exactly=True)
+            if pair.name.startswith(name)
+        }
+        assert found["Slim"].divisors == found["Other 10"].divisors == ("Base", "Other 8", "Other 9")
+        assert found["Other 8"].divisors == ("Base", "Other 9")
+        assert found["Base"].reason == "it is the row whose times the others' are divided by"
+        assert all({"Other 8", "Other 9"} <= set(beside) for beside in found["Slim"].beside_here)
+    assert pairs(*with_others(tmp_path / "none", 1, ()))["latency"].divisors == ("Base",)
+
+
+def test_a_reference_row_that_changed_is_judged_by_the_rows_that_did_not(tmp_path: Path) -> None:
+    new, old = with_others(tmp_path, 1, ("Other 8",))
+    found = {
+        pair.row: pair
+        for pair in pairs_of(new.plan, Side(new.store), Side(old.store), exactly=True)
+        if pair.name == "latency.ratio"
+    }
+    assert found["Base"].divisors == found["Slim"].divisors == ("Other 8",) and not found["Base"].reason
+    assert found["Other 8"].divisors == ("Base",), "for want of another"
+
+
+def test_no_more_rows_are_divided_by_than_tell_anything(tmp_path: Path) -> None:
+    new, old = with_others(tmp_path, 9, ("Base", *(row.name for row in OTHERS)))
+    assert pairs(new, old)["latency"].divisors == ("Base", *(row.name for row in OTHERS[:6]))
+
+
+def test_sessions_without_the_rows_to_divide_by_do_not_count(tmp_path: Path) -> None:
+    new, old = with_others(tmp_path, 1, ("Base", "Other 8"))
+    replace(new, rows=ROWS).save(only=["latency"], session=1)
+    assert pairs(new, old)["latency"].divisors == ("Base",), "the last session has no other"
+    new.save(only=["latency"], session=2)
+    found = pairs(new, old)["latency"]
+    assert found.divisors == ("Base", "Other 8")
+    assert [record.started[:10] for record in found.here] == ["2026-01-01", "2026-01-03"]
+
+
+def test_one_folder_has_the_rows_that_did_not_change_on_both_sides(tmp_path: Path) -> None:
+    new, old = with_others(tmp_path, 1, ("Base", "Other 8"))
+    old.save(session=1)
+    replace(new, store=old.store).save(session=2)
+    found = pairs_of(new.plan, Side(old.store), Side(old.store, without=new.plan.all_cells()), exactly=True)
+    (slim,) = [pair for pair in found if pair.row == "Slim" and pair.name == "latency.ratio"]
+    assert slim.divisors == ("Base", "Other 8") and (len(slim.here), len(slim.there)) == (1, 2)
 
 
 def test_the_baseline_is_the_code_that_was_measured_last(tmp_path: Path) -> None:
