@@ -59,14 +59,16 @@ def _layers(arguments: Namespace) -> int:
     label, precision = label_of(arguments.model, options), arguments.precision or "fp32"
     _quiet_profiler()
     from reidbench.profiling.layers import measure_layers
+    from reidbench.profiling.load import Load
     from reidbench.profiling.peak import measure_peak
-    from reidbench.profiling.session import conditions
+    from reidbench.profiling.session import threads_of
     from reidbench.profiling.timeline import memory_timeline
     from reidbench.reporting.profile_text import layers_json, layers_notes, layers_table
 
     where: dict[str, Any] = {"device": arguments.device, "precision": precision}
     model = tried(arguments.model, options)
-    with conditions(machine.physical_cores()) as under:
+    load = Load()
+    with threads_of(machine.physical_cores()), load.watched():
         layers = measure_layers(model, measure_peak(**where), **where)
         timeline = memory_timeline(model, **where)
     if picture:
@@ -77,8 +79,8 @@ def _layers(arguments: Namespace) -> int:
         print_json({"model": arguments.model, "options": options, **layers_json(layers, timeline)})
         return 0
     _print(layers_table(layers, depth, label), *layers_notes(layers, timeline))
-    if under.other_load > machine.BUSY:
-        print(f"other processes used {under.other_load:.1f} cores meanwhile:")
+    if load.cores > machine.BUSY:
+        print(f"other processes used {load.cores:.1f} cores meanwhile:")
         print("the times are too long, and the peak may be too low")
     if picture:
         print(f"written: {picture}")
@@ -90,12 +92,12 @@ def _trace_inference(arguments: Namespace) -> int:
     run = _run_name(arguments, options, "inference", precision)
     check_writable(Path(arguments.out) / run)
     _quiet_profiler()
-    from reidbench.profiling.session import conditions
+    from reidbench.profiling.session import threads_of
     from reidbench.profiling.trace import trace_inference
     from reidbench.reporting.profile_text import operators_table, trace_json
 
     model = tried(arguments.model, options)
-    with conditions(machine.physical_cores()):
+    with threads_of(machine.physical_cores()):
         found = trace_inference(
             model, Path(arguments.out) / run, worker=run, device=arguments.device, precision=precision
         )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -55,18 +57,31 @@ def _compiled(network: nn.Module, clips: Tensor) -> Infer:
     return infer
 
 
+@functools.cache
+def _graph_memory() -> Any:
+    """The memory that all CUDA graphs compute in: each with its own, the networks of a session would not fit."""
+    return torch.cuda.graph_pool_handle()
+
+
 def _graphed(network: nn.Module, clips: Tensor) -> Infer:
-    """A CUDA graph of the network for the shape of `clips`, which are on the GPU: one launch instead of hundreds."""
-    held = clips.clone()
+    """A CUDA graph of the network for the shape of `clips`, which are on the GPU: one launch instead of hundreds.
+
+    A run copies the clips to where the graph reads them, and its feature from where the next graph may write.
+    """
+    held, stream = clips.clone(), torch.cuda.current_stream()
     aside = torch.cuda.Stream()
-    aside.wait_stream(torch.cuda.current_stream())
+    aside.wait_stream(stream)
     with torch.inference_mode(), torch.cuda.stream(aside):
         for _ in range(3):
             network(held)
-    torch.cuda.current_stream().wait_stream(aside)
+    stream.wait_stream(aside)
     graph = torch.cuda.CUDAGraph()
-    with torch.inference_mode(), torch.cuda.graph(graph):
-        found = network(held)
+    try:
+        with torch.inference_mode(), torch.cuda.graph(graph, pool=_graph_memory()):
+            found = network(held)
+    finally:
+        # A capture that fails leaves the stream current that it was made on.
+        torch.cuda.set_stream(stream)
 
     def infer(clips: Tensor) -> Tensor:
         with torch.inference_mode():

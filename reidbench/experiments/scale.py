@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reidbench.profiling.latency import Timings, interleave
+from reidbench.profiling.load import Load
 from reidbench.profiling.memory import added_privately
 from reidbench.retrieval.features import Features
 from reidbench.retrieval.metrics import evaluate
@@ -34,11 +35,12 @@ def time_scoring(
     gallery: int,
     dimension: int,
     rounds: int,
+    load: Load | None = None,
     after_round: Callable[[int, Timings], None] | None = None,
 ) -> Scale:
     """Scores random queries against a gallery whose vectors are in a memory-mapped `file`, made here and removed.
 
-    Raises UserError where the disk has no room for it.
+    `load` watches what other processes do while something is timed. Raises UserError where the disk has no room.
     """
     try:
         query, everyone = random_features(file, queries, gallery, dimension)
@@ -48,7 +50,7 @@ def time_scoring(
             "scoring": lambda: evaluate(query, everyone, Protocol()),
             "product": lambda: _product(query, everyone),
         }
-        timings = interleave(runs, rounds=rounds, warmup=0, after_round=after_round)
+        timings = interleave(runs, rounds=rounds, warmup=0, load=load, after_round=after_round)
     finally:
         file.unlink(missing_ok=True)
     return Scale(timings.seconds["scoring"], timings.seconds["product"], added)

@@ -25,8 +25,8 @@ LATENCY_ROUNDS = 15
 LATENCY_SECONDS = 20.0
 """Rounds of a latency session at least, and the seconds up to which more are made."""
 
-THROUGHPUT_SECONDS = 4.0
-"""Seconds a row that a throughput session of all rows may take before it stops doubling the batch."""
+THROUGHPUT_SECONDS = 8.0
+"""Seconds of a row's own readings after which it stops doubling the batch, though that may still gain."""
 
 
 @measurement(
@@ -89,16 +89,18 @@ def complexity(cells: Sequence[Cell], progress: Progress) -> Outcomes:
             "reference",
         ),
     },
-    version=3,
+    version=4,
 )
 def latency(cells: Sequence[Cell], progress: Progress) -> Outcomes:
     """Seconds a clip and a frame, the rows taking turns round by round, with the ratio to the suite's reference row."""
     from reidbench.profiling import session
     from reidbench.profiling.latency import interleave
+    from reidbench.profiling.load import Load
 
     settings = cells[0].settings
     device = settings["device"]
-    with session.conditions(settings["threads"]) as under:
+    load = Load()
+    with session.threads_of(settings["threads"]) as threads:
         subjects, failures = session.subjects(cells)
         reference, shapes = session.add_reference(subjects, cells)
         runs, refused = session.start_all(subjects, shapes, device)
@@ -113,7 +115,7 @@ def latency(cells: Sequence[Cell], progress: Progress) -> Outcomes:
                     progress(cell, done, total, f"{timings.seconds[cell.key][-1] * 1e3:.0f} ms")
 
         timings = interleave(
-            runs, rounds=LATENCY_ROUNDS, budget=LATENCY_SECONDS, device=device, after_round=after_round
+            runs, rounds=LATENCY_ROUNDS, budget=LATENCY_SECONDS, device=device, load=load, after_round=after_round
         )
     for cell in cells:
         if cell.key in timings.seconds:
@@ -123,7 +125,7 @@ def latency(cells: Sequence[Cell], progress: Progress) -> Outcomes:
                 "reference": [seconds / shapes[reference][1] for seconds in timings.seconds[reference]],
                 "warmup": timings.warmup[cell.key],
             }
-            context = {"rounds": timings.rounds, **session.context(cells, under)}
+            context = {"rounds": timings.rounds, **session.context(cells, threads, load)}
             yield cell, Outcome(samples=samples, context=context)
     yield from session.failed(failures, cells)
 
@@ -143,17 +145,19 @@ def latency(cells: Sequence[Cell], progress: Progress) -> Outcomes:
         ),
         "batch": Quantity("Best batch", "clips", "", 0, about="clips a batch at the highest throughput"),
     },
-    version=3,
+    version=4,
 )
 def throughput(cells: Sequence[Cell], progress: Progress) -> Outcomes:
     """Frames a second at the best of the batches 1, 2, 4, ..., the rows taking turns at each and at the best."""
     from reidbench.profiling import session
+    from reidbench.profiling.load import Load
     from reidbench.profiling.throughput import sweep
 
     settings = cells[0].settings
     device = settings["device"]
     shapes = {cell.key: cell.settings["shape"] for cell in cells}
-    with session.conditions(settings["threads"]) as under:
+    load = Load()
+    with session.threads_of(settings["threads"]) as threads:
         subjects, failures = session.subjects(cells)
         one_clip, refused = session.start_all(subjects, shapes, device)
         failures |= refused
@@ -173,11 +177,11 @@ def throughput(cells: Sequence[Cell], progress: Progress) -> Outcomes:
                     progress(cell, tried, tried + 1, f"batch {batch}")
 
         frames = {name: shapes[name][1] for name in runs}
-        sweeps = sweep(runs, frames, device=device, budget=THROUGHPUT_SECONDS * len(runs), after_batch=after_batch)
+        sweeps = sweep(runs, frames, device=device, budget=THROUGHPUT_SECONDS, load=load, after_batch=after_batch)
     for cell in cells:
         found = sweeps.get(cell.key)
         if found and found.seconds:
-            yield cell, _throughput_outcome(found, session.context(cells, under))
+            yield cell, _throughput_outcome(found, session.context(cells, threads, load))
         elif found:
             full = MemoryError(f"not even one clip of {found.frames} frames fits on {device}")
             failures[cell.key] = found.error or full
@@ -251,6 +255,8 @@ def _throughput_outcome(found: Sweep, shared: Mapping[str, Any]) -> Outcome:
     samples["warmup"] = list(found.warmup.values())
     samples["frames_per_second"] = found.rates
     context = {"batches": list(found.seconds), "out_of_memory_at": found.out_of_memory or None, **shared}
+    if found.cut:
+        context["cut_after"] = THROUGHPUT_SECONDS
     if found.error:
         context["ended_by"] = " ".join(str(found.error).split())
     return Outcome({"batch": float(found.best)}, samples, context)

@@ -58,6 +58,7 @@ def _stage(title: str, stage: str, about: str) -> Quantity:
             "total",
         ),
     },
+    version=2,
 )
 def end_to_end(cells: Sequence[Cell], progress: Progress) -> Outcomes:
     """Seconds of a whole tracklet by stage: decode, clips, network, pooling, search; the rows taking turns."""
@@ -65,14 +66,16 @@ def end_to_end(cells: Sequence[Cell], progress: Progress) -> Outcomes:
     from reidbench.experiments.end_to_end import STAGES, deploy, timed_stages, tracklet_on_disk
     from reidbench.profiling import session
     from reidbench.profiling.latency import interleave
+    from reidbench.profiling.load import Load
 
     settings = cells[0].settings
     length, entries = settings.get("tracklet", TRACKLET), settings.get("gallery", MARS_GALLERY)
-    with session.conditions(settings["threads"]) as under:
+    load = Load()
+    with session.threads_of(settings["threads"]) as threads:
         subjects, failures = session.subjects(cells)
         reference, shapes = session.add_reference(subjects, cells)
         height, width = shapes[reference][3:]
-        frames = tracklet_on_disk(length, (height, width), under.threads)
+        frames = tracklet_on_disk(length, (height, width), threads)
         readings: dict[str, list[dict[str, float]]] = {name: [] for name in subjects}
 
         def whole(name: str) -> Run:
@@ -89,13 +92,13 @@ def end_to_end(cells: Sequence[Cell], progress: Progress) -> Outcomes:
                 if cell.key in runs:
                     progress(cell, done, END_TO_END_ROUNDS, f"{timings.seconds[cell.key][-1] * 1e3:.0f} ms")
 
-        timings = interleave(runs, rounds=END_TO_END_ROUNDS, after_round=after_round)
+        timings = interleave(runs, rounds=END_TO_END_ROUNDS, load=load, after_round=after_round)
     samples = {name: _by_stage(readings[name], STAGES, timings.rounds) for name in runs}
     about = {"tracklet": length, "gallery": entries, "decoder": decoder(), "bytes_a_frame": _mean_bytes(frames)}
     for cell in cells:
         if cell.key in samples:
             own = {**samples[cell.key], "reference": samples[reference]["total"]}
-            context = {**about, "rounds": timings.rounds, **session.context(cells, under)}
+            context = {**about, "rounds": timings.rounds, **session.context(cells, threads, load)}
             yield cell, Outcome(samples=own, context=context)
     yield from session.failed(failures, cells)
 
@@ -122,6 +125,7 @@ def end_to_end(cells: Sequence[Cell], progress: Progress) -> Outcomes:
             "Scoring memory", "MB", "lower", 0, 1e-6, "peak while scoring beyond the features, which are memory-mapped"
         ),
     },
+    version=2,
 )
 def scoring(cells: Sequence[Cell], progress: Progress) -> Outcomes:
     """Seconds and memory to score random queries against a memory-mapped gallery, for a model's length of feature."""
@@ -129,6 +133,7 @@ def scoring(cells: Sequence[Cell], progress: Progress) -> Outcomes:
     from reidbench.experiments.scale import time_scoring
     from reidbench.profiling import session
     from reidbench.profiling.latency import inference
+    from reidbench.profiling.load import Load
 
     for cell in cells:
         settings = cell.settings
@@ -136,7 +141,8 @@ def scoring(cells: Sequence[Cell], progress: Progress) -> Outcomes:
         progress(cell, 0, SCORING_ROUNDS, "makes the gallery")
         clip: Any = inference(session.build(cell.model, cell.options), settings["shape"])()
         dimension = clip.feature.shape[1]
-        with session.conditions(settings["threads"]) as under:
+        load = Load()
+        with session.threads_of(settings["threads"]) as threads:
             found = time_scoring(
                 # Of gigabytes: what a killed process leaves has a draft's name, and is swept as one.
                 cache_folder() / f".{cell.key}.gallery.part",
@@ -144,12 +150,18 @@ def scoring(cells: Sequence[Cell], progress: Progress) -> Outcomes:
                 gallery=gallery,
                 dimension=dimension,
                 rounds=SCORING_ROUNDS,
+                load=load,
                 after_round=partial(_after_scoring, cell, progress),
             )
         samples = {"scoring": found.scoring, "product": found.product}
         samples["per_query"] = [seconds / queries for seconds in found.scoring]
         values = {} if found.added is None else {"added": float(found.added)}
-        context = {"queries": queries, "gallery": gallery, "dimension": dimension, **session.context(cells, under)}
+        context = {
+            "queries": queries,
+            "gallery": gallery,
+            "dimension": dimension,
+            **session.context(cells, threads, load),
+        }
         yield cell, Outcome(values, samples, context)
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from reidbench.deployment.network import clips_of
 from reidbench.deployment.runtimes import prepared
 from reidbench.precision import PRECISIONS
+from reidbench.profiling.load import Load
 from reidbench.spec import UserError
 
 Run = Callable[[], object]
@@ -61,23 +63,22 @@ def interleave(
     budget: float = 0.0,
     warmup: int = 2,
     device: str = "cpu",
+    load: Load | None = None,
     after_round: Callable[[int, Timings], None] | None = None,
 ) -> Timings:
-    """Times every run once a round, in alternating order (A B C, C B A): a drift then weighs on all of them alike.
+    """Times every run once a round, in alternating order: a drift then weighs on all of them alike.
 
-    After `warmup` rounds kept apart come at least `rounds` rounds, then further ones up to `most` while fewer than
-    `budget` seconds have passed since the first. `after_round(done, timings)` is called between rounds. On CUDA a
-    reading is the time between two events, synchronised; on a CPU that of `perf_counter`.
+    Two rounds by two the order begins with the next run (A B C, C B A, B C A, A C B): the run that ends a round begins
+    the one after, with its data still in the cache, and this comes to each in turn. After `warmup` rounds kept apart
+    come at least `rounds` rounds, then further ones up to `most` while fewer than `budget` seconds have passed since
+    the first. `after_round(done, timings)` is called between rounds. On CUDA a reading is the time between two events,
+    synchronised; on a CPU that of `perf_counter`. `load` watches what other processes do meanwhile.
     """
     if not runs:
         raise ValueError("there is nothing to time")
     clock = clock_of(device)
     timings = Timings({name: [] for name in runs}, {name: [] for name in runs})
-    collecting = gc.isenabled()
-    gc.collect()
-    # A collection during one reading would be charged to whichever model was running.
-    gc.disable()
-    try:
+    with _without_collections(), load.watched() if load else contextlib.nullcontext():
         for index in range(warmup):
             _round(runs, clock, timings.warmup, index)
         start = time.perf_counter()
@@ -85,10 +86,20 @@ def interleave(
             _round(runs, clock, timings.seconds, timings.rounds)
             if after_round is not None:
                 after_round(timings.rounds, timings)
+    return timings
+
+
+@contextlib.contextmanager
+def _without_collections() -> Iterator[None]:
+    """A garbage collection during one reading would be charged to whichever model was running."""
+    collecting = gc.isenabled()
+    gc.collect()
+    gc.disable()
+    try:
+        yield
     finally:
         if collecting:
             gc.enable()
-    return timings
 
 
 def check_device(device: str) -> None:
@@ -121,7 +132,8 @@ def random_clips(shape: Sequence[int], seed: int) -> Tensor:
 
 
 def _round(runs: Mapping[str, Run], clock: Callable[[Run], float], into: Mapping[str, list[float]], index: int) -> None:
-    names = list(runs)
+    begin = index // 2 % len(runs)
+    names = [*runs][begin:] + [*runs][:begin]
     for name in names if index % 2 == 0 else reversed(names):
         into[name].append(clock(runs[name]))
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import time
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,6 +22,7 @@ from reidbench.deployment.network import Deployed, Infer, Network, clips_of
 from reidbench.precision import PRECISIONS
 from reidbench.profiling.artifact import artifact
 from reidbench.profiling.latency import Run, check_device, inference, is_out_of_memory, random_clips
+from reidbench.profiling.load import Load
 from reidbench.profiling.trial import check_module
 from reidbench.spec import Cell, UserError, canonical_json
 
@@ -167,6 +167,8 @@ def make_each(makes: Mapping[str, Callable[[], Made]], device: str) -> tuple[dic
         try:
             made[name] = make()
         except Exception as error:
+            # Its frames hold tensors, which the others need the memory of; the lines of the traceback stay.
+            traceback.clear_frames(error.__traceback__)
             failures[name] = error
             if is_out_of_memory(error):
                 failures[name] = MemoryError(f"one clip does not fit on {device}")
@@ -191,48 +193,20 @@ def reference_key(cells: Sequence[Cell]) -> str:
     return "reference"
 
 
-@dataclass
-class Conditions:
-    """Under which a session ran: torch's threads, and the cores that other processes used meanwhile, on average.
-
-    `other_load` is known at the session's end. Above a small fraction of a core its times are not to be trusted.
-    """
-
-    threads: int
-    other_load: float = 0.0
-
-
 @contextlib.contextmanager
-def conditions(threads: int) -> Iterator[Conditions]:
-    """Sets torch's threads for a session, puts the earlier number back, and watches what else the machine does."""
+def threads_of(count: int) -> Iterator[int]:
+    """Sets torch's threads for a session and puts the earlier number back; gives the number that it took."""
     before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    found = Conditions(torch.get_num_threads())
-    busy, own, clock = machine.busy_seconds(), _own_seconds(), time.perf_counter()
+    torch.set_num_threads(count)
     try:
-        yield found
+        yield torch.get_num_threads()
     finally:
-        others = (machine.busy_seconds() - busy) - (_own_seconds() - own)
-        found.other_load = round(max(0.0, others / (time.perf_counter() - clock)), 2)
         torch.set_num_threads(before)
 
 
-def _own_seconds() -> float:
-    """Processor seconds of this process and of its children: those that exported for it, those that compile for it."""
-    import psutil
-
-    times = os.times()
-    found = times.user + times.system + times.children_user + times.children_system
-    for child in psutil.Process().children(recursive=True):
-        with contextlib.suppress(psutil.Error):
-            spent = child.cpu_times()
-            found += spent.user + spent.system + spent.children_user + spent.children_system
-    return found
-
-
-def context(cells: Sequence[Cell], under: Conditions) -> dict[str, Any]:
+def context(cells: Sequence[Cell], threads: int, load: Load) -> dict[str, Any]:
     """What a reader of a record needs to know of the session that the rows shared."""
-    shared: dict[str, Any] = {"peers": [cell.row for cell in cells], **asdict(under)}
+    shared: dict[str, Any] = {"peers": [cell.row for cell in cells], "threads": threads, "other_load": load.cores}
     if found := versions(cells[0].settings.get("backend", EAGER)):
         shared["backend_versions"] = found
     return shared | machine.gpu_facts(cells[0].settings["device"])

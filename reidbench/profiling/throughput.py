@@ -5,15 +5,19 @@ The readings that chose it would flatter it, for they were chosen by, too.
 
 from __future__ import annotations
 
-import statistics
-import time
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
-from reidbench.profiling.latency import Run, interleave, is_out_of_memory
+from reidbench.profiling.latency import Run, Timings, interleave, is_out_of_memory
+from reidbench.profiling.load import Load
 
 LARGEST = 256
 """Clips in the largest batch that is tried: of twice as many the stem's maps have more values than 32 bits count."""
+
+ROUNDS, ROUNDS_ANEW = 2, 5
+"""Readings of each batch that choose the best one, after one apart, and those of the best one afterwards."""
 
 
 @dataclass
@@ -21,7 +25,8 @@ class Sweep:
     """Readings of one model: `seconds[batch]` raw, which choose the best one, with a first reading apart in `warmup`.
 
     `anew` are the seconds of the best batch, read after it was chosen. `frames` are those of a clip; `out_of_memory` is
-    the batch that did not fit (0: all fitted), `error` what else ended the readings.
+    the batch that did not fit (0: all fitted), `error` what else ended the readings. `cut` says that the next batch
+    would have taken too long, though the last still gained.
     """
 
     frames: int
@@ -30,18 +35,30 @@ class Sweep:
     anew: list[float] = field(default_factory=list)
     out_of_memory: int = 0
     error: Exception | None = None
+    cut: bool = False
+
+    @property
+    def spent(self) -> float:
+        """Seconds of the readings that choose."""
+        return sum(self.warmup.values()) + sum(map(sum, self.seconds.values()))
+
+    def last(self, batch: int) -> float:
+        """Seconds that the readings of a batch took."""
+        return self.warmup[batch] + sum(self.seconds[batch])
 
     def end(self, batch: int, error: Exception) -> None:
         """Neither this batch, which failed, nor a larger one."""
         self.seconds.pop(batch, None)
+        # Its frames hold tensors, which the others need the memory of.
+        traceback.clear_frames(error.__traceback__)
         if is_out_of_memory(error):
             self.out_of_memory = batch
         else:
             self.error = error
 
     def rate(self, batch: int) -> float:
-        """Frames a second at a batch, by the readings that choose."""
-        return batch * self.frames / statistics.median(self.seconds[batch])
+        """Frames a second at a batch, by the fastest of the readings that choose: few of them may be disturbed."""
+        return batch * self.frames / min(self.seconds[batch])
 
     @property
     def best(self) -> int:
@@ -59,38 +76,35 @@ def sweep(
     frames: Mapping[str, int],
     *,
     device: str = "cpu",
-    rounds: int = 3,
-    rounds_anew: int = 7,
     budget: float = 30.0,
     gain: float = 1.03,
+    load: Load | None = None,
     after_batch: Callable[[int, Mapping[str, Sweep]], None] | None = None,
 ) -> dict[str, Sweep]:
     """Times batches of 1, 2, 4, ... clips of `frames[name]`; `runs[name](batch)` makes the call that computes a batch.
 
     The models take turns at each batch. One leaves when a doubling gains less than a factor `gain`, or when it runs out
     of memory or fails otherwise: that is recorded and its smaller batches stay (none, where not even one clip fits).
-    After the first batch no further one is begun if, lasting twice as long, it would bring the seconds of timing above
-    `budget`; making the calls, for which a backend may export or compile, does not count. At last all models take
-    turns for `rounds_anew` rounds, each at its best batch.
+    It is cut where the next batch, lasting twice as long, would bring the seconds of its own readings above `budget`:
+    a slow model so takes no time from a fast one. At last all take turns, each at its best batch. `load` watches what
+    other processes do while something is timed.
     """
     sweeps = {name: Sweep(frames[name]) for name in runs}
     active = list(runs)
-    spent = 0.0
+    timed = partial(interleave, warmup=0, device=device, load=load)
     batch = 1
-    while active and batch <= LARGEST:
+    while active:
         started = _started(batch, {name: runs[name] for name in active}, sweeps)
-        began = time.perf_counter()
-        _measure(batch, started, sweeps, device, rounds)
+        _measure(batch, started, sweeps, timed)
         del started  # before the next batch takes its memory
-        lasted = time.perf_counter() - began
-        spent += lasted
         if after_batch is not None:
             after_batch(batch, sweeps)
-        active = [name for name in active if _still_gains(sweeps[name], batch, gain)]
-        if spent + 2 * lasted > budget:
-            break
+        active = [name for name in active if batch < LARGEST and _still_gains(sweeps[name], batch, gain)]
+        for name in active:
+            sweeps[name].cut = sweeps[name].spent + 2 * sweeps[name].last(batch) > budget
+        active = [name for name in active if not sweeps[name].cut]
         batch *= 2
-    _read_anew(runs, sweeps, device, rounds_anew)
+    _read_anew(runs, sweeps, timed)
     return sweeps
 
 
@@ -105,35 +119,39 @@ def _started(batch: int, runs: Mapping[str, Callable[[int], Run]], sweeps: Mappi
     return found
 
 
-def _measure(batch: int, runs: Mapping[str, Run], sweeps: Mapping[str, Sweep], device: str, rounds: int) -> None:
+def _measure(batch: int, runs: Mapping[str, Run], sweeps: Mapping[str, Sweep], timed: Callable[..., Timings]) -> None:
     fitting: dict[str, Run] = {}
     for name, run in runs.items():
         try:
-            first = interleave({name: run}, rounds=1, warmup=0, device=device)
+            first = timed({name: run}, rounds=1)
         except Exception as error:
             sweeps[name].end(batch, error)
         else:
             sweeps[name].warmup[batch] = first.seconds[name][0]
             fitting[name] = run
     if fitting:
-        timings = interleave(fitting, rounds=rounds, warmup=0, device=device)
-        for name, seconds in timings.seconds.items():
+        for name, seconds in timed(fitting, rounds=ROUNDS).seconds.items():
             sweeps[name].seconds[batch] = seconds
 
 
-def _read_anew(runs: Mapping[str, Callable[[int], Run]], sweeps: Mapping[str, Sweep], device: str, rounds: int) -> None:
+def _read_anew(
+    runs: Mapping[str, Callable[[int], Run]], sweeps: Mapping[str, Sweep], timed: Callable[..., Timings]
+) -> None:
     fitting: dict[str, Run] = {}
     for name, found in sweeps.items():
         while found.seconds and name not in fitting:
             try:
                 run = runs[name](found.best)
-                interleave({name: run}, rounds=1, warmup=0, device=device)
-            except Exception as error:  # memory, now that other models hold theirs
-                found.end(found.best, error)
+                timed({name: run}, rounds=1)
+            except Exception as error:
+                best, fitted = found.best, found.out_of_memory
+                found.end(best, error)
+                # Alone the batch did fit: it is the other models that hold the memory now.
+                found.out_of_memory = fitted
             else:
                 fitting[name] = run
     if fitting:
-        for name, seconds in interleave(fitting, rounds=rounds, warmup=0, device=device).seconds.items():
+        for name, seconds in timed(fitting, rounds=ROUNDS_ANEW).seconds.items():
             sweeps[name].anew = seconds
 
 

@@ -69,6 +69,7 @@ def certainty(tables: Sequence[Table]) -> list[str]:
         *_sessions(tables),
         *_comparability(tables),
         *_disturbed(tables),
+        *_cut(tables),
         *_joined(tables),
     ]
 
@@ -187,6 +188,15 @@ def _disturbed(tables: Sequence[Table]) -> Iterator[str]:
     elif loads:
         most = max(record.context["other_load"] for record in loads)
         yield f"While times were taken, other processes used at most {most:.2f} cores."
+
+
+def _cut(tables: Sequence[Table]) -> Iterator[str]:
+    """Throughputs whose best batch may be larger than the largest that there was time for."""
+    records = {record.key: record for table in tables for record in shown_records(table)}
+    if cut := [record for record in records.values() if record.context.get("cut_after")]:
+        seconds = f"{max(record.context['cut_after'] for record in cut):g}"
+        rows = ", ".join(dict.fromkeys(record.row for record in cut))
+        yield f"{len(cut)} throughputs still rose with the batch when their {seconds} s were over: of {rows}."
 
 
 def _joined(tables: Sequence[Table]) -> Iterator[str]:

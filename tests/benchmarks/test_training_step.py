@@ -31,7 +31,8 @@ from reidbench import machine, registry
 from reidbench.precision import PRECISIONS
 from reidbench.presets import QUICK
 from reidbench.profiling.latency import interleave
-from reidbench.profiling.session import conditions
+from reidbench.profiling.load import Load
+from reidbench.profiling.session import threads_of
 from reidbench.spec import Recipe
 from reidbench.statistics import ratio_interval
 from reidbench.training.trainer import objective, parameter_groups
@@ -74,7 +75,8 @@ def test_training_step(name: str, scale: str, benchmark: Any, tell: Tell) -> Non
     def step(of: nn.Module, given: Tensor, *, fused: bool, precision: str = "fp32") -> Callable[[], float]:
         return step_of(copy.deepcopy(of), given, labels, replace(recipe, precision=precision), fused=fused)
 
-    with conditions(1 if scale == "quick" else machine.physical_cores()) as under:
+    load = Load()
+    with threads_of(1 if scale == "quick" else machine.physical_cores()) as threads:
         runs = {
             "fp32": step(model, clips, fused=True),
             "fp32, plain Adam": step(model, clips, fused=False),
@@ -84,14 +86,14 @@ def test_training_step(name: str, scale: str, benchmark: Any, tell: Tell) -> Non
         }
         with FlopCounterMode(display=False) as counter:
             runs["fp32"]()
-        timings = benchmark.pedantic(lambda: interleave(runs, rounds=ROUNDS, warmup=1), rounds=1)
-    benchmark.extra_info["other_load"] = under.other_load
+        timings = benchmark.pedantic(lambda: interleave(runs, rounds=ROUNDS, warmup=1, load=load), rounds=1)
+    benchmark.extra_info["other_load"] = load.cores
     for run, against in PAIRS:
         own, theirs = timings.seconds[run], timings.seconds[against]
         spent = statistics.median(own)
         tell(
             "A training step against the authors' layout",
-            network=f"{name}, {scale} scale, {under.threads} of {machine.physical_cores()} cores",
+            network=f"{name}, {scale} scale, {threads} of {machine.physical_cores()} cores",
             run=run,
             against=against,
             authors_ms=f"{1e3 * statistics.median(theirs):.1f}",

@@ -143,6 +143,14 @@ def test_disturbed_timings_are_counted(bench, load, said):
     assert any(said in line for line in certainty([table_of(bench)]))
 
 
+def test_throughputs_that_were_cut_are_named(bench):
+    bench.save_all()
+    assert not any("still rose" in line for line in certainty([table_of(bench)]))
+    bench.save(bench.cell(ROWS[1], COLUMNS[5]), cut_after=8.0)
+    said = f"1 throughputs still rose with the batch when their 8 s were over: of {ROWS[1].name}."
+    assert said in certainty([table_of(bench)])
+
+
 def test_a_latency_within_its_noise_is_not_called_slower(bench, monkeypatch):
     monkeypatch.setitem(SECONDS, "Full", SECONDS["Base"])
     bench.save_all()
