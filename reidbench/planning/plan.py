@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from reidbench import machine as this_machine
 from reidbench import presets, registry
 from reidbench.data.splits import Splits
 from reidbench.deployment.backends import BACKENDS, EAGER, check_backend, missing
@@ -132,7 +133,8 @@ def _wanted_columns(suite: Suite, only: str, dataset: str) -> Iterator[tuple[int
 def _reason_to_leave_out(column: Column, dataset: str, machine: Mapping[str, Any]) -> str:
     """Why no row of a column can be measured here; "" where they can."""
     if column.settings.get("device") == "cuda" and not machine["gpu"]:
-        return "no CUDA GPU on this machine"
+        reason = this_machine.gpu().reason if machine == this_machine.describe() else ""
+        return f"torch sees no GPU: {reason}" if reason else "no CUDA GPU on this machine"
     if column.dataset and column.dataset != dataset:
         return f"trained on {dataset}, not on {column.dataset}"
     return ""
