@@ -111,7 +111,7 @@ def make_plan(name: str, suite: Suite, request: Request, store: Store) -> Plan:
                 settings = _cost_settings(row, column, reference, machine)
                 found = (_cell(row, column.measurement, cost_options(row), settings),)
             # What was recorded while it was installed is still shown.
-            if lacking and not all(map(store.load, found)):
+            if lacking and not all(map(store.holds, found)):
                 absent[row.name, index] = lacking
             else:
                 cells[row.name, index] = found
