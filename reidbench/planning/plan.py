@@ -263,7 +263,7 @@ def _training_settings(
     settings = {
         "version": registry.measurements()["accuracy"].version,
         "recipe": asdict(preset.recipe_on(preset.dataset, kind)),
-        "trunk": _trunk_identity(preset.recipe.trunk, request.weights, kind),
+        "trunk": trunk_identity(preset.recipe.trunk, request.weights, kind),
         "protocol": protocol.identity,
         "device": request.device,
         "threads": 1 if request.device == "cpu" else 0,
@@ -271,7 +271,7 @@ def _training_settings(
     return [{**settings, "dataset": dataset} for dataset in identities(asked_data(request, preset), splits, store)]
 
 
-def _trunk_identity(trunk: str, file: str, kind: str) -> str:
+def trunk_identity(trunk: str, file: str, kind: str) -> str:
     """What a trunk of some kind starts from: a name, or a hash of the file it is read from."""
     if trunk in ("", "imagenet"):
         return trunk

@@ -65,8 +65,13 @@ class Records:
                 continue
             paths = differences(identity, record.cell)
             if paths and set(paths) <= set(MAY_DIFFER):
-                found.append((record, f"measured with another {', '.join(paths)}"))
+                found.append((record, outdated(paths)))
         return max(found, key=lambda pair: pair[0].started, default=None)
+
+
+def outdated(paths: Sequence[str]) -> str:
+    """Why a record is stale that differs from its cell at some paths of its identity."""
+    return f"measured with another {', '.join(paths)}"
 
 
 def printed_value(row: Row, column: Column) -> str:
