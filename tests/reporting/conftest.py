@@ -21,8 +21,11 @@ def toy(*, classes=0, width=1):
 
 @pytest.fixture(autouse=True)
 def made_up_measurements(monkeypatch):
+    modes = {"latency": "interleaved", "throughput": "interleaved"}
     found = {
-        name: Measurement(name, "", quantities, "batch", (), name == "accuracy", version=1, function=print)
+        name: Measurement(
+            name, "", quantities, modes.get(name, "batch"), (), name == "accuracy", version=1, function=print
+        )
         for name, quantities in QUANTITIES.items()
     }
     monkeypatch.setattr(registry, "measurements", lambda: found)

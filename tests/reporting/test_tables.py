@@ -241,10 +241,5 @@ def test_that_data_are_a_subset_is_said_in_tables_and_figures(bench) -> None:
         assert "synthetic (a subset), protocol " in text
 
 
-@pytest.mark.parametrize(("text", "number"), [("80.7", 80.7), ("", None), ("-", None), ("80.7*", None)])
-def test_only_a_printed_number_is_a_number(text: str, number: float | None) -> None:
-    assert matching.as_number(text) == number
-
-
 def test_numbers_are_right_aligned() -> None:
     assert text_lines([("", "found"), ("frames", "7")]) == ["        found", "frames      7"]
