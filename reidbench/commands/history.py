@@ -121,7 +121,8 @@ def _git(folder: Path, *arguments: str) -> bytes:
 
 
 def _lines(found: Sequence[Series], quantity: Quantity) -> Iterator[str]:
-    from reidbench.reporting.blocks import estimate_text, titled
+    from reidbench.reporting.blocks import titled
+    from reidbench.reporting.intervals import estimate_text
 
     for series in found:
         yield titled(series.label, quantity.unit)

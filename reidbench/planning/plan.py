@@ -112,7 +112,7 @@ def make_plan(name: str, suite: Suite, request: Request, store: Store) -> Plan:
                 settings = _cost_settings(row, column, reference, machine)
                 found = (_cell(row, column.measurement, cost_options(row), settings),)
             # What was recorded while it was installed is still shown.
-            if lacking and not all(map(store.load, found)):
+            if lacking and not all(map(store.holds, found)):
                 absent[row.name, index] = lacking
             else:
                 cells[row.name, index] = found
@@ -265,7 +265,7 @@ def _training_settings(
     settings = {
         "version": registry.measurements()["accuracy"].version,
         "recipe": asdict(preset.recipe_on(preset.dataset, kind)),
-        "trunk": _trunk_identity(preset.recipe.trunk, request.weights, kind),
+        "trunk": trunk_identity(preset.recipe.trunk, request.weights, kind),
         "protocol": protocol.identity,
         "device": request.device,
         "threads": 1 if request.device == "cpu" else 0,
@@ -273,7 +273,7 @@ def _training_settings(
     return [{**settings, "dataset": dataset} for dataset in identities(asked_data(request, preset), splits, store)]
 
 
-def _trunk_identity(trunk: str, file: str, kind: str) -> str:
+def trunk_identity(trunk: str, file: str, kind: str) -> str:
     """What a trunk of some kind starts from: a name, or a hash of the file it is read from."""
     if trunk in ("", "imagenet"):
         return trunk

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from reidbench.deployment.backends import ran_on
 from reidbench.estimates import seed_means
-from reidbench.reporting.blocks import column_name, estimate_text, heading_text, seeds_text
+from reidbench.reporting.blocks import column_name, heading_text, seeds_text
 from reidbench.reporting.comparison import compare, exceeds_noise, spread_over_seeds
 from reidbench.reporting.differences import Family, families
 from reidbench.reporting.family_text import family_findings
+from reidbench.reporting.intervals import estimate_text
 from reidbench.reporting.levels import growth_findings
 from reidbench.reporting.published import agreement_findings, deviation_findings
 from reidbench.reporting.verdict import (
@@ -90,7 +91,7 @@ def _best(table: Table, heading: Heading) -> str:
 
 
 def seed_findings(table: Table) -> Iterator[str]:
-    """How far the seeds of each judged column lie apart, and the rows whose seeds do by more than their ±.
+    """How far the seeds of each judged column lie apart, and the rows whose seeds do by more than half their interval.
 
     Splits of a dataset lie apart by their persons too, so that of these only the first is said.
     """
@@ -117,8 +118,8 @@ def _seeds(table: Table, heading: Heading) -> Iterator[str]:
             apart.append(f"{name} ({means})")
     if apart:
         yield (
-            f"{column_name(heading)}: the seeds of some rows differ by more than ±, which covers the choice of queries "
-            f"alone: {'; '.join(apart)}."
+            f"{column_name(heading)}: the seeds of some rows differ by more than half the interval, which covers the "
+            f"choice of queries alone: {'; '.join(apart)}."
         )
 
 

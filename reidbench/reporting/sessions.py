@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from math import exp, isnan, log
 from pathlib import Path
 
+from reidbench.spec import Quantity
 from reidbench.statistics import Estimate, widened
 
 FILE = "calibration.json"
@@ -34,6 +35,11 @@ class Scatter:
         logarithm = Estimate(log(ratio.value), log(ratio.low), log(ratio.high))
         found = widened(logarithm, self.noise)
         return replace(ratio, low=exp(found.low), high=exp(found.high))
+
+
+def covering(noise: Scatter | None, quantity: Quantity, known: Estimate | None) -> Estimate | None:
+    """A ratio to the reference row with an interval that covers the scatter between sessions too; all else as it is."""
+    return noise.covered(known) if noise and known and quantity.over == "reference" else known
 
 
 def scatter_by_device(folder: Path) -> dict[str, Scatter]:
