@@ -25,6 +25,9 @@ ASIDE = "damaged"
 DIGEST = "digest"
 """Under this name a record's file holds the SHA-256 of all else in it; files older than it have none."""
 
+EXACT = 2**53
+"""Below this every whole number is a float of its own."""
+
 
 def machines(root: Path | str) -> list[str]:
     """Names of the machines that have records under a results folder."""
@@ -103,7 +106,7 @@ class Store:
         """
         self.introduce_machine()
         path = self.path(record)
-        content = asdict(record)
+        content = {**asdict(record), "samples": {name: _short(each) for name, each in record.samples.items()}}
         content[DIGEST] = digest(content)
         text = _laid_out(content) + "\n"
         # Two runs that name one cell's row differently would each remove the other's record.
@@ -181,6 +184,11 @@ def move(path: Path, target: Path) -> bool:
     except OSError as error:
         raise refused(target, error) from error
     return True
+
+
+def _short(readings: Iterable[float]) -> list[float]:
+    """With 1 for 1.0, which JSON reads as the same number: most samples of an accuracy are marks of 0 and 1."""
+    return [int(value) if abs(value) < EXACT and float(value).is_integer() else value for value in readings]
 
 
 def _laid_out(content: Any, margin: str = "") -> str:
