@@ -89,7 +89,7 @@ def _lines_of(suite: Suite, store: Store, all_data: bool) -> Iterator[dict[str, 
             reason = outdated(list(dict.fromkeys(paths))) if paths else ""
             pairs += [(column, records, reason) for column in columns]
         for column, records, reason in sorted(pairs, key=lambda pair: places[pair[0].quantity]):
-            noise = on_device(scatter, records[0].cell["settings"]) if row.name != suite.reference else None
+            noise = on_device(scatter, records[0].cell["settings"])
             yield _recorded_line(row, column, records, reason, noise)
 
 

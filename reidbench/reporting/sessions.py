@@ -38,8 +38,12 @@ class Scatter:
 
 
 def covering(noise: Scatter | None, quantity: Quantity, known: Estimate | None) -> Estimate | None:
-    """A ratio to the reference row with an interval that covers the scatter between sessions too; all else as it is."""
-    return noise.covered(known) if noise and known and quantity.over == "reference" else known
+    """A ratio to the reference row with an interval that covers the scatter between sessions too; all else as it is.
+
+    That of the reference row itself is 1 in every round, and in every session.
+    """
+    is_ratio = quantity.over == "reference" and known is not None and known.low < known.high
+    return noise.covered(known) if noise and known and is_ratio else known
 
 
 def scatter_by_device(folder: Path) -> dict[str, Scatter]:

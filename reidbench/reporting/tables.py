@@ -121,9 +121,7 @@ def assemble(plan: Plan, store: Store, records: Records | None = None) -> Table:
         settings = _shared_settings(plan, index)
         noise = on_device(scatter, settings)
         filled |= {
-            name: replace(entry, estimate=covering(noise, quantity, entry.estimate))
-            for name, entry in filled.items()
-            if name != plan.suite.reference
+            name: replace(entry, estimate=covering(noise, quantity, entry.estimate)) for name, entry in filled.items()
         }
         fresh = {name: entry.fresh for name, entry in filled.items() if entry.fresh}
         best = clear_best(quantity, fresh, noise)
