@@ -155,7 +155,7 @@ def test_throughput_is_that_of_the_best_batch() -> None:
     found = measured(rows("throughput"))["big"]
     assert found.context["batches"] == [1]
     assert found.context["out_of_memory_at"] is None
-    assert len(found.samples["frames_per_second"]) == 5
+    assert len(found.samples["frames_per_second"]) == 6
     assert len(found.samples["seconds_batch_1"]) == 2
     assert len(found.samples["warmup"]) == 1
 
