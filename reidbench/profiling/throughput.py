@@ -17,8 +17,8 @@ LARGEST = 256
 """Clips in the largest batch that is tried: of twice as many the stem's maps have more values than 32 bits count."""
 
 ROUNDS, ROUNDS_ANEW = 2, 6
-"""Readings of each batch that choose the best one, after one apart, and those of the best one afterwards: the fewest that
-give a median a 95 % interval."""
+"""Readings of each batch that choose the best one, after one apart, and those of the best one afterwards: the fewest
+that give a median a 95 % interval."""
 
 
 @dataclass
