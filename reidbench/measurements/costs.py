@@ -252,7 +252,6 @@ def _counting_context(found: Complexity) -> dict[str, Any]:
 
 def _throughput_outcome(found: Sweep, shared: Mapping[str, Any]) -> Outcome:
     samples = {f"seconds_batch_{batch}": seconds for batch, seconds in found.seconds.items()}
-    samples["warmup"] = list(found.warmup.values())
     samples["frames_per_second"] = found.rates
     context = {"batches": list(found.seconds), "out_of_memory_at": found.out_of_memory or None, **shared}
     if found.cut:

@@ -16,14 +16,13 @@ from reidbench.profiling.load import Load
 LARGEST = 256
 """Clips in the largest batch that is tried: of twice as many the stem's maps have more values than 32 bits count."""
 
-ROUNDS, ROUNDS_ANEW = 2, 6
-"""Readings of each batch that choose the best one, after one apart, and those of the best one afterwards: the fewest
-that give a median a 95 % interval."""
+ROUNDS_ANEW = 6
+"""Readings of the best batch once it was chosen: the fewest that give a median a 95 % interval."""
 
 
 @dataclass
 class Sweep:
-    """Readings of one model: `seconds[batch]` raw, which choose the best one, with a first reading apart in `warmup`.
+    """Readings of one model: `seconds[batch]`, of which the faster ones choose the best batch.
 
     `anew` are the seconds of the best batch, read after it was chosen. `frames` are those of a clip; `out_of_memory` is
     the batch that did not fit (0: all fitted), `error` what else ended the readings. `cut` says that the next batch
@@ -32,20 +31,14 @@ class Sweep:
 
     frames: int
     seconds: dict[int, list[float]] = field(default_factory=dict)
-    warmup: dict[int, float] = field(default_factory=dict)
     anew: list[float] = field(default_factory=list)
     out_of_memory: int = 0
     error: Exception | None = None
     cut: bool = False
 
-    @property
-    def spent(self) -> float:
-        """Seconds of the readings that choose."""
-        return sum(self.warmup.values()) + sum(map(sum, self.seconds.values()))
-
-    def last(self, batch: int) -> float:
-        """Seconds that the readings of a batch took."""
-        return self.warmup[batch] + sum(self.seconds[batch])
+    def spent(self, *batches: int) -> float:
+        """Seconds of the readings of some batches, if none of them was disturbed."""
+        return sum(len(self.seconds[batch]) * min(self.seconds[batch]) for batch in batches)
 
     def end(self, batch: int, error: Exception) -> None:
         """Neither this batch, which failed, nor a larger one."""
@@ -58,7 +51,7 @@ class Sweep:
             self.error = error
 
     def rate(self, batch: int) -> float:
-        """Frames a second at a batch, by the fastest of the readings that choose: few of them may be disturbed."""
+        """Frames a second at a batch, by the faster of its readings: the first of them also warms up."""
         return batch * self.frames / min(self.seconds[batch])
 
     @property
@@ -102,7 +95,8 @@ def sweep(
             after_batch(batch, sweeps)
         active = [name for name in active if batch < LARGEST and _still_gains(sweeps[name], batch, gain)]
         for name in active:
-            sweeps[name].cut = sweeps[name].spent + 2 * sweeps[name].last(batch) > budget
+            found = sweeps[name]
+            found.cut = found.spent(*found.seconds) + 2 * found.spent(batch) > budget
         active = [name for name in active if not sweeps[name].cut]
         batch *= 2
     _read_anew(runs, sweeps, timed)
@@ -128,11 +122,11 @@ def _measure(batch: int, runs: Mapping[str, Run], sweeps: Mapping[str, Sweep], t
         except Exception as error:
             sweeps[name].end(batch, error)
         else:
-            sweeps[name].warmup[batch] = first.seconds[name][0]
+            sweeps[name].seconds[batch] = first.seconds[name]
             fitting[name] = run
     if fitting:
-        for name, seconds in timed(fitting, rounds=ROUNDS).seconds.items():
-            sweeps[name].seconds[batch] = seconds
+        for name, seconds in timed(fitting, rounds=1).seconds.items():
+            sweeps[name].seconds[batch] += seconds
 
 
 def _read_anew(
