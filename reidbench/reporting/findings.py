@@ -13,6 +13,7 @@ from reidbench.reporting.comparison import compare, exceeds_noise, spread_over_s
 from reidbench.reporting.differences import Family, families
 from reidbench.reporting.family_text import family_findings
 from reidbench.reporting.levels import growth_findings
+from reidbench.reporting.operations import attained_findings
 from reidbench.reporting.published import agreement_findings, deviation_findings
 from reidbench.reporting.verdict import (
     Verdict,
@@ -37,6 +38,7 @@ def findings(table: Table) -> list[str]:
         *best_findings(table),
         *seed_findings(table),
         *ratio_findings(table),
+        *attained_findings(table),
         *growth_findings(table),
         *agreement_findings(table),
         *deviation_findings(table),
