@@ -96,7 +96,9 @@ FIGURES = {
         "ratio of the counted MACs; medians with 95 % intervals",
     ),
     "stress": Drawing(
-        stress_figure, f"Accuracy under one controlled factor at a time; {WHISKERS}{SEEDS}; thick, {LOOKALIKES}"
+        stress_figure,
+        "Accuracy under one controlled factor at a time, in parentheses what a panel sets beside it; "
+        f"{WHISKERS}{SEEDS}; thick, {LOOKALIKES}",
     ),
     "end_to_end": Drawing(
         end_to_end_figure,
