@@ -65,12 +65,14 @@ def write_report(
     `made_by` is the command line to print as the report's origin. Returns the paths written. Raises UserError for an
     unknown format and for a folder that cannot be written.
     """
+    from reidbench.reporting.figures import remove_others
+
     check_formats(formats)
     home = folder or store.folder
-    figures = _draw(table, store, home)
+    figures, stem = _draw(table, store, home), home / report_stem(table.plan)
     document = single_report(table, store.machine(), figures, made_by)
-    written = _write(document, home / report_stem(table.plan), formats)
-    _remove_others(table, home, figures)
+    written = _write(document, stem, formats)
+    remove_others(stem, figures)
     return [*written, *figures]
 
 
@@ -100,8 +102,6 @@ def write_combined(
     chapters = [*own, *others]
     document = combined_report(tables, chapters, store.name, store.machine(), left_out, made_by)
     written = _write(document, home / several_stem(name, [table.plan for table in tables]), formats)
-    for table in tables:
-        _remove_others(table, home, figures[table.plan.name])
     drawn = [path for one in others for picture in pictures(one.parts) for path in (picture.path, picture.raster)]
     return [*written, *(path for table in tables for path in figures[table.plan.name]), *drawn]
 
@@ -148,12 +148,6 @@ def _draw(table: Table, store: Store, folder: Path) -> list[Path]:
 
     _bring(table, store, folder)
     return draw_figures(table, folder / report_stem(table.plan))
-
-
-def _remove_others(table: Table, folder: Path, drawn: Sequence[Path]) -> None:
-    from reidbench.reporting.figures import remove_others
-
-    remove_others(folder / report_stem(table.plan), drawn)
 
 
 def _bring(table: Table, store: Store, folder: Path) -> None:

@@ -63,3 +63,13 @@ def test_figures_of_an_earlier_report_of_the_name_do_not_stay(bench: Bench) -> N
     assert len(drawn) > 1
     assert left == {"made_up-latency.svg", "made_up-stress.svg", "made_up-tiny-latency.svg"}
     assert {path.name for path in folder.glob("made_up-*.png")} == {"made_up-latency.png"}
+
+
+def test_a_report_of_several_leaves_the_figures_of_the_reports_of_each(bench: Bench) -> None:
+    bench.save_all()
+    write_report(assemble(bench.plan, bench.store), bench.store)
+    before = set(bench.store.folder.glob("made_up-*"))
+    fewer = replace(bench.plan, suite=replace(bench.plan.suite, figures=("latency",)))
+    tables = [assemble(fewer, bench.store)]
+    write_combined(tables, bench.store, name="report", others=[], left_out="", made_by="")
+    assert len(before) > 2 and set(bench.store.folder.glob("made_up-*")) == before
