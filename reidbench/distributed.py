@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from importlib import import_module
 from typing import Any, TypeVar
 
 import torch
@@ -101,6 +102,9 @@ def _join(place: Place, device: str, silence: timedelta) -> _Joined:
                 "start one process a GPU"
             )
         torch.cuda.set_device(place.local_rank)
+    # Its functions take the group of the moment for their default: imported later, as an optimiser's first step does,
+    # they would keep the group and its threads beyond the end, where the interpreter's own end aborts them.
+    import_module("torch.distributed.nn.functional")
     try:
         store, rank, world = next(rendezvous("env://", timeout=silence))
         backend = "nccl" if device == "cuda" else "gloo"

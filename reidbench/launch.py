@@ -33,11 +33,14 @@ ALONE = Place()
 
 
 def launched(environment: Mapping[str, str] = os.environ) -> Place:
-    """The place that torchrun gave this process, or that of one alone. Raises UserError for numbers that make none."""
-    if "WORLD_SIZE" not in environment:
+    """The place that torchrun gave this process, or that of one alone. Raises UserError for numbers that make none.
+
+    torchrun sets both `WORLD_SIZE` and `RANK`; some clusters set only the first, in every process.
+    """
+    if not {"WORLD_SIZE", "RANK"} <= environment.keys() or environment["WORLD_SIZE"] == "1":
         return ALONE
-    world = _number(environment, "WORLD_SIZE", None)
-    rank = _number(environment, "RANK", None)
+    world = _number(environment, "WORLD_SIZE", 1)
+    rank = _number(environment, "RANK", 0)
     local_world = _number(environment, "LOCAL_WORLD_SIZE", world)
     place = Place(rank, world, _number(environment, "LOCAL_RANK", rank % max(local_world, 1)), local_world)
     if not (0 <= place.rank < place.world and 0 <= place.local_rank < place.local_world <= place.world):
@@ -52,8 +55,8 @@ def refuse_several(command: str) -> None:
         raise UserError(f"{command}: runs in one process, and torchrun started {world}; start it with python")
 
 
-def _number(environment: Mapping[str, str], name: str, default: int | None) -> int:
-    text = environment.get(name, "" if default is None else str(default))
+def _number(environment: Mapping[str, str], name: str, default: int) -> int:
+    text = environment.get(name, str(default))
     try:
         return int(text)
     except ValueError:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import datetime
+import glob
 import hashlib
 import os
 import platform
 import re
 import shutil
 import subprocess
+import sys
+from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -21,6 +24,26 @@ PACKAGES = ("reidbench", "torch", "numpy", "fvcore", "ptflops", "pillow", "scipy
 BUSY = 0.2
 """Cores that other processes may use, on average, while something is timed: above that a time is not to be trusted."""
 
+ASK_TORCH = """import sys, torch
+try:
+    print(torch.cuda.get_device_name(0))
+except Exception as error:
+    sys.exit(str(error).strip().partition(chr(10))[0])"""
+
+SECONDS_TO_ASK = 120
+"""After which torch is taken not to answer: its first import from a slow disk takes a minute."""
+
+SIGNS_OF_A_GPU = ("/dev/nvidia*", "/proc/driver/nvidia")
+"""What the driver puts there; a container has the devices, but often no nvidia-smi."""
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """The name of the CUDA GPU that torch computes on; where it has none "", and the `reason` if one may be there."""
+
+    name: str = ""
+    reason: str = ""
+
 
 @cache
 def describe() -> dict[str, Any]:
@@ -31,7 +54,7 @@ def describe() -> dict[str, Any]:
         "cpu": _cpu(),
         "cores": physical_cores(),
         "memory_gib": round(psutil.virtual_memory().total / 2**30),
-        "gpu": _gpu(),
+        "gpu": gpu().name,
         "system": platform.system(),
         "architecture": platform.machine(),
     }
@@ -98,6 +121,33 @@ def versions() -> dict[str, str]:
     return found
 
 
+@cache
+def gpu() -> Gpu:
+    """What torch says of its first GPU, in a process of its own; nothing is asked where there can be none.
+
+    Raises UserError where torch does not answer in time: without its GPU this would be another machine.
+    """
+    if not (shutil.which("nvidia-smi") or any(map(glob.glob, SIGNS_OF_A_GPU))):
+        return Gpu()
+    if hides_gpus():
+        return Gpu(reason="CUDA_VISIBLE_DEVICES hides it")
+    command = [sys.executable, "-P", "-c", ASK_TORCH]  # -P: whatever files lie in the working folder
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS_TO_ASK, check=False)
+    except subprocess.TimeoutExpired:
+        advice = 'try again, or set CUDA_VISIBLE_DEVICES="" to do without a GPU'
+        raise UserError(f"torch: did not say within {SECONDS_TO_ASK} s what GPU it sees; {advice}") from None
+    name, said = answer.stdout.strip(), answer.stderr.strip().rpartition("\n")[2]
+    if answer.returncode or not name:
+        return Gpu(reason=said[:200].rstrip(".") or f"exit code {answer.returncode}")
+    return Gpu(name.rpartition("\n")[2])
+
+
+def hides_gpus() -> bool:
+    """Whether CUDA_VISIBLE_DEVICES leaves programs no GPU at all."""
+    return os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
+
+
 def gpu_facts(device: str) -> dict[str, Any]:
     """What may change a number on a GPU and stands in no package's version, as torch says; nothing on a CPU."""
     if not device.startswith("cuda"):
@@ -127,15 +177,3 @@ def _cpu() -> str:
     numbers = [fields.get(label, "") for label in ("cpu family", "model", "stepping")]
     detail = f" (family {numbers[0]} model {numbers[1]} stepping {numbers[2]})" if all(numbers) else ""
     return " ".join(model.split()) + detail
-
-
-def _gpu() -> str:
-    """The name of the first NVIDIA GPU, asked of the driver rather than of torch; "" where there is none."""
-    if not shutil.which("nvidia-smi"):
-        return ""
-    command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
-    try:
-        answer = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return answer.stdout.strip().partition("\n")[0]

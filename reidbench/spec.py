@@ -140,7 +140,7 @@ class Quantity:
     operations as G) and `digits` are the decimals shown. `statistic` says how the number follows from a record:
     "value" (`values[field]`), "median" of `samples[sample]`, "ratio" (median of the pairwise quotients of `sample` and
     `over`), or "mean" of `sample`, bootstrapped over the groups in sample `by`, restricted to where sample `where` is
-    1.
+    1. `chance` is the field of a value that, where nothing is at work, this one exceeds in at most 5 % of cases.
     """
 
     title: str
@@ -154,6 +154,7 @@ class Quantity:
     over: str = ""
     by: str = ""
     where: str = ""
+    chance: str = ""
 
 
 @dataclass(frozen=True)

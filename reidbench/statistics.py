@@ -1,7 +1,7 @@
 """What follows from raw samples: means and medians with intervals, differences, order agreement. Imports only numpy.
 
 The interval of a median lies between two of its readings, which needs no assumption and no chance; every other is a
-percentile bootstrap, deterministic for a given `seed`. An accuracy has two sources of variance, kept apart:
+percentile bootstrap, whose draws are the same every time. An accuracy has two sources of variance, kept apart:
 `Estimate.low` and `high` cover the choice of query identities (resampled whole, the same ones in every seed),
 `Estimate.sd` is the spread over training seeds. Only differences join the two. Where a dataset has random splits, a
 value is the mean over them and `sd` their spread; who is a query in several splits is drawn in all of them.
@@ -59,16 +59,16 @@ class Agreement:
         return self.concordant + self.discordant + self.tied
 
 
-def median_interval(samples: ArrayLike, *, level: float = LEVEL) -> Estimate:
+def median_interval(samples: ArrayLike) -> Estimate:
     """The median of samples `[n]`, with the narrowest interval from its k-th least to its k-th largest that covers it.
 
     A reading lies below the median of what it is drawn from with probability 1/2, whatever that is like, so that the
-    coverage is a binomial sum: at least `level`. Where even all readings together cover less, there is no interval.
+    coverage is a binomial sum: at least `LEVEL`. Where even all readings together cover less, there is no interval.
     Raises ValueError where there is no sample.
     """
     values = np.sort(as_readings(samples))
     n, median = len(values), float(np.median(values))
-    rank = _rank(n, level)
+    rank = _rank(n)
     if not rank:
         return Estimate(median, n=n, sd=spread(values))
     return Estimate(median, float(values[rank - 1]), float(values[n - rank]), n, spread(values))
@@ -86,12 +86,7 @@ def ratio_interval(numerator: ArrayLike, denominator: ArrayLike) -> Estimate:
 
 
 def mean_interval(
-    values: ArrayLike,
-    groups: Sequence[object] | ArrayLike | None = None,
-    where: ArrayLike | None = None,
-    *,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
+    values: ArrayLike, groups: Sequence[object] | ArrayLike | None = None, where: ArrayLike | None = None
 ) -> Estimate:
     """The mean of values `[n]` where `where` is 1, with a bootstrap interval that resamples whole groups `[n]`.
 
@@ -106,7 +101,7 @@ def mean_interval(
     readings, labels = as_readings(readings[kept]), labels[kept]
     sums, counts = _group_sums(readings, labels)
     plain = Estimate(float(readings.mean()), n=len(readings), sd=spread(readings))
-    return _bootstrapped(plain, sums, counts, resamples=resamples, seed=seed)
+    return _bootstrapped(plain, sums, counts)
 
 
 def paired_difference(
@@ -152,7 +147,7 @@ def means_difference(a: ArrayLike, a_groups: ArrayLike, b: ArrayLike, b_groups: 
     value = float(values[0].mean() - values[1].mean())
     if len(known) < 2:
         return Estimate(value)
-    weights = _draws(len(known), RESAMPLES, 0)
+    weights = _draws(len(known), RESAMPLES)
     drawn = []
     for readings, names in zip(values, labels, strict=True):
         index = np.searchsorted(known, names)
@@ -237,13 +232,13 @@ def spread(values: Floats) -> float:
     return float(values.std(ddof=1)) if len(values) > 1 else nan
 
 
-def _rank(n: int, level: float) -> int:
-    """The largest k for which those from the k-th least to the k-th largest of n cover the median at a level, or 0."""
+def _rank(n: int) -> int:
+    """The largest k for which those from the k-th least to the k-th largest of n cover the median at `LEVEL`, or 0."""
     if n > EXACT:
         # The binomial's normal approximation, whose rank is off by less than one here.
-        return max(0, floor((n - NormalDist().inv_cdf((1 + level) / 2) * sqrt(n)) / 2))
+        return floor((n - NormalDist().inv_cdf((1 + LEVEL) / 2) * sqrt(n)) / 2)
     rank, outside = 0, 2 / 2**n
-    while outside <= 1 - level:
+    while outside <= 1 - LEVEL:
         rank += 1
         outside += 2 * comb(n, rank) / 2**n
     return rank
@@ -258,7 +253,6 @@ def _bootstrapped(
     noise_seed: int | Sequence[int] = 0,
     level: float = LEVEL,
     resamples: int = RESAMPLES,
-    seed: int = 0,
 ) -> Estimate:
     """An estimate with its interval from the means over groups drawn with replacement, where these are two or more.
 
@@ -266,7 +260,7 @@ def _bootstrapped(
     """
     if len(counts) < 2:
         return plain
-    replicates = _resampled_means(sums, counts, resamples, seed)
+    replicates = _resampled_means(sums, counts, resamples)
     error, freedom = noise
     if freedom:
         replicates = replicates + error * np.random.default_rng(noise_seed).standard_t(freedom, resamples)
@@ -285,16 +279,16 @@ def _group_sums(values: Floats, labels: NDArray[np.generic]) -> tuple[Floats, Fl
     return np.bincount(index, weights=values).astype(float), np.bincount(index).astype(float)
 
 
-def _resampled_means(sums: Floats, counts: Floats, resamples: int, seed: int) -> Floats:
+def _resampled_means(sums: Floats, counts: Floats, resamples: int) -> Floats:
     """Means `[resamples]` over groups drawn with replacement."""
-    weights = _draws(len(counts), resamples, seed)
+    weights = _draws(len(counts), resamples)
     return (weights @ sums) / (weights @ counts)
 
 
 @lru_cache(maxsize=8)
-def _draws(groups: int, resamples: int, seed: int) -> Floats:
+def _draws(groups: int, resamples: int) -> Floats:
     """How often each group is drawn `[resamples, groups]`; every column of a table shares these draws."""
-    drawn = np.random.default_rng(seed).multinomial(groups, np.full(groups, 1 / groups), size=resamples)
+    drawn = np.random.default_rng(0).multinomial(groups, np.full(groups, 1 / groups), size=resamples)
     weights = drawn.astype(float)
     weights.flags.writeable = False
     return weights

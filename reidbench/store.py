@@ -12,15 +12,21 @@ from typing import Any, NoReturn
 
 from reidbench import machine
 from reidbench.data.cache import cache_folder
-from reidbench.files import alone, check_writable, sweep_tree, write_text
+from reidbench.files import alone, check_writable, refused, sweep_tree, write_text
 from reidbench.soundness import machine_fault, record_fault, tree_fault
 from reidbench.spec import Cell, Record, UserError, canonical_json
 
 MACHINE = "machine.json"
 """The file of a machine's folder that describes it."""
 
+ASIDE = "damaged"
+"""The folder, beside a file, that the file is moved to where it can serve no more."""
+
 DIGEST = "digest"
 """Under this name a record's file holds the SHA-256 of all else in it; files older than it have none."""
+
+EXACT = 2**53
+"""Below this every whole number is a float of its own."""
 
 
 def machines(root: Path | str) -> list[str]:
@@ -59,6 +65,11 @@ class Store:
                 return record
         return None
 
+    def holds(self, cell: Cell) -> bool:
+        """Whether a cell has a successful record: an attempt that failed is none."""
+        record = self.load(cell)
+        return record is not None and record.status == "ok"
+
     def path(self, record: Record) -> Path:
         """The file of a record."""
         ending = "" if record.status == "ok" else ".failed"
@@ -90,11 +101,12 @@ class Store:
     def save(self, record: Record) -> Path:
         """Writes a record. One of the same cell that was measured before goes to the folder `superseded` beside it.
 
-        Raises UserError where the folder cannot be written or the disk is full.
+        What lies there damaged is set aside, for what has been measured must not be lost over it. Raises UserError
+        where the folder cannot be written or the disk is full.
         """
         self.introduce_machine()
         path = self.path(record)
-        content = asdict(record)
+        content = {**asdict(record), "samples": {name: _short(each) for name, each in record.samples.items()}}
         content[DIGEST] = digest(content)
         text = _laid_out(content) + "\n"
         # Two runs that name one cell's row differently would each remove the other's record.
@@ -111,13 +123,18 @@ class Store:
 
     def _keep(self, old: Path) -> None:
         """Copies a record to the folder `superseded` beside it, once, under a name that none there has."""
-        content, record = old.read_text(encoding="utf-8"), read_record(old)
+        try:
+            record = read_record(old)
+        except UserError:
+            move(old, aside(old))
+            return
+        content = old.read_text(encoding="utf-8")
         for number in itertools.count(1):
             kept = self.superseded_path(record, number)
             if not kept.exists():
                 write_text(kept, content)
                 return
-            if kept.read_text(encoding="utf-8") == content:
+            if kept.read_bytes() == content.encode():
                 return
 
     def check_is_here(self) -> None:
@@ -141,6 +158,37 @@ class Store:
         path = self.folder / MACHINE
         if not path.is_file():
             write_text(path, json.dumps(machine.describe(), indent=1, sort_keys=True) + "\n")
+
+
+def aside(path: Path) -> Path:
+    """Where a file goes that can serve no more: no name that is taken, and none that a store would read."""
+    stamp = machine.slug(machine.now().partition("+")[0])
+    target = path.parent / ASIDE / f"{path.name.lstrip('.')}.{stamp}"
+    number = 1
+    while target.exists():
+        number += 1
+        target = target.with_name(f"{path.name.lstrip('.')}.{stamp}-{number}")
+    return target
+
+
+def move(path: Path, target: Path) -> bool:
+    """Moves a file to a place of its folder; False where it is gone: another process has finished what it was about.
+
+    Raises UserError where the system refuses.
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        path.rename(target)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise refused(target, error) from error
+    return True
+
+
+def _short(readings: Iterable[float]) -> list[float]:
+    """With 1 for 1.0, which JSON reads as the same number: most samples of an accuracy are marks of 0 and 1."""
+    return [int(value) if abs(value) < EXACT and float(value).is_integer() else value for value in readings]
 
 
 def _laid_out(content: Any, margin: str = "") -> str:

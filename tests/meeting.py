@@ -56,6 +56,18 @@ def talk(place: Place) -> dict[str, Any]:
     }
 
 
+def train() -> None:
+    """A step of an optimiser, the first of which imports more of torch."""
+    weight = torch.nn.Parameter(torch.ones(2))
+    weight.grad = torch.ones(2)
+    torch.optim.Adam([weight]).step()
+
+
+def threads() -> list[str]:
+    """The names of all threads of this process, torch's own too, on Linux."""
+    return [(task / "comm").read_text().strip() for task in Path("/proc/self/task").glob("*")]
+
+
 def end(place: Place, how: str, out: Path) -> None:
     """The second process ends or falls silent while the first waits for it."""
     if place.rank == 1:
@@ -92,9 +104,13 @@ if __name__ == "__main__":
         ) as place:
             if how == "talk":
                 torch.save(talk(place), out / f"{place.rank}.pt")
+            elif how == "train":
+                train()
             else:
                 end(place, how, out)
         assert distributed.current().world == 1
+        if how == "train":
+            (out / f"{launched().rank}.txt").write_text("\n".join(threads()))
     except UserError as error:
         print(error, file=sys.stderr)
         sys.exit(2)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 import time
 from datetime import timedelta
@@ -47,6 +48,15 @@ def test_processes_tell_each_other(tmp_path: Path) -> None:
     whole = 4 * 1.5**3 * rows.prod(0).sum()
     assert float(one["gradient"] + two["gradient"]) == pytest.approx(float(whole))
     assert float(one["gradient"]) == pytest.approx(float(whole) / 2)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lists the threads of a process by name")
+def test_no_thread_of_the_group_outlives_it(tmp_path: Path) -> None:
+    """One that did could abort the process while the interpreter ends."""
+    launching.together(SCRIPT, "train", tmp_path)
+    for rank in range(2):
+        names = (tmp_path / f"{rank}.txt").read_text().split("\n")
+        assert any(names) and not [name for name in names if "gloo" in name]
 
 
 def test_one_that_ends_ends_the_others_with_one_line(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """What `import reidbench` offers: names that say what they take, and plugins from Python."""
 
 import inspect
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,7 +10,8 @@ from torch import nn
 
 import reidbench
 
-EXAMPLES = Path(__file__).parent.parent / "docs" / "examples"
+ROOT = Path(__file__).parent.parent
+EXAMPLES = ROOT / "docs" / "examples"
 
 
 def test_every_name_has_a_docstring_and_typed_parameters() -> None:
@@ -32,3 +35,11 @@ def test_records_of_ones_own_suite_are_found_by_its_files(tmp_path: Path) -> Non
         reidbench.load_records("mysuite", tmp_path, plugins=plugins)
     with pytest.raises(reidbench.UserError, match=f"no records under {tmp_path}"):
         reidbench.load_records("mysuite", tmp_path, plugins=str(plugins[1]))
+
+
+def test_records_are_loaded_without_torch() -> None:
+    code = (
+        "import sys, reidbench; frame = reidbench.load_records('figure1', sys.argv[1]); "
+        "assert len(frame); sys.exit('torch' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(ROOT / "results")], cwd=ROOT, check=True)

@@ -12,6 +12,13 @@ def test_without_torchrun_a_process_is_alone() -> None:
     assert launched({}) == ALONE == Place(0, 1, 0, 1) and ALONE.leads
 
 
+@pytest.mark.parametrize(
+    "environment", [{"WORLD_SIZE": "1"}, {"WORLD_SIZE": "4"}, {"RANK": "2"}, {"WORLD_SIZE": "1", "RANK": ""}]
+)
+def test_what_a_cluster_sets_of_its_own_makes_no_run_of_several(environment: dict[str, str]) -> None:
+    assert launched(environment) == ALONE
+
+
 def test_torchruns_environment() -> None:
     environment = {"RANK": "5", "WORLD_SIZE": "8", "LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "4"}
     assert launched(environment) == Place(5, 8, 1, 4)
@@ -22,7 +29,7 @@ def test_torchruns_environment() -> None:
 @pytest.mark.parametrize(
     ("environment", "message"),
     [
-        ({"WORLD_SIZE": "2"}, "RANK is ''"),
+        ({"WORLD_SIZE": "2", "RANK": ""}, "RANK is ''"),
         ({"WORLD_SIZE": "two", "RANK": "0"}, "WORLD_SIZE is 'two'"),
         ({"WORLD_SIZE": "2", "RANK": "2"}, "no place among the processes"),
         ({"WORLD_SIZE": "0", "RANK": "0"}, "no place among the processes"),

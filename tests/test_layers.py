@@ -101,7 +101,15 @@ def test_suites_import_only_the_vocabulary_and_each_other(path: Path) -> None:
 FAST = [
     *("cli", "registry", "store", "launch", "measurements", "deployment.backends"),
     *(f"commands.{path.stem}" for path in sorted(ROOT.glob("reidbench/commands/[a-z]*.py"))),
-    *("planning.plan", "planning.recorded", "running.runner", "running.display", "experiments.weights"),
+    *(
+        "planning.plan",
+        "planning.recorded",
+        "planning.today",
+        "reporting.frames",
+        "running.runner",
+        "running.display",
+        "experiments.weights",
+    ),
     *("reporting.writing", "reporting.scores", "reporting.profile_text", "regression.presentation"),
     *("doctor.installation", "doctor.host", "doctor.noise", "doctor.records"),
 ]

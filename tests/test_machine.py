@@ -1,11 +1,21 @@
 """What a number was measured on."""
 
+from __future__ import annotations
+
 from collections import namedtuple
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import psutil
 import pytest
 
 from reidbench import machine
+from reidbench.cli import main
+from reidbench.commands.asked import check_gpu
+from reidbench.planning.plan import Request, make_plan
+from reidbench.registry import suite
+from reidbench.spec import UserError
+from reidbench.store import Store
 
 
 def test_the_time_of_guests_counts_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -19,3 +29,97 @@ def test_a_system_that_tells_less_of_its_time_will_do(monkeypatch: pytest.Monkey
     times = namedtuple("times", "user system idle")
     monkeypatch.setattr(psutil, "cpu_times", lambda: times(3, 1, 50))
     assert machine.busy_seconds() == 4
+
+
+@pytest.fixture
+def torch_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callable[..., list[str]]]:
+    """Returns `says(code, driver=True)`: what torch is asked by, on a machine with a driver that names a GPU or
+    without. It returns the list of the questions asked.
+    """
+    asked: list[str] = []
+    run = machine.subprocess.run
+
+    def counted(command: list[str], **how: object) -> object:
+        asked.append(command[0])
+        return run(command, **how)
+
+    def says(code: str, *, driver: bool = True) -> list[str]:
+        monkeypatch.setattr(machine, "ASK_TORCH", code)
+        if driver:
+            smi = tmp_path / "nvidia-smi"
+            smi.write_text("#!/bin/sh\necho NVIDIA of the driver\n")
+            smi.chmod(0o755)
+        forget()
+        return asked
+
+    def forget() -> None:
+        machine.gpu.cache_clear()
+        machine.describe.cache_clear()
+
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(machine, "SIGNS_OF_A_GPU", ())
+    monkeypatch.setattr(machine.subprocess, "run", counted)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.delenv("REIDBENCH_MACHINE", raising=False)
+    yield says
+    forget()
+
+
+NONE = "import sys; sys.exit('Torch not compiled with CUDA enabled')"
+
+
+def gpu_plan(tmp_path: Path) -> tuple[int, set[str]]:
+    """How many cells of the suite for GPUs are planned, and why others are not."""
+    made = make_plan("gpu", suite("gpu"), Request(), Store(tmp_path, machine.name()))
+    return len(made.cells), set(made.absent.values())
+
+
+def test_torch_names_the_gpu_and_not_the_driver(torch_says: Callable[..., list[str]], tmp_path: Path) -> None:
+    asked = torch_says("print('a warning'); print('NVIDIA H9 of torch')")
+    assert machine.name().startswith("nvidia-h9-of-torch-")
+    cells, absent = gpu_plan(tmp_path)
+    assert cells and not absent
+    check_gpu("cuda")
+    assert len(asked) == 1, "once for all that a command does"
+
+
+def test_a_gpu_that_torch_cannot_use_is_none_and_says_why(
+    torch_says: Callable[..., list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch_says(NONE, driver=False)
+    without = machine.name()
+    torch_says(NONE)
+    assert machine.name() == without, "its records are those of the CPU"
+    assert gpu_plan(tmp_path) == (0, {"torch sees no GPU: Torch not compiled with CUDA enabled"})
+    with pytest.raises(UserError, match="--device cuda: torch sees no CUDA GPU: Torch not compiled with CUDA enabled;"):
+        check_gpu("cuda")
+    torch_says("import os; os.abort()")
+    assert machine.gpu().reason == "exit code -6"
+    asked = torch_says("print('NVIDIA H9')")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    before = len(asked)
+    assert gpu_plan(tmp_path) == (0, {"torch sees no GPU: CUDA_VISIBLE_DEVICES hides it"}) and len(asked) == before
+
+
+def test_the_devices_of_a_container_are_enough_to_ask(
+    torch_says: Callable[..., list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "nvidia0").touch()
+    monkeypatch.setattr(machine, "SIGNS_OF_A_GPU", (str(tmp_path / "nvidia*"),))
+    torch_says("print('NVIDIA H9')", driver=False)
+    assert machine.describe()["gpu"] == "NVIDIA H9"
+
+
+def test_where_no_gpu_can_be_torch_is_not_asked(torch_says: Callable[..., list[str]], tmp_path: Path) -> None:
+    asked = torch_says("print('NVIDIA H9')", driver=False)
+    assert gpu_plan(tmp_path) == (0, {"no CUDA GPU on this machine"}) and not asked
+
+
+def test_a_torch_that_does_not_answer_makes_no_other_machine(
+    torch_says: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    torch_says("import time; time.sleep(30)")
+    monkeypatch.setattr(machine, "SECONDS_TO_ASK", 0.1)
+    assert main(["table2"]) == 2
+    assert "torch: did not say within 0.1 s what GPU it sees; try again" in capsys.readouterr().err
+    assert main(["list"]) == 0, "which has no need to ask"

@@ -11,7 +11,7 @@ import pytest
 
 from reidbench.files import write_text
 from reidbench.spec import Cell, Record, UserError
-from reidbench.store import Store, machines, read_record, read_sealed
+from reidbench.store import ASIDE, Store, machines, read_record, read_sealed
 
 CELL = Cell("Base-B (256x128)", "complexity", "baseline", {"shrink": (1,)}, {"shape": (1, 8, 3, 256, 128)}, "abc")
 
@@ -64,9 +64,9 @@ def test_tuples_and_lists_are_the_same_identity() -> None:
 
 def test_a_failure_never_replaces_a_success_and_goes_when_the_cell_succeeds(store: Store) -> None:
     store.save(record(status="failed"))
-    assert (found := store.load(CELL)) and found.status == "failed"
+    assert (found := store.load(CELL)) and found.status == "failed" and not store.holds(CELL)
     store.save(record())
-    assert (found := store.load(CELL)) and found.status == "ok"
+    assert (found := store.load(CELL)) and found.status == "ok" and store.holds(CELL)
     assert len(list(store.folder.glob("complexity/*.json"))) == 1
     store.save(record(status="failed"))
     assert (found := store.load(CELL)) and found.status == "ok"
@@ -97,6 +97,19 @@ def test_what_began_in_the_same_second_is_kept_apart_and_kept_once(store: Store)
     kept = [found.values["macs"] for found in store.superseded()]
     assert sorted(kept) == [1.0, 2.0]
     assert (found := store.load(CELL)) and found.values == {"macs": 3.0}
+
+
+@pytest.mark.parametrize("damaged", [b"{", b"\xff\xfe", None])
+def test_measuring_again_sets_aside_what_cannot_be_read(store: Store, damaged: bytes | None) -> None:
+    path = store.save(record(value=1.0))
+    before = damaged if damaged is not None else path.read_bytes().replace(b"1.0", b"3.0")
+    path.write_bytes(before)
+    with pytest.raises(UserError, match="damaged"):
+        store.load(CELL)
+    store.save(record(value=2.0))
+    assert (found := store.load(CELL)) and found.values == {"macs": 2.0}
+    (kept,) = (store.folder / "complexity" / ASIDE).iterdir()
+    assert kept.read_bytes() == before and store.records() == [record(value=2.0)] and store.superseded() == []
 
 
 def test_what_a_killed_process_kept_and_did_not_replace_counts_once(
@@ -252,9 +265,16 @@ def test_a_file_has_a_line_for_every_entry_and_one_for_a_row_of_readings(store: 
     about = {"rows": [["Base-B", 1], {"none": {}}], "empty": []}
     text = store.save(replace(record(), samples={"ap": [0.5, 1.0, 1e-07]}, context=about)).read_text()
     assert ' "context": {\n  "empty": [],\n  "rows": [\n   ["Base-B", 1],\n   {\n    "none": {}\n   }\n  ]\n },' in text
-    assert ' "samples": {\n  "ap": [0.5, 1.0, 1e-07]\n },' in text
+    assert ' "samples": {\n  "ap": [0.5, 1, 1e-07]\n },' in text
     assert text == text.strip() + "\n"
     assert '"shape": [1, 8, 3, 256, 128]' in text
+
+
+def test_whole_readings_are_written_short_and_stay_the_numbers_that_they_were(store: Store) -> None:
+    readings = [0.0, 1.0, 3.0, 0.5, 2.0**60]
+    path = store.save(replace(record(), samples={"ap": readings}))
+    assert '"ap": [0, 1, 3, 0.5, 1.152921504606847e+18]' in path.read_text()
+    assert store.load(CELL).samples["ap"] == readings
 
 
 def test_a_record_older_than_digests_is_valid(store: Store) -> None:

@@ -70,9 +70,11 @@ def _check_measurable(plans: Mapping[str, Plan]) -> None:
 
 
 def check_gpu(device: str) -> None:
-    """Raises UserError for a GPU that is not there."""
-    if device == "cuda" and not machine.describe()["gpu"]:
-        raise UserError("--device cuda: this machine shows no CUDA GPU; use --device cpu")
+    """Raises UserError for a GPU that is not there, or that torch cannot use."""
+    if device == "cuda" and not machine.gpu().name:
+        reason = machine.gpu().reason
+        what = f"torch sees no CUDA GPU: {reason}" if reason else "this machine shows no CUDA GPU"
+        raise UserError(f"--device cuda: {what}; use --device cpu")
 
 
 def given_options(arguments: Namespace) -> dict[str, Any]:

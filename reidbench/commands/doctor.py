@@ -7,6 +7,7 @@ from argparse import Namespace
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from reidbench.commands.output import print_json
 from reidbench.doctor.findings import Finding, is_sound
 from reidbench.spec import UserError
 
@@ -85,7 +86,7 @@ def _show(sections: dict[str, list[Finding]], arguments: Namespace) -> None:
     from reidbench.doctor import presentation
 
     if arguments.json:
-        print(presentation.to_json(sections))
+        print_json(presentation.to_json(sections))
         return
     if sys.stdout.isatty():
         try:

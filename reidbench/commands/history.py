@@ -17,6 +17,7 @@ from reidbench.commands.output import print_json
 from reidbench.files import resolved
 from reidbench.planning.dataset_identity import is_usual
 from reidbench.regression.series import Point, Series, collect, series_of
+from reidbench.reporting.sessions import scatter_by_device
 from reidbench.spec import Quantity, Record, UserError
 from reidbench.store import Store, machines, read_record
 
@@ -30,9 +31,10 @@ def history(arguments: Namespace) -> int:
     measurement = registry.lookup("measurement", name, registry.measurements())
     quantity = registry.lookup(f"quantity of {name}", field, measurement.quantities)
     points: list[Point] = []
+    scatter = {name: scatter_by_device(Path(arguments.results) / name) for name in machines(arguments.results)}
     for commit, date, records in recorded(Path(arguments.results), name, arguments.row):
         chosen = [record for record in records if arguments.all or is_usual(record.cell["settings"])]
-        points += collect(commit, date, chosen, quantity, field, arguments.machine)
+        points += collect(commit, date, chosen, quantity, field, arguments.machine, scatter)
     found = series_of(points)
     if not found:
         lacking = f"{arguments.row}: no record of {arguments.quantity} in the commits of {arguments.results}"
@@ -121,7 +123,8 @@ def _git(folder: Path, *arguments: str) -> bytes:
 
 
 def _lines(found: Sequence[Series], quantity: Quantity) -> Iterator[str]:
-    from reidbench.reporting.blocks import estimate_text, titled
+    from reidbench.reporting.blocks import titled
+    from reidbench.reporting.intervals import estimate_text
 
     for series in found:
         yield titled(series.label, quantity.unit)

@@ -33,7 +33,9 @@ def print_result(result: dict[str, Any], arguments: Namespace) -> int:
 
 
 def print_json(content: Any) -> None:
-    print(json.dumps(content, indent=1, default=asdict))
+    """Prints JSON, dataclasses as objects; null stands for a number that is not finite, which JSON has no word for."""
+    finite = json.loads(json.dumps(content, default=asdict), parse_constant=lambda _: None)
+    print(json.dumps(finite, indent=1, allow_nan=False))
 
 
 @contextlib.contextmanager

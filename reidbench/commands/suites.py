@@ -135,7 +135,7 @@ def _measure(
     store.check_is_here()
     plans = plans_of(suites, arguments, store)
     check_figures(suites)
-    if trial and (arguments.fresh or not all(map(store.load, all_cells(plans.values())))):
+    if trial and (arguments.fresh or not all(map(store.holds, all_cells(plans.values())))):
         tried(arguments.model, given_options(arguments))
     with open_display(list(plans.values())) as display:
         runner = Runner(store, display)

@@ -208,19 +208,19 @@ def take_of(options: SyntheticOptions, identity: int, camera: int, track: int) -
     return draw_take(draws, options.frames, options.occlusion, rate=options.rate, misalignment=options.misalignment)
 
 
-def sample_sheet(found: Dataset, path: Path, *, frames: int = 8, zoom: int = 3) -> None:
-    """Draws a PNG: for each factor two look-alikes, each before two cameras, a tracklet a row, its first frames."""
+def sample_sheet(found: Dataset, path: Path) -> None:
+    """Draws a PNG: for each factor two look-alikes, each before two cameras, a tracklet a row, its first 8 frames."""
     strips = []
     for factor in sorted({str(t.traits.get("factor", "")) for t in found.query}):
         some = [t for t in found.query if t.traits.get("factor", "") == factor]
         group = [t for t in some if t.traits.get("group") == some[0].traits.get("group")]
         identities, views = sorted({t.identity for t in group})[:2], sorted({t.camera for t in group})[:2]
         for tracklet in (t for t in group if t.identity in identities and t.camera in views):
-            pictures = [np.asarray(Image.open(found.root / frame)) for frame in tracklet.frames[:frames]]
+            pictures = [np.asarray(Image.open(found.root / frame)) for frame in tracklet.frames[:8]]
             strips.append(np.concatenate(pictures, axis=1))
     sheet = Image.fromarray(np.concatenate(strips))
     with replacing(path) as temporary:
-        sheet.resize((sheet.width * zoom, sheet.height * zoom), Image.Resampling.NEAREST).save(temporary, "png")
+        sheet.resize((sheet.width * 3, sheet.height * 3), Image.Resampling.NEAREST).save(temporary, "png")
 
 
 def _defaults() -> dict[str, Any]:

@@ -17,6 +17,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from reidbench import machine
 from reidbench.doctor.findings import Finding
 
 NAME = "reidbench"
@@ -119,13 +120,15 @@ def about_torch(facts: Mapping[str, Any], gpu: str) -> Finding:
 
 
 def gpu_of_driver() -> str:
-    """The GPU that the driver names; "" for none, and where psutil is missing."""
-    from reidbench import machine
-
-    try:
-        return str(machine.describe()["gpu"])
-    except ModuleNotFoundError:
+    """The first GPU that the driver names; "" for none, and where it is kept from programs on purpose."""
+    if not shutil.which("nvidia-smi") or machine.hides_gpus():
         return ""
+    command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return answer.stdout.strip().partition("\n")[0]
 
 
 def compiler() -> Finding:

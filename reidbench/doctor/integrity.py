@@ -11,10 +11,7 @@ from pathlib import Path
 
 from reidbench import machine
 from reidbench.spec import Record, UserError
-from reidbench.store import MACHINE, Store, read_sealed
-
-ASIDE = "damaged"
-"""The folder, beside a file, that the file is moved to where it can serve no more."""
+from reidbench.store import ASIDE, MACHINE, Store, aside, read_sealed
 
 STILL_WRITTEN = 600.0
 """Seconds within which a temporary file may be one that another process is about to finish."""
@@ -73,17 +70,6 @@ def survey(store: Store) -> Survey:
     for kept in superseded:
         faults += _misnamed(kept, _kept_name(store, kept), left_over)
     return Survey(store.folder, tuple(current), tuple(superseded), tuple(faults), tuple(_remarks(store, current)))
-
-
-def aside(path: Path) -> Path:
-    """Where a file goes that can serve no more: no name that is taken, and none that a store would read."""
-    stamp = machine.slug(machine.now().partition("+")[0])
-    target = path.parent / ASIDE / f"{path.name.lstrip('.')}.{stamp}"
-    number = 1
-    while target.exists():
-        number += 1
-        target = target.with_name(f"{path.name.lstrip('.')}.{stamp}-{number}")
-    return target
 
 
 def _machine_faults(store: Store) -> Iterator[Fault]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -59,10 +58,9 @@ def verdict(sections: Sections) -> str:
     return f"{len(names)} to mend: {', '.join(names)}; {notes}"
 
 
-def to_json(sections: Sections) -> str:
-    """Everything, with the numbers behind each text."""
-    content: dict[str, Any] = {
+def to_json(sections: Sections) -> dict[str, Any]:
+    """Everything as JSON values, with the numbers behind each text."""
+    return {
         "sound": is_sound(sections),
         "sections": {title: [asdict(finding) for finding in findings] for title, findings in sections.items()},
     }
-    return json.dumps(content, indent=1)

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from reidbench.doctor.integrity import Fault
-from reidbench.files import refused
-from reidbench.store import MACHINE, Store
+from reidbench.store import MACHINE, Store, move
 
 
 def repair(store: Store, faults: Sequence[Fault]) -> list[tuple[Path, Path]]:
@@ -27,21 +26,9 @@ def repair(store: Store, faults: Sequence[Fault]) -> list[tuple[Path, Path]]:
                 moved.append((fault.path, fault.target))
             elif fault.target.exists():
                 waiting.append(fault)
-            elif _move(fault.path, fault.target):
+            elif move(fault.path, fault.target):
                 moved.append((fault.path, fault.target))
         if len(waiting) == len(pending):
             break
         pending = waiting
     return moved
-
-
-def _move(path: Path, target: Path) -> bool:
-    """False where the file is gone: another process has finished what it was about."""
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        path.rename(target)
-    except FileNotFoundError:
-        return False
-    except OSError as error:
-        raise refused(target, error) from error
-    return True

@@ -190,7 +190,8 @@ def score_features(query: Features, gallery: Features, protocol: Protocol, datas
     scores = evaluate(query, gallery, protocol)
     samples = score_samples(scores, dataset.query)
     if any(query.groups):
-        samples["floor"] = [lookalike_floor(query, row, gallery) for row in np.flatnonzero(scores.valid).tolist()]
+        valid = np.flatnonzero(scores.valid).tolist()
+        samples["floor"] = [lookalike_floor(query, row, gallery, protocol.ap) for row in valid]
     context: dict[str, Any] = {
         "queries": int(scores.valid.sum()),
         "queries_without_match": int((~scores.valid).sum()),

@@ -20,9 +20,10 @@ from reidbench.spec import Advance, Cell, Outcome, UserError
 
 PREFIX = "tks_"
 LEVEL = 0.05
-"""Of the test whether a channel's weight differs between two groups."""
-FEWEST_GROUPS = 5
-"""Pairs or persons below which no such test is made."""
+"""Of the test whether a channel's weight differs between two groups, and of that whether many channels do."""
+FEWEST_GROUPS = 6
+"""Pairs or persons below which no such test is made: the signs of 5 have 16 outcomes, of which none is rare enough."""
+FLIPS = 1999
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,18 @@ class Gaps:
 
     values: np.ndarray
     groups: list[float]
+
+
+@dataclass(frozen=True)
+class Differing:
+    """The share of channels that differ between two kinds of tracklets, held against chance.
+
+    `bound` is the share that chance alone exceeds in at most `LEVEL` of cases, `p` how often it gives as much.
+    """
+
+    share: float
+    bound: float
+    p: float
 
 
 def check_selection(cell: Cell) -> None:
@@ -51,7 +64,8 @@ def look_at_selection(model: nn.Module, dataset: Dataset, cell: Cell, progress: 
     camera the weight of the longest kernel for the slow twin minus that for the quick one; `occlusion_gap` for each
     identity that is filmed both ways the mean of the occluded tracklets minus that of the others. Values: how far that
     weight varies over the queries, and the same channel by channel where the model's blocks can be listened to, for
-    a mean over channels hides those that move in contrary directions.
+    a mean over channels hides those that move in contrary directions; the share of channels that differ between the
+    two kinds, the share that chance would give (`..._bound`) and the p of the one against the other (`..._p`).
     """
     names = _blocks(blank_output(cell).maps)
     with _channels_heard(model) as heard:
@@ -75,7 +89,9 @@ def look_at_selection(model: nn.Module, dataset: Dataset, cell: Cell, progress: 
             ("occlusion_channels", occlusion_gaps(dataset.query, channels)),
         ):
             if len(set(gaps.groups)) >= FEWEST_GROUPS:
-                values[name] = differing(gaps)
+                found_differing = differing(gaps)
+                values[name] = found_differing.share
+                values |= {f"{name}_bound": found_differing.bound, f"{name}_p": found_differing.p}
     context: dict[str, Any] = {"kernels": kernels, "blocks": names, "queries": len(dataset.query)}
     return Outcome(values, samples, context)
 
@@ -118,16 +134,25 @@ def occlusion_gaps(query: Sequence[Tracklet], weights: np.ndarray) -> Gaps:
     return _gaps({key: rows for key, rows in people.items() if all(rows)}, weights, lambda key: key)
 
 
-def differing(gaps: Gaps) -> float:
-    """The share of the channels, the last axis of the gaps, whose mean differs from 0 at a level of 5 %: t test.
+def differing(gaps: Gaps) -> Differing:
+    """How many of the channels, the last axis of the gaps, have a mean that differs from 0: t test of each at 5 %.
 
-    The gaps of a group are averaged first. By chance it is 0.05.
+    The gaps of a group are averaged first. Channels move together, so that by chance the share is far from 5 % as often
+    as not: it is held against what it is when the groups' signs are drawn anew, `FLIPS` times, each for all channels of
+    a group at once. That is as likely an outcome where it makes no difference which of the two kinds a tracklet is of.
     """
     groups = np.array(gaps.groups)
     means = np.stack([gaps.values[groups == group].mean(0) for group in np.unique(groups)])
-    deviation = means.std(0, ddof=1)
-    t = means.mean(0) * np.sqrt(len(means)) / np.where(deviation > 0, deviation, np.inf)
-    return float((np.abs(t) > student.ppf(1 - LEVEL / 2, len(means) - 1)).mean())
+    count = len(means)
+    signs = np.random.default_rng(0).choice((-1.0, 1.0), (FLIPS + 1, count))
+    signs[0] = 1  # as observed, which is one of the outcomes
+    squared = (signs @ means / count) ** 2
+    # t exceeds its quantile; where all gaps of a channel are 0 neither side is above the other.
+    deviations = (means**2).sum(0) - count * squared
+    limit = student.ppf(1 - LEVEL / 2, count - 1) ** 2
+    shares = (squared * count * (count - 1) > limit * deviations).mean(1)
+    bound = np.quantile(shares, 1 - LEVEL, method="higher")
+    return Differing(float(shares[0]), float(bound), float((shares >= shares[0]).mean()))
 
 
 def _gaps(

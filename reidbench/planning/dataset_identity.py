@@ -83,6 +83,15 @@ def identities(asked: AskedData, splits: Splits, store: Store) -> list[dict[str,
     return [_identity(one) for one in each]
 
 
+def fingerprint_of(asked: AskedData) -> str:
+    """The fingerprint of a dataset that is made from its options alone; "" where it has to be read for it."""
+    entry, given = entry_of(asked), arguments(asked)
+    module = import_file(entry.path)
+    if asked.root or not hasattr(module, "fingerprint"):
+        return ""
+    return str(module.fingerprint(**_without_places(given)))
+
+
 def dataset_text(name: str, subset: bool, options: Mapping[str, Any], splits: int = 0, **_: object) -> str:
     """A dataset's identity in words: its name, which random split it is, other options, whether it is a subset."""
     split = f" split {options[OPTION]} of {splits}" if splits else ""
@@ -100,15 +109,17 @@ def is_usual(settings: Mapping[str, Any], asked: Mapping[str, Any] | None = None
 def _identity(asked: AskedData) -> dict[str, Any]:
     """From the options alone where the dataset can be made again from them."""
     entry, given = entry_of(asked), arguments(asked)
-    options = {name: value for name, value in given.items() if name not in ("root", "subset")}
-    module = import_file(entry.path)
-    if not asked.root and hasattr(module, "fingerprint"):
-        name, known, subset = asked.name, module.fingerprint(**options), False
-    else:
+    name, known, subset = asked.name, fingerprint_of(asked), False
+    if not known:
         found = open_dataset(entry, given)
         name, known, subset = found.name, found.fingerprint, found.subset
-    identity = {"name": name, "fingerprint": known, "options": options, "subset": subset}
+    identity = {"name": name, "fingerprint": known, "options": _without_places(given), "subset": subset}
     return {**identity, "splits": entry.splits} if entry.splits else identity
+
+
+def _without_places(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of a dataset that are its identity: not where it lies, nor that only a part of it is read."""
+    return {name: value for name, value in given.items() if name not in ("root", "subset")}
 
 
 def _options(asked: AskedData) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from reidbench import machine as this_machine
 from reidbench import presets, registry
 from reidbench.data.splits import Splits
 from reidbench.deployment.backends import BACKENDS, EAGER, check_backend, missing
@@ -111,7 +112,7 @@ def make_plan(name: str, suite: Suite, request: Request, store: Store) -> Plan:
                 settings = _cost_settings(row, column, reference, machine)
                 found = (_cell(row, column.measurement, cost_options(row), settings),)
             # What was recorded while it was installed is still shown.
-            if lacking and not all(map(store.load, found)):
+            if lacking and not all(map(store.holds, found)):
                 absent[row.name, index] = lacking
             else:
                 cells[row.name, index] = found
@@ -132,7 +133,8 @@ def _wanted_columns(suite: Suite, only: str, dataset: str) -> Iterator[tuple[int
 def _reason_to_leave_out(column: Column, dataset: str, machine: Mapping[str, Any]) -> str:
     """Why no row of a column can be measured here; "" where they can."""
     if column.settings.get("device") == "cuda" and not machine["gpu"]:
-        return "no CUDA GPU on this machine"
+        reason = this_machine.gpu().reason if machine == this_machine.describe() else ""
+        return f"torch sees no GPU: {reason}" if reason else "no CUDA GPU on this machine"
     if column.dataset and column.dataset != dataset:
         return f"trained on {dataset}, not on {column.dataset}"
     return ""
@@ -263,7 +265,7 @@ def _training_settings(
     settings = {
         "version": registry.measurements()["accuracy"].version,
         "recipe": asdict(preset.recipe_on(preset.dataset, kind)),
-        "trunk": _trunk_identity(preset.recipe.trunk, request.weights, kind),
+        "trunk": trunk_identity(preset.recipe.trunk, request.weights, kind),
         "protocol": protocol.identity,
         "device": request.device,
         "threads": 1 if request.device == "cpu" else 0,
@@ -271,7 +273,7 @@ def _training_settings(
     return [{**settings, "dataset": dataset} for dataset in identities(asked_data(request, preset), splits, store)]
 
 
-def _trunk_identity(trunk: str, file: str, kind: str) -> str:
+def trunk_identity(trunk: str, file: str, kind: str) -> str:
     """What a trunk of some kind starts from: a name, or a hash of the file it is read from."""
     if trunk in ("", "imagenet"):
         return trunk

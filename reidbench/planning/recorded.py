@@ -22,16 +22,11 @@ def with_recorded_seeds(plan: Plan, store: Store) -> Plan:
     that failed take the other rows' seeds out of a report, nor do further seeds of one row leave the others incomplete.
     """
     firsts = {cell.key: cell for own in plan.cells.values() for cell in own if cell.settings.get("seed") == 0}.values()
-    least = sum(_is_recorded(cell, store) for cell in firsts) / 2
+    least = sum(store.holds(cell) for cell in firsts) / 2
     seeds = 1
-    while 0 < least <= sum(_is_recorded(_with_seed(cell, seeds), store) for cell in firsts):
+    while 0 < least <= sum(store.holds(_with_seed(cell, seeds)) for cell in firsts):
         seeds += 1
     return _with_seeds(plan, max(seeds, plan.preset.seeds))
-
-
-def _is_recorded(cell: Cell, store: Store) -> bool:
-    record = store.load(cell)
-    return record is not None and record.status == "ok"
 
 
 def _with_seed(cell: Cell, seed: int) -> Cell:

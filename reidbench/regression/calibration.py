@@ -157,19 +157,20 @@ def noise_between(pairs: Sequence[Pair]) -> dict[str, Noise]:
     for pair in pairs:
         if pair.kind == "time" and pair.quantity.over and not pair.reason and pair.row != pair.reference:
             groups.setdefault((pair.device, pair.name, pair.title), []).append(pair)
-    found: dict[str, list[Noise]] = {}
+    noises: dict[str, list[Noise]] = {}
     for (device, *_), alike in groups.items():
         for records in ([pair.here for pair in alike], [pair.there for pair in alike]):
-            shared = set.intersection(*({record.started for record in each} for each in records))
+            readings = [
+                {one.started: found for one in each if (found := readings_of(pair, one))}
+                for pair, each in zip(alike, records, strict=True)
+            ]
+            shared = sorted(set.intersection(*map(set, readings)))
             noise = noise_of(
-                {
-                    pair.row: [r for one in each if one.started in shared and (r := readings_of(pair, one))]
-                    for pair, each in zip(alike, records, strict=True)
-                }
+                {pair.row: [own[started] for started in shared] for pair, own in zip(alike, readings, strict=True)}
             )
             if noise:
-                found.setdefault(device, []).append(noise)
-    return {device: _mean(each) for device, each in found.items()}
+                noises.setdefault(device, []).append(noise)
+    return {device: _mean(each) for device, each in noises.items()}
 
 
 def _mean(noises: Sequence[Noise]) -> Noise:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import isnan
 from typing import TYPE_CHECKING, Any
 
 from reidbench.deployment.backends import ran_on
 from reidbench.planning.plan import NOT_HERE, PUBLISHED_ONLY
+from reidbench.reporting.intervals import estimate_text
 from reidbench.reporting.matching import prints_as
 from reidbench.spec import Quantity, Row
-from reidbench.statistics import Estimate
 
 if TYPE_CHECKING:
     from reidbench.planning.plan import Plan
@@ -159,30 +158,6 @@ def repeats_text(plan: Plan) -> str:
     """How often each row is trained: on which splits of its dataset, and with how many seeds."""
     seeds = seeds_text(plan.preset.seeds)
     return f"{plan.splits.text}, {seeds}" if plan.splits.count else seeds
-
-
-def estimate_text(quantity: Quantity, known: Estimate, *, training: bool = False) -> str:
-    """A value with half the width of its interval, and for several seeds or splits their standard deviation in
-    parentheses."""
-    scale, digits = quantity.scale, quantity.digits
-    text = f"{known.value * scale:z.{digits}f}"
-    if not isnan(known.low):
-        text += f" ± {(known.high - known.low) / 2 * scale:.{digits}f}"
-    if training and not isnan(known.sd):
-        text += f" ({known.sd * scale:.{digits}f})"
-    return text
-
-
-def interval_text(quantity: Quantity, known: Estimate) -> str:
-    """The interval as `[low, high]` in the unit shown."""
-    low, high = (f"{bound * quantity.scale:z.{quantity.digits}f}" for bound in (known.low, known.high))
-    return f"[{low}, {high}]"
-
-
-def difference_text(quantity: Quantity, gap: Estimate) -> str:
-    """A difference with its sign and, where it has one, its interval."""
-    text = f"{gap.value * quantity.scale:+z.{quantity.digits}f}"
-    return text if isnan(gap.low) else f"{text} {interval_text(quantity, gap)}"
 
 
 def entry_text(heading: Heading, entry: Entry) -> str:

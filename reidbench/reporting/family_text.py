@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reidbench.reporting.blocks import Block, difference_text, interval_text, titled
+from reidbench.reporting.blocks import Block, titled
 from reidbench.reporting.differences import DIFFERENCE, Difference, Family
+from reidbench.reporting.intervals import difference_text, interval_text
 
 FEW = 4
 """Differences that are named although they are within the noise, or in a summary of several tables told in full."""

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from reidbench.deployment.backends import ran_on
 from reidbench.estimates import seed_means
-from reidbench.reporting.blocks import column_name, estimate_text, seeds_text
+from reidbench.reporting.blocks import column_name, heading_text, seeds_text
 from reidbench.reporting.comparison import compare, exceeds_noise, spread_over_seeds
 from reidbench.reporting.differences import Family, families
 from reidbench.reporting.family_text import family_findings
+from reidbench.reporting.intervals import estimate_text
 from reidbench.reporting.levels import growth_findings
 from reidbench.reporting.operations import attained_findings
 from reidbench.reporting.published import agreement_findings, deviation_findings
@@ -24,6 +25,7 @@ from reidbench.reporting.verdict import (
     verdict,
     what_is_timed,
 )
+from reidbench.statistics import LEVEL
 
 if TYPE_CHECKING:
     from reidbench.reporting.tables import Heading, Table
@@ -37,6 +39,7 @@ def findings(table: Table) -> list[str]:
         *family_findings(_beyond(first, families(table))),
         *best_findings(table),
         *seed_findings(table),
+        *chance_findings(table),
         *ratio_findings(table),
         *attained_findings(table),
         *growth_findings(table),
@@ -50,6 +53,7 @@ def headlines(table: Table, first: Verdict | None) -> list[str]:
     return [
         *family_findings(_beyond(first, families(table)), brief=True),
         *best_findings(table),
+        *chance_findings(table),
         *ratio_findings(table),
         *growth_findings(table),
         *deviation_findings(table),
@@ -89,7 +93,7 @@ def _best(table: Table, heading: Heading) -> str:
 
 
 def seed_findings(table: Table) -> Iterator[str]:
-    """How far the seeds of each judged column lie apart, and the rows whose seeds do by more than their ±.
+    """How far the seeds of each judged column lie apart, and the rows whose seeds do by more than half their interval.
 
     Splits of a dataset lie apart by their persons too, so that of these only the first is said.
     """
@@ -116,9 +120,34 @@ def _seeds(table: Table, heading: Heading) -> Iterator[str]:
             apart.append(f"{name} ({means})")
     if apart:
         yield (
-            f"{column_name(heading)}: the seeds of some rows differ by more than ±, which covers the choice of queries "
-            f"alone: {'; '.join(apart)}."
+            f"{column_name(heading)}: the seeds of some rows differ by more than half the interval, which covers the "
+            f"choice of queries alone: {'; '.join(apart)}."
         )
+
+
+def chance_findings(table: Table) -> Iterator[str]:
+    """The trainings in which a quantity is beyond what chance gives, one sentence a column with such a bound."""
+    for heading in table.headings:
+        rows, field, bound = table.fresh(heading), heading.column.field, heading.quantity.chance
+        records = [(name, record.values) for name, (_, own) in rows.items() for record in own]
+        if tested := [(name, values[field], values[bound]) for name, values in records if bound and bound in values]:
+            yield _chance(heading, tested)
+
+
+def _chance(heading: Heading, pairs: Sequence[tuple[str, float, float]]) -> str:
+    """Each training, by its row's name, is held against its own bound, for the mean of bounds bounds no mean."""
+    quantity = heading.quantity
+    scale, digits, trainings = quantity.scale, quantity.digits, "training" if len(pairs) == 1 else "trainings"
+    beyond = [
+        f"{row} ({own * scale:.{digits}f}, by chance at most {most * scale:.{digits}f})"
+        for row, own, most in pairs
+        if own > most
+    ]
+    return (
+        f"{heading_text(heading)}: beyond chance in {len(beyond)} of {len(pairs)} {trainings}, each tested at "
+        f"{100 * LEVEL:.0f} %, so that about {len(pairs) * (1 - LEVEL):.1f} would be if nothing were at work"
+        f"{': ' if beyond else ''}{'; '.join(beyond)}."
+    )
 
 
 def ratio_findings(table: Table) -> Iterator[str]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from reidbench import registry
 from reidbench.data.splits import splits_of, without_split, written_splits
 from reidbench.deployment.backends import EAGER
 from reidbench.estimates import estimate
-from reidbench.reporting.matching import against_published, printed_value
+from reidbench.planning.today import as_of_today, latest_contents
+from reidbench.reporting.matching import against_published, differences, outdated, printed_value
+from reidbench.reporting.sessions import Scatter, covering, on_device, scatter_by_device
 from reidbench.reporting.tables import Entry, preset_name, shared
 from reidbench.spec import Column, Quantity, Record, Row, Suite, UserError, canonical_json
 
@@ -17,13 +19,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from reidbench.reporting.tables import Table
+    from reidbench.store import Store
 
 FRAME_COLUMNS = (
     *("suite", "row", "model", "measurement", "quantity", "unit", "value", "low", "high", "n", "sd"),
     *("published", "published_dataset", "difference"),
     *("preset", "dataset", "dataset_options", "splits", "dataset_fingerprint", "protocol"),
     *("device", "precision", "backend", "threads", "shape", "settings"),
-    *("machine", "state"),
+    *("machine", "state", "reason"),
 )
 
 
@@ -46,14 +49,15 @@ def to_frame(table: Table) -> pd.DataFrame:
     return pd.DataFrame(lines, columns=list(FRAME_COLUMNS))
 
 
-def frame(suite: str, results: str = "results", machine: str | None = None, *, all_data: bool = False) -> pd.DataFrame:
+def frame(suite: str, results: str = "results", *, all_data: bool = False) -> pd.DataFrame:
     """All records of a suite as a pandas frame (`FRAME_COLUMNS`), one line a row, quantity and setting, over the seeds
     and the random splits of a dataset.
 
     A record belongs to a row by its model and options under any preset, and to a column by its settings, whatever suite
     it was measured for. With `all_data` so does an accuracy on data that were made with options which the column does
-    not ask for. All machines are listed unless one is named. A record whose model has changed since has the state
-    "stale". Raises UserError where there are no records at all.
+    not ask for. All machines are listed. A record is "stale" as in a report, where the code of its model or reference
+    row, the version of its measurement or trainer, the trunk or the dataset's content is another today, and `reason`
+    says which. Raises UserError where there are no records at all.
     """
     import pandas as pd
 
@@ -61,19 +65,32 @@ def frame(suite: str, results: str = "results", machine: str | None = None, *, a
 
     found = registry.suite(suite)
     known = machines(results)
-    if not known or machine not in (None, *known):
-        raise UserError(f"no records {f'of machine {machine!r} ' if known else ''}under {results}: run the suite first")
-    lines = []
-    for name in [machine] if machine else known:
-        groups = _over_splits(_over_seeds(Store(results, name).records()))
-        for row in found.rows:
-            mine = _of_row(row, groups)
-            source = registry.model_source(row.model) if mine else ""
-            pairs = [(column, records) for records in mine for column in _columns_of(found, row, records[0], all_data)]
-            places = {column.quantity: place for place, column in reversed([*enumerate(found.columns)])}
-            for column, records in sorted(pairs, key=lambda pair: places[pair[0].quantity]):
-                lines.append({"suite": suite, **_recorded_line(row, column, records, source), "machine": name})
+    if not known:
+        raise UserError(f"no records under {results}: run the suite first")
+    lines = [
+        {"suite": suite, **line, "machine": name}
+        for name in known
+        for line in _lines_of(found, Store(results, name), all_data)
+    ]
     return pd.DataFrame(lines, columns=list(FRAME_COLUMNS))
+
+
+def _lines_of(suite: Suite, store: Store, all_data: bool) -> Iterator[dict[str, Any]]:
+    """The lines of one machine's records, in the order of rows and columns."""
+    recorded = store.records()
+    latest, scatter = latest_contents(recorded), scatter_by_device(store.folder)
+    groups = _over_splits(_over_seeds(recorded))
+    places = {column.quantity: place for place, column in reversed([*enumerate(suite.columns)])}
+    for row in suite.rows:
+        pairs = []
+        for records in _of_row(row, groups):
+            columns = _columns_of(suite, row, records[0], all_data)
+            paths = [p for r in records if columns for p in differences(r.cell, as_of_today(r.cell, latest))]
+            reason = outdated(list(dict.fromkeys(paths))) if paths else ""
+            pairs += [(column, records, reason) for column in columns]
+        for column, records, reason in sorted(pairs, key=lambda pair: places[pair[0].quantity]):
+            noise = on_device(scatter, records[0].cell["settings"])
+            yield _recorded_line(row, column, records, reason, noise)
 
 
 def _line(
@@ -114,6 +131,7 @@ def _line(
         "shape": "x".join(map(str, _shape(entry, settings))),
         "settings": ", ".join(f"{name} {settings[name]}" for name in OWN_SETTINGS if name in settings),
         "state": entry.state,
+        "reason": entry.reason,
     }
 
 
@@ -125,17 +143,20 @@ def _shape(entry: Entry, settings: Mapping[str, Any]) -> Sequence[int]:
     return known
 
 
-def _recorded_line(row: Row, column: Column, records: Sequence[Record], source: str) -> dict[str, Any]:
+def _recorded_line(
+    row: Row, column: Column, records: Sequence[Record], reason: str, noise: Scatter | None
+) -> dict[str, Any]:
+    """`reason` says why the records are stale, "" if they are not; `noise` is what their sessions scatter."""
     quantity = registry.quantity(column)
     good = tuple(record for record in records if record.status == "ok")
     settings = [record.cell["settings"] for record in good or records]
-    known = estimate(quantity, column.field, good)
-    state = records[0].status if not good else "ok" if records[0].cell["source"] == source else "stale"
+    known = covering(noise, quantity, estimate(quantity, column.field, good))
+    state = records[0].status if not good else "stale" if reason else "ok"
     published = printed_value(row, column)
     difference = None
     if published and state == "ok":
         difference, _ = against_published(row, column, quantity, known, settings)
-    entry = Entry(state, known, published, difference, good)
+    entry = Entry(state, known, published, difference, good, reason if good else records[0].error)
     return _line(row, column, quantity, entry, shared(settings), splits_of(settings).numbers)
 
 

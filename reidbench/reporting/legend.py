@@ -9,16 +9,25 @@ from typing import TYPE_CHECKING
 
 from reidbench.reporting.blocks import AGREES, agrees
 from reidbench.reporting.comparison import is_timed
+from reidbench.reporting.intervals import is_lopsided
 from reidbench.spec import PAPER_SIZE
 from reidbench.statistics import FEWEST_READINGS
 
 if TYPE_CHECKING:
     from reidbench.reporting.tables import Entry, Heading, Table
 
-SEEDS = "In parentheses: the standard deviation over training seeds, which is not in ±."
+SEEDS = "In parentheses: the standard deviation over training seeds, which the interval does not cover."
 SPLITS = "Where a value is the mean over random splits of a dataset, the parentheses hold the one over the splits."
 BOLD = "Bold: the best of its column by more than the measured noise, tested against each other row."
 BOLD_TIMES = "Times are compared only among rows of one session, and a lead has to exceed twice what sessions differ."
+HALF = "After ± stands half the width of the 95 % interval"
+INTERVALS = {
+    (False, True): HALF,
+    (True, True): f"{HALF}, in brackets the interval itself where one side of it is more than twice the other",
+    (True, False): "In brackets stands the 95 % interval, as one side of it is more than twice the other",
+}
+"""How intervals are printed, by whether any is lopsided, and any is not."""
+
 SIZE = re.compile(r"\d+x\d+")
 """Frames in the name of a row."""
 
@@ -64,14 +73,15 @@ def _sentences(tables: Sequence[Table]) -> Iterator[str]:
 
 
 def _intervals(shown: Sequence[tuple[Heading, Entry]]) -> Iterator[str]:
-    """What stands after ±, of accuracies and of times."""
+    """What stands after ± and in brackets, of accuracies and of times."""
     known = [(heading, entry.estimate) for heading, entry in shown if entry.estimate]
     wider = any(heading.quantity.over == "reference" for heading, _ in known)
     ratios = " (and over sessions for a ratio to the reference row, where the machine is calibrated)" if wider else ""
     sources = {True: "query identities for what is trained (seeds pooled)", False: f"rounds for a time{ratios}"}
     bounded = {heading.training for heading, found in known if not isnan(found.low)}
     over = [words for trained, words in sources.items() if trained in bounded]
+    forms = {is_lopsided(heading.quantity, found) for heading, found in known if not isnan(found.low)}
     if over:
-        yield f"After ± stands half the width of the 95 % interval: over {', over '.join(over)}."
+        yield f"{INTERVALS[True in forms, False in forms]}: over {', over '.join(over)}."
     if any(isnan(found.low) for heading, found in known if is_timed(heading.quantity)):
         yield f"A median of fewer than {FEWEST_READINGS} readings has no interval and stands alone."

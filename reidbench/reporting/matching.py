@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from reidbench import registry
 from reidbench.audit.rules import ROUNDINGS, interval
 from reidbench.data.splits import split_of, splits_of
-from reidbench.spec import PAPER_SIZE, Cell, Column, Published, Quantity, Record, Row
+from reidbench.spec import PAPER_SIZE, Cell, Column, Published, Quantity, Record, Row, canonical_json
 from reidbench.statistics import Estimate
 
 if TYPE_CHECKING:
@@ -65,8 +65,13 @@ class Records:
                 continue
             paths = differences(identity, record.cell)
             if paths and set(paths) <= set(MAY_DIFFER):
-                found.append((record, f"measured with another {', '.join(paths)}"))
+                found.append((record, outdated(paths)))
         return max(found, key=lambda pair: pair[0].started, default=None)
+
+
+def outdated(paths: Sequence[str]) -> str:
+    """Why a record is stale that differs from its cell at some paths of its identity."""
+    return f"measured with another {', '.join(paths)}"
 
 
 def printed_value(row: Row, column: Column) -> str:
@@ -121,6 +126,8 @@ def mixtures(measurement: str, rows: Sequence[tuple[str, Record]]) -> Iterable[s
         kinds[label] = [_without_frames(at(record.cell, path)) for _, record in rows]
     kinds["splits"] = _splits(rows)
     kinds["machine"] = [record.machine for _, record in rows]
+    gpus = [str(record.context.get("gpu", "")) for _, record in rows]
+    kinds["GPU"] = [gpu or next(filter(None, gpus), "") for gpu in gpus]  # where only some have one, devices differ
     kinds["version of torch"] = [record.versions.get("torch", "") for _, record in rows]
     trunks = [_trunk(record) for _, record in rows]
     for label, values in kinds.items():
@@ -132,9 +139,25 @@ def mixtures(measurement: str, rows: Sequence[tuple[str, Record]]) -> Iterable[s
                 others.setdefault(known, {})[name] = None
         for known, names in others.items():
             yield f"{measurement}: rows differ in their {label}: {', '.join(names)} from {known}"
-    sessions = {tuple(record.samples.get("reference", ())) for _, record in rows}
-    if len(sessions) > 1:
-        yield f"{measurement}: measured in {len(sessions)} sessions; compare the rows by their ratio"
+    count = sessions(measurement, (record for _, record in rows))
+    if count > 1:
+        advice = "; compare the rows by their ratio" if has_ratio(measurement) else ""
+        yield f"{measurement}: measured in {count} sessions, between which a machine drifts{advice}"
+
+
+def sessions(measurement: str, records: Iterable[Record]) -> int:
+    """In how many sessions records of a measurement were made whose rows take turns; 0 of another measurement.
+
+    What such a session yields has its beginning in common, and, if the measurement names them, its rows.
+    """
+    if registry.measurements()[measurement].mode != "interleaved":
+        return 0
+    return len({(record.started, canonical_json(record.context.get("peers"))) for record in records})
+
+
+def has_ratio(measurement: str) -> bool:
+    """Whether a measurement has a quantity that compares rows of several sessions: a ratio to the reference row."""
+    return any(each.over == "reference" for each in registry.measurements()[measurement].quantities.values())
 
 
 def _trunk(record: Record) -> str:

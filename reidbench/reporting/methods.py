@@ -25,8 +25,8 @@ LEVELS = (
 SPLITS = (
     "the persons were divided at random, that often, into those to train on and those to test; each row is trained "
     "anew on each split, and its value is the mean over them. In parentheses stands the standard deviation over the "
-    "splits. ± covers the choice of persons, each drawn in all the splits that test it; intervals of differences cover "
-    "the spread over splits too, which are taken as independent although they share persons."
+    "splits. An interval covers the choice of persons, each drawn in all the splits that test it; one of a difference "
+    "covers the spread over splits too, which are taken as independent although they share persons."
 )
 DIGITS = 12
 """Of each fingerprint, where there are several."""

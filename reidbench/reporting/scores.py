@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from reidbench import registry
 from reidbench.estimates import estimate
-from reidbench.reporting.blocks import difference_text, estimate_text, text_lines
+from reidbench.reporting.blocks import text_lines
 from reidbench.reporting.differences import DIFFERENCE
+from reidbench.reporting.intervals import difference_text, estimate_text
 from reidbench.spec import Outcome, Quantity, Record
 from reidbench.statistics import Estimate, means_difference
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from math import exp, isnan, log
 from pathlib import Path
 
+from reidbench.spec import Quantity
 from reidbench.statistics import Estimate, widened
 
 FILE = "calibration.json"
@@ -34,6 +35,15 @@ class Scatter:
         logarithm = Estimate(log(ratio.value), log(ratio.low), log(ratio.high))
         found = widened(logarithm, self.noise)
         return replace(ratio, low=exp(found.low), high=exp(found.high))
+
+
+def covering(noise: Scatter | None, quantity: Quantity, known: Estimate | None) -> Estimate | None:
+    """A ratio to the reference row with an interval that covers the scatter between sessions too; all else as it is.
+
+    That of the reference row itself is 1 in every round, and in every session.
+    """
+    is_ratio = quantity.over == "reference" and known is not None and known.low < known.high
+    return noise.covered(known) if noise and known and is_ratio else known
 
 
 def scatter_by_device(folder: Path) -> dict[str, Scatter]:

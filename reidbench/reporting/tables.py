@@ -13,7 +13,7 @@ from reidbench.data.splits import trainings_text
 from reidbench.estimates import estimate
 from reidbench.reporting.comparison import Readings, clear_best
 from reidbench.reporting.matching import Records, against_published, misplaced, mixtures, printed_value
-from reidbench.reporting.sessions import Scatter, on_device, scatter_by_device
+from reidbench.reporting.sessions import Scatter, covering, on_device, scatter_by_device
 from reidbench.spec import Cell, Column, Quantity, Record, Row, canonical_json
 from reidbench.statistics import Estimate
 
@@ -120,8 +120,9 @@ def assemble(plan: Plan, store: Store, records: Records | None = None) -> Table:
         filled = {row.name: _entry(plan, row, index, quantity, records) for row in plan.suite.rows}
         settings = _shared_settings(plan, index)
         noise = on_device(scatter, settings)
-        if noise and quantity.over == "reference":
-            filled = {name: _covered(entry, noise, name == plan.suite.reference) for name, entry in filled.items()}
+        filled |= {
+            name: replace(entry, estimate=covering(noise, quantity, entry.estimate)) for name, entry in filled.items()
+        }
         fresh = {name: entry.fresh for name, entry in filled.items() if entry.fresh}
         best = clear_best(quantity, fresh, noise)
         headings.append(Heading(index, column, quantity, measurement.needs_training, settings, best))
@@ -170,13 +171,6 @@ def _entry(plan: Plan, row: Row, index: int, quantity: Quantity, records: Record
     difference, reason = against_published(row, column, quantity, entry.estimate, settings)
     complete = difference if entry.state == "ok" else None
     return replace(entry, published=published, difference=complete, incomparable=reason)
-
-
-def _covered(entry: Entry, noise: Scatter, is_reference: bool) -> Entry:
-    """With the interval of a ratio to the reference row that covers the scatter between sessions too."""
-    if entry.estimate is None or is_reference:
-        return entry
-    return replace(entry, estimate=noise.covered(entry.estimate))
 
 
 def _measured(cells: Sequence[Cell], column: Column, quantity: Quantity, found: Records) -> Entry:

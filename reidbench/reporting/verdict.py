@@ -8,8 +8,9 @@ from math import isnan
 from typing import TYPE_CHECKING
 
 from reidbench.deployment.backends import ran_on
-from reidbench.reporting.blocks import column_name, difference_text, interval_text
+from reidbench.reporting.blocks import column_name
 from reidbench.reporting.comparison import compare, excludes_zero
+from reidbench.reporting.intervals import difference_text, interval_text
 from reidbench.reporting.tables import heading_of
 from reidbench.spec import Suite
 from reidbench.statistics import Estimate

@@ -84,18 +84,24 @@ def score_samples(scores: QueryScores, query: Sequence[Tracklet]) -> dict[str, l
     return {name: column.astype(np.float64).tolist() for name, column in columns.items()}
 
 
-def lookalike_floor(query: Features, row: int, gallery: Features) -> float:
+def lookalike_floor(query: Features, row: int, gallery: Features, rule: str) -> float:
     """The average precision expected of a query whose group of look-alikes is found and not one of it told apart.
 
-    Of n entries of the group, m of them matches, in random order: E[AP] = 1/n sum_k (1 + (k - 1)(m - 1) / (n - 1)) / k.
-    A score has to exceed it to show that the look-alikes' factor is seen; without look-alikes it is 1.
+    Of n entries of the group, m of them matches, in random order: a match is at each place k alike, and of the k - 1
+    entries above it (k - 1) q are expected to be matches, q = (m - 1) / (n - 1). So by the rectangular rule
+    E[AP] = 1/n sum_k (1 + (k - 1) q) / k; the trapezoid rule takes the mean of that precision and the one an entry
+    above, which is q, and 1 at the first place. A score has to exceed it to show that the look-alikes' factor is seen;
+    without look-alikes it is 1.
     """
     own, group = gallery.identities == query.identities[row], query.groups[row]
     matches = int((own & (gallery.cameras != query.cameras[row])).sum())
     twins = int(((gallery.groups == group) & ~own).sum()) if group else 0
     n = matches + twins
     k = np.arange(1, n + 1)
-    return float(((1 + (k - 1) * (matches - 1) / max(1, n - 1)) / k).mean())
+    precision = (1 + (k - 1) * (matches - 1) / max(1, n - 1)) / k
+    if rule == "trapezoid":
+        precision = (precision + np.where(k > 1, (matches - 1) / max(1, n - 1), 1)) / 2
+    return float(precision.mean())
 
 
 def _average_precision(ranks: np.ndarray, rule: str) -> float:

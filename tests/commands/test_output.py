@@ -1,14 +1,18 @@
-"""What commands tell of a long work: one line on a terminal, few in a log, none from a process that does not lead."""
+"""What commands print: JSON, and of a long work one line on a terminal, few in a log, one process for all."""
 
 import io
+import json
+import math
 import sys
 import time
 
 import pytest
 
 from reidbench.commands import output
-from reidbench.commands.output import telling_progress
+from reidbench.commands.output import print_json, telling_progress
 from reidbench.launch import Place
+from reidbench.statistics import Estimate
+from reidbench.store import refuse_constant
 
 
 class Terminal(io.StringIO):
@@ -52,6 +56,13 @@ def test_an_error_begins_on_a_line_of_its_own(clock: list[float], monkeypatch: p
         progress(1, 2, "steps")
         raise ZeroDivisionError
     assert stream.getvalue().endswith("\n")
+
+
+def test_json_has_no_word_for_what_is_no_finite_number(capsys: pytest.CaptureFixture[str]) -> None:
+    print_json({"of one reading": Estimate(2.0), "least": -math.inf, "text": "NaN", "none": None, "sizes": (1, 2)})
+    found = json.loads(capsys.readouterr().out, parse_constant=refuse_constant)
+    of_one = {"value": 2.0, "low": None, "high": None, "n": 1, "sd": None}
+    assert found == {"of one reading": of_one, "least": None, "text": "NaN", "none": None, "sizes": [1, 2]}
 
 
 def test_one_of_several_processes_tells(clock: list[float], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -473,6 +473,6 @@ def test_fingerprint_needs_no_torch() -> None:
 
 
 def test_sample_sheet_shows_two_look_alikes_of_each_factor(small: Path, tmp_path: Path) -> None:
-    synthetic.sample_sheet(synthetic.synthetic(str(small)), tmp_path / "sheet.png", frames=3, zoom=2)
+    synthetic.sample_sheet(synthetic.synthetic(str(small)), tmp_path / "sheet.png")
     with Image.open(tmp_path / "sheet.png") as sheet:
-        assert sheet.size == (3 * 32 * 2, 2 * 2 * 2 * 64 * 2)
+        assert sheet.size == (3 * 32 * 3, 2 * 2 * 2 * 64 * 3)

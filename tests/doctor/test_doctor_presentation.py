@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 
 from rich.console import Console
 
@@ -57,7 +56,7 @@ def test_the_verdict_names_what_is_to_be_mended() -> None:
 
 
 def test_a_program_gets_everything() -> None:
-    found = json.loads(to_json(SECTIONS))
+    found = to_json(SECTIONS)
     assert found["sound"] is False
     assert found["sections"]["installation"][1] == {
         "subject": "torch-tb-profiler",

@@ -11,6 +11,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import ttest_1samp
 from torch import Tensor, nn
 
 from reidbench.data.tracklets import JUNK, Dataset, Tracklet
@@ -19,7 +20,7 @@ from reidbench.inspection.attention import constancy, evenness, pair_overlap
 from reidbench.inspection.passes import frames_of_passes
 from reidbench.inspection.pictures import evenly_spaced, strip
 from reidbench.inspection.ranking import kinds_of, ranking
-from reidbench.inspection.selection import Gaps, differing, occlusion_gaps, tempo_gaps
+from reidbench.inspection.selection import Differing, Gaps, differing, occlusion_gaps, tempo_gaps
 from reidbench.reporting.figures.images import frames_of
 from reidbench.retrieval.features import Features
 from reidbench.spec import Cell, Output, UserError
@@ -168,10 +169,32 @@ def test_channels_that_differ_are_told_from_chance() -> None:
     rng = np.random.default_rng(0)
     noise = rng.normal(size=(60, 2000))
     groups = [float(i // 3) for i in range(60)]
-    assert differing(Gaps(noise, groups)) == pytest.approx(0.05, abs=0.02)
+    assert differing(Gaps(noise, groups)).share == pytest.approx(0.05, abs=0.02)
     noise[:, :1000] += 3
-    assert differing(Gaps(noise, groups)) == pytest.approx(0.525, abs=0.02)
-    assert differing(Gaps(np.zeros((6, 3)), [0.0, 1, 2, 3, 4, 5])) == 0
+    found = differing(Gaps(noise, groups))
+    assert found.share == pytest.approx(0.525, abs=0.02) and found.share > found.bound and found.p < 0.01
+    assert differing(Gaps(np.zeros((6, 3)), [0.0, 1, 2, 3, 4, 5])) == Differing(0, 0, 1)
+
+
+def test_the_share_is_that_of_t_tests() -> None:
+    gaps = np.random.default_rng(1).normal(0.4, size=(12, 300))
+    expected = (ttest_1samp(gaps, 0).pvalue < 0.05).mean()
+    assert 0.1 < expected < 0.9 and differing(Gaps(gaps, [float(i) for i in range(12)])).share == expected
+
+
+def test_channels_that_move_together_raise_no_false_alarm() -> None:
+    """Of 20 pairs and 64 channels of correlation 0.7 many differ at 5 % by chance, and the bound knows it."""
+    rng = np.random.default_rng(0)
+    groups = [float(i) for i in range(20)]
+    found = []
+    for _ in range(200):
+        gaps = np.sqrt(0.7) * rng.normal(size=(20, 1)) + np.sqrt(0.3) * rng.normal(size=(20, 64))
+        found.append(differing(Gaps(gaps, groups)))
+    shares = np.array([each.share for each in found])
+    assert np.quantile(shares, 0.95) > 3 * 0.05, "so that even 15 % of the channels would say nothing"
+    beyond = np.array([each.share > each.bound for each in found])
+    assert 0.02 <= beyond.mean() <= 0.08
+    assert all(each.p < 0.05 for each, told in zip(found, beyond, strict=True) if told)
 
 
 def test_a_ranking_holds_matches_lookalikes_and_others_in_order() -> None:

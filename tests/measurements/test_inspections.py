@@ -29,7 +29,7 @@ LARGEST = 300_000
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("walkers") / "few"
-    synthetic.write_synthetic(folder, train_ids=8, test_ids=20, cameras=3, frames=8, occlusion=0.5)
+    synthetic.write_synthetic(folder, train_ids=8, test_ids=24, cameras=3, frames=8, occlusion=0.5)
     return folder
 
 

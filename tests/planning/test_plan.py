@@ -8,6 +8,7 @@ from trees import write_ilids
 
 from reidbench import registry
 from reidbench.data.splits import Splits
+from reidbench.planning import plan as plan_module
 from reidbench.planning.plan import (
     NOT_HERE,
     PUBLISHED_ONLY,
@@ -21,7 +22,7 @@ from reidbench.planning.plan import (
 from reidbench.presets import PRESETS
 from reidbench.reporting.tables import preset_name
 from reidbench.running.runner import make_jobs
-from reidbench.spec import Cell, Column, Recipe, Row, Suite, UserError
+from reidbench.spec import Cell, Column, Recipe, Record, Row, Suite, UserError
 from reidbench.store import Store
 from reidbench.trunks import SYNTHETIC
 
@@ -110,6 +111,21 @@ def test_what_the_device_that_is_trained_on_cannot_run_is_absent(
     made = plan(tmp_path, replace(SUITE, columns=columns), device=asked)
     assert made.absent.get(("A", 0), "") == where
     assert ("A", 1) in made.cells, "its time is measured on the CPU"
+
+
+def test_without_its_package_a_backend_shows_what_was_recorded_and_no_attempt_that_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    suite = replace(SUITE, columns=(Column("latency.latency", settings={"backend": "openvino"}),))
+    monkeypatch.setattr(plan_module, "missing", lambda *_: "")
+    store, installed = Store(tmp_path, "here"), plan(tmp_path, suite)
+    for row, status in (("A", "failed"), ("B", "ok")):
+        each = cell(installed, row, 0)
+        known = ("here", {}, "2026-01-01T00:00:00+00:00", 1.0)
+        store.save(Record(each.identity, each.key, row, status, {}, {}, {}, *known))
+    monkeypatch.setattr(plan_module, "missing", lambda *_: "openvino not installed: pip install x")
+    made = plan(tmp_path, suite)
+    assert made.absent == {("A", 0): "openvino not installed: pip install x"} and set(made.cells) == {("B", 0)}
 
 
 def test_latency_names_its_reference_and_the_reference_its_source(tmp_path: Path) -> None:

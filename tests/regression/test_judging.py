@@ -138,16 +138,29 @@ def test_a_reference_row_that_changed_has_a_verdict_of_its_own(tmp_path: Path) -
 
 
 def test_one_seed_says_nothing_about_training_unless_it_is_the_same_bit_by_bit(tmp_path: Path) -> None:
-    new, old = two_sides(tmp_path, seeds=1, ap=-0.2)
-    old.store.folder.rename(tmp_path / "kept")
-    old = replace(old, seeds=1)
-    old.save()
+    new, old = one_seed_a_side(tmp_path, ap=-0.2)
     verdict = verdicts(new, old)["accuracy"]
-    assert verdict.word == "cannot tell" and "one seed" in verdict.note
+    assert verdict.word == "cannot tell" and "one seed" in verdict.note and "train 3 or more" in verdict.note
+    assert verdict.low < -0.4 and verdict.high > 0, "it covers what trainings may scatter"
     twin = replace(old, store=new.store, source="old2")
     twin.save()
     equal = verdicts(twin, old)["accuracy"]
     assert equal.word == "same" and equal.change == 0 and "equal for every query" in equal.note
+
+
+def one_seed_a_side(folder: Path, **changes: Any) -> tuple[Code, Code]:
+    new, old = two_sides(folder, seeds=1, **changes)
+    old.store.folder.rename(folder / "kept")
+    old = replace(old, seeds=1)
+    old.save()
+    return new, old
+
+
+@pytest.mark.parametrize(("ap", "word"), [(-0.5, "worse"), (0.5, "better"), (0.0, "cannot tell")])
+def test_one_seed_tells_what_no_chance_of_training_explains(ap: float, word: str, tmp_path: Path) -> None:
+    """A model that lost its head must not pass for want of seeds."""
+    verdict = verdicts(*one_seed_a_side(tmp_path, ap=ap))["accuracy"]
+    assert verdict.word == word and "trainings are taken to scatter by 8 points" in verdict.note
 
 
 def test_the_memory_of_another_machine_is_not_compared(tmp_path: Path) -> None:

@@ -7,10 +7,12 @@ from sides_made_up import Code, two_sides
 
 from reidbench import registry
 from reidbench.regression.series import Point, collect, series_of
+from reidbench.reporting.sessions import Scatter
 from reidbench.spec import Record
 from reidbench.statistics import Estimate
 
 MAP = registry.measurements()["accuracy"].quantities["mAP"]
+RATIO = registry.measurements()["latency"].quantities["ratio"]
 PARAMS = registry.measurements()["complexity"].quantities["params"]
 
 
@@ -58,6 +60,16 @@ def test_commits_that_changed_nothing_of_a_cell_are_one_point() -> None:
     points = [Point(str(commit), "d", "x", "label", Estimate(value)) for commit, value in enumerate(values)]
     (series,) = series_of(points)
     assert [(p.commit, p.known.value, p.commits) for p in series.points] == [("0", 1, 3), ("3", 2, 1), ("4", 1, 1)]
+
+
+def test_ratios_of_times_cover_the_scatter_between_sessions(tmp_path: Path) -> None:
+    new, _ = two_sides(tmp_path)
+    known = {"machine": {"cpu": Scatter(0.05, 9)}}
+    for row, widened in (("Slim", True), ("Base", False)):
+        records = [r for r in new.store.records() if r.row == row and r.cell["measurement"] == "latency"]
+        plain, covered = (collect("a", "d", records, RATIO, "ratio", "", each)[0].known for each in (None, known))
+        assert (covered.high - covered.low > plain.high - plain.low + 0.01) == widened, row
+        assert covered.value == plain.value
 
 
 def test_one_machine_can_be_chosen(tmp_path: Path) -> None:

@@ -2,18 +2,30 @@ import json
 from pathlib import Path
 
 import pytest
-from made_up import QUANTITIES, Bench
+from made_up import QUANTITIES, SUITE, Bench
 
 from reidbench import registry
 from reidbench.files import write_text
 from reidbench.registry import Measurement
 from reidbench.store import Store
 
+TOY = '''
+from reidbench.registry import model
+
+
+@model
+def toy(*, classes=0, width=1):
+    """A model that is never built."""
+'''
+
 
 @pytest.fixture(autouse=True)
 def made_up_measurements(monkeypatch):
+    modes = {"latency": "interleaved", "throughput": "interleaved"}
     found = {
-        name: Measurement(name, "", quantities, "batch", (), name == "accuracy", version=1, function=print)
+        name: Measurement(
+            name, "", quantities, modes.get(name, "batch"), (), name == "accuracy", version=1, function=print
+        )
         for name, quantities in QUANTITIES.items()
     }
     monkeypatch.setattr(registry, "measurements", lambda: found)
@@ -24,3 +36,15 @@ def bench(tmp_path: Path) -> Bench:
     machine = {"cpu": "Imaginary 9000", "cores": 2, "memory_gib": 8, "gpu": "", "system": "Linux"}
     write_text(tmp_path / "made-up" / "machine.json", json.dumps(machine))
     return Bench(Store(tmp_path, "made-up"))
+
+
+@pytest.fixture
+def toy(tmp_path, monkeypatch):
+    path = tmp_path / "toy.py"
+    path.write_text(TOY)
+    monkeypatch.setattr(registry, "_plugins", [path])
+    registry.models.cache_clear()
+    monkeypatch.setattr(registry, "suite", lambda name: SUITE)
+    yield
+    monkeypatch.undo()
+    registry.models.cache_clear()

@@ -38,6 +38,7 @@ QUANTITIES = {
         "latency": Quantity("Latency", "ms", "lower", 1, 1e3, "one clip", "median", "seconds"),
         "ratio": Quantity("Latency ratio", "x", "lower", 2, 1.0, "to the reference", "ratio", "seconds", "reference"),
     },
+    "throughput": {"throughput": Quantity("Throughput", "frames/s", "higher", 1, 1.0, "best", "median", "per_second")},
 }
 RECIPE = Recipe(size=(64, 32), steps=600, schedule="cosine", trunk="synthetic")
 COLUMNS = (

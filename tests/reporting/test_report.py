@@ -6,15 +6,13 @@ from pathlib import Path
 import pytest
 from made_up import COLUMNS, ROWS, SECONDS
 
-from reidbench.reporting.blocks import blocks, difference_text, estimate_text, interval_text
+from reidbench.reporting.blocks import blocks
 from reidbench.reporting.document import Chapter, Items, Paragraph, Section
 from reidbench.reporting.findings import findings
 from reidbench.reporting.markdown import markdown, markdown_table
 from reidbench.reporting.report import chapter, combined_report, single_report
 from reidbench.reporting.tables import assemble
 from reidbench.reporting.writing import write_report
-from reidbench.spec import Quantity
-from reidbench.statistics import Estimate
 
 GOLDEN = """\
 | row   | GFLOPs/frame | published |  diff. | Params (M) | published |  diff. |
@@ -122,12 +120,6 @@ def test_a_session_beside_other_work_is_called_into_doubt_once(bench, load, time
     text = text_of(bench)
     said = "was busy (other processes used 1.50 cores) during the session of latency on cpu, fp32, 2026-01-01T00:00:00"
     assert text.count(said) == text.count("distrust its times") == times
-
-
-def test_no_zero_is_negative():
-    quantity, small = Quantity("Gap", "pp", "", 2, 100.0), Estimate(-1e-6, -2e-6, -1e-7)
-    shown = (estimate_text(quantity, small), interval_text(quantity, small), difference_text(quantity, small))
-    assert shown == ("0.00 ± 0.00", "[0.00, 0.00]", "+0.00 [0.00, 0.00]")
 
 
 def test_differences_within_the_noise_stand_in_a_table_with_their_intervals(bench):

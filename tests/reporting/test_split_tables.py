@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 from made_up import COLUMNS, RECIPE, ROWS, SUITE, document_of
-from test_tables import toy as toy
 
 from reidbench import registry
 from reidbench.data.splits import Splits

@@ -1,15 +1,13 @@
 from dataclasses import asdict, replace
 
 import pytest
-from made_up import COLUMNS, GFLOPS, RECIPE, ROWS, SUITE
+from made_up import COLUMNS, GFLOPS, RECIPE, ROWS
 
-from reidbench import registry
 from reidbench.reporting import matching
 from reidbench.reporting.blocks import WORDS, block_title, blocks, terminal_text, text_lines
 from reidbench.reporting.figures.style import setting
-from reidbench.reporting.frames import FRAME_COLUMNS, frame, to_frame
 from reidbench.reporting.tables import assemble
-from reidbench.spec import Published, Row, UserError
+from reidbench.spec import Published, Row
 
 MEAN_AP, EMBLEM, TEMPO, GFLOPS_AT, PARAMS_AT, LATENCY, RATIO, CUDA = range(8)
 
@@ -226,92 +224,12 @@ def test_rows_without_a_model_say_why_each_with_its_reason(bench):
     assert note == f"† published only: {told}."
 
 
-def test_to_frame_has_a_line_a_row_and_column_in_the_units_shown(bench):
-    bench.save_all()
-    found = to_frame(assemble(bench.plan, bench.store))
-    assert tuple(found.columns) == FRAME_COLUMNS
-    assert len(found) == len(ROWS) * len(COLUMNS)
-    line = found[(found.row == "Full") & (found.quantity == "gflops")].iloc[0]
-    assert line.value == pytest.approx(2.0) and line.published == "1.99" and line.published_dataset == ""
-    accuracy = found[(found.row == "Full") & (found.quantity == "mAP")].iloc[0]
-    assert 50 < accuracy.low < accuracy.value < accuracy.high < 65
-    assert (accuracy.published_dataset, accuracy.dataset, accuracy.protocol) == ("mars", "synthetic", "release")
-
-
 def test_terminal_table_is_narrow_and_marks_states(bench):
     bench.save_all(without="Full")
     bench.save(bench.cell(ROWS[2], COLUMNS[LATENCY]), "failed", "made to fail")
     text = terminal_text(assemble(bench.plan, bench.store), 80)
     assert max(map(len, text.splitlines())) <= 80
     assert "failed" in text and "not run" in text and "cuda" not in text
-
-
-TOY = '''
-from reidbench.registry import model
-
-
-@model
-def toy(*, classes=0, width=1):
-    """A model that is never built."""
-'''
-
-
-@pytest.fixture
-def toy(tmp_path, monkeypatch):
-    path = tmp_path / "toy.py"
-    path.write_text(TOY)
-    monkeypatch.setattr(registry, "_plugins", [path])
-    registry.models.cache_clear()
-    monkeypatch.setattr(registry, "suite", lambda name: SUITE)
-    yield
-    monkeypatch.undo()
-    registry.models.cache_clear()
-
-
-def test_frame_lists_all_records_of_the_suite_whatever_their_label(bench, toy):
-    bench.source = registry.model_source("toy")
-    bench.save_all(without="Full")
-    cell = replace(bench.cell(ROWS[2], COLUMNS[GFLOPS_AT]), row="Full")
-    bench.save(cell)
-    bench.source = "then"
-    bench.save(bench.cell(ROWS[2], COLUMNS[LATENCY]))
-    found = frame("made_up", str(bench.store.folder.parent))
-    assert tuple(found.columns) == FRAME_COLUMNS
-    states = found.set_index(["row", "quantity"]).state
-    assert states["Base", "mAP"] == states["Full", "gflops"] == "ok"
-    assert states["Full", "latency"] == "stale"
-    assert ("Full", "mAP") not in states.index
-    assert set(found.machine) == {"made-up"}
-    assert not found.duplicated(["row", "quantity"]).any()
-
-
-def test_frame_identifies_every_line_and_leaves_out_what_is_no_cell_of_the_suite(bench, toy):
-    bench.source = registry.model_source("toy")
-    bench.save_all()
-    results = str(bench.store.folder.parent)
-    before = frame("made_up", results)
-    line = before[(before.row == "Full") & (before.quantity == "latency")].iloc[0]
-    settings = bench.cell(ROWS[2], COLUMNS[LATENCY]).settings
-    assert (line.backend, line.threads) == (settings.get("backend", ""), settings["threads"])
-    assert line["shape"] == "x".join(map(str, settings["shape"]))
-    bench.save(bench.cell(ROWS[2], COLUMNS[0], dataset={**bench.dataset, "options": {"occlusion": 0.5}}))
-    bench.save(bench.cell(ROWS[2], COLUMNS[LATENCY], backend="onnxruntime"))
-    bench.save(bench.cell(ROWS[2], COLUMNS[LATENCY], threads=7))
-    found = frame("made_up", results)
-    assert len(found) == len(before) + 2 and 7 in list(found.threads)
-    measured = {"value", "low", "high", "n", "sd", "published", "difference"}
-    assert not found.duplicated([name for name in FRAME_COLUMNS if name not in measured]).any()
-    more = frame("made_up", results, all_data=True)
-    assert len(more) > len(found) and "occlusion 0.5" in set(more.dataset_options)
-
-
-def test_a_frame_of_no_records_is_refused(bench, toy, tmp_path):
-    nowhere = str(tmp_path / "none")
-    with pytest.raises(UserError, match=f"no records under {nowhere}"):
-        frame("made_up", nowhere)
-    bench.save_all()
-    with pytest.raises(UserError, match="no records of machine 'mine' under"):
-        frame("made_up", str(bench.store.folder.parent), "mine")
 
 
 def test_that_data_are_a_subset_is_said_in_tables_and_figures(bench) -> None:
@@ -321,11 +239,6 @@ def test_that_data_are_a_subset_is_said_in_tables_and_figures(bench) -> None:
     accuracy = table.trained()
     for text in (block_title(accuracy, table), setting(table, accuracy)):
         assert "synthetic (a subset), protocol " in text
-
-
-@pytest.mark.parametrize(("text", "number"), [("80.7", 80.7), ("", None), ("-", None), ("80.7*", None)])
-def test_only_a_printed_number_is_a_number(text: str, number: float | None) -> None:
-    assert matching.as_number(text) == number
 
 
 def test_numbers_are_right_aligned() -> None:

@@ -20,6 +20,7 @@ from reidbench.data.splits import by_split, split_of
 from reidbench.deployment.backends import ran_on
 from reidbench.estimates import seed_means
 from reidbench.reporting.blocks import ABOUT, titled, training_text
+from reidbench.reporting.matching import has_ratio, sessions
 from reidbench.reporting.tables import Heading, Table
 from reidbench.spec import Column, Quantity, Record
 from reidbench.statistics import Estimate
@@ -152,10 +153,10 @@ def published_title(table: Table, column: Column) -> str:
 
 def timed(table: Table, heading: Heading) -> str:
     """The setting of a time, with a warning where its rows were not measured in turns with each other."""
-    records = [record for _, records in table.fresh(heading).values() for record in records]
-    sessions = {tuple(record.samples.get("reference", ())) for record in records}
-    drift = f"\n(from {len(sessions)} sessions: compare the ratios, not the times)" if len(sessions) > 1 else ""
-    return setting(table, heading) + drift
+    measurement = heading.column.measurement
+    count = sessions(measurement, (record for _, records in table.fresh(heading).values() for record in records))
+    advice = ": compare the ratios, not the times" if has_ratio(measurement) else ", between which a machine drifts"
+    return setting(table, heading) + (f"\n(from {count} sessions{advice})" if count > 1 else "")
 
 
 def comparable_times(table: Table, heading: Heading) -> tuple[Quantity, dict[str, Estimate]]:

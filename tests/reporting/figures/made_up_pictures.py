@@ -67,7 +67,8 @@ def _selection(cell: Cell, rng: np.random.Generator) -> Content:
         samples |= {name: mask.astype(float).tolist(), opposite: (1 - mask.astype(float)).tolist()}
     for gap, by in (("tempo_gap", "tempo_pair"), ("occlusion_gap", "occlusion_identity")):
         samples |= {gap: rng.normal(scale=0.01, size=10).tolist(), by: [float(i) for i in range(10)]}
-    names = ("spread", "channel_spread", "tempo_channels", "occlusion_channels")
+    channels = [f"{factor}_channels{end}" for factor in ("tempo", "occlusion") for end in ("", "_bound", "_p")]
+    names = ("spread", "channel_spread", *channels)
     return dict.fromkeys(names, 0.05), samples, {"kernels": kernels}
 
 

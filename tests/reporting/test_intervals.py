@@ -1,0 +1,63 @@
+"""Estimates as text: ± where it is true, the interval itself where it is not."""
+
+from dataclasses import replace
+from math import nan
+
+import pytest
+from made_up import COLUMNS, ROWS
+
+from reidbench.reporting.blocks import blocks, terminal_text
+from reidbench.reporting.document import Document, Tabular
+from reidbench.reporting.html import html
+from reidbench.reporting.intervals import difference_text, estimate_text, interval_text
+from reidbench.reporting.latex import latex
+from reidbench.reporting.markdown import markdown
+from reidbench.reporting.tables import assemble
+from reidbench.spec import Quantity
+from reidbench.statistics import Estimate
+
+RATE = Quantity("Rate", "/s", "higher", 1, 10.0)
+
+
+@pytest.mark.parametrize(
+    ("known", "text"),
+    [
+        (Estimate(18.16, 11.93, 18.63), "181.6 [119.3, 186.3]"),
+        (Estimate(18.16, 17.69, 24.39), "181.6 [176.9, 243.9]"),
+        (Estimate(18.16, 17.96, 18.56), "181.6 ± 3.0"),
+        (Estimate(18.16, 17.96, 18.57), "181.6 [179.6, 185.7]"),
+        (Estimate(18.16, 18.16, 18.56), "181.6 [181.6, 185.6]"),
+        (Estimate(18.16, 18.159, 18.163), "181.6 ± 0.0"),
+        (Estimate(2.256, 2.25, 2.264), "22.6 ± 0.1"),
+        (Estimate(18.16), "181.6"),
+        (Estimate(18.16, nan, nan, 3, 0.2), "181.6 (2.0)"),
+        (Estimate(18.16, 11.93, 18.63, 3, 0.2), "181.6 [119.3, 186.3] (2.0)"),
+    ],
+)
+def test_an_interval_with_one_side_more_than_twice_the_other_is_printed_itself(known, text):
+    assert estimate_text(RATE, known, training=True) == text
+
+
+def test_no_zero_is_negative():
+    quantity, small = Quantity("Gap", "pp", "", 2, 100.0), Estimate(-1e-6, -2e-6, -1e-7)
+    shown = (estimate_text(quantity, small), interval_text(quantity, small), difference_text(quantity, small))
+    assert shown == ("0.00 ± 0.00", "[0.00, 0.00]", "+0.00 [0.00, 0.00]")
+
+
+def lopsided(bench):
+    """Records whose last rounds are slow, some so many that the median's interval reaches them."""
+    bench.save_all()
+    cell = bench.cell(ROWS[2], COLUMNS[5])
+    slow = [0.26, 0.2601] * 6 + [0.5] * 8
+    record = bench.store.load(cell)
+    bench.store.save(replace(record, samples={**record.samples, "seconds": slow}))
+    return assemble(bench.plan, bench.store)
+
+
+def test_tables_of_every_kind_hold_it_and_the_terminal_keeps_its_width(bench):
+    table = lopsided(bench)
+    assert "260.1 [260.0, 500.0]" in terminal_text(table, 80)
+    assert max(map(len, terminal_text(table, 80).splitlines())) <= 80
+    document = Document("Tables", tuple(Tabular((block,)) for block in blocks(table)))
+    assert "260.1 [260.0, 500.0]" in markdown(document) and "260.1 [260.0, 500.0]" in html(document)
+    assert "260.1 {[}260.0, 500.0{]}" in latex(document)
