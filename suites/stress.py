@@ -19,6 +19,15 @@ stay for more frames at a higher one."""
 DEFAULTS = {"occlusion": 0.2, "detail": 0.5, "gait": 0.5, "rate": 1.0, "misalignment": 1.0}
 
 
+def _held(levels: list[tuple[float, dict[str, float]]]) -> str:
+    """The options that all levels of a factor set alike; "" for none."""
+    first, *others = (options for _, options in levels)
+    return ", ".join(f"{k} {v:g}" for k, v in first.items() if all(options.get(k) == v for options in others))
+
+
+HELD = "; ".join(f"{factor}, all at {held}" for factor, levels in LEVELS.items() if (held := _held(levels)))
+
+
 def _column(factor: str, level: float, options: dict[str, float]) -> Column:
     """Options at their default are left out, so that the point shares the records of the other tables."""
     data = {name: value for name, value in options.items() if value != DEFAULTS[name]}
@@ -46,6 +55,8 @@ SUITE = Suite(
         ("BiCnet-TKS, kernel 3", "BiCnet-TKS, kernel 7"),
     ),
     notes=(
+        f"What a panel does not vary is at its default ({', '.join(f'{k} {v:g}' for k, v in DEFAULTS.items())}), but: "
+        f"{HELD}. So levels of two panels that bear one number need not be the same data.",
         "Each model is trained and tested on data made with the level. What finding the "
         "groups of look-alikes alone gives moves with their shares, so heights of two panels are not to be compared; "
         "rows within a panel are.",

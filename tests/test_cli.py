@@ -325,9 +325,32 @@ def recorded(tmp_path: Path) -> list[str]:
 def test_one_suite_is_reported_in_the_formats_asked_for(recorded: list[str], tmp_path: Path, capsys) -> None:
     out = tmp_path / "out"
     assert main(["report", "table2", *recorded, "--only", "cost", "--format", "md", "html", "--out", str(out)]) == 0
-    assert {"table2.md", "table2.html"} <= {path.name for path in out.iterdir()}
+    assert {"table2-cost.md", "table2-cost.html"} <= {path.name for path in out.iterdir()}
     said = capsys.readouterr().out
-    assert "BiCnet-TKS" in said and f"written: {out / 'table2.html'}" in said
+    assert "BiCnet-TKS" in said and f"written: {out / 'table2-cost.html'}" in said
+
+
+def test_a_report_of_chosen_rows_holds_these_alone_and_leaves_the_whole_one(
+    made_up: list[str], tmp_path: Path, capsys
+) -> None:
+    assert main(["report", "mine", *made_up]) == 0
+    folder = tmp_path / "results" / "here"
+    whole = (folder / "mine.md").read_bytes()
+    assert main(["report", "mine", *made_up, "--rows", "2", "--only", "accuracy", "--format", "latex"]) == 0
+    text = (folder / "mine-accuracy-part.tex").read_text()
+    assert "\nB &" in text and "\nA &" not in text and "MACs" not in text
+    assert (folder / "mine.md").read_bytes() == whole and b"| A " in whole
+    assert f"written: {folder / 'mine-accuracy-part.tex'}" in capsys.readouterr().out
+
+
+def test_the_report_of_another_preset_has_a_name_of_its_own(made_up: list[str], tmp_path: Path) -> None:
+    folder = tmp_path / "results" / "here"
+    for preset, name in (("quick", "mine.md"), ("tiny", "mine-tiny.md")):
+        assert main(["report", "mine", *made_up, "--preset", preset]) == 0
+        assert f"Preset {preset}:" in (folder / name).read_text()
+    assert "Preset quick:" in (folder / "mine.md").read_text()
+    assert main(["report", "mine", "table6", *made_up, "--preset", "tiny"]) == 0
+    assert (folder / "mine-table6-tiny.md").exists()
 
 
 def test_a_machines_folder_is_told_from_a_results_folder(recorded: list[str], capsys) -> None:
@@ -373,10 +396,10 @@ def test_a_report_of_all_says_what_is_in_it_and_what_was_left_out(made_up: list[
     assert main(["report", *made_up, "--only", "accuracy", "--out", str(out)]) == 0
     said = capsys.readouterr()
     mine, audit, left_out, written = said.out.splitlines()
-    assert mine.split(maxsplit=1) == ["mine", "2 of 4 cells, 2 not run, 3 seeds"]
+    assert mine.split(maxsplit=1) == ["mine", "2 of 2 cells, 3 seeds"]
     assert audit.split(maxsplit=1) == ["audit", "left out: 0 of 103 networks"]
     assert left_out.startswith("Left out, because less than half of them is measured here: backends (")
-    assert written == f"written: {out / 'report.md'}"
+    assert written == f"written: {out / 'report-accuracy.md'}"
     suites = "complexity, end_to_end, gpu, overhead, scale"
     assert said.err == f"bench.py: --only accuracy leaves out what has no such column: {suites}\n"
 

@@ -72,6 +72,14 @@ def test_a_page_lists_all_that_there_are(page: str, names: set[str]) -> None:
     assert {name for cell in first_cells for name in re.findall(r"`(\w+)`", cell)} == names
 
 
+def test_as_many_networks_are_marked_as_approximate_as_the_readme_says() -> None:
+    marked = {row.model for row in registry.suite("rivals").rows if row.approximate}
+    text = (ROOT / "docs" / "models.md").read_text()
+    cells = re.findall(r"^\| (`.*?) \|", text, flags=re.MULTILINE)
+    assert {name for cell in cells for name in re.findall(r"`(\w+)` ≈", cell)} == marked
+    assert len(marked) == 10 and "ten of them [marked as approximate](docs/models.md)" in README
+
+
 def test_the_table_is_the_committed_reports() -> None:
     shown = re.search(r"<!-- table2 (\S+) -->(.*?)<!-- end -->", README, flags=re.DOTALL)
     assert shown

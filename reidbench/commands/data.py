@@ -18,7 +18,7 @@ from reidbench.planning.plan import Request, asked_data, choose_preset
 from reidbench.spec import UserError
 
 PICTURE = ".png"
-"""The ending of a dataset's picture."""
+"""The ending of a picture of a dataset."""
 
 
 def synthetic(arguments: Namespace) -> int:
@@ -27,9 +27,10 @@ def synthetic(arguments: Namespace) -> int:
 
     prefix = "option_"
     options = {name.removeprefix(prefix): value for name, value in vars(arguments).items() if name.startswith(prefix)}
+    sheet = _picture("--sheet", arguments.sheet)
     made.write_synthetic(Path(arguments.out), **options)
-    if arguments.sheet:
-        made.sample_sheet(made.synthetic(arguments.out), Path(arguments.sheet))
+    if sheet:
+        made.sample_sheet(made.synthetic(arguments.out), sheet)
     if arguments.json:
         print_json({"root": arguments.out, "options": options})
     else:
@@ -69,9 +70,7 @@ def describe(arguments: Namespace) -> int:
     from reidbench.reporting.dataset_picture import draw_dataset
     from reidbench.reporting.dataset_text import describe_lines, plain
 
-    picture = Path(arguments.out) if arguments.out else None
-    if picture and picture.suffix != PICTURE:
-        raise UserError(f"--out {picture}: give a name that ends with {PICTURE}")
+    picture = _picture("--out", arguments.out)
     entry, given = _dataset(arguments)
     if "subset" in entry.options:
         given["subset"] = True
@@ -86,6 +85,13 @@ def describe(arguments: Namespace) -> int:
     if arguments.out:
         print(f"written: {arguments.out}")
     return 0
+
+
+def _picture(option: str, name: str | None) -> Path | None:
+    """The file of a picture, where one is asked for. Raises UserError for another ending, before anything is done."""
+    if name and Path(name).suffix != PICTURE:
+        raise UserError(f"{option} {name}: give a name that ends with {PICTURE}")
+    return Path(name) if name else None
 
 
 def _dataset(arguments: Namespace) -> tuple[Entry, dict[str, Any]]:

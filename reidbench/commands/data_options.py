@@ -23,7 +23,7 @@ def add_data(commands: Any) -> str:
         flag, default = f"--{name.replace('_', '-')}", defaults[name]
         about = f"{about} (default: {default})"
         make.add_argument(flag, dest=f"option_{name}", type=type(default), default=default, metavar=metavar, help=about)
-    make.add_argument("--sheet", metavar="FILE", help="also draw look-alikes under each other as a PNG")
+    make.add_argument("--sheet", metavar="FILE", help="also draw look-alikes under each other, as FILE.png")
     make.set_defaults(run="data.synthetic", parser=make)
     about = "compare a dataset's folder with what was published of it: counts, missing and damaged frames"
     check = _add_action(kinds, "check", about)

@@ -7,7 +7,7 @@ import textwrap
 from argparse import Namespace
 
 from reidbench import presets, registry
-from reidbench.commands.listing_one import facts_of, lines_of
+from reidbench.commands.listing_one import about_models, facts_of, lines_of
 from reidbench.commands.output import print_json
 from reidbench.deployment.backends import BACKENDS, Backend, missing
 from reidbench.retrieval.protocols import PROTOCOLS
@@ -21,7 +21,7 @@ def list_everything(arguments: Namespace) -> int:
     if arguments.names:
         return _list_some(arguments)
     groups = {
-        "models": {name: entry.about for name, entry in registry.models().items()},
+        "models": about_models(),
         "datasets": {name: entry.about for name, entry in registry.datasets().items()},
         "suites": {name: registry.suite_about(name) for name in registry.suite_paths()},
         "measurements": {name: found.about for name, found in registry.measurements().items()},

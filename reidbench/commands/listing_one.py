@@ -19,6 +19,18 @@ CHOICES = "CHOICES"
 """The name under which a file may keep what its options can be: {"attention": ("dao", "none")}."""
 
 
+FIELD, MARK = "rivals", "approximate"
+"""The suite that has a row of every method, and the word for those that are not the published one in every respect."""
+
+
+def about_models() -> dict[str, str]:
+    """The line about each model, with the word where its row of the field is marked so."""
+    marked = {row.model for row in registry.suite(FIELD).rows if row.approximate}
+    abouts = {name: entry.about for name, entry in registry.models().items()}
+    untold = {name for name in marked & abouts.keys() if MARK not in abouts[name]}
+    return {name: f"{text.removesuffix('.')}; {MARK}." if name in untold else text for name, text in abouts.items()}
+
+
 def facts_of(name: str) -> dict[str, Any]:
     """What there is to know of a model, a dataset or a suite, as plain values. Raises UserError for another name."""
     for kind, entries in (("model", registry.models()), ("dataset", registry.datasets())):
@@ -56,8 +68,11 @@ def _entry_facts(kind: str, entry: Entry) -> dict[str, Any]:
     tree = parse(entry.path)
     function = next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == entry.function)
     about = inspect.cleandoc(ast.get_docstring(function) or "")
+    told = about_models()[entry.name] if kind == "model" else entry.about
     if entry.preset:
-        about = f"{entry.about}\n\n{about}"
+        about = f"{told}\n\n{about}"
+    elif told != entry.about:
+        about = about.replace(entry.about, told, 1)
     choices = _choices(tree)
     options = {
         name: {

@@ -38,7 +38,10 @@ def check_figures(suites: Mapping[str, Suite]) -> None:
 
 
 def report_suite(plan: Plan, store: Store, arguments: Namespace, suite: Suite) -> None:
-    """Writes the whole suite's report, whatever part of it was asked for, and prints the table of that part."""
+    """Writes a suite's report and prints the table of the part that was asked for.
+
+    What `report` writes is of that part, too; a run that measures a part writes the report of the whole suite.
+    """
     from reidbench.reporting.blocks import terminal_text
     from reidbench.reporting.methods import busy_sessions
     from reidbench.reporting.tables import assemble
@@ -46,9 +49,8 @@ def report_suite(plan: Plan, store: Store, arguments: Namespace, suite: Suite) -
 
     table = assemble(plan, store)
     request = request_of(arguments)
-    written = write_report(
-        _whole(table, suite, request, store), store, made_by=arguments.command_line, **_output(arguments)
-    )
+    shown = table if _is_report(arguments) else _whole(table, suite, request, store)
+    written = write_report(shown, store, made_by=arguments.command_line, **_output(arguments))
     if arguments.json:
         _print_json([table])
         return
@@ -66,8 +68,8 @@ def report_several(
 ) -> None:
     """Writes one report of the plans as `<name>.<ending>`, with the audit if asked for; prints a line on each.
 
-    It is of whole suites, whatever part was asked for. With `each`, every plan also gets a report of its own. Without a
-    name, the report is `report.<ending>`, of what is mostly measured on the machine, the audit included.
+    Of a part that was asked for it is as `report_suite` says. With `each`, every plan also gets a report of its own.
+    Without a name, it is `report.<ending>`, of what is mostly measured on the machine, the audit included.
     """
     from reidbench.audit.assembly import NAME, audited_suites, carry_out
     from reidbench.reporting.matching import Records
@@ -81,7 +83,8 @@ def report_several(
     if not tables:
         raise UserError(f"{store.folder}: holds less than half of every suite with these options; name the suites")
     tables = tables if name else _in_order(tables)
-    tables = [_whole(table, table.plan.suite, request, store) for table in tables]
+    if not _is_report(arguments):
+        tables = [_whole(table, table.plan.suite, request, store) for table in tables]
     for table in tables if each else ():
         write_report(table, store, made_by=arguments.command_line)
     output, others, about = _output(arguments), [], [_coverage(table) for table in tables]
@@ -137,12 +140,14 @@ def report_audit(store: Store, arguments: Namespace) -> None:
 
 def _output(arguments: Namespace) -> dict[str, Any]:
     """Formats and folder of a report, where the command lets the user choose."""
-    given = vars(arguments)
-    return (
-        {"formats": given["format"], "folder": Path(given["out"]) if given["out"] else None}
-        if "format" in given
-        else {}
-    )
+    if not _is_report(arguments):
+        return {}
+    return {"formats": arguments.format, "folder": Path(arguments.out) if arguments.out else None}
+
+
+def _is_report(arguments: Namespace) -> bool:
+    """Whether it is the command `report`, which measures nothing; the others have no formats."""
+    return "format" in arguments
 
 
 def _print_json(tables: Sequence[Table]) -> None:

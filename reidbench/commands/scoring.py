@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def evaluate(arguments: Namespace) -> int:
     """Scores one model with given weights on the queries of a dataset, and records it."""
     from reidbench.experiments.scoring import evaluate_weights
-    from reidbench.reporting.scores import column_title, score_values
+    from reidbench.reporting.scores import printed_scores, score_values
 
     cell, places, weights = _given_weights(arguments)
     store = store_of(arguments)
@@ -38,7 +38,7 @@ def evaluate(arguments: Namespace) -> int:
     counted = {name: record.context[name] for name in ("queries", "queries_without_match", "gallery")}
     written = {"weights": settings["weights"], "record": str(store.path(record)), "measured": record.started}
     scores = score_values(record)
-    shown = scores if arguments.json else {column_title(name): bounds for name, bounds in scores.items()}
+    shown = scores if arguments.json else printed_scores(scores)
     return print_result({**about, **counted, **shown, **written}, arguments)
 
 

@@ -14,9 +14,8 @@ def add_scoring(add: Add) -> None:
     add("protocols", "scoring.protocols", about, given_weights())
     about = "write the features of one model with given weights, for others to score"
     sub = add("embed", "scoring.embed", about, given_weights(), protocol())
-    sub.add_argument(
-        "--out", required=True, metavar="FILE", help="FILE.npz, or FILE.parquet where pyarrow is installed"
-    )
+    about = "FILE.npz, which score reads, or FILE.parquet for other programs, where pyarrow is installed"
+    sub.add_argument("--out", required=True, metavar="FILE", help=about)
     about = "score the features of a file under one protocol or more"
     sub = add("score", "scoring.score", about, records=False)
     sub.add_argument("features", metavar="FILE", help="features that embed wrote as .npz")

@@ -22,7 +22,7 @@ def add_suites(add: Add) -> None:
     sub = add("list", "listing.list_everything", about, records=False)
     about = "a model or dataset, to see its options, or a suite, to see its rows"
     sub.add_argument("names", nargs="*", metavar="NAME", help=about)
-    about = "write tables, figures and what they show from the records"
+    about = "write tables, figures and what they show from the records, of all or of the part that is chosen"
     sub = add("report", "suites.report", about, training(), start(), selection())
     about = "suites by name, or audit (default: all that are mostly measured); several make one report of their names"
     sub.add_argument("suites", nargs="*", metavar="SUITE", help=about)

@@ -53,10 +53,15 @@ class Tree:
         return in_order(name for name in names if name.lower().endswith(IMAGES) and not name.startswith("."))
 
     def check_folders(self, *folders: str) -> None:
-        """Raises UserError for the first of the folders below the root that is not there."""
-        for folder in folders:
-            if not (self.root / folder).is_dir():
-                raise UserError(f"{self.root / folder}: no such folder; the root must hold {', '.join(folders)}")
+        """Raises UserError for the first of the folders below the root that is not there; it names a folder in the
+        root that holds them all, for an archive is often unpacked into a folder of its own."""
+        lacking = next((folder for folder in folders if not (self.root / folder).is_dir()), None)
+        if lacking is None:
+            return
+        inner = (self.root / name for name in self.folders(""))
+        fitting = next((path for path in inner if all((path / folder).is_dir() for folder in folders)), None)
+        hint = f"; {fitting} holds them, so give that as the root" if fitting else ""
+        raise UserError(f"{self.root / lacking}: no such folder; the root must hold {', '.join(folders)}{hint}")
 
     def _scan(self, folder: str) -> list[os.DirEntry[str]]:
         path = self.file(folder)

@@ -14,6 +14,7 @@ from reidbench.reporting.differences import Family, families
 from reidbench.reporting.family_text import family_findings
 from reidbench.reporting.intervals import estimate_text
 from reidbench.reporting.levels import growth_findings
+from reidbench.reporting.operations import attained_findings
 from reidbench.reporting.published import agreement_findings, deviation_findings
 from reidbench.reporting.verdict import (
     Verdict,
@@ -40,6 +41,7 @@ def findings(table: Table) -> list[str]:
         *seed_findings(table),
         *chance_findings(table),
         *ratio_findings(table),
+        *attained_findings(table),
         *growth_findings(table),
         *agreement_findings(table),
         *deviation_findings(table),

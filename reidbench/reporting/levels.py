@@ -7,12 +7,20 @@ from typing import TYPE_CHECKING
 
 from reidbench.reporting.blocks import titled
 from reidbench.reporting.comparison import is_timed
+from reidbench.reporting.tables import shared
 
 if TYPE_CHECKING:
     from reidbench.reporting.tables import Heading, Table
 
 MOST = 3
 """Rows that are told where none is in focus."""
+
+
+def held_text(headings: Sequence[Heading]) -> str:
+    """What the columns at the levels of a factor set alike beside it, in parentheses; "" for nothing."""
+    held = shared([heading.column.data for heading in headings]) if len(headings) > 1 else {}
+    told = (f"{name} {f'{value:g}' if isinstance(value, float) else value}" for name, value in held.items())
+    return f" ({', '.join(told)})" if held else ""
 
 
 def growth_findings(table: Table) -> Iterator[str]:
@@ -29,7 +37,8 @@ def growth_findings(table: Table) -> Iterator[str]:
         if low is not high and chosen:
             quantity = low.quantity
             told = "; ".join(_told(table, headings, name) for name in chosen)
-            levels = f"{factor} {' to '.join(_level(heading.column.level[1]) for heading in (low, high))}"
+            ends = " to ".join(_level(heading.column.level[1]) for heading in (low, high))
+            levels = f"{factor} {ends}{held_text(headings)}"
             yield f"{titled(quantity.title, quantity.unit)}, from {levels}: {told}."
 
 

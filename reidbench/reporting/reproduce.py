@@ -60,11 +60,10 @@ def _of_suite(plan: Plan) -> list[str]:
 
 def _of_training(plan: Plan) -> list[str]:
     """Options of the dataset, protocol, device and subset, which only the cells that are trained hold."""
-    trained = {i: some[0].settings for (_, i), some in plan.cells.items() if "protocol" in some[0].settings}
-    if not trained:
+    settings = next(iter(trained_settings(plan).values()), None)
+    if settings is None:
         return []
-    settings = next(iter(trained.values()))
-    parts = [part for text in written_options(_asked_of_dataset(plan, trained)) for part in ("--data", text)]
+    parts = [part for text in written_options(asked_of_dataset(plan)) for part in ("--data", text)]
     if not plan.splits.complete:
         parts += ["--splits", written_splits(plan.splits.numbers)]
     if settings["protocol"]["name"] != "release":
@@ -74,10 +73,15 @@ def _of_training(plan: Plan) -> list[str]:
     return [*parts, "--subset"] if settings["dataset"].get("subset") else parts
 
 
-def _asked_of_dataset(plan: Plan, trained: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:
+def trained_settings(plan: Plan) -> dict[int, Mapping[str, Any]]:
+    """The settings of a cell of each column that is trained and has any, by the column's index."""
+    return {i: some[0].settings for (_, i), some in plan.cells.items() if "protocol" in some[0].settings}
+
+
+def asked_of_dataset(plan: Plan) -> dict[str, Any]:
     """The options of the dataset in the settings of trained columns which neither preset nor column asks for."""
     asked: dict[str, Any] = {}
-    for index, settings in trained.items():
+    for index, settings in trained_settings(plan).items():
         known = {**plan.preset.dataset_options, **plan.suite.columns[index].data}
         options = settings["dataset"].get("options", {})
         asked |= {name: value for name, value in options.items() if name not in known or known[name] != value}

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from reidbench import registry
 from reidbench.estimates import estimate
 from reidbench.reporting.blocks import text_lines
+from reidbench.reporting.differences import DIFFERENCE
 from reidbench.reporting.intervals import difference_text, estimate_text
 from reidbench.spec import Outcome, Quantity, Record
 from reidbench.statistics import Estimate, means_difference
@@ -22,13 +23,18 @@ CMC = ("top1", "top5", "top10", "top20")
 
 
 def score_values(outcome: Outcome | Record) -> dict[str, dict[str, float]]:
-    """Every accuracy that an outcome or a record holds, as value, low and high in the unit shown."""
-    found = {}
-    for name, quantity in _quantities().items():
-        known = estimate(quantity, name, [outcome])
-        if known is not None:
-            found[name] = _rounded(quantity, known)
-    return found
+    """Every accuracy that an outcome or a record holds, as value, low and high in the unit shown, not rounded."""
+    known = {name: (quantity, estimate(quantity, name, [outcome])) for name, quantity in _quantities().items()}
+    return {name: _bounds(quantity, found) for name, (quantity, found) in known.items() if found is not None}
+
+
+def printed_scores(scores: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float]]:
+    """Accuracies by their titles with units, rounded as tables are, for people."""
+    known = _quantities()
+    return {
+        column_title(name): {end: round(bound, known[name].digits) for end, bound in bounds.items()}
+        for name, bounds in scores.items()
+    }
 
 
 def scored_values(scored: Sequence[Scored]) -> list[dict[str, Any]]:
@@ -44,7 +50,7 @@ def scored_values(scored: Sequence[Scored]) -> list[dict[str, Any]]:
         else:
             moved = difference(one, scored[0])
             line |= {**one.outcome.context, **score_values(one.outcome)}
-            line["difference"] = _rounded(_quantities()["mAP"], moved) if moved else None
+            line["difference"] = _bounds(_quantities()["mAP"], moved) if moved else None
         found.append(line)
     return found
 
@@ -59,7 +65,7 @@ def difference(one: Scored, other: Scored) -> Estimate | None:
 
 def scored_text(scored: Sequence[Scored], title: str) -> str:
     """Two tables of at most 80 columns and what each protocol is; those that cannot be scored say why below."""
-    moved = [["protocol", "queries", "mAP (%)", f"mAP - {scored[0].protocol.name} (%)", "mINP (%)"]]
+    moved = [["protocol", "queries", "mAP (%)", f"mAP - {scored[0].protocol.name} ({DIFFERENCE})", "mINP (%)"]]
     ranks = [["protocol", *map(column_title, CMC)]]
     for one in scored:
         if one.outcome is None:
@@ -102,9 +108,9 @@ def _not_scored(one: Scored) -> str:
     return f"not scored: {reason}" if reason else ""
 
 
-def _rounded(quantity: Quantity, known: Estimate) -> dict[str, float]:
+def _bounds(quantity: Quantity, known: Estimate) -> dict[str, float]:
     bounds = {"value": known.value, "low": known.low, "high": known.high}
-    return {end: round(bound * quantity.scale, quantity.digits) for end, bound in bounds.items()}
+    return {end: bound * quantity.scale for end, bound in bounds.items()}
 
 
 def _wrapped(text: str, indent: str = "") -> str:

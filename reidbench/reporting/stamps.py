@@ -13,6 +13,9 @@ from reidbench.files import write_bytes
 if TYPE_CHECKING:
     from reidbench.reporting.tables import Table
 
+MAKER = "reidbench "
+"""What every stamp begins with."""
+
 HEAD = 4096
 """Bytes from the start of a figure file within which its stamp stands."""
 
@@ -32,7 +35,7 @@ def stamp_of(content: object) -> str:
     """A hash over what figures show, by its `repr`, the code that draws, and matplotlib's version."""
     digest = hashlib.sha256(f"{content!r}{version('matplotlib')}".encode())
     digest.update(_drawing_code())
-    return f"reidbench {digest.hexdigest()[:20]}"
+    return f"{MAKER}{digest.hexdigest()[:20]}"
 
 
 @cache

@@ -12,6 +12,7 @@ from reidbench.reporting.comparison import is_timed
 from reidbench.reporting.differences import families
 from reidbench.reporting.findings import headlines
 from reidbench.reporting.methods import busy, shown_records
+from reidbench.reporting.operations import undercounted
 from reidbench.reporting.verdict import Verdict, verdict
 from reidbench.spec import Row, canonical_json
 from reidbench.statistics import LEVEL
@@ -70,6 +71,7 @@ def certainty(tables: Sequence[Table]) -> list[str]:
         *_comparability(tables),
         *_disturbed(tables),
         *_cut(tables),
+        *undercounted(tables),
         *_joined(tables),
     ]
 

@@ -18,6 +18,7 @@ from reidbench.reporting.document import Chapter, Document, pictures
 from reidbench.reporting.html import html
 from reidbench.reporting.latex import latex
 from reidbench.reporting.markdown import markdown
+from reidbench.reporting.naming import report_stem, several_stem
 from reidbench.reporting.report import chapter, combined_report, single_report
 from reidbench.reporting.stamps import bring, figure_stamp, stamp_of
 from reidbench.reporting.summary import shared_headlines
@@ -59,14 +60,20 @@ def write_report(
 ) -> list[Path]:
     """Writes `<suite>.<ending>` for each format and the figures, into the machine's results folder or into `folder`.
 
+    What is not the whole suite under the defaults says so in its name (`report_stem`). Figures that a report of that
+    name had and this one has not are removed.
     `made_by` is the command line to print as the report's origin. Returns the paths written. Raises UserError for an
     unknown format and for a folder that cannot be written.
     """
+    from reidbench.reporting.figures import remove_others
+
     check_formats(formats)
     home = folder or store.folder
-    figures = _draw(table, store, home)
+    figures, stem = _draw(table, store, home), home / report_stem(table.plan)
     document = single_report(table, store.machine(), figures, made_by)
-    return [*_write(document, home / table.plan.name, formats), *figures]
+    written = _write(document, stem, formats)
+    remove_others(stem, figures)
+    return [*written, *figures]
 
 
 def write_combined(
@@ -82,6 +89,8 @@ def write_combined(
 ) -> list[Path]:
     """Writes `<name>.<ending>` for each format: the tables, then the chapters of `others`, and all figures.
 
+    As `write_report` does, it adds to the name what the tables are of.
+
     The rest is as `write_report` has it; `left_out` is a sentence on the tables that are not in the report.
     """
     check_formats(formats)
@@ -92,7 +101,7 @@ def write_combined(
     own = (chapter(table, figures[table.plan.name], found[table.plan.name]) for table in tables)
     chapters = [*own, *others]
     document = combined_report(tables, chapters, store.name, store.machine(), left_out, made_by)
-    written = _write(document, home / name, formats)
+    written = _write(document, home / several_stem(name, [table.plan for table in tables]), formats)
     drawn = [path for one in others for picture in pictures(one.parts) for path in (picture.path, picture.raster)]
     return [*written, *(path for table in tables for path in figures[table.plan.name]), *drawn]
 
@@ -105,7 +114,7 @@ def drawing_ahead(tables: Sequence[Table], store: Store, folder: Path | None = N
     home = folder or store.folder
     for table in tables:
         _bring(table, store, home)
-    with drawing_beside([(table, home / table.plan.name) for table in tables]):
+    with drawing_beside([(table, home / report_stem(table.plan)) for table in tables]):
         yield
 
 
@@ -138,11 +147,11 @@ def _draw(table: Table, store: Store, folder: Path) -> list[Path]:
     from reidbench.reporting.figures import draw_figures
 
     _bring(table, store, folder)
-    return draw_figures(table, folder / table.plan.name)
+    return draw_figures(table, folder / report_stem(table.plan))
 
 
 def _bring(table: Table, store: Store, folder: Path) -> None:
-    name = table.plan.name
+    name = report_stem(table.plan)
     bring(figure_stamp(table), store.folder / name, folder / name)
 
 

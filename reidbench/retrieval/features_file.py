@@ -112,7 +112,9 @@ def read_features(path: Path) -> tuple[Embedded, dict[str, Any]]:
 
 def _read_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     if path.suffix != ".npz":
-        raise UserError(f"{path}: features are read from .npz; give a file that embed wrote under such a name")
+        raise UserError(
+            f"{path}: features are read from .npz alone, .parquet is for other programs; embed them into FILE.npz"
+        )
     if path.exists() and not path.is_file():
         raise _unreadable(path, "it is no file")
     try:

@@ -76,6 +76,7 @@ def test_synthetic_needs_no_root(capsys: pytest.CaptureFixture[str]) -> None:
         (["check", "duke", "--root", "x", "--data", "dens=3"], "no option 'dens'; did you mean 'dense'?"),
         (["describe", "mars", "--root", "nowhere"], "nowhere/info: no such folder"),
         (["describe", "synthetic", "--out", "a.jpg"], "--out a.jpg: give a name that ends with .png"),
+        (["synthetic", "made", "--sheet", "a.svg"], "--sheet a.svg: give a name that ends with .png"),
         (["check", "ilids", "--root", "x", "--data", "split"], "--data split: write it as OPTION=VALUE"),
         (["check", "mars", "--root", "x", "--data", "root=y"], "--data root: give --root"),
     ],
@@ -85,6 +86,7 @@ def test_a_mistake_is_one_line(arguments: list[str], message: str, capsys, tmp_p
     assert main(["data", *arguments]) == 2
     said = capsys.readouterr().err
     assert message in said and said.count("\n") == 1
+    assert {path.name for path in tmp_path.iterdir()} <= {"cache"}, "and nothing is written"
 
 
 def test_a_picture_that_cannot_be_written_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

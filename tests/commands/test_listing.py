@@ -42,6 +42,15 @@ def test_every_name_can_be_listed(capsys) -> None:
         assert name in listed(capsys, name)
 
 
+def test_the_models_whose_rows_are_marked_as_approximate_are_called_so(capsys) -> None:
+    marked = {row.model for row in registry.suite("rivals").rows if row.approximate}
+    abouts = json.loads(listed(capsys, "--json"))["models"]
+    assert {name for name, about in abouts.items() if "approximate" in about} == marked
+    assert abouts["m3d_two_stream"] == "m3d with two_stream=True; approximate."
+    for name in marked:
+        assert f"{abouts[name]}\n" in listed(capsys, name)
+
+
 def test_what_has_no_default_is_required(tmp_path: Path, capsys) -> None:
     path = tmp_path / "mine.py"
     path.write_text("from reidbench.registry import dataset\n\n@dataset\ndef mine(part): ...\n")

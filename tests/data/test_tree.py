@@ -73,3 +73,19 @@ def test_a_folder_that_cannot_be_listed_is_named(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(module.os, "scandir", refuse)
     with pytest.raises(UserError, match=r"part: cannot be listed \(Permission denied\); make it readable"):
         Tree(tmp_path).frames("part")
+
+
+def test_a_folder_in_the_root_that_holds_what_is_missing_is_named(tmp_path: Path) -> None:
+    for name in ("DATA/a", "DATA/b", "half/a"):
+        (tmp_path / name).mkdir(parents=True)
+    with pytest.raises(UserError) as caught:
+        Tree(tmp_path).check_folders("a", "b")
+    assert str(caught.value) == (
+        f"{tmp_path / 'a'}: no such folder; the root must hold a, b; {tmp_path / 'DATA'} holds them, so give that as "
+        "the root"
+    )
+    Tree(tmp_path / "DATA").check_folders("a", "b")
+    with pytest.raises(UserError, match=r"the root must hold a, c$"):
+        Tree(tmp_path).check_folders("a", "c")
+    with pytest.raises(UserError, match=r"the root must hold a$"):
+        Tree(tmp_path / "nowhere").check_folders("a")

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 from made_up import COLUMNS
 
-from reidbench.reporting.levels import growth_findings
+from reidbench.reporting.levels import growth_findings, held_text
 from reidbench.reporting.tables import assemble
 
 MEAN_AP, LATENCY = 0, 5
@@ -55,3 +55,13 @@ def test_one_level_or_none_says_nothing(bench):
     bench.save_all()
     assert not list(growth_findings(with_levels(bench, LATENCY, (10,))))
     assert not list(growth_findings(assemble(bench.plan, bench.store)))
+
+
+def test_what_all_levels_set_alike_is_named_and_what_varies_is_not(bench):
+    bench.save_all()
+    table = with_levels(bench, MEAN_AP, (0.5, 1.0))
+    data = ({"rate": 0.5, "occlusion": 0.0}, {"occlusion": 0.0})
+    headings = [replace(h, column=replace(h.column, data=own)) for h, own in zip(table.headings, data, strict=True)]
+    assert held_text(headings) == " (occlusion 0)" and held_text(headings[:1]) == held_text(table.headings) == ""
+    (found,) = growth_findings(replace(table, headings=tuple(headings)))
+    assert found.startswith("mAP (%), from gallery 0.5 to 1 (occlusion 0): ")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from reidbench.experiments.scoring import Scored
-from reidbench.reporting.scores import WIDTH, difference, score_values, scored_text, scored_values
+from reidbench.reporting.scores import WIDTH, difference, printed_scores, score_values, scored_text, scored_values
 from reidbench.retrieval.protocols import PROTOCOLS
 from reidbench.spec import Outcome
 from reidbench.statistics import mean_interval
@@ -47,7 +47,7 @@ def test_the_text_fits_and_names_every_protocol(scored: list[Scored]) -> None:
         assert sum(line.startswith(f"{one.protocol.name} ") for line in lines) == (2 if one.outcome else 1)
         assert f"\n{one.protocol.name}: " in text
     assert "first_clip: not scored: the clips are too short." in lines
-    assert "mAP - release (%)" in text and "mINP (%)" in text
+    assert "mAP - release (pp)" in text and "mINP (%)" in text
 
 
 def test_the_values_are_those_of_the_samples(scored: list[Scored]) -> None:
@@ -62,9 +62,9 @@ def test_the_values_are_those_of_the_samples(scored: list[Scored]) -> None:
         samples = one.outcome.samples
         known = mean_interval(samples["ap"], samples["identity"])
         assert line["mAP"] == {
-            "value": round(100 * known.value, 1),
-            "low": round(100 * known.low, 1),
-            "high": round(100 * known.high, 1),
+            "value": 100 * known.value,
+            "low": 100 * known.low,
+            "high": 100 * known.high,
         }
         assert line["queries"] == len(samples["ap"])
         assert {"top1", "top5", "top10", "top20", "mINP"} <= line.keys()
@@ -81,6 +81,17 @@ def test_the_difference_is_that_of_the_two_printed_numbers(scored: list[Scored])
     means = [np.mean(one.outcome.samples["ap"]) for one in (fewer, release)]
     assert gap.value == pytest.approx(means[0] - means[1])
     assert gap.low < gap.value < gap.high
+
+
+def test_people_see_rounded_values_with_titles() -> None:
+    known = {
+        "mAP": {"value": 12.3456, "low": 10.0499, "high": 14.96},
+        "top1": {"value": 50.06, "low": 0.0, "high": 99.99},
+    }
+    assert printed_scores(known) == {
+        "mAP (%)": {"value": 12.3, "low": 10.0, "high": 15.0},
+        "top-1 (%)": {"value": 50.1, "low": 0.0, "high": 100.0},
+    }
 
 
 def test_what_was_not_measured_is_left_out() -> None:

@@ -48,3 +48,28 @@ def test_an_unknown_format_is_refused_before_anything_is_written(bench: Bench) -
     with pytest.raises(UserError, match="no format is named 'pfd'; did you mean 'pdf'"):
         write_report(assemble(bench.plan, bench.store), bench.store, formats=("pfd",))
     assert not list(bench.store.folder.glob("made_up*"))
+
+
+def test_figures_of_an_earlier_report_of_the_name_do_not_stay(bench: Bench) -> None:
+    bench.save_all()
+    write_report(assemble(bench.plan, bench.store), bench.store)
+    folder, plan = bench.store.folder, bench.plan
+    drawn = {path.name for path in folder.glob("made_up-*.svg")}
+    (folder / "made_up-stress.svg").write_text("drawn by somebody else")
+    (folder / "made_up-tiny-latency.svg").write_bytes((folder / "made_up-latency.svg").read_bytes())
+    fewer = replace(plan, suite=replace(plan.suite, figures=("latency",)))
+    write_report(assemble(fewer, bench.store), bench.store)
+    left = {path.name for path in folder.glob("made_up-*.svg")}
+    assert len(drawn) > 1
+    assert left == {"made_up-latency.svg", "made_up-stress.svg", "made_up-tiny-latency.svg"}
+    assert {path.name for path in folder.glob("made_up-*.png")} == {"made_up-latency.png"}
+
+
+def test_a_report_of_several_leaves_the_figures_of_the_reports_of_each(bench: Bench) -> None:
+    bench.save_all()
+    write_report(assemble(bench.plan, bench.store), bench.store)
+    before = set(bench.store.folder.glob("made_up-*"))
+    fewer = replace(bench.plan, suite=replace(bench.plan.suite, figures=("latency",)))
+    tables = [assemble(fewer, bench.store)]
+    write_combined(tables, bench.store, name="report", others=[], left_out="", made_by="")
+    assert len(before) > 2 and set(bench.store.folder.glob("made_up-*")) == before

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -29,7 +29,7 @@ from reidbench.reporting.figures.selection import selection_figure
 from reidbench.reporting.figures.stages import end_to_end_figure
 from reidbench.reporting.figures.stress import stress_figure
 from reidbench.reporting.figures.style import STYLE, settle
-from reidbench.reporting.stamps import bears, figure_stamp
+from reidbench.reporting.stamps import MAKER, bears, figure_stamp
 from reidbench.reporting.tables import Table
 
 DPI = 150
@@ -96,7 +96,9 @@ FIGURES = {
         "ratio of the counted MACs; medians with 95 % intervals",
     ),
     "stress": Drawing(
-        stress_figure, f"Accuracy under one controlled factor at a time; {WHISKERS}{SEEDS}; thick, {LOOKALIKES}"
+        stress_figure,
+        "Accuracy under one controlled factor at a time, in parentheses what a panel sets beside it; "
+        f"{WHISKERS}{SEEDS}; thick, {LOOKALIKES}",
     ),
     "end_to_end": Drawing(
         end_to_end_figure,
@@ -151,6 +153,13 @@ def undrawn(table: Table, stem: Path) -> int:
     stamp = figure_stamp(table)
     stems = [stem.with_name(f"{stem.name}-{name}") for name in table.plan.suite.figures]
     return sum(not all(bears(path, stamp) for path in _files(one)) for one in stems)
+
+
+def remove_others(stem: Path, drawn: Sequence[Path]) -> None:
+    """Removes the figures of earlier reports named `stem` that are not among those `drawn` for the present one."""
+    for path in (path for name in FIGURES for path in _files(stem.with_name(f"{stem.name}-{name}"))):
+        if path not in drawn and bears(path, MAKER):
+            path.unlink()
 
 
 def write_figure(draw: Callable[[], Figure | None], stem: Path, stamp: str) -> list[Path]:

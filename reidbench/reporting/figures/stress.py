@@ -24,6 +24,7 @@ from reidbench.reporting.figures.style import (
     setting,
     shown_arrays,
 )
+from reidbench.reporting.levels import held_text
 from reidbench.reporting.tables import Heading, Table, lookalike_floor
 
 
@@ -91,10 +92,11 @@ def _panel(axis: Axes, table: Table, factor: str, headings: list[Heading]) -> No
         half = 0.3 * min(closest, 1.0)
         axis.plot([at[place] - half, at[place] + half], [level, level], color="#808080", linewidth=2, label=label)
     axis.set_xticks(at, [f"{level:g}" for level in levels])
-    axis.set(xlabel=factor, ylabel=axis_label(quantity), ylim=(0, 100))
+    axis.set(ylabel=axis_label(quantity), ylim=(0, 100))
     axis.label_outer(remove_inner_ticks=False)
     axis.tick_params(labelbottom=True)
-    axis.set_xlabel(factor)
+    held = held_text([heading for heading in table.headings if heading.column.level[0] == factor])
+    axis.set_xlabel(f"{factor}{held}")
     grid(axis, "y", behind=False)
 
 
