@@ -41,21 +41,15 @@ def profile(
     if not isinstance(rounds, int) or rounds < 1:
         raise UserError(f"rounds={rounds!r}: give a whole number above 0")
     device = str(device)
-    if isinstance(model, str):
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
-            size = registry.size_of_costs(model) if tuple(shape[3:]) == PAPER_SIZE else {}
-            module: nn.Module = registry.build(model, **size)
-    elif isinstance(model, nn.Module):
-        module = model
-    else:
+    if not isinstance(model, (str, nn.Module)):
         raise UserError(f"{model!r}: give an nn.Module, or the name of a registered model")
-    found = count(module, shape)
 
     def start() -> Run:
-        return inference(copy.deepcopy(module), shape, device=device, precision=precision)
+        return inference(_own(model, shape), shape, device=device, precision=precision)
 
+    # First of all: what the counters and their copies leave in the process is none of the model's.
     memory = peak_memory(start, device=device)
+    found = count(_own(model, shape), shape)
     seconds = interleave({"model": start()}, rounds=rounds, device=device).seconds["model"]
     middle = median_interval(seconds)
     interval = None if math.isnan(middle.low) else [middle.low, middle.high]
@@ -74,3 +68,14 @@ def profile(
         "latency": {"median": middle.value, "interval": interval, "seconds": seconds},
         "memory": {"peak": memory.peak, "added": memory.added, "reserved": memory.reserved},
     }
+
+
+def _own(model: nn.Module | str, shape: Sequence[int]) -> nn.Module:
+    """A model to do as one likes with: a copy of a module, or a named one built anew with the same random weights."""
+    if isinstance(model, nn.Module):
+        return copy.deepcopy(model)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        size = registry.size_of_costs(model) if tuple(shape[3:]) == PAPER_SIZE else {}
+        made: nn.Module = registry.build(model, **size)
+        return made

@@ -44,6 +44,8 @@ def _try_features(name: str, trial: nn.Module, clips: Tensor) -> None:
     if not isinstance(feature, Tensor) or feature.ndim != 2 or len(feature) != len(clips):
         found = list(feature.shape) if isinstance(feature, Tensor) else type(feature).__name__
         raise UserError(f"model {name}: its feature for {len(clips)} clips is {found}; let it be [clips, D]")
+    if not torch.isfinite(feature).all():
+        raise UserError(f"model {name}: its feature holds NaN or infinite numbers; let it be finite")
     if not isinstance(getattr(trial, "neck", None), nn.Module):
         raise UserError(f"model {name}: has no `neck`, the nn.Module that a feature [clips, D] goes through")
     _run(f"model {name}: its neck", trial.neck, feature)  # type: ignore[arg-type]

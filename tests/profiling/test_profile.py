@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 import reidbench
 from reidbench.profiling import profile as measuring
+from reidbench.profiling.memory import resident
 from reidbench.spec import Output, UserError
 
 SHAPE = (1, 2, 3, 32, 16)
@@ -76,3 +77,17 @@ def test_the_public_profile_has_the_settings_of_the_one_that_measures() -> None:
         return [(p.name, p.default) for p in inspect.signature(function).parameters.values()]  # type: ignore[arg-type]
 
     assert settings(reidbench.profile) == settings(measuring)
+
+
+def test_the_peak_is_free_of_what_counting_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    counting, taken = measuring.__globals__["count"], 256 * 2**20
+    held = []
+
+    def count(*arguments: object) -> object:
+        held.append(torch.ones(taken, dtype=torch.uint8))
+        return counting(*arguments)
+
+    monkeypatch.setitem(measuring.__globals__, "count", count)
+    before = resident()
+    memory = reidbench.profile(Small(), shape=SHAPE, rounds=1)["memory"]
+    assert held and memory["peak"] < before + taken / 2

@@ -49,6 +49,7 @@ def fail(error: Exception) -> Callable[[Tensor], Any]:
         (lambda f: f, nn.Identity(), "its forward returns Tensor; let it return a reidbench.spec.Output"),
         (lambda f: Output(None), nn.Identity(), "its feature for 2 clips is NoneType; let it be [clips, D]"),  # type: ignore[arg-type]
         (lambda f: Output(f[0]), nn.Identity(), "its feature for 2 clips is [3]; let it be [clips, D]"),
+        (lambda f: Output(f / 0 * 0), nn.Identity(), "its feature holds NaN or infinite numbers; let it be finite"),
         (Output, None, "has no `neck`, the nn.Module that a feature [clips, D] goes through"),
         (Output, nn.Linear(4, 4), "its neck: RuntimeError: mat1 and mat2 shapes cannot be multiplied"),
         (fail(ValueError("a multiple of\n3")), nn.Identity(), "model mine: a multiple of 3"),
