@@ -31,6 +31,7 @@ def small_clips(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(layers.measure_layers.__kwdefaults__, "rounds", 2)
     monkeypatch.setitem(peak.measure_peak.__kwdefaults__, "seconds", 0.01)
     monkeypatch.setitem(peak.measure_peak.__kwdefaults__, "sides", (128,))
+    monkeypatch.setitem(peak.measure_peak.__kwdefaults__, "convolutions", ((1, 16, 16, 8, 3),))
     monkeypatch.setitem(peak.measure_peak.__kwdefaults__, "copied", 1 << 20)
 
 
