@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reidbench import machine
-from reidbench.commands.asked import accuracy_cell_of, given_options, label_of, tried
+from reidbench.commands.asked import accuracy_cell_of, clip_of, given_options, label_of, tried
 from reidbench.commands.output import print_json
 from reidbench.commands.suites import profile_costs
 from reidbench.data.cache import cache_folder
@@ -29,6 +29,8 @@ TRAINED_ONLY = ("preset", "protocol", "dataset", "root", "dataset_options", "sub
 
 def profile(arguments: Namespace) -> int:
     """All costs of one model on the record, or what its modules cost and take."""
+    if arguments.frames < 1:
+        raise UserError(f"--frames {arguments.frames}: give a whole number above 0")
     if arguments.layers:
         return _layers(arguments)
     for option, given in (("--depth", arguments.depth is not None), ("--out", arguments.out)):
@@ -69,11 +71,12 @@ def _layers(arguments: Namespace) -> int:
     from reidbench.reporting.profile_text import layers_json, layers_notes, layers_table
 
     where: dict[str, Any] = {"device": arguments.device, "precision": precision}
-    model = tried(arguments.model, options)
+    model = tried(arguments.model, options, arguments.frames)
+    clips = clip_of(arguments.frames)
     load = Load()
     with _alone_in_timing(), threads_of(machine.physical_cores()), load.watched():
-        layers = measure_layers(model, measure_peak(**where), **where)
-        timeline = memory_timeline(model, **where)
+        layers = measure_layers(model, measure_peak(**where), shape=clips, **where)
+        timeline = memory_timeline(model, shape=clips, **where)
     if picture:
         from reidbench.reporting.layers_picture import draw_layers
 

@@ -92,9 +92,19 @@ def test_a_trace_of_inference_says_how_to_open_it(tmp_path: Path, capsys: pytest
     assert {path.name[-4:] for path in out.iterdir()} == {"fp32", "bf16"}
 
 
+def test_clips_have_the_length_that_was_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["profile", "baseline", *SLIM, "--layers", "--frames", "3", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["shape"] == [1, 3, *SHAPE[2:]]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["profile", "baseline", "--frames", "0"], "--frames 0: give a whole number above 0"),
+        (
+            ["profile", "bicnet_tks", *SLIM, "--frames", "7"],
+            "a clip of 7 frames: with alpha=3 it must be a multiple of 4",
+        ),
         (["profile", "baseline", "--depth", "2"], "--depth: give it with --layers"),
         (["profile", "baseline", "--out", "a.png"], "--out: give it with --layers"),
         (["profile", "baseline", "--precision", "bf16"], "--precision: give it with --layers"),
