@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from reidbench import machine, registry
 from reidbench.options import parse_options, written_options
-from reidbench.planning.plan import Plan, Request, accuracy_cell, make_plan
-from reidbench.spec import COST_SHAPE, Cell, Places, Suite, UserError
+from reidbench.planning.plan import Plan, Request, accuracy_cell, cost_options, make_plan
+from reidbench.spec import CLIP_FRAMES, COST_SHAPE, Cell, Places, Row, Suite, UserError
 from reidbench.store import Store
 
 if TYPE_CHECKING:
@@ -89,15 +89,20 @@ def label_of(model: str, options: Mapping[str, Any]) -> str:
     return " ".join((model, *written_options(options)))
 
 
-def tried(model: str, options: Mapping[str, Any]) -> nn.Module:
-    """The model with random weights, after one clip of the paper's scale went through it. Raises UserError naming it
-    where it cannot be built or fails."""
+def tried(model: str, options: Mapping[str, Any], frames: int = CLIP_FRAMES) -> nn.Module:
+    """The model with random weights, after a clip of so many frames of the paper's size went through it. Raises
+    UserError naming it where it cannot be built or fails."""
     from reidbench.profiling.session import build
     from reidbench.profiling.trial import try_model
 
-    made = build(model, {**registry.size_of_costs(model), **options})
-    try_model(model, made, COST_SHAPE)
+    made = build(model, cost_options(Row(model, model, options, frames=frames)))
+    try_model(model, made, clip_of(frames))
     return made
+
+
+def clip_of(frames: int) -> tuple[int, ...]:
+    """One clip [B, T, 3, H, W] of so many frames of the paper's size."""
+    return (1, frames, *COST_SHAPE[2:])
 
 
 def accuracy_cell_of(arguments: Namespace, seed: int) -> tuple[Cell, Places]:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from argparse import Namespace
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reidbench import machine
-from reidbench.commands.asked import accuracy_cell_of, given_options, label_of, tried
+from reidbench.commands.asked import accuracy_cell_of, clip_of, given_options, label_of, tried
 from reidbench.commands.output import print_json
 from reidbench.commands.suites import profile_costs
-from reidbench.files import check_writable
+from reidbench.data.cache import cache_folder
+from reidbench.files import alone, check_writable
 from reidbench.spec import UserError
 
 if TYPE_CHECKING:
@@ -26,6 +29,8 @@ TRAINED_ONLY = ("preset", "protocol", "dataset", "root", "dataset_options", "sub
 
 def profile(arguments: Namespace) -> int:
     """All costs of one model on the record, or what its modules cost and take."""
+    if arguments.frames < 1:
+        raise UserError(f"--frames {arguments.frames}: give a whole number above 0")
     if arguments.layers:
         return _layers(arguments)
     for option, given in (("--depth", arguments.depth is not None), ("--out", arguments.out)):
@@ -66,11 +71,12 @@ def _layers(arguments: Namespace) -> int:
     from reidbench.reporting.profile_text import layers_json, layers_notes, layers_table
 
     where: dict[str, Any] = {"device": arguments.device, "precision": precision}
-    model = tried(arguments.model, options)
+    model = tried(arguments.model, options, arguments.frames)
+    clips = clip_of(arguments.frames)
     load = Load()
-    with threads_of(machine.physical_cores()), load.watched():
-        layers = measure_layers(model, measure_peak(**where), **where)
-        timeline = memory_timeline(model, **where)
+    with _alone_in_timing(), threads_of(machine.physical_cores()), load.watched():
+        layers = measure_layers(model, measure_peak(**where), shape=clips, **where)
+        timeline = memory_timeline(model, shape=clips, **where)
     if picture:
         from reidbench.reporting.layers_picture import draw_layers
 
@@ -97,7 +103,7 @@ def _trace_inference(arguments: Namespace) -> int:
     from reidbench.reporting.profile_text import operators_table, trace_json
 
     model = tried(arguments.model, options)
-    with threads_of(machine.physical_cores()):
+    with _alone_in_timing(), threads_of(machine.physical_cores()):
         found = trace_inference(
             model, Path(arguments.out) / run, worker=run, device=arguments.device, precision=precision
         )
@@ -118,14 +124,29 @@ def _trace_training(arguments: Namespace) -> int:
     from reidbench.experiments.step_report import begin, time_steps, trace_steps
     from reidbench.reporting.profile_text import operators_table, steps_json, steps_note, steps_table, trace_json
 
-    report = time_steps(*begin(cell, places, precision))
-    found = trace_steps(*begin(cell, places, precision), Path(arguments.out) / run, worker=run)
+    training = begin(cell, places, precision)
+    with _alone_in_timing():
+        report = time_steps(*training)
+        found = trace_steps(*begin(cell, places, precision), Path(arguments.out) / run, worker=run)
     if arguments.json:
         print_json({"step": steps_json(report), **trace_json(found)})
         return 0
     label = f"{label_of(arguments.model, given_options(arguments))}, preset {arguments.preset}, {precision}"
     _print(steps_table(report, label), steps_note(report), operators_table(found))
     return _tell_how_to_open(found.file, arguments.out)
+
+
+@contextlib.contextmanager
+def _alone_in_timing() -> Iterator[None]:
+    """Waits until nothing else of this project is timed on this machine, and says so."""
+    path = cache_folder() / "timing"
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(alone(path, patience=0))
+        except TimeoutError:
+            print("bench.py: waiting for another bench.py on this machine, which is timing", file=sys.stderr)
+            stack.enter_context(alone(path))
+        yield
 
 
 def _run_name(arguments: Namespace, options: dict[str, Any], what: str, precision: str) -> str:

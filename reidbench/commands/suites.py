@@ -85,7 +85,9 @@ def profile_costs(arguments: Namespace) -> int:
     reference = next(row for row in table2.rows if row.name == table2.reference)
     options = given_options(arguments)
     label = label_of(arguments.model, options)
-    rows = (reference, Row(label, arguments.model, options))
+    if arguments.frames != reference.frames:
+        label = f"{label}, {arguments.frames} frames"
+    rows = (reference, Row(label, arguments.model, options, frames=arguments.frames))
     columns = tuple(column for column in table2.columns if _measures_cost(column, arguments.device))
     suite = Suite(f"Costs of {label}", rows, columns, reference.name)
     return _run({machine.slug(f"{PROFILE}-{label}"): suite}, arguments, trial=True)
@@ -136,7 +138,7 @@ def _measure(
     plans = plans_of(suites, arguments, store)
     check_figures(suites)
     if trial and (arguments.fresh or not all(map(store.holds, all_cells(plans.values())))):
-        tried(arguments.model, given_options(arguments))
+        tried(arguments.model, given_options(arguments), arguments.frames)
     with open_display(list(plans.values())) as display:
         runner = Runner(store, display)
         runner.run(list(plans.values()), fresh=arguments.fresh)

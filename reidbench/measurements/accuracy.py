@@ -34,7 +34,9 @@ def _percentage(title: str, sample: str, about: str, where: str = "") -> Quantit
             "AUC tempo", "twin_auc", "how often a match is nearer than a tempo twin; chance is 50", "factor:tempo"
         ),
         "floor": _percentage(
-            "twins untold", "floor", "the mAP of finding every group of twins and telling none of its members apart"
+            "look-alikes not told apart",
+            "floor",
+            "the mAP of finding every group of twins and telling none of its members apart",
         ),
     },
 )

@@ -16,6 +16,12 @@ from reidbench.profiling.load import Load
 LARGEST = 256
 """Clips in the largest batch that is tried: of twice as many the stem's maps have more values than 32 bits count."""
 
+FIRST = 4
+"""Batches up to this are tried whatever they gain: 2 clips may do no better than 1 where 4 do."""
+
+GAIN = 1.03
+"""The factor that a larger batch must gain to be worth it: smaller ones lie within the noise of two readings."""
+
 ROUNDS_ANEW = 6
 """Readings of the best batch once it was chosen: the fewest that give a median a 95 % interval."""
 
@@ -56,8 +62,9 @@ class Sweep:
 
     @property
     def best(self) -> int:
-        """The batch with the highest rate."""
-        return max(self.seconds, key=self.rate)
+        """The smallest batch whose rate comes within `GAIN` of the highest."""
+        highest = max(map(self.rate, self.seconds))
+        return min(batch for batch in self.seconds if GAIN * self.rate(batch) >= highest)
 
     @property
     def rates(self) -> list[float]:
@@ -71,14 +78,14 @@ def sweep(
     *,
     device: str = "cpu",
     budget: float = 30.0,
-    gain: float = 1.03,
     load: Load | None = None,
     after_batch: Callable[[int, Mapping[str, Sweep]], None] | None = None,
 ) -> dict[str, Sweep]:
     """Times batches of 1, 2, 4, ... clips of `frames[name]`; `runs[name](batch)` makes the call that computes a batch.
 
-    The models take turns at each batch. One leaves when a doubling gains less than a factor `gain`, or when it runs out
-    of memory or fails otherwise: that is recorded and its smaller batches stay (none, where not even one clip fits).
+    The models take turns at each batch. One leaves when a doubling beyond the `FIRST` batches gains less than a factor
+    `GAIN`, or when it runs out of memory or fails otherwise: that is recorded and its smaller batches stay (none, where
+    not even one clip fits).
     It is cut where the next batch, lasting twice as long, would bring the seconds of its own readings above `budget`:
     a slow model so takes no time from a fast one. At last all take turns, each at its best batch. `load` watches what
     other processes do while something is timed.
@@ -93,7 +100,7 @@ def sweep(
         del started  # before the next batch takes its memory
         if after_batch is not None:
             after_batch(batch, sweeps)
-        active = [name for name in active if batch < LARGEST and _still_gains(sweeps[name], batch, gain)]
+        active = [name for name in active if batch < LARGEST and _still_gains(sweeps[name], batch)]
         for name in active:
             found = sweeps[name]
             found.cut = found.spent(*found.seconds) + 2 * found.spent(batch) > budget
@@ -150,7 +157,7 @@ def _read_anew(
             sweeps[name].anew = seconds
 
 
-def _still_gains(found: Sweep, batch: int, gain: float) -> bool:
+def _still_gains(found: Sweep, batch: int) -> bool:
     if found.out_of_memory or found.error:
         return False
-    return batch == 1 or found.rate(batch) > gain * found.rate(batch // 2)
+    return batch < FIRST or found.rate(batch) > GAIN * found.rate(batch // 2)

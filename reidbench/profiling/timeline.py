@@ -54,10 +54,12 @@ class Timeline:
         inside = [call for call in self.calls if call.start <= moment <= call.end]
         return max(inside, key=lambda call: call.start).name if inside else ""
 
-    def outermost(self) -> list[Span]:
-        """The calls that no other call encloses, in order."""
+    def outermost(self, block: Span | None = None) -> list[Span]:
+        """The calls that no other call encloses, in order; with a `block`, of those that this one encloses."""
         found: list[Span] = []
-        for call in self.calls:
+        for call in self.calls if block is None else self.calls[self.calls.index(block) + 1 :]:
+            if block and call.start >= block.end:
+                break
             if not found or call.start >= found[-1].end:
                 found.append(call)
         return found

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -100,9 +101,15 @@ def _output(name: str, model: nn.Module, clips: Tensor) -> Output:
 
 
 def _run(what: str, module: nn.Module, given: Tensor) -> object:
-    """What a module gives; where it fails, one line says so, unless the memory is to blame."""
-    try:
+    with failure_told(what):
         return module(given)
+
+
+@contextlib.contextmanager
+def failure_told(what: str) -> Iterator[None]:
+    """Where a model fails within, one line says so, a UserError, unless the memory is to blame."""
+    try:
+        yield
     except Exception as error:
         if is_out_of_memory(error) or isinstance(error, UserError):
             raise

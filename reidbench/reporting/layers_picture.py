@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.collections import PathCollection
-from matplotlib.ticker import FuncFormatter
+from matplotlib.legend import Legend
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from reidbench.files import replacing
 from reidbench.reporting.figures.style import MARKERS, OKABE_ITO, STYLE, grid, new_figure, settle
@@ -19,7 +23,7 @@ from reidbench.reporting.profile_text import peak_text
 
 if TYPE_CHECKING:
     from reidbench.profiling.layers import Layers, Part
-    from reidbench.profiling.timeline import Timeline
+    from reidbench.profiling.timeline import Span, Timeline
 
 NAMED = 3
 """Modules whose names stand in the roofline: those that take longest."""
@@ -30,8 +34,17 @@ LEAST_POINT = 0.001
 POINT = 1.15
 """What a point covers above and below itself, as a factor of its height: names keep clear of it."""
 
-LEAST_BAND = 0.045
-"""The share of the pass from which on a call is named above the memory."""
+MOST_BAND = 0.7
+"""The share of a pass from which on a call is no band itself: those that it makes are."""
+
+LETTER = 0.008
+"""The share of a pass that a letter of a band's name takes."""
+
+WIDE = 0.025
+"""The share of a pass from which on a call is wide enough for a short name."""
+
+LONGEST = 24
+"""Letters of a name in the roofline; of longer ones the end is shown."""
 
 
 def draw_layers(layers: Layers, timeline: Timeline, label: str, path: Path) -> None:
@@ -67,24 +80,45 @@ def _roofline(axis: Axes, layers: Layers) -> tuple[list[tuple[str, float, float]
         axis.scatter(x, y, areas, label=kind, zorder=3, alpha=0.75, **style)
     intensities = [part.intensity for part in parts]
     ridge = layers.peak.flops / layers.peak.bandwidth
-    ends = np.array([min(*intensities, ridge) / 2, ridge, max(*intensities, ridge) * 4])
+    ends = np.array([min([*intensities, ridge]) / 2, ridge, max([*intensities, ridge]) * 4])
     roof = [(float(x), layers.peak.attainable(x) / 1e9) for x in ends]
     axis.plot(*zip(*roof, strict=True), color="black", linewidth=1.2, label="roof")
-    slowest = min(part.rate for part in parts) / 1e9
-    fastest = max(layers.peak.flops, *(part.rate for part in parts)) / 1e9
-    axis.set(xscale="log", yscale="log", xlim=(ends[0], ends[-1]), ylim=(slowest / 3, 2 * fastest))
+    rates = [layers.peak.flops / 1e9, *(part.rate / 1e9 for part in parts)]
+    axis.set(xscale="log", yscale="log", xlim=(ends[0], ends[-1]), ylim=(min(rates) / 2, 2 * max(rates)))
     axis.set(
         xlabel="FLOP for each byte moved", ylabel="GFLOP/s attained", title="modules with products, by the roofline"
     )
     for direction in (axis.xaxis, axis.yaxis):
-        direction.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        _plain_ticks(direction)
     grid(axis)
-    legend = axis.legend(frameon=False, fontsize=8, loc="lower left", title="area: share of the time")
-    legend.get_title().set_fontsize(8)
+    legend = _legend_below(axis, title="area: share of the time")
     for handle in legend.legend_handles:
         if isinstance(handle, PathCollection):
             handle.set_sizes([40])
-    return [(part.name.removeprefix("trunk."), part.intensity, part.rate / 1e9) for part in parts], roof
+    return [(_short(part.name), part.intensity, part.rate / 1e9) for part in parts], roof
+
+
+def _short(name: str) -> str:
+    name = name.removeprefix("trunk.")
+    if len(name) <= LONGEST:
+        return name
+    while len(name) >= LONGEST and "." in name:
+        name = name.partition(".")[2]
+    return f"…{name}"
+
+
+def _plain_ticks(direction: Axis) -> None:
+    """Numbers as they are written, where two powers of ten or more are seen at these, else also at 2 and 5."""
+    low, high = direction.get_view_interval()
+    direction.set_major_locator(LogLocator(subs=(1.0,) if high > 100 * low else (1.0, 2.0, 5.0)))
+    direction.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    direction.set_minor_formatter(NullFormatter())
+
+
+def _legend_below(axis: Axes, **settings: Any) -> Legend:
+    """Below the axis, where it covers nothing."""
+    place: Any = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.12), "ncols": 2, "columnspacing": 1.2}
+    return axis.legend(frameon=False, fontsize=8, title_fontsize=8, **place, **settings)
 
 
 def _kinds(axis: Axes, layers: Layers) -> None:
@@ -103,29 +137,52 @@ def _kinds(axis: Axes, layers: Layers) -> None:
         axis.text(max(time, bound), place, f" {time / whole / 10:.1f} %", va="center", fontsize=8)
     axis.set_yticks(places, order)
     axis.set(xlabel="time of a pass (ms)", title="time by kind", xlim=(0, 1.2 * max(*measured, *least)))
-    axis.legend(frameon=False, fontsize=8, loc="lower right")
+    _legend_below(axis)
 
 
 def _memory(axis: Axes, timeline: Timeline) -> None:
     end = 1e3 * max(timeline.seconds[-1], max((call.end for call in timeline.calls), default=0.0))
     times, live = [1e3 * second for second in timeline.seconds], [size / 1e6 for size in timeline.live]
     top = timeline.peak / 1e6
-    for i, call in enumerate(timeline.outermost()):
+    bands = _bands(timeline, end / 1e3)
+    block = _common_block([call.name for call in bands if call.end - call.start > WIDE * end / 1e3])
+    for i, call in enumerate(bands):
         start, stop = 1e3 * call.start, 1e3 * call.end
         axis.axvspan(start, stop, color="#E4E4E4" if i % 2 else "#F4F4F4", linewidth=0, zorder=0)
-        if stop - start > LEAST_BAND * end:
-            name = call.name.removeprefix("trunk.")
-            axis.text((start + stop) / 2, 1.22 * top, name, ha="center", va="top", fontsize=7.5)
+        name = call.name.removeprefix(block).removeprefix("trunk.")
+        if stop - start > LETTER * len(name) * end:
+            axis.text((start + stop) / 2, 1.36 * top, name, ha="center", va="top", fontsize=7.5)
     axis.step([*times, end], [*live, live[-1]], where="post", color="#0072B2", linewidth=1.2)
     moment = times[timeline.live.index(timeline.peak)]
     axis.plot(moment, top, "v", color="#D55E00", markeredgecolor="black", ms=7, zorder=4)
-    axis.annotate(
+    late = moment > end / 2
+    axis.text(
+        moment,
+        1.12 * top,
         f"{top:.1f} MB in {timeline.peak_module or 'the model itself'}",
-        (moment, top),
-        xytext=(8, 3),
-        textcoords="offset points",
+        ha="right" if late else "left",
         fontsize=8,
         va="center",
     )
-    title = "live activations along a pass (bands: outermost calls; the profiler stretches the time)"
-    axis.set(xlabel="time (ms)", ylabel="live memory (MB)", title=title, xlim=(0, end), ylim=(0, 1.28 * top))
+    calls = f"calls within {block[:-1]}" if block else "outermost calls"
+    title = f"live activations along a pass (bands: {calls}; the profiler stretches the time)"
+    axis.set(xlabel="time (ms)", ylabel="live memory (MB)", title=title, xlim=(0, end), ylim=(0, 1.42 * top))
+
+
+def _bands(timeline: Timeline, end: float) -> list[Span]:
+    """The outermost calls; in the place of one that takes nearly all of the pass, those that it makes."""
+    bands = timeline.outermost()
+    while longest := next((call for call in bands if call.end - call.start > MOST_BAND * end), None):
+        inside = timeline.outermost(longest)
+        if not inside:
+            break
+        place = bands.index(longest)
+        bands[place : place + 1] = inside
+    return bands
+
+
+def _common_block(names: Sequence[str]) -> str:
+    """The block that modules of these names all stand in, with a dot behind it; "" where there is none."""
+    above = (name.split(".")[:-1] for name in names)
+    alike = takewhile(lambda parts: len(set(parts)) == 1, zip(*above, strict=False))
+    return "".join(f"{first}." for first, *_ in alike)

@@ -73,15 +73,16 @@ def layers_notes(layers: Layers, timeline: Timeline) -> list[str]:
         f"whole pass {1e3 * plain:.1f} ms without hooks, median of {len(layers.plain)} rounds; hooks add "
         f"{100 * layers.overhead:.1f} %; the parts sum up to {100 * layers.accounted:.1f} % of it",
         f"live activations: {timeline.peak / 1e6:.1f} MB at the peak, in {timeline.peak_module or 'the model itself'}",
-        "moved: what each operator reads, weights included, and writes, each once; caches may spare some of it, so "
-        "that more than 100 % of the roof can be attained",
+        "moved: what each operator reads, weights included, and writes, each once",
+        "roof: the fastest of the products that were tried, and of copies; above 100 % are modules whose bytes a cache "
+        "spared, or whose shape suits the machine better",
     ]
 
 
 def peak_text(peak: Peak) -> str:
     """The roof in words."""
     threads = f", {peak.threads} thread{'s' * (peak.threads != 1)}" if peak.device == "cpu" else ""
-    product = "matrix product in TF32" if peak.rounded else "matrix product"
+    product = f"{peak.product}{' in TF32' * peak.rounded}"
     return (
         f"{peak.device}, {peak.precision}{threads}; measured peak {peak.flops / 1e9:.0f} GFLOP/s ({product}), "
         f"{peak.bandwidth / 1e9:.1f} GB/s (copy)"

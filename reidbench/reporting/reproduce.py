@@ -11,6 +11,7 @@ from reidbench import presets, registry
 from reidbench.data.splits import OPTION, written_splits
 from reidbench.discovery.source import REQUIRED
 from reidbench.options import written_options
+from reidbench.spec import CLIP_FRAMES
 
 if TYPE_CHECKING:
     from reidbench.planning.plan import Plan
@@ -35,6 +36,8 @@ def command(plan: Plan) -> str:
 def _of_profile(plan: Plan) -> list[str]:
     row = plan.suite.rows[-1]
     parts = [row.model, *(part for text in written_options(row.options) for part in ("--set", text))]
+    if row.frames != CLIP_FRAMES:
+        parts += ["--frames", str(row.frames)]
     on_gpu = any(column.settings.get("device") == "cuda" for column in plan.suite.columns)
     return [*parts, "--device", "cuda"] if on_gpu else parts
 

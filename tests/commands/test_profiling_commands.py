@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +16,8 @@ import pytest
 from reidbench import cli
 from reidbench.commands import asked
 from reidbench.commands.asked import label_of
+from reidbench.data.cache import cache_folder
+from reidbench.files import alone
 from reidbench.profiling import layers, peak, timeline, trace
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,15 +26,30 @@ SHAPE = (1, 8, 3, 64, 32)
 TOO_FEW = "model bicnet_tks: a clip of 8 frames: with alpha=2 it must be a multiple of 3"
 
 
+class Told(io.StringIO):
+    """What is written to stderr, and that something was."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = threading.Event()
+
+    def write(self, text: str) -> int:
+        length = super().write(text)
+        self.written.set()
+        return length
+
+
 @pytest.fixture(autouse=True)
-def small_clips(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Costs are those of the paper's scale; here clips are small and rounds few."""
+def small_clips(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Costs are those of the paper's scale; here clips are small, rounds few, and the cache is empty."""
+    monkeypatch.setenv("REIDBENCH_CACHE", str(tmp_path / "cache"))
     for function in (layers.measure_layers, timeline.memory_timeline, trace.trace_inference):
         monkeypatch.setitem(function.__kwdefaults__, "shape", SHAPE)
     monkeypatch.setattr(asked, "COST_SHAPE", SHAPE)
     monkeypatch.setitem(layers.measure_layers.__kwdefaults__, "rounds", 2)
     monkeypatch.setitem(peak.measure_peak.__kwdefaults__, "seconds", 0.01)
     monkeypatch.setitem(peak.measure_peak.__kwdefaults__, "sides", (128,))
+    monkeypatch.setitem(peak.measure_peak.__kwdefaults__, "convolutions", ((1, 16, 16, 8, 3),))
     monkeypatch.setitem(peak.measure_peak.__kwdefaults__, "copied", 1 << 20)
 
 
@@ -60,21 +79,32 @@ def test_layers_as_json(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_trace_of_inference_says_how_to_open_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    command = ["trace", "baseline", *SLIM, "--out", str(tmp_path)]
+    out = tmp_path / "traces"
+    command = ["trace", "baseline", *SLIM, "--out", str(out)]
     assert cli.main(command) == 0
     told = capsys.readouterr().out
-    assert "aten::" in told and "https://ui.perfetto.dev" in told and f"tensorboard --logdir {tmp_path}" in told
-    (run,) = tmp_path.iterdir()
+    assert "aten::" in told and "https://ui.perfetto.dev" in told and f"tensorboard --logdir {out}" in told
+    (run,) = out.iterdir()
     assert run.name.startswith("baseline-blocks-1-1-1-1-size-64-32-width-8-inference-cpu-fp32")
     assert cli.main([*command, "--json", "--precision", "bf16"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert Path(found["file"]).is_file() and found["passes"] == trace.RECORDED and found["operators"]
-    assert {path.name[-4:] for path in tmp_path.iterdir()} == {"fp32", "bf16"}
+    assert {path.name[-4:] for path in out.iterdir()} == {"fp32", "bf16"}
+
+
+def test_clips_have_the_length_that_was_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["profile", "baseline", *SLIM, "--layers", "--frames", "3", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["shape"] == [1, 3, *SHAPE[2:]]
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["profile", "baseline", "--frames", "0"], "--frames 0: give a whole number above 0"),
+        (
+            ["profile", "bicnet_tks", *SLIM, "--frames", "7"],
+            "a clip of 7 frames: with alpha=3 it must be a multiple of 4",
+        ),
         (["profile", "baseline", "--depth", "2"], "--depth: give it with --layers"),
         (["profile", "baseline", "--out", "a.png"], "--out: give it with --layers"),
         (["profile", "baseline", "--precision", "bf16"], "--precision: give it with --layers"),
@@ -106,6 +136,28 @@ def test_mistakes_are_one_line(
     assert cli.main(arguments) == 2
     told = capsys.readouterr().err
     assert message in told and told.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", [["profile", "baseline", "--layers"], ["trace", "baseline", "--out", "OUT"]])
+def test_waits_for_what_another_times_and_says_so(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Says so while the lock is held, and ends once it is not."""
+    monkeypatch.chdir(tmp_path)
+    told, ended = Told(), []
+    monkeypatch.setattr(sys, "stderr", told)
+    waiter = threading.Thread(target=lambda: ended.append(cli.main([*command, *SLIM, "--json"])))
+    with alone(cache_folder() / "timing"):
+        waiter.start()
+        assert told.written.wait(60)
+        assert "waiting for another bench.py" in told.getvalue() and not ended
+    waiter.join(60)
+    assert ended == [0] and told.getvalue().count("\n") == 1
+
+
+def test_says_nothing_where_nobody_is_timing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["profile", "baseline", *SLIM, "--layers", "--json"]) == 0
+    assert capsys.readouterr().err == ""
 
 
 def test_the_profiler_writes_nothing_of_its_own(tmp_path: Path) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 
+from reidbench.precision import PRECISIONS
 from reidbench.profiling import peak as module
 from reidbench.profiling.peak import Peak, measure_peak
 from reidbench.spec import UserError
@@ -22,8 +25,44 @@ def test_the_roof_is_the_lower_of_the_two_limits() -> None:
 def test_counts_two_operations_a_product_and_reading_with_writing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Were every run to take a second."""
     monkeypatch.setattr(module, "clock_of", lambda device: lambda run: (run(), 1.0)[1])
-    found = measure_peak(sides=(8, 4), copied=100, seconds=0)
-    assert (found.flops, found.bandwidth) == (2 * 8**3, 200)
+    found = measure_peak(sides=(8, 4), convolutions=(), copied=100, seconds=0)
+    assert (found.flops, found.bandwidth, found.product) == (2 * 8**3, 200, "matrix product")
+    found = measure_peak(sides=(), convolutions=((2, 4, 8, 6, 3), (2, 4, 8, 6, 1)), copied=100, seconds=0)
+    assert (found.flops, found.product) == (2 * (2 * 8 * 6) * 4 * 4 * 9, "3x3 convolution")
+
+
+def test_the_peak_is_that_of_convolutions_where_these_are_faster(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On some CPUs torch leaves matrix products to a library that does half of what the convolutions' does."""
+    taking: list[float] = []
+
+    def clock(run: Callable[[], object]) -> float:
+        taking.clear()
+        run()
+        return taking[0] if taking else 1.0
+
+    mm, conv2d = torch.mm, module.conv2d
+    monkeypatch.setattr(module, "clock_of", lambda device: clock)
+    monkeypatch.setattr(torch, "mm", lambda *given, out: (taking.append(2.0), mm(*given, out=out)))
+    monkeypatch.setattr(module, "conv2d", lambda *given, padding: (taking.append(1.0), conv2d(*given, padding=padding)))
+    same = {"sides": (16,), "convolutions": ((16, 16, 1, 1, 1),), "copied": 100, "seconds": 0}
+    assert (measure_peak(**same).flops, measure_peak(**same).product) == (2 * 16**3, "1x1 convolution")
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_convolutions_are_computed_as_a_deployed_models(precision: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = []
+    monkeypatch.setattr(module, "conv2d", lambda *given, padding: found.extend(given))
+    measure_peak(precision=precision, sides=(), convolutions=((2, 4, 8, 6, 3),), copied=100, seconds=0)
+    assert found and all(one.is_contiguous(memory_format=torch.channels_last) for one in found)
+    assert {one.dtype for one in found} == {PRECISIONS[precision]}
+
+
+def test_what_takes_long_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    runs: list[str] = []
+    monkeypatch.setattr(module, "clock_of", lambda device: lambda run: (run(), 9.0)[1])
+    monkeypatch.setattr(torch, "mm", lambda *_, out: runs.append("mm"))
+    measure_peak(sides=(8,), convolutions=(), copied=100, seconds=0.1)
+    assert runs == ["mm", "mm"]
 
 
 @pytest.mark.parametrize("allowed", [True, False])
@@ -31,13 +70,15 @@ def test_products_round_as_convolutions_may(allowed: bool, monkeypatch: pytest.M
     before, found = torch.backends.cuda.matmul.allow_tf32, []
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", allowed)
     monkeypatch.setattr(torch, "mm", lambda *_, out: found.append(torch.backends.cuda.matmul.allow_tf32))
-    measure_peak(sides=(8,), copied=100, seconds=0)
+    measure_peak(sides=(8,), convolutions=(), copied=100, seconds=0)
     assert set(found) == {allowed} and torch.backends.cuda.matmul.allow_tf32 == before
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_measures_something_here(precision: str) -> None:
-    found = measure_peak(precision=precision, sides=(64,), copied=1 << 20, seconds=0.01)
+    found = measure_peak(
+        precision=precision, sides=(64,), convolutions=((1, 16, 16, 8, 3),), copied=1 << 20, seconds=0.01
+    )
     assert found.flops > 1e6 and found.bandwidth > 1e6
     assert (found.device, found.precision) == ("cpu", precision) and found.threads >= 1
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -15,6 +16,17 @@ from reidbench.profiling.memory import resident
 from reidbench.spec import Output, UserError
 
 SHAPE = (1, 2, 3, 32, 16)
+
+
+class Giving(nn.Module):
+    """Gives what a function makes of the clips."""
+
+    def __init__(self, make: Callable[[Tensor], object]) -> None:
+        super().__init__()
+        self.make = make
+
+    def forward(self, clips: Tensor) -> object:
+        return self.make(clips)
 
 
 class Small(nn.Module):
@@ -63,6 +75,28 @@ def test_an_unknown_name_is_answered_with_the_nearest() -> None:
         (Small, {}, "give an nn.Module, or the name"),
         ("baseline", {"shape": (1, 8, 3, -256, 128)}, r"shape .*: give \[B, T, 3, H, W\], whole numbers above 0"),
         ("baseline", {"shape": (8, 3, 256, 128)}, r"give \[B, T, 3, H, W\]"),
+        (
+            "bicnet_tks",
+            {"shape": (1, 8, 3, 64, 32)},
+            "model bicnet_tks: clips are 64x32, the model was built for 256x128",
+        ),
+        (
+            "bicnet_tks",
+            {"shape": (1, 7, 3, 256, 128)},
+            "model bicnet_tks: a clip of 7 frames: .* must be a multiple of 4",
+        ),
+        (nn.Conv2d(3, 4, 3), {"shape": SHAPE}, r"model Conv2d: RuntimeError: Expected 3D .* or 4D"),
+        (
+            Giving(lambda clips: {"feature": clips}),
+            {"shape": SHAPE},
+            r"gives dict for 1 clips; let its feature be \[1, D\]",
+        ),
+        (Giving(lambda clips: clips.mean((2, 3, 4))[0]), {"shape": SHAPE}, r"gives \[2\] for 1 clips"),
+        (
+            Giving(lambda clips: torch.empty(2**52)),
+            {"shape": SHAPE},
+            "clips 1x2x3x32x16 do not fit in the memory of cpu",
+        ),
         ("baseline", {"rounds": 0}, "rounds=0: give a whole number above 0"),
         ("baseline", {"rounds": 2.5}, "rounds=2.5: give a whole number"),
     ],

@@ -33,6 +33,7 @@ def test_sums_the_changes_within_the_pass() -> None:
     assert (found.peak, found.peak_module) == (12, "a.b")
     assert [call.name for call in found.calls] == ["a", "a.b", "c"]
     assert [call.name for call in found.outermost()] == ["a", "c"]
+    assert [[call.name for call in found.outermost(block)] for block in found.calls] == [["a.b"], [], []]
     assert read_timeline(EVENTS, "cuda").peak == 99
 
 

@@ -98,7 +98,11 @@ def test_plugins_are_part_of_the_command(bench, tmp_path):
 
 @pytest.mark.parametrize(
     "arguments",
-    [["bicnet_tks"], ["bicnet", "--set", "alpha=1", "--set", "kernels=(3, 7)", "--set", "small=stem"]],
+    [
+        ["bicnet_tks"],
+        ["gltp", "--frames", "16"],
+        ["bicnet", "--set", "alpha=1", "--set", "kernels=(3, 7)", "--set", "small=stem"],
+    ],
 )
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
 def test_a_profile_is_made_again_by_its_own_command(bench, arguments, device, monkeypatch):
