@@ -34,10 +34,12 @@ def scale_figure(table: Table) -> Figure | None:
     panels = {quantity: headings for quantity, headings in panels.items() if headings}
     if not panels:
         return None
-    figure = new_figure(3.6 * len(panels), 3.4)
+    figure = new_figure(3.6 * len(panels), 3.6)
     axes = figure.subplots(1, len(panels), squeeze=False)[0]
     for axis, headings in zip(axes, panels.values(), strict=True):
         _panel(axis, table, sorted(headings, key=lambda heading: heading.column.level[1]))
+    known = {label: line for axis in axes for line, label in zip(*axis.get_legend_handles_labels(), strict=True)}
+    figure.legend(known.values(), known.keys(), loc="outside lower center", ncol=4, frameon=False, fontsize=8)
     first = next(iter(panels.values()))[0]
     entitle(figure, table, "scoring over the size of the gallery", setting(table, first))
     return figure
@@ -73,4 +75,3 @@ def _panel(axis: Axes, table: Table, headings: list[Heading]) -> None:
             label = None if i else "in proportion, through the last point"
             axis.plot(ends, value * ends / size, color="#888888", linewidth=0.8, label=label, zorder=1)
     grid(axis)
-    axis.legend(loc="upper left", frameon=False, fontsize=8)
