@@ -21,7 +21,7 @@ def test_a_model_is_tried_until_it_is_measured(
             known = (runner.store.name, {"python": "3.11"}, "2026-01-01T00:00:00+00:00", 1.0)
             runner.store.save(Record(cell.identity, cell.key, cell.row, status, {}, {}, {}, *known))
 
-    monkeypatch.setattr(suites, "tried", lambda name, _: tried.append(name))
+    monkeypatch.setattr(suites, "tried", lambda name, *_: tried.append(name))
     monkeypatch.setattr(suites.Runner, "run", record)
     for _ in range(2):
         assert main(["profile", "bicnet", "--results", str(tmp_path), "--machine", "here"]) == 0
