@@ -198,7 +198,8 @@ def _cut(tables: Sequence[Table]) -> Iterator[str]:
     if cut := [record for record in records.values() if record.context.get("cut_after")]:
         seconds = f"{max(record.context['cut_after'] for record in cut):g}"
         rows = ", ".join(dict.fromkeys(record.row for record in cut))
-        yield f"{len(cut)} throughputs still rose with the batch when their {seconds} s were over: of {rows}."
+        throughputs = f"{len(cut)} throughput{'' if len(cut) == 1 else 's'}"
+        yield f"{throughputs} still rose with the batch when {seconds} s of readings were over: {rows}."
 
 
 def _joined(tables: Sequence[Table]) -> Iterator[str]:

@@ -147,7 +147,7 @@ def test_throughputs_that_were_cut_are_named(bench):
     bench.save_all()
     assert not any("still rose" in line for line in certainty([table_of(bench)]))
     bench.save(bench.cell(ROWS[1], COLUMNS[5]), cut_after=8.0)
-    said = f"1 throughputs still rose with the batch when their 8 s were over: of {ROWS[1].name}."
+    said = f"1 throughput still rose with the batch when 8 s of readings were over: {ROWS[1].name}."
     assert said in certainty([table_of(bench)])
 
 
