@@ -182,8 +182,7 @@ def _untimed(plan: Plan, store: Store) -> set[tuple[str, int]]:
     return {
         (row, index)
         for (row, index), own in plan.cells.items()
-        if measurements[plan.suite.columns[index].measurement].mode == "interleaved"
-        and ((record := store.load(own[0])) is None or record.status != "ok")
+        if measurements[plan.suite.columns[index].measurement].mode == "interleaved" and not store.holds(own[0])
     }
 
 

@@ -85,10 +85,9 @@ def sweep(
 
     The models take turns at each batch. One leaves when a doubling beyond the `FIRST` batches gains less than a factor
     `GAIN`, or when it runs out of memory or fails otherwise: that is recorded and its smaller batches stay (none, where
-    not even one clip fits).
-    It is cut where the next batch, lasting twice as long, would bring the seconds of its own readings above `budget`:
-    a slow model so takes no time from a fast one. At last all take turns, each at its best batch. `load` watches what
-    other processes do while something is timed.
+    not even one clip fits). It is cut where the next batch, lasting twice as long, would bring the seconds of its own
+    readings above `budget`: a slow model so takes no time from a fast one. At last all take turns, each at its best
+    batch. `load` watches what other processes do while something is timed.
     """
     sweeps = {name: Sweep(frames[name]) for name in runs}
     active = list(runs)

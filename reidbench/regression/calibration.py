@@ -108,7 +108,7 @@ def recorded(folder: Path) -> Calibration | None:
         sound = not tree_fault(content) and all(map(_is_sound, trials)) and isinstance(found.about, Mapping)
         sound &= found.noise is None or (found.noise is not True and 0 <= found.noise <= MOST_NOISE)
         sound &= all(readings for sessions in found.log_ratios.values() for readings in sessions)
-        if sound:
+        if sound:  # ValueError where its rows do not have the same sessions
             noise_of(found.log_ratios)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         sound = False

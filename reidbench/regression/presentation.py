@@ -10,7 +10,7 @@ from dataclasses import asdict
 from xml.etree import ElementTree
 
 from reidbench.regression.verdicts import Comparison, Limits, Verdict
-from reidbench.reporting.blocks import Block
+from reidbench.reporting.blocks import Block, titled
 from reidbench.reporting.document import Document, Items, Paragraph, Part, Section, Tabular, items
 from reidbench.reporting.markdown import markdown
 
@@ -146,7 +146,7 @@ def _by_quantity(verdicts: Sequence[Verdict]) -> list[list[Verdict]]:
 def _heading(verdicts: Sequence[Verdict]) -> str:
     first, divisors = verdicts[0], {name for each in verdicts for name in each.divisors}
     over = next(iter(divisors)) if len(divisors) == 1 else UNCHANGED
-    return f"{first.title}{f' ({first.unit})' if first.unit else ''}: {HOW[first.kind].format(over)}"
+    return f"{titled(first.title, first.unit)}: {HOW[first.kind].format(over)}"
 
 
 def _lines(verdicts: Sequence[Verdict], width: int) -> Iterator[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from reidbench import registry
-from reidbench.reporting.matching import at, differences
+from reidbench.reporting.matching import at, differences, session_of
 from reidbench.reporting.tables import preset_name
 from reidbench.spec import Cell, Record, canonical_json
 from reidbench.store import Store
@@ -97,12 +97,12 @@ class Side:
 
     def beside(self, cells: Mapping[str, Cell], record: Record) -> dict[str, Record]:
         """The records of the session that a record comes from, of what some cells measure, by their names."""
-        session = record.started, record.context.get("peers")
+        session = session_of(record)
         return {
             name: found
             for name, cell in cells.items()
             for found in self._every.get(subject(cell.identity), ())
-            if (found.started, found.context.get("peers")) == session
+            if session_of(found) == session
         }
 
     def nearest(self, cell: Cell) -> str:

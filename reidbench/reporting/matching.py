@@ -152,7 +152,12 @@ def sessions(measurement: str, records: Iterable[Record]) -> int:
     """
     if registry.measurements()[measurement].mode != "interleaved":
         return 0
-    return len({(record.started, canonical_json(record.context.get("peers"))) for record in records})
+    return len(set(map(session_of, records)))
+
+
+def session_of(record: Record) -> tuple[str, str]:
+    """What the records of one session, in which rows take turns, have in common and those of no other have."""
+    return record.started, canonical_json(record.context.get("peers"))
 
 
 def has_ratio(measurement: str) -> bool:

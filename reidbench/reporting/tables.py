@@ -120,7 +120,7 @@ def assemble(plan: Plan, store: Store, records: Records | None = None) -> Table:
         filled = {row.name: _entry(plan, row, index, quantity, records) for row in plan.suite.rows}
         settings = _shared_settings(plan, index)
         noise = on_device(scatter, settings)
-        filled |= {
+        filled = {
             name: replace(entry, estimate=covering(noise, quantity, entry.estimate)) for name, entry in filled.items()
         }
         fresh = {name: entry.fresh for name, entry in filled.items() if entry.fresh}

@@ -170,3 +170,10 @@ def test_the_profiler_writes_nothing_of_its_own(tmp_path: Path) -> None:
 def test_a_model_is_named_with_its_options_in_one_way() -> None:
     assert label_of("bicnet", {"size": (64, 32), "alpha": 2}) == "bicnet alpha=2 size=(64, 32)"
     assert label_of("mine", {"mode": "1"}) == "mine mode='1'"
+
+
+def test_the_help_of_an_option_is_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["profile", "--help"])
+    said = " ".join(capsys.readouterr().out.split())
+    assert "--frames N the length of the clips" in said and "--layers of each module: operations" in said
