@@ -35,9 +35,9 @@ def filled(tmp_path: Path) -> Callable[..., Table]:
         about = {"cpu": "Imaginary 9000", "cores": 2, "memory_gib": 8, "gpu": gpu, "system": "Linux"}
         write_text(tmp_path / "made-up" / "machine.json", json.dumps(about))
         plan = make_plan(name, registry.suite(name), Request(seeds=seeds), store)
+        now = machine.now()  # read once: rows of one session have their beginning in common
         for cell in plan.all_cells():
             found = content(cell) or (*_content(cell, values(cell)), {})
-            now = machine.now()
             store.save(Record(cell.identity, cell.key, cell.row, "ok", *found, "made-up", {"torch": "2"}, now, 1.0))
         return assemble(plan, store)
 
