@@ -1,4 +1,4 @@
-"""ResNet: the convolutional trunk that every model here stands on.
+"""ResNet: the convolutional trunk that most models here stand on.
 
 Deep Residual Learning for Image Recognition, He et al., CVPR 2016, with the re-identification custom of a last stage
 that keeps its resolution. Parameters carry torchvision's names (without `fc`), so public ImageNet weights load.

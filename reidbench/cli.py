@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
+import signal
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
@@ -34,10 +36,11 @@ JOINT = ("training.train", "scoring.evaluate", "scoring.protocols", "scoring.emb
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command. Returns 0, 2 after an error that the user can mend, 130 after Ctrl-C."""
+    """Runs one command. Returns 0, 2 after an error that the user can mend, 130 after Ctrl-C or SIGTERM."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     show_traceback = "--traceback" in arguments
     _print_anything()
+    _end_as_by_ctrl_c()
     try:
         for argument in arguments:
             if argument.startswith("--") and argument.endswith("=--"):  # argparse would make an empty list of it
@@ -71,6 +74,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         what = f"{error.filename}: {error.strerror}" if named else str(error)  # type: ignore[union-attr]
         print(f"bench.py: {printable(what)}", file=sys.stderr)
         return 2
+    except Exception as error:
+        from reidbench.resources import is_out_of_memory
+
+        if not is_out_of_memory(error):
+            raise
+        if show_traceback:
+            traceback.print_exc()
+        said = printable(" ".join(str(error).split()))[:200]
+        print(f"bench.py: out of memory: try fewer clips, fewer frames or a smaller model ({said})", file=sys.stderr)
+        return 2
 
 
 def _print_anything() -> None:
@@ -78,6 +91,13 @@ def _print_anything() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+
+
+def _end_as_by_ctrl_c() -> None:
+    """Has SIGTERM, by which a scheduler or a system that shuts down ends a run, lose no more than Ctrl-C does."""
+    main = threading.current_thread() is threading.main_thread()
+    if main and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def _jointly(command: Callable[[argparse.Namespace], int], namespace: argparse.Namespace) -> int:

@@ -122,7 +122,7 @@ def alone(path: Path, *, patience: float = -1) -> Iterator[None]:
         yield
 
 
-def _acquire(lock: BaseFileLock, path: Path, patience: float) -> AcquireReturnProxy:
+def _acquire(lock: BaseFileLock, path: Path, patience: float) -> AcquireReturnProxy[BaseFileLock]:
     from filelock import Timeout
 
     if patience >= 0:

@@ -42,46 +42,40 @@ identities, in runs of the preset tiny."""
 AS_PUBLISHED = {"inception": {"trunk.": 0.1}, "vit": {"trunk.": 5e-6 / Recipe().lr}}
 """What STMP's authors have for their trunk beside the rest, and TF-CLIP's for all of it."""
 
+QUICK_PRESET = Preset(
+    "quick",
+    "pre-trained slim trunk, 600 steps at 64x32, by default embedded synthetic data: minutes on 2 CPU cores",
+    QUICK,
+    "synthetic",
+    model_options={**SLIM, "small": "input", "tks_scale": 1.0},
+    rates_by_trunk=CALMER,
+    notes=SHORT_RUN,
+)
+
 PRESETS = {
     preset.name: preset
     for preset in (
-        Preset(
-            "quick",
-            "pre-trained slim trunk, 600 steps at 64x32, by default embedded synthetic data: minutes on 2 CPU cores",
-            QUICK,
-            "synthetic",
-            model_options={**SLIM, "small": "input", "tks_scale": 1.0},
-            rates_by_trunk=CALMER,
-            notes=SHORT_RUN,
+        QUICK_PRESET,
+        replace(
+            QUICK_PRESET,
+            name="tiny",
+            about="as quick with a quarter of the steps: to try things, such as the gate, in a quarter of a minute a "
+            "row",
+            recipe=replace(QUICK, steps=150),
         ),
-        Preset(
-            "tiny",
-            "as quick with a quarter of the steps: to try things, such as the gate, in a quarter of a minute a row",
-            replace(QUICK, steps=150),
-            "synthetic",
-            model_options={**SLIM, "small": "input", "tks_scale": 1.0},
-            rates_by_trunk=CALMER,
-            notes=SHORT_RUN,
-        ),
-        Preset(
-            "standard",
-            "as quick with twice the steps, by default three seeds: about half an hour on 2 CPU cores",
-            replace(QUICK, steps=1200),
-            "synthetic",
-            model_options={**SLIM, "small": "input", "tks_scale": 1.0},
-            rates_by_trunk=CALMER,
+        replace(
+            QUICK_PRESET,
+            name="standard",
+            about="as quick with twice the steps, by default three seeds: about half an hour on 2 CPU cores",
+            recipe=replace(QUICK, steps=1200),
             seeds=3,
-            notes=SHORT_RUN,
         ),
-        Preset(
-            "fine",
-            "as quick with frames of 128x64, by default synthetic data of that size: for figures of maps",
-            replace(QUICK, size=(128, 64)),
-            "synthetic",
+        replace(
+            QUICK_PRESET,
+            name="fine",
+            about="as quick with frames of 128x64, by default synthetic data of that size: for figures of maps",
+            recipe=replace(QUICK, size=(128, 64)),
             dataset_options={"height": 128, "width": 64},
-            model_options={**SLIM, "small": "input", "tks_scale": 1.0},
-            rates_by_trunk=CALMER,
-            notes=SHORT_RUN,
         ),
         Preset(
             "full",

@@ -10,6 +10,7 @@ import ast
 import difflib
 import hashlib
 import importlib
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -84,6 +85,10 @@ def measurement(
     def register(function: F) -> F:
         if mode not in MODES:
             raise UserError(f"measurement {function.__name__}: mode must be alone, batch or interleaved, not {mode!r}")
+        known = MEASUREMENTS.get(function.__name__)
+        if known and known.function.__module__ != function.__module__:
+            there, here = (sys.modules[module].__file__ for module in (known.function.__module__, function.__module__))
+            raise UserError(f"measurement {function.__name__!r} is defined in both {there} and {here}")
         MEASUREMENTS[function.__name__] = Measurement(
             function.__name__, first_line(function.__doc__), quantities, mode, needs, needs_training, version, function
         )
@@ -112,7 +117,10 @@ _plugins: list[Path] = []
 
 
 def add_plugin(path: str | Path) -> None:
-    """Makes the models, datasets, measurements and suite of a user's file known. Raises UserError if it has none."""
+    """Makes the models, datasets, measurements and suite of a user's file known.
+
+    Raises UserError if it has none, takes a name that is taken, or cannot be imported; then it is as if never added.
+    """
     file = resolved(Path(path))
     if not file.is_file():
         raise UserError(f"--plugin {path}: no such file")
@@ -125,10 +133,22 @@ def add_plugin(path: str | Path) -> None:
             f"--plugin {path}: registers nothing; put @model, @dataset or @measurement before a function of it, "
             "or define SUITE"
         )
+    before = measurements() if any(decorated(tree, "measurement")) else None
     _plugins.append(file)
     forget_found()
-    if any(decorated(tree, "measurement")):
-        import_file(file)
+    try:
+        for find in (models, datasets, suite_paths):
+            find()
+        if before is not None:
+            import_file(file)
+    except UserError:
+        # So that the file can be added again in this process, once it is mended.
+        _plugins.remove(file)
+        forget_found()
+        parse.cache_clear()
+        for name in MEASUREMENTS.keys() - (before or MEASUREMENTS).keys():
+            del MEASUREMENTS[name]
+        raise
 
 
 def forget_found() -> None:

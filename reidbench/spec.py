@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -311,7 +312,7 @@ class Cell:
         }
         return json.loads(canonical_json(identity))
 
-    @property
+    @cached_property
     def key(self) -> str:
         return key_of(self.identity)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
@@ -58,12 +58,7 @@ class Store:
 
     def load(self, cell: Cell) -> Record | None:
         """The record of a cell: the successful one, else the last failed attempt, else None."""
-        for ending in ("", ".failed"):
-            for path, record in _read_all((self.folder / cell.measurement).glob(f"*-{cell.key}{ending}.json")):
-                if record.key != cell.key:
-                    raise UserError(f"{path}: holds the record of another cell ({record.key}); move it away")
-                return record
-        return None
+        return self._found(cell.measurement, cell.key) or self._found(cell.measurement, cell.key, ".failed")
 
     def holds(self, cell: Cell) -> bool:
         """Whether a cell has a successful record: an attempt that failed is none."""
@@ -85,18 +80,28 @@ class Store:
         counted = f"-{number}" if number > 1 else ""
         return path.parent / "superseded" / f"{path.stem}-{machine.slug(record.started)}{counted}.json"
 
-    def records(self) -> list[Record]:
-        """All records of the machine, ordered by file name."""
-        return [record for _, record in _read_all(self.folder.glob("*/*.json"))]
+    def records(self, *measurements: str) -> list[Record]:
+        """All records of the machine, or those of some measurements, ordered by file name."""
+        return [record for _, record in _read_all(self._files(measurements, "*.json"))]
 
-    def superseded(self) -> list[Record]:
+    def superseded(self, *measurements: str) -> list[Record]:
         """Successful records of cells that were measured again later, ordered by file name.
 
         One that was kept by a process that died before it replaced it is not among them.
         """
-        present = {record.key: record for record in self.records() if record.status == "ok"}
-        kept = _read_all(self.folder.glob("*/superseded/*.json"))
-        return [record for _, record in kept if record != present.get(record.key)]
+        kept = [record for _, record in _read_all(self._files(measurements, "superseded/*.json"))]
+        return [record for record in kept if record != self._found(str(record.cell["measurement"]), record.key)]
+
+    def _files(self, measurements: Collection[str], pattern: str) -> Iterator[Path]:
+        for name in measurements or ("*",):
+            yield from self.folder.glob(f"{name}/{pattern}")
+
+    def _found(self, measurement: str, key: str, ending: str = "") -> Record | None:
+        for path, record in _read_all((self.folder / measurement).glob(f"*-{key}{ending}.json")):
+            if record.key != key:
+                raise UserError(f"{path}: holds the record of another cell ({record.key}); move it away")
+            return record
+        return None
 
     def save(self, record: Record) -> Path:
         """Writes a record. One of the same cell that was measured before goes to the folder `superseded` beside it.

@@ -6,6 +6,7 @@ python bench.py rivals --preset paper --dataset mars --root DIR --device cuda
 """
 
 from dataclasses import replace
+from typing import Any
 
 from reidbench.spec import Column, Published, Row, Suite
 
@@ -33,7 +34,7 @@ def _row(
     source: str = "",
     *,
     frames: int = 8,
-    options: dict | None = None,
+    options: dict[str, Any] | None = None,
     approximate: bool = False,
     **accuracy: tuple[str, str],
 ) -> Row:

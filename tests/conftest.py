@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -43,9 +44,14 @@ QUERIES: tuple[int, ...] = (3, 5)
 @pytest.fixture(autouse=True)
 def plugins_of_one_test() -> Iterator[None]:
     """What a test adds to the registry goes with it."""
-    before = list(registry._plugins)
+    before, known = list(registry._plugins), dict(registry.MEASUREMENTS)
     yield
     if registry._plugins != before:
+        for name in registry.MEASUREMENTS.keys() - known.keys():
+            module = registry.MEASUREMENTS[name].function.__module__
+            if module.startswith("reidbench_plugin"):
+                del registry.MEASUREMENTS[name]
+                sys.modules.pop(module, None)
         registry._plugins[:] = before
         registry.forget_found()
 

@@ -50,10 +50,10 @@ ROOT = Path(__file__).resolve().parent.parent
         (["profile", "bicnet_tkss"], "did you mean 'bicnet_tks'?"),
         (["profile", "bicnet", "--set", "alhpa=3"], "did you mean 'alpha'?"),
         (["profile", "bicnet", "--set", "alpha"], "OPTION=VALUE"),
-        (["report", "table2", "--results", "/nowhere"], "no records under /nowhere"),
+        (["report", "table2", "--results", "/nowhere"], "--results /nowhere: no records there"),
         (["report", "tabel2"], "no suite is named 'tabel2'; did you mean 'table2'?"),
         (["report", "table2", "--format", "htlm"], "no format is named 'htlm'; did you mean 'html'?"),
-        (["report", "--results", "/nowhere"], "no records under /nowhere"),
+        (["report", "--results", "/nowhere"], "--results /nowhere: no records there"),
         (
             ["evaluate", "bicnet"],
             "--weights FILE: give a checkpoint of this model, as bench.py train MODEL --out DIR makes one",
@@ -353,10 +353,39 @@ def test_the_report_of_another_preset_has_a_name_of_its_own(made_up: list[str], 
     assert (folder / "mine-table6-tiny.md").exists()
 
 
-def test_a_machines_folder_is_told_from_a_results_folder(recorded: list[str], capsys) -> None:
-    results, machine_name = recorded[1], recorded[3]
-    assert main(["report", "table2", "--results", f"{results}/{machine_name}"]) == 2
-    assert f"is one machine's folder; give --results {results} --machine {machine_name}" in capsys.readouterr().err
+def test_a_report_takes_a_machines_folder_as_well_as_a_results_folder(made_up: list[str], tmp_path: Path) -> None:
+    assert main(["report", "mine", *made_up]) == 0
+    written = tmp_path / "results" / "here" / "mine.md"
+    tables = [line for line in written.read_text().splitlines() if line.startswith("|")]
+    written.unlink()
+    (folder,) = (tmp_path / "results").iterdir()
+    plugin = made_up[made_up.index("--plugin") : made_up.index("--plugin") + 2]
+    assert main(["report", "mine", *plugin, "--results", str(folder)]) == 0
+    assert [line for line in written.read_text().splitlines() if line.startswith("|")] == tables
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("[enforce] can't allocate memory:\n you tried 9 TB")])
+def test_running_out_of_memory_is_one_line(
+    error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails(arguments: argparse.Namespace) -> int:
+        raise error
+
+    monkeypatch.setattr("reidbench.commands.profiling.profile", fails)
+    assert main(["profile", "baseline"]) == 2
+    said = capsys.readouterr().err
+    assert "out of memory: try fewer clips" in said and said.count("\n") == 1
+    assert main(["profile", "baseline", "--traceback"]) == 2
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_any_other_fault_of_ours_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(arguments: argparse.Namespace) -> int:
+        raise RuntimeError("a fault")
+
+    monkeypatch.setattr("reidbench.commands.profiling.profile", fails)
+    with pytest.raises(RuntimeError, match="a fault"):
+        main(["profile", "baseline"])
 
 
 def test_several_suites_make_one_report_named_after_them(recorded: list[str], tmp_path: Path, capsys) -> None:

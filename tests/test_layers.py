@@ -30,7 +30,7 @@ LAYERS = [
     {"reidbench.soundness"},
     {"reidbench.registry"},
     {"reidbench.discovery"},
-    {"reidbench.files", "reidbench.options"},
+    {"reidbench.files", "reidbench.options", "reidbench.resources"},
     {"reidbench.launch", "reidbench.trunks"},
     {"reidbench.spec"},
 ]

@@ -156,6 +156,13 @@ def test_the_decorator_may_go_without_its_parentheses(decorator: str, tmp_path: 
     assert registry.build("bare", depth=2) == 2
 
 
+MEASUREMENT = """from reidbench.registry import measurement
+
+@measurement(quantities={{}}, mode={mode!r})
+def {name}(cells, progress): ...
+"""
+
+
 def test_a_measurement_of_an_unknown_mode_is_refused_where_it_is_registered(tmp_path: Path) -> None:
     path = tmp_path / "batched.py"
     path.write_text(
@@ -184,12 +191,26 @@ def test_a_bad_plugin_is_named(tmp_path: Path, text: str | None, message: str) -
         registry.add_plugin(path)
 
 
-def test_two_models_of_one_name_are_refused(tmp_path: Path) -> None:
-    path = tmp_path / "again.py"
-    path.write_text(PLUGIN.format(name="bicnet"))
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (PLUGIN.format(name="bicnet"), "model 'bicnet' is defined in both"),
+        (
+            MEASUREMENT.format(name="complexity", mode="batch"),
+            r"'complexity' is defined in both .*costs\.py",
+        ),
+        (MEASUREMENT.format(name="again", mode="aloone"), "mode must be alone"),
+    ],
+)
+def test_a_plugin_that_was_refused_is_as_if_never_added_and_can_be_mended(text: str, told: str, tmp_path: Path) -> None:
+    known, path = registry.measurements(), tmp_path / "again.py"
+    path.write_text(text)
+    with pytest.raises(UserError, match=told):
+        registry.add_plugin(path)
+    assert registry.measurements() == known and "bicnet" in registry.models()
+    path.write_text(text.replace("bicnet", "mine").replace("complexity", "mine").replace("aloone", "alone"))
     registry.add_plugin(path)
-    with pytest.raises(UserError, match="defined in both"):
-        registry.models()
+    assert {"mine", "again"} & {*registry.models(), *registry.measurements()}
 
 
 def test_a_model_stands_on_a_resnet_where_it_does_not_say_otherwise(plugin: Path) -> None:
@@ -200,9 +221,8 @@ def test_a_model_stands_on_a_resnet_where_it_does_not_say_otherwise(plugin: Path
 def test_a_trunk_that_is_not_known_is_refused(tmp_path: Path, given: str) -> None:
     path = tmp_path / "mytrunk.py"
     path.write_text(PLUGIN.format(name="mytrunk").replace("@model()", f"@model(trunk={given})"))
-    registry.add_plugin(path)
     with pytest.raises(UserError, match=r"mytrunk\.py, line 6: its trunk must be one of 'resnet', "):
-        registry.models()
+        registry.add_plugin(path)
 
 
 def code(text: str) -> str:

@@ -88,6 +88,8 @@ def test_measuring_again_keeps_what_was_measured_before(store: Store) -> None:
     assert [found.values for found in store.records()] == [{"macs": 2.0}]
     (kept,) = (store.folder / "complexity" / "superseded").iterdir()
     assert store.superseded() == [read_record(kept)]
+    assert store.records("complexity") == store.records() and store.records("latency") == []
+    assert store.superseded("complexity") == store.superseded() and store.superseded("latency") == []
     assert read_record(kept) == record(value=1.0)
 
 

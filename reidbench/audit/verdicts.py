@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from fractions import Fraction
 from math import floor
+from typing import Any
 
 import numpy as np
 
@@ -163,7 +164,7 @@ class Readings:
     def __init__(self, cell: Printed, counts: Counts) -> None:
         self.cell = cell
         self.value: dict[Rule, Fraction] = {}
-        self.same: dict[Rule, tuple] = {}
+        self.same: dict[Rule, tuple[Any, ...]] = {}
         self.steps: dict[Rule, int] = {}
         self.incomplete = False
         parts_of = _all_terms(cell)

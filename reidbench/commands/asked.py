@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reidbench import machine, registry
 from reidbench.options import parse_options, written_options
 from reidbench.planning.plan import Plan, Request, accuracy_cell, cost_options, make_plan
 from reidbench.spec import CLIP_FRAMES, COST_SHAPE, Cell, Places, Row, Suite, UserError
-from reidbench.store import Store
+from reidbench.store import MACHINE, Store, machines
 
 if TYPE_CHECKING:
     from torch import nn
@@ -35,6 +36,29 @@ def check_rows(arguments: Namespace, single: bool) -> None:
 def store_of(arguments: Namespace) -> Store:
     """The store of the machine that is named, or of this one, in the results folder."""
     return Store(arguments.results, arguments.machine or machine.name())
+
+
+def find_store(place: str, option: str, machine_name: str = "") -> Store:
+    """The store of a machine's folder, or in a results folder of the machine named, of this one or of the only one.
+
+    Raises UserError where there is none such.
+    """
+    folder = Path(place)
+    if (folder / MACHINE).is_file():
+        return Store(folder.resolve().parent, folder.resolve().name)
+    known = machines(folder)
+    chosen = machine_name or machine.name()
+    if chosen in known:
+        return Store(folder, chosen)
+    if len(known) == 1 and not machine_name:
+        return Store(folder, known[0])
+    if not known:
+        raise UserError(
+            f"{option} {place}: no records there; run a suite first, or give a results folder or one machine's in it"
+        )
+    if machine_name:
+        raise UserError(f"{option} {place}: holds no machine {machine_name!r}{registry.nearest(machine_name, known)}")
+    raise UserError(f"{option} {place}: holds several machines; give the folder of one: {', '.join(known)}")
 
 
 def plans_of(

@@ -103,12 +103,12 @@ def _times(found: Calibration, arguments: Namespace, store: Store) -> Calibratio
     suite = registry.suite(arguments.suite)
     column = _timed_column(suite, arguments.device)
     plan = make_plan(arguments.suite, replace(suite, columns=(column,)), replace(request_of(arguments), only=""), store)
-    pairs = _sessions(plan, Side(store))
+    pairs = _sessions(plan, Side(store, {column.measurement}))
     while (done := min((len(pair.here) for pair in pairs), default=0)) < arguments.sessions:
         print(f"session {done + 1} of {arguments.sessions}", file=sys.stderr)
         if failures := measure([plan], store, fresh=True):
             raise UserError(f"{failures[0].row}: {failures[0].error}")
-        pairs = _sessions(plan, Side(store))
+        pairs = _sessions(plan, Side(store, {column.measurement}))
     series = {pair.row: [readings_of(pair, record) for record in pair.here] for pair in pairs}
     noise, within = scatter(series)
     started = [record.started for record in pairs[0].here]
@@ -188,7 +188,7 @@ def _accuracies(found: Calibration, arguments: Namespace, store: Store) -> Calib
     others = _plan(suite, tuple(FAULTS), arguments, arguments.seeds // 2, store)
     if failures := measure([sound, others], store):
         raise UserError(f"{failures[0].row}: {failures[0].error}")
-    side = Side(store)
+    side = Side(store, {"accuracy"})
     pairs = {
         row: _seeds(plan, row, side) for plan, rows in ((sound, ["sound"]), (others, list(FAULTS))) for row in rows
     }

@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reidbench import machine
-from reidbench.commands.asked import plans_of
-from reidbench.commands.gate import asked_of, compare_stores, find_store, tell
+from reidbench.commands.asked import find_store, plans_of
+from reidbench.commands.gate import asked_of, compare_stores, tell
 from reidbench.data.cache import cache_folder
 from reidbench.planning.plan import NAMED_TRUNKS
 from reidbench.spec import UserError
@@ -121,7 +121,7 @@ def _measure(revision: Revision, code: Path, arguments: Namespace, *, first: boo
     options += ["--subset"] if arguments.subset else []
     options += ["--rows", *arguments.rows] if arguments.rows else []
     options += ["--splits", arguments.splits] if arguments.splits else []
-    options += ["--seeds", str(arguments.seeds)] if arguments.seeds else []
+    options += ["--seeds", str(arguments.seeds)] if arguments.seeds is not None else []
     only = arguments.only or ("" if first else "cost")
     options += ["--only", only] if only else []
     options += [] if first and only != "cost" else ["--fresh"]

@@ -1,4 +1,4 @@
-"""`data synthetic`, `data check` and `data describe`. Imports no torch, except to decode every frame."""
+"""`data synthetic`, `data check` and `data describe`. Imports no torch."""
 
 from __future__ import annotations
 

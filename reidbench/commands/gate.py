@@ -8,10 +8,9 @@ from argparse import Namespace
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from reidbench import machine, registry
-from reidbench.commands.asked import check_gpu, check_rows, plans_of, store_of
+from reidbench import registry
+from reidbench.commands.asked import check_gpu, check_rows, find_store, plans_of, store_of
 from reidbench.commands.output import tell_failures
 from reidbench.files import write_text
 from reidbench.planning.plan import Plan, all_cells
@@ -21,11 +20,10 @@ from reidbench.regression.pairing import Pair, companions, doubtful_cells, pairs
 from reidbench.regression.presentation import FORMATS, WIDTH, terminal_text, to_json
 from reidbench.regression.sides import Side
 from reidbench.regression.verdicts import Comparison, Limits, exit_code
+from reidbench.running.display import open_display
+from reidbench.running.runner import Runner
 from reidbench.spec import Record, Suite, UserError
-from reidbench.store import MACHINE, Store, machines
-
-if TYPE_CHECKING:
-    from reidbench.running.runner import Runner
+from reidbench.store import Store
 
 PERCENT = 100.0
 
@@ -97,7 +95,8 @@ def compare_stores(
 
 def sides_of(plans: Mapping[str, Plan], here: Store, there: Store) -> tuple[Side, Side]:
     """The records here and those of the baseline, which may lie in one folder."""
-    return Side(here), _code_before(plans, there) if _is_same(here, there) else Side(there)
+    read = _measurements(plans)
+    return Side(here, read), _code_before(plans, there) if _is_same(here, there) else Side(there, read)
 
 
 def _is_same(here: Store, there: Store) -> bool:
@@ -106,7 +105,11 @@ def _is_same(here: Store, there: Store) -> bool:
 
 def _code_before(plans: Mapping[str, Plan], store: Store) -> Side:
     """What other versions of the code have recorded in the folder that the records here lie in too."""
-    return Side(store, without=all_cells(plans.values()))
+    return Side(store, _measurements(plans), without=all_cells(plans.values()))
+
+
+def _measurements(plans: Mapping[str, Plan]) -> set[str]:
+    return {cell.measurement for cell in all_cells(plans.values())}
 
 
 def _check_code_before(plans: Mapping[str, Plan], store: Store) -> None:
@@ -121,49 +124,22 @@ def _check_code_before(plans: Mapping[str, Plan], store: Store) -> None:
 
 def measure(plans: Sequence[Plan], store: Store, *, fresh: bool = False) -> list[Record]:
     """Measures what a store lacks of some plans, or all of it `fresh`; returns what failed."""
-    from reidbench.running.display import open_display
-    from reidbench.running.runner import Runner
-
     with open_display(list(plans)) as display:
-        runner: Runner = Runner(store, display)
+        runner = Runner(store, display)
         runner.run(list(plans), fresh=fresh)
     return runner.failures
 
 
 def _measure_missing(plans: Sequence[Plan], store: Store, sides: tuple[Side, Side]) -> list[Record]:
     """Measures what a store lacks of some plans, times in sessions that can be compared; returns what failed."""
-    from reidbench.running.display import open_display
-    from reidbench.running.runner import Runner
-
     timed = [_together(plan, _untimed(plan, store), *sides) for plan in plans]
     rest = [_without(plan, part) for plan, part in zip(plans, timed, strict=True)]
     with open_display(plans) as display:
-        runner: Runner = Runner(store, display)
+        runner = Runner(store, display)
         if sessions := list(filter(None, timed)):
             runner.run(sessions, fresh=True)
         runner.run(rest)
     return runner.failures
-
-
-def find_store(place: str, option: str, machine_name: str = "") -> Store:
-    """The store of a machine's folder, or in a results folder of the machine named, of this one or of the only one.
-
-    Raises UserError where there is none such.
-    """
-    folder = Path(place)
-    if (folder / MACHINE).is_file():
-        return Store(folder.resolve().parent, folder.resolve().name)
-    known = machines(folder)
-    chosen = machine_name or machine.name()
-    if chosen in known:
-        return Store(folder, chosen)
-    if len(known) == 1 and not machine_name:
-        return Store(folder, known[0])
-    if not known:
-        raise UserError(f"{option} {place}: no records there; give a results folder or a machine's folder in one")
-    if machine_name:
-        raise UserError(f"{option} {place}: holds no machine {machine_name!r}{registry.nearest(machine_name, known)}")
-    raise UserError(f"{option} {place}: holds several machines; give the folder of one: {', '.join(known)}")
 
 
 def limits_of(arguments: Namespace) -> Limits:

@@ -78,20 +78,28 @@ def recorded(results: Path, measurement: str, row: str) -> Iterator[tuple[str, s
     inside = PurePosixPath(here.relative_to(repository).as_posix())
     log = _git(Path(top), "log", "--reverse", "--format=%h %cs", "--", str(inside)).decode().split("\n")
     wanted = f"{machine.slug(row)}-"
+    read: dict[str, Record | None] = {}
     for line in filter(None, log):
         commit, _, date = line.partition(" ")
-        yield commit, date, list(_records(Path(top), commit, inside, measurement, wanted, row))
+        files = {
+            path: content
+            for path, content in _files(Path(top), commit, inside)
+            if path.parent.name == measurement and path.name.startswith(wanted) and path.suffix == ".json"
+        }
+        new = [path for path, content in files.items() if content not in read]
+        read |= {files[path]: record for path, record in _read(Path(top), commit, new)}
+        found = (read[content] for content in files.values())
+        yield commit, date, [record for record in found if record and (record.row, record.status) == (row, "ok")]
 
 
-def _records(
-    top: Path, commit: str, inside: PurePosixPath, measurement: str, wanted: str, row: str
-) -> Iterator[Record]:
-    listed = _git(top, "ls-tree", "-r", "--name-only", commit, "--", str(inside)).decode().split("\n")
-    paths = [
-        path
-        for path in map(PurePosixPath, filter(None, listed))
-        if path.parent.name == measurement and path.name.startswith(wanted) and path.suffix == ".json"
-    ]
+def _files(top: Path, commit: str, inside: PurePosixPath) -> Iterator[tuple[PurePosixPath, str]]:
+    """The files of a commit in a folder, each with the hash that git knows its content by."""
+    for line in filter(None, _git(top, "ls-tree", "-r", "-z", commit, "--", str(inside)).decode().split("\0")):
+        facts, _, path = line.partition("\t")
+        yield PurePosixPath(path), facts.split()[-1]
+
+
+def _read(top: Path, commit: str, paths: Sequence[PurePosixPath]) -> Iterator[tuple[PurePosixPath, Record | None]]:
     if not paths:
         return
     content = _git(top, "archive", "--format=tar", commit, "--", *map(str, paths))
@@ -102,11 +110,9 @@ def _records(
             file = Path(folder) / path.name
             file.write_bytes(member.read())
             try:
-                record = read_record(file)
+                yield path, read_record(file)
             except UserError:
-                continue
-            if record.row == row and record.status == "ok":
-                yield record
+                yield path, None
 
 
 def _git(folder: Path, *arguments: str) -> bytes:

@@ -10,6 +10,7 @@ from reidbench import machine, registry
 from reidbench.commands.asked import (
     check_gpu,
     check_rows,
+    find_store,
     given_options,
     label_of,
     plans_of,
@@ -25,7 +26,7 @@ from reidbench.planning.recorded import recorded_plan, with_recorded_seeds
 from reidbench.running.display import open_display
 from reidbench.running.runner import Runner
 from reidbench.spec import Column, Row, Suite, UserError
-from reidbench.store import MACHINE, Store, machines
+from reidbench.store import Store
 
 
 def run_suite(arguments: Namespace) -> int:
@@ -57,7 +58,7 @@ def report(arguments: Namespace) -> int:
         check_writable(Path(arguments.out))
     audit = NAME in arguments.suites
     check_rows(arguments, bool(arguments.suites) and len(suites) == 1 and not audit)
-    store = Store(arguments.results, _recorded_machine(arguments))
+    store = find_store(arguments.results, "--results", arguments.machine)
     if not suites:
         report_audit(store, arguments)
         return 0
@@ -154,22 +155,3 @@ def _tell_failures(runner: Runner) -> int:
 def _measures_cost(column: Column, device: str) -> bool:
     asked = column.settings.get("device", "cpu")
     return not registry.measurements()[column.measurement].needs_training and (asked == "cpu" or device == "cuda")
-
-
-def _recorded_machine(arguments: Namespace) -> str:
-    """The machine asked for, this one if it has records, else the only one that has."""
-    known = machines(arguments.results)
-    chosen = arguments.machine or machine.name()
-    if chosen in known:
-        return chosen
-    if not arguments.machine and len(known) == 1:
-        return known[0]
-    if not known:
-        if (Path(arguments.results) / MACHINE).is_file():
-            folder = Path(arguments.results).resolve()
-            raise UserError(
-                f"--results {arguments.results}: is one machine's folder; give --results "
-                f"{Path(arguments.results).parent} --machine {folder.name}"
-            )
-        raise UserError(f"no records under {arguments.results}: run the suite first, or give --results DIR")
-    raise UserError(f"no records of machine {chosen!r} under {arguments.results}; give --machine {' or '.join(known)}")

@@ -28,11 +28,9 @@ def load(path: Path, name: str, *, precision: str = "fp32") -> Infer:
         return _onnxruntime(path, threads)
     if name == "openvino":
         return _openvino(path, precision, threads)
-    if name == "torchscript":
-        # Torch warns that TorchScript is on its way out; whoever asks for it knows what still runs it.
-        with quiet():
-            return _eager(torch.jit.load(str(path)))
-    return _eager(torch.export.load(path).module())
+    # Torch warns that TorchScript is on its way out, and some versions of it of how they read a pt2 file themselves.
+    with quiet():
+        return _eager(torch.jit.load(str(path)) if name == "torchscript" else torch.export.load(path).module())
 
 
 def _compiled(network: nn.Module, clips: Tensor) -> Infer:

@@ -28,7 +28,10 @@ def folder(name: str) -> Path:
 
 
 def child_environment(**more: str) -> dict[str, str]:
-    """The environment of a process of this project's that is started from here: it finds the same package."""
+    """The environment of a process of this project's that is started from here: it finds the same package.
+
+    Start it with -P, or it imports whatever files of a package's name lie in the user's working folder.
+    """
     path = os.pathsep.join(filter(None, (str(HERE.parent), os.environ.get("PYTHONPATH", ""))))
     return {**os.environ, **more, "PYTHONPATH": path}
 

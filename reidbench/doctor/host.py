@@ -8,9 +8,10 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from reidbench import machine
+from reidbench import machine, resources
 from reidbench.data.cache import KEPT_FREE, cache_folder
 from reidbench.doctor.findings import Finding
+from reidbench.resources import control_groups, words
 from reidbench.spec import UserError
 
 GIB = 2**30
@@ -22,9 +23,6 @@ LEAST_DISK = GIB // 4
 
 HOT = 90.0
 """Degrees Celsius from which processors slow down."""
-
-SYSTEM = Path("/sys")
-PROCESSES = Path("/proc")
 
 
 def examine(results: Path) -> list[Finding]:
@@ -41,7 +39,7 @@ def examine(results: Path) -> list[Finding]:
 
 def cores() -> Finding:
     """How many cores a measurement's threads get, against what a container allows."""
-    used, logical, quota = machine.physical_cores(), os.cpu_count() or 1, cpu_quota()
+    used, logical, quota = machine.physical_cores(), os.cpu_count() or 1, resources.cpu_quota()
     facts = {"threads": used, "logical": logical, "quota": quota}
     text = f"{used} threads are used, of {logical} logical cores"
     if quota is None:
@@ -55,28 +53,15 @@ def cores() -> Finding:
     return Finding("cores", f"{text}; {advice}", "wrong", facts)
 
 
-def cpu_quota() -> float | None:
-    """The cores that this process's control groups leave it, the least of all levels; None where nothing limits it."""
-    found = []
-    for folder in _control_groups("cpu"):
-        unified, period = _words(folder / "cpu.max"), _words(folder / "cpu.cfs_period_us")
-        quota = _words(folder / "cpu.cfs_quota_us")
-        if len(unified) == 2 and unified[0] != "max":
-            found.append(int(unified[0]) / int(unified[1]))
-        elif quota and period and int(quota[0]) > 0:
-            found.append(int(quota[0]) / int(period[0]))
-    return min(found, default=None)
-
-
 def memory() -> Finding:
     """Free memory, of the machine and within the container's limit."""
     import psutil
 
     found = psutil.virtual_memory()
     free, total = found.available, found.total
-    for folder in _control_groups("memory"):
+    for folder in control_groups("memory"):
         for limit, usage in (("memory.max", "memory.current"), ("memory.limit_in_bytes", "memory.usage_in_bytes")):
-            most, now = _words(folder / limit), _words(folder / usage)
+            most, now = words(folder / limit), words(folder / usage)
             if most and now and most[0] != "max" and int(most[0]) < total:
                 free, total = min(free, int(most[0]) - int(now[0])), int(most[0])
     text = f"{free / GIB:.1f} of {total / GIB:.1f} GiB free"
@@ -118,10 +103,10 @@ def _disk(subject: str, folder: Path, keeps_free: int = 0) -> Finding:
 
 def clock_rate() -> Finding:
     """The governor of the processor's frequency, and whether it may go above its nominal one."""
-    base = SYSTEM / "devices/system/cpu"
-    governors = sorted({" ".join(_words(file)) for file in base.glob("cpu*/cpufreq/scaling_governor")} - {""})
-    boost = _words(base / "cpufreq/boost") or [
-        {"0": "1", "1": "0"}.get(w, w) for w in _words(base / "intel_pstate/no_turbo")
+    base = resources.SYSTEM / "devices/system/cpu"
+    governors = sorted({" ".join(words(file)) for file in base.glob("cpu*/cpufreq/scaling_governor")} - {""})
+    boost = words(base / "cpufreq/boost") or [
+        {"0": "1", "1": "0"}.get(w, w) for w in words(base / "intel_pstate/no_turbo")
     ]
     facts = {"governors": governors, "boost": boost[0] == "1" if boost else None}
     if not governors:
@@ -137,12 +122,14 @@ def clock_rate() -> Finding:
 def heat() -> Finding:
     """The hottest sensor, and how often the processor has slowed down for heat since the machine started."""
     degrees = [
-        int(words[0]) / 1000 for file in SYSTEM.glob("class/thermal/thermal_zone*/temp") if (words := _words(file))
+        int(found[0]) / 1000
+        for file in resources.SYSTEM.glob("class/thermal/thermal_zone*/temp")
+        if (found := words(file))
     ]
     counts = [
-        int(words[0])
-        for file in SYSTEM.glob("devices/system/cpu/cpu*/thermal_throttle/core_throttle_count")
-        if (words := _words(file))
+        int(found[0])
+        for file in resources.SYSTEM.glob("devices/system/cpu/cpu*/thermal_throttle/core_throttle_count")
+        if (found := words(file))
     ]
     facts = {"degrees": max(degrees, default=None), "slowed": sum(counts) if counts else None}
     if not degrees and not counts:
@@ -159,28 +146,3 @@ def _described() -> str:
     parts = [facts["cpu"], f"{facts['cores']} cores", f"{facts['memory_gib']} GiB"]
     parts += [facts["gpu"]] if facts["gpu"] else []
     return f"{machine.name()}: {', '.join(parts)}, {platform.system()} {platform.release()}"
-
-
-def _control_groups(controller: str) -> Iterator[Path]:
-    """The folders of the control groups that this process is in, from its own up to the root, of both versions."""
-    root = SYSTEM / "fs/cgroup"
-    for line in _lines(PROCESSES / "self/cgroup"):
-        _, _, rest = line.partition(":")
-        names, _, place = rest.partition(":")
-        if names and controller not in names.split(","):
-            continue
-        top = root / controller if names else root
-        own = top / place.strip().lstrip("/")
-        # In a container the path is often the host's; then the folder at the top is the container's own.
-        yield from (folder for folder in (own, *own.parents) if folder.is_relative_to(top) and folder.is_dir())
-
-
-def _words(file: Path) -> list[str]:
-    return " ".join(_lines(file)).split()
-
-
-def _lines(file: Path) -> list[str]:
-    try:
-        return file.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return []

@@ -95,7 +95,11 @@ def torch_itself() -> Finding:
         return Finding("torch", "not installed: reports can be written, but nothing can be measured", "wrong")
     try:
         answer = subprocess.run(
-            [sys.executable, "-c", ASK_TORCH], capture_output=True, text=True, timeout=SECONDS_TO_IMPORT, check=False
+            [sys.executable, "-P", "-c", ASK_TORCH],
+            capture_output=True,
+            text=True,
+            timeout=SECONDS_TO_IMPORT,
+            check=False,
         )
     except subprocess.TimeoutExpired:
         return Finding("torch", f"not imported after {SECONDS_TO_IMPORT} s: reinstall it", "wrong")

@@ -17,8 +17,8 @@ from reidbench import distributed
 from reidbench.data.frames import CACHE_LIMIT, Frames, cache_file, check_present, is_kept, name_frames
 from reidbench.data.tracklets import Dataset
 from reidbench.experiments.accuracy import prepare_device, recipe_of, untrained
-from reidbench.profiling.latency import is_out_of_memory
 from reidbench.profiling.memory import peak_resident
+from reidbench.resources import is_out_of_memory
 from reidbench.spec import Cell, Places, Recipe, UserError
 from reidbench.training.feed import Feed
 from reidbench.training.trainer import State, refuse_non_finite, resume, start, take_step

@@ -16,6 +16,7 @@ from reidbench.planning.dataset_identity import AskedData, choose_splits, identi
 from reidbench.planning.rows import choose_rows
 from reidbench.planning.wellformed import check_suite
 from reidbench.registry import lookup, nearest, resolve_options
+from reidbench.retrieval.protocols import PROTOCOLS
 from reidbench.spec import COST_SHAPE, Cell, Column, Places, Preset, Row, Suite, UserError, canonical_json
 from reidbench.store import Store
 from reidbench.trunks import SYNTHETIC, cannot_start
@@ -259,8 +260,6 @@ def _training_settings(
     request: Request, preset: Preset, splits: Splits, store: Store, kind: str
 ) -> list[dict[str, Any]]:
     """The settings that all trained cells on one kind of trunk share, once for each split."""
-    from reidbench.retrieval.protocols import PROTOCOLS
-
     protocol = lookup("protocol", request.protocol, PROTOCOLS)
     settings = {
         "version": registry.measurements()["accuracy"].version,

@@ -13,9 +13,10 @@ from torch import Tensor, nn
 from reidbench import registry
 from reidbench.profiling.complexity import count, disagreements
 from reidbench.profiling.counters import COUNTERS
-from reidbench.profiling.latency import Run, inference, interleave, is_out_of_memory
+from reidbench.profiling.latency import Run, inference, interleave
 from reidbench.profiling.memory import peak_memory
 from reidbench.profiling.trial import failure_told
+from reidbench.resources import is_out_of_memory
 from reidbench.spec import COST_SHAPE, PAPER_SIZE, UserError
 from reidbench.statistics import median_interval
 

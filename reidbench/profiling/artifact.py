@@ -71,7 +71,7 @@ def _make(folder: Path, name: str, job: Mapping[str, Any]) -> None:
     draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent))
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "reidbench.profiling.artifact"],
+            [sys.executable, "-P", "-m", "reidbench.profiling.artifact"],
             input=json.dumps({**job, "path": str(draft / name)}),
             capture_output=True,
             text=True,

@@ -19,9 +19,6 @@ from reidbench.spec import UserError
 
 Run = Callable[[], object]
 
-OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED")
-"""What torch's CPU allocator, the CUDA runtime and its libraries say, each in a plain RuntimeError."""
-
 
 @dataclass(frozen=True)
 class Timings:
@@ -114,12 +111,6 @@ def check_precision(precision: str) -> None:
     """Raises UserError unless it is one of `PRECISIONS`."""
     if precision not in PRECISIONS:
         raise UserError(f"precision {precision!r} is unknown; give {', '.join(PRECISIONS)}")
-
-
-def is_out_of_memory(error: Exception) -> bool:
-    """Whether torch, or Python itself, ran out of memory."""
-    told = isinstance(error, RuntimeError) and any(text in str(error) for text in OUT_OF_MEMORY)
-    return told or isinstance(error, (MemoryError, torch.OutOfMemoryError))
 
 
 def random_clips(shape: Sequence[int], seed: int) -> Tensor:

@@ -21,9 +21,10 @@ from reidbench.deployment.files import size_of
 from reidbench.deployment.network import Deployed, Infer, Network, clips_of
 from reidbench.precision import PRECISIONS
 from reidbench.profiling.artifact import artifact
-from reidbench.profiling.latency import Run, check_device, inference, is_out_of_memory, random_clips
+from reidbench.profiling.latency import Run, check_device, inference, random_clips
 from reidbench.profiling.load import Load
 from reidbench.profiling.trial import check_module
+from reidbench.resources import is_out_of_memory
 from reidbench.spec import Cell, UserError, canonical_json
 
 Made = TypeVar("Made")

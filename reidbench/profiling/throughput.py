@@ -10,8 +10,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
-from reidbench.profiling.latency import Run, Timings, interleave, is_out_of_memory
+from reidbench.profiling.latency import Run, Timings, interleave
 from reidbench.profiling.load import Load
+from reidbench.resources import is_out_of_memory
 
 LARGEST = 256
 """Clips in the largest batch that is tried: of twice as many the stem's maps have more values than 32 bits count."""

@@ -78,7 +78,9 @@ def memory_timeline(
     activities = [torch.profiler.ProfilerActivity.CPU]
     if torch.device(device).type == "cuda":
         activities.append(torch.profiler.ProfilerActivity.CUDA)
-    with modules_marked(model), torch.profiler.profile(activities=activities, profile_memory=True) as profiler:
+    # Without acc_events some versions of torch warn that a second cycle would drop the events of the first.
+    watched = torch.profiler.profile(activities=activities, profile_memory=True, acc_events=True)
+    with modules_marked(model), watched as profiler:
         run()
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "trace.json"

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from reidbench.deployment.network import clips_of
-from reidbench.profiling.latency import is_out_of_memory
+from reidbench.resources import is_out_of_memory
 from reidbench.spec import Loss, Output, UserError
 
 ALIKE = 1e-3
@@ -27,9 +27,12 @@ def try_model(name: str, model: nn.Module, shape: Sequence[int], *, classes: int
     """
     check_module(name, model)
     try:
-        trial, clips = copy.deepcopy(model).eval(), clips_of(shape)
-    except RuntimeError:  # some parametrisations cannot be copied, and the model itself is not to be touched
+        trial = copy.deepcopy(model).eval()
+    except RuntimeError as error:  # some parametrisations cannot be copied, and the model itself is not to be touched
+        if is_out_of_memory(error):
+            raise
         return
+    clips = clips_of(shape)
     with torch.random.fork_rng(devices=[]), torch.inference_mode():
         _try_features(name, trial, clips)
     if classes:

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from reidbench.regression.judging import Circumstances, judge
-from reidbench.regression.noise import Noise, Series, noise_of
+from reidbench.regression.noise import LogRatios, Noise, noise_of
 from reidbench.regression.pairing import Pair
 from reidbench.regression.times import log_ratios
 from reidbench.regression.verdicts import Limits
@@ -93,7 +93,7 @@ class Calibration:
     limits: Limits
     trials: tuple[Trial, ...]
     about: Mapping[str, Any]
-    log_ratios: Series
+    log_ratios: LogRatios
 
 
 def recorded(folder: Path) -> Calibration | None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from reidbench.statistics import Floats
 
-Series = Mapping[str, Sequence[Sequence[float]]]
+LogRatios = Mapping[str, Sequence[Sequence[float]]]
 """Logarithms of a row's readings over the reference row's of the same rounds, by row a list a session."""
 
 
@@ -29,7 +29,7 @@ class Noise:
         return hypot(self.shared * sum(weights), self.own * hypot(*weights))
 
 
-def noise_of(series: Series) -> Noise | None:
+def noise_of(series: LogRatios) -> Noise | None:
     """The noise that some sessions show, the same ones of each row; None where no row has two.
 
     A single row does not tell what it shares, and all of its noise counts as its own: divided by more rows than the

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from reidbench import registry
@@ -55,21 +55,22 @@ class Side:
     """One store's successful records, each read once.
 
     Those of interleaved measurements include the sessions before the last one, of others only the last is a result.
-    Records of what the cells in `without` measure, by the same code, count as not there: of any seed.
+    Only those of some `measurements` are read, or of all. Records of what the cells in `without` measure, by the same
+    code, count as not there: of any seed.
     """
 
-    def __init__(self, store: Store, without: Iterable[Cell] = ()) -> None:
-        measurements = registry.measurements()
+    def __init__(self, store: Store, measurements: Collection[str] = (), without: Iterable[Cell] = ()) -> None:
+        known = registry.measurements()
         self.store = store
         self.records: dict[str, list[Record]] = {}
         self._every: dict[str, list[Record]] = {}
         earlier = [
             record
-            for record in store.superseded()
-            if (found := measurements.get(record.cell["measurement"])) and found.mode == "interleaved"
+            for record in store.superseded(*measurements)
+            if (found := known.get(record.cell["measurement"])) and found.mode == "interleaved"
         ]
         self._without = {(subject(cell.identity), code_of(cell.identity)) for cell in without}
-        for record in (*store.records(), *earlier):
+        for record in (*store.records(*measurements), *earlier):
             if record.status == "ok":
                 self._every.setdefault(subject(record.cell), []).append(record)
                 if not self.is_without(record.cell):

@@ -50,7 +50,7 @@ def start(work: Work) -> subprocess.Popen[bytes]:
         pickle.dump(list(work), content)
         content.seek(0)
         return subprocess.Popen(
-            [sys.executable, "-m", "reidbench.reporting.drawing"],
+            [sys.executable, "-P", "-m", "reidbench.reporting.drawing"],
             stdin=content,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -9,17 +9,18 @@ from reidbench import registry
 from reidbench.data.splits import splits_of, without_split, written_splits
 from reidbench.deployment.backends import EAGER
 from reidbench.estimates import estimate
+from reidbench.planning.dataset_identity import is_usual
+from reidbench.planning.plan import cost_shape, model_options
 from reidbench.planning.today import as_of_today, latest_contents
+from reidbench.presets import PRESETS
 from reidbench.reporting.matching import against_published, differences, outdated, printed_value
 from reidbench.reporting.sessions import Scatter, covering, on_device, scatter_by_device
-from reidbench.reporting.tables import Entry, preset_name, shared
+from reidbench.reporting.tables import Entry, Table, preset_name, shared
 from reidbench.spec import Column, Quantity, Record, Row, Suite, UserError, canonical_json
+from reidbench.store import Store, machines
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from reidbench.reporting.tables import Table
-    from reidbench.store import Store
 
 FRAME_COLUMNS = (
     *("suite", "row", "model", "measurement", "quantity", "unit", "value", "low", "high", "n", "sd"),
@@ -60,8 +61,6 @@ def frame(suite: str, results: str = "results", *, all_data: bool = False) -> pd
     says which. Raises UserError where there are no records at all.
     """
     import pandas as pd
-
-    from reidbench.store import Store, machines
 
     found = registry.suite(suite)
     known = machines(results)
@@ -162,9 +161,6 @@ def _recorded_line(
 
 def _of_row(row: Row, groups: Sequence[list[Record]]) -> list[list[Record]]:
     """The records of a row's model with its options, as they are for costs or under any preset."""
-    from reidbench.planning.plan import model_options
-    from reidbench.presets import PRESETS
-
     if not row.model:
         return []
     function = registry.lookup("model", row.model, registry.models()).function
@@ -192,9 +188,6 @@ def _columns_of(suite: Suite, row: Row, record: Record, all_data: bool) -> list[
 
 def _is_of(record: Record, row: Row, column: Column, all_data: bool) -> bool:
     """Whether a row's record is one of a column: of its measurement and settings, the threads and presets apart."""
-    from reidbench.planning.dataset_identity import is_usual
-    from reidbench.planning.plan import cost_shape
-
     settings = record.cell["settings"]
     if record.cell["measurement"] != column.measurement:
         return False

@@ -23,6 +23,7 @@ from reidbench.reporting.document import (
     has_words,
     listed_levels,
 )
+from reidbench.spec import UserError
 
 HERE = Path(__file__).parent
 SVG = "http://www.w3.org/2000/svg"
@@ -164,7 +165,10 @@ def _inline_svg(picture: Picture, number: int) -> str:
     """The drawing without what only a file needs, its ids made its own: every figure of matplotlib uses the same."""
     ElementTree.register_namespace("", SVG)
     ElementTree.register_namespace("xlink", XLINK)
-    root = ElementTree.parse(picture.path).getroot()
+    try:
+        root = ElementTree.parse(picture.path).getroot()
+    except ElementTree.ParseError as error:
+        raise UserError(f"{picture.path}: damaged ({error}); delete it, and the next report draws it anew") from error
     for parent in list(root.iter()):
         for child in list(parent):
             # The style element holds one rule for every element of the page it stands in; page.css has it for figures.

@@ -41,12 +41,13 @@ OF_A_TRUNK = ("recipe", "trunk")
 
 
 class Records:
-    """The records of a store, each read once, and all of them only where a stale one is looked for."""
+    """The records of a store, each read once, and all of a measurement's only where a stale one is looked for."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._by_key: dict[str, Record | None] = {}
-        self._good: list[Record] | None = None
+        self._good: dict[str, list[Record]] = {}
+        self._stale: dict[str, tuple[Record, str] | None] = {}
 
     def fresh(self, cell: Cell) -> Record | None:
         """The record of exactly this cell, whatever its status."""
@@ -56,17 +57,20 @@ class Records:
 
     def stale(self, cell: Cell) -> tuple[Record, str] | None:
         """The latest record that differs only as a stale one may, with where it differs."""
-        if self._good is None:
-            self._good = [record for record in self._store.records() if record.status == "ok"]
-        identity = cell.identity
-        found = []
-        for record in self._good:
-            if (record.cell["measurement"], record.cell["model"]) != (cell.measurement, cell.model):
-                continue
-            paths = differences(identity, record.cell)
-            if paths and set(paths) <= set(MAY_DIFFER):
-                found.append((record, outdated(paths)))
-        return max(found, key=lambda pair: pair[0].started, default=None)
+        if cell.key not in self._stale:
+            identity = cell.identity
+            found = []
+            for record in self._successful(cell.measurement):
+                paths = differences(identity, record.cell) if record.cell["model"] == cell.model else []
+                if paths and set(paths) <= set(MAY_DIFFER):
+                    found.append((record, outdated(paths)))
+            self._stale[cell.key] = max(found, key=lambda pair: pair[0].started, default=None)
+        return self._stale[cell.key]
+
+    def _successful(self, measurement: str) -> list[Record]:
+        if measurement not in self._good:
+            self._good[measurement] = [r for r in self._store.records(measurement) if r.status == "ok"]
+        return self._good[measurement]
 
 
 def outdated(paths: Sequence[str]) -> str:

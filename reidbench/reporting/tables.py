@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from reidbench import registry
 from reidbench.data.splits import trainings_text
 from reidbench.estimates import estimate
+from reidbench.presets import PRESETS
 from reidbench.reporting.comparison import Readings, clear_best
 from reidbench.reporting.matching import Records, against_published, misplaced, mixtures, printed_value
 from reidbench.reporting.sessions import Scatter, covering, on_device, scatter_by_device
@@ -215,7 +216,6 @@ def shared(settings: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 def preset_name(recipe: Mapping[str, Any]) -> str:
     """The preset that has this recipe on some dataset, the clips' length apart, which is the row's own; "" if none."""
-    from reidbench.presets import PRESETS
 
     def comparable(known: Mapping[str, Any]) -> str:
         return canonical_json({name: value for name, value in known.items() if name != "frames"})

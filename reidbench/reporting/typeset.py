@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import ModuleType
 
 from reidbench.reporting.blocks import Block
 from reidbench.reporting.document import (
@@ -45,7 +46,7 @@ def pdf(document: Document) -> bytes:
         return typst.compile(source, root=folder, format="pdf", ignore_system_fonts=True, timestamp=0)
 
 
-def require_typst():
+def require_typst() -> ModuleType:
     """The package `typst`, or a UserError that says how to get it."""
     try:
         import typst

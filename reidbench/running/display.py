@@ -119,6 +119,8 @@ class LiveDisplay:
 
         self._plans = plans
         self._states: dict[str, tuple[str, Record | None]] = {}
+        self._texts: dict[tuple[object, ...], str] = {}
+        """Of finished cells: an interval takes long, and whatever is drawn is drawn while something is timed."""
         self._running = Running()
         self._began = time.monotonic()
         self._lock = threading.Lock()
@@ -205,7 +207,10 @@ class LiveDisplay:
         states = [self._states.get(cell.key, ("waiting", None)) for cell in cells]
         records = [record for _, record in states if record is not None and record.status == "ok"]
         if cells and len(records) == len(cells):
-            return value_text(cells[0], plan.suite.columns[index].field, records)
+            shown = (index, *((record.key, record.started) for record in records))
+            if shown not in self._texts:
+                self._texts[shown] = value_text(cells[0], plan.suite.columns[index].field, records)
+            return self._texts[shown]
         for state, _ in states:
             if state in ("failed", "out-of-memory", "running"):
                 return MARKS[state]

@@ -24,7 +24,7 @@ from reidbench.experiments.weights import forget
 from reidbench.files import alone, refused, sweep_tree
 from reidbench.planning.plan import Plan, all_cells
 from reidbench.running.events import LONGEST, read_event
-from reidbench.running.watching import Limits, Verdict, Watch, Watched, kill_group
+from reidbench.running.watching import Ending, Limits, Watch, Watched, kill_group
 from reidbench.soundness import record_fault
 from reidbench.spec import Cell, Outcome, Places, Record, canonical_json
 from reidbench.store import Store
@@ -166,12 +166,12 @@ class Runner:
         self.display.state(cell, "stored", record)
         return True
 
-    def _run_worker(self, job: Job, waiting: dict[str, Cell], log: Path) -> Verdict:
+    def _run_worker(self, job: Job, waiting: dict[str, Cell], log: Path) -> Ending:
         """One worker process; takes the cells it settles out of `waiting` and returns how it ended."""
         request = {"cells": [asdict(cell) for cell in waiting.values()], "plugins": registry.plugins()}
         with log.open("a", encoding="utf-8") as errors:
             process = subprocess.Popen(
-                [sys.executable, "-m", "reidbench.running.worker"],
+                [sys.executable, "-P", "-m", "reidbench.running.worker"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
@@ -190,7 +190,7 @@ class Runner:
                 for cell in waiting.values() if job.mode == "interleaved" else list(waiting.values())[:1]:
                     self.display.state(cell, "running")
                 self._converse(watched, json.dumps(request) + "\n", waiting)
-                return watched.verdict or Verdict("failed", _how_it_ended(process.wait()))
+                return watched.ended_as or Ending("failed", _how_it_ended(process.wait()))
         finally:
             with self._lock:
                 self._processes.discard(process)

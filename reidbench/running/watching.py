@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psutil
 
+from reidbench.resources import memory_here
 from reidbench.spec import UserError
 
 LOOK_EVERY = 0.5
@@ -52,7 +53,7 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Ending:
     """Why a worker was ended: the status of what it was at, and what to say of it ("the worker ...")."""
 
     status: str
@@ -71,7 +72,7 @@ class Watched:
     idle: float = 0.0
     since_look: float = 0.0
     computed: float = 0.0
-    verdict: Verdict | None = None
+    ended_as: Ending | None = None
 
     def hear(self) -> None:
         """Notes that it reported."""
@@ -79,7 +80,7 @@ class Watched:
 
     def end(self, status: str, reason: str) -> None:
         """Kills it and its children, unless it was ended before."""
-        self.verdict = self.verdict or Verdict(status, reason)
+        self.ended_as = self.ended_as or Ending(status, reason)
         kill_group(self.process)
 
 
@@ -156,15 +157,6 @@ class Watch:
             size, largest = max(held, key=lambda pair: pair[0])
             limit = f"the {self.limits.memory / 1e9:.3g} GB that workers may hold together"
             largest.end("out-of-memory", f"held {size / 1e9:.3g} GB of {limit}{_because('MEMORY')}")
-
-
-def memory_here() -> int:
-    """Bytes of memory that this machine has, or that its container may take where that is less."""
-    found = [psutil.virtual_memory().total]
-    for file in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
-        with contextlib.suppress(OSError, ValueError):
-            found.append(int(Path(file).read_text()))
-    return min(found)
 
 
 def kill_group(process: subprocess.Popen[str]) -> None:

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from reidbench import files, machine, registry
 from reidbench.registry import Measurement
+from reidbench.resources import is_out_of_memory
 from reidbench.running.events import Events
 from reidbench.spec import Cell, Outcome, UserError
 
@@ -55,7 +56,7 @@ def measure(measurement: Measurement, cells: Sequence[Cell], events: Events) -> 
 
     def tell(error: Exception, keys: Iterable[str]) -> None:
         traceback.print_exception(error)
-        status = "out-of-memory" if _is_out_of_memory(error) else "failed"
+        status = "out-of-memory" if is_out_of_memory(error) else "failed"
         seconds = time.monotonic() - clock
         events.emit("error", keys=sorted(keys), started=started, seconds=seconds, status=status, error=_one_line(error))
 
@@ -96,14 +97,6 @@ def _prefer_as_victim() -> None:
 def _one_line(error: Exception) -> str:
     text = " ".join(str(error).split())
     return text if isinstance(error, UserError) else f"{type(error).__name__}: {text}"[:500]
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    if isinstance(error, MemoryError) or "torch" not in sys.modules:
-        return isinstance(error, MemoryError)
-    from reidbench.profiling.latency import is_out_of_memory
-
-    return is_out_of_memory(error)
 
 
 if __name__ == "__main__":

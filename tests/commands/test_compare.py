@@ -131,6 +131,11 @@ def test_revisions_take_turns_each_with_its_own_code_and_caches(repository: Path
     assert trees.stdout.count("\n") == 1, "no work tree may be left behind"
 
 
+def test_a_number_of_seeds_that_cannot_be_is_left_to_the_first_turn_to_refuse(repository: Path, tmp_path: Path) -> None:
+    compare.measure_in_turns(*map(compare.find_revision, ("one", "two")), options(seeds=0))
+    assert all("--seeds" in arguments and "0" in arguments for _, arguments, _ in calls(tmp_path))
+
+
 def test_accuracies_alone_are_trained_once_a_revision(repository: Path, tmp_path: Path) -> None:
     compare.measure_in_turns(*map(compare.find_revision, ("one", "two")), options(only="accuracy"))
     assert [(version, arguments[-2:]) for version, arguments, _ in calls(tmp_path)] == [

@@ -14,7 +14,7 @@ from reidbench.commands import history as history_command
 from reidbench.regression.series import Point, Series
 from reidbench.spec import Cell, Record
 from reidbench.statistics import Estimate
-from reidbench.store import Store
+from reidbench.store import Store, read_record
 
 IDENTITY = ("-c", "user.name=Nobody", "-c", "user.email=nobody@example.org", "-c", "commit.gpgsign=false")
 
@@ -66,6 +66,21 @@ def test_it_is_printed_and_drawn(repository: Path, capsys) -> None:
         assert image.width > 900
     svg = (repository / "drawn" / "history-my-row-complexity.params.svg").read_text()
     assert svg.count("<svg") == 1
+
+
+def test_a_record_is_read_once_whatever_its_folder_is_called(
+    repository: Path, capsys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    monkeypatch.setattr(history_command, "read_record", lambda path: read.append(path.name) or read_record(path))
+    for arguments in (["mv", "results", "r\u00e9sultats"], ["commit", "--quiet", "-m", "four"]):
+        subprocess.run(["git", *IDENTITY, *arguments], check=True, capture_output=True)
+    assert main(["history", "My row", "complexity.params", "--json", "--results", "r\u00e9sultats"]) == 0
+    (series,) = json.loads(capsys.readouterr().out)
+    assert [point["known"]["value"] for point in series["points"]] == [2e6]
+    read.clear()
+    assert main(["history", "My row", "complexity.params", "--json", "--results", "results"]) == 0
+    assert len(read) == len(set(read)) == 3, "two records of the row, and one of another that begins alike"
 
 
 def test_what_lies_uncommitted_is_not_history(repository: Path, capsys) -> None:

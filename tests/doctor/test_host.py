@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from reidbench import machine
+from reidbench import machine, resources
 from reidbench.doctor import host
 
 Write = Callable[[dict[str, str]], None]
@@ -22,8 +22,8 @@ Memory = namedtuple("Memory", "total available")
 @pytest.fixture
 def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
     """Makes files of a machine with two cores, whose /sys and /proc are otherwise empty."""
-    monkeypatch.setattr(host, "SYSTEM", tmp_path / "sys")
-    monkeypatch.setattr(host, "PROCESSES", tmp_path / "proc")
+    monkeypatch.setattr(resources, "SYSTEM", tmp_path / "sys")
+    monkeypatch.setattr(resources, "PROCESSES", tmp_path / "proc")
     monkeypatch.setattr(machine, "physical_cores", lambda: 2)
 
     def make(files: dict[str, str]) -> None:

@@ -15,6 +15,7 @@ from reidbench import registry
 from reidbench.data import synthetic
 from reidbench.estimates import estimate
 from reidbench.experiments import accuracy
+from reidbench.inspection.ranking import SHOWN
 from reidbench.planning.plan import Request, accuracy_cell
 from reidbench.reporting.figures.images import frames_of
 from reidbench.spec import Cell, Outcome, UserError
@@ -132,6 +133,7 @@ def test_attention_maps_are_those_of_the_frames_shown(root: Path) -> None:
 
 def test_rankings_leave_out_the_querys_own_camera(root: Path) -> None:
     context = inspected(cell_of(root, "ranking", "bicnet_tks")).context
+    assert len(context["rankings"]) == SHOWN
     for shown in context["rankings"]:
         assert len(shown["ranking"]) == 10
         for entry in shown["ranking"]:

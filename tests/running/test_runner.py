@@ -232,7 +232,8 @@ def test_an_error_that_comes_with_a_cell_is_that_cells_alone(make) -> None:
     assert "ValueError: fails alone" in log.read_text()
 
 
-def test_interrupted_by_ctrl_c_keeps_records_and_leaves_no_worker(make, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_it_keeps_records_and_leaves_no_worker(make, tmp_path: Path, number: int) -> None:
     make("waits")
     command = [sys.executable, "bench.py", "toys", "--plugin", str(tmp_path / "toys.py"), "--results"]
     process = subprocess.Popen(
@@ -244,13 +245,20 @@ def test_interrupted_by_ctrl_c_keeps_records_and_leaves_no_worker(make, tmp_path
             assert time.monotonic() < deadline, "the second cell never started"
             time.sleep(0.05)
         assert _worker_pids(tmp_path)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         said = process.communicate(timeout=60)[1]
     assert process.returncode == 130
     assert "interrupted" in said and "Traceback" not in said
     kept = [json.loads(path.read_text())["row"] for path in (tmp_path / "results").rglob("toybatch/*.json")]
     assert kept == ["well"]
     assert not _worker_pids(tmp_path)
+
+
+def test_what_lies_in_the_working_folder_is_not_imported(make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "statistics.py").write_text("raise RuntimeError('of the user')")
+    monkeypatch.chdir(tmp_path)
+    states, _ = run(*make())
+    assert states == {"well": "ok"}
 
 
 def _worker_pids(folder: Path) -> list[str]:

@@ -9,7 +9,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from reidbench.running.watching import Limits, Verdict, Watch, memory_here
+from reidbench.resources import memory_here
+from reidbench.running.watching import Ending, Limits, Watch
 from reidbench.spec import UserError
 
 NONE = Limits(idle=math.inf, silent=math.inf, memory=math.inf, log=math.inf)
@@ -19,7 +20,7 @@ def start(code: str) -> subprocess.Popen[str]:
     return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, start_new_session=True)
 
 
-def verdict(code: str, log: Path, limits: Limits, *, hears: bool = False, within: float = 2.5) -> Verdict | None:
+def verdict(code: str, log: Path, limits: Limits, *, hears: bool = False, within: float = 2.5) -> Ending | None:
     """How a process that runs `code` is judged within some seconds."""
     process = start(code)
     with process, Watch(limits) as watch, watch.over(process, log) as watched:
@@ -28,7 +29,7 @@ def verdict(code: str, log: Path, limits: Limits, *, hears: bool = False, within
             if hears:
                 watched.hear()
             time.sleep(0.05)
-    return watched.verdict
+    return watched.ended_as
 
 
 SLEEPS, TURNS = "import time; time.sleep(60)", "while True: pass"
@@ -85,7 +86,7 @@ def test_a_child_counts_as_computing_and_goes_with_the_worker(tmp_path: Path) ->
         time.sleep(2.5)
         (child,) = children
         assert child.is_running()
-    assert it.verdict is None
+    assert it.ended_as is None
     child.wait(30)
 
 
