@@ -68,6 +68,22 @@ def test_results_quotes_the_reports(text: str, report: str, row: str, column: st
     assert text.format(value) in page("docs/results.md")
 
 
+@pytest.mark.parametrize(
+    ("report", "beyond", "within"),
+    [
+        ("table3", set(), {"256x128 + 128x64", "256x128 + 128x64 + 64x32"}),
+        ("table4", set(), {f"alpha {alpha}" for alpha in (1, 2, 3, 4)}),
+        ("table5", {f"kernels {k}" for k in ("3", "5", "3, 5", "5, 7", "3, 5, 7")}, {"kernels 7", "kernels 3, 7"}),
+        ("table6", {"stage 1", "stage 2"}, {"stage 3", "stage 4"}),
+        ("components", {"TKS"}, {"CSP", "DAO"}),
+    ],
+)
+def test_what_results_calls_beyond_the_noise_is(report: str, beyond: set[str], within: set[str]) -> None:
+    for row in beyond | within:
+        low, high = map(float, cell(report, row, "95 % interval").strip("[]").split(", "))
+        assert (low <= 0 <= high) == (row in within), row
+
+
 def test_results_counts_the_audited_costs_as_the_audit_does() -> None:
     printed, follow, rules = re.search(
         r"Of (\d+) printed costs (\d+) follow one of (\d+) rules", page(f"results/{MACHINE.name}/audit.md")
