@@ -68,6 +68,13 @@ def test_results_quotes_the_reports(text: str, report: str, row: str, column: st
     assert text.format(value) in page("docs/results.md")
 
 
+def test_the_readme_tells_the_step_to_temporal_kernels_as_the_report_does() -> None:
+    here = cell("table2", "BiCnet-TK (fix-fusion) over TB+CSP+DAO (BiCnet)", "mAP (pp)")
+    published = {row.name: float(row.published[0].values["mAP"]) for row in registry.suite("table2").rows}
+    there = published["BiCnet-TK (fix-fusion)"] - published["TB+CSP+DAO (BiCnet)"]
+    assert f"(TK over BiCnet) is {here} here and {there:+.1f} on MARS" in page("README.md")
+
+
 @pytest.mark.parametrize(
     ("report", "beyond", "within"),
     [
