@@ -1,6 +1,6 @@
 """Table 2: what each component of BiCnet-TKS buys on MARS, and what it costs.
 
-python bench.py table2                  # quick preset, 2 CPU cores: about 10 minutes
+python bench.py table2                  # quick preset, 2 CPU cores: 4 to 8 minutes
 python bench.py table2 --only cost      # no training: about 2 minutes
 python bench.py table2 --preset paper --dataset mars --root DIR --device cuda
 """

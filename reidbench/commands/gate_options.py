@@ -50,7 +50,7 @@ def add_gate(add: Add) -> None:
 
 
 def _add_limits(sub: ArgumentParser) -> None:
-    about = "the smallest change of a time that counts, of a memory twice that (default: 5)"
+    about = "the smallest change of a time that counts, in percent; of a memory twice that (default: 5)"
     sub.add_argument("--least", type=float, default=5.0, metavar="PERCENT", help=about)
     about = "the smallest difference of an accuracy that counts (default: 3)"
     sub.add_argument("--points", type=float, default=3.0, metavar="POINTS", help=about)

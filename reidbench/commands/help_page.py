@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "see what there is": ("list", "data", "doctor"),
-    "measure, on the record": ("SUITE", "profile", "audit", "evaluate"),
+    "measure and record": ("SUITE", "profile", "audit", "evaluate"),
     "one model, piece by piece": ("train", "protocols", "embed", "score", "trace", "export", "convert"),
     "report and compare": ("report", "check", "compare", "calibrate", "history"),
 }

@@ -141,7 +141,7 @@ def add_data_options(parser: Adding) -> None:
 def start(title: str = "") -> Parser:
     """What trunks start from."""
     parser = Parser(add_help=False)
-    about = "what trunks start from: imagenet, synthetic, or a file (default: the preset's)"
+    about = "what trunks start from: imagenet (fetched once), synthetic (shipped), or a file (default: the preset's)"
     _section(parser, title).add_argument(WEIGHTS, default="", metavar="FILE", help=about)
     return parser
 
@@ -151,7 +151,7 @@ def selection() -> Parser:
     parser = Parser(add_help=False)
     add_only(parser)
     add_rows(parser)
-    about = "training seeds (default: the preset's to measure, all that most rows have recorded to report)"
+    about = "trainings of each row (default: the preset's; a report shows as many as most rows have recorded)"
     parser.add_argument("--seeds", type=int, metavar="N", help=about)
     about = "random splits of a dataset that has them: numbers and ranges such as 1-3,7 (default: all)"
     parser.add_argument("--splits", default="", metavar="WHICH", help=about)

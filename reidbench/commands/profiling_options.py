@@ -14,7 +14,7 @@ def add_profiling(add: Add) -> None:
         "profile", "profiling.profile", "all costs of one model, or with --layers of its modules", model(), device()
     )
     sub.add_argument("--fresh", action="store_true", help="measure again what is already recorded")
-    about = "the length of the clips, such as a suite's row has (default: 8)"
+    about = "the frames of a clip (default: 8)"
     sub.add_argument("--frames", type=int, default=CLIP_FRAMES, metavar="N", help=about)
     about = "of each module: operations, parameters, time, bytes, share of the roofline; recorded nowhere"
     sub.add_argument("--layers", action="store_true", help=about)

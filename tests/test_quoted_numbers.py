@@ -1,0 +1,174 @@
+"""Numbers that README and docs/ quote in sentences are those of the records, and times those that the suites tell."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from reidbench import registry
+from reidbench.data import mars
+from reidbench.planning.plan import Request, make_plan
+from reidbench.reporting.comparison import compare, excludes_zero
+from reidbench.reporting.tables import assemble
+from reidbench.store import Store
+
+ROOT = Path(__file__).resolve().parent.parent
+MACHINE = ROOT / "results" / "amd-epyc-2-core-407a"
+STARTED = re.compile(r"^python bench\.py (\w+) +# (.*)$", flags=re.MULTILINE)
+
+
+def page(name: str) -> str:
+    """A page as one line, so that it does not matter where lines end."""
+    return " ".join((ROOT / name).read_text().split())
+
+
+def rows_of(report: str) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    """Every row of every table of a committed report: the heading above it, and its cells with the names of columns."""
+    heading, columns = "", []
+    for line in (MACHINE / f"{report}.md").read_text().splitlines():
+        if line.startswith("#"):
+            heading, columns = line.strip("# "), []
+        if not line.startswith("|"):
+            columns = []
+        elif cells := [cell.strip(" *") for cell in line.strip("| ").split("|")]:
+            if columns and not set(cells[0]) <= set("-:"):
+                yield heading, list(zip(columns, cells, strict=True))
+            columns = columns or [cell.rstrip("¹²³") for cell in cells]
+
+
+def cell(report: str, row: str, column: str, under: str = "") -> str:
+    """What a report has in the first such column, of the tables whose heading is `under` ("": of all)."""
+    for heading, pairs in rows_of(report):
+        cells = dict(pairs)
+        if pairs[0][1].removesuffix(" ≈") == row and column in cells and heading.startswith(under):
+            return cells[column]
+    raise AssertionError(f"{report} has no {column} of {row}")
+
+
+@pytest.mark.parametrize(
+    ("text", "report", "row", "column", "under"),
+    [
+        ("bigger frames (+{} mAP)", "table2", "Base-B (256x128) over Base-S (128x64)", "mAP (pp)", ""),
+        ("temporal kernels (+{})", "table2", "BiCnet-TK (fix-fusion) over TB+CSP+DAO (BiCnet)", "mAP (pp)", ""),
+        ("COSAM has the highest mAP ({})", "rivals", "COSAM", "mAP (%)", ""),
+        ("BiCnet-TKS ({}) is the fastest", "rivals", "BiCnet-TKS", "mAP (%)", ""),
+        ("TKS adds {} mAP", "components", "TKS", "mAP (pp)", ""),
+        ("takes {} ms by eager torch", "backends", "BiCnet-TKS", "Latency (ms)", "Cost: cpu, fp32, the"),
+        ("{} ms by OpenVINO in fp32", "backends", "BiCnet-TKS", "Latency (ms)", "Cost: cpu, fp32, openvino"),
+        ("and {} ms in int8", "backends", "BiCnet-TKS", "Latency (ms)", "Cost: cpu, int8, openvino"),
+        ("takes {} times Base-B's time", "end_to_end", "BiCnet-TKS", "Whole tracklet, ratio (x)", ""),
+    ],
+)
+def test_results_quotes_the_reports(text: str, report: str, row: str, column: str, under: str) -> None:
+    value = cell(report, row, column, under).split()[0].lstrip("+")
+    assert text.format(value) in page("docs/results.md")
+
+
+def test_the_readme_tells_the_step_to_temporal_kernels_as_the_report_does() -> None:
+    here = cell("table2", "BiCnet-TK (fix-fusion) over TB+CSP+DAO (BiCnet)", "mAP (pp)")
+    published = {row.name: float(row.published[0].values["mAP"]) for row in registry.suite("table2").rows}
+    there = published["BiCnet-TK (fix-fusion)"] - published["TB+CSP+DAO (BiCnet)"]
+    assert f"(TK over BiCnet) is {here} here and {there:+.1f} on MARS" in page("README.md")
+
+
+@pytest.mark.parametrize(
+    ("report", "beyond", "within"),
+    [
+        ("table3", set(), {"256x128 + 128x64", "256x128 + 128x64 + 64x32"}),
+        ("table4", set(), {f"alpha {alpha}" for alpha in (1, 2, 3, 4)}),
+        ("table5", {f"kernels {k}" for k in ("3", "5", "3, 5", "5, 7", "3, 5, 7")}, {"kernels 7", "kernels 3, 7"}),
+        ("table6", {"stage 1", "stage 2"}, {"stage 3", "stage 4"}),
+        ("components", {"TKS"}, {"CSP", "DAO"}),
+    ],
+)
+def test_what_results_calls_beyond_the_noise_is(report: str, beyond: set[str], within: set[str]) -> None:
+    for row in beyond | within:
+        low, high = map(float, cell(report, row, "95 % interval").strip("[]").split(", "))
+        assert (low <= 0 <= high) == (row in within), row
+
+
+def test_results_counts_the_audited_costs_as_the_audit_does() -> None:
+    printed, follow, rules = re.search(
+        r"Of (\d+) printed costs (\d+) follow one of (\d+) rules", page(f"results/{MACHINE.name}/audit.md")
+    ).groups()
+    assert rules == "4" and f"{follow} of {printed} follow four counting rules" in page("docs/results.md")
+
+
+def test_one_row_read_aloud_is_that_of_table_2() -> None:
+    section = re.search(r"## One row, read aloud(.*?)\n## ", (ROOT / "docs/reading.md").read_text(), flags=re.DOTALL)[1]
+    found = [pairs for _, pairs in rows_of("table2") if pairs[0] == ("row", "BiCnet-TKS")]
+    shown = {f"{column}: {text}" for pairs in found for column, text in pairs}
+    quoted = re.findall(r"\*\*(.*?)\*\*", section)
+    assert len(quoted) == 9 and set(quoted) <= shown
+    value, _, _, seeds = re.search(r"mAP \(%\): (\S+) (±) (\S+) \((\S+)\)", section).groups()
+    half = cell("table2", "BiCnet-TKS", "mAP (%)").split()[2]
+    told = " ".join(section.split())
+    assert f"over three trainings is {value} %" in told and f"reaches about {half} points" in told
+    assert f"a standard deviation of {seeds}" in told
+
+
+def test_the_readme_ranks_all_networks_as_they_were_measured() -> None:
+    text = re.search(r"2\. \*\*Among all networks.*?\n3\. ", (ROOT / "README.md").read_text(), flags=re.DOTALL)[0]
+    plan = make_plan(
+        "rivals", registry.suite("rivals"), Request(only="accuracy", seeds=3), Store(MACHINE.parent, MACHINE.name)
+    )
+    table = assemble(plan, Store(MACHINE.parent, MACHINE.name))
+    heading = table.trained()
+    rows = table.fresh(heading)
+    values = {name: table.entries[name, heading.index].estimate.value for name in rows}
+    ranked = sorted(values, key=lambda name: -values[name])
+    ahead = ranked[: ranked.index("BiCnet-TKS")]
+    assert len(ahead) == 7 and f"eighth of {len(ranked)} by mAP" in text
+    assert f"{len(ranked)} networks" in page("docs/results.md") and "the eight highest" in page("docs/results.md")
+    named = re.search(r": (COSAM) \((\S+)\), (.*?) lead it, each by more than the noise", " ".join(text.split()))
+    assert {named[1], *re.split(r", | and ", named[3])} == set(ahead) and ranked[0] == named[1]
+    assert named[2] == f"{100 * values[named[1]]:.1f}"
+    assert all(excludes_zero(compare(heading.quantity, rows[name], rows["BiCnet-TKS"])) for name in ahead)
+    times = {name: float(cell("rivals", name, "Latency ratio (x)").split()[0]) for name in [*ahead, "BiCnet-TKS"]}
+    assert min(times, key=times.__getitem__) == "BiCnet-TKS"
+    told = re.search(r"(\S+) times Base-B's time per frame, the others (\S+) to (\S+) times", " ".join(text.split()))
+    others = [times[name] for name in ahead]
+    assert [*map(float, told.groups())] == [times["BiCnet-TKS"], min(others), max(others)]
+
+
+def sessions_needed(divisors: int) -> int | None:
+    """Sessions on each side from which the calibration caught 95 % of rows that were 10 % slower."""
+    for _, pairs in rows_of("calibration"):
+        cells = dict(pairs)
+        slow = cells.get("rows divided by") == str(divisors) and cells["what"] == "10% slower"
+        if slow and float(cells["worse"].rstrip("%")) >= 95:
+            return int(cells["here : there"].partition(" ")[0])
+    return None
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/gate.md"])
+def test_the_sessions_that_a_change_takes_are_those_of_the_calibration(name: str) -> None:
+    words = {1: "one session on each side", 4: "four", None: "more than eight"}
+    found = [words[sessions_needed(divisors)] for divisors in (7, 2, 1)]
+    assert (
+        f"{found[0]} if the other rows of Table 2 are unchanged, {found[1]} if Base-B and one other row are, and "
+        f"{found[2]} if Base-B alone is" in page(name)
+    )
+    text = page(f"results/{MACHINE.name}/calibration.md")
+    sessions, start, end = re.search(r"(\d+) interleaved sessions of .*? from (\S+) to (\S+), one after", text).groups()
+    minutes = (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds() / 60
+    assert round(minutes) == 7 and f"come from {sessions} sessions within seven minutes" in page(name)
+
+
+def test_the_times_of_suites_are_those_that_their_files_tell() -> None:
+    told = re.search(r"How long they take.*?about: (.*?)\. ", page("docs/commands.md"))[1]
+    times = dict(re.fullmatch(r"`(\w+)` (.*)", part).groups() for part in told.split(" · "))
+    assert set(times) == set(registry.suite_paths()) - {"gpu"}
+    for name, time in times.items():
+        first, about = STARTED.search(registry.suite_paths()[name].read_text()).groups()
+        assert first == name and re.search(rf"\b{time}\b", about), f"{name}: {about}"
+    assert f"{times['table2']} on two CPU cores" in page("README.md")
+
+
+def test_the_frames_of_mars_take_what_the_readme_says() -> None:
+    taken = 3 * 256 * 128 * mars.MARS.counts["training frames"]
+    assert f"would take {taken / 1e9:.0f} GB decoded" in page("README.md")
