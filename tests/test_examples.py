@@ -22,13 +22,6 @@ EXAMPLES = sorted((DOCS / "examples").glob("*.py"))
 SLIM = {"width": 8, "blocks": (1, 1, 1, 1)}
 
 
-@pytest.fixture(autouse=True, scope="module")
-def measurement_of_this_module():
-    """A plugin's measurement is registered once, when its file is imported, and goes when these tests end."""
-    yield
-    registry.MEASUREMENTS.pop("activations")
-
-
 def add(*names: str) -> None:
     for name in names:
         registry.add_plugin(DOCS / "examples" / f"{name}.py")
