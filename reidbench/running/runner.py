@@ -67,6 +67,7 @@ class Job:
 
     @property
     def on_gpu(self) -> bool:
+        """Whether it computes on the GPU."""
         return self.cells[0].settings.get("device") == "cuda"
 
     @property
