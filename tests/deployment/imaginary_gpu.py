@@ -7,6 +7,7 @@ captured, and a memory whose capture was refused takes no other.
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Iterator
 from typing import Any
 
@@ -75,16 +76,21 @@ class Graph(TorchDispatchMode):
                     if isinstance(held, Tensor) and held.data_ptr() != new.data_ptr():
                         held.copy_(new)
 
-    def lose(self) -> None:
-        """Another graph computes in the memory of what this one made: weights and clips are not its own."""
+    @functools.cached_property
+    def made(self) -> list[Tensor]:
+        """What it computed in the memory of its graphs: weights and clips lie elsewhere."""
         given: set[int] = set()
-        made: dict[int, Tensor] = {}
-        for _, args, kwargs, found in self.calls:
-            given |= {place(each) for each in tree_leaves((args, kwargs)) if isinstance(each, Tensor)} - made.keys()
-            outs = [each for each in tree_leaves(found) if isinstance(each, Tensor)]
-            made |= {place(each): each for each in outs if place(each) not in given}
+        found: dict[int, Tensor] = {}
+        for _, args, kwargs, outs in self.calls:
+            given |= {place(each) for each in tree_leaves((args, kwargs)) if isinstance(each, Tensor)} - found.keys()
+            tensors = [each for each in tree_leaves(outs) if isinstance(each, Tensor)]
+            found |= {place(each): each for each in tensors if place(each) not in given}
+        return list(found.values())
+
+    def lose(self) -> None:
+        """Another graph computes in the memory of what this one made."""
         with torch.inference_mode():
-            for each in made.values():
+            for each in self.made:
                 each.fill_(torch.nan) if each.is_floating_point() else each.zero_()
 
 

@@ -26,6 +26,9 @@ SLIM = {} if ON_GPU else {"size": SHAPE[3:], "width": 8, "blocks": (1, 1, 1, 1)}
 ROWS = {row.name: row for row in registry.suite("table2").rows}
 CLIPS = 2
 
+LIMITS = {"fp32": 5e-6, "bf16": 1e-3}
+"""One minus the cosine to float64. On a CPU whole networks in bf16 come to 1e-5, and TF32 rounds to an eighth of it."""
+
 
 @pytest.fixture(autouse=True)
 def graphs(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
@@ -76,9 +79,9 @@ def exact() -> dict[str, list[Tensor]]:
 
 
 @pytest.mark.parametrize("backend", ["eager", "cudagraph"])
-@pytest.mark.parametrize(("precision", "limit"), [("fp32", 1e-4), ("bf16", 3e-2)])
+@pytest.mark.parametrize("precision", LIMITS)
 def test_all_rows_of_table_2_in_one_session_compute_what_they_do_in_float64(
-    precision: str, limit: float, backend: str, exact: dict[str, list[Tensor]]
+    precision: str, backend: str, exact: dict[str, list[Tensor]]
 ) -> None:
     """They take turns, as where they are timed; their vectors are looked at when all have run."""
     infers = {name: start(network_of(name), precision, backend) for name in ROWS}
@@ -87,14 +90,15 @@ def test_all_rows_of_table_2_in_one_session_compute_what_they_do_in_float64(
         apart = cosine_error(*wanted)
         for seed in range(CLIPS):
             error = cosine_error(found[seed][name], wanted[seed])
-            assert error < min(limit, apart / 10), f"{name}, clip {seed}: {error:.1e}, the clips are {apart:.1e} apart"
+            told = f"{name}, clip {seed}: {error:.1e}, and two clips are {apart:.1e} apart"
+            assert error < min(LIMITS[precision], apart / 10), told
 
 
 def test_of_two_graphs_in_turn_each_keeps_its_own_vector(exact: dict[str, list[Tensor]]) -> None:
     one, other = (start(network_of(name), "fp32", "cudagraph") for name in ("Base-B (256x128)", "BiCnet-TKS"))
     first, _, again = one(clips_with_content(0)), other(clips_with_content(0)), one(clips_with_content(1))
     wanted = exact["Base-B (256x128)"]
-    assert cosine_error(first, wanted[0]) < 1e-4 and cosine_error(again, wanted[1]) < 1e-4
+    assert all(cosine_error(*pair) < LIMITS["fp32"] for pair in zip((first, again), wanted, strict=True))
 
 
 def test_a_network_that_cannot_be_captured_costs_only_itself() -> None:
