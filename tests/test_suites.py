@@ -12,6 +12,7 @@ from reidbench.files import write_text
 from reidbench.planning.plan import Request, all_cells, make_plan
 from reidbench.presets import QUICK
 from reidbench.reporting.tables import assemble
+from reidbench.running.runner import make_jobs
 from reidbench.spec import Preset, Record
 from reidbench.store import Store
 
@@ -128,6 +129,20 @@ def test_what_only_a_gpu_measures_has_each_network_once_and_leaves_the_tables_no
     times = on_gpu("gpu")
     for name in ("table2", "table3", "table4", "table5", "table6"):
         assert not on_gpu(name).keys() - times.keys(), name
+
+
+def test_a_gpu_run_that_is_ended_early_lacks_what_matters_least(tmp_path: Path) -> None:
+    store = Store(tmp_path, "here")
+    write_text(store.folder / "machine.json", json.dumps({**machine.describe(), "gpu": "Imaginary GPU"}))
+    part, whole = (make_plan("gpu", registry.suite("gpu"), Request(rows=rows), store) for rows in (("1-8",), ()))
+    assert [row.name for row in part.suite.rows] == [row.name for row in registry.suite("table2").rows]
+    assert {cell.key for cell in part.all_cells()} < {cell.key for cell in whole.all_cells()}
+    jobs = sorted(make_jobs(whole.all_cells()), key=lambda job: job.turn)
+    first = [{**job.cells[0].settings, "measurement": job.cells[0].measurement} for job in jobs]
+    orders = [(each["measurement"], each.get("backend", "eager"), each["precision"]) for each in first]
+    ways = [("eager", "fp32"), ("cudagraph", "fp32"), ("cudagraph", "bf16"), ("eager", "bf16")]
+    timed = [(measurement, *way) for measurement in ("latency", "throughput") for way in ways]
+    assert orders == timed + [("memory", *ways[0])] * len(whole.suite.rows)
 
 
 @pytest.fixture(scope="module")

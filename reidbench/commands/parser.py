@@ -160,7 +160,8 @@ def selection() -> Parser:
 
 def add_only(parser: Adding) -> None:
     """One kind of columns."""
-    parser.add_argument("--only", action=Once, default="", metavar="KIND", help="cost or accuracy (default: both)")
+    about = "cost or accuracy (default: both); with --device cuda, costs on the GPU alone"
+    parser.add_argument("--only", action=Once, default="", metavar="KIND", help=about)
 
 
 def add_rows(parser: Adding) -> None:

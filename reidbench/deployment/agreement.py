@@ -25,14 +25,17 @@ class Agreement:
 
 
 def compare(network: Network, infer: Infer, shape: Sequence[int], *others: Sequence[int]) -> Agreement:
-    """Compares on random clips of each shape `[B, T, 3, H, W]`; the network stays as it is."""
+    """Compares on random clips of each shape `[B, T, 3, H, W]`; the network, on the CPU, stays as it is.
+
+    The vectors that `infer` gives may lie on any device.
+    """
     exact = copy.deepcopy(network).double().eval()
     cosine, relative = [], []
     for each, seed in itertools.product((shape, *others), range(TRIALS)):
         clips = clips_of(each, seed)
         with torch.inference_mode():
             wanted = exact(clips.double())
-        found = infer(clips).double()
+        found = infer(clips).double().cpu()
         units = [vectors / vectors.norm(dim=1, keepdim=True) for vectors in (wanted, found)]
         cosine.append(((units[0] - units[1]) ** 2).sum(1).max() / 2)
         relative.append((wanted - found).abs().max() / wanted.abs().max())

@@ -77,6 +77,10 @@ def _graphed(network: nn.Module, clips: Tensor) -> Infer:
     try:
         with torch.inference_mode(), torch.cuda.graph(graph, pool=_graph_memory()):
             found = network(held)
+    except BaseException:
+        # Torch goes on taking its memory for that of a capture, and would refuse it to the next one.
+        _graph_memory.cache_clear()
+        raise
     finally:
         # A capture that fails leaves the stream current that it was made on.
         torch.cuda.set_stream(stream)

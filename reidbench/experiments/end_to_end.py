@@ -62,7 +62,7 @@ def deploy(subject: Subject, frames: Frames, shape: tuple[int, ...], *, gallery:
     several = (fitting, *shape[1:])
     model = subject.deploy(several)
     with torch.inference_mode():
-        dimension = model(random_clips(several, 0).to(subject.device, subject.dtype)).feature.shape[1]
+        dimension = model(random_clips(several, 0, device=subject.device, dtype=subject.dtype)).feature.shape[1]
     drawn = torch.randn(gallery, dimension, generator=torch.Generator().manual_seed(0))
     entries = functional.normalize(drawn, dim=1).to(subject.device)
     at_once = CLIPS_AT_ONCE if subject.backend == EAGER else fitting

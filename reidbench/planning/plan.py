@@ -90,7 +90,7 @@ def make_plan(name: str, suite: Suite, request: Request, store: Store) -> Plan:
     training: dict[tuple[str, str], list[dict[str, Any]]] = {}
     cells: dict[tuple[str, int], tuple[Cell, ...]] = {}
     absent: dict[tuple[str, int], str] = {}
-    for index, column in _wanted_columns(suite, request.only, preset.dataset):
+    for index, column in _wanted_columns(suite, request, preset.dataset):
         trains = registry.measurements()[column.measurement].needs_training
         reason = _reason_to_leave_out(column, preset.dataset, machine)
         lacking = _lacking(column, request.device if trains else "cpu")
@@ -122,12 +122,18 @@ def make_plan(name: str, suite: Suite, request: Request, store: Store) -> Plan:
     return Plan(name, shown, preset, request.only, cells, absent, places, splits)
 
 
-def _wanted_columns(suite: Suite, only: str, dataset: str) -> Iterator[tuple[int, Column]]:
-    """The columns of a kind with their places; one bound to the dataset makes the unbound one needless."""
+def _wanted_columns(suite: Suite, request: Request, dataset: str) -> Iterator[tuple[int, Column]]:
+    """The columns of a kind with their places; one bound to the dataset makes the unbound one needless.
+
+    Of costs alone, asked for on a GPU, what would be measured on the CPU is not wanted.
+    """
     bound = {column.quantity for column in suite.columns if column.dataset == dataset}
     for index, column in enumerate(suite.columns):
-        kind = "accuracy" if registry.measurements()[column.measurement].needs_training else "cost"
-        if only in ("", kind) and (column.dataset or column.quantity not in bound):
+        measurement = registry.measurements()[column.measurement]
+        kind = "accuracy" if measurement.needs_training else "cost"
+        here = "device" not in measurement.needs or column.settings.get("device", "cpu") == request.device
+        elsewhere = (request.only, request.device) == ("cost", "cuda") and not here
+        if request.only in ("", kind) and not elsewhere and (column.dataset or column.quantity not in bound):
             yield index, column
 
 

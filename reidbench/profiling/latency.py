@@ -43,7 +43,7 @@ def inference(
     check_device(device)
     check_precision(precision)
     prepared(model, device, precision)
-    clips = random_clips(shape, seed).to(device=device, dtype=PRECISIONS[precision])
+    clips = random_clips(shape, seed, device=device, dtype=PRECISIONS[precision])
 
     def run() -> object:
         with torch.inference_mode():
@@ -75,7 +75,7 @@ def interleave(
         raise ValueError("there is nothing to time")
     clock = clock_of(device)
     timings = Timings({name: [] for name in runs}, {name: [] for name in runs})
-    with _without_collections(), load.watched() if load else contextlib.nullcontext():
+    with without_collections(), load.watched() if load else contextlib.nullcontext():
         for index in range(warmup):
             _round(runs, clock, timings.warmup, index)
         start = time.perf_counter()
@@ -87,10 +87,14 @@ def interleave(
 
 
 @contextlib.contextmanager
-def _without_collections() -> Iterator[None]:
-    """A garbage collection during one reading would be charged to whichever model was running."""
+def without_collections() -> Iterator[None]:
+    """A garbage collection during one reading would be charged to whichever model was running.
+
+    There is one as it begins; within another such block there is none, for of many models each takes its time.
+    """
     collecting = gc.isenabled()
-    gc.collect()
+    if collecting:
+        gc.collect()
     gc.disable()
     try:
         yield
@@ -113,13 +117,19 @@ def check_precision(precision: str) -> None:
         raise UserError(f"precision {precision!r} is unknown; give {', '.join(PRECISIONS)}")
 
 
-def random_clips(shape: Sequence[int], seed: int) -> Tensor:
-    """Clips `[B, T, 3, H, W]` whose frames, folded into the batch, are channels_last without a copy."""
+def random_clips(
+    shape: Sequence[int], seed: int, *, device: str | torch.device = "cpu", dtype: torch.dtype = torch.float32
+) -> Tensor:
+    """Clips `[B, T, 3, H, W]` whose frames, folded into the batch, are channels_last without a copy.
+
+    One clip is drawn, and repeated on the device: drawing and moving a large batch takes longer than computing it.
+    """
     if len(shape) != 5:
         raise UserError(f"shape {tuple(shape)} is not [B, T, 3, H, W]")
     batch, frames = shape[:2]
-    values = clips_of(shape, seed).flatten(0, 1)
-    return values.contiguous(memory_format=torch.channels_last).unflatten(0, (batch, frames))
+    drawn = clips_of((1, *shape[1:]), seed).flatten(0, 1).contiguous(memory_format=torch.channels_last)
+    clip = drawn.to(device=device, dtype=dtype)
+    return (clip if batch == 1 else torch.cat([clip] * batch)).unflatten(0, (batch, frames))
 
 
 def _round(runs: Mapping[str, Run], clock: Callable[[Run], float], into: Mapping[str, list[float]], index: int) -> None:

@@ -65,8 +65,8 @@ class Subject:
         if self.backend == EAGER:
             assert self.module is not None
             return inference(self.module, shape, device=self.device, precision=self.precision)
-        clips = clips_of(shape) if self.module is None else self._clips(shape)
-        return partial(self._infer(shape), clips)
+        clips = self._clips(shape)
+        return partial(self._infer(clips), clips)
 
     def deploy(self, shape: Sequence[int]) -> nn.Module:
         """What stands in the model's place where it is used: one whose `feature` the backend gives.
@@ -78,28 +78,29 @@ class Subject:
             check_device(self.device)
             return runtimes.prepared(self.module, self.device, self.precision)
         neck: nn.Module = build(self.model, self.options).neck  # type: ignore[assignment]
-        return Deployed(self._infer(shape), neck.to(self.device), shape[0])
+        return Deployed(self._infer(self._clips(shape)), neck.to(self.device), shape[0])
 
     @property
     def dtype(self) -> torch.dtype:
         """That of the clips which a deployed model is given; a backend itself rounds to its precision."""
         return PRECISIONS[self.precision] if self.backend == EAGER else torch.float32
 
-    def _infer(self, shape: Sequence[int]) -> Infer:
+    def _infer(self, clips: Tensor) -> Infer:
         """Starts a backend other than eager torch for clips of that shape."""
         name = BACKENDS[self.backend].format
         if name:
-            file = artifact(self.model, self.options, shape, name, self.precision)
+            file = artifact(self.model, self.options, clips.shape, name, self.precision)
             return runtimes.load(file, name, precision=self.precision)
         assert self.module is not None
         network = Network(self.module)
-        return runtimes.in_torch(
-            network, self._clips(shape), device=self.device, precision=self.precision, backend=self.backend
-        )
+        return runtimes.in_torch(network, clips, device=self.device, precision=self.precision, backend=self.backend)
 
     def _clips(self, shape: Sequence[int]) -> Tensor:
+        """What a backend is started for, and sent: contiguous for one that loads a file, else as the weights lie."""
+        if self.module is None:
+            return clips_of(shape)
         check_device(self.device)
-        return random_clips(shape, 0).to(device=self.device, dtype=PRECISIONS[self.precision])
+        return random_clips(shape, 0, device=self.device, dtype=PRECISIONS[self.precision])
 
 
 def file_of(cell: Cell) -> Path | None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
-from reidbench.profiling.latency import Run, Timings, interleave
+from reidbench.profiling.latency import Run, Timings, interleave, without_collections
 from reidbench.profiling.load import Load
 from reidbench.resources import is_out_of_memory
 
@@ -96,7 +96,8 @@ def sweep(
     batch = 1
     while active:
         started = _started(batch, {name: runs[name] for name in active}, sweeps)
-        _measure(batch, started, sweeps, timed)
+        with without_collections():
+            _measure(batch, started, sweeps, timed)
         del started  # before the next batch takes its memory
         if after_batch is not None:
             after_batch(batch, sweeps)
@@ -106,7 +107,8 @@ def sweep(
             found.cut = found.spent(*found.seconds) + 2 * found.spent(batch) > budget
         active = [name for name in active if not sweeps[name].cut]
         batch *= 2
-    _read_anew(runs, sweeps, timed)
+    with without_collections():
+        _read_anew(runs, sweeps, timed)
     return sweeps
 
 

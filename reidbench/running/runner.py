@@ -48,6 +48,9 @@ class Display(Protocol):
 SECONDS_TO_LEAVE = 10.0
 """What a worker that is asked to stop has for saving a training."""
 
+ON_ONE_GPU = 4
+"""Processes side by side that read peaks of memory on a GPU: torch counts each process's own, about one GB."""
+
 
 @dataclass(frozen=True)
 class Job:
@@ -63,15 +66,24 @@ class Job:
         return 2 if self.needs_training else int(self.mode == "interleaved")
 
     @property
-    def turn(self) -> tuple[int, bool]:
-        """What runs with it, and after what: phase by phase, and in each of them what needs the GPU last."""
-        return self.phase, self.cells[0].settings.get("device") == "cuda"
+    def on_gpu(self) -> bool:
+        """Whether it computes on the GPU."""
+        return self.cells[0].settings.get("device") == "cuda"
+
+    @property
+    def turn(self) -> tuple[bool, bool, int]:
+        """What runs with it, and after what: training last, what needs the GPU first, and of that the timings.
+
+        Who has a GPU for some minutes so loses the least to their end.
+        """
+        return self.needs_training, not self.on_gpu, -self.phase if self.on_gpu else self.phase
 
     @property
     def concurrency(self) -> int:
-        """How many such jobs may run side by side: one on a GPU, and one that is timed."""
-        _, on_gpu = self.turn
-        return 1 if self.phase == 1 or on_gpu else machine.physical_cores()
+        """How many such jobs may run side by side: one that is timed, or trains on a GPU, else some or many."""
+        if self.phase == 1 or (self.on_gpu and self.needs_training):
+            return 1
+        return min(ON_ONE_GPU, machine.physical_cores()) if self.on_gpu else machine.physical_cores()
 
 
 @dataclass

@@ -33,6 +33,8 @@ SUITE = Suite(
     "B",
 )
 
+TIMED = ("latency", "throughput")
+
 
 def plan(tmp_path: Path, suite: Suite = SUITE, **request: object) -> Plan:
     return make_plan("two", suite, Request(**request), Store(tmp_path, "here"))  # type: ignore[arg-type]
@@ -92,6 +94,24 @@ def test_a_gpu_column_without_a_gpu_is_absent_with_a_reason(tmp_path: Path) -> N
     (tmp_path / "here" / "machine.json").write_text(facts % "NVIDIA H200")
     made = plan(tmp_path, Suite("G", SUITE.rows, (gpu,), "B"))
     assert cell(made, "A", 0).settings["device"] == "cuda" and not made.absent
+
+
+def test_costs_alone_on_a_gpu_are_what_it_measures_and_what_no_device_does(tmp_path: Path) -> None:
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "machine.json").write_text('{"cpu": "x", "cores": 2, "memory_gib": 4, "gpu": "NVIDIA H9"}')
+    on_gpu = {"device": "cuda", "precision": "fp32"}
+    suite = replace(SUITE, columns=(*SUITE.columns, *(Column(f"{each}.{each}", settings=on_gpu) for each in TIMED)))
+
+    def wanted(**request: str) -> list[tuple[str, str]]:
+        made = plan(tmp_path, suite, rows=("A",), **request)
+        assert not made.absent
+        return [(each.measurement, each.settings.get("device", "")) for each in made.all_cells()]
+
+    costs = [("complexity", ""), ("latency", "cpu"), ("latency", "cuda"), ("throughput", "cuda")]
+    assert wanted(only="cost") == costs
+    assert wanted(only="cost", device="cuda") == [each for each in costs if each[1] != "cpu"]
+    assert wanted(device="cuda") == [*costs[:2], ("accuracy", "cuda"), *costs[2:]]
+    assert wanted(only="accuracy", device="cuda") == [("accuracy", "cuda")]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from reidbench.profiling.latency import inference, interleave
+from reidbench.profiling import latency
+from reidbench.profiling.latency import inference, interleave, random_clips, without_collections
 from reidbench.spec import UserError
 from reidbench.statistics import ratio_interval
 
@@ -101,6 +102,18 @@ def test_garbage_collection_comes_back_after_a_failure() -> None:
     assert gc.isenabled()
 
 
+def test_garbage_is_collected_once_however_many_are_timed_within(monkeypatch: pytest.MonkeyPatch) -> None:
+    collections: list[int] = []
+    monkeypatch.setattr(gc, "collect", lambda: collections.append(1))
+    with without_collections():
+        for _ in range(3):
+            interleave({"A": lambda: None}, rounds=1)
+            assert not gc.isenabled()
+    assert len(collections) == 1 and gc.isenabled()
+    interleave({"A": lambda: None}, rounds=1)
+    assert len(collections) == 2
+
+
 def test_refuses_to_time_nothing() -> None:
     with pytest.raises(ValueError, match="nothing"):
         interleave({})
@@ -150,6 +163,21 @@ def test_the_input_depends_on_nothing_but_the_seed() -> None:
         inference(model, SHAPE, seed=seed)()
     assert torch.equal(models[0].seen[0], models[1].seen[0])
     assert not torch.equal(models[0].seen[0], models[2].seen[0])
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_batch_is_one_drawn_clip_that_is_repeated_where_it_is_computed(
+    dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[tuple[int, ...]] = []
+    draw = latency.clips_of
+    monkeypatch.setattr(latency, "clips_of", lambda shape, seed: drawn.append(shape) or draw(shape, seed))
+    batch = random_clips((5, *SHAPE[1:]), 0, dtype=dtype)
+    assert drawn == [(1, *SHAPE[1:])] and batch.shape == (5, *SHAPE[1:]) and batch.dtype == dtype
+    assert batch.equal(draw((1, *SHAPE[1:]), 0).to(dtype).expand_as(batch))
+    frames = batch.flatten(0, 1)
+    assert frames.data_ptr() == batch.data_ptr() and frames.is_contiguous(memory_format=torch.channels_last)
+    assert batch.untyped_storage().nbytes() == batch.nbytes, "each clip has a memory of its own, as if all differed"
 
 
 @pytest.mark.parametrize(

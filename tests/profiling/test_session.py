@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 
-from reidbench.profiling import session
+from reidbench.deployment import runtimes
+from reidbench.profiling import latency, session
 from reidbench.spec import Cell, UserError
 
 SMALL: dict[str, Any] = {"size": [32, 16], "depth": 18, "width": 8, "shrink": [1, 2]}
@@ -65,6 +67,18 @@ def test_a_reference_row_that_cannot_be_built_is_named_as_one() -> None:
     assert found == {} and list(failures) == [cells[0].key]
     with pytest.raises(UserError, match=r"^the reference row: model baseline: shrink=\(7,\)"):
         session.add_reference(found, cells)
+
+
+def test_a_backend_is_started_for_the_clips_that_it_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[tuple[int, ...]] = []
+    monkeypatch.setattr(latency, "clips_of", lambda shape, seed: drawn.append(shape) or torch.zeros(shape))
+    started: list[Tensor] = []
+    sent: list[Tensor] = []
+    monkeypatch.setitem(runtimes.IN_TORCH, "compile", lambda network, clips: started.append(clips) or sent.append)
+    settings = {"device": "cpu", "precision": "bf16", "backend": "compile"}
+    session.Subject.of("baseline", SMALL, settings).start((4, 2, 3, 32, 16))()
+    assert drawn == [(1, 2, 3, 32, 16)]
+    assert started[0] is sent[0] and started[0].shape == (4, 2, 3, 32, 16) and started[0].dtype == torch.bfloat16
 
 
 def test_threads_come_back_after_a_failure() -> None:

@@ -144,6 +144,16 @@ def test_a_best_batch_that_no_longer_fits_gives_way_to_the_next(model: Callable[
     assert len(found["B"].rates) == 6
 
 
+def test_garbage_is_collected_once_a_batch_and_not_for_each_model(
+    model: Callable[..., Callable[[int], Run]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With many models loaded a collection takes longer than a reading."""
+    collections: list[int] = []
+    monkeypatch.setattr(gc, "collect", lambda: collections.append(1))
+    sweep({name: model(lambda b: b) for name in CLIPS}, CLIPS, budget=1e6)
+    assert len(collections) == len((1, 2, 4)) + 1 and gc.isenabled()
+
+
 def test_best_is_by_the_reading_that_was_least_disturbed() -> None:
     found = Sweep(FRAMES, seconds={1: [1.0, 1.0], 2: [9.0, 1.5], 4: [3.2, 3.2]})
     assert found.best == 2

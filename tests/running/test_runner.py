@@ -18,7 +18,7 @@ from reidbench.experiments.weights import weights_file
 from reidbench.files import write_text
 from reidbench.planning.plan import Plan, Request, make_plan
 from reidbench.running import runner
-from reidbench.running.runner import Runner, make_jobs
+from reidbench.running.runner import Job, Runner, make_jobs
 from reidbench.spec import Cell, Record
 from reidbench.store import Store
 
@@ -206,20 +206,35 @@ def test_interleaved_rows_share_one_worker_and_its_fate(make, does: str, status:
     assert run(plan, store)[0] == {"well": status, does: status}
 
 
-def test_what_needs_the_gpu_waits_for_what_does_not_and_runs_one_by_one(make, monkeypatch: pytest.MonkeyPatch) -> None:
-    plan, store = make("one", "two", "three", column="toyalone.length")
-    cells = plan.all_cells()
-    on_gpu = [replace(cell, settings={**cell.settings, "device": "cuda"}) for cell in cells[:2]]
-    named = {("x", i): (cell,) for i, cell in enumerate([*on_gpu, *cells[2:]])}
+def test_what_needs_the_gpu_comes_first_and_its_times_before_its_memory(make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever has a GPU for some minutes loses the least so; where there is none, counts come before times."""
+    plan, store = make("one", column="toyalone.length")
+    cell = plan.all_cells()[0]
+    asked = [
+        *(("toytrained", "cpu"), ("toytime", "cpu"), ("toyalone", "cpu"), ("toybatch", "")),
+        *(("toytrained", "cuda"), ("toyalone", "cuda"), ("toytime", "cuda")),
+    ]
+    named = {
+        ("x", i): (replace(cell, measurement=name, settings={**cell.settings, "device": device}),)
+        for i, (name, device) in enumerate(asked)
+    }
     found: list[tuple[int, list[str]]] = []
+
+    def note(self: Runner, jobs: list[Job]) -> None:
+        cells = [cell for job in jobs for cell in job.cells]
+        found.append((jobs[0].concurrency, [f"{cell.measurement} {cell.settings['device']}" for cell in cells]))
+
     monkeypatch.setattr(runner.machine, "physical_cores", lambda: 16)
-    monkeypatch.setattr(
-        Runner,
-        "_run_side_by_side",
-        lambda self, jobs: found.append((jobs[0].concurrency, [cell.row for job in jobs for cell in job.cells])),
-    )
+    monkeypatch.setattr(Runner, "_run_side_by_side", note)
     run(replace(plan, cells=named), store)
-    assert found == [(16, ["two", "three"]), (1, ["well", "one"])]
+    assert found == [
+        (1, ["toytime cuda"]),
+        (runner.ON_ONE_GPU, ["toyalone cuda"]),
+        (16, ["toyalone cpu", "toybatch "]),
+        (1, ["toytime cpu"]),
+        (1, ["toytrained cuda"]),
+        (16, ["toytrained cpu"]),
+    ]
 
 
 def test_an_error_that_comes_with_a_cell_is_that_cells_alone(make) -> None:
