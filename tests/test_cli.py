@@ -347,8 +347,8 @@ def test_the_report_of_another_preset_has_a_name_of_its_own(made_up: list[str], 
     folder = tmp_path / "results" / "here"
     for preset, name in (("quick", "mine.md"), ("tiny", "mine-tiny.md")):
         assert main(["report", "mine", *made_up, "--preset", preset]) == 0
-        assert f"Preset {preset}:" in (folder / name).read_text()
-    assert "Preset quick:" in (folder / "mine.md").read_text()
+        assert f"preset {preset}, " in (folder / name).read_text()
+    assert "preset quick, " in (folder / "mine.md").read_text()
     assert main(["report", "mine", "table6", *made_up, "--preset", "tiny"]) == 0
     assert (folder / "mine-table6-tiny.md").exists()
 

@@ -1,7 +1,7 @@
-"""Judges every printed cost: the rules that print it, the nearest one else, and the few rules that explain most cells.
+"""Judges every printed cost: the rules that reproduce it, the nearest one else, the few rules that explain most cells.
 
-A rule that prints a cell proves little, for many are tried. So the same is asked of values that mean nothing: the
-printed ones, each moved by some last digits. Only a rule that prints more cells than that is called an explanation.
+A rule that reproduces a cell proves little, for many are tried. So the same is asked of values that mean nothing: the
+printed ones, each moved by some last digits. Only a rule that reproduces more cells than that is called an explanation.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Printed:
 
 @dataclass(frozen=True)
 class Reading:
-    """What a printed cost would be under a rule, and how far that is from what prints as given (0: it does)."""
+    """What a printed cost would be under a rule, and how far that is from what comes to it (0: it does)."""
 
     rule: Rule
     value: Fraction
@@ -52,7 +52,7 @@ class Reading:
 
 @dataclass(frozen=True)
 class Verdict:
-    """`tried` counts the rules that differ for this cell, `matching` those of them that print it as it is.
+    """`tried` counts the rules that differ for this cell, `matching` those of them that reproduce it.
 
     `shown` is the reading under the first of the explaining rules that matches, which is number `step` from 1; without
     one (0) it is the nearest of all, and where that matches, more than chance is not shown. It is None where nothing is
@@ -72,7 +72,7 @@ class Step:
     """A rule with the cells it explains that no rule before it did.
 
     `total` counts all cells it explains, `ties` the other rules, different for some cell, that would explain as many of
-    those that were left. `luck` is the share of draws in which some rule prints as many of these.
+    those that were left. `luck` is the share of draws in which some rule reproduces as many of these.
     """
 
     rule: Rule
@@ -88,8 +88,8 @@ class Judgement:
 
     `steps` are the rules, each the one that explains most of what those before it leave, as long as that is more than
     `LUCK` allows; `refused` is the first that is not. `levels` gives, for each part of a rule and each value of it, the
-    most cells that one such rule explains. `chance` gives the cells that some rule would print, and those that the best
-    single one would, if the values meant nothing: means over the draws.
+    most cells that one such rule explains. `chance` gives the cells that some rule would reproduce, and those that the
+    best single one would, if the values meant nothing: means over the draws.
     """
 
     key: str
@@ -101,7 +101,7 @@ class Judgement:
 
     @property
     def matched(self) -> int:
-        """Cells that some rule prints."""
+        """Cells that some rule reproduces."""
         return sum(verdict.matching > 0 for verdict in self.verdicts)
 
     @property
@@ -246,7 +246,7 @@ def _levels(rules: Sequence[Rule], cells: Sequence[Readings]) -> dict[str, dict[
 
 
 def _by_chance(rules: Sequence[Rule], cells: Sequence[Readings]) -> np.ndarray:
-    """For each draw the cells that some rule prints, and those that the best single one does `[DRAWS, 2]`.
+    """For each draw the cells that some rule reproduces, and those that the best single one does `[DRAWS, 2]`.
 
     Cells that no rule tells apart and that print the same, such as one network in three tables, move together.
     """

@@ -37,7 +37,7 @@ def run_suite(arguments: Namespace) -> int:
 
 
 def audit(arguments: Namespace) -> int:
-    """Counts every network that a printed cost may stand for, and says which rule prints which cost."""
+    """Counts every network that a printed cost may stand for, and says which rule reproduces which cost."""
     from reidbench.audit.assembly import NAME, audit_suite, audited_suites
 
     runner, _ = _measure({NAME: audit_suite(audited_suites())}, arguments)

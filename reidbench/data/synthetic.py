@@ -34,8 +34,8 @@ PUBLISHED_SEED, VALIDATION_SEED, PRETRAINING_SEED = 50211, 50212, 50213
 
 LIMITS = (
     "It can show whether a network sees a small detail (emblem twins), a rhythm (tempo twins), or a person behind an "
-    "occluder. It cannot stand in for real pedestrians: absolute values do not carry over, nor does an order of rows "
-    "within the noise, and real backgrounds, poses and detector errors are not in it."
+    "occluder. It cannot stand in for real pedestrians. Neither values nor the order of rows carry over to a real "
+    "dataset, not even an order beyond the noise. Real backgrounds, poses and detector errors are not in it."
 )
 """What a reader must know of every accuracy on this dataset."""
 

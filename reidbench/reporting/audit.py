@@ -45,15 +45,15 @@ READING = (
 )
 VERDICTS = (
     "Ours is the value before it is cut to the printed digits. Verdict: yes where a rule explains the cell; chance? "
-    "where some rule prints it, but more than chance is not shown; else how far the value under the nearest rule is "
-    "off those that print as given. Printed by: how many of the rules that differ for this cell print it (+: some of "
-    "their networks are not counted yet)."
+    "where some rule reproduces it, but more than chance is not shown; else how far the value under the nearest rule "
+    "is off those that come to the printed one. Reproduced by: how many of the rules that differ for this cell do so "
+    "(+: some of their networks are not counted yet)."
 )
 CHANCE = (
-    "Among so many rules some print a value by chance. So the same was asked of {draws} draws in which every printed "
-    "value was moved by up to {spread} last digits at random (a network that stands in several tables moves once). A "
-    "rule is called an explanation, and has a name here, if at most {luck:.0%} of the draws let some rule print as "
-    "many of the cells that the rules before it leave."
+    "Among so many rules some reproduce a value by chance. So the same was asked of {draws} draws in which every "
+    "printed value was moved by up to {spread} last digits at random (a network that stands in several tables moves "
+    "once). A rule is called an explanation, and has a name here, if in at most {luck:.0%} of the draws some rule "
+    "reproduces as many of the cells that the rules before it leave."
 )
 
 
@@ -128,7 +128,7 @@ def _entry(judgement: Judgement, verdict: Verdict) -> dict[str, Any]:
 
 def _cells(audit: Audit) -> Iterator[Tabular]:
     """A table for each of the paper's and each column; a rule without a name has a letter and a note below."""
-    header = ("row", "printed", "ours", "verdict", "rule", "printed by")
+    header = ("row", "printed", "ours", "verdict", "rule", "reproduced by")
     tables = dict.fromkeys(verdict.printed.suite for one in audit.judgements for verdict in one.verdicts)
     for table in tables:
         for one in audit.judgements:
@@ -156,7 +156,7 @@ def _line(judgement: Judgement, verdict: Verdict, letters: Mapping[str, str]) ->
 
 
 def _other_rule(verdict: Verdict) -> str:
-    """The rule shown of a cell that no explaining rule prints, else ""."""
+    """The rule shown of a cell that no explaining rule reproduces, else ""."""
     return label(verdict.shown.rule, verdict.printed.row) if verdict.shown and not verdict.step else ""
 
 
@@ -167,7 +167,7 @@ def _word(verdict: Verdict) -> str:
 
 
 def _levels(audit: Audit) -> Iterator[Part]:
-    yield Paragraph("The most cells that one rule with this part prints, whatever its other parts.")
+    yield Paragraph("The most cells that one rule with this part reproduces, whatever its other parts.")
     for one in audit.judgements:
         lines: list[tuple[str, ...]] = [
             (part_text(one.key, part, level), PARTS[part], f"{count} of {len(one.verdicts)}")
@@ -215,6 +215,6 @@ def _pictures(figures: Iterable[Path]) -> Iterator[Picture]:
 
 
 CAPTION = (
-    "Ours less the printed value under the one rule that prints most cells of a column, in units of the last printed "
-    "digit; what lies in the grey band prints as given"
+    "Ours less the printed value under the one rule that reproduces most cells of a column, in units of the last "
+    "printed digit; what lies in the grey band comes to the printed value"
 )

@@ -34,16 +34,16 @@ def headlines(audit: Audit) -> Iterator[str]:
     rests = "; this rests on readings that were made after the printed values were seen" if any(_reread(audit)) else ""
     yield (
         f"Of {audit.cells} printed costs {explained} follow one of "
-        f"{sum(len(one.steps) for one in audit.judgements)} rules, {matched - explained} more are printed by some rule "
-        f"as chance could have it, {audit.cells - matched} by none{rests}."
+        f"{sum(len(one.steps) for one in audit.judgements)} rules, {matched - explained} more are reproduced "
+        f"by some rule as chance could have it, {audit.cells - matched} by none{rests}."
     )
     yield from afterthoughts(audit)
     for one in audit.judgements:
         for number, step in enumerate(one.steps[:1], 1):
             yield (
-                f"{COLUMNS[one.key]}: one rule prints {step.total} of {len(one.verdicts)} cells "
-                f"({name(one, number)}: {sentence(step)}). If the values meant nothing, the best rule would print "
-                f"{one.chance[1]:.1f}, and some rule {one.chance[0]:.1f} of them."
+                f"{COLUMNS[one.key]}: one rule reproduces {step.total} of {len(one.verdicts)} cells "
+                f"({name(one, number)}: {sentence(step)}). If the printed values were random, the best single rule "
+                f"would reproduce {one.chance[1]:.1f} of the cells, and all rules together {one.chance[0]:.1f}."
             )
     # A cell that several pairs of others put elsewhere is one place.
     bent = {(found.cells[1].suite, found.cells[1].row.name, found.cells[1].key) for found in audit.bent}
@@ -79,14 +79,14 @@ def explanation(judgement: Judgement) -> Iterator[str]:
     for number, step in enumerate(judgement.steps, 1):
         before = "" if number == 1 else f", {len(step.gained)} of them not by the rules before it"
         yield (
-            f"{name(judgement, number)}, {COLUMNS[judgement.key]}: {sentence(step)}. It prints {step.total} of "
-            f"{total} cells{before}. {_luck(step)}"
+            f"{name(judgement, number)}, {COLUMNS[judgement.key]}: {sentence(step)}. It reproduces {step.total} "
+            f"of {total} cells{before}. {_luck(step)}"
         )
     if judgement.refused:
         step = judgement.refused
         yield (
-            f"{COLUMNS[judgement.key]}, no explanation: {sentence(step)} prints {len(step.gained)} of the cells "
-            f"left, {_list(step)}. {_luck(step)}"
+            f"{COLUMNS[judgement.key]}, no explanation: {sentence(step)}. It reproduces {len(step.gained)} of "
+            f"the cells left, {_list(step)}. {_luck(step)}"
         )
 
 
@@ -123,10 +123,10 @@ def afterthoughts(audit: Audit) -> Iterator[str]:
         best = max((*rest.steps, *([rest.refused] if rest.refused else [])), key=lambda step: step.total, default=None)
         if best:
             yield (
-                f"The readings {readings} were thought of after Tables 5 and 6 had been seen. Without them some rule "
-                f"prints {rest.matched} instead of {full.matched} of {len(full.verdicts)} {COLUMNS[full.key]} cells, "
-                f"and the best one {best.total} ({label(best.rule)}; {best.luck:.1%} of the draws do as well); "
-                f"{len(rest.steps) or 'none'} would be called an explanation."
+                f"The readings {readings} were thought of after Tables 5 and 6 had been seen. Without them all rules "
+                f"together reproduce {rest.matched} instead of {full.matched} of {len(full.verdicts)} "
+                f"{COLUMNS[full.key]} cells, and the best one {best.total} ({label(best.rule)}; {best.luck:.1%} of the "
+                f"draws do as well); {len(rest.steps) or 'none'} would be called an explanation."
             )
 
 
@@ -149,7 +149,7 @@ def unexplained(audit: Audit) -> Iterator[str]:
             low, high = audit.offsets[one.key]
             yield (
                 f"One constant, {float(low):+z.4f} to {float(high):+z.4f} {UNITS[one.key]}, added to what "
-                f"{name(one, 1)} gives for every network with a temporal block, would let all of these print as given."
+                f"{name(one, 1)} gives for every network with a temporal block, would reproduce all of these."
             )
 
 
@@ -159,10 +159,10 @@ def _miss(audit: Audit, judgement: Judgement, verdict: Verdict, shown: Reading) 
     parts = [f"{COLUMNS[cell.key]} {cell.text}"]
     if ours is not None:
         away = gap(ours, cell.text, judgement.steps[0].rule.rounding)
-        parts.append(f"{name(judgement, 1)} gives {_number(ours, cell)}, {_signed(away, cell)} from what prints so")
+        parts.append(f"{name(judgement, 1)} gives {_number(ours, cell)}, {_signed(away, cell)} off")
     rule = label(shown.rule, cell.row)
     if verdict.matching:
-        parts.append(f"{rule} prints it, as chance could have it")
+        parts.append(f"the rule ({rule}) reproduces it, as chance could have it")
     else:
         parts.append(f"the nearest of {verdict.tried} rules ({rule}) misses by {_signed(shown.gap, cell)}")
     return "; ".join(parts)

@@ -31,6 +31,9 @@ AGREES = "agrees"
 
 APPROXIMATE = "approximate: not the published method in every respect, see the notes"
 
+PUBLISHED = "Published values, of other datasets or devices than those measured here"
+"""The title of the columns of which nothing can be measured on the machine."""
+
 CONTINUED = " (continued)"
 """Ends the title of every piece of a table but the first."""
 
@@ -81,8 +84,8 @@ class _Strip:
 def blocks(table: Table, width: int = WIDTH) -> list[Block]:
     """The table as blocks, one for each way of measuring, split where it would be wider than `width` characters.
 
-    A column that cannot be measured here at all shows what was published, or is left out; the report names it. So is,
-    in each block, a row that only a publication has values for, where it has none there.
+    A column that cannot be measured here at all shows what was published, in the last block, or is left out; the report
+    names it. So is, in each block, a row that only a publication has values for, where it has none there.
     """
     groups: dict[str, list[_Strip]] = {}
     for heading in table.headings:
@@ -91,7 +94,7 @@ def blocks(table: Table, width: int = WIDTH) -> list[Block]:
             groups.setdefault(block_title(heading, table), []).append(_strip(heading, entries, table))
     rows = table.plan.suite.rows
     found: list[Block] = []
-    for title, strips in groups.items():
+    for title, strips in sorted(groups.items(), key=lambda group: group[0] == PUBLISHED):
         kept = [i for i, row in enumerate(rows) if row.model or any(strip.has_value(i) for strip in strips)]
         names = [f"{rows[i].name} {_mark(rows[i])}".rstrip() for i in kept]
         notes = tuple(_meanings([rows[i] for i in kept]))
@@ -125,7 +128,7 @@ def block_title(heading: Heading, table: Table) -> str:
     """What the numbers of a block have in common: the data and the protocol, or the device they ran on."""
     settings = heading.settings
     if not is_measured(table.column(heading).values()):
-        return "Published, not measured here"
+        return PUBLISHED
     if heading.training:
         what = heading.column.measurement.capitalize()
         about = f"dataset {training_text(settings, table.plan)}"

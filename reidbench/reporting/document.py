@@ -43,7 +43,7 @@ class Tabular:
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure. `path` is its SVG or, where it has none, its PNG; `raster` its PNG."""
+    """A figure. `path` is the file to show, its SVG or its PNG; `raster` its PNG."""
 
     path: Path
     caption: str

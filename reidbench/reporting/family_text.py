@@ -83,16 +83,16 @@ def family_block(family: Family) -> Block:
         )
         for each in family.differences
     ]
-    header = ("difference", titled(quantity.title, unit), "95 % interval", "0 is")
+    header = ("difference", titled(quantity.title, unit), "95 % interval", "contains 0")
     return Block(family.name, header, tuple(lines), frozenset(), (f"{_sentence(noise_text(family))}.",))
 
 
 def _word(each: Difference) -> str:
     if each.identical:
-        return "the difference"
+        return "identical"
     if not each.bounded:
         return "-"
-    return "outside" if each.told else "inside"
+    return "no" if each.told else "yes"
 
 
 def _valued(family: Family, each: Difference, *, plain: bool) -> str:

@@ -56,7 +56,6 @@ def headlines(table: Table, first: Verdict | None) -> list[str]:
         *chance_findings(table),
         *ratio_findings(table),
         *growth_findings(table),
-        *deviation_findings(table),
     ]
 
 

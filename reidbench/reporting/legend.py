@@ -16,34 +16,35 @@ from reidbench.statistics import FEWEST_READINGS
 if TYPE_CHECKING:
     from reidbench.reporting.tables import Entry, Heading, Table
 
-SEEDS = "In parentheses: the standard deviation over training seeds, which the interval does not cover."
-SPLITS = "Where a value is the mean over random splits of a dataset, the parentheses hold the one over the splits."
-BOLD = "Bold: the best of its column by more than the measured noise, tested against each other row."
-BOLD_TIMES = "Times are compared only among rows of one session, and a lead has to exceed twice what sessions differ."
-HALF = "After ± stands half the width of the 95 % interval"
-INTERVALS = {
-    (False, True): HALF,
-    (True, True): f"{HALF}, in brackets the interval itself where one side of it is more than twice the other",
-    (True, False): "In brackets stands the 95 % interval, as one side of it is more than twice the other",
-}
-"""How intervals are printed, by whether any is lopsided, and any is not."""
+SEEDS = "(0.4): the standard deviation over training seeds. The interval does not contain it."
+SPLITS = "(1.2): the standard deviation over random splits of the dataset, where a value is the mean over these."
+BOLD = "Bold: best of its column by more than the noise, tested against each other row."
+BOLD_TIMES = "Bold times: ahead by more than twice what sessions differ, among the rows of one session."
+HALF = "80.2 ± 4.4: after ± half the width of the 95 % interval."
+WHOLE = "53.1 [51.9, 55.6], where one side of the interval is more than twice the other: the interval itself."
+ALONE = f"A time without an interval: the median of fewer than {FEWEST_READINGS} readings."
+DIFFERENCES = "diff.: measured minus published, where the two are comparable."
+SAME = f"{AGREES}: the same as the published value, rounded or cut to its digits."
+
+OVER = {True: "query identities for what is trained (seeds pooled)", False: "rounds for times"}
+"""What intervals are over, by whether a column is trained."""
+SESSIONS = "those of ratios to the reference row also over sessions, where the machine is calibrated"
 
 SIZE = re.compile(r"\d+x\d+")
 """Frames in the name of a row."""
 
 SCALE = (
-    "Rows and networks are named as in the paper, with the sizes of the paper's scale, at which all costs are "
-    "measured; a preset with smaller frames shrinks them by the same factors."
+    "Names of rows: as in the paper, with the sizes of its scale, at which all costs are measured. A preset with "
+    "smaller frames shrinks them by the same factors."
 )
 
 
 def legend(tables: Sequence[Table]) -> list[str]:
-    """One paragraph on all marks that the tables show, or none."""
-    text = " ".join(_sentences(tables))
-    return [text] if text else []
+    """One line for each mark that the tables show."""
+    return list(_lines(tables))
 
 
-def _sentences(tables: Sequence[Table]) -> Iterator[str]:
+def _lines(tables: Sequence[Table]) -> Iterator[str]:
     shown = [
         (heading, entry)
         for table in tables
@@ -62,9 +63,9 @@ def _sentences(tables: Sequence[Table]) -> Iterator[str]:
     if any(is_timed(heading.quantity) for heading in bold):
         yield BOLD_TIMES
     if any(entry.difference is not None for _, entry in shown):
-        yield "Published values are as printed; diff. is measured minus published, where the two are comparable."
+        yield DIFFERENCES
     if any(agrees(heading.quantity, entry) for heading, entry in shown):
-        yield f"{AGREES.capitalize()}: the same to the printed digits, rounded to them or cut after them."
+        yield SAME
     trained = [heading for heading, _ in shown if heading.training]
     small = any(tuple(h.settings.get("recipe", {}).get("size", PAPER_SIZE)) != PAPER_SIZE for h in trained)
     sized = any(SIZE.search(row.name) for table in tables for row in table.plan.suite.rows)
@@ -73,15 +74,17 @@ def _sentences(tables: Sequence[Table]) -> Iterator[str]:
 
 
 def _intervals(shown: Sequence[tuple[Heading, Entry]]) -> Iterator[str]:
-    """What stands after ± and in brackets, of accuracies and of times."""
+    """The forms of an interval, and what it is over, of accuracies and of times."""
     known = [(heading, entry.estimate) for heading, entry in shown if entry.estimate]
-    wider = any(heading.quantity.over == "reference" for heading, _ in known)
-    ratios = " (and over sessions for a ratio to the reference row, where the machine is calibrated)" if wider else ""
-    sources = {True: "query identities for what is trained (seeds pooled)", False: f"rounds for a time{ratios}"}
     bounded = {heading.training for heading, found in known if not isnan(found.low)}
-    over = [words for trained, words in sources.items() if trained in bounded]
     forms = {is_lopsided(heading.quantity, found) for heading, found in known if not isnan(found.low)}
-    if over:
-        yield f"{INTERVALS[True in forms, False in forms]}: over {', over '.join(over)}."
+    if False in forms:
+        yield HALF
+    if True in forms:
+        yield WHOLE
+    if bounded:
+        over = " and over ".join(words for trained, words in OVER.items() if trained in bounded)
+        wider = any(heading.quantity.over == "reference" and not isnan(found.low) for heading, found in known)
+        yield f"Intervals are over {over}{f'; {SESSIONS}' if wider else ''}."
     if any(isnan(found.low) for heading, found in known if is_timed(heading.quantity)):
-        yield f"A median of fewer than {FEWEST_READINGS} readings has no interval and stands alone."
+        yield ALONE

@@ -13,6 +13,7 @@ from reidbench.machine import BUSY
 from reidbench.reporting.blocks import is_measured, seeds_text
 from reidbench.reporting.document import Part, Section, items, section
 from reidbench.reporting.tables import lookalike_levels
+from reidbench.retrieval.protocols import in_full
 
 if TYPE_CHECKING:
     from reidbench.reporting.tables import Heading, Table
@@ -30,6 +31,9 @@ SPLITS = (
 )
 DIGITS = 12
 """Of each fingerprint, where there are several."""
+
+MANY = 5
+"""Rows of one recipe that are named; more are called all others."""
 
 _PIXELS = re.compile(r", pixels [0-9a-f]{12}")
 """What tells two synthetic datasets of the same size apart in their descriptions; their fingerprints do so too."""
@@ -49,10 +53,6 @@ def methods(tables: Sequence[Table], place: str, machine: Mapping[str, Any]) -> 
     return [found for found in sections if found]
 
 
-def preset_text(table: Table) -> str:
-    return f"Preset {table.plan.preset.name}: {table.plan.preset.about}."
-
-
 def recipe_text(recipe: Mapping[str, Any]) -> str:
     """A recipe's settings (`spec.Recipe` as a mapping) in words."""
     height, width = recipe["size"]
@@ -62,15 +62,21 @@ def recipe_text(recipe: Mapping[str, Any]) -> str:
         decay = f"cosine decay after {recipe['warmup_steps']} warm-up steps"
     else:
         decay = f"times {recipe['gamma']} at epochs {', '.join(map(str, recipe['milestones']))}"
-    rates = ", ".join(f"{name} x{factor:g}" for name, factor in recipe.get("rates", {}).items())
+    rates = ", ".join(f"{name.rstrip('.')} x{factor:g}" for name, factor in recipe.get("rates", {}).items())
     return (
         f"{length} of {clips} clips ({recipe['identities']} identities x {recipe['clips_per_identity']}"
         f"{', look-alikes together' if recipe.get('grouped') else ''}), {recipe['frames']} frames of {height}x{width} "
-        f"pixels every {recipe['stride']}; Adam {recipe['lr']:g}{f' ({rates})' if rates else ''}, weight decay "
+        f"pixels, {_spacing(recipe['stride'])}; Adam {recipe['lr']:g}{f' ({rates})' if rates else ''}, weight decay "
         f"{recipe['weight_decay']:g}, {decay}; cross entropy + {recipe['metric_weight']:g} x {recipe['metric_loss']} "
         f"(margin {recipe['margin']:g}); flip {recipe['flip']:g}, erasing {recipe['erase']:g}; trunk from "
         f"{recipe['trunk'] or 'random weights'}; {recipe['precision']}."
     )
+
+
+def _spacing(stride: int) -> str:
+    """Which frames of a tracklet a clip has."""
+    ending = {2: "nd", 3: "rd"}.get(stride, "th")
+    return "consecutive" if stride == 1 else f"every {stride}{ending}"
 
 
 def busy(record: Record) -> bool:
@@ -107,7 +113,7 @@ def _columns(tables: Sequence[Table]) -> Iterator[Part | None]:
     for (scale, way), names in scales.items():
         ways.setdefault((scale, tuple(names)), []).append(way)
     yield items(
-        f"{'; '.join(names)}: measured at {scale}" + (f", on {' / '.join(ran)}." if any(ran) else ".")
+        f"{'; '.join(names)}: measured at {scale}" + (f"; run on {' / '.join(ran)}." if any(ran) else ".")
         for (scale, names), ran in ways.items()
     )
     yield items(_backends(tables))
@@ -129,7 +135,7 @@ def _scale(heading: Heading, table: Table) -> tuple[str, str]:
     more = [f"threads {settings['threads']}"] if threads else []
     if heading.training:
         scale = f"the scale of preset {table.plan.preset.name}"
-        more.append(f"precision {settings.get('recipe', {}).get('precision', 'fp32')}")
+        more.append(f"trained in {settings.get('recipe', {}).get('precision', 'fp32')}")
     else:
         shape = settings.get("shape")
         scale = "the paper's scale" + (f" (clips {' x '.join(map(str, shape))})" if shape else "")
@@ -192,7 +198,7 @@ def _data(table: Table, heading: Heading) -> Iterator[str]:
         yield f"Dataset: {dataset['name']}, fingerprint{many} {', '.join(prints)}{detail}.{subset}{groups}"
     if "protocol" in settings:
         protocol = settings["protocol"]
-        yield f"Protocol {protocol['name']}: {protocol.get('about', '')}."
+        yield f"Protocol {protocol['name']}: {in_full(protocol.get('about', ''))}."
 
 
 def _fingerprints(table: Table, heading: Heading) -> list[str]:
@@ -205,17 +211,20 @@ def _fingerprints(table: Table, heading: Heading) -> list[str]:
 
 
 def _recipes(table: Table) -> Iterator[str]:
-    """The recipe, and the rows whose clips are longer or shorter than it says."""
+    """Each recipe with its rows, that of many rows last and without their names; then the clips of other lengths."""
     found: dict[str, dict[str, int]] = {}
     usual = table.plan.preset.recipe.frames
     for (row, _), cells in table.plan.cells.items():
         for recipe in (cell.settings["recipe"] for cell in cells if "recipe" in cell.settings):
             found.setdefault(recipe_text({**recipe, "frames": usual}), {})[row] = recipe["frames"]
-    for text, rows in found.items():
-        yield f"Recipe: {text}" if len(found) == 1 else f"Recipe of {', '.join(rows)}: {text}"
-        others = [f"{row} {frames}" for row, frames in rows.items() if frames != usual]
-        if others:
-            yield f"Frames of a clip that are not {usual}: {', '.join(others)}."
+    most = max(found, key=lambda text: len(found[text]), default="")
+    unnamed = most if len(found.get(most, ())) > MANY else ""
+    for text in sorted(found, key=lambda text: text == unnamed):
+        whose = "" if len(found) == 1 else " of all other rows" if text == unnamed else f" of {'; '.join(found[text])}"
+        yield f"Recipe{whose}: {text}"
+    others = {row: frames for rows in found.values() for row, frames in rows.items() if frames != usual}
+    if others:
+        yield f"Clips of another length: {'; '.join(f'{row} ({frames} frames)' for row, frames in others.items())}."
 
 
 def _machine(tables: Sequence[Table], place: str, machine: Mapping[str, Any]) -> Iterator[str]:

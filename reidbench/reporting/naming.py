@@ -9,7 +9,7 @@ from reidbench import presets, registry
 from reidbench.machine import slug
 from reidbench.options import written_options
 from reidbench.planning.plan import Request
-from reidbench.reporting.reproduce import asked_of_dataset, trained_settings
+from reidbench.reporting.reproduce import asked_of_dataset, trained_settings, trains
 
 if TYPE_CHECKING:
     from reidbench.planning.plan import Plan
@@ -32,11 +32,10 @@ def several_stem(name: str, plans: Sequence[Plan]) -> str:
 def _words(plan: Plan) -> Iterator[str]:
     """What tells the report from that of the whole suite under the defaults: preset and data where anything is trained,
     then the part that was chosen."""
-    columns = plan.suite.columns
-    trains = {i: registry.measurements()[column.measurement].needs_training for i, column in enumerate(columns)}
-    if any(trains[index] for _, index in (*plan.cells, *plan.absent)):
+    kinds = {registry.measurements()[column.measurement].needs_training for column in plan.suite.columns}
+    if trains(plan):
         yield from _words_of_training(plan)
-    if plan.only and len(set(trains.values())) > 1:
+    if plan.only and len(kinds) > 1:
         yield plan.only
     if plan.name in registry.suite_paths() and len(plan.suite.rows) < len(registry.suite(plan.name).rows):
         yield PART

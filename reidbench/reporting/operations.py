@@ -56,7 +56,7 @@ def attained_findings(table: Table) -> Iterator[str]:
                 text = " to ".join(f"{rates[n] / 1e9:.0f} ({short_name(n, table.plan.suite)})" for n in ends)
                 told[f"{text} on {', '.join(ran_on(heading.settings))}"] = None
     if told:
-        yield f"Attained, in billions of operations a second (2 x MACs over the median time): {'; '.join(told)}."
+        yield f"Speed reached, in GFLOP/s (here a multiply-accumulate counts as two operations): {'; '.join(told)}."
 
 
 def _rates(table: Table, counted: Heading, timed: Heading) -> dict[str, float]:

@@ -25,13 +25,15 @@ from reidbench.reporting.document import (
 from reidbench.reporting.family_text import family_block, is_told_whole
 from reidbench.reporting.findings import findings
 from reidbench.reporting.legend import legend
-from reidbench.reporting.methods import methods, preset_text
+from reidbench.reporting.methods import methods
 from reidbench.reporting.reproduce import command
+from reidbench.reporting.scope import scope
 from reidbench.reporting.summary import certainty, unfound
 
 if TYPE_CHECKING:
     from reidbench.reporting.tables import Heading, Table
 
+READING = "How to read the tables"
 SESSIONS = (
     "Times of two tables may come from two sessions, between which a machine drifts: compare them by their ratios."
 )
@@ -39,17 +41,17 @@ SESSIONS = (
 
 def single_report(table: Table, machine: Mapping[str, Any], figures: Iterable[Path], made_by: str) -> Document:
     """The report of one table. `figures` are the files beside it, `made_by` the command line that wrote it."""
-    trained = any(heading.training for heading in table.headings)
     parts = (
         *_origin(table),
-        Paragraph(" ".join([f"On {table.machine}.", *([preset_text(table)] if trained else [])])),
+        Paragraph(" ".join([f"On {table.machine}.", *scope([table])])),
         section(
             "Summary",
             items(findings(table) or [unfound(table)]),
             section("How sure this is", items(certainty([table]))),
         ),
         _notes(table),
-        section("Tables and figures", *_results(table, figures), *map(Paragraph, legend([table]))),
+        section(READING, items(legend([table]))),
+        section("Tables and figures", *_results(table, figures)),
         *_shortcomings(table),
         section("Methods", *methods([table], table.machine, machine)),
         _reproduction([("Measures what is not recorded yet and writes this table:", command(table.plan))], made_by),
@@ -73,10 +75,9 @@ def combined_report(
     found = [part for one in chapters for part in (Paragraph(f"{one.title} ({one.name}):"), items(one.found))]
     sure = [*certainty(tables), *([left_out] if left_out else [])]
     commands = [("Measures what is not recorded yet and writes the tables:", _commands(chapters))]
-    trained = [table for table in tables if any(heading.training for heading in table.headings)]
-    about = [f"What was measured on {place}: {', '.join(one.name for one in chapters)}.", *map(preset_text, trained)]
+    about = [f"What was measured on {place}: {', '.join(one.name for one in chapters)}.", *scope(tables)]
     parts = (
-        Paragraph(" ".join(dict.fromkeys(about))),
+        Paragraph(" ".join(about)),
         section("Summary", *found, section("How sure this is", items(sure))),
         section("Methods", _reading(tables), *methods(tables, place, machine)),
         *(Section(f"{one.title} ({one.name})", one.parts, one.name) for one in chapters),
@@ -118,21 +119,18 @@ def _results(table: Table, figures: Iterable[Path]) -> Iterator[Part]:
 
 
 def _pictures(figures: Iterable[Path], over: str) -> Iterator[Picture]:
-    """One picture a figure, whatever file formats it was drawn in; the SVG where there is one.
+    """One picture for each figure, whatever file formats it was drawn in.
 
     `over` says what a row was trained several times over, "" of one that was trained once.
     """
-    from reidbench.reporting.figures import caption
+    from reidbench.reporting.figures import caption, shown
 
-    by_stem: dict[str, Path] = {}
-    for path in sorted(figures, key=lambda path: path.suffix != ".svg"):
-        by_stem.setdefault(path.stem, path)
-    for path in by_stem.values():
+    for path in shown(figures):
         yield Picture(path, caption(path, over=over))
 
 
 def _shortcomings(table: Table) -> Iterator[Section | None]:
-    yield section("What is joined unequal", items(table.warnings))
+    yield section("Columns whose values were not measured alike", items(table.warnings))
     yield section("Cells without a fresh value", items(_gaps(table)))
 
 
@@ -167,8 +165,7 @@ def _where(heading: Heading, table: Table) -> str:
 
 
 def _reading(tables: Sequence[Table]) -> Section | None:
-    several = Paragraph(SESSIONS) if len(tables) > 1 else None
-    return section("How to read the tables", *map(Paragraph, legend(tables)), several)
+    return section(READING, items([*legend(tables), *([SESSIONS] if len(tables) > 1 else [])]))
 
 
 def _commands(chapters: Sequence[Chapter]) -> str:

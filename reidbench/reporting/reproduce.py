@@ -43,6 +43,22 @@ def _of_profile(plan: Plan) -> list[str]:
 
 
 def _of_suite(plan: Plan) -> list[str]:
+    parts = _of_preset(plan) if trains(plan) else []
+    if plan.only:
+        parts += ["--only", plan.only]
+    rows = [row.name for row in plan.suite.rows]
+    if plan.name in registry.suite_paths() and len(rows) < len(registry.suite(plan.name).rows):
+        parts += ["--rows", *rows]
+    return parts
+
+
+def trains(plan: Plan) -> bool:
+    """Whether any column that was asked for needs a training: no other depends on the preset and its data."""
+    needing = {i for i, one in enumerate(plan.suite.columns) if registry.measurements()[one.measurement].needs_training}
+    return any(index in needing for _, index in (*plan.cells, *plan.absent))
+
+
+def _of_preset(plan: Plan) -> list[str]:
     parts = ["--preset", plan.preset.name, "--seeds", str(plan.preset.seeds)]
     preset = presets.PRESETS.get(plan.preset.name)
     if preset is None or preset.dataset != plan.preset.dataset:
@@ -52,13 +68,7 @@ def _of_suite(plan: Plan) -> list[str]:
     trunk = plan.preset.recipe.trunk
     if preset is not None and trunk != preset.recipe.trunk:
         parts += ["--weights", "FILE" if trunk == "file" else trunk]
-    parts += _of_training(plan)
-    if plan.only:
-        parts += ["--only", plan.only]
-    rows = [row.name for row in plan.suite.rows]
-    if plan.name in registry.suite_paths() and len(rows) < len(registry.suite(plan.name).rows):
-        parts += ["--rows", *rows]
-    return parts
+    return parts + _of_training(plan)
 
 
 def _of_training(plan: Plan) -> list[str]:

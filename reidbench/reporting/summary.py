@@ -47,8 +47,10 @@ def shared_headlines(tables: Sequence[Table]) -> dict[str, list[str]]:
 
 def _same(own: Verdict, table: str, earlier: Verdict) -> str:
     if (own.row, own.against) == (earlier.row, earlier.against):
-        return f"{own.row} against {own.against}: as under {table}."
-    return f"{own.row} against {own.against} is {earlier.row} against {earlier.against}: as under {table}."
+        return f"The comparison of {own.row} with {own.against} is given under {table}."
+    pairs = ((own.row, earlier.row), (own.against, earlier.against))
+    same = " and ".join(f"'{mine}' is {theirs}" for mine, theirs in pairs if mine != theirs)
+    return f"The row {same} of {table}; the comparison of {earlier.row} with {earlier.against} is given there."
 
 
 def unfound(table: Table) -> str:
@@ -139,10 +141,11 @@ def _chance(tables: Sequence[Table]) -> Iterator[str]:
     count, beyond = len(told), sum(told.values())
     out = f"Left out: {', '.join(f'{len(places)} {why}' for why, places in left.items())}." if left else ""
     if count > 1:
-        by_chance = f"about {count * (1 - LEVEL):.1f} would be if there were none"
+        by_chance = f"about {count * (1 - LEVEL):.1f} of the {count} would be beyond it by chance"
         yield (
-            f"{beyond} of the {count} differences tested {'is' if beyond == 1 else 'are'} beyond the noise, each "
-            f"tested at {100 * LEVEL:.0f} % without correction for their number: {by_chance}.{f' {out}' if out else ''}"
+            f"{beyond} of the {count} differences tested {'is' if beyond == 1 else 'are'} beyond the noise. Each is "
+            f"tested at {100 * LEVEL:.0f} %, without correction for their number; if no rows differed, {by_chance}."
+            f"{f' {out}' if out else ''}"
         )
     elif not count and out:
         yield f"No difference is tested against all known noise. {out}"
@@ -206,7 +209,7 @@ def _joined(tables: Sequence[Table]) -> Iterator[str]:
     warnings = sum(len(table.warnings) for table in tables)
     if warnings:
         remarks = f"{warnings} remark{'' if warnings == 1 else 's'}"
-        yield f"What is joined although it was measured unequally is listed with its table ({remarks})."
+        yield f"Some columns join values that were not measured alike; they are listed with their table ({remarks})."
     torch = {record.versions.get("torch", "") for table in tables for record in shown_records(table)}
     if len(torch) > 1:
         yield f"The records come from {len(torch)} versions of torch: {', '.join(sorted(torch))}."

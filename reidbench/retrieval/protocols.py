@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from reidbench.spec import Protocol
+
+IN_FULL: Mapping[str, str] = {
+    Protocol().about: (
+        "all frames in clips as long as those that the row was trained with, the mean of their features, neck, cosine; "
+        "rectangular AP"
+    )
+}
+"""What is shown in place of a protocol's `about` that is too short to be true of every row. The text itself is part of
+the keys of records and stays."""
 
 PROTOCOLS = {
     protocol.name: protocol
@@ -46,3 +57,8 @@ PROTOCOLS = {
 }
 """Every protocol by name. Junk is left out under all of them: an entry that is left out of every ranking and one that
 is not in the gallery are the same."""
+
+
+def in_full(about: str) -> str:
+    """What is shown of a protocol whose `about` this is."""
+    return IN_FULL.get(about, about)

@@ -49,8 +49,8 @@ def test_identical_sides_are_counted_once_over_all_settings():
 def test_the_table_of_a_family_has_every_interval():
     block = family_block(family(TOLD, WITHIN, Estimate(0.001, nan, nan)))
     assert block.lines == (
-        ("row 0", "-0.50", "[-0.90, -0.10]", "outside"),
-        ("row 1", "+0.10", "[-1.00, 2.00]", "inside"),
+        ("row 0", "-0.50", "[-0.90, -0.10]", "no"),
+        ("row 1", "+0.10", "[-1.00, 2.00]", "yes"),
         ("row 2", "+0.10", "-", "-"),
     )
     whole = (family(TOLD, TOLD), family(WITHIN), family(TOLD, WITHIN), family(*[WITHIN] * 5))

@@ -1,29 +1,54 @@
+from dataclasses import replace
+
 from made_up import COLUMNS, ROWS
 
-from reidbench.reporting.legend import BOLD, BOLD_TIMES, SCALE, SEEDS, legend
+from reidbench.reporting.legend import (
+    ALONE,
+    BOLD,
+    BOLD_TIMES,
+    DIFFERENCES,
+    HALF,
+    SAME,
+    SCALE,
+    SEEDS,
+    WHOLE,
+    legend,
+)
 from reidbench.reporting.tables import assemble
 
 
-def text_of(bench):
-    return " ".join(legend([assemble(bench.plan, bench.store)]))
+def lines_of(bench):
+    return legend([assemble(bench.plan, bench.store)])
 
 
 def test_what_is_not_shown_is_not_explained(bench):
-    assert not legend([assemble(bench.plan, bench.store)])
+    assert not lines_of(bench)
     bench.save(bench.cell(ROWS[0], COLUMNS[5]))
-    assert text_of(bench) == (
-        "After ± stands half the width of the 95 % interval: over rounds for a time (and over sessions for a ratio to "
-        "the reference row, where the machine is calibrated)."
-    )
+    assert lines_of(bench) == [
+        HALF,
+        "Intervals are over rounds for times; those of ratios to the reference row also over sessions, where the "
+        "machine is calibrated.",
+    ]
 
 
 def test_what_is_shown_is_explained(bench):
     bench.save_all()
-    once = text_of(bench)
-    assert "over query identities" in once and "Agrees: " in once and SCALE in once
+    once = lines_of(bench)
+    assert any("over query identities" in line and "over rounds" in line for line in once)
+    assert {DIFFERENCES, SAME, SCALE} <= set(once) and WHOLE not in once and ALONE not in once
     assert SEEDS not in once and BOLD not in once
     bench.seeds = 3
     bench.save_all()
-    assert SEEDS in text_of(bench) and BOLD_TIMES not in text_of(bench)
+    assert SEEDS in lines_of(bench) and BOLD_TIMES not in lines_of(bench)
     bench.calibrate()
-    assert BOLD in text_of(bench) and BOLD_TIMES in text_of(bench)
+    assert BOLD in lines_of(bench) and BOLD_TIMES in lines_of(bench)
+
+
+def test_a_lopsided_interval_and_a_median_of_few_readings_are_explained_where_they_stand(bench):
+    record = bench.save(bench.cell(ROWS[0], COLUMNS[5]))
+    few = {name: readings[:3] for name, readings in record.samples.items()}
+    bench.store.save(replace(record, samples=few))
+    assert lines_of(bench) == [ALONE]
+    seconds = [0.1] * 9 + [0.11, 0.2, 0.3] + [0.4] * 8
+    bench.store.save(replace(record, samples={**record.samples, "seconds": seconds}))
+    assert WHOLE in lines_of(bench)

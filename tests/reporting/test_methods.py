@@ -5,7 +5,7 @@ from made_up import COLUMNS, ROWS
 
 from reidbench.machine import BUSY
 from reidbench.reporting.document import Items
-from reidbench.reporting.methods import _together, busy_sessions, methods, recipe_text
+from reidbench.reporting.methods import _recipes, _together, busy_sessions, methods, recipe_text
 from reidbench.reporting.tables import assemble
 from reidbench.spec import Recipe
 
@@ -13,8 +13,10 @@ from reidbench.spec import Recipe
 def test_a_recipe_in_words():
     text = recipe_text(asdict(Recipe()))
     assert text.startswith(
-        "150 epochs of 64 clips (16 identities x 4), 8 frames of 256x128 pixels every 4; Adam 0.00035"
+        "150 epochs of 64 clips (16 identities x 4), 8 frames of 256x128 pixels, every 4th; Adam 0.00035"
     )
+    given = recipe_text(asdict(Recipe(stride=1, rates={"tks": 4.0, "trunk.": 0.1})))
+    assert "8 frames of 256x128 pixels, consecutive; Adam 0.00035 (tks x4, trunk x0.1), " in given
     assert "times 0.1 at epochs 40, 80, 120" in text and "trunk from imagenet" in text
 
 
@@ -64,8 +66,8 @@ def test_what_ran_on_a_gpu_says_what_it_was_and_what_float32_means_there(bench):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"frames": 9}, ["Recipe: 600 steps", "Frames of a clip that are not 8: Small 9."]),
-        ({"steps": 700}, ["Recipe of Small: 700 steps", "Recipe of Base, Full: 600 steps"]),
+        ({"frames": 9}, ["Recipe: 600 steps", "Clips of another length: Small (9 frames)."]),
+        ({"steps": 700}, ["Recipe of Small: 700 steps", "Recipe of Base; Full: 600 steps"]),
     ],
 )
 def test_rows_that_are_trained_otherwise_are_named(bench, change, said):
@@ -77,10 +79,21 @@ def test_rows_that_are_trained_otherwise_are_named(bench, change, said):
             )
     table = assemble(replace(plan, cells={**plan.cells, **recipes}), bench.store)
     training = next(found for found in methods([table], "made-up", {}) if found.title == "Training and data")
-    lines = [line for line in training.parts[0].lines if line.startswith(("Recipe", "Frames"))]
+    lines = [line for line in training.parts[0].lines if line.startswith(("Recipe", "Clips"))]
     assert len(lines) == len(said) and all(line.startswith(start) for line, start in zip(lines, said, strict=True))
     heading = table.headings[0]
     assert heading.settings["recipe"]["size"] == [64, 32] and not heading.settings["recipe"].keys() & change.keys()
+
+
+def test_the_recipe_of_most_rows_does_not_name_them(bench, monkeypatch):
+    monkeypatch.setattr("reidbench.reporting.methods.MANY", 1)
+    plan, cells = bench.plan, dict(bench.plan.cells)
+    for place, (cell,) in plan.cells.items():
+        if "recipe" in cell.settings and place[0] == ROWS[2].name:
+            recipe = {**cell.settings["recipe"], "steps": 700}
+            cells[place] = (replace(cell, settings={**cell.settings, "recipe": recipe}),)
+    lines = list(_recipes(assemble(replace(plan, cells=cells), bench.store)))
+    assert [line.partition(":")[0] for line in lines] == ["Recipe of Full", "Recipe of all other rows"]
 
 
 def test_columns_that_count_the_same_are_described_in_one_line(bench):

@@ -60,7 +60,9 @@ def test_the_rates_of_computing_are_those_of_whole_clips(bench):
     table = table_of(bench, {"Small": 0.2e9, "Base": 2.3e9, "Full": 1e9})
     (said,) = attained_findings(table)
     assert said in findings(table)
-    assert said.startswith("Attained, in billions of operations a second (2 x MACs over the median time): 28 (Small) ")
+    assert said.startswith(
+        "Speed reached, in GFLOP/s (here a multiply-accumulate counts as two operations): 28 (Small)"
+    )
     assert said.endswith(" to 80 (Base) on cpu, fp32.")
 
 

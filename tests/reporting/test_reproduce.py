@@ -22,10 +22,10 @@ def made_up_measurements():
     [
         (Request(), "python bench.py table2 --preset quick --seeds 1"),
         (Request(preset="standard", seeds=5), "python bench.py table2 --preset standard --seeds 5"),
-        (Request(only="cost"), "python bench.py table2 --preset quick --seeds 1 --only cost"),
+        (Request(only="cost", preset="tiny"), "python bench.py table2 --only cost"),
         (
             Request(only="cost", rows=("2", "TB+CSP")),
-            "python bench.py table2 --preset quick --seeds 1 --only cost --rows 'Base-B (256x128)' TB+CSP",
+            "python bench.py table2 --only cost --rows 'Base-B (256x128)' TB+CSP",
         ),
         (Request(weights="imagenet"), "python bench.py table2 --preset quick --seeds 1 --weights imagenet"),
         (
@@ -93,7 +93,7 @@ def test_plugins_are_part_of_the_command(bench, tmp_path):
     path.write_text(PLUGIN)
     registry.add_plugin(path)
     found = command(make_plan("my own", registry.suite("my own"), Request(), bench.store))
-    assert found == "python bench.py 'my own' --preset quick --seeds 1 --plugin 'my own.py'"
+    assert found == "python bench.py 'my own' --plugin 'my own.py'"
 
 
 @pytest.mark.parametrize(

@@ -111,7 +111,7 @@ def test_the_report_says_what_is_averaged_and_what_the_intervals_cover(bench, tm
     assert "mAP: the standard deviation over 10 splits is" in text
     assert "Each row was trained with 1 seed on 10 splits and scored under protocol release." in text
     assert "the means of single splits" in text and "single seeds" not in text
-    assert "the parentheses hold the one over the splits" in text
+    assert "the standard deviation over random splits of the dataset, where a value is the mean over these" in text
     assert "--splits" not in text, "all of them is what the command measures"
 
 

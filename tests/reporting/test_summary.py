@@ -44,8 +44,8 @@ def test_the_summary_counts_what_chance_alone_would_give(bench):
     bench.save_all()
     table = table_of(bench)
     assert (
-        "1 of the 2 differences tested is beyond the noise, each tested at 95 % without correction for their number: "
-        "about 0.1 would be if there were none."
+        "1 of the 2 differences tested is beyond the noise. Each is tested at 95 %, without correction for their "
+        "number; if no rows differed, about 0.1 of the 2 would be beyond it by chance."
     ) in certainty([table])
     assert certainty([table, table])[1:] == certainty([table])[1:], "what tables share counts once"
     assert certainty([table, table])[0].startswith("Of 24 table cells (48 as printed: 24 are copies of others) 21 hold")
@@ -97,11 +97,13 @@ def test_a_verdict_of_the_same_records_is_told_once(bench):
     again = replace(table, plan=replace(table.plan, name="again"))
     found = shared_headlines([table, again])
     assert found["made_up"][0].startswith("Full: +1.8 mAP [")
-    assert found["again"] == ["Full against Base: as under made_up."]
+    assert found["again"] == ["The comparison of Full with Base is given under made_up."]
     named = replace(again.plan.suite, rows=(*ROWS[:2], replace(ROWS[2], name="Whole")), focus="Whole")
     entries = {("Whole" if row == "Full" else row, i): entry for (row, i), entry in again.entries.items()}
     other = replace(again, plan=replace(again.plan, suite=named), entries=entries)
-    assert shared_headlines([table, other])["again"][0] == "Whole against Base is Full against Base: as under made_up."
+    assert shared_headlines([table, other])["again"][0] == (
+        "The row 'Whole' is Full of made_up; the comparison of Full with Base is given there."
+    )
 
 
 def test_a_lead_over_the_few_rows_that_are_measured_says_how_few(bench):

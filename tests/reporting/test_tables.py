@@ -1,13 +1,14 @@
 from dataclasses import asdict, replace
 
+import made_up
 import pytest
 from made_up import COLUMNS, GFLOPS, RECIPE, ROWS
 
 from reidbench.reporting import matching
-from reidbench.reporting.blocks import WORDS, block_title, blocks, terminal_text, text_lines
+from reidbench.reporting.blocks import PUBLISHED, WORDS, block_title, blocks, terminal_text, text_lines
 from reidbench.reporting.figures.style import setting
 from reidbench.reporting.tables import assemble
-from reidbench.spec import Published, Row
+from reidbench.spec import Column, Published, Row
 
 MEAN_AP, EMBLEM, TEMPO, GFLOPS_AT, PARAMS_AT, LATENCY, RATIO, CUDA = range(8)
 
@@ -222,6 +223,16 @@ def test_rows_without_a_model_say_why_each_with_its_reason(bench):
     note = blocks(assemble(bench.plan, bench.store), 200)[0].notes[-1]
     told = "Nowhere, Hidden (no code); Elsewhere (the registry does not have this method yet)"
     assert note == f"† published only: {told}."
+
+
+def test_what_was_published_of_other_data_stands_behind_what_was_measured(bench, monkeypatch):
+    other = Column("accuracy.mAP", "mAP", dataset="mars")
+    monkeypatch.setattr(made_up, "SUITE", replace(made_up.SUITE, columns=(other, *COLUMNS[3:])))
+    plan = bench.plan
+    absent = {(row.name, 0): "trained on synthetic, not on mars" for row in ROWS}
+    cells = {place: own for place, own in plan.cells.items() if place[1]}
+    titles = [block.title for block in blocks(assemble(replace(plan, cells=cells, absent=absent), bench.store), 200)]
+    assert titles[-1] == PUBLISHED and titles[0].startswith("Cost: ") and PUBLISHED not in titles[:-1]
 
 
 def test_terminal_table_is_narrow_and_marks_states(bench):

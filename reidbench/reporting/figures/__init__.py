@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -39,18 +39,20 @@ DPI = 150
 class Drawing:
     """A figure: `draw` returns None for a table that has no numbers for it; `caption` says what is to be seen.
 
-    What a caption has in brackets is to be seen only where rows were trained several times over.
+    What a caption has in brackets is to be seen only where rows were trained several times over. A figure made of
+    `pixels`, of frames and maps, has a large SVG, so that a report shows its PNG.
     """
 
     draw: Callable[[Table], Figure | None]
     caption: str
+    pixels: bool = False
 
 
 WHISKERS = "whiskers are 95 % intervals over query identities, without the chance of training"
 SEEDS = "[; small hollow marks are the means of single seeds]"
 FRONT = (
-    "square, the rows on the Pareto front: no equally cheap or cheaper row is the more accurate; diamond, those for "
-    "which one is, but within the 95 % interval of the difference"
+    "square: no row that costs the same or less is more accurate (the Pareto front); diamond: one is, but within the "
+    "95 % interval of the difference; circle: one is, beyond it"
 )
 LOOKALIKES = (
     "the level of look-alikes not told apart is that of finding every group of them and ordering it by chance, and not "
@@ -60,12 +62,12 @@ LOOKALIKES = (
 FIGURES = {
     "accuracy": Drawing(
         accuracy_figure,
-        f"Accuracy against cost, a line a row; {FRONT}; {WHISKERS}{SEEDS}",
+        f"Accuracy against cost, one line for each row; {FRONT}; {WHISKERS}{SEEDS}",
     ),
     "field": Drawing(
         field_figure,
-        f"Accuracy, MACs and the median time of a frame, a line a row; {FRONT}, in the panel of accuracy "
-        f"by any of the costs; dotted, the reference row; {WHISKERS}",
+        f"Accuracy, MACs and the median time of a frame, one line for each row; {FRONT}; in the panel of "
+        f"accuracy by any of the costs; dotted, the reference row; {WHISKERS}",
     ),
     "rows": Drawing(rows_figure, f"Accuracy row by row, measured beside published; {WHISKERS}{SEEDS}"),
     "latency": Drawing(
@@ -115,11 +117,13 @@ FIGURES = {
         activation_figure,
         "Class-activation maps of pairs: the channels of stage 4 weighted by what they add to the cosine similarity of "
         "a query and its match (a test identity is no class); each frame relative to its own highest value",
+        pixels=True,
     ),
     "attention": Drawing(
         attention_figure,
         "Attention of DAO over frames, in multiples of an even map's; below, the overlap of the maps of small frames "
         "that go with one big frame (95 % interval over identities[, circles: seeds]) and the mean maps",
+        pixels=True,
     ),
     "selection": Drawing(
         selection_figure,
@@ -131,6 +135,7 @@ FIGURES = {
         ranking_figure,
         "The first ten of the ranking of evenly spaced queries, by a middle frame each; tempo twins look alike in one "
         "frame",
+        pixels=True,
     ),
 }
 
@@ -187,7 +192,22 @@ def _files(stem: Path) -> list[Path]:
     return [stem.with_name(f"{stem.name}.{ending}") for ending in ("svg", "png")]
 
 
+def shown(paths: Iterable[Path]) -> list[Path]:
+    """Of the files that `draw_figures` wrote one for each figure: the SVG, or the PNG of one made of pixels.
+
+    Where that one is not among them, it is the other.
+    """
+    best: dict[str, Path] = {}
+    for path in sorted(paths, key=lambda path: path.suffix != (".png" if _drawing(path).pixels else ".svg")):
+        best.setdefault(path.stem, path)
+    return list(best.values())
+
+
+def _drawing(path: Path) -> Drawing:
+    return FIGURES[path.stem.rpartition("-")[2]]
+
+
 def caption(path: Path, *, over: str) -> str:
     """The caption of a file that `draw_figures` wrote; `over` says what there are several of: seeds, splits or ""."""
-    whole = FIGURES[path.stem.rpartition("-")[2]].caption.replace("single seeds", f"single {over}")
+    whole = _drawing(path).caption.replace("single seeds", f"single {over}")
     return re.sub(r"\[(.*?)\]", r"\1" if over else "", whole)

@@ -17,7 +17,7 @@ from reidbench.reporting.audit_findings import COLUMNS, UNITS, name, table_name
 from reidbench.reporting.figures.style import OKABE_ITO, new_figure
 
 MARKS = {
-    "first": ("o", OKABE_ITO[0], OKABE_ITO[0], "this rule prints it"),
+    "first": ("o", OKABE_ITO[0], OKABE_ITO[0], "this rule reproduces it"),
     "other": ("D", "white", OKABE_ITO[2], "another explaining rule does"),
     "none": ("X", OKABE_ITO[1], OKABE_ITO[1], "no explaining rule does"),
 }
@@ -43,7 +43,7 @@ def audit_figure(audit: Audit) -> Figure | None:
     handles: list[Artist] = [
         Line2D([], [], ls="", marker=m, mfc=f, mec=e, ms=6, label=text) for m, f, e, text in MARKS.values()
     ]
-    handles.append(Patch(facecolor=BAND, label="prints as given"))
+    handles.append(Patch(facecolor=BAND, label="the printed value"))
     figure.legend(
         handles=handles,
         loc="outside lower center",

@@ -12,7 +12,7 @@ from matplotlib.text import Annotation, Text
 from matplotlib.transforms import Bbox
 
 from reidbench import registry
-from reidbench.reporting.figures import FIGURES, caption, draw_figures
+from reidbench.reporting.figures import FIGURES, caption, draw_figures, shown
 from reidbench.reporting.figures.style import STYLE
 from reidbench.reporting.tables import Table
 
@@ -51,6 +51,12 @@ def test_files_are_written_with_a_caption(suite: str, name: str, filled: Fill, t
     assert {f"{suite}-{name}.svg", f"{suite}-{name}.png"} <= written
     known = caption(tmp_path / f"{suite}-{name}.svg", over="seeds")
     assert known == FIGURES[name].caption.replace("[", "").replace("]", "")
+
+
+def test_a_figure_made_of_pixels_is_shown_as_png_and_any_other_as_svg() -> None:
+    paths = [Path(f"a-{name}.{ending}") for name in ("rows", "ranking") for ending in ("png", "svg")]
+    assert sorted(path.name for path in shown(paths)) == ["a-ranking.png", "a-rows.svg"]
+    assert shown([Path("a-rows.png")]) == [Path("a-rows.png")]
 
 
 def test_a_caption_speaks_of_seeds_only_where_there_are_several() -> None:
