@@ -40,7 +40,8 @@ def family_finding(family: Family, *, brief: bool) -> str:
     plain = len(family.told) > (FEW if brief else MANY) and (brief or not is_told_whole(family))
     parts = []
     if family.told:
-        parts.append(f"beyond the noise {'; '.join(_valued(family, each, plain=plain) for each in family.told)}")
+        noise = "the noise of the queries alone" if family.single else "the noise"
+        parts.append(f"beyond {noise} {'; '.join(_valued(family, each, plain=plain) for each in family.told)}")
     others = (("within the noise", family.within), ("without an interval", family.unbounded))
     for what, some in (*others, ("identical", family.identical)):
         if _is_short(family) and some:

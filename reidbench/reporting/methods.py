@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from reidbench import registry
 from reidbench.data.splits import split_of
+from reidbench.data.synthetic import LIMITS, SHOWS
 from reidbench.deployment.backends import BACKENDS, EAGER, ran_on
 from reidbench.machine import BUSY
 from reidbench.reporting.blocks import is_measured, seeds_text
@@ -170,8 +171,14 @@ def _training(table: Table) -> Iterator[str]:
         yield LEVELS
     contexts = [record.context for record in shown_records(table, headings)]
     for key, label in (("dataset_about", "What the data can and cannot show"), ("trunk_about", "The trunk")):
-        for text in dict.fromkeys(_PIXELS.sub("", str(context[key])) for context in contexts if context.get(key)):
+        for text in dict.fromkeys(_as_of_today(str(context[key])) for context in contexts if context.get(key)):
             yield f"{label}: {text}"
+
+
+def _as_of_today(about: str) -> str:
+    """What a record says of its data or trunk, with the limits of the synthetic data in today's words."""
+    facts, shows, _ = _PIXELS.sub("", about).partition(SHOWS)
+    return f"{facts}{LIMITS}" if shows else facts
 
 
 def _model_options(table: Table) -> str:

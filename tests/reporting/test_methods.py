@@ -3,9 +3,10 @@ from dataclasses import asdict, replace
 import pytest
 from made_up import COLUMNS, ROWS
 
+from reidbench.data.synthetic import LIMITS, SHOWS
 from reidbench.machine import BUSY
 from reidbench.reporting.document import Items
-from reidbench.reporting.methods import _recipes, _together, busy_sessions, methods, recipe_text
+from reidbench.reporting.methods import _as_of_today, _recipes, _together, busy_sessions, methods, recipe_text
 from reidbench.reporting.tables import assemble
 from reidbench.spec import Recipe
 
@@ -102,3 +103,10 @@ def test_columns_that_count_the_same_are_described_in_one_line(bench):
         part for part in methods([assemble(bench.plan, bench.store)], "made-up", {})[0].parts if isinstance(part, Items)
     ]
     assert "mAP, emblem twins; mAP, tempo twins: higher is better." in text[0].lines
+
+
+def test_limits_of_the_data_are_told_in_todays_words_whatever_the_record_says() -> None:
+    facts = "synthetic: 8 test persons; seed 3, pixels 0123456789ab."
+    for written in (f"{facts} {SHOWS} It does whatever was thought once.", f"{facts} {LIMITS}"):
+        assert _as_of_today(written) == f"synthetic: 8 test persons; seed 3. {LIMITS}"
+    assert _as_of_today("a dataset of one's own") == "a dataset of one's own"
