@@ -16,12 +16,12 @@ from reidbench.statistics import FEWEST_READINGS
 if TYPE_CHECKING:
     from reidbench.reporting.tables import Entry, Heading, Table
 
-SEEDS = "(0.4): the standard deviation over training seeds. The interval does not contain it."
-SPLITS = "(1.2): the standard deviation over random splits of the dataset, where a value is the mean over these."
+SEEDS = "(s): the standard deviation over training seeds. The interval does not contain it."
+SPLITS = "(s): the standard deviation over random splits of the dataset, where a value is the mean over these."
 BOLD = "Bold: best of its column by more than the noise, tested against each other row."
 BOLD_TIMES = "Bold times: ahead by more than twice what sessions differ, among the rows of one session."
-HALF = "80.2 ± 4.4: after ± half the width of the 95 % interval."
-WHOLE = "53.1 [51.9, 55.6], where one side of the interval is more than twice the other: the interval itself."
+HALF = "v ± h: a value, and half the width of its 95 % interval."
+WHOLE = "v [l, u]: the interval itself, where one side of it is more than twice the other."
 ALONE = f"A time without an interval: the median of fewer than {FEWEST_READINGS} readings."
 DIFFERENCES = "diff.: measured minus published, where the two are comparable."
 SAME = f"{AGREES}: the same as the published value, rounded or cut to its digits."
