@@ -21,10 +21,12 @@ SPLITS = "Where a value is the mean over random splits of a dataset, the parenth
 BOLD = "Bold: the best of its column by more than the measured noise, tested against each other row."
 BOLD_TIMES = "Times are compared only among rows of one session, and a lead has to exceed twice what sessions differ."
 HALF = "After ± stands half the width of the 95 % interval"
+UNTRUE = "one side of it is more than twice the other, or ± would lead beyond 0 or 100 %"
+
 INTERVALS = {
     (False, True): HALF,
-    (True, True): f"{HALF}, in brackets the interval itself where one side of it is more than twice the other",
-    (True, False): "In brackets stands the 95 % interval, as one side of it is more than twice the other",
+    (True, True): f"{HALF}, in brackets the interval itself where {UNTRUE}",
+    (True, False): f"In brackets stands the 95 % interval, as {UNTRUE}",
 }
 """How intervals are printed, by whether any is lopsided, and any is not."""
 
