@@ -10,7 +10,7 @@ from reidbench import presets, registry
 from reidbench.commands.listing_one import about_models, facts_of, lines_of
 from reidbench.commands.output import print_json
 from reidbench.deployment.backends import BACKENDS, Backend, missing
-from reidbench.retrieval.protocols import PROTOCOLS
+from reidbench.retrieval.protocols import PROTOCOLS, described
 
 UNWRAPPED = 1000
 """Columns of what is no terminal."""
@@ -26,7 +26,7 @@ def list_everything(arguments: Namespace) -> int:
         "suites": {name: registry.suite_about(name) for name in registry.suite_paths()},
         "measurements": {name: found.about for name, found in registry.measurements().items()},
         "presets": {name: preset.about for name, preset in presets.PRESETS.items()},
-        "protocols": {name: protocol.about for name, protocol in PROTOCOLS.items()},
+        "protocols": {name: described(protocol) for name, protocol in PROTOCOLS.items()},
         "backends": {name: _backend_text(backend) for name, backend in BACKENDS.items()},
     }
     if arguments.json:

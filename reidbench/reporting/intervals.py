@@ -38,7 +38,7 @@ def is_lopsided(quantity: Quantity, known: Estimate) -> bool:
 
 
 def _leaves_the_scale(quantity: Quantity, known: Estimate) -> bool:
-    """Whether a value ± half the width of its interval, as printed, leads beyond 0 or 100 where the interval does not."""
+    """Whether a value ± half the width of its interval, as printed, leads beyond 0 or 100 and the interval does not."""
     parts = (known.value, (known.high - known.low) / 2, known.low, known.high)
     value, half, low, high = (round(part * quantity.scale * 10.0**quantity.digits) for part in parts)
     most = round(100 * 10.0**quantity.digits)

@@ -11,6 +11,7 @@ from reidbench.estimates import estimate
 from reidbench.reporting.blocks import text_lines
 from reidbench.reporting.differences import DIFFERENCE
 from reidbench.reporting.intervals import difference_text, estimate_text
+from reidbench.retrieval.protocols import described
 from reidbench.spec import Outcome, Quantity, Record
 from reidbench.statistics import Estimate, means_difference
 
@@ -44,7 +45,7 @@ def scored_values(scored: Sequence[Scored]) -> list[dict[str, Any]]:
     """
     found = []
     for one in scored:
-        line: dict[str, Any] = {"protocol": one.protocol.name, "about": one.protocol.about}
+        line: dict[str, Any] = {"protocol": one.protocol.name, "about": described(one.protocol)}
         if one.outcome is None:
             line["reason"] = one.reason
         else:
@@ -81,7 +82,7 @@ def scored_text(scored: Sequence[Scored], title: str) -> str:
         "After ± half a 95 % interval, in brackets a 95 % interval, both over query identities; a difference draws the "
         "same identities for both protocols. Queries are those that have a match."
     )
-    notes = [f"{one.protocol.name}: {_not_scored(one) or one.protocol.about}." for one in scored]
+    notes = [f"{one.protocol.name}: {_not_scored(one) or described(one.protocol)}." for one in scored]
     paragraphs = [_wrapped(text, "  ") for text in notes]
     return "\n".join(
         [_wrapped(title), "", *text_lines(moved), "", *text_lines(ranks), "", _wrapped(intervals), *paragraphs]

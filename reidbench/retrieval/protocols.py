@@ -46,3 +46,11 @@ PROTOCOLS = {
 }
 """Every protocol by name. Junk is left out under all of them: an entry that is left out of every ranking and one that
 is not in the gallery are the same."""
+
+BESIDES = {"mars_matlab": ", and the queries added to the gallery as under release_with_queries"}
+"""What `about` leaves unsaid, which is part of the key of every record made under a protocol."""
+
+
+def described(protocol: Protocol) -> str:
+    """What a protocol is, for people."""
+    return f"{protocol.about}{BESIDES.get(protocol.name, '')}"

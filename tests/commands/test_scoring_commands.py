@@ -281,3 +281,12 @@ def test_features_of_ones_own_score_the_same_from_python_and_from_a_file(capsys:
         reidbench.score(vector, identity, camera, query, protocol="first_clip")
     with pytest.raises(UserError, match="no protocol is named 'relaese'"):
         reidbench.score(vector, identity, camera, query, protocol="relaese")
+
+
+def test_the_lines_of_the_page_run_and_give_the_commands_numbers(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "weights.md").read_text()
+    names: dict[str, dict[str, dict[str, float]]] = {}
+    exec(page.partition("<!-- tested -->\n\n```python\n")[2].partition("```")[0], names)
+    capsys.readouterr()
+    said = json.loads(run("score", "mine.npz", "--protocol", "release", "--json", capsys=capsys))["protocols"][0]
+    assert names["scores"] == {name: said[name] for name in names["scores"]}
