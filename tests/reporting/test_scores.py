@@ -7,7 +7,7 @@ import pytest
 
 from reidbench.experiments.scoring import Scored
 from reidbench.reporting.scores import WIDTH, difference, printed_scores, score_values, scored_text, scored_values
-from reidbench.retrieval.protocols import PROTOCOLS
+from reidbench.retrieval.protocols import PROTOCOLS, described
 from reidbench.spec import Outcome
 from reidbench.statistics import mean_interval
 
@@ -55,7 +55,7 @@ def test_the_values_are_those_of_the_samples(scored: list[Scored]) -> None:
     assert lines.keys() == PROTOCOLS.keys()
     for one in scored:
         line = lines[one.protocol.name]
-        assert line["about"] == one.protocol.about
+        assert line["about"] == described(one.protocol)
         if one.outcome is None:
             assert line["reason"] and "mAP" not in line
             continue
