@@ -96,7 +96,8 @@ def score(arguments: Namespace) -> int:
         raise UserError(f"{arguments.features}: pooled as no protocol does; write them again with embed")
     name, subset = embedded.dataset.name, embedded.dataset.subset
     dataset = dataset_text(name, subset, about.get("dataset_options", {}), about.get("dataset_splits", 0))
-    told = {"model": str(about.get("row", "")), "features": arguments.features, "dataset": dataset}
+    model = {"model": str(about["row"])} if "row" in about else {}
+    told = {**model, "features": arguments.features, "dataset": dataset}
     return _print_scored(embedded, chosen, told, arguments)
 
 

@@ -141,4 +141,4 @@ def _untouched_text(found: DryRun) -> str:
     names = list(found.untouched)
     listed = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
     count = f"{sum(found.untouched.values()) / 1e6:.2f} M of {found.trainable / 1e6:.2f} M parameters"
-    return f"{listed} ({count}): no step learns anything of them, though they may be trained"
+    return f"{listed} ({count}): no step learns anything of them, and they are not frozen"

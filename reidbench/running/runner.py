@@ -156,7 +156,7 @@ class Runner:
         cells = (cell for cell in job.cells if cell.key not in refused)
         waiting = {cell.key: cell for cell in cells if not self._is_measured_meanwhile(cell)}
         while waiting and not self._stopping:
-            log = _log_path(next(iter(waiting.values())))
+            log = _log_path(next(iter(waiting.values())), job)
             ended = self._run_worker(job, waiting, log)
             if not waiting or self._stopping:
                 return
@@ -314,9 +314,13 @@ def _environment(job: Job, places: Places) -> dict[str, str]:
     return environment
 
 
-def _log_path(cell: Cell) -> Path:
-    """The log of a worker whose first cell this is, emptied."""
-    log = cache_folder() / "logs" / f"{cell.measurement}-{machine.slug(cell.row)}-{cell.key}.log"
+def _log_path(cell: Cell, job: Job) -> Path:
+    """The log of a job's worker whose first cell this is, emptied."""
+    log = (
+        cache_folder()
+        / "logs"
+        / f"{'trial' if job.trial else cell.measurement}-{machine.slug(cell.row)}-{cell.key}.log"
+    )
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
         log.write_text("")

@@ -69,7 +69,7 @@ def test_a_broken_model_has_no_costs_and_the_others_have_theirs(plan: tuple[Plan
     assert set(told) == {(row, name) for row in ("tuple", "nan") for name in ("complexity", "memory")}
     for (row, _), error in told.items():
         wanted = "its forward returns tuple; let it" if row == "tuple" else "its feature holds NaN or infinite numbers"
-        assert error.startswith("model triednet: ") and wanted in error
+        assert error.startswith("model triednet: ") and wanted in error and "/logs/trial-" in error
     records: list[Any] = [store.load(cell) for cell in made.all_cells()]
     assert {record.row for record in records if record.status == "ok"} == {"well"}
     assert sum(record.status == "ok" for record in records) == 2
