@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 from reidbench.spec import COST_SHAPE, UserError
 
 if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
     from pandas import DataFrame
     from torch import nn
 
 __version__ = "0.1.0"
-__all__ = ["UserError", "add_plugin", "build", "load_records", "profile"]
+__all__ = ["UserError", "add_plugin", "build", "load_records", "profile", "score"]
 
 _root = Path(__file__).resolve().parent.parent
 if (_root / "bench.py").is_file():
@@ -60,6 +61,29 @@ def profile(
     from reidbench.profiling import profile as measure
 
     return measure(model, shape=shape, device=device, precision=precision, rounds=rounds)
+
+
+def score(
+    vectors: ArrayLike, identities: ArrayLike, cameras: ArrayLike, is_query: ArrayLike, *, protocol: str = "release"
+) -> dict[str, dict[str, float]]:
+    """The accuracies of features of one's own under a protocol, to the last digit what `bench.py score` prints.
+
+    Of N tracklets, in any order, `vectors` [N, D] are floats, `identities` and `cameras` integers [N] (identity 0 is a
+    distractor, -1 junk), and `is_query` bool [N]. Queries are not searched for among each other unless the protocol
+    says so (`release_with_queries`). Gives mAP, top1 to top20 and mINP, each as {"value", "low", "high"} in percent,
+    the 95 % interval over query identities. Raises UserError for features that cannot be scored, and for an unknown
+    protocol or one that decides how clips become a vector.
+    """
+    from reidbench.experiments.scoring import score_protocols
+    from reidbench.registry import lookup
+    from reidbench.reporting.scores import score_values
+    from reidbench.retrieval.features_file import given_features
+    from reidbench.retrieval.protocols import PROTOCOLS
+
+    chosen = lookup("protocol", protocol, PROTOCOLS)
+    (scored,) = score_protocols(given_features(vectors, identities, cameras, is_query), [chosen])
+    assert scored.outcome is not None
+    return score_values(scored.outcome)
 
 
 def load_records(

@@ -27,9 +27,13 @@ def add_data(commands: Any) -> str:
     make.set_defaults(run="data.synthetic", parser=make)
     about = "compare a dataset's folder with what was published of it: counts, missing and damaged frames"
     check = _add_action(kinds, "check", about)
+    about = "let the exit code be 0, not 1, where nothing is wrong but counts that differ from the published ones"
+    check.add_argument("--subset", action="store_true", help=about)
     check.add_argument("--decode", action="store_true", help="also decode every frame, which takes minutes")
     about = "what a dataset holds: parts, tracklet lengths, cameras, matches, image sizes"
     describe = _add_action(kinds, "describe", about)
+    about = "as everywhere: accept counts that differ from the published ones, which this command does anyway"
+    describe.add_argument("--subset", action="store_true", help=about)
     describe.add_argument("--out", default="", metavar="FILE", help="also draw it, as FILE.png")
     data.set_defaults(parser=data)
     return ABOUT_DATA

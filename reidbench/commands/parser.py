@@ -98,7 +98,7 @@ def given_weights(other: str = "") -> Parser:
     parser = Parser(add_help=False, parents=[model(), data(), device()])
     about = "tiny, quick, standard, fine, full or paper (default: the first that the weights fit)"
     parser.add_argument("--preset", default="", help=about)
-    about = f"a checkpoint: ours, as .pt or .safetensors, or the authors' .pth.tar{other}"
+    about = f"a checkpoint: ours, as .pt or .safetensors, the authors' .pth.tar, or a state dict of one's own{other}"
     parser.add_argument(WEIGHTS, dest="checkpoint", required=True, metavar="FILE", help=about)
     parser.set_defaults(asks_for_weights=f"give {ASKED_WEIGHTS}{other}")
     return parser

@@ -17,7 +17,10 @@ from reidbench.retrieval.protocols import PROTOCOLS
 from reidbench.spec import Cell, Places, Protocol, Row, UserError, canonical_json
 
 if TYPE_CHECKING:
+    from torch import Tensor, nn
+
     from reidbench.retrieval.features import Embedded
+    from reidbench.training.checkpoint import Checkpoint
 
 
 def evaluate(arguments: Namespace) -> int:
@@ -93,7 +96,8 @@ def score(arguments: Namespace) -> int:
         raise UserError(f"{arguments.features}: pooled as no protocol does; write them again with embed")
     name, subset = embedded.dataset.name, embedded.dataset.subset
     dataset = dataset_text(name, subset, about.get("dataset_options", {}), about.get("dataset_splits", 0))
-    told = {"model": str(about.get("row", "")), "features": arguments.features, "dataset": dataset}
+    model = {"model": str(about["row"])} if "row" in about else {}
+    told = {**model, "features": arguments.features, "dataset": dataset}
     return _print_scored(embedded, chosen, told, arguments)
 
 
@@ -122,20 +126,52 @@ def weights_of(arguments: Namespace) -> Path:
 
 
 def fitting_preset(weights: Path, model: str, options: Mapping[str, Any]) -> str:
-    """The first preset under which a model has the options that the weights were saved with; an authors' release has
-    its model's own. Where there is none, a likely one: what differs is told when the weights are loaded."""
+    """The preset that the weights were trained with, if they say so and it fits, else the first that fits.
+
+    It fits where a model has the options under it that the weights were saved with; an authors' release has its model's
+    own. Where none does, a likely one: what differs is told when the weights are loaded. A plain state dict names no
+    options, and must fit by names and shapes: raises UserError where it does under no preset."""
     from reidbench.planning.plan import model_options
     from reidbench.training.checkpoint import read_checkpoint
 
     found = read_checkpoint(weights)
-    released = found.kind == "release"
-    saved = registry.resolve_options(found.model, {}) if released else found.options
+    likely = "quick" if found.kind in ("model", "trunk") else "paper"
+    said = found.about.get("preset", "") if found.kind == "model" else ""
+    first = said if said in tuple(presets.PRESETS) else likely
+    # Models mostly have the same options under "paper" and "full", which computes in bf16.
+    names = sorted(presets.PRESETS, key=lambda name: (name != first, name == "full"))
     row = Row(model, model, options)
-    for name, preset in presets.PRESETS.items():
-        known = registry.resolve_options(model, model_options(row, preset))
-        if canonical_json({**known, "classes": 0}) == canonical_json({**saved, "classes": 0}):
+    known = {name: registry.resolve_options(model, model_options(row, presets.PRESETS[name])) for name in names}
+    if found.kind == "plain":
+        return _fitting_by_shapes(weights, found, model, known)
+    saved = registry.resolve_options(found.model, {}) if found.kind == "release" else found.options
+    wanted = canonical_json({**saved, "classes": 0})
+    return next((name for name in names if canonical_json({**known[name], "classes": 0}) == wanted), first)
+
+
+def _fitting_by_shapes(weights: Path, found: Checkpoint, model: str, known: Mapping[str, Mapping[str, Any]]) -> str:
+    """The first of some presets, each with the model's options, that a plain state dict fits under. Raises UserError
+    saying what does not fit under the first where none does."""
+    from reidbench.training.checkpoint import fitted
+
+    faults = []
+    for name, options in known.items():
+        try:
+            fitted(weights, found, _shapes(model, options))
+        except UserError as error:
+            faults.append(error)
+        else:
             return name
-    return "paper" if released else "quick"
+    raise faults[0]
+
+
+def _shapes(model: str, options: Mapping[str, Any]) -> dict[str, Tensor]:
+    """The state of a model without classes, of shapes alone."""
+    import torch
+
+    with torch.device("meta"):
+        built: nn.Module = registry.build(model, **{**options, "classes": 0})
+    return built.state_dict()
 
 
 def _print_scored(embedded: Embedded, chosen: Iterable[Protocol], about: dict[str, str], arguments: Namespace) -> int:

@@ -18,7 +18,7 @@ def add_scoring(add: Add) -> None:
     sub.add_argument("--out", required=True, metavar="FILE", help=about)
     about = "score the features of a file under one protocol or more"
     sub = add("score", "scoring.score", about, records=False)
-    sub.add_argument("features", metavar="FILE", help="features that embed wrote as .npz")
+    sub.add_argument("features", metavar="FILE", help="features as .npz: those that embed wrote, or one's own")
     about = "protocols by name, after FILE (default: all that these features can be scored under)"
     sub.add_argument("--protocol", nargs="+", default=[], metavar="NAME", help=about)
     about = "write weights of any known kind as .pt or .safetensors of this project"

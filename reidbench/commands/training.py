@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reidbench.commands.asked import accuracy_cell_of
 from reidbench.commands.output import print_result, telling_progress
 from reidbench.data.splits import trained_on
+from reidbench.files import alone, check_writable
 from reidbench.launch import launched
 from reidbench.planning.dataset_identity import dataset_text
 from reidbench.running.pace import duration
+from reidbench.spec import UserError
 
 if TYPE_CHECKING:
     from reidbench.experiments.dry_run import DryRun
+
+PATIENCE = 3.0
+"""Seconds that a training which was just ended has to leave its folder."""
 
 
 def train(arguments: Namespace) -> int:
@@ -27,16 +33,31 @@ def train(arguments: Namespace) -> int:
         return _dry_run(arguments)
     cell, places = accuracy_cell_of(arguments, arguments.seed)
     folder, place = Path(arguments.out), launched()
-    with telling_progress() as progress:
-        model, _, result = train_cell(cell, places, folder, progress, sync_bn=arguments.sync_bn)
     path = folder / "model.pt"
-    if place.leads:
-        about = {"cell": cell.key, "processes": place.world, "sync_bn": arguments.sync_bn}
-        about |= trained_on(cell.settings)
-        save_model(path, model, name=cell.model, options=cell.identity["options"], about=about)
+    with _alone_in(folder) if place.leads else nullcontext():
+        with telling_progress() as progress:
+            model, _, result = train_cell(cell, places, folder, progress, sync_bn=arguments.sync_bn)
+        if place.leads:
+            about = {"cell": cell.key, "processes": place.world, "sync_bn": arguments.sync_bn}
+            about |= {"preset": arguments.preset, **trained_on(cell.settings)}
+            save_model(path, model, name=cell.model, options=cell.identity["options"], about=about)
     data = dataset_text(**cell.settings["dataset"])
     told = {"weights": str(path), "dataset": data, "steps": result.steps, "seconds": round(result.seconds, 1)}
     return print_result(told, arguments)
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Keeps other trainings out of a folder, which is made. Raises UserError where one is at it."""
+    check_writable(folder)
+    with ExitStack() as held:
+        try:
+            held.enter_context(alone(folder / "model.pt", patience=PATIENCE))
+        except TimeoutError as error:
+            raise UserError(
+                f"--out {folder}: another training writes here; wait for it, or give another DIR"
+            ) from error
+        yield
 
 
 def _dry_run(arguments: Namespace) -> int:
@@ -77,6 +98,8 @@ def _numbers(found: DryRun, data: Mapping[str, Any], trunk: str) -> dict[str, An
         "loading_overlapped": found.overlapped,
         "step_seconds": list(found.timing.step),
         "preparation_seconds": found.preparation,
+        "without_gradient": list(found.untouched),
+        "parameters_without_gradient": sum(found.untouched.values()),
         **bounds,
     }
 
@@ -97,6 +120,8 @@ def _lines(found: DryRun, data: str, trunk: str) -> dict[str, str]:
         "processes": str(found.processes),
         "memory": f"{found.memory / 1e6:,.0f} MB at the peak of a process",
     }
+    if found.untouched:
+        lines["no gradient"] = _untouched_text(found)
     if found.first_step == found.steps:
         return lines | {"whole run": f"all {found.steps} steps are done already"}
     value, low, high = found.each_step
@@ -109,3 +134,11 @@ def _lines(found: DryRun, data: str, trunk: str) -> dict[str, str]:
         "whole run": f"{found.steps} steps in {found.epochs} epochs, {first}"
         + "{} ({} to {})".format(*map(duration, found.whole_run)),
     }
+
+
+def _untouched_text(found: DryRun) -> str:
+    """The parameters that nothing was learnt of, by the first of their names."""
+    names = list(found.untouched)
+    listed = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    count = f"{sum(found.untouched.values()) / 1e6:.2f} M of {found.trainable / 1e6:.2f} M parameters"
+    return f"{listed} ({count}): no step learns anything of them, and they are not frozen"

@@ -6,7 +6,7 @@ import math
 import os
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,7 +49,8 @@ class DryRun:
 
     `loading` a batch is `overlapped` by the step before on a GPU. `each_step`, `whole_run`: by the median, the fastest
     and the slowest of the timed steps. `first_step` steps are done already, by the checkpoint in the folder.
-    `preparation` is what writing the cache will take.
+    `preparation` is what writing the cache will take. `untouched` are the parameters that no step gave a gradient, of
+    those that can be trained, with the numbers in them, and `trainable` counts the numbers in all.
     """
 
     dataset: Dataset
@@ -68,6 +69,8 @@ class DryRun:
     epochs: int
     memory: int
     processes: int
+    untouched: Mapping[str, int]
+    trainable: int
 
 
 def dry_run(cell: Cell, places: Places, workdir: Path, *, sync_bn: bool = False) -> DryRun:
@@ -98,11 +101,13 @@ def dry_run(cell: Cell, places: Places, workdir: Path, *, sync_bn: bool = False)
             sync_bn=sync_bn,
         )
         resume(state, workdir)
-        timing = _time_steps(state, feed)
-    return _told(dataset, frames, cache, state, feed, timing)
+        timing, untouched = _time_steps(state, feed)
+    return _told(dataset, frames, cache, state, feed, timing, untouched)
 
 
-def _told(dataset: Dataset, frames: Frames, cache: str, state: State, feed: Feed, timing: Timing) -> DryRun:
+def _told(
+    dataset: Dataset, frames: Frames, cache: str, state: State, feed: Feed, timing: Timing, untouched: Mapping[str, int]
+) -> DryRun:
     recipe, device, first = feed.recipe, feed.device, state.step
     left, overlapped = len(feed.plan) - first, device.type == "cuda"
     preparation = 0.0
@@ -128,6 +133,8 @@ def _told(dataset: Dataset, frames: Frames, cache: str, state: State, feed: Feed
         epochs=int(feed.plan.epochs[-1]) + 1,
         memory=max(distributed.from_each(memory)),
         processes=distributed.current().world,
+        untouched=untouched,
+        trainable=sum(value.numel() for value in state.model.parameters() if value.requires_grad),
     )
 
 
@@ -144,11 +151,13 @@ def step_seconds(timing: Timing, cache: str, overlapped: bool) -> tuple[float, f
     return statistics.median(each), min(each), max(each)
 
 
-def _time_steps(state: State, feed: Feed) -> Timing:
-    """Takes the next steps of a training, and gives the times of those after the first few."""
+def _time_steps(state: State, feed: Feed) -> tuple[Timing, dict[str, int]]:
+    """Takes the next steps of a training, and gives the times of those after the first few, and the parameters with
+    their numbers that none of the steps gave a gradient."""
     load: list[float] = []
     copy: list[float] = []
     step: list[float] = []
+    untouched = {name: value for name, value in state.model.named_parameters() if value.requires_grad}
     began = time.perf_counter()
     for number in range(state.step, len(feed.plan)):
         spent = time.perf_counter() - began
@@ -165,10 +174,11 @@ def _time_steps(state: State, feed: Feed) -> Timing:
         state.losses[number] = take_step(state, feed, number, batch)
         refuse_non_finite(state.losses[: number + 1])
         step.append(time.perf_counter() - clock)
+        untouched = {name: value for name, value in untouched.items() if value.grad is None}
     warm = min(WARMUP, max(len(step) - 1, 0))
     # The slowest process is the one that the others wait for.
     slowest = [tuple(map(max, zip(*distributed.from_each(times[warm:]), strict=True))) for times in (load, copy, step)]
-    return Timing(*slowest)
+    return Timing(*slowest), {name: value.numel() for name, value in untouched.items()} if step else {}
 
 
 @contextmanager

@@ -19,11 +19,11 @@ ALIKE = 1e-3
 
 def try_model(name: str, model: nn.Module, shape: Sequence[int], *, classes: int = 0) -> None:
     """Sends clips `shape` `[B, T, 3, H, W]` through a copy of a model on the CPU, in evaluation mode, and on to its
-    neck; with `classes` also in training mode.
+    neck; with `classes` also in training mode, there and back.
 
     The model and torch's random numbers stay as they are. Raises UserError naming the model where it fails or breaks
     the contract: an `Output` whose `feature` is `[B, D]`, the same each time and whatever else is in the batch; a
-    `neck` that takes it; in training logits, embeddings and losses as `Output` has them.
+    `neck` that takes it; in training logits, embeddings and losses as `Output` has them, with gradients.
     """
     check_module(name, model)
     try:
@@ -37,17 +37,16 @@ def try_model(name: str, model: nn.Module, shape: Sequence[int], *, classes: int
         _try_features(name, trial, clips)
     if classes:
         with torch.random.fork_rng(devices=[]), torch.enable_grad():
-            _check_training(name, _output(name, trial.train(), clips_of(shape)), (shape[0], classes))
-        if not any(parameter.requires_grad for parameter in model.parameters()):
-            raise UserError(f"model {name}: none of its parameters can be trained (requires_grad)")
+            output = _output(name, trial.train(), clips_of(shape))
+            _check_training(name, output, (shape[0], classes))
+            if not any(parameter.requires_grad for parameter in model.parameters()):
+                raise UserError(f"model {name}: none of its parameters can be trained (requires_grad)")
+            _try_backward(name, output)
 
 
 def _try_features(name: str, trial: nn.Module, clips: Tensor) -> None:
     given = clips.clone()
-    feature = _output(name, trial, given).feature
-    if not isinstance(feature, Tensor) or feature.ndim != 2 or len(feature) != len(clips):
-        found = list(feature.shape) if isinstance(feature, Tensor) else type(feature).__name__
-        raise UserError(f"model {name}: its feature for {len(clips)} clips is {found}; let it be [clips, D]")
+    feature = _feature(name, trial, given)
     if not torch.isfinite(feature).all():
         raise UserError(f"model {name}: its feature holds NaN or infinite numbers; let it be finite")
     if not isinstance(getattr(trial, "neck", None), nn.Module):
@@ -55,16 +54,36 @@ def _try_features(name: str, trial: nn.Module, clips: Tensor) -> None:
     _run(f"model {name}: its neck", trial.neck, feature)  # type: ignore[arg-type]
     if not torch.equal(given, clips):
         raise UserError(f"model {name}: changes the clips that it is given; let it work on a copy")
-    if not _is_same(_output(name, trial, clips.clone()).feature, feature):
+    if not _is_same(_feature(name, trial, clips.clone()), feature):
         raise UserError(
             f"model {name}: in evaluation it gives the same clips another feature each time; leave out chance"
         )
-    if len(clips) > 1 and not _is_same(_output(name, trial, clips[:1].clone()).feature, feature[:1]):
+    if len(clips) > 1 and not _is_same(_feature(name, trial, clips[:1].clone()), feature[:1]):
         raise UserError(f"model {name}: in evaluation a clip's feature depends on the others of its batch; let it not")
 
 
+def _feature(name: str, trial: nn.Module, clips: Tensor) -> Tensor:
+    feature = _output(name, trial, clips).feature
+    if not isinstance(feature, Tensor) or feature.ndim != 2 or len(feature) != len(clips):
+        found = list(feature.shape) if isinstance(feature, Tensor) else type(feature).__name__
+        count = f"{len(clips)} clip{'s' * (len(clips) > 1)}"
+        raise UserError(f"model {name}: its feature for {count} is {found}; let it be [clips, D]")
+    return feature
+
+
 def _is_same(one: Tensor, other: Tensor) -> bool:
-    return bool(((one - other).norm(dim=1) <= ALIKE * other.norm(dim=1)).all())
+    return one.shape == other.shape and bool(((one - other).norm(dim=1) <= ALIKE * other.norm(dim=1)).all())
+
+
+def _try_backward(name: str, output: Output) -> None:
+    """Sends gradients back through all that a loss may be made of. The sums are enough: how large they are is not
+    asked."""
+    parts = [*output.logits, *output.embeddings, *(loss.value for loss in output.losses.values())]
+    total = torch.stack([part.float().sum() for part in parts]).sum()
+    if not total.requires_grad:
+        raise UserError(f"model {name}: its logits, embeddings and losses depend on none of its parameters")
+    with failure_told(f"model {name}: its backward pass"):
+        total.backward()
 
 
 def _check_training(name: str, output: Output, logits: tuple[int, int]) -> None:

@@ -7,10 +7,13 @@ from math import isnan
 from reidbench.spec import Quantity
 from reidbench.statistics import Estimate
 
+PERCENT = "%"
+"""The unit of a share of all, which lies between 0 and 100."""
+
 
 def estimate_text(quantity: Quantity, known: Estimate, *, training: bool = False) -> str:
-    """A value with half the width of its interval, or that itself where it is lopsided, and for several seeds or splits
-    their standard deviation in parentheses."""
+    """A value with half the width of its interval, or that itself where ± would not be true, and for several seeds or
+    splits their standard deviation in parentheses."""
     scale, digits = quantity.scale, quantity.digits
     text = f"{known.value * scale:z.{digits}f}"
     if is_lopsided(quantity, known):
@@ -23,12 +26,23 @@ def estimate_text(quantity: Quantity, known: Estimate, *, training: bool = False
 
 
 def is_lopsided(quantity: Quantity, known: Estimate) -> bool:
-    """Whether one side of an interval is more than twice the other, before and after rounding to the printed digits."""
+    """Whether one side of an interval is more than twice the other, before and after rounding to the printed digits, or
+    half its width on either side of a percentage would leave 0 to 100."""
     if isnan(known.low):
         return False
+    if quantity.unit == PERCENT and _leaves_the_scale(quantity, known):
+        return True
     unit = quantity.scale * 10.0**quantity.digits
     ends = [bound * unit for bound in (known.low, known.value, known.high)]
     return all(_is_uneven(low, value, high) for low, value, high in (ends, map(round, ends)))
+
+
+def _leaves_the_scale(quantity: Quantity, known: Estimate) -> bool:
+    """Whether a value ± half the width of its interval, as printed, leads beyond 0 or 100 and the interval does not."""
+    parts = (known.value, (known.high - known.low) / 2, known.low, known.high)
+    value, half, low, high = (round(part * quantity.scale * 10.0**quantity.digits) for part in parts)
+    most = round(100 * 10.0**quantity.digits)
+    return (value - half < 0 <= low) or (value + half > most >= high)
 
 
 def _is_uneven(low: float, value: float, high: float) -> bool:

@@ -1,4 +1,4 @@
-"""Features in a file, for others to score: `.npz` without pickles, or `.parquet`."""
+"""Features in a file, for others to score, or of others: `.npz` without pickles, or `.parquet`."""
 
 from __future__ import annotations
 
@@ -14,13 +14,26 @@ from reidbench.files import replacing
 from reidbench.retrieval.blocks import BLOCK
 from reidbench.retrieval.features import Embedded, Pooling
 from reidbench.retrieval.mapped import are_at_most, map_array
-from reidbench.spec import UserError
+from reidbench.spec import CLIP_FRAMES, Protocol, UserError
 
 FORMAT = "reidbench-features-1"
 
 KINDS = {"vector": "f", "identity": "i", "camera": "i", "query": "b", "name": "U", "group": "U", "about": "U"}
-"""The arrays of a file and the kind of what each holds."""
+"""The arrays of a file and the kind of what each holds. The first four must be there."""
 
+KIND_NAMES = {"f": "floats", "i": "integers", "b": "bool", "U": "text"}
+
+NEEDED = ("vector", "identity", "camera", "query")
+
+DEFAULTS: Mapping[str, Any] = {
+    "dataset": "unnamed",
+    "fingerprint": "",
+    "subset": False,
+    "queries_in_gallery": False,
+    "frames": CLIP_FRAMES,
+    "pooling": Pooling.of(Protocol(), CLIP_FRAMES)._asdict(),
+}
+"""What is taken of features that nothing is written about: made as the protocol `release` has it."""
 
 LARGEST = 1e15
 """What a feature may hold: distances of larger ones are beyond single precision."""
@@ -86,10 +99,35 @@ def write_features(path: Path, embedded: Embedded, about: Mapping[str, Any]) -> 
 def read_features(path: Path) -> tuple[Embedded, dict[str, Any]]:
     """What `write_features` wrote as `.npz`, and what is written about it, nothing in it ever run.
 
-    The tracklets have no frames but the first. Vectors that would not fit a block stay in the file, as a memory map.
-    Raises UserError for a file that is missing, damaged or something else.
+    Of a file of one's own `vector`, `identity`, `camera` and `query` are enough: names are then numbers, groups empty,
+    and `DEFAULTS` is what is written about it. The tracklets have no frames but the first. Vectors that would not fit a
+    block stay in the file, as a memory map. Raises UserError for a file that is missing, damaged or something else.
     """
     arrays, about = _read_arrays(path)
+    try:
+        return _embedded(arrays, about, path), about
+    except ValueError as error:
+        raise _unreadable(path, str(error)) from error
+
+
+def given_features(vectors: Any, identities: Any, cameras: Any, is_query: Any) -> Embedded:
+    """The features of N tracklets in any order: `vectors` [N, D], `identities` and `cameras` integers [N], `is_query`
+    bool [N]. What a file of these would give. Raises UserError."""
+    given = (vectors, identities, cameras, is_query)
+    try:
+        arrays = {name: np.asarray(array) for name, array in zip(NEEDED, given, strict=True)}
+        if arrays["query"].ndim == 1 and arrays["query"].dtype.kind == "b":
+            order = np.argsort(~arrays["query"], kind="stable")
+            # Others than its length are told of below.
+            arrays = {name: a[order] if a.shape[:1] == order.shape else a for name, a in arrays.items()}
+        return _embedded(arrays, DEFAULTS, Path())
+    except ValueError as error:
+        raise UserError(f"score: cannot take these features ({error})") from error
+
+
+def _embedded(given: Mapping[str, np.ndarray], about: Mapping[str, Any], path: Path) -> Embedded:
+    """The arrays and what is known about them, checked. Raises ValueError saying what is wrong."""
+    arrays = _checked(given)
     rows = zip(*(arrays[name].tolist() for name in ("identity", "camera", "name", "group")), strict=True)
     tracklets = tuple(Tracklet((name,), identity, camera, {"group": group}) for identity, camera, name, group in rows)
     queries = int(arrays["query"].sum())
@@ -105,9 +143,9 @@ def read_features(path: Path) -> tuple[Embedded, dict[str, Any]]:
             subset=about["subset"],
         )
         vectors = {Pooling(**about["pooling"]): _single(arrays["vector"])}
-        return Embedded(dataset, tracklets, vectors, about["frames"]), about
+        return Embedded(dataset, tracklets, vectors, about["frames"])
     except (KeyError, TypeError) as error:
-        raise _unreadable(path, f"it does not say {error}") from error
+        raise ValueError(f"it does not say {error}") from error
 
 
 def _read_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -119,9 +157,9 @@ def _read_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         raise _unreadable(path, "it is no file")
     try:
         with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in KINDS if name != "vector"}
+            arrays = {name: file[name] for name in KINDS if name != "vector" and (name in file or name in NEEDED)}
             arrays["vector"] = _vectors(path, file)
-        about = json.loads(str(arrays.pop("about")))
+        about = json.loads(str(arrays.pop("about"))) if "about" in arrays else {"format": FORMAT, **DEFAULTS}
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such file") from error
     except Exception as error:  # NumPy, zipfile and zlib raise errors of many types for damaged files
@@ -129,23 +167,30 @@ def _read_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         objects = isinstance(error, ValueError) and "pickle" in str(error)
         reason = "it is no .npz, or holds more than arrays" if objects else str(error).partition("\n")[0]
         raise _unreadable(path, reason or type(error).__name__) from error
-    if odd := [name for name, array in arrays.items() if not isinstance(array, np.ndarray)]:
-        raise _unreadable(path, f"{odd[0]} is no array")
-    count = len(arrays["vector"]) if arrays["vector"].ndim == 2 else -1
-    for name, array in arrays.items():
-        if array.dtype.kind != KINDS[name] or (array.shape != (count,) and name != "vector"):
-            raise _unreadable(path, f"{name} is of another kind or length")
-    if count < 1 or not arrays["vector"].size or not are_at_most(arrays["vector"], LARGEST):
-        raise _unreadable(path, f"vector holds no numbers [tracklets, D] up to {LARGEST:g}")
     if not isinstance(about, dict) or about.get("format") != FORMAT:
         raise _unreadable(path, f"about does not say format {FORMAT}")
     if odd := [name for name, kind in ABOUT.items() if not isinstance(about.get(name, kind()), kind)]:
         raise _unreadable(path, f"about.{odd[0]} is of another type")
-    if not arrays["query"].any() or (np.diff(arrays["query"].astype(int)) > 0).any():
-        raise _unreadable(path, "it must hold queries, and those first")
-    if (arrays["identity"][arrays["query"]] <= DISTRACTOR).any():
-        raise _unreadable(path, "a query is junk or a distractor, not a person to be found")
     return arrays, about
+
+
+def _checked(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The arrays, with names and groups where they have none. Raises ValueError for those that are no features."""
+    if odd := [name for name, array in arrays.items() if not isinstance(array, np.ndarray)]:
+        raise ValueError(f"{odd[0]} is no array")
+    count = len(arrays["vector"]) if arrays["vector"].ndim == 2 else -1
+    for name, array in arrays.items():
+        if array.dtype.kind != KINDS[name] or (array.shape != (count,) and name != "vector"):
+            shape = "[tracklets, D]" if name == "vector" else "[tracklets]"
+            raise ValueError(f"{name} is of another kind or length; let it be {KIND_NAMES[KINDS[name]]} {shape}")
+    if count < 1 or not arrays["vector"].size or not are_at_most(arrays["vector"], LARGEST):
+        raise ValueError(f"vector holds no numbers [tracklets, D] up to {LARGEST:g}")
+    if not arrays["query"].any() or (np.diff(arrays["query"].astype(int)) > 0).any():
+        raise ValueError("it must hold queries, and those first")
+    if (arrays["identity"][arrays["query"]] <= DISTRACTOR).any():
+        raise ValueError("a query is junk or a distractor, not a person to be found")
+    # Names of their own: by them re-ranking knows a query that is in the gallery, too.
+    return {"name": np.arange(count).astype(np.str_), "group": np.full(count, "", dtype=np.str_), **arrays}
 
 
 def _vectors(path: Path, file: Any) -> np.ndarray:
@@ -168,4 +213,4 @@ def _write_parquet(file: Any, vectors: np.ndarray, columns: Mapping[str, np.ndar
 
 
 def _unreadable(path: Path, reason: str) -> UserError:
-    return UserError(f"{path}: holds no features that embed wrote ({reason}); give another file")
+    return UserError(f"{path}: holds no features to score ({reason}); give another file")

@@ -6,14 +6,17 @@ from collections.abc import Mapping
 
 from reidbench.spec import Protocol
 
+MARS_MATLAB = "as release, AP by the trapezoid rule of the MARS authors' MATLAB"
+
 IN_FULL: Mapping[str, str] = {
     Protocol().about: (
         "all frames in clips as long as those that the row was trained with, the mean of their features, neck, cosine; "
         "rectangular AP"
-    )
+    ),
+    MARS_MATLAB: "as release_with_queries, AP by the trapezoid rule of the MARS authors' MATLAB",
 }
-"""What is shown in place of a protocol's `about` that is too short to be true of every row. The text itself is part of
-the keys of records and stays."""
+"""What is shown in place of a protocol's `about` that leaves something unsaid. The text itself is part of the keys of
+records and stays."""
 
 PROTOCOLS = {
     protocol.name: protocol
@@ -36,7 +39,7 @@ PROTOCOLS = {
         ),
         Protocol(
             name="mars_matlab",
-            about="as release, AP by the trapezoid rule of the MARS authors' MATLAB",
+            about=MARS_MATLAB,
             queries_in_gallery=True,
             ap="trapezoid",
         ),

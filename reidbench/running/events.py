@@ -1,7 +1,7 @@
 """What a worker tells its runner: one JSON object a line; whatever else arrives is garbage. Imports no torch.
 
 "progress" (key, done, total, note), "waits" (path: another process makes what is needed), "outcome" (key, started,
-seconds, outcome) and "error" (keys, started, seconds, status, error).
+seconds, outcome), "error" (keys, started, seconds, status, error) and "tried" (keys: their model may be measured).
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ FIELDS: dict[str, dict[str, type | tuple[type, ...]]] = {
     "progress": {"key": str, "done": int, "total": int, "note": str},
     "waits": {"path": str},
     "outcome": {"key": str, "started": str, "seconds": (int, float), "outcome": dict},
+    "tried": {"keys": list},
     "error": {"keys": list, "started": str, "seconds": (int, float), "status": str, "error": str},
 }
 
@@ -57,7 +58,7 @@ class Events:
 
 
 def read_event(line: str, waiting: Container[str]) -> dict[str, Any]:
-    """The event of a line; outcomes and errors must be of cells, by their keys, that are `waiting`.
+    """The event of a line; outcomes, errors and trials must be of cells, by their keys, that are `waiting`.
 
     Raises ValueError, whose message shows how the line begins, for anything else.
     """
@@ -68,8 +69,8 @@ def read_event(line: str, waiting: Container[str]) -> dict[str, Any]:
         if fits and event["event"] == "outcome":
             Outcome(**event["outcome"])
             fits = event["key"] in waiting
-        if fits and event["event"] == "error":
-            fits = event["status"] in STATUSES[1:] and all(key in waiting for key in event["keys"])
+        if fits and event["event"] in ("error", "tried"):
+            fits = event.get("status", STATUSES[1]) in STATUSES[1:] and all(key in waiting for key in event["keys"])
     except (ValueError, TypeError, KeyError, RecursionError):
         fits = False
     if not fits:

@@ -24,6 +24,7 @@ from reidbench.experiments.weights import forget
 from reidbench.files import alone, refused, sweep_tree
 from reidbench.planning.plan import Plan, all_cells
 from reidbench.running.events import LONGEST, read_event
+from reidbench.running.trials import cells_to_try
 from reidbench.running.watching import Ending, Limits, Watch, Watched, kill_group
 from reidbench.soundness import record_fault
 from reidbench.spec import Cell, Outcome, Places, Record, canonical_json
@@ -54,15 +55,18 @@ ON_ONE_GPU = 4
 
 @dataclass(frozen=True)
 class Job:
-    """Cells for one worker process."""
+    """Cells for one worker process, to be measured or, in a `trial`, to have their models tried before that."""
 
     cells: tuple[Cell, ...]
     mode: str
     needs_training: bool
+    trial: bool = False
 
     @property
     def phase(self) -> int:
-        """0: costs that do not depend on time; 1: timings, alone on the machine; 2: training."""
+        """-1: trials; 0: costs that do not depend on time; 1: timings, alone on the machine; 2: training."""
+        if self.trial:
+            return -1
         return 2 if self.needs_training else int(self.mode == "interleaved")
 
     @property
@@ -122,6 +126,8 @@ class Runner:
         if fresh:
             forget(cell for cell in missing if registry.measurements()[cell.measurement].needs_training)
         jobs = make_jobs(missing)
+        if unknown := cells_to_try(missing):
+            jobs.append(Job(tuple(unknown), "batch", needs_training=False, trial=True))
         with Watch(limits) as self._watch:
             for turn in sorted({job.turn for job in jobs}):
                 mine = [job for job in jobs if job.turn == turn]
@@ -158,9 +164,11 @@ class Runner:
 
     def _run_job(self, job: Job) -> None:
         """Runs a job to its end; where a worker dies, the cell it was at has failed and the others go on in another."""
-        waiting = {cell.key: cell for cell in job.cells if not self._is_measured_meanwhile(cell)}
+        refused = {record.key for record in self.failures}
+        cells = (cell for cell in job.cells if cell.key not in refused)
+        waiting = {cell.key: cell for cell in cells if not self._is_measured_meanwhile(cell)}
         while waiting and not self._stopping:
-            log = _log_path(next(iter(waiting.values())))
+            log = _log_path(next(iter(waiting.values())), job)
             ended = self._run_worker(job, waiting, log)
             if not waiting or self._stopping:
                 return
@@ -180,7 +188,8 @@ class Runner:
 
     def _run_worker(self, job: Job, waiting: dict[str, Cell], log: Path) -> Ending:
         """One worker process; takes the cells it settles out of `waiting` and returns how it ended."""
-        request = {"cells": [asdict(cell) for cell in waiting.values()], "plugins": registry.plugins()}
+        cells = [asdict(cell) for cell in waiting.values()]
+        request = {"cells": cells, "plugins": registry.plugins(), "trial": job.trial}
         with log.open("a", encoding="utf-8") as errors:
             process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "reidbench.running.worker"],
@@ -235,6 +244,9 @@ class Runner:
         elif event["event"] == "outcome":
             cell = waiting.pop(event["key"])
             self._finish(cell, "ok", Outcome(**event["outcome"]), event["started"], event["seconds"], log=str(log))
+        elif event["event"] == "tried":
+            for key in event["keys"]:
+                del waiting[key]
         elif event["event"] == "error":
             for key in event["keys"]:
                 error = f"{event['error']}; log: {log}"
@@ -306,7 +318,7 @@ def make_jobs(cells: Iterable[Cell]) -> list[Job]:
 
 def _environment(job: Job, places: Places) -> dict[str, str]:
     environment = child_environment(**places.environment())
-    threads = job.cells[0].settings.get("threads", 1)
+    threads = 0 if job.trial else job.cells[0].settings.get("threads", 1)
     if threads:
         environment["OMP_NUM_THREADS"] = environment["MKL_NUM_THREADS"] = str(threads)
     if job.phase > 0 and job.cells[0].settings.get("device") == "cpu":
@@ -314,9 +326,13 @@ def _environment(job: Job, places: Places) -> dict[str, str]:
     return environment
 
 
-def _log_path(cell: Cell) -> Path:
-    """The log of a worker whose first cell this is, emptied."""
-    log = cache_folder() / "logs" / f"{cell.measurement}-{machine.slug(cell.row)}-{cell.key}.log"
+def _log_path(cell: Cell, job: Job) -> Path:
+    """The log of a job's worker whose first cell this is, emptied."""
+    log = (
+        cache_folder()
+        / "logs"
+        / f"{'trial' if job.trial else cell.measurement}-{machine.slug(cell.row)}-{cell.key}.log"
+    )
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
         log.write_text("")

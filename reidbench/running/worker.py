@@ -1,6 +1,7 @@
 """A fresh process that measures the cells of one job: `python -m reidbench.running.worker`.
 
-It takes the job on stdin and tells events on stdout. A job is one line of JSON: {"cells": [...], "plugins": [...]}.
+It takes the job on stdin and tells events on stdout. A job is one line of JSON, {"cells": [...], "plugins": [...],
+"trial": whether their models are only to be tried}.
 Stdin stays open while the runner lives; where it ends, so does the worker. Events are those of
 `reidbench.running.events`. Whatever the measured code prints goes to stderr, which the runner keeps as the job's log.
 """
@@ -23,6 +24,7 @@ from reidbench import files, machine, registry
 from reidbench.registry import Measurement
 from reidbench.resources import is_out_of_memory
 from reidbench.running.events import Events
+from reidbench.running.trials import try_models
 from reidbench.spec import Cell, Outcome, UserError
 
 RUNNER_GONE = 3
@@ -42,6 +44,9 @@ def main() -> int:
     for plugin in job["plugins"]:
         registry.add_plugin(plugin)
     cells = [Cell(**cell) for cell in job["cells"]]
+    if job["trial"]:
+        try_models(cells, events)
+        return 0
     measurement = registry.measurements()[cells[0].measurement]
     jointly = [cells] if measurement.mode == "interleaved" else [[cell] for cell in cells]
     for some in jointly:

@@ -1,4 +1,4 @@
-"""Weights in files, read weights-only: ours, the authors' release checkpoints, public trunks (torchvision's, CLIP)."""
+"""Weights in files, read weights-only: ours, the authors' releases, public trunks, state dicts of one's own."""
 
 from __future__ import annotations
 
@@ -47,13 +47,19 @@ TRUNK_NAMES = {
 
 HALF = (torch.float16, torch.bfloat16)
 
+WRAPPERS = ("state_dict", "model")
+"""What training scripts keep a state dict under."""
+
+MODULE = "module."
+"""What `DataParallel` and `DistributedDataParallel` put before every name."""
+
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Weights of a file: `kind` is "model", "release" or "trunk"; `state` has our models' names, or a trunk's.
+    """Weights of a file: `kind` is "model", "release", "trunk" or "plain"; `state` has our models' names, or a trunk's.
 
-    `model` and `options` are those given to `save_model` (for a release: the registered model it is of), `about` what
-    else is written in the file.
+    "plain" is a state dict whose names may be any model's. `model` and `options` are those given to `save_model` (for a
+    release: the registered model it is of), `about` what else is written in the file.
     """
 
     kind: str
@@ -90,11 +96,17 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
 def convert(source: Path, target: Path) -> Checkpoint:
     """Writes the weights of any file that can be read as one of this project's own, a release under its model's name.
 
-    Raises UserError for a file that is none, and for a target that ends with neither `.pt` nor `.safetensors`.
+    Raises UserError for a file that is none, or does not say what model it is of, and for a target that ends with
+    neither `.pt` nor `.safetensors`.
     """
     if target.suffix not in (".pt", SAFETENSORS):
         raise UserError(f"{target}: let the name end with .pt or {SAFETENSORS}, which says what is written")
     found = read_checkpoint(source)
+    if found.kind == "plain":
+        raise UserError(
+            f"{source}: a state dict that does not say what model it is of; give it to a command that names the model, "
+            "such as evaluate, embed or export"
+        )
     about = {name: value for name, value in found.about.items() if _is_plain(value)} | {"converted_from": source.name}
     if found.kind == "release":
         options = registry.resolve_options(found.model, {})
@@ -107,9 +119,10 @@ def convert(source: Path, target: Path) -> Checkpoint:
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """Reads any of the three kinds of file; half-precision weights of a trunk alone become float32, others stay.
+    """Reads any of the four kinds of file; half-precision weights of a trunk alone become float32, others stay.
 
-    Raises UserError if it is none of them.
+    What is none of ours may hold its state dict under `state_dict` or `model`; `module.` before all names, which
+    PyTorch's data parallelism puts there, is left out. Raises UserError for a file that holds no state dict.
     """
     content = _safetensors_content(path) if path.suffix == SAFETENSORS else read_archive(path)
     if not isinstance(content, dict):
@@ -119,20 +132,27 @@ def read_checkpoint(path: Path) -> Checkpoint:
         if not all(isinstance(part, dict) and all(isinstance(key, str) for key in part) for part in about.values()):
             raise UserError(f"{path}: cannot be read as a checkpoint (its options are damaged); give another file")
         return Checkpoint("model", content["state"], str(content.get("model", "")), **about)
-    state = content.get("state_dict", content)
-    trunk = _trunk_in(state, path) if _is_state(state) else None
-    if trunk:
-        about = {name: value for name, value in content.items() if state is not content and name != "state_dict"}
+    key = next((key for key in WRAPPERS if _is_state(content.get(key))), "")
+    if not key and not _is_state(content):
+        raise UserError(
+            f"{path}: holds no weights known here; give a checkpoint of this project, of the authors' release, a trunk "
+            "of torchvision's or CLIP's, or a state dict"
+        )
+    state = _without_module(content[key] if key else content)
+    about = {name: value for name, value in content.items() if key and name != key}
+    if trunk := _trunk_in(state, path):
         return Checkpoint("trunk", {n: v.float() if v.dtype in HALF else v for n, v in trunk.items()}, about=about)
-    if _is_state(state) and state is not content:
-        try:
-            return Checkpoint("release", convert_release(state), release_model(state))
-        except UserError as error:
-            raise UserError(f"{path}: {error}") from error
-    raise UserError(
-        f"{path}: holds no weights known here; give a checkpoint of this project, of the authors' release, or a trunk "
-        "of torchvision's or CLIP's"
-    )
+    if not (released := release_model(state)):
+        return Checkpoint("plain", state, about=about)
+    try:
+        return Checkpoint("release", convert_release(state), released)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
+
+
+def _without_module(state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    wrapped = all(name.startswith(MODULE) for name in state)
+    return {name.removeprefix(MODULE): value for name, value in state.items()} if wrapped else state
 
 
 def _trunk_in(state: Mapping[str, Tensor], path: Path) -> Mapping[str, Tensor] | None:
@@ -153,7 +173,16 @@ def load_weights(model: nn.Module, path: Path) -> Checkpoint:
     checkpoint = read_checkpoint(path)
     if checkpoint.kind == "trunk":
         raise UserError(f"{path}: holds a trunk alone; train from it, or give the checkpoint of a whole model")
-    wanted = model.state_dict()
+    model.load_state_dict(fitted(path, checkpoint, model.state_dict()))
+    return checkpoint
+
+
+def fitted(path: Path, checkpoint: Checkpoint, wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """What of a whole model's weights goes into a model whose own state is `wanted`: all, or all but the classifier.
+
+    Of `wanted` names and shapes matter. Raises UserError, one line, naming the parameters that are missing, unexpected
+    or of another shape, and those that hold NaN or infinite numbers.
+    """
     has_classifier = any(name.startswith("classifier") for name in wanted)
     given = {n: v for n, v in checkpoint.state.items() if has_classifier or not n.startswith("classifier")}
     faults = [
@@ -162,11 +191,14 @@ def load_weights(model: nn.Module, path: Path) -> Checkpoint:
         *_named("of another shape", [n for n, v in wanted.items() if n in given and given[n].shape != v.shape]),
         *_named("without finite numbers", [name for name, value in given.items() if not torch.isfinite(value).all()]),
     ]
-    if faults:
+    if not faults:
+        return given
+    if checkpoint.kind == "plain":
+        whose, advice = "a state dict that does not fit this model", "rename them, or give its --set and --preset"
+    else:
         origin = f" ({checkpoint.model} {dict(checkpoint.options)})" if checkpoint.model else ""
-        raise UserError(f"{path}: another model's checkpoint{origin}: {'; '.join(faults)}; give this model's own")
-    model.load_state_dict(given)
-    return checkpoint
+        whose, advice = f"another model's checkpoint{origin}", "give this model's own"
+    raise UserError(f"{path}: {whose}: {'; '.join(faults)}; {advice}")
 
 
 def start_trunk(model: nn.Module, trunk: str, kind: str = RESNET) -> None:
@@ -192,6 +224,8 @@ def start_trunk(model: nn.Module, trunk: str, kind: str = RESNET) -> None:
     state = checkpoint.state
     if checkpoint.kind != "trunk":
         state = {name.removeprefix("trunk."): value for name, value in state.items() if name.startswith("trunk.")}
+        if not state:
+            raise UserError(f"{path}: holds no trunk (no name begins with trunk.); give another file")
     found = _kind(state)
     if found and found != kind:
         raise UserError(f"{path}: holds a trunk of kind {found}, the model stands on one of kind {kind}; give another")

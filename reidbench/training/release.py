@@ -53,19 +53,20 @@ RELEASES: dict[str, tuple[str, Rules]] = {
 
 
 def release_model(state: Mapping[str, Tensor]) -> str:
-    """The registered model a release's state dict belongs to. Raises UserError if it is of neither release."""
-    for name, (prefix, _) in RELEASES.items():
-        if any(key.startswith(prefix) for key in state):
-            return name
-    raise UserError(f"the checkpoint is not of a known release ({', '.join(RELEASES)}): it has no key of theirs")
+    """The registered model a release's state dict belongs to, or "" if it is of neither release."""
+    known = (name for name, (prefix, _) in RELEASES.items() if any(key.startswith(prefix) for key in state))
+    return next(known, "")
 
 
 def convert_release(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """A release's state dict as that of `registry.build(release_model(state), classes=...)` with default options.
 
-    Every key is used. Raises UserError, one line, naming keys that are missing or left over and shapes that differ.
+    Every key is used. Raises UserError, one line, for a state dict of no release, and naming keys that are missing or
+    left over and shapes that differ.
     """
     name = release_model(state)
+    if not name:
+        raise UserError(f"the checkpoint is not of a known release ({', '.join(RELEASES)}): it has no key of theirs")
     classes = next((len(value) for key, value in state.items() if re.fullmatch(r"classifier\.(0\.)?bias", key)), 0)
     with torch.device("meta"):
         wanted = registry.build(name, classes=classes).state_dict()

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 
+import reidbench
 from reidbench import registry
 from reidbench.cli import main
 from reidbench.commands.scoring import fitting_preset
@@ -20,7 +21,7 @@ from reidbench.data import synthetic
 from reidbench.planning.plan import Request, accuracy_cell, model_options
 from reidbench.presets import PRESETS
 from reidbench.retrieval.protocols import PROTOCOLS
-from reidbench.spec import Row, canonical_json
+from reidbench.spec import Row, UserError, canonical_json
 from reidbench.store import Store
 from reidbench.training.checkpoint import save_model
 
@@ -153,9 +154,93 @@ def test_the_preset_is_the_one_that_the_weights_fit(preset: str) -> None:
     del options["classes"]
     save_model(Path("a.pt"), torch.nn.Linear(1, 1), name="baseline", options=json.loads(canonical_json(options)))
     found = fitting_preset(Path("a.pt"), "baseline", row.options)
-    same = [name for name in PRESETS if PRESETS[name].recipe.size == PRESETS[preset].recipe.size]
-    assert found in same and (found == preset or found == same[0])
+    assert found == ("paper" if preset == "full" else preset)
     assert fitting_preset(Path("a.pt"), "baseline", {}) == "quick", "what does not fit is told when it is loaded"
+
+
+def found_options(preset: str, model: str = "baseline") -> dict[str, object]:
+    """What a checkpoint says of a model's options under a preset."""
+    options = registry.resolve_options(model, model_options(Row(model, model, {}), PRESETS[preset]))
+    del options["classes"]
+    return json.loads(canonical_json(options))
+
+
+@pytest.mark.parametrize("name", registry.models())
+def test_a_full_size_checkpoint_is_scored_in_single_precision_whatever_the_model(name: str) -> None:
+    function = registry.lookup("model", name, registry.models()).function
+    save_model(Path("a.pt"), torch.nn.Linear(1, 1), name=function, options=found_options("paper", name))
+    assert fitting_preset(Path("a.pt"), name, {}) == "paper"
+    for preset in ("tiny", "full"):
+        about = {"preset": preset}
+        save_model(Path("a.pt"), torch.nn.Linear(1, 1), name=function, options=found_options(preset, name), about=about)
+        assert fitting_preset(Path("a.pt"), name, {}) == preset
+    save_model(
+        Path("a.pt"), torch.nn.Linear(1, 1), name=function, options=found_options("paper", name), about={"preset": []}
+    )
+    assert fitting_preset(Path("a.pt"), name, {}) == "paper", "what is no preset is passed over"
+
+
+def plain_state(**options: object) -> dict[str, torch.Tensor]:
+    """A state dict of the model in `model.pt`, with a classifier, as a training script of one's own has it."""
+    cell = accuracy_cell("two_branch", options, Request(root="few"), 0, Store("results", "here"))
+    torch.manual_seed(0)
+    model = registry.build(cell.model, **cell.options)
+    return {**model.state_dict(), "classifier.weight": torch.zeros(7, 3), "classifier.bias": torch.zeros(7)}
+
+
+@pytest.mark.parametrize("kept", ["alone", "state_dict", "model", "module.", "without classifier"])
+def test_a_state_dict_of_ones_own_scores_as_the_same_checkpoint(kept: str, capsys: pytest.CaptureFixture[str]) -> None:
+    state = plain_state()
+    content: dict[str, object] = {
+        "state_dict": {"state_dict": state, "epoch": 3, "optimizer": {}},
+        "model": {"model": state, "args": {"lr": 1.0}},
+        "module.": {"state_dict": {f"module.{name}": value for name, value in state.items()}},
+        "without classifier": {name: value for name, value in state.items() if "classifier" not in name},
+    }.get(kept, state)
+    torch.save(content, "own.pth")
+    assert fitting_preset(Path("own.pth"), "two_branch", {}) == "quick"
+    command = ["evaluate", "two_branch", *AT, "--json", "--weights"]
+    own, wanted = (json.loads(run(*command, file, capsys=capsys)) for file in ("own.pth", "model.pt"))
+    assert (own["mAP"], own["mINP"]) == (wanted["mAP"], wanted["mINP"])
+
+
+def test_a_state_dict_of_ones_own_goes_into_every_command_that_names_the_model(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    torch.save({"model": plain_state()}, "own.pth")
+    given = ["two_branch", "--weights", "own.pth"]
+    run("protocols", *given, *AT, capsys=capsys)
+    run("embed", *given, *AT, "--out", "f.npz", capsys=capsys)
+    run("export", *given, *AT, "--format", "torchscript", "--out", "own.ts", capsys=capsys)
+    assert main(["convert", "own.pth", "out.pt"]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and "own.pth: a state dict that does not say what model it is of" in said
+
+
+def test_a_state_dict_that_does_not_fit_is_refused_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    state = plain_state()
+    renamed = {name.replace("trunk.", "base."): value for name, value in state.items()}
+    changed = {
+        **state,
+        "trunk.conv1.weight": torch.zeros(3),
+        "extra": torch.zeros(1),
+        "aux_classifier.weight": state["classifier.weight"],
+    }
+    for content, told in (
+        (renamed, "missing (trunk.conv1.weight, trunk.bn1.weight, trunk.bn1.bias, ...); "),
+        (changed, "2 unexpected (extra, aux_classifier.weight); 1 of another shape (trunk.conv1.weight); "),
+    ):
+        torch.save(content, "own.pth")
+        for preset in ([], ["--preset", "quick"]):
+            assert main(["evaluate", "two_branch", *AT, *preset, "--weights", "own.pth"]) == 2
+            said = capsys.readouterr().err
+            assert said.count("\n") == 1 and "own.pth: a state dict that does not fit this model: " in said
+            assert told in said or (content is changed and not preset), said
+
+
+def test_a_state_dict_of_the_paper_s_size_means_the_papers_recipe() -> None:
+    torch.save(registry.build("baseline", classes=3).state_dict(), "own.pth")
+    assert fitting_preset(Path("own.pth"), "baseline", {}) == "paper"
 
 
 class Shell:
@@ -179,3 +264,30 @@ def test_a_file_that_carries_code_is_refused_by_every_command(
     said = capsys.readouterr().err
     assert said.count("\n") == 1 and f"{name}: cannot be read as a checkpoint" in said
     assert not Path("executed").exists() and not list(Path().glob("out.*")) and not Path("results").exists()
+
+
+def test_features_of_ones_own_score_the_same_from_python_and_from_a_file(capsys: pytest.CaptureFixture[str]) -> None:
+    chance = np.random.default_rng(0)
+    identity, camera, query = chance.integers(1, 9, 60), chance.integers(1, 4, 60), np.arange(60) < 20
+    vector = chance.normal(size=(9, 5))[identity] + chance.normal(size=(60, 5))
+    np.savez("own.npz", vector=vector, identity=identity, camera=camera, query=query)
+    said = json.loads(run("score", "own.npz", "--json", capsys=capsys))
+    assert said["dataset"] == "unnamed" and "model" not in said
+    assert run("score", "own.npz", capsys=capsys).startswith("features own.npz, dataset unnamed\n")
+    assert {line["protocol"] for line in said["protocols"]} >= {"release", "release_with_queries", "reranked"}
+    for line in said["protocols"]:
+        found = reidbench.score(vector, identity, camera, query, protocol=line["protocol"])
+        assert found == {name: line[name] for name in found} and {"mAP", "top1", "mINP"} <= found.keys()
+    with pytest.raises(UserError, match="protocol first_clip: these features are not of the first"):
+        reidbench.score(vector, identity, camera, query, protocol="first_clip")
+    with pytest.raises(UserError, match="no protocol is named 'relaese'"):
+        reidbench.score(vector, identity, camera, query, protocol="relaese")
+
+
+def test_the_lines_of_the_page_run_and_give_the_commands_numbers(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "weights.md").read_text()
+    names: dict[str, dict[str, dict[str, float]]] = {}
+    exec(page.partition("<!-- tested -->\n\n```python\n")[2].partition("```")[0], names)
+    capsys.readouterr()
+    said = json.loads(run("score", "mine.npz", "--protocol", "release", "--json", capsys=capsys))["protocols"][0]
+    assert names["scores"] == {name: said[name] for name in names["scores"]}

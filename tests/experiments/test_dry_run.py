@@ -65,6 +65,31 @@ def test_a_model_that_breaks_the_contract_is_told_before_a_step(
         dry_run(few_steps(root), Places(str(root)), tmp_path / "out")
 
 
+def test_what_no_step_teaches_is_named(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    built = registry.build
+
+    def with_spare(*given: Any, **options: Any) -> Any:
+        model = built(*given, **options)
+        model.spare, model.frozen = torch.nn.Linear(300, 100), torch.nn.Linear(3, 3).requires_grad_(False)
+        return model
+
+    assert not dry_run(few_steps(root), Places(str(root)), tmp_path / "out").untouched
+    monkeypatch.setattr(registry, "build", with_spare)
+    found = dry_run(few_steps(root), Places(str(root)), tmp_path / "out")
+    assert found.untouched == {"spare.weight": 30000, "spare.bias": 100}
+    command = ["train", "baseline", "--root", str(root), "--out", str(tmp_path / "out"), "--dry-run"]
+    assert main(command) == 0
+    total = f"{found.trainable / 1e6:.2f} M parameters"
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"no gradient spare.weight, spare.bias (0.03 M of {total}): no step learns anything of them" in said
+    assert main([*command, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["without_gradient"] == ["spare.weight", "spare.bias"]
+    assert told["parameters_without_gradient"] == 30100
+
+
 def test_what_is_done_already_is_not_counted(root: Path, tmp_path: Path) -> None:
     cell, places = few_steps(root, steps=5), Places(str(root))
 

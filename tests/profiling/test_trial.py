@@ -31,6 +31,18 @@ class Mine(nn.Module):
         return self.returns(clips.mean((1, 3, 4)) + torch.rand(1) * 0)
 
 
+class Learning(nn.Module):
+    """A network of one's own that keeps the contract."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer, self.neck = nn.Linear(3, 3), nn.BatchNorm1d(3)
+
+    def forward(self, clips: Tensor) -> Any:
+        feature = self.layer(clips.mean((1, 3, 4)) + torch.rand(1) * 0)
+        return trained(feature) if self.training else Output(self.neck(feature))
+
+
 def trained(feature: Tensor, **losses: Any) -> Output:
     return Output(feature, (feature,), (feature,), **losses)
 
@@ -91,14 +103,46 @@ def test_a_want_of_memory_is_no_fault_of_the_model() -> None:
         try_model("mine", Mine(fail(MemoryError()), nn.Identity()), SHAPE)
 
 
+class Wrong(Learning):
+    """Changes in place what its gradients need."""
+
+    def forward(self, clips: Tensor) -> Any:
+        weights = self.layer(clips.mean((1, 3, 4))).exp()
+        product = weights * 2
+        weights += 1
+        return trained(product)
+
+
+class Squeezing(Learning):
+    """Loses the axis of the clips where there is one of them."""
+
+    def forward(self, clips: Tensor) -> Any:
+        return Output(self.layer(clips.mean((3, 4))).squeeze().mean(-2))
+
+
+def test_a_fault_on_the_way_back_names_the_model() -> None:
+    with pytest.raises(UserError, match=r"model mine: its backward pass: RuntimeError: .*inplace operation") as caught:
+        try_model("mine", Wrong(), SHAPE, classes=3)
+    assert "\n" not in str(caught.value)
+    try_model("mine", Wrong(), SHAPE)
+    with pytest.raises(UserError, match="depend on none of its parameters"):
+        try_model("mine", Mine(trained, nn.Identity()), SHAPE, classes=3)
+
+
+def test_the_feature_of_one_clip_has_the_axis_of_the_clips() -> None:
+    with pytest.raises(UserError, match=r"model mine: its feature for 1 clip is \[3\]; let it be \[clips, D\]"):
+        try_model("mine", Squeezing(), SHAPE)
+
+
 def test_nothing_of_the_model_or_of_chance_changes() -> None:
-    model = Mine(lambda f: Output(f, (f,), (f,)), nn.BatchNorm1d(3)).train()
+    model = Learning().train()
     before = {name: value.clone() for name, value in model.state_dict().items()}
     torch.manual_seed(5)
     wanted = torch.rand(3)
     torch.manual_seed(5)
     try_model("mine", model, SHAPE, classes=3)
     assert torch.equal(torch.rand(3), wanted) and model.training
+    assert all(parameter.grad is None for parameter in model.parameters())
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
 
 

@@ -38,6 +38,28 @@ def test_an_interval_with_one_side_more_than_twice_the_other_is_printed_itself(k
     assert estimate_text(RATE, known, training=True) == text
 
 
+@pytest.mark.parametrize(
+    ("known", "text"),
+    [
+        (Estimate(0.042, 0.0, 0.114), "4.2 [0.0, 11.4]"),
+        (Estimate(0.9, 0.82, 1.0), "90.0 ± 9.0"),
+        (Estimate(0.94, 0.84, 1.0), "94.0 [84.0, 100.0]"),
+        (Estimate(0.06, 0.0, 0.12), "6.0 ± 6.0"),
+        (Estimate(0.0601, 0.0, 0.1199), "6.0 ± 6.0"),
+        (Estimate(1.0, 1.0, 1.0), "100.0 ± 0.0"),
+        (Estimate(-0.02, -0.05, 0.01), "-2.0 ± 3.0"),
+        (Estimate(1.5, 1.3, 1.7), "150.0 ± 20.0"),
+        (Estimate(0.05, nan, nan), "5.0"),
+    ],
+)
+def test_no_percentage_is_said_to_lie_beyond_0_or_100(known, text):
+    assert estimate_text(Quantity("mAP", "%", "higher", 1, 100.0), known) == text
+
+
+def test_other_units_have_no_such_ends():
+    assert estimate_text(RATE, Estimate(0.42, 0.0, 1.14)) == "4.2 ± 5.7"
+
+
 def test_no_zero_is_negative():
     quantity, small = Quantity("Gap", "pp", "", 2, 100.0), Estimate(-1e-6, -2e-6, -1e-7)
     shown = (estimate_text(quantity, small), interval_text(quantity, small), difference_text(quantity, small))

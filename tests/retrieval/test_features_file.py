@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,14 @@ import pytest
 
 from reidbench.data.tracklets import DISTRACTOR, Dataset, Tracklet
 from reidbench.retrieval.features import Embedded, Pooling
-from reidbench.retrieval.features_file import FORMAT, KINDS, check_name, read_features, write_features
+from reidbench.retrieval.features_file import (
+    FORMAT,
+    KINDS,
+    check_name,
+    given_features,
+    read_features,
+    write_features,
+)
 from reidbench.retrieval.metrics import evaluate
 from reidbench.retrieval.protocols import PROTOCOLS
 from reidbench.spec import UserError
@@ -60,9 +68,7 @@ def test_a_file_scores_as_what_was_written(
 def test_nobody_is_advised_to_load_what_is_no_features(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "junk.npz"
     path.write_bytes(content)
-    with pytest.raises(
-        UserError, match=r"junk\.npz: holds no features that embed wrote \(it is no \.npz, or"
-    ) as caught:
+    with pytest.raises(UserError, match=r"junk\.npz: holds no features to score \(it is no \.npz, or") as caught:
         read_features(path)
     assert "allow_pickle" not in str(caught.value)
 
@@ -141,7 +147,7 @@ def test_damaged_features_are_refused(
     write_features(tmp_path / "f.npz", embedded, ABOUT)
     with np.load(tmp_path / "f.npz") as file:
         np.savez(tmp_path / "g.npz", **{**file, **change})
-    with pytest.raises(UserError, match=rf"g\.npz: holds no features that embed wrote \(.*{reason}") as error:
+    with pytest.raises(UserError, match=rf"g\.npz: holds no features to score \(.*{reason}") as error:
         read_features(tmp_path / "g.npz")
     assert "\n" not in str(error.value)
 
@@ -157,3 +163,60 @@ def test_what_is_no_archive_is_refused(content: bytes, tmp_path: Path) -> None:
         read_features(tmp_path / "one.npz")
     with pytest.raises(UserError, match=r"g\.npz: no such file"):
         read_features(tmp_path / "g.npz")
+
+
+FOUR = ("vector", "identity", "camera", "query")
+
+
+def test_four_arrays_of_ones_own_are_enough(embedded: Embedded, tmp_path: Path) -> None:
+    write_features(tmp_path / "f.npz", embedded, ABOUT)
+    with np.load(tmp_path / "f.npz") as file:
+        four = {name: file[name] for name in FOUR}
+        whole = dict(file)
+    np.savez(tmp_path / "own.npz", **four)
+    for name in FOUR:
+        np.savez(tmp_path / "lacking.npz", **{other: array for other, array in whole.items() if other != name})
+        with pytest.raises(UserError, match=rf"lacking\.npz: .*{name}"):
+            read_features(tmp_path / "lacking.npz")
+    found, about = read_features(tmp_path / "own.npz")
+    assert about.items() >= {"dataset": "unnamed", "queries_in_gallery": False, "frames": 8}.items()
+    for name in ("release_no_queries", "release_with_queries", "mars_matlab"):
+        one, other = (evaluate(*each.under(PROTOCOLS[name]), PROTOCOLS[name]).ap for each in (found, embedded))
+        np.testing.assert_array_equal(one, other)
+    # By their names re-ranking knows that a query in the gallery is the same tracklet.
+    asked = replace(PROTOCOLS["reranked"], queries_in_gallery=True)
+    one, other = (evaluate(*each.under(asked), asked).ap for each in (found, embedded))
+    np.testing.assert_array_equal(one, other)
+
+
+def test_arrays_are_taken_in_any_order(embedded: Embedded) -> None:
+    identity, camera = ([getattr(t, name) for t in embedded.tracklets] for name in ("identity", "camera"))
+    query = np.arange(10) < 3
+    wanted = given_features(embedded.vectors[POOLING], identity, camera, query)
+    order = np.random.default_rng(1).permutation(10)
+    mixed = (array[order] for array in map(np.asarray, (embedded.vectors[POOLING], identity, camera, query)))
+    ap = [
+        np.sort(evaluate(*each.under(PROTOCOLS["release"]), PROTOCOLS["release"]).ap)
+        for each in (given_features(*mixed), wanted)
+    ]
+    np.testing.assert_allclose(*ap, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"vectors": np.zeros((9, 2))}, "of another kind or length; let it be integers [tracklets]"),
+        ({"vectors": np.zeros((10, 2), int)}, "vector is of another kind or length; let it be floats [tracklets, D]"),
+        ({"vectors": [[0.0], [0.0, 1.0]]}, "inhomogeneous"),
+        ({"vectors": np.full((10, 2), np.nan)}, "vector holds no numbers [tracklets, D]"),
+        ({"identities": np.full(10, 0)}, "a query is junk or a distractor"),
+        ({"cameras": 1}, "camera is of another kind or length"),
+        ({"is_query": np.zeros(10, bool)}, "it must hold queries"),
+        ({"is_query": np.ones(10, int)}, "query is of another kind or length; let it be bool [tracklets]"),
+    ],
+)
+def test_arrays_that_are_no_features_are_refused(change: dict[str, object], reason: str) -> None:
+    given = {"vectors": np.ones((10, 2)), "identities": np.ones(10, int), "cameras": np.ones(10, int)}
+    with pytest.raises(UserError) as caught:
+        given_features(**{**given, "is_query": np.arange(10) < 3, **change})
+    assert reason in str(caught.value) and "\n" not in str(caught.value)

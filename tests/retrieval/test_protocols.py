@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from reidbench.retrieval.protocols import PROTOCOLS
+from reidbench.retrieval.protocols import PROTOCOLS, described
 from reidbench.spec import LATER_FIELDS, Protocol
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -55,3 +55,14 @@ def test_the_committed_records_are_of_todays_protocols() -> None:
     found = [json.loads(path.read_text())["cell"]["settings"]["protocol"] for path in RECORDS]
     assert found
     assert all(protocol == PROTOCOLS[protocol["name"]].identity for protocol in found)
+
+
+def test_what_people_are_told_names_every_difference_to_release() -> None:
+    """`Protocol.about` is part of keys; what it leaves out is told beside it."""
+    assert PROTOCOLS["mars_matlab"].about == "as release, AP by the trapezoid rule of the MARS authors' MATLAB"
+    assert described(PROTOCOLS["mars_matlab"]).endswith(
+        "MATLAB, and the queries added to the gallery as under release_with_queries"
+    )
+    for protocol in PROTOCOLS.values():
+        if protocol.queries_in_gallery is not None:
+            assert "the queries" in described(protocol), protocol.name

@@ -61,9 +61,7 @@ def test_another_models_checkpoint_is_refused_whole(tmp_path: Path) -> None:
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
 
 
-@pytest.mark.parametrize(
-    "content", [{"a": torch.zeros(1)}, {"state_dict": {"a": 1}}, [1], {}, {"format": module.FORMAT}]
-)
+@pytest.mark.parametrize("content", [{"a": 1}, {"state_dict": {"a": 1}}, [1], {}, {"format": module.FORMAT}])
 def test_an_archive_of_something_else_is_refused(tmp_path: Path, content: object) -> None:
     torch.save(content, tmp_path / "x.pt")
     with pytest.raises(UserError, match="holds no weights known here"):
@@ -160,10 +158,35 @@ def test_a_release_checkpoint_goes_through_the_converter(tmp_path: Path, monkeyp
     assert model.tks.tolist() == [0, 1, 2, 3, 4, 5]
 
 
-def test_an_unknown_release_names_its_file(tmp_path: Path) -> None:
-    torch.save({"state_dict": {"backbone.weight": torch.zeros(1)}}, tmp_path / "x.tar")
-    with pytest.raises(UserError, match=r"x\.tar: .*not of a known release"):
-        read_checkpoint(tmp_path / "x.tar")
+@pytest.mark.parametrize("key", ["", "state_dict", "model"])
+@pytest.mark.parametrize("prefix", ["", "module."])
+def test_a_state_dict_of_unknown_names_is_any_models(key: str, prefix: str, tmp_path: Path) -> None:
+    model, other = tiny(), tiny()
+    torch.nn.init.normal_(model.tks)
+    state = {f"{prefix}{name}": value for name, value in model.state_dict().items()}
+    torch.save({key: state, "epoch": 3} if key else state, tmp_path / "x.pth")
+    found = load_weights(other, tmp_path / "x.pth")
+    assert torch.equal(other.tks, model.tks)
+    assert (found.kind, found.model, dict(found.about)) == ("plain", "", {"epoch": 3} if key else {})
+    with pytest.raises(UserError, match=r"x\.pth: a state dict that does not say what model it is of; .*evaluate"):
+        convert(tmp_path / "x.pth", tmp_path / "y.pt")
+    with pytest.raises(UserError, match=r"x\.pth: a state dict that does not fit this model: \d+ missing \(trunk"):
+        load_weights(slim(), tmp_path / "x.pth")
+
+
+def test_module_is_left_out_of_a_name_only_where_all_have_it(tmp_path: Path) -> None:
+    torch.save({"module.a": torch.zeros(1), "b": torch.zeros(1)}, tmp_path / "x.pth")
+    assert read_checkpoint(tmp_path / "x.pth").state.keys() == {"module.a", "b"}
+
+
+def test_a_trunk_starts_from_the_state_dict_of_a_whole_model(tmp_path: Path) -> None:
+    given, model = slim(classes=3), slim()
+    torch.save({f"module.{name}": value for name, value in given.state_dict().items()}, tmp_path / "own.pth")
+    start_trunk(model, str(tmp_path / "own.pth"))
+    assert torch.equal(model.trunk.conv1.weight, given.trunk.conv1.weight)
+    torch.save({"base.conv1.weight": torch.zeros(1)}, tmp_path / "own.pth")
+    with pytest.raises(UserError, match=r"own\.pth: holds no trunk \(no name begins with trunk\.\)"):
+        start_trunk(model, str(tmp_path / "own.pth"))
 
 
 def test_a_trunk_starts_from_a_file(tmp_path: Path) -> None:
