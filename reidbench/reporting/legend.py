@@ -20,6 +20,7 @@ SEEDS = "In parentheses: the standard deviation over training seeds, which the i
 SPLITS = "Where a value is the mean over random splits of a dataset, the parentheses hold the one over the splits."
 BOLD = "Bold: the best of its column by more than the measured noise, tested against each other row."
 BOLD_TIMES = "Times are compared only among rows of one session, and a lead has to exceed twice what sessions differ."
+UNMARKED = "Counts and memory are never bold: a count has no noise, and that of memory is not measured."
 HALF = "After ± stands half the width of the 95 % interval"
 INTERVALS = {
     (False, True): HALF,
@@ -61,6 +62,8 @@ def _sentences(tables: Sequence[Table]) -> Iterator[str]:
         yield BOLD
     if any(is_timed(heading.quantity) for heading in bold):
         yield BOLD_TIMES
+    if bold and any(heading.quantity.better and heading.quantity.statistic == "value" for heading, _ in shown):
+        yield UNMARKED
     if any(entry.difference is not None for _, entry in shown):
         yield "Published values are as printed; diff. is measured minus published, where the two are comparable."
     if any(agrees(heading.quantity, entry) for heading, entry in shown):

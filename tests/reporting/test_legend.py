@@ -1,6 +1,6 @@
 from made_up import COLUMNS, ROWS
 
-from reidbench.reporting.legend import BOLD, BOLD_TIMES, SCALE, SEEDS, legend
+from reidbench.reporting.legend import BOLD, BOLD_TIMES, SCALE, SEEDS, UNMARKED, legend
 from reidbench.reporting.tables import assemble
 
 
@@ -21,9 +21,10 @@ def test_what_is_shown_is_explained(bench):
     bench.save_all()
     once = text_of(bench)
     assert "over query identities" in once and "Agrees: " in once and SCALE in once
-    assert SEEDS not in once and BOLD not in once
+    assert SEEDS not in once and BOLD not in once and UNMARKED not in once
     bench.seeds = 3
     bench.save_all()
     assert SEEDS in text_of(bench) and BOLD_TIMES not in text_of(bench)
     bench.calibrate()
     assert BOLD in text_of(bench) and BOLD_TIMES in text_of(bench)
+    assert UNMARKED in text_of(bench), "its costs hold counts"
