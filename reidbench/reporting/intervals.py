@@ -7,19 +7,31 @@ from math import isnan
 from reidbench.spec import Quantity
 from reidbench.statistics import Estimate
 
+ALIKE = "no interval"
+"""Stands after a mean over persons who all have the same value, which a bootstrap would take for certain."""
+
+ALIKE_MEANS = f"{ALIKE.capitalize()}: all persons have the same value, which does not say how far others would differ."
+
 
 def estimate_text(quantity: Quantity, known: Estimate, *, training: bool = False) -> str:
-    """A value with half the width of its interval, or that itself where it is lopsided, and for several seeds or splits
-    their standard deviation in parentheses."""
+    """A value with half the width of its interval, or that itself where it is lopsided, or `ALIKE`, and for several
+    seeds or splits their standard deviation in parentheses."""
     scale, digits = quantity.scale, quantity.digits
     text = f"{known.value * scale:z.{digits}f}"
-    if is_lopsided(quantity, known):
+    if is_alike(quantity, known):
+        text += f", {ALIKE}"
+    elif is_lopsided(quantity, known):
         text += f" {interval_text(quantity, known)}"
     elif not isnan(known.low):
         text += f" ± {(known.high - known.low) / 2 * scale:.{digits}f}"
     if training and not isnan(known.sd):
         text += f" ({known.sd * scale:.{digits}f})"
     return text
+
+
+def is_alike(quantity: Quantity, known: Estimate) -> bool:
+    """Whether a value is a mean over persons who all have the same value, or over a single one."""
+    return quantity.statistic == "mean" and isnan(known.low)
 
 
 def is_lopsided(quantity: Quantity, known: Estimate) -> bool:

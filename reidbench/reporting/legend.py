@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from reidbench.reporting.blocks import AGREES, agrees
 from reidbench.reporting.comparison import is_timed
-from reidbench.reporting.intervals import is_lopsided
+from reidbench.reporting.intervals import ALIKE_MEANS, is_alike, is_lopsided
 from reidbench.spec import PAPER_SIZE
 from reidbench.statistics import FEWEST_READINGS
 
@@ -86,5 +86,7 @@ def _intervals(shown: Sequence[tuple[Heading, Entry]]) -> Iterator[str]:
     forms = {is_lopsided(heading.quantity, found) for heading, found in known if not isnan(found.low)}
     if over:
         yield f"{INTERVALS[True in forms, False in forms]}: over {', over '.join(over)}."
+    if any(is_alike(heading.quantity, found) for heading, found in known):
+        yield ALIKE_MEANS
     if any(isnan(found.low) for heading, found in known if is_timed(heading.quantity)):
         yield f"A median of fewer than {FEWEST_READINGS} readings has no interval and stands alone."

@@ -38,6 +38,14 @@ def test_an_interval_with_one_side_more_than_twice_the_other_is_printed_itself(k
     assert estimate_text(RATE, known, training=True) == text
 
 
+@pytest.mark.parametrize(
+    ("known", "text"),
+    [(Estimate(10.0), "100.0, no interval"), (Estimate(10.0, nan, nan, 3, 0.0), "100.0, no interval (0.0)")],
+)
+def test_a_mean_over_persons_who_are_all_alike_says_that_it_has_no_interval(known, text):
+    assert estimate_text(replace(RATE, statistic="mean"), known, training=True) == text
+
+
 def test_no_zero_is_negative():
     quantity, small = Quantity("Gap", "pp", "", 2, 100.0), Estimate(-1e-6, -2e-6, -1e-7)
     shown = (estimate_text(quantity, small), interval_text(quantity, small), difference_text(quantity, small))
