@@ -65,7 +65,7 @@ FIGURES = {
     "field": Drawing(
         field_figure,
         f"Accuracy, MACs and the median time of a frame, a line a row; {FRONT}, in the panel of accuracy "
-        f"by any of the costs; dotted, the reference row; {WHISKERS}",
+        f"by any of the costs; dotted, the reference row; {WHISKERS}{SEEDS}",
     ),
     "rows": Drawing(rows_figure, f"Accuracy row by row, measured beside published; {WHISKERS}{SEEDS}"),
     "latency": Drawing(
