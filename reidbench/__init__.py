@@ -92,9 +92,9 @@ def load_records(
     """The stored records of a suite as a pandas frame, one line a row, quantity, setting and state.
 
     Values that are out of date are there too, and `reason` says in what: choose `frame[frame.state == "ok"]`. `low` and
-    `high` bound the 95 % interval that a report gives, `n` and `sd` count and scatter the seeds of an accuracy or the
-    rounds of a time; all columns are described at `reidbench.reporting.frames.frame`. `plugins` are files to register
-    before. Raises UserError.
+    `high` bound the 95 % interval that a report gives, NaN where it gives none; `n` and `sd` count and scatter the
+    seeds of an accuracy or the rounds of a time; all columns are described at `reidbench.reporting.frames.frame`.
+    `plugins` are files to register before. Raises UserError.
     """
     from reidbench.reporting.frames import frame
 

@@ -33,9 +33,9 @@ Floats = NDArray[np.float64]
 class Estimate:
     """A number with its uncertainty, in the unit of the samples (SI; `Quantity.scale` is not applied).
 
-    `low` and `high` bound the interval, NaN where there are too few readings for one. `n` counts the readings behind
-    `value` and `sd` is their standard deviation (NaN for one reading): the rounds of a latency, but the training
-    seeds of an accuracy, or its splits where there are several.
+    `low` and `high` bound the interval, NaN where there are too few readings for one, or groups that are all alike. `n`
+    counts the readings behind `value` and `sd` is their standard deviation (NaN for one reading): the rounds of a
+    latency, but the training seeds of an accuracy, or its splits where there are several.
     """
 
     value: float
@@ -91,7 +91,8 @@ def mean_interval(
     """The mean of values `[n]` where `where` is 1, with a bootstrap interval that resamples whole groups `[n]`.
 
     Queries of one identity resemble each other, so the identity is the unit that is drawn; without `groups` each
-    value is. Raises ValueError for lengths that differ and for a mean over nothing.
+    value is. Where all groups have the same mean there is no interval: to draw them anew says nothing of how far others
+    would lie from it. Raises ValueError for lengths that differ and for a mean over nothing.
     """
     readings = np.asarray(values, dtype=float)
     kept = np.ones(len(readings), bool) if where is None else np.asarray(where, dtype=float) == 1
@@ -101,7 +102,7 @@ def mean_interval(
     readings, labels = as_readings(readings[kept]), labels[kept]
     sums, counts = _group_sums(readings, labels)
     plain = Estimate(float(readings.mean()), n=len(readings), sd=spread(readings))
-    return _bootstrapped(plain, sums, counts)
+    return plain if _is_one_value(sums, counts) else _bootstrapped(plain, sums, counts)
 
 
 def paired_difference(
@@ -184,7 +185,8 @@ def mean_over_splits(
     The interval resamples groups (identities) whole. One that is in several splits is drawn in all of them: splits of
     the same persons are no further persons. With `training` it is widened by the spread over splits, in each of which
     a model was trained: their standard error times a t variate. That counts the choice of queries twice, and takes the
-    splits as independent although they share persons. `n` counts the splits and `sd` is their spread.
+    splits as independent although they share persons. `n` counts the splits and `sd` is their spread. Without it there
+    is no interval where all groups have the same mean, as in `mean_interval`.
     """
     readings, labels = [as_readings(each) for each in values], np.concatenate([np.asarray(each) for each in groups])
     means = np.array([each.mean() for each in readings])
@@ -193,6 +195,8 @@ def mean_over_splits(
     _, index = np.unique(labels, return_inverse=True)
     sums = np.bincount(index, weights=shares * np.concatenate(readings)).astype(float)
     counts = np.bincount(index, weights=shares).astype(float)
+    if not training and _is_one_value(sums, counts):
+        return plain
     noise = (plain.sd / sqrt(len(means)), len(means) - 1) if training else (0.0, 0)
     return _bootstrapped(plain, sums, counts, noise, noise_seed=(0, 1), level=level, resamples=resamples)
 
@@ -277,6 +281,12 @@ def _group_sums(values: Floats, labels: NDArray[np.generic]) -> tuple[Floats, Fl
     """Sums and counts `[groups]` of values `[n]` by label `[n]`."""
     _, index = np.unique(labels, return_inverse=True)
     return np.bincount(index, weights=values).astype(float), np.bincount(index).astype(float)
+
+
+def _is_one_value(sums: Floats, counts: Floats) -> bool:
+    """Whether all groups have the same mean, to rounding."""
+    means = sums / counts
+    return bool(np.allclose(means, means[0], rtol=1e-12, atol=1e-15))
 
 
 def _resampled_means(sums: Floats, counts: Floats, resamples: int) -> Floats:

@@ -51,6 +51,14 @@ def test_one_split_is_as_a_dataset_without_splits() -> None:
     )
 
 
+def test_persons_who_are_all_alike_in_all_splits_have_no_interval() -> None:
+    found = estimate(ALL, "top1", [record(1, [1, 1], [1, 2]), record(2, [1, 1], [2, 3])])
+    assert found is not None and (found.value, found.n, found.sd) == (1, 2, 0)
+    assert math.isnan(found.low) and math.isnan(found.high)
+    gaps = mean_over_splits([[0.5, 0.5], [0.3, 0.3]], [[1, 2], [1, 2]], training=True)
+    assert gaps.low < gaps.value < gaps.high, "trainings differ, though persons do not"
+
+
 def test_only_queries_that_count_do_and_a_split_without_any_has_no_mean() -> None:
     first = record(1, [1, 0], [1, 2], counts=[1, 0])
     assert estimate(TOP1, "top1", [first, record(2, [1, 0], [3, 4], counts=[0, 1])]).value == 0.5  # type: ignore[union-attr]

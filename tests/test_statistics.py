@@ -88,8 +88,18 @@ def test_mean_interval_is_the_masked_mean(rows):
         return
     found = mean_interval(values, groups, where)
     assert found.value == pytest.approx(np.mean(chosen), abs=1e-9)
-    if len({group for group, mark in zip(groups, where, strict=True) if mark}) > 1:
+    if not math.isnan(found.low):
         assert min(chosen) - 1e-9 <= found.low <= found.high <= max(chosen) + 1e-9
+
+
+@pytest.mark.parametrize("value", [0.0, 1 / 3, 1.0])
+def test_persons_who_are_all_alike_have_a_mean_without_an_interval(value):
+    values, groups = np.full(12, value), [1, 1, 1, 2, 2, 3, 4, 5, 5, 5, 5, 5]
+    found = mean_interval(values, groups)
+    assert found.value == pytest.approx(value) and found.n == 12 and found.sd == pytest.approx(0)
+    assert math.isnan(found.low) and math.isnan(found.high)
+    other = mean_interval([*values[:-1], value / 2 + 0.1], groups)
+    assert other.low < other.high, "one query of one person differs"
 
 
 def test_queries_of_one_identity_count_as_one_draw():

@@ -21,14 +21,13 @@ TO_LINE_END = "\x1b[K"
 
 
 def print_result(result: dict[str, Any], arguments: Namespace) -> int:
-    """Prints names with values, or with values and their bounds, as lines or as JSON; returns the exit code."""
+    """Prints names with values as lines or as JSON; returns the exit code."""
     if arguments.json:
         print_json(result)
     else:
         width = max(map(len, result))
         for name, value in result.items():
-            shown = "{value} ({low} to {high})".format(**value) if isinstance(value, dict) else value
-            print(f"{name:<{width}}  {shown}")
+            print(f"{name:<{width}}  {value}")
     return 0
 
 

@@ -75,7 +75,14 @@ def report_several(
     from reidbench.reporting.matching import Records
     from reidbench.reporting.summary import mostly_measured
     from reidbench.reporting.tables import assemble
-    from reidbench.reporting.writing import COMBINED, audit_part, drawing_ahead, write_combined, write_report
+    from reidbench.reporting.writing import (
+        COMBINED,
+        audit_part,
+        drawing_ahead,
+        is_table,
+        write_combined,
+        write_report,
+    )
 
     records, request = Records(store), request_of(arguments)
     tables = [assemble(plan, store, records) for plan in plans]
@@ -110,7 +117,7 @@ def report_several(
         _print_json(tables)
         return
     print("\n".join([*about, *([left_out] if left_out else [])]))
-    _print_paths(path for path in written if path.suffix != ".png")
+    _print_paths(path for path in written if path.suffix != ".png" and not is_table(path))
 
 
 def _in_order(tables: Sequence[Table]) -> list[Table]:

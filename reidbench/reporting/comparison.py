@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from reidbench.data.splits import by_split
+from reidbench.reporting.matching import sessions
 from reidbench.reporting.sessions import Scatter
 from reidbench.spec import Quantity, Record
 from reidbench.statistics import Estimate, mean_over_splits, median_interval, paired_difference
@@ -23,8 +24,8 @@ Paired = tuple[np.ndarray, np.ndarray, Sequence[object], Sequence[float] | None]
 def compare(quantity: Quantity, first: Readings, second: Readings) -> Estimate | None:
     """The difference first - second with its interval, in SI units; None where its noise was not measured.
 
-    Accuracies over the same queries are paired by identity, latencies of one interleaved session round by round. The
-    intervals of two sessions say nothing about what changed on the machine between them, so these are not compared.
+    Accuracies over the same queries are paired by identity, times and rates of one interleaved session round by round.
+    The intervals of two sessions say nothing about what changed on the machine between them, so these are not compared.
     """
     return contrast(quantity, [first], [second])
 
@@ -39,10 +40,7 @@ def contrast(quantity: Quantity, first: Sequence[Readings], second: Sequence[Rea
         return None
     if quantity.statistic == "mean":
         return _paired_queries(quantity, *groups)
-    if not _same_session([record for rows in groups for records in rows for record in records]):
-        return None
-    means = [np.mean([_rounds(quantity, records[0]) for records in rows], axis=0) for rows in groups]
-    return median_interval(means[0] - means[1])
+    return _paired_rounds(quantity, *groups)
 
 
 def exceeds_noise(quantity: Quantity, difference: Estimate) -> bool:
@@ -146,10 +144,16 @@ def paired_values(
     return values[0], values[1], list(groups), where
 
 
-def _same_session(records: Sequence[Record]) -> bool:
-    """Interleaved rows carry the reference row's readings of their rounds: equal ones mean the same rounds."""
-    rounds = records[0].samples.get("reference")
-    return bool(rounds) and all(record.samples.get("reference") == rounds for record in records)
+def _paired_rounds(
+    quantity: Quantity, first: Sequence[Sequence[Record]], second: Sequence[Sequence[Record]]
+) -> Estimate | None:
+    """Rows of one session are read in turns, round by round; None where they come from two, or missed a round."""
+    own = [[records[0] for records in rows] for rows in (first, second)]
+    every = [record for side in own for record in side]
+    if sessions(every[0].cell["measurement"], every) != 1 or len({len(r.samples[quantity.sample]) for r in every}) > 1:
+        return None
+    means = [np.mean([_rounds(quantity, record) for record in side], axis=0) for side in own]
+    return median_interval(means[0] - means[1])
 
 
 def _rounds(quantity: Quantity, record: Record) -> np.ndarray:

@@ -10,19 +10,33 @@ from reidbench.statistics import Estimate
 PERCENT = "%"
 """The unit of a share of all, which lies between 0 and 100."""
 
+ALIKE = "no interval"
+"""Stands after a mean over persons who all have the same value, which a bootstrap would take for certain."""
+
+ALIKE_MEANS = f"{ALIKE.capitalize()}: all persons have the same value, which does not say how far others would differ."
+
 
 def estimate_text(quantity: Quantity, known: Estimate, *, training: bool = False) -> str:
-    """A value with half the width of its interval, or that itself where ± would not be true, and for several seeds or
-    splits their standard deviation in parentheses."""
+    """A value with half the width of its interval, or that itself where ± would not be true, or `ALIKE`.
+
+    For several seeds or splits their standard deviation follows in parentheses.
+    """
     scale, digits = quantity.scale, quantity.digits
     text = f"{known.value * scale:z.{digits}f}"
-    if is_lopsided(quantity, known):
+    if is_alike(quantity, known):
+        text += f", {ALIKE}"
+    elif is_lopsided(quantity, known):
         text += f" {interval_text(quantity, known)}"
     elif not isnan(known.low):
         text += f" ± {(known.high - known.low) / 2 * scale:.{digits}f}"
     if training and not isnan(known.sd):
         text += f" ({known.sd * scale:.{digits}f})"
     return text
+
+
+def is_alike(quantity: Quantity, known: Estimate) -> bool:
+    """Whether a value is a mean over persons who all have the same value, or over a single one."""
+    return quantity.statistic == "mean" and isnan(known.low)
 
 
 def is_lopsided(quantity: Quantity, known: Estimate) -> bool:
@@ -50,8 +64,15 @@ def _is_uneven(low: float, value: float, high: float) -> bool:
 
 
 def interval_text(quantity: Quantity, known: Estimate) -> str:
-    """The interval as `[low, high]` in the unit shown."""
-    low, high = (f"{bound * quantity.scale:z.{quantity.digits}f}" for bound in (known.low, known.high))
+    """The interval as `[low, high]` in the unit shown; with a digit more where an end that is not 0 would read as 0."""
+    bounds, digits = [bound * quantity.scale for bound in (known.low, known.high)], quantity.digits
+    if (
+        known.low * known.high > 0
+        and not all(round(b, digits) for b in bounds)
+        and all(round(b, digits + 1) for b in bounds)
+    ):
+        digits += 1
+    low, high = (f"{bound:z.{digits}f}" for bound in bounds)
     return f"[{low}, {high}]"
 
 

@@ -1,9 +1,11 @@
-"""A report as LaTeX: an article with booktabs tables, for pdfLaTeX, LuaLaTeX or XeLaTeX."""
+"""A report as LaTeX: an article, and each booktabs table in a file that a paper can take in. For pdfLaTeX, LuaLaTeX or
+XeLaTeX."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import count
 
 from reidbench.reporting.blocks import Block
 from reidbench.reporting.document import (
@@ -84,13 +86,23 @@ LIGATURES = ("-(?=-)", ",(?=,)")
 _REPLACED = re.compile("|".join((*map(re.escape, PRINTED), *LIGATURES)))
 
 
-def latex(document: Document) -> str:
-    """The document as a LaTeX source. Pictures are included as PNG by file name: they lie beside it."""
+MADE = "% Made by reidbench. "
+"""What the file of a table begins with."""
+
+
+def latex(document: Document, name: str) -> dict[str, str]:
+    """The files of a document by their names: `<name>.tex`, then `<name>-table1.tex` and so on, which it takes in.
+
+    The file of a table is a tabular alone with its label, `tab:<name>-table1`, so that it fits below any caption.
+    Pictures are included as PNG by file name: they lie beside it.
+    """
+    tables: dict[str, str] = {}
+    body = "\n\n".join(_parts(document.parts, 0, tables, (f"{name}-table{number}" for number in count(1))))
     head = f"{PREAMBLE}\\title{{{escape(document.title)}}}\n\\date{{}}\n"
-    body = "\n\n".join(_parts(document.parts, 0))
     levels = listed_levels(document)
     contents = f"\\setcounter{{tocdepth}}{{{levels}}}\n\\tableofcontents\n\n" if levels else ""
-    return f"{head}\n\\begin{{document}}\n\\maketitle\n\n{contents}{body}\n\n\\end{{document}}\n"
+    whole = f"{head}\n\\begin{{document}}\n\\maketitle\n\n{contents}{body}\n\n\\end{{document}}\n"
+    return {f"{stem}.tex": text for stem, text in {name: whole, **tables}.items()}
 
 
 def escape(text: str) -> str:
@@ -98,7 +110,8 @@ def escape(text: str) -> str:
     return _REPLACED.sub(lambda found: PRINTED.get(found[0], f"{found[0]}{{}}"), " ".join(text.split()))
 
 
-def _parts(parts: Sequence[Part], level: int) -> Iterator[str]:
+def _parts(parts: Sequence[Part], level: int, tables: dict[str, str], names: Iterator[str]) -> Iterator[str]:
+    """Adds each table to `tables` under the next of `names`."""
     for part in parts:
         match part:
             case Paragraph(text):
@@ -106,7 +119,10 @@ def _parts(parts: Sequence[Part], level: int) -> Iterator[str]:
             case Items(lines):
                 yield _environment("itemize", [f"\\item {escape(line)}" for line in lines])
             case Tabular(pieces):
-                yield from map(_table, pieces)
+                for piece in pieces:
+                    name = next(names)
+                    tables[name] = _tabular(piece, name)
+                    yield _table(piece, name)
             case Picture():
                 yield _figure(part)
             case Code(text):
@@ -114,33 +130,37 @@ def _parts(parts: Sequence[Part], level: int) -> Iterator[str]:
             case Section(title, inner):
                 # Tables and figures stay in the section that they belong to.
                 yield f"\\FloatBarrier\n\\{HEADINGS[min(level, len(HEADINGS) - 1)]}{{{escape(title)}}}"
-                yield from _parts(inner, level + 1)
+                yield from _parts(inner, level + 1, tables, names)
 
 
-def _table(block: Block) -> str:
-    """The block under its caption, made smaller where it is larger than the page."""
+def _table(block: Block, name: str) -> str:
+    """The file of the block under its caption, made smaller where it is larger than the page."""
+    size = "{max width=\\linewidth,max totalheight=0.85\\textheight}"
+    notes = [f"\\par\\smallskip{{\\footnotesize {escape(note)}}}" for note in block.notes]
+    inner = [
+        "\\centering\\small",
+        f"\\caption{{{escape(block.title)}}}",
+        _environment("adjustbox", [f"\\input{{\\detokenize{{{name}}}}}"], size),
+        *notes,
+    ]
+    return _environment("table", inner, "[!htbp]")
+
+
+def _tabular(block: Block, name: str) -> str:
+    """The block alone with its label; what its caption and notes say stands in comments."""
     lines = [
         [f"\\textbf{{{escape(text)}}}" if (y, x) in block.bold else escape(text) for x, text in enumerate(line)]
         for y, line in enumerate(block.lines)
     ]
     sides = "".join("l" if has_words(block, x) else "r" for x in range(len(block.header)))
-    tabular = [
-        f"\\begin{{tabular}}{{{sides}}}",
-        "\\toprule",
-        _row([escape(text) for text in block.header]),
-        "\\midrule",
-        *map(_row, lines),
-        "\\bottomrule",
-        "\\end{tabular}",
+    rows = ["\\toprule", _row([escape(text) for text in block.header]), "\\midrule", *map(_row, lines), "\\bottomrule"]
+    about = [" ".join(text.split()) for text in (block.title, *block.notes)]
+    comments = [
+        f"{MADE}Put it below a caption. Needs booktabs, and with pdfLaTeX fontenc with T1.",
+        *(f"% {text}" for text in about),
     ]
-    notes = [f"\\par\\smallskip{{\\footnotesize {escape(note)}}}" for note in block.notes]
-    inner = [
-        "\\centering\\small",
-        f"\\caption{{{escape(block.title)}}}",
-        _environment("adjustbox", tabular, "{max width=\\linewidth,max totalheight=0.85\\textheight}"),
-        *notes,
-    ]
-    return _environment("table", inner, "[!htbp]")
+    label = f"\\label{{tab:{name}}}%"
+    return "\n".join([*comments, label, f"{_environment('tabular', rows, f'{{{sides}}}')}%", ""])
 
 
 def _row(cells: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from reidbench.reporting.blocks import AGREES, agrees
 from reidbench.reporting.comparison import is_timed
-from reidbench.reporting.intervals import is_lopsided
+from reidbench.reporting.intervals import ALIKE_MEANS, is_alike, is_lopsided
 from reidbench.spec import PAPER_SIZE
 from reidbench.statistics import FEWEST_READINGS
 
@@ -22,6 +22,7 @@ BOLD = "Bold: best of its column by more than the noise, tested against each oth
 BOLD_TIMES = "Bold times: ahead by more than twice what sessions differ, among the rows of one session."
 HALF = "v ± h: a value, and half the width of its 95 % interval."
 WHOLE = "v [l, u]: the interval itself, where one side of it is more than twice the other, or ± would leave 0 to 100 %."
+UNMARKED = "Counts and memory are never bold: a count has no noise, and that of memory is not measured."
 ALONE = f"A time without an interval: the median of fewer than {FEWEST_READINGS} readings."
 DIFFERENCES = "diff.: measured minus published, where the two are comparable."
 SAME = f"{AGREES}: the same as the published value, rounded or cut to its digits."
@@ -62,6 +63,8 @@ def _lines(tables: Sequence[Table]) -> Iterator[str]:
         yield BOLD
     if any(is_timed(heading.quantity) for heading in bold):
         yield BOLD_TIMES
+    if bold and any(heading.quantity.better and heading.quantity.statistic == "value" for heading, _ in shown):
+        yield UNMARKED
     if any(entry.difference is not None for _, entry in shown):
         yield DIFFERENCES
     if any(agrees(heading.quantity, entry) for heading, entry in shown):
@@ -86,5 +89,7 @@ def _intervals(shown: Sequence[tuple[Heading, Entry]]) -> Iterator[str]:
         over = " and over ".join(words for trained, words in OVER.items() if trained in bounded)
         wider = any(heading.quantity.over == "reference" and not isnan(found.low) for heading, found in known)
         yield f"Intervals are over {over}{f'; {SESSIONS}' if wider else ''}."
+    if any(is_alike(heading.quantity, found) for heading, found in known):
+        yield ALIKE_MEANS
     if any(isnan(found.low) for heading, found in known if is_timed(heading.quantity)):
         yield ALONE

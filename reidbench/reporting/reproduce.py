@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os.path
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,13 +25,20 @@ PROFILE = "profile"
 def command(plan: Plan) -> str:
     """The command line whose plan this is. What lies elsewhere on every machine is left to fill in: DIR, FILE.
 
-    Plugins are named by their files, wherever those lie.
+    Plugins are named by their files as seen from the folder in which this is called.
     """
     is_profile = plan.name.startswith(f"{PROFILE}-") and plan.name not in registry.suite_paths()
     parts = _of_profile(plan) if is_profile else _of_suite(plan)
     for path in registry.plugins():
-        parts += ["--plugin", Path(path).name]
+        parts += ["--plugin", _from_here(Path(path))]
     return shlex.join(["python", "bench.py", PROFILE if is_profile else plan.name, *parts])
+
+
+def _from_here(path: Path) -> str:
+    """The way to an absolute path from the working folder, or the path itself where they have no folder in common."""
+    here = Path.cwd()
+    is_near = here.parts[:2] == path.parts[:2] or here in path.parents
+    return Path(os.path.relpath(path, here)).as_posix() if is_near else str(path)
 
 
 def _of_profile(plan: Plan) -> list[str]:

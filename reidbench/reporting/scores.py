@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
+from math import isnan
 from typing import TYPE_CHECKING, Any
 
 from reidbench import registry
 from reidbench.estimates import estimate
 from reidbench.reporting.blocks import text_lines
 from reidbench.reporting.differences import DIFFERENCE
-from reidbench.reporting.intervals import difference_text, estimate_text
+from reidbench.reporting.intervals import ALIKE, ALIKE_MEANS, difference_text, estimate_text
 from reidbench.retrieval.protocols import in_full
 from reidbench.spec import Outcome, Quantity, Record
 from reidbench.statistics import Estimate, means_difference
@@ -24,18 +25,18 @@ CMC = ("top1", "top5", "top10", "top20")
 
 
 def score_values(outcome: Outcome | Record) -> dict[str, dict[str, float]]:
-    """Every accuracy that an outcome or a record holds, as value, low and high in the unit shown, not rounded."""
+    """Every accuracy that an outcome or a record holds, as value, low and high in the unit shown, not rounded.
+
+    Low and high are NaN where all persons have the same value.
+    """
     known = {name: (quantity, estimate(quantity, name, [outcome])) for name, quantity in _quantities().items()}
     return {name: _bounds(quantity, found) for name, (quantity, found) in known.items() if found is not None}
 
 
-def printed_scores(scores: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float]]:
-    """Accuracies by their titles with units, rounded as tables are, for people."""
+def printed_scores(scores: Mapping[str, Mapping[str, float]]) -> dict[str, str]:
+    """Accuracies by their titles with units, with their intervals, rounded as tables are, for people."""
     known = _quantities()
-    return {
-        column_title(name): {end: round(bound, known[name].digits) for end, bound in bounds.items()}
-        for name, bounds in scores.items()
-    }
+    return {column_title(name): _range_text(bounds, known[name].digits) for name, bounds in scores.items()}
 
 
 def scored_values(scored: Sequence[Scored]) -> list[dict[str, Any]]:
@@ -82,6 +83,8 @@ def scored_text(scored: Sequence[Scored], title: str) -> str:
         "After ± half a 95 % interval, in brackets a 95 % interval, both over query identities; a difference draws the "
         "same identities for both protocols. Queries are those that have a match."
     )
+    if any(ALIKE in text for line in (*moved, *ranks) for text in line):
+        intervals += f" {ALIKE_MEANS}"
     notes = [f"{one.protocol.name}: {_not_scored(one) or in_full(one.protocol.about)}." for one in scored]
     paragraphs = [_wrapped(text, "  ") for text in notes]
     return "\n".join(
@@ -98,6 +101,11 @@ def column_title(name: str) -> str:
 def _text(outcome: Outcome, name: str) -> str:
     known = estimate(_quantities()[name], name, [outcome])
     return estimate_text(_quantities()[name], known) if known else "-"
+
+
+def _range_text(bounds: Mapping[str, float], digits: int) -> str:
+    value, low, high = (f"{bounds[end]:.{digits}f}" for end in ("value", "low", "high"))
+    return f"{value}, {ALIKE}: all persons alike" if isnan(bounds["low"]) else f"{value} ({low} to {high})"
 
 
 def _quantities() -> dict[str, Quantity]:

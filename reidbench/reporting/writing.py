@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,11 +17,11 @@ from reidbench.reporting.audit import chapter as audit_chapter
 from reidbench.reporting.audit import document as audit_report
 from reidbench.reporting.document import Chapter, Document, pictures
 from reidbench.reporting.html import html
-from reidbench.reporting.latex import latex
+from reidbench.reporting.latex import MADE, latex
 from reidbench.reporting.markdown import markdown
 from reidbench.reporting.naming import report_stem, several_stem
 from reidbench.reporting.report import chapter, combined_report, single_report
-from reidbench.reporting.stamps import bring, figure_stamp, stamp_of
+from reidbench.reporting.stamps import bears, bring, figure_stamp, stamp_of
 from reidbench.reporting.summary import shared_headlines
 from reidbench.reporting.typeset import pdf, require_typst
 
@@ -35,15 +36,21 @@ COMBINED = "report"
 
 @dataclass(frozen=True)
 class Format:
+    """How a report is written: `render` gives the contents of its files by their names, from a document and a name."""
+
     ending: str
-    render: Callable[[Document], bytes]
+    render: Callable[[Document, str], Mapping[str, bytes]]
+
+
+def _encoded(files: Mapping[str, str]) -> dict[str, bytes]:
+    return {name: text.encode() for name, text in files.items()}
 
 
 FORMATS: Mapping[str, Format] = {
-    "md": Format("md", lambda document: markdown(document).encode()),
-    "html": Format("html", lambda document: html(document).encode()),
-    "latex": Format("tex", lambda document: latex(document).encode()),
-    "pdf": Format("pdf", pdf),
+    "md": Format("md", lambda document, name: {f"{name}.md": markdown(document).encode()}),
+    "html": Format("html", lambda document, name: {f"{name}.html": html(document).encode()}),
+    "latex": Format("tex", lambda document, name: _encoded(latex(document, name))),
+    "pdf": Format("pdf", lambda document, name: {f"{name}.pdf": pdf(document)}),
 }
 
 
@@ -155,10 +162,24 @@ def _bring(table: Table, store: Store, folder: Path) -> None:
     bring(figure_stamp(table), store.folder / name, folder / name)
 
 
+def is_table(path: Path) -> bool:
+    """Whether a file that was written is a table of a LaTeX document, which takes it in."""
+    return path.suffix == ".tex" and bears(path, MADE)
+
+
 def _write(document: Document, stem: Path, formats: Sequence[str]) -> list[Path]:
+    """Writes the files of each format and removes the tables of an earlier report named so that this one has not."""
     written = []
     for found in (FORMATS[name] for name in dict.fromkeys(formats)):
-        path = stem.with_name(f"{stem.name}.{found.ending}")
-        write_bytes(path, found.render(document))
-        written.append(path)
+        for name, content in found.render(document, stem.name).items():
+            written.append(stem.with_name(name))
+            write_bytes(written[-1], content)
+    if "latex" in formats:
+        for path in stem.parent.glob("*.tex"):
+            if (
+                re.fullmatch(rf"{re.escape(stem.name)}-table\d+", path.stem)
+                and path not in written
+                and bears(path, MADE)
+            ):
+                path.unlink()
     return written

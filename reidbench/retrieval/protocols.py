@@ -13,7 +13,7 @@ IN_FULL: Mapping[str, str] = {
         "all frames in clips as long as those that the row was trained with, the mean of their features, neck, cosine; "
         "rectangular AP"
     ),
-    MARS_MATLAB: "as release_with_queries, AP by the trapezoid rule of the MARS authors' MATLAB",
+    MARS_MATLAB: "as release, the queries added to the gallery, AP by the trapezoid rule of the MARS authors' MATLAB",
 }
 """What is shown in place of a protocol's `about` that leaves something unsaid. The text itself is part of the keys of
 records and stays."""

@@ -58,5 +58,5 @@ def test_what_has_no_default_is_required(tmp_path: Path, capsys) -> None:
 
 
 def test_the_protocol_of_the_release_is_told_for_rows_with_clips_of_any_length(capsys) -> None:
-    (line,) = (line for line in listed(capsys).splitlines() if line.startswith("  release "))
-    assert "clips as long as those that the row was trained with" in line and "8-frame" not in line
+    about = json.loads(listed(capsys, "--json"))["protocols"]["release"]
+    assert "clips as long as those that the row was trained with" in about and "8-frame" not in about

@@ -129,7 +129,7 @@ def read_everything(bench: Bench) -> None:
     store = bench.store
     table = assemble(bench.plan, store)
     document = single_report(table, store.machine(), (), "python bench.py report small")
-    for text in (markdown(document), html(document), latex(document), typeset(document)):
+    for text in (markdown(document), html(document), *latex(document, "x").values(), typeset(document)):
         text.encode()
     to_frame(table).to_json(orient="records")
     frame("small", str(bench.root))

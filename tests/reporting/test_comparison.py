@@ -7,21 +7,22 @@ from made_up import QUANTITIES
 from reidbench.estimates import estimate
 from reidbench.reporting.comparison import clear_best, compare, exceeds_noise
 from reidbench.reporting.sessions import Scatter
-from reidbench.spec import Quantity, Record
+from reidbench.spec import Record
 
 MEAN_AP, EMBLEM = QUANTITIES["accuracy"]["mAP"], QUANTITIES["accuracy"]["mAP_emblem"]
 KNOWN = Scatter(0.001, 9)
 LATENCY, RATIO = QUANTITIES["latency"]["latency"], QUANTITIES["latency"]["ratio"]
-THROUGHPUT = Quantity("Throughput", "frames/s", "higher", statistic="median", sample="rates")
+THROUGHPUT = QUANTITIES["throughput"]["throughput"]
 PARAMS = QUANTITIES["complexity"]["params"]
 
 
-def row(quantity, *samples, values=None):
+def row(quantity, *samples, values=None, started="2026-01-01T00:00:00", peers=("fast", "slow")):
+    measurement = next(name for name, known in QUANTITIES.items() if quantity in known.values())
+    readings = [{name: list(map(float, series)) for name, series in sample.items()} for sample in samples]
+    about = {"peers": list(peers)}
     records = [
-        Record(
-            {}, str(i), "row", "ok", values or {}, {k: list(map(float, v)) for k, v in s.items()}, {}, "m", {}, "", 0
-        )
-        for i, s in enumerate(samples)
+        Record({"measurement": measurement}, str(i), "row", "ok", values or {}, own, about, "m", {}, started, 0)
+        for i, own in enumerate(readings)
     ]
     known = estimate(quantity, "params", records)
     assert known is not None
@@ -66,20 +67,33 @@ def test_a_time_leads_only_by_more_than_twice_what_sessions_scatter():
     assert clear_best(LATENCY, rows, None) == "", "how much they scatter is not known"
 
 
-@pytest.mark.parametrize("quantity", [LATENCY, RATIO])
-def test_two_sessions_are_not_compared_however_far_apart(quantity):
+def timed(quantity, factor, **session):
+    """A row of a session whose readings are all `factor` times those of a reference row."""
     drift = np.linspace(1, 2, 20)
-    fast = row(quantity, {"seconds": 0.1 * drift, "reference": drift})
-    slow = row(quantity, {"seconds": drift, "reference": drift})
-    later = row(quantity, {"seconds": 2 * drift, "reference": 1.001 * drift})
-    assert compare(quantity, fast, later) is None
-    assert clear_best(quantity, {"fast": fast, "slow": slow}, KNOWN) == "fast"
-    assert clear_best(quantity, {"fast": fast, "slow": slow, "later": later}, KNOWN) == ""
+    return row(quantity, {quantity.sample: factor * drift, "reference": drift}, **session)
 
 
-def test_a_throughput_has_no_reference_readings_and_no_best_row():
-    high, low = (row(THROUGHPUT, {"rates": np.linspace(1, 1.1, 20) * factor}) for factor in (9, 1))
-    assert clear_best(THROUGHPUT, {"high": high, "low": low}, KNOWN) == ""
+@pytest.mark.parametrize("quantity", [LATENCY, RATIO, THROUGHPUT])
+@pytest.mark.parametrize("other", [{"started": "2026-01-01T00:01:00"}, {"peers": ["later"]}])
+def test_two_sessions_are_not_compared_however_far_apart(quantity, other):
+    low, high = timed(quantity, 0.1), timed(quantity, 1)
+    later = timed(quantity, 0.5, **other)
+    best = "high" if quantity is THROUGHPUT else "low"
+    assert compare(quantity, low, later) is None
+    assert clear_best(quantity, {"low": low, "high": high}, KNOWN) == best
+    assert clear_best(quantity, {"low": low, "high": high, "later": later}, KNOWN) == ""
+
+
+def test_a_throughput_is_paired_round_by_round_and_leads_by_more_than_sessions_differ():
+    rows = {"high": timed(THROUGHPUT, 1.1), "low": timed(THROUGHPUT, 1)}
+    gap = compare(THROUGHPUT, rows["high"], rows["low"])
+    assert 0 < gap.low < gap.high < 0.21, "of rates that double meanwhile"
+    assert [clear_best(THROUGHPUT, rows, Scatter(noise, 9)) for noise in (0.04, 0.05)] == ["high", ""]
+
+
+def test_rows_that_missed_a_round_are_not_compared():
+    whole, short = (row(THROUGHPUT, {"per_second": np.ones(rounds)}) for rounds in (20, 19))
+    assert compare(THROUGHPUT, whole, short) is None
 
 
 def test_a_session_of_few_rounds_has_no_best_row():

@@ -14,7 +14,7 @@ from reidbench.reporting.figures.ablation import factor_figure, latency_figure
 from reidbench.reporting.figures.accuracy import accuracy_figure
 from reidbench.reporting.figures.front import KEPT, Point, front
 from reidbench.reporting.figures.rows import rows_figure
-from reidbench.reporting.figures.style import LOOKALIKES, SEED, STYLE, seed_values
+from reidbench.reporting.figures.style import LOOKALIKES, OTHER_SCALE, SEED, STYLE, seed_values
 from reidbench.reporting.labels import length_inside, place_labels
 from reidbench.reporting.tables import assemble
 from reidbench.store import Store
@@ -133,6 +133,23 @@ def test_one_seed_has_no_mark_of_its_own(bench):
     table = assemble(bench.plan, bench.store)
     for draw in (accuracy_figure, factor_figure):
         assert not [y for axis in draw(table).axes for line in seed_lines(axis) for y in line.get_ydata()]
+
+
+@pytest.mark.parametrize("draw", [accuracy_figure, factor_figure, rows_figure])
+def test_the_picture_itself_says_what_whiskers_and_small_marks_are(bench, draw):
+    for seeds, told in ((1, False), (2, True)):
+        bench.seeds = seeds
+        bench.save_all()
+        small = " ".join(draw(assemble(bench.plan, bench.store)).texts[-1].get_text().split())
+        assert "whiskers: 95 % over identities" in small and ("small hollow marks: seeds" in small) == told
+
+
+@pytest.mark.parametrize("draw", [accuracy_figure, rows_figure])
+def test_published_values_are_said_to_have_another_scale(bench, draw):
+    bench.save_all()
+    *others, published = draw(assemble(bench.plan, bench.store)).axes
+    assert OTHER_SCALE in published.get_title().replace("\n", " ")
+    assert not any(OTHER_SCALE in axis.get_title() for axis in others)
 
 
 def test_rows_without_a_number_are_counted(bench, tmp_path):

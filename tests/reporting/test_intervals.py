@@ -60,6 +60,28 @@ def test_other_units_have_no_such_ends():
     assert estimate_text(RATE, Estimate(0.42, 0.0, 1.14)) == "4.2 ± 5.7"
 
 
+@pytest.mark.parametrize(
+    ("known", "text"),
+    [(Estimate(10.0), "100.0, no interval"), (Estimate(10.0, nan, nan, 3, 0.0), "100.0, no interval (0.0)")],
+)
+def test_a_mean_over_persons_who_are_all_alike_says_that_it_has_no_interval(known, text):
+    assert estimate_text(replace(RATE, statistic="mean"), known, training=True) == text
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "text"),
+    [
+        (-0.0831, -0.0003, "[-8.31, -0.03]"),
+        (0.0004, 0.05, "[0.04, 5.00]"),
+        (-0.0831, 0.0003, "[-8.3, 0.0]"),
+        (0.0, 0.0003, "[0.0, 0.0]"),
+        (0.001, 0.05, "[0.1, 5.0]"),
+    ],
+)
+def test_an_interval_without_0_does_not_read_as_if_it_held_it(low, high, text):
+    assert interval_text(Quantity("Gap", "pp", "", 1, 100.0), Estimate(-0.04, low, high)) == text
+
+
 def test_no_zero_is_negative():
     quantity, small = Quantity("Gap", "pp", "", 2, 100.0), Estimate(-1e-6, -2e-6, -1e-7)
     shown = (estimate_text(quantity, small), interval_text(quantity, small), difference_text(quantity, small))
@@ -82,4 +104,4 @@ def test_tables_of_every_kind_hold_it_and_the_terminal_keeps_its_width(bench):
     assert max(map(len, terminal_text(table, 80).splitlines())) <= 80
     document = Document("Tables", tuple(Tabular((block,)) for block in blocks(table)))
     assert "260.1 [260.0, 500.0]" in markdown(document) and "260.1 [260.0, 500.0]" in html(document)
-    assert "260.1 {[}260.0, 500.0{]}" in latex(document)
+    assert "260.1 {[}260.0, 500.0{]}" in latex(document, "x")["x-table3.tex"]

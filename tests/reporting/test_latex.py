@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_up import HOSTILE, Bench, document_of, hostile_document
 from pylatexenc.latex2text import LatexNodes2Text, MacroTextSpec, get_default_latex_context_db
-from pylatexenc.latexwalker import LatexEnvironmentNode
+from pylatexenc.latexwalker import LatexEnvironmentNode, LatexMacroNode
 from reading import latex_nodes
 
-from reidbench.reporting.latex import SIGNS, escape, latex
+from reidbench.reporting.latex import MADE, SIGNS, escape, latex
 
 NAMED = {
     "textless": "<",
@@ -32,34 +32,49 @@ def printed(text: str) -> str:
     return LatexNodes2Text(known, strict_latex_spaces=True).latex_to_text(text)
 
 
-def test_the_report_parses_and_names_its_pictures(bench: Bench, tmp_path: Path) -> None:
+def test_the_report_parses_and_names_its_pictures_and_tables(bench: Bench, tmp_path: Path) -> None:
     bench.seeds = 3
     bench.calibrate()
     bench.save_all()
-    text = latex(document_of(bench, tmp_path, figures=True))
+    files = latex(document_of(bench, tmp_path, figures=True), "made_up")
+    text = files["made_up.tex"]
     environments = [node.environmentname for node in latex_nodes(text) if isinstance(node, LatexEnvironmentNode)]
-    assert environments.count("tabular") == environments.count("table") >= 3
     assert environments.count("figure") == 4 and "document" in environments
-    for rule in ("toprule", "midrule", "bottomrule"):
-        assert text.count(f"\\{rule}") == environments.count("tabular")
-    for name in re.findall(r"detokenize\{([^}]+)\}", text):
+    tables = re.findall(r"input\{\\detokenize\{([^}]+)\}\}", text)
+    assert [f"{name}.tex" for name in tables] == list(files)[1:]
+    assert environments.count("table") == environments.count("adjustbox") == len(tables) >= 3
+    for name in re.findall(r"includegraphics.*detokenize\{([^}]+)\}", text):
         assert (tmp_path / name).is_file() and name.endswith(".png")
-    assert "\\textbf{" in text and "1.99 & +0.01" in text
+    own = "".join(files[f"{name}.tex"] for name in tables)
+    assert "begin{tabular}" not in text and "\\textbf{" in own and "1.99 & +0.01" in own
 
 
-def test_every_line_of_a_table_has_as_many_cells_as_columns(bench: Bench, tmp_path: Path) -> None:
+def test_the_file_of_a_table_is_a_labelled_tabular_alone(bench: Bench, tmp_path: Path) -> None:
     bench.save_all()
-    tables = re.findall(r"begin\{tabular\}\{(\w+)\}(.*?)end\{tabular\}", latex(document_of(bench, tmp_path)), re.DOTALL)
-    assert len(tables) >= 3
-    for columns, body in tables:
-        lines = [line for line in body.splitlines() if line.endswith("\\\\")]
+    files = latex(document_of(bench, tmp_path), "made_up")
+    tables = {name: text for name, text in files.items() if name != "made_up.tex"}
+    assert list(tables) == [f"made_up-table{i}.tex" for i in range(1, len(tables) + 1)] and len(tables) >= 3
+    for name, text in tables.items():
+        comments = [line for line in text.splitlines() if line.startswith("%")]
+        assert text.startswith(MADE) and any(escape(line[2:]) in files["made_up.tex"] for line in comments[1:])
+        nodes = [node for node in latex_nodes(text) if isinstance(node, LatexMacroNode | LatexEnvironmentNode)]
+        environments = [node.environmentname for node in nodes if isinstance(node, LatexEnvironmentNode)]
+        assert environments == ["tabular"]
+        assert [node.macroname for node in nodes if isinstance(node, LatexMacroNode)].count("label") == 1
+        assert f"\\label{{tab:{name.removesuffix('.tex')}}}" in text
+        columns = re.findall(r"begin\{tabular\}\{(\w+)\}", text)[0]
+        lines = [line for line in text.splitlines() if line.endswith("\\\\")]
         assert len(lines) == 4 and {len(line.split(" & ")) for line in lines} == {len(columns)}
+        assert all(text.count(f"\\{rule}") == 1 for rule in ("toprule", "midrule", "bottomrule"))
 
 
 def test_hostile_names_are_text(tmp_path: Path) -> None:
-    text = latex(hostile_document(tmp_path))
-    latex_nodes(text)
-    assert text.count(HOSTILE) == 1, "only as code, where nothing is read"
+    whole, table = latex(hostile_document(tmp_path), "x").values()
+    for text in (whole, table):
+        latex_nodes(text)
+    assert whole.count(HOSTILE) == 1, "only as code, where nothing is read"
+    bare = [line for line in table.splitlines() if not line.startswith("%")]
+    assert HOSTILE not in "\n".join(bare) and table.count(f"% {HOSTILE}") == 2
     assert printed(escape(HOSTILE)) == HOSTILE
 
 

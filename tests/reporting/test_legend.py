@@ -1,7 +1,11 @@
 from dataclasses import replace
+from math import isnan
 
 from made_up import COLUMNS, ROWS
 
+from reidbench.reporting.blocks import terminal_text
+from reidbench.reporting.frames import to_frame
+from reidbench.reporting.intervals import ALIKE_MEANS
 from reidbench.reporting.legend import (
     ALONE,
     BOLD,
@@ -11,6 +15,7 @@ from reidbench.reporting.legend import (
     SAME,
     SCALE,
     SEEDS,
+    UNMARKED,
     WHOLE,
     legend,
 )
@@ -36,12 +41,13 @@ def test_what_is_shown_is_explained(bench):
     once = lines_of(bench)
     assert any("over query identities" in line and "over rounds" in line for line in once)
     assert {DIFFERENCES, SAME, SCALE} <= set(once) and WHOLE not in once and ALONE not in once
-    assert SEEDS not in once and BOLD not in once
+    assert SEEDS not in once and BOLD not in once and UNMARKED not in once
     bench.seeds = 3
     bench.save_all()
     assert SEEDS in lines_of(bench) and BOLD_TIMES not in lines_of(bench)
     bench.calibrate()
     assert BOLD in lines_of(bench) and BOLD_TIMES in lines_of(bench)
+    assert UNMARKED in lines_of(bench), "its costs hold counts"
 
 
 def test_a_lopsided_interval_and_a_median_of_few_readings_are_explained_where_they_stand(bench):
@@ -52,3 +58,17 @@ def test_a_lopsided_interval_and_a_median_of_few_readings_are_explained_where_th
     seconds = [0.1] * 9 + [0.11, 0.2, 0.3] + [0.4] * 8
     bench.store.save(replace(record, samples={**record.samples, "seconds": seconds}))
     assert WHOLE in lines_of(bench)
+
+
+def test_persons_who_are_all_alike_are_named_in_table_frame_and_legend(bench):
+    bench.seeds = 2
+    bench.save_all()
+    assert ALIKE_MEANS not in lines_of(bench)
+    for seed in range(2):
+        record = bench.store.load(bench.cell(ROWS[2], COLUMNS[0], seed))
+        bench.store.save(replace(record, samples={**record.samples, "ap": [1.0] * len(record.samples["ap"])}))
+    table = assemble(bench.plan, bench.store)
+    assert ALIKE_MEANS in lines_of(bench) and "100.0, no interval (0.0)" in terminal_text(table, 100)
+    found = to_frame(table)
+    line = found[(found.row == "Full") & (found.quantity == "mAP")].iloc[0]
+    assert (line.value, line.n, line.sd) == (100, 2, 0) and isnan(line.low) and isnan(line.high)

@@ -1,5 +1,6 @@
 import shlex
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from trees import write_ilids
@@ -88,12 +89,27 @@ SUITE = Suite("Mine", (Row("B", "baseline"),), (Column("complexity.macs"),), "B"
 """
 
 
-def test_plugins_are_part_of_the_command(bench, tmp_path):
+@pytest.mark.parametrize(
+    ("here", "expected"), [(".", "'my own.py'"), ("..", "'mine/my own.py'"), ("deep/deeper", "'../../my own.py'")]
+)
+def test_a_plugin_is_named_from_the_folder_that_the_command_runs_in(bench, tmp_path, monkeypatch, here, expected):
+    path = tmp_path / "mine" / "my own.py"
+    (path.parent / "deep" / "deeper").mkdir(parents=True)
+    path.write_text(PLUGIN)
+    registry.add_plugin(path)
+    monkeypatch.chdir(path.parent / here)
+    found = command(make_plan("my own", registry.suite("my own"), Request(), bench.store))
+    assert found == f"python bench.py 'my own' --plugin {expected}"
+    assert Path(shlex.split(found)[-1]).resolve() == path
+
+
+def test_a_plugin_without_a_folder_in_common_has_its_whole_path(bench, tmp_path, monkeypatch):
     path = tmp_path / "my own.py"
     path.write_text(PLUGIN)
     registry.add_plugin(path)
+    monkeypatch.chdir("/usr")
     found = command(make_plan("my own", registry.suite("my own"), Request(), bench.store))
-    assert found == "python bench.py 'my own' --plugin 'my own.py'"
+    assert shlex.split(found)[-1] == str(path)
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from math import isnan, nan
+
 import numpy as np
 import pytest
 
 from reidbench.experiments.scoring import Scored
+from reidbench.reporting.intervals import ALIKE_MEANS
 from reidbench.reporting.scores import WIDTH, difference, printed_scores, score_values, scored_text, scored_values
 from reidbench.retrieval.protocols import PROTOCOLS, in_full
 from reidbench.spec import Outcome
@@ -87,11 +91,25 @@ def test_people_see_rounded_values_with_titles() -> None:
     known = {
         "mAP": {"value": 12.3456, "low": 10.0499, "high": 14.96},
         "top1": {"value": 50.06, "low": 0.0, "high": 99.99},
+        "top5": {"value": 100.0, "low": nan, "high": nan},
     }
     assert printed_scores(known) == {
-        "mAP (%)": {"value": 12.3, "low": 10.0, "high": 15.0},
-        "top-1 (%)": {"value": 50.1, "low": 0.0, "high": 100.0},
+        "mAP (%)": "12.3 (10.0 to 15.0)",
+        "top-1 (%)": "50.1 (0.0 to 100.0)",
+        "top-5 (%)": "100.0, no interval: all persons alike",
     }
+
+
+def test_a_rank_that_all_persons_have_is_printed_without_an_interval(scored: list[Scored]) -> None:
+    found = next(one for one in scored if one.outcome)
+    assert found.outcome is not None and ALIKE_MEANS not in " ".join(scored_text([found], "").split())
+    samples = {**found.outcome.samples, "top20": [1.0] * len(found.outcome.samples["ap"])}
+    alike = replace(found, outcome=replace(found.outcome, samples=samples))
+    text = scored_text([alike], "")
+    assert "100.0, no interval" in text and ALIKE_MEANS in " ".join(text.split())
+    assert max(map(len, text.splitlines())) <= WIDTH
+    values = scored_values([alike])[0]["top20"]
+    assert values["value"] == 100 and isnan(values["low"]) and isnan(values["high"])
 
 
 def test_what_was_not_measured_is_left_out() -> None:

@@ -7,7 +7,7 @@ from made_up import Bench
 
 from reidbench.reporting.document import Chapter, Paragraph
 from reidbench.reporting.tables import assemble
-from reidbench.reporting.writing import FORMATS, write_combined, write_report
+from reidbench.reporting.writing import FORMATS, is_table, write_combined, write_report
 from reidbench.spec import UserError
 
 BEGINNINGS = {"md": b"# ", "html": b"<!DOCTYPE html>", "latex": b"\\documentclass", "pdf": b"%PDF-"}
@@ -63,6 +63,21 @@ def test_figures_of_an_earlier_report_of_the_name_do_not_stay(bench: Bench) -> N
     assert len(drawn) > 1
     assert left == {"made_up-latency.svg", "made_up-stress.svg", "made_up-tiny-latency.svg"}
     assert {path.name for path in folder.glob("made_up-*.png")} == {"made_up-latency.png"}
+
+
+def test_latex_tables_of_an_earlier_report_of_the_name_do_not_stay(bench: Bench) -> None:
+    bench.save_all()
+    folder, plan = bench.store.folder, bench.plan
+    write_report(assemble(plan, bench.store), bench.store, formats=("latex",))
+    before = {path.name for path in folder.glob("made_up-table*.tex")}
+    (folder / "made_up-table9.tex").write_text("written by somebody else")
+    (folder / "made_up-tiny-table9.tex").write_bytes((folder / "made_up-table1.tex").read_bytes())
+    costs = {place: own for place, own in plan.cells.items() if place[1] > 2}
+    written = write_report(assemble(replace(plan, cells=costs), bench.store), bench.store, formats=("latex",))
+    tables = {path.name for path in written if is_table(path)}
+    assert tables < before and folder / "made_up.tex" in written
+    left = {path.name for path in folder.glob("made_up-*table*.tex")}
+    assert left == tables | {"made_up-table9.tex", "made_up-tiny-table9.tex"}
 
 
 def test_a_report_of_several_leaves_the_figures_of_the_reports_of_each(bench: Bench) -> None:

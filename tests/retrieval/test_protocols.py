@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from reidbench.retrieval.protocols import PROTOCOLS, described
+from reidbench.retrieval.protocols import MARS_MATLAB, PROTOCOLS, in_full
 from reidbench.spec import LATER_FIELDS, Protocol
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -59,10 +59,7 @@ def test_the_committed_records_are_of_todays_protocols() -> None:
 
 def test_what_people_are_told_names_every_difference_to_release() -> None:
     """`Protocol.about` is part of keys; what it leaves out is told beside it."""
-    assert PROTOCOLS["mars_matlab"].about == "as release, AP by the trapezoid rule of the MARS authors' MATLAB"
-    assert described(PROTOCOLS["mars_matlab"]).endswith(
-        "MATLAB, and the queries added to the gallery as under release_with_queries"
-    )
+    assert PROTOCOLS["mars_matlab"].about == MARS_MATLAB and "queries" not in MARS_MATLAB
     for protocol in PROTOCOLS.values():
         if protocol.queries_in_gallery is not None:
-            assert "the queries" in described(protocol), protocol.name
+            assert "the queries" in in_full(protocol.about), protocol.name

@@ -67,7 +67,7 @@ FIGURES = {
     "field": Drawing(
         field_figure,
         f"Accuracy, MACs and the median time of a frame, one line for each row; {FRONT}; in the panel of "
-        f"accuracy by any of the costs; dotted, the reference row; {WHISKERS}",
+        f"accuracy by any of the costs; dotted, the reference row; {WHISKERS}{SEEDS}",
     ),
     "rows": Drawing(rows_figure, f"Accuracy row by row, measured beside published; {WHISKERS}{SEEDS}"),
     "latency": Drawing(

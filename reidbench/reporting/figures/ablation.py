@@ -18,6 +18,7 @@ from reidbench.reporting.figures.style import (
     comparable_times,
     entitle,
     error_lengths,
+    marks,
     new_figure,
     over_bar,
     reach,
@@ -85,7 +86,7 @@ def factor_figure(table: Table) -> Figure | None:
     axis.set_ylabel(axis_label(groups[0].quantity))
     axis.set_ylim(bottom=0)
     axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncol=len(groups) + 1, frameon=False, fontsize=8)
-    entitle(figure, table, "mAP by what tells the identities apart", setting(table, groups[0]))
+    entitle(figure, table, "mAP by what tells the identities apart", f"{setting(table, groups[0])}; {marks(table)}")
     return figure
 
 

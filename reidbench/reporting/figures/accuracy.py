@@ -21,10 +21,12 @@ from reidbench.reporting.figures.front import (
     standings,
 )
 from reidbench.reporting.figures.style import (
+    OTHER_SCALE,
     SEED,
     axis_label,
     entitle,
     error_lengths,
+    marks,
     new_figure,
     published_title,
     row_labels,
@@ -70,12 +72,12 @@ def accuracy_figure(table: Table) -> Figure | None:
     if published:
         _accuracies(axes[2], names, published, standings(published, better, better), hollow=True)
         possible = sum(bool(row.publication(accuracy.column.published)) for row in rows)
-        about = f"{published_title(table, accuracy.column)}\n(all differences count)"
+        about = f"{published_title(table, accuracy.column)}\n({OTHER_SCALE}, all differences count)"
         axes[2].set_title(wrapped(about + missing(published, possible), PUBLISHED - beside))
     for axis in axes[1:]:
         axis.set_xlabel(axis_label(accuracy.quantity))
     figure.legend(handles=front_handles(), loc="outside lower center", ncol=3, frameon=False, fontsize=8)
-    entitle(figure, table, f"{accuracy.quantity.title} against cost, the cheapest row on top")
+    entitle(figure, table, f"{accuracy.quantity.title} against cost, the cheapest row on top", marks(table))
     return figure
 
 

@@ -15,8 +15,10 @@ from reidbench.reporting.components import PARTS, Effect, combinations, effects
 from reidbench.reporting.figures.style import (
     HATCHES,
     OKABE_ITO,
+    WHISKERS,
     axis_label,
     entitle,
+    marks,
     new_figure,
     over_bar,
     seed_values,
@@ -50,8 +52,8 @@ def components_figure(table: Table) -> Figure | None:
     if panels:
         for axis, heading in zip(np.atleast_1d(right.subplots(len(panels), 1)), panels, strict=True):
             _effects(axis, table, heading, effects(table, heading))
-        right.suptitle("with a component minus without it", fontsize=9)
-    left.suptitle(f"each combination\n({setting(table, accuracy)})", fontsize=9)
+        right.suptitle(f"with a component minus without it\n({WHISKERS})", fontsize=9)
+    left.suptitle(f"each combination\n({setting(table, accuracy)};\n{marks(table)})", fontsize=9)
     entitle(figure, table, "what each of them adds")
     return figure
 

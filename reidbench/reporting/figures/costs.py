@@ -14,6 +14,7 @@ from reidbench.measurements.formula import pixel_share
 from reidbench.reporting.figures.style import (
     MARKERS,
     OKABE_ITO,
+    WHISKERS,
     entitle,
     error_lengths,
     grid,
@@ -46,7 +47,7 @@ def overhead_figure(table: Table) -> Figure | None:
     handles, labels = axes[0].get_legend_handles_labels()
     known = dict(zip(labels, handles, strict=True))
     figure.legend(known.values(), known.keys(), loc="outside lower center", ncol=2, frameon=False, fontsize=8)
-    entitle(figure, table, "time against operations")
+    entitle(figure, table, "time against operations", WHISKERS)
     return figure
 
 
@@ -78,7 +79,7 @@ def formula_figure(table: Table) -> Figure | None:
     )
     grid(axis, "y", behind=False)
     axis.legend(frameon=False, fontsize=8)
-    entitle(figure, table, "cost over alpha, by formula, counted and measured")
+    entitle(figure, table, "cost over alpha, by formula, counted and measured", WHISKERS)
     return figure
 
 

@@ -21,9 +21,11 @@ from reidbench.reporting.figures.front import (
     standings,
 )
 from reidbench.reporting.figures.style import (
+    SEED,
     axis_label,
     entitle,
     error_lengths,
+    marks,
     new_figure,
     row_labels,
     setting,
@@ -53,7 +55,7 @@ def field_figure(table: Table) -> Figure | None:
     accuracies = {point.name: point for _, points in panels for point in points}
     sign = 1 if accuracy.quantity.better == "lower" else -1
     names = sorted(accuracies, key=lambda name: sign * accuracies[name].y)
-    figure = new_figure(7.2, 1.7 + 0.185 * len(names))
+    figure = new_figure(7.2, 1.7 + 0.2 * len(names))
     axes = figure.subplots(1, 1 + len(panels), sharey=True)
     for axis in axes:
         set_rows(axis, [row_labels(table)[name] for name in names])
@@ -67,11 +69,12 @@ def field_figure(table: Table) -> Figure | None:
             lengths = error_lengths(point.y, point.low, point.high)
             axes[0].errorbar(point.y, place, xerr=lengths, fmt="none", ecolor="black", elinewidth=0.8, capsize=1.5)
         axes[0].plot(point.y, place, **MARKS[nearest[point.name]])
+        axes[0].plot(point.seeds, [place + 0.28] * len(point.seeds), **SEED)
     axes[0].set_xlabel(axis_label(accuracy.quantity))
     _cross(axes[0], table, {point.name: point.y for point in accuracies.values()})
     figure.legend(handles=front_handles(), loc="outside lower center", ncol=3, frameon=False, fontsize=8)
     what = f"{accuracy.quantity.title} and what it costs, the most accurate row on top"
-    entitle(figure, table, what, setting(table, accuracy))
+    entitle(figure, table, what, f"{setting(table, accuracy)}; {marks(table)}")
     return figure
 
 

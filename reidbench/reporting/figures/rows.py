@@ -11,10 +11,12 @@ from matplotlib.figure import Figure
 from reidbench.reporting.figures.front import set_rows
 from reidbench.reporting.figures.style import (
     OKABE_ITO,
+    OTHER_SCALE,
     SEED,
     axis_label,
     entitle,
     error_lengths,
+    marks,
     measured_title,
     new_figure,
     published_title,
@@ -44,9 +46,9 @@ def rows_figure(table: Table) -> Figure | None:
     axes[0].set_title(measured_title(table, heading))
     if published:
         axes[1].plot(list(published.values()), [rows.index(name) for name in published], **LOOK | {"mfc": "white"})
-        axes[1].set_title(published_title(table, heading.column))
+        axes[1].set_title(f"{published_title(table, heading.column)}\n({OTHER_SCALE})")
         axes[1].tick_params(left=False)
-    entitle(figure, table, f"{heading.quantity.title} by row")
+    entitle(figure, table, f"{heading.quantity.title} by row", marks(table))
     return figure
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from math import isnan
+from math import ceil, isnan
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
@@ -51,8 +51,9 @@ def selection_figure(table: Table) -> Figure | None:
         base = next(h for h in table.headings if h.column.measurement == "selection" and h.quantity.statistic == "mean")
         known = sorted({int(k) for records in found.values() for k in records[0].context["kernels"]})
         looks = {kernel: (MARKERS[i % len(MARKERS)], OKABE_ITO[i % len(OKABE_ITO)]) for i, kernel in enumerate(known)}
+        apart = 0.0
         for axis, (name, records) in zip(axes, found.items(), strict=True):
-            _weights(axis, base.quantity, records, looks)
+            apart = max(apart, _weights(axis, base.quantity, records, looks))
             axis.set_title(name)
     axes[0].set_ylabel("mean weight (%)")
     _legend(weights, looks)
@@ -61,15 +62,26 @@ def selection_figure(table: Table) -> Figure | None:
         for axis, heading in zip(panels, gaps, strict=True):
             _gaps(axis, table, heading, list(found))
     heading = next(h for h in table.headings if h.training)
-    entitle(figure, table, "weights that TKS gives its kernels", setting(table, heading))
+    entitle(figure, table, "weights that TKS gives its kernels", f"{setting(table, heading)}; {_about(table, apart)}")
     return figure
 
 
-def _weights(axis: Axes, quantity: Quantity, records: Sequence[Record], looks: Mapping[int, tuple[str, str]]) -> None:
-    """One mark a kernel, group and seed, with the interval over identities; the dashed line is the even weight."""
+def _about(table: Table, apart: float) -> str:
+    """What the marks are, and how little their axes span: no weight differs by more than `apart` points from even."""
+    each = "split" if table.plan.splits.several else "seed"
+    within = f"{ceil(10 * apart) / 10:.1f} points"
+    return f"a mark a {each}; whiskers: 95 % over identities; the axes are cut: all weights lie within {within} of even"
+
+
+def _weights(axis: Axes, quantity: Quantity, records: Sequence[Record], looks: Mapping[int, tuple[str, str]]) -> float:
+    """One mark a kernel, group and seed, with the interval over identities; the dashed line is the even weight.
+
+    Returns how far the farthest mark is from it, in points.
+    """
+    even, farthest = 100 / len(records[0].context["kernels"]), 0.0
     kernels = records[0].context["kernels"]
     groups = [group for group in GROUPS if not group or all(record.samples.get(group) for record in records)]
-    axis.axhline(100 / len(kernels), color="#666666", linestyle="--", linewidth=0.9, zorder=1)
+    axis.axhline(even, color="#666666", linestyle="--", linewidth=0.9, zorder=1)
     for i, kernel in enumerate(kernels):
         marker, colour = looks[kernel]
         for place, group in enumerate(groups):
@@ -79,6 +91,7 @@ def _weights(axis: Axes, quantity: Quantity, records: Sequence[Record], looks: M
                 if known is None:
                     continue
                 value, low, high = shown_values(known, quantity)
+                farthest = max(farthest, abs(value - even))
                 x = place + (seed - (len(records) - 1) / 2) * SPREAD
                 lengths = error_lengths(value, low, high)
                 axis.errorbar(x, value, lengths, fmt=marker, color=colour, ms=4.5, elinewidth=1, capsize=2, zorder=2)
@@ -86,6 +99,7 @@ def _weights(axis: Axes, quantity: Quantity, records: Sequence[Record], looks: M
     axis.set_xlim(-0.5, len(groups) - 0.5)
     axis.margins(y=0.12)
     grid(axis, "y")
+    return farthest
 
 
 def _legend(figure: SubFigure, looks: Mapping[int, tuple[str, str]]) -> None:

@@ -19,6 +19,7 @@ from reidbench.reporting.figures.style import (
     axis_label,
     entitle,
     grid,
+    marks,
     new_figure,
     seed_values,
     setting,
@@ -38,7 +39,7 @@ def stress_figure(table: Table) -> Figure | None:
         return None
     columns = {2: 2, 4: 2}.get(len(factors), min(3, len(factors)))
     lines = ceil(len(factors) / columns)
-    figure = new_figure(7.2, 2.6 * lines + 0.6)
+    figure = new_figure(7.2, 2.6 * lines + 0.75)
     axes = list(figure.subplots(lines, columns, squeeze=False, sharey=True).flat)
     for axis, (factor, headings) in zip(axes, factors.items(), strict=False):
         _panel(axis, table, factor, headings)
@@ -46,7 +47,7 @@ def stress_figure(table: Table) -> Figure | None:
         axis.set_axis_off()
     _legend(figure, axes, len(factors))
     first = next(iter(factors.values()))[0]
-    entitle(figure, table, "one factor at a time", setting(table, first))
+    entitle(figure, table, "one factor at a time", f"{setting(table, first)}; {marks(table)}")
     return figure
 
 

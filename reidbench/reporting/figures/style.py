@@ -55,6 +55,11 @@ SMALL_PRINT = 105
 SEED: Any = {"linestyle": "none", "marker": "o", "mfc": "white", "mec": "black", "ms": 3, "mew": 0.7, "zorder": 4}
 """How the mean of one seed is marked beside or over the mean of all."""
 
+WHISKERS = "whiskers: 95 % intervals"
+
+OTHER_SCALE = "another scale"
+"""Said of a panel whose axis has another span than the one beside it, of the same quantity."""
+
 LOOKALIKES = "look-alikes not told apart"
 """The level of a model that finds every group of look-alikes and tells none apart; one that confuses groups lies
 below."""
@@ -143,6 +148,12 @@ def which_training(record: Record) -> str:
     settings = record.cell["settings"]
     split = split_of(settings)
     return f"seed {settings.get('seed', 0)}" + ("" if split is None else f" of split {split}")
+
+
+def marks(table: Table) -> str:
+    """What whiskers and the marks of `SEED` are in a figure of accuracies."""
+    over = "splits" if table.plan.splits.several else "seeds" if table.plan.preset.seeds > 1 else ""
+    return "whiskers: 95 % over identities" + (f"; small hollow marks: {over}" if over else "")
 
 
 def published_title(table: Table, column: Column) -> str:

@@ -26,6 +26,7 @@ def test_time_stands_beside_operations_relative_to_the_reference(filled: Fill) -
     assert [text.get_text() for text in axis.texts] == ["0.60"] * 5
     whiskers = [collection.get_zorder() for collection in axis.collections]
     assert len(whiskers) == 5 and min(whiskers) > max(line.get_zorder() for line in marks), "nothing hides them"
+    assert figure.texts[-1].get_text().startswith("whiskers: 95 % intervals")
 
 
 def test_a_gpu_brings_its_own_panels(filled: Fill) -> None:

@@ -8,6 +8,8 @@ from matplotlib.figure import Figure
 
 from reidbench import registry
 from reidbench.reporting.figures.field import field_figure
+from reidbench.reporting.figures.front import KEPT
+from reidbench.reporting.figures.style import seed_values
 from reidbench.reporting.tables import Table
 from reidbench.spec import Cell
 
@@ -65,8 +67,20 @@ def test_rows_stand_by_their_accuracy_each_on_a_line_of_its_own(filled: Fill) ->
     expected = [f"{row.name} \N{ALMOST EQUAL TO}" if row.approximate else row.name for row in ROWS[::-1]]
     assert names(figure)[:-2] == expected[1:-1]
     for axis in figure.axes:
-        places = [float(line.get_ydata()[0]) for line in axis.lines if line.get_marker() in ("s", "o")]
+        places = [float(line.get_ydata()[0]) for line in axis.lines if line.get_markersize() == KEPT["ms"]]
         assert sorted(places) == list(range(len(ROWS)))
+
+
+def test_each_seed_has_a_small_mark_below_its_row(filled: Fill) -> None:
+    table = filled("rivals", values, seeds=3)
+    accuracy, *costs = fields(table).axes
+    seeds = [line for line in accuracy.lines if line.get_markerfacecolor() == "white"]
+    assert sorted(round(float(line.get_ydata()[0])) for line in seeds) == list(range(len(ROWS)))
+    heading = table.trained()
+    assert heading is not None
+    expected = [sorted(seed_values(heading.quantity, records)) for _, records in table.fresh(heading).values()]
+    assert sorted(sorted(line.get_xdata()) for line in seeds) == sorted(expected)
+    assert not [line for axis in costs for line in axis.lines if line.get_markerfacecolor() == "white"]
 
 
 def test_square_are_the_rows_that_none_of_their_cost_or_less_beats(filled: Fill) -> None:
@@ -81,7 +95,7 @@ def test_a_dotted_line_stands_at_the_reference(filled: Fill) -> None:
     place = names(figure).index("Base-B (256x128)")
     for axis in figure.axes:
         (dotted,) = [line for line in axis.lines if line.get_linestyle() == ":"]
-        (mark,) = [line for line in axis.lines if line.get_marker() in ("s", "o") and line.get_ydata()[0] == place]
+        (mark,) = [line for line in axis.lines if line.get_markersize() == KEPT["ms"] and line.get_ydata()[0] == place]
         assert dotted.get_xdata()[0] == mark.get_xdata()[0]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import combinations
@@ -98,6 +99,19 @@ def test_right_and_wrong_differ_in_line_and_sign_and_not_in_colour_alone(filled:
     assert len(edges) == 4 * 2 * 10 + len(FRAMES)
     lines = {(str(edge.get_linestyle()), edge.get_linewidth()) for edge in edges}
     assert len({style for style, _ in lines}) == len({look.sign for look in FRAMES.values()}) == 3
+
+
+def test_selection_says_that_its_axes_are_cut_and_how_far_from_even_its_marks_are(filled: Fill) -> None:
+    figure = drawn(filled("kernels", seeds=3), "selection")
+    small = " ".join(figure.texts[-1].get_text().split())
+    assert "a mark a seed; whiskers: 95 % over identities; the axes are cut" in small
+    told = float(re.search(r"within ([\d.]+) points of even", small)[1])  # type: ignore[index]
+    farthest = 0.0
+    for axis in figure.axes[:3]:
+        (even,) = (line.get_ydata()[0] for line in axis.lines if line.get_linestyle() == "--")
+        marks = [line for line in axis.lines if line.get_markersize() == 4.5]
+        farthest = max(farthest, *(abs(float(line.get_ydata()[0]) - even) for line in marks))
+    assert told - 0.1 < farthest <= told
 
 
 def test_selection_shows_a_mark_a_seed_and_the_even_weight(filled: Fill) -> None:
