@@ -66,11 +66,8 @@ def _is_uneven(low: float, value: float, high: float) -> bool:
 def interval_text(quantity: Quantity, known: Estimate) -> str:
     """The interval as `[low, high]` in the unit shown; with a digit more where an end that is not 0 would read as 0."""
     bounds, digits = [bound * quantity.scale for bound in (known.low, known.high)], quantity.digits
-    if (
-        known.low * known.high > 0
-        and not all(round(b, digits) for b in bounds)
-        and all(round(b, digits + 1) for b in bounds)
-    ):
+    reads_as_0, still_does = (not all(round(bound, n) for bound in bounds) for n in (digits, digits + 1))
+    if known.low * known.high > 0 and reads_as_0 and not still_does:
         digits += 1
     low, high = (f"{bound:z.{digits}f}" for bound in bounds)
     return f"[{low}, {high}]"
