@@ -337,7 +337,7 @@ def test_a_report_of_chosen_rows_holds_these_alone_and_leaves_the_whole_one(
     folder = tmp_path / "results" / "here"
     whole = (folder / "mine.md").read_bytes()
     assert main(["report", "mine", *made_up, "--rows", "2", "--only", "accuracy", "--format", "latex"]) == 0
-    text = (folder / "mine-accuracy-part.tex").read_text()
+    text = (folder / "mine-accuracy-part-table1.tex").read_text()
     assert "\nB &" in text and "\nA &" not in text and "MACs" not in text
     assert (folder / "mine.md").read_bytes() == whole and b"| A " in whole
     assert f"written: {folder / 'mine-accuracy-part.tex'}" in capsys.readouterr().out

@@ -10,10 +10,10 @@ from reidbench.statistics import Estimate
 PERCENT = "%"
 """The unit of a share of all, which lies between 0 and 100."""
 
-ALIKE = "no interval"
-"""Stands after a mean over persons who all have the same value, which a bootstrap would take for certain."""
+ALIKE = "[none]"
+"""Stands for the interval of a mean over persons who are all alike, which a bootstrap would take for certain."""
 
-ALIKE_MEANS = f"{ALIKE.capitalize()}: all persons have the same value, which does not say how far others would differ."
+ALIKE_MEANS = f"v {ALIKE}: all persons have the same value, which does not say how far others would differ."
 
 
 def estimate_text(quantity: Quantity, known: Estimate, *, training: bool = False) -> str:
@@ -24,7 +24,7 @@ def estimate_text(quantity: Quantity, known: Estimate, *, training: bool = False
     scale, digits = quantity.scale, quantity.digits
     text = f"{known.value * scale:z.{digits}f}"
     if is_alike(quantity, known):
-        text += f", {ALIKE}"
+        text += f" {ALIKE}"
     elif is_lopsided(quantity, known):
         text += f" {interval_text(quantity, known)}"
     elif not isnan(known.low):

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from reidbench import resources
 from reidbench.cli import main
-from reidbench.doctor import host, installation
+from reidbench.doctor import installation
 from reidbench.doctor.findings import Finding
 from reidbench.spec import Cell, Record
 from reidbench.store import Store
@@ -26,7 +27,7 @@ CELL = Cell("Base-B", "complexity", "baseline", {}, {}, "abc")
 def recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     """A store of one record, on a machine without limits; torch is not imported to ask it what it is."""
     monkeypatch.setattr(installation, "torch_itself", lambda: Finding("torch", "imports"))
-    monkeypatch.setattr(host, "cpu_quota", lambda: None)
+    monkeypatch.setattr(resources, "cpu_quota", lambda: None)
     store = Store(tmp_path / "results", "here")
     store.save(Record(CELL.identity, CELL.key, CELL.row, "ok", {"macs": 1.5}, {}, {}, "here", {}, "2026", 1.0))
     return store
@@ -118,7 +119,7 @@ def test_a_terminal_gets_a_table(recorded: Store) -> None:
     controller, terminal = pty.openpty()
     code = "import sys; from reidbench.cli import main; from reidbench.doctor import installation as i; "
     code += "from reidbench.doctor.findings import Finding; i.torch_itself = lambda: Finding('torch', 'imports'); "
-    code += "from reidbench.doctor import host; host.cpu_quota = lambda: None; sys.exit(main(sys.argv[1:]))"
+    code += "from reidbench import resources; resources.cpu_quota = lambda: None; sys.exit(main(sys.argv[1:]))"
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "80", "NO_COLOR": "1", "TERM": "xterm"}
     command = [sys.executable, "-c", code, *options(recorded)]
     with subprocess.Popen(command, stdout=terminal, env=environment) as process:

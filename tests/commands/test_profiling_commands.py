@@ -176,4 +176,4 @@ def test_the_help_of_an_option_is_its_own(capsys: pytest.CaptureFixture[str]) ->
     with pytest.raises(SystemExit):
         cli.main(["profile", "--help"])
     said = " ".join(capsys.readouterr().out.split())
-    assert "--frames N the length of the clips" in said and "--layers of each module: operations" in said
+    assert "--frames N the frames of a clip" in said and "--layers of each module: operations" in said

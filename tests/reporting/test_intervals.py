@@ -62,7 +62,7 @@ def test_other_units_have_no_such_ends():
 
 @pytest.mark.parametrize(
     ("known", "text"),
-    [(Estimate(10.0), "100.0, no interval"), (Estimate(10.0, nan, nan, 3, 0.0), "100.0, no interval (0.0)")],
+    [(Estimate(10.0), "100.0 [none]"), (Estimate(10.0, nan, nan, 3, 0.0), "100.0 [none] (0.0)")],
 )
 def test_a_mean_over_persons_who_are_all_alike_says_that_it_has_no_interval(known, text):
     assert estimate_text(replace(RATE, statistic="mean"), known, training=True) == text

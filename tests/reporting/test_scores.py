@@ -96,7 +96,7 @@ def test_people_see_rounded_values_with_titles() -> None:
     assert printed_scores(known) == {
         "mAP (%)": "12.3 (10.0 to 15.0)",
         "top-1 (%)": "50.1 (0.0 to 100.0)",
-        "top-5 (%)": "100.0, no interval: all persons alike",
+        "top-5 (%)": "100.0 (no interval: all persons alike)",
     }
 
 
@@ -106,7 +106,7 @@ def test_a_rank_that_all_persons_have_is_printed_without_an_interval(scored: lis
     samples = {**found.outcome.samples, "top20": [1.0] * len(found.outcome.samples["ap"])}
     alike = replace(found, outcome=replace(found.outcome, samples=samples))
     text = scored_text([alike], "")
-    assert "100.0, no interval" in text and ALIKE_MEANS in " ".join(text.split())
+    assert "100.0 [none]" in text and ALIKE_MEANS in " ".join(text.split())
     assert max(map(len, text.splitlines())) <= WIDTH
     values = scored_values([alike])[0]["top20"]
     assert values["value"] == 100 and isnan(values["low"]) and isnan(values["high"])
