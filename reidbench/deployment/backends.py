@@ -68,6 +68,10 @@ BACKENDS = {
 """Every backend by name."""
 
 
+ONNX_TORCH = (2, 8)
+"""The version of torch from which on the exporter of onnxscript, as it is installed today, takes these networks."""
+
+
 @cache
 def is_installed(package: str) -> bool:
     """Whether a package could be imported; it is not imported for that."""
@@ -77,7 +81,13 @@ def is_installed(package: str) -> bool:
 def missing(packages: tuple[str, ...], extra: str) -> str:
     """What is not installed of some packages and what to do; "" where all are."""
     absent = [package for package in packages if not is_installed(package)]
+    if "onnxscript" in packages and is_installed("torch") and _version_of_torch() < ONNX_TORCH:
+        absent.append(f"torch {'.'.join(map(str, ONNX_TORCH))} or newer")
     return f"{', '.join(absent)} not installed: pip install 'reidbench[{extra}]'" if absent else ""
+
+
+def _version_of_torch() -> tuple[int, ...]:
+    return tuple(int(part) for part in version("torch").split(".")[:2])
 
 
 def versions(name: str) -> dict[str, str]:

@@ -40,6 +40,15 @@ def test_what_is_not_installed_is_named_with_what_to_do(monkeypatch: pytest.Monk
     assert missing(("openvino",), "openvino") == ""
 
 
+@pytest.mark.parametrize(("version", "enough"), [("2.6.0+cu124", False), ("2.8.0", True), ("2.13.0+cpu", True)])
+def test_onnx_needs_a_torch_that_its_exporter_knows(version: str, enough: bool, monkeypatch) -> None:
+    monkeypatch.setattr(backends, "version", lambda package: version)
+    monkeypatch.setattr(backends, "is_installed", lambda package: True)
+    lacking = "torch 2.8 or newer not installed: pip install 'reidbench[onnxruntime]'"
+    assert missing(BACKENDS["onnxruntime"].packages, "onnxruntime") == ("" if enough else lacking)
+    assert missing((), "") == ""
+
+
 def test_a_record_can_name_the_versions_it_ran_with() -> None:
     assert set(versions("openvino")) == {"openvino", "nncf", "onnx", "onnxscript"}
     assert versions("eager") == {}
