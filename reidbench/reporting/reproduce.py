@@ -54,6 +54,9 @@ def _of_suite(plan: Plan) -> list[str]:
     parts = _of_preset(plan) if trains(plan) else []
     if plan.only:
         parts += ["--only", plan.only]
+    devices = {cell.settings["device"] for cell in plan.all_cells() if "device" in cell.settings}
+    if plan.only == "cost" and devices == {"cuda"}:
+        parts += ["--device", "cuda"]
     rows = [row.name for row in plan.suite.rows]
     if plan.name in registry.suite_paths() and len(rows) < len(registry.suite(plan.name).rows):
         parts += ["--rows", *rows]

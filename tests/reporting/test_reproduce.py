@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from trees import write_ilids
 
-from reidbench import cli, registry
+from reidbench import cli, machine, registry
 from reidbench.commands import suites as commands
 from reidbench.commands.reports import request_of
 from reidbench.planning.plan import Request, make_plan
@@ -49,6 +49,16 @@ def test_the_command_says_all_that_the_plan_was_asked_for(bench, request_, expec
     parsed = cli._parser().parse_all(shlex.split(expected)[2:])
     again = make_plan("table2", registry.suite("table2"), request_of(parsed), bench.store)
     assert again.cells == plan.cells
+
+
+def test_costs_on_the_gpu_alone_are_asked_for_on_it(bench, monkeypatch):
+    monkeypatch.setattr(bench.store, "machine", lambda: {**machine.describe(), "gpu": "NVIDIA H200"})
+    made = {
+        device: make_plan("table2", registry.suite("table2"), Request(only="cost", device=device), bench.store)
+        for device in ("cpu", "cuda")
+    }
+    assert command(made["cuda"]) == "python bench.py table2 --only cost --device cuda"
+    assert command(made["cpu"]) == "python bench.py table2 --only cost" and made["cpu"].cells != made["cuda"].cells
 
 
 def test_what_lies_elsewhere_on_each_machine_is_left_to_fill_in(bench):
