@@ -12,7 +12,7 @@ from reidbench.files import write_text
 from reidbench.planning.plan import Request, all_cells, make_plan
 from reidbench.presets import QUICK
 from reidbench.reporting.tables import assemble
-from reidbench.running.runner import make_jobs
+from reidbench.running.jobs import make_jobs
 from reidbench.spec import Preset, Record
 from reidbench.store import Store
 

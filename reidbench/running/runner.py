@@ -19,24 +19,16 @@ from typing import Any, Protocol
 from reidbench import machine, registry
 from reidbench.data.cache import cache_folder
 from reidbench.deployment.backends import is_installed
-from reidbench.discovery.importing import child_environment
 from reidbench.experiments.weights import forget
 from reidbench.files import alone, refused, sweep_tree
 from reidbench.planning.plan import Plan, all_cells
 from reidbench.running.events import LONGEST, read_event
+from reidbench.running.jobs import Job, environment, make_jobs
 from reidbench.running.trials import cells_to_try
 from reidbench.running.watching import Ending, Limits, Watch, Watched, kill_group
 from reidbench.soundness import record_fault
-from reidbench.spec import Cell, Outcome, Places, Record, canonical_json
+from reidbench.spec import Cell, Outcome, Places, Record
 from reidbench.store import Store
-
-KEEP_FREED_MEMORY = {
-    "MALLOC_MMAP_MAX_": "0",
-    "MALLOC_TRIM_THRESHOLD_": str(2**33),
-    "MALLOC_TOP_PAD_": str(2**26),
-}
-"""For training and timing on a CPU: glibc gives large blocks back to the system at each step otherwise. That takes a
-quarter of the time, and of a clip's time more or less of it by how the memory lies, which differs between sessions."""
 
 
 class Display(Protocol):
@@ -48,46 +40,6 @@ class Display(Protocol):
 
 SECONDS_TO_LEAVE = 10.0
 """What a worker that is asked to stop has for saving a training."""
-
-ON_ONE_GPU = 4
-"""Processes side by side that read peaks of memory on a GPU: torch counts each process's own, about one GB."""
-
-
-@dataclass(frozen=True)
-class Job:
-    """Cells for one worker process, to be measured or, in a `trial`, to have their models tried before that."""
-
-    cells: tuple[Cell, ...]
-    mode: str
-    needs_training: bool
-    trial: bool = False
-
-    @property
-    def phase(self) -> int:
-        """-1: trials; 0: costs that do not depend on time; 1: timings, alone on the machine; 2: training."""
-        if self.trial:
-            return -1
-        return 2 if self.needs_training else int(self.mode == "interleaved")
-
-    @property
-    def on_gpu(self) -> bool:
-        """Whether it computes on the GPU."""
-        return self.cells[0].settings.get("device") == "cuda"
-
-    @property
-    def turn(self) -> tuple[bool, bool, int]:
-        """What runs with it, and after what: training last, what needs the GPU first, and of that the timings.
-
-        Who has a GPU for some minutes so loses the least to their end.
-        """
-        return self.needs_training, not self.on_gpu, -self.phase if self.on_gpu else self.phase
-
-    @property
-    def concurrency(self) -> int:
-        """How many such jobs may run side by side: one that is timed, or trains on a GPU, else some or many."""
-        if self.phase == 1 or (self.on_gpu and self.needs_training):
-            return 1
-        return min(ON_ONE_GPU, machine.physical_cores()) if self.on_gpu else machine.physical_cores()
 
 
 @dataclass
@@ -199,7 +151,7 @@ class Runner:
                 text=True,
                 encoding="utf-8",
                 errors="replace",
-                env=_environment(job, self._places),
+                env=environment(job, self._places),
                 start_new_session=True,
             )
         with self._lock:
@@ -296,34 +248,6 @@ def _lacks_quantities(record: Record) -> str:
         return ""
     needs = [field if source == field else f"{field} (samples {source})" for field, source in wanted.items()]
     return f"{name} declares {', '.join(needs) or 'no quantity'}, and gave {', '.join(sorted(given)) or 'nothing'}"
-
-
-def make_jobs(cells: Iterable[Cell]) -> list[Job]:
-    """Groups cells into jobs by the mode of their measurement: alone, a batch, or interleaved.
-
-    Interleaved are those whose settings differ in nothing but the shape of the clips.
-    """
-    groups: dict[str, list[Cell]] = {}
-    for cell in cells:
-        mode = registry.measurements()[cell.measurement].mode
-        shared = {name: value for name, value in cell.settings.items() if name != "shape"}
-        own = {"alone": cell.key, "batch": "", "interleaved": canonical_json(shared)}[mode]
-        groups.setdefault(f"{cell.measurement} {own}", []).append(cell)
-    jobs = []
-    for group in groups.values():
-        measurement = registry.measurements()[group[0].measurement]
-        jobs.append(Job(tuple(group), measurement.mode, measurement.needs_training))
-    return jobs
-
-
-def _environment(job: Job, places: Places) -> dict[str, str]:
-    environment = child_environment(**places.environment())
-    threads = 0 if job.trial else job.cells[0].settings.get("threads", 1)
-    if threads:
-        environment["OMP_NUM_THREADS"] = environment["MKL_NUM_THREADS"] = str(threads)
-    if job.phase > 0 and job.cells[0].settings.get("device") == "cpu":
-        environment.update(KEEP_FREED_MEMORY)
-    return environment
 
 
 def _log_path(cell: Cell, job: Job) -> Path:

@@ -9,7 +9,7 @@ from importlib import metadata
 from reidbench import machine
 from reidbench.data.jpeg import decoder
 from reidbench.deployment import backends
-from reidbench.running.runner import KEEP_FREED_MEMORY
+from reidbench.running.jobs import KEEP_FREED_MEMORY
 from reidbench.statistics import Estimate
 
 Tell = Callable[..., None]

@@ -23,7 +23,7 @@ from reidbench.machine import physical_cores
 from reidbench.profiling import session
 from reidbench.profiling.artifact import artifact
 from reidbench.profiling.latency import Run, Timings, inference, interleave, random_clips
-from reidbench.running.runner import KEEP_FREED_MEMORY
+from reidbench.running.jobs import KEEP_FREED_MEMORY
 from reidbench.spec import COST_SHAPE
 from reidbench.statistics import ratio_interval
 

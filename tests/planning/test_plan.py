@@ -21,7 +21,7 @@ from reidbench.planning.plan import (
 )
 from reidbench.presets import PRESETS
 from reidbench.reporting.tables import preset_name
-from reidbench.running.runner import make_jobs
+from reidbench.running.jobs import make_jobs
 from reidbench.spec import Cell, Column, Recipe, Record, Row, Suite, UserError
 from reidbench.store import Store
 from reidbench.trunks import SYNTHETIC

@@ -17,8 +17,9 @@ from reidbench.discovery import source
 from reidbench.experiments.weights import weights_file
 from reidbench.files import write_text
 from reidbench.planning.plan import Plan, Request, make_plan
-from reidbench.running import runner
-from reidbench.running.runner import Job, Runner, make_jobs
+from reidbench.running import jobs, runner
+from reidbench.running.jobs import Job, make_jobs
+from reidbench.running.runner import Runner
 from reidbench.spec import Cell, Record
 from reidbench.store import Store
 
@@ -207,7 +208,10 @@ def test_interleaved_rows_share_one_worker_and_its_fate(make, does: str, status:
 
 
 def test_what_needs_the_gpu_comes_first_and_its_times_before_its_memory(make, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever has a GPU for some minutes loses the least so; where there is none, counts come before times."""
+    """Whoever has a GPU for some minutes loses the least so; where there is none, counts come before times.
+
+    Before all of it models are tried, whatever they are measured on later.
+    """
     plan, store = make("one", column="toyalone.length")
     cell = plan.all_cells()[0]
     asked = [
@@ -226,10 +230,12 @@ def test_what_needs_the_gpu_comes_first_and_its_times_before_its_memory(make, mo
 
     monkeypatch.setattr(runner.machine, "physical_cores", lambda: 16)
     monkeypatch.setattr(Runner, "_run_side_by_side", note)
+    monkeypatch.setattr(runner, "cells_to_try", lambda cells: [c for c in reversed(cells) if "alone" in c.measurement])
     run(replace(plan, cells=named), store)
     assert found == [
+        (jobs.ON_ONE_GPU, ["toyalone cuda", "toyalone cpu"]),
         (1, ["toytime cuda"]),
-        (runner.ON_ONE_GPU, ["toyalone cuda"]),
+        (jobs.ON_ONE_GPU, ["toyalone cuda"]),
         (16, ["toyalone cpu", "toybatch "]),
         (1, ["toytime cpu"]),
         (1, ["toytrained cuda"]),
