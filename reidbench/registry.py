@@ -19,7 +19,7 @@ from typing import Any, TypeVar, overload
 
 from reidbench.discovery.entries import Entry, read_entries
 from reidbench.discovery.importing import HERE, check_imports, folder, import_file
-from reidbench.discovery.source import code, decorated, defines, first_line, parse, with_siblings
+from reidbench.discovery.source import REQUIRED, code, decorated, defines, first_line, parse, with_siblings
 from reidbench.files import resolved
 from reidbench.options import fits, kind
 from reidbench.spec import PAPER_SIZE, Collection, Column, Quantity, Suite, UserError
@@ -279,10 +279,16 @@ def check_options(what: str, entry: Entry, options: Mapping[str, Any]) -> None:
 
 
 def resolve_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """All options of a model with their values: its defaults, its preset's, then those given."""
+    """All options of a model with their values: its defaults, its preset's, then those given.
+
+    Raises UserError for those given that do not fit, and where one without a default is not given.
+    """
     entry = lookup("model", name, models())
     check_options("model", entry, options)
-    return {**entry.options, **entry.preset, **options}
+    found = {**entry.options, **entry.preset, **options}
+    if missing := [option for option, value in found.items() if value is REQUIRED and option != "classes"]:
+        raise UserError(f"model {name}: {', '.join(missing)} has no default; give it, in a row's options or with --set")
+    return found
 
 
 def build(name: str, *, classes: int = 0, **options: Any) -> Any:

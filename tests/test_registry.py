@@ -99,6 +99,15 @@ def test_a_value_of_a_wrong_type_is_refused_before_anything_is_built(options: di
     registry.resolve_options("bicnet", {"tks_scale": 1, "kernels": [3, 7], "small": "input"})
 
 
+def test_an_option_without_a_default_has_to_be_given(tmp_path: Path) -> None:
+    path = tmp_path / "needy.py"
+    path.write_text(PLUGIN.format(name="needy").replace("depth=3", "depth"))
+    registry.add_plugin(path)
+    with pytest.raises(UserError, match="model needy: depth has no default; give it, in a row's options or with --set"):
+        registry.build("needy")
+    assert registry.build("needy", depth=5) == 5
+
+
 def test_options_from_json_are_tuples_again() -> None:
     slim = {"width": 16, "blocks": [1, 1, 1, 1], "size": [64, 32]}
     assert registry.build("baseline", **slim).trunk.channels == (64, 128, 256, 512)

@@ -67,4 +67,6 @@ def map_array(path: Path, name: str) -> np.ndarray | None:
 def are_at_most(vectors: np.ndarray, largest: float) -> bool:
     """Whether all numbers of vectors [N, D] are finite and no larger, looked at some at a time."""
     at_once = max(1, AT_ONCE // max(1, vectors.shape[1]))
-    return all(bool((np.abs(vectors[i : i + at_once]) <= largest).all()) for i in range(0, len(vectors), at_once))
+    parts = (vectors[i : i + at_once] for i in range(0, len(vectors), at_once))
+    # As a float of Python: NumPy would bring `largest` to half precision, where it may be infinite.
+    return all(float(np.abs(part).max(initial=0)) <= largest for part in parts)

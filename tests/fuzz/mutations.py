@@ -69,7 +69,8 @@ def damaged_tree(draw: Draw, sample: Any, *, most: int = 3) -> Any:
 def _change(draw: Draw, tree: Any, parent: Any, path: tuple[Any, ...], action: str, found: list[Any]) -> None:
     key = path[-1]
     if action == "replace":
-        parent[key] = draw(ODD)
+        # A copy, for what is changed in it later would stay so in all cases after.
+        parent[key] = copy.deepcopy(draw(ODD))
     elif action == "delete":
         del parent[key]
     elif action == "double":

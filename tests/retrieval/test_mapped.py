@@ -80,3 +80,7 @@ def test_a_number_that_is_too_large_or_none_is_found_wherever_it_stands(monkeypa
         spoilt = VECTORS.copy()
         spoilt[row, 3] = value
         assert not are_at_most(spoilt, 100)
+    half = VECTORS.astype(np.float16)
+    assert are_at_most(half, 1e18)
+    half[3, 3] = np.inf
+    assert not are_at_most(half, 1e18)
