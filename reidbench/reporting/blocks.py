@@ -163,6 +163,11 @@ def repeats_text(plan: Plan) -> str:
     return f"{plan.splits.text}, {seeds}" if plan.splits.count else seeds
 
 
+def several(plan: Plan) -> str:
+    """What a row is trained several times over: "splits" or "seeds"; "" where it is trained once."""
+    return "splits" if plan.splits.several else "seeds" if plan.preset.seeds > 1 else ""
+
+
 def entry_text(heading: Heading, entry: Entry) -> str:
     """The cell of an entry: its value, or the word for its state; a stale value is called so."""
     if entry.estimate is None:

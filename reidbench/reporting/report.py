@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reidbench.deployment.backends import ran_on
-from reidbench.reporting.blocks import blocks
+from reidbench.reporting.blocks import blocks, several
 from reidbench.reporting.differences import families
 from reidbench.reporting.document import (
     Chapter,
@@ -114,8 +114,7 @@ def _notes(table: Table) -> Section | None:
 def _results(table: Table, figures: Iterable[Path]) -> Iterator[Part]:
     yield from tabulars(blocks(table))
     yield from (Tabular((family_block(family),)) for family in families(table) if not is_told_whole(family))
-    seeds = "seeds" if table.plan.preset.seeds > 1 else ""
-    yield from _pictures(figures, "splits" if table.plan.splits.several else seeds)
+    yield from _pictures(figures, several(table.plan))
 
 
 def _pictures(figures: Iterable[Path], over: str) -> Iterator[Picture]:

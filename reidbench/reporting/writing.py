@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,24 +33,17 @@ COMBINED = "report"
 """The file name of a report of all that is measured; no suite can be named so."""
 
 
-@dataclass(frozen=True)
-class Format:
-    """How a report is written: `render` gives the contents of its files by their names, from a document and a name."""
-
-    ending: str
-    render: Callable[[Document, str], Mapping[str, bytes]]
-
-
 def _encoded(files: Mapping[str, str]) -> dict[str, bytes]:
     return {name: text.encode() for name, text in files.items()}
 
 
-FORMATS: Mapping[str, Format] = {
-    "md": Format("md", lambda document, name: {f"{name}.md": markdown(document).encode()}),
-    "html": Format("html", lambda document, name: {f"{name}.html": html(document).encode()}),
-    "latex": Format("tex", lambda document, name: _encoded(latex(document, name))),
-    "pdf": Format("pdf", lambda document, name: {f"{name}.pdf": pdf(document)}),
+FORMATS: Mapping[str, Callable[[Document, str], Mapping[str, bytes]]] = {
+    "md": lambda document, name: {f"{name}.md": markdown(document).encode()},
+    "html": lambda document, name: {f"{name}.html": html(document).encode()},
+    "latex": lambda document, name: _encoded(latex(document, name)),
+    "pdf": lambda document, name: {f"{name}.pdf": pdf(document)},
 }
+"""How a report is written: each gives the contents of its files by their names, from a document and a name."""
 
 
 def check_formats(names: Sequence[str]) -> None:
@@ -170,16 +162,12 @@ def is_table(path: Path) -> bool:
 def _write(document: Document, stem: Path, formats: Sequence[str]) -> list[Path]:
     """Writes the files of each format and removes the tables of an earlier report named so that this one has not."""
     written = []
-    for found in (FORMATS[name] for name in dict.fromkeys(formats)):
-        for name, content in found.render(document, stem.name).items():
+    for render in (FORMATS[name] for name in dict.fromkeys(formats)):
+        for name, content in render(document, stem.name).items():
             written.append(stem.with_name(name))
             write_bytes(written[-1], content)
     if "latex" in formats:
-        for path in stem.parent.glob("*.tex"):
-            if (
-                re.fullmatch(rf"{re.escape(stem.name)}-table\d+", path.stem)
-                and path not in written
-                and bears(path, MADE)
-            ):
+        for path in set(stem.parent.glob("*.tex")) - set(written):
+            if re.fullmatch(rf"{re.escape(stem.name)}-table\d+", path.stem) and is_table(path):
                 path.unlink()
     return written

@@ -69,8 +69,10 @@ def read_event(line: str, waiting: Container[str]) -> dict[str, Any]:
         if fits and event["event"] == "outcome":
             Outcome(**event["outcome"])
             fits = event["key"] in waiting
-        if fits and event["event"] in ("error", "tried"):
-            fits = event.get("status", STATUSES[1]) in STATUSES[1:] and all(key in waiting for key in event["keys"])
+        if fits and "keys" in fields:
+            fits = all(key in waiting for key in event["keys"])
+        if fits and event["event"] == "error":
+            fits = event["status"] in STATUSES[1:]
     except (ValueError, TypeError, KeyError, RecursionError):
         fits = False
     if not fits:

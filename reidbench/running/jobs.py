@@ -41,13 +41,12 @@ class Job:
         return self.cells[0].settings.get("device") == "cuda"
 
     @property
-    def turn(self) -> tuple[bool, bool, bool, int]:
-        """What runs with it, and after what: trials first, training last, between them what needs the GPU before what
-        does not, and of that the timings.
+    def turn(self) -> tuple[bool, bool, int]:
+        """What runs with it, and after what: training last, what needs the GPU first, and of that the timings.
 
         Who has a GPU for some minutes so loses the least to their end.
         """
-        return not self.trial, self.needs_training, not self.on_gpu, -self.phase if self.on_gpu else self.phase
+        return self.needs_training, not self.on_gpu, -self.phase if self.on_gpu else self.phase
 
     @property
     def concurrency(self) -> int:

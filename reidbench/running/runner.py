@@ -77,15 +77,21 @@ class Runner:
             sweep_tree(cache_folder())
         if fresh:
             forget(cell for cell in missing if registry.measurements()[cell.measurement].needs_training)
-        jobs = make_jobs(missing)
-        if unknown := cells_to_try(missing):
-            jobs.append(Job(tuple(unknown), "batch", needs_training=False, trial=True))
         with Watch(limits) as self._watch:
+            refused = self._try(cells_to_try(missing))
+            jobs = make_jobs(cell for cell in missing if cell.key not in refused)
             for turn in sorted({job.turn for job in jobs}):
                 mine = [job for job in jobs if job.turn == turn]
                 # Other runs on this machine may compute meanwhile, but two must not time at once.
                 with alone(cache_folder() / "timing") if mine[0].phase == 1 else contextlib.nullcontext():
                     self._run_side_by_side(mine)
+
+    def _try(self, cells: Sequence[Cell]) -> set[str]:
+        """Has the models of some cells tried; gives the keys of those that were refused, which have failed."""
+        before = len(self.failures)
+        if cells:
+            self._run_side_by_side([Job(tuple(cells), "batch", needs_training=False, trial=True)])
+        return {record.key for record in self.failures[before:]}
 
     def _run_side_by_side(self, jobs: Sequence[Job]) -> None:
         with ThreadPoolExecutor(jobs[0].concurrency) as pool:
@@ -116,9 +122,7 @@ class Runner:
 
     def _run_job(self, job: Job) -> None:
         """Runs a job to its end; where a worker dies, the cell it was at has failed and the others go on in another."""
-        refused = {record.key for record in self.failures}
-        cells = (cell for cell in job.cells if cell.key not in refused)
-        waiting = {cell.key: cell for cell in cells if not self._is_measured_meanwhile(cell)}
+        waiting = {cell.key: cell for cell in job.cells if not self._is_measured_meanwhile(cell)}
         while waiting and not self._stopping:
             log = _log_path(next(iter(waiting.values())), job)
             ended = self._run_worker(job, waiting, log)
@@ -252,11 +256,8 @@ def _lacks_quantities(record: Record) -> str:
 
 def _log_path(cell: Cell, job: Job) -> Path:
     """The log of a job's worker whose first cell this is, emptied."""
-    log = (
-        cache_folder()
-        / "logs"
-        / f"{'trial' if job.trial else cell.measurement}-{machine.slug(cell.row)}-{cell.key}.log"
-    )
+    what = "trial" if job.trial else cell.measurement
+    log = cache_folder() / "logs" / f"{what}-{machine.slug(cell.row)}-{cell.key}.log"
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
         log.write_text("")

@@ -78,8 +78,8 @@ def _weights(axis: Axes, quantity: Quantity, records: Sequence[Record], looks: M
 
     Returns how far the farthest mark is from it, in points.
     """
-    even, farthest = 100 / len(records[0].context["kernels"]), 0.0
     kernels = records[0].context["kernels"]
+    even, farthest = 100 / len(kernels), 0.0
     groups = [group for group in GROUPS if not group or all(record.samples.get(group) for record in records)]
     axis.axhline(even, color="#666666", linestyle="--", linewidth=0.9, zorder=1)
     for i, kernel in enumerate(kernels):

@@ -19,7 +19,7 @@ from reidbench import registry
 from reidbench.data.splits import by_split, split_of
 from reidbench.deployment.backends import ran_on
 from reidbench.estimates import seed_means
-from reidbench.reporting.blocks import ABOUT, titled, training_text
+from reidbench.reporting.blocks import ABOUT, several, titled, training_text
 from reidbench.reporting.matching import has_ratio, sessions
 from reidbench.reporting.tables import Heading, Table
 from reidbench.spec import Column, Quantity, Record
@@ -152,7 +152,7 @@ def which_training(record: Record) -> str:
 
 def marks(table: Table) -> str:
     """What whiskers and the marks of `SEED` are in a figure of accuracies."""
-    over = "splits" if table.plan.splits.several else "seeds" if table.plan.preset.seeds > 1 else ""
+    over = several(table.plan)
     return "whiskers: 95 % over identities" + (f"; small hollow marks: {over}" if over else "")
 
 
