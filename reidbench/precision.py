@@ -4,4 +4,18 @@ from __future__ import annotations
 
 import torch
 
-PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+IEEE = "ieee32"
+"""float32 throughout. On GPUs that have TF32 (NVIDIA's, from Ampere on) torch's own float32, `fp32`, computes
+convolutions in it; older ones, the paper's among them, compute what this names."""
+
+PRECISIONS = {"fp32": torch.float32, IEEE: torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+TRAINED = ("fp32", "bf16", "fp16")
+"""What a recipe may name."""
+
+
+def without_tf32(precision: str) -> None:
+    """Forbids TF32 to this process, from here on, where the precision is `IEEE`."""
+    if precision == IEEE:
+        torch.backends.cudnn.allow_tf32 = False
+        torch.backends.cuda.matmul.allow_tf32 = False

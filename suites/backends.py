@@ -20,7 +20,7 @@ BACKENDS: tuple[dict[str, str], ...] = (
 )
 GPU_BACKENDS = tuple(
     {"device": "cuda", "backend": backend, "precision": precision}
-    for backend in ("eager", "compile", "cudagraph")
+    for backend in ("eager", "compile", "cudagraph", "fused")
     for precision in ("fp32", "bf16")
 )
 COSTS = ("latency.latency", "latency.ratio", "throughput.throughput", "memory.added", "disk.size")

@@ -4,14 +4,18 @@ from reidbench.spec import Column, Row
 
 GPU = {"device": "cuda", "precision": "fp32"}
 GPU_BF16 = {"device": "cuda", "precision": "bf16"}
+GPU_IEEE = {"device": "cuda", "precision": "ieee32"}
 GPU_GRAPH = {**GPU, "backend": "cudagraph"}
 GPU_GRAPH_BF16 = {**GPU_BF16, "backend": "cudagraph"}
+GPU_GRAPH_IEEE = {**GPU_IEEE, "backend": "cudagraph"}
+GPU_FUSED = {**GPU, "backend": "fused"}
+GPU_FUSED_BF16 = {**GPU_BF16, "backend": "fused"}
 
 ON_GPU = (
     "On a GPU the eager time of one clip is that of starting its operators one by one, and goes with their number "
     "more than with the operations in them; as a CUDA graph they are started at once. There fp32 is TF32 in "
     "convolutions and float32 in matrix products, which is torch's default, where the GPU has TF32 (Ampere and later): "
-    "over it bf16 gains less than over float32 throughout."
+    "over it bf16 gains less than over float32 throughout, which is called ieee32."
 )
 
 ACCURACY = (

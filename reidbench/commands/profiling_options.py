@@ -21,12 +21,14 @@ def add_profiling(add: Add) -> None:
     sub.add_argument("--depth", type=int, metavar="N", help="with --layers: names down to which to print (default: 2)")
     about = "with --layers: draw the roofline and the memory over time, as .png or .svg"
     sub.add_argument("--out", default="", metavar="FILE", help=about)
-    sub.add_argument("--precision", default="", help="with --layers: fp32, bf16 or fp16 (default: fp32)")
+    sub.add_argument(
+        "--precision", default="", help="with --layers: fp32, ieee32 (no TF32), bf16 or fp16 (default: fp32)"
+    )
     about = "write a trace for TensorBoard and Perfetto; the operators that take longest"
     sub = add("trace", "profiling.trace", about, model(), training(WITH_TRAIN), start(WITH_TRAIN))
     about = "the folder for traces; each run gets a folder there"
     sub.add_argument("--out", required=True, metavar="DIR", help=about)
     about = "trace training steps, by the preset's recipe, and time their stages; else one clip at the paper's scale"
     sub.add_argument("--train", action="store_true", help=about)
-    about = "fp32, bf16 or fp16 (default: fp32, with --train the preset's)"
+    about = "fp32, ieee32 (no TF32), bf16 or fp16 (default: fp32, with --train the preset's)"
     sub.add_argument("--precision", default="", help=about)

@@ -36,16 +36,23 @@ class Backend:
 
 
 _FLOATS = ("fp32", "bf16", "fp16")
+_ON_GPU = (*_FLOATS, "ieee32")
 
 BACKENDS = {
     backend.name: backend
     for backend in (
-        Backend(EAGER, "torch as it is, operator by operator", {"cpu": _FLOATS, "cuda": _FLOATS}),
-        Backend("compile", "torch.compile (inductor), weights frozen", {"cpu": _FLOATS, "cuda": _FLOATS}),
+        Backend(EAGER, "torch as it is, operator by operator", {"cpu": _FLOATS, "cuda": _ON_GPU}),
+        Backend("compile", "torch.compile (inductor), weights frozen", {"cpu": _FLOATS, "cuda": _ON_GPU}),
         Backend(
             "cudagraph",
             "eager torch replayed as one CUDA graph: the CPU need not start its operators one by one",
-            {"cuda": _FLOATS},
+            {"cuda": _ON_GPU},
+        ),
+        Backend(
+            "fused",
+            "one CUDA graph of convolutions that take batch norm, addition and ReLU along (cuDNN), side by side where "
+            "none waits for the other",
+            {"cuda": _ON_GPU},
         ),
         Backend(
             "onnxruntime",

@@ -11,8 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from reidbench.deployment.files import quiet
+from reidbench.deployment.fusion import fuse
+from reidbench.deployment.lanes import Lanes
 from reidbench.deployment.network import Infer
-from reidbench.precision import PRECISIONS
+from reidbench.precision import PRECISIONS, without_tf32
 
 HINTS = {"fp32": "f32", "bf16": "bf16", "int8": "f32"}
 """What OpenVINO computes in where nothing is quantised; it would choose by the machine otherwise."""
@@ -61,41 +63,49 @@ def _graph_memory() -> Any:
     return torch.cuda.graph_pool_handle()
 
 
-def _graphed(network: nn.Module, clips: Tensor) -> Infer:
-    """A CUDA graph of the network for the shape of `clips`, which are on the GPU: one launch instead of hundreds.
+def _fused(network: nn.Module, clips: Tensor) -> Infer:
+    """A CUDA graph of the network's fused operators, side by side where they can be."""
+    return _Graph(Lanes(fuse(network, clips)).run, clips)
 
-    A run copies the clips to where the graph reads them, and its feature from where the next graph may write.
+
+class _Graph:
+    """A CUDA graph of `run` for the shape of `clips`, which are on the GPU: one launch instead of hundreds.
+
+    A call copies the clips to where the graph reads them, and its feature from where the next graph may write. What
+    `run` reads (a network's weights) must live as long as the graph, and does: it is kept.
     """
-    held, stream = clips.clone(), torch.cuda.current_stream()
-    aside = torch.cuda.Stream()
-    aside.wait_stream(stream)
-    with torch.inference_mode(), torch.cuda.stream(aside):
-        for _ in range(3):
-            network(held)
-    stream.wait_stream(aside)
-    graph = torch.cuda.CUDAGraph()
-    try:
-        with torch.inference_mode(), torch.cuda.graph(graph, pool=_graph_memory()):
-            found = network(held)
-    except BaseException:
-        # Torch goes on taking its memory for that of a capture, and would refuse it to the next one.
-        _graph_memory.cache_clear()
-        raise
-    finally:
-        # A capture that fails leaves the stream current that it was made on.
-        torch.cuda.set_stream(stream)
 
-    def infer(clips: Tensor) -> Tensor:
+    def __init__(self, run: Infer, clips: Tensor) -> None:
+        self.run = run
+        self.clips = clips.clone()
+        self.graph = torch.cuda.CUDAGraph()
+        stream, aside = torch.cuda.current_stream(), torch.cuda.Stream()
+        aside.wait_stream(stream)
+        with torch.inference_mode(), torch.cuda.stream(aside):
+            for _ in range(3):
+                run(self.clips)
+        stream.wait_stream(aside)
+        try:
+            with torch.inference_mode(), torch.cuda.graph(self.graph, pool=_graph_memory()):
+                self.found = run(self.clips)
+        except BaseException:
+            # Torch goes on taking its memory for that of a capture, and would refuse it to the next one.
+            _graph_memory.cache_clear()
+            raise
+        finally:
+            # A capture that fails leaves the stream current that it was made on.
+            torch.cuda.set_stream(stream)
+
+    def __call__(self, clips: Tensor) -> Tensor:
         with torch.inference_mode():
-            held.copy_(clips)
-            graph.replay()
-            return found.clone()
-
-    return infer
+            self.clips.copy_(clips)
+            self.graph.replay()
+            return self.found.clone()
 
 
 def prepared(network: nn.Module, device: str, precision: str) -> nn.Module:
     """The network on a device, its weights in a precision and in channels_last, in evaluation mode; changed itself."""
+    without_tf32(precision)
     network.to(device=device, dtype=PRECISIONS[precision]).eval()
     for parameter in network.parameters():
         if parameter.dim() == 4:
@@ -148,7 +158,8 @@ def _openvino(path: Path, precision: str, threads: int) -> Infer:
 IN_TORCH: dict[str, Callable[[nn.Module, Tensor], Infer]] = {
     "eager": _eager,
     "compile": _compiled,
-    "cudagraph": _graphed,
+    "cudagraph": _Graph,
+    "fused": _fused,
 }
 """The backends that take a prepared network, with clips of the shape that they are started for."""
 

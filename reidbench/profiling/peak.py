@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch.nn.functional import conv2d
 
-from reidbench.precision import PRECISIONS
+from reidbench.precision import PRECISIONS, without_tf32
 from reidbench.profiling.latency import check_device, check_precision, clock_of
 
 SIDES = {"cpu": (1024, 2048), "cuda": (4096, 8192)}
@@ -76,6 +76,7 @@ def measure_peak(
     """
     check_device(device)
     check_precision(precision)
+    without_tf32(precision)
     kind, rates = torch.device(device).type, []
     with _rounding_as_convolutions(), torch.inference_mode():
         for side in SIDES[kind] if sides is None else sides:

@@ -23,7 +23,7 @@ from reidbench.data.clips import augment
 from reidbench.data.frames import CACHE_LIMIT, in_turn
 from reidbench.data.tracklets import Dataset
 from reidbench.files import check_writable
-from reidbench.precision import PRECISIONS
+from reidbench.precision import PRECISIONS, TRAINED
 from reidbench.spec import Advance, Output, Recipe, UserError
 from reidbench.training.archive import read_archive, write_archive
 from reidbench.training.feed import Batch, Feed, open_feed
@@ -215,7 +215,7 @@ def _check(recipe: Recipe, device: torch.device) -> None:
     for option, known in (
         ("schedule", ("step", "cosine")),
         ("metric_loss", ("triplet", "contrastive")),
-        ("precision", tuple(PRECISIONS)),
+        ("precision", TRAINED),
     ):
         if getattr(recipe, option) not in known:
             raise UserError(f"recipe: {option} is {getattr(recipe, option)!r}; choose one of {', '.join(known)}")

@@ -18,8 +18,19 @@ Tell = Callable[..., None]
 TOLD: dict[str, list[Mapping[str, str]]] = {}
 """What comparisons found: by the title of a table its rows, each a text by column."""
 
+ON_GPU = "REIDBENCH_SPEED_PAGE=docs/speed-gpu.md pytest --benchmark-only tests/benchmarks/test_on_gpu.py"
+
 COMMAND = """REIDBENCH_NIGHTLY=1 REIDBENCH_SPEED_PAGE=docs/speed.md pytest --benchmark-only \\
     tests/benchmarks/test_{inference,training_step,decoding,ranking_speed}.py"""
+
+
+ABOUT_CPU = (
+    "Operations a second count a multiply-accumulate as two. Written, in six minutes and with 8 GB of disk, by",
+)
+ABOUT_GPU = (
+    "In fp32, convolutions are TF32 and matrix products float32, which is torch's default. Written, in about a minute,",
+    "by",
+)
 
 
 def with_interval(found: Estimate) -> str:
@@ -29,7 +40,11 @@ def with_interval(found: Estimate) -> str:
 def speed_page() -> str:
     """What was told, with the machine and the versions that it holds of."""
     facts = machine.describe()
-    versions = {**machine.versions(), **backends.versions("onnxruntime"), **backends.versions("openvino")}
+    versions = machine.versions()
+    if facts["gpu"]:
+        versions |= {name: str(value) for name, value in machine.gpu_facts("cuda").items() if name in ("cuda", "cudnn")}
+    else:
+        versions |= {**backends.versions("onnxruntime"), **backends.versions("openvino")}
     if decoder() == "simplejpeg":
         versions["simplejpeg"] = metadata.version("simplejpeg")
     kept = KEEP_FREED_MEMORY.items() <= os.environ.items()
@@ -39,11 +54,11 @@ def speed_page() -> str:
         "What is compared takes turns in one process. A ratio is the median of those of the turns; in brackets stands",
         "its 95 % interval over these; other processes differ by a few percent more. The authors' layout is that of",
         "their code, five-dimensional convolutions on contiguous clips, with the same weights, run by eager torch.",
-        "Operations a second count a multiply-accumulate as two. Written, in six minutes and with 8 GB of disk, by",
+        *(ABOUT_GPU if facts["gpu"] else ABOUT_CPU),
         "",
         "```",
         *(["export " + " ".join(f"{name}={value}" for name, value in KEEP_FREED_MEMORY.items())] if kept else []),
-        COMMAND,
+        ON_GPU if facts["gpu"] else COMMAND,
         "```",
         "",
         f"on {machine.name()} ({facts['cpu']}, {facts['cores']} cores, {facts['memory_gib']} GiB{facts['gpu'] and ', '}"

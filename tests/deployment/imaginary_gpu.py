@@ -43,12 +43,31 @@ def install(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(torch.cuda, "CUDAGraph", Graph)
     patch.setattr(torch.cuda, "Stream", Stream)
     patch.setattr(torch.cuda, "current_stream", Stream)
+    patch.setattr(Tensor, "record_stream", lambda tensor, stream: None)
     patch.setattr(torch.cuda, "set_stream", lambda stream: None)
     patch.setattr(torch.cuda, "stream", lambda stream: contextlib.nullcontext())
 
 
 class Stream:
-    def wait_stream(self, other: Stream) -> None: ...
+    """Knows what it has waited for: all that was done on another before its event, or before it was waited for."""
+
+    def __init__(self) -> None:
+        self.done: set[object] = set()
+
+    def wait_stream(self, other: Stream) -> None:
+        self.done |= other.done
+
+    def wait_event(self, event: Event) -> None:
+        self.done |= event.done
+
+    def record_event(self) -> Event:
+        return Event(self.done)
+
+
+class Event:
+    def __init__(self, done: set[object]) -> None:
+        self.done = {*done, self}
+        done.add(self)
 
 
 class Graph(TorchDispatchMode):

@@ -183,7 +183,7 @@ def test_a_batch_is_one_drawn_clip_that_is_repeated_where_it_is_computed(
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"precision": "int8"}, "precision 'int8' is unknown; give fp32, bf16, fp16"),
+        ({"precision": "int8"}, "precision 'int8' is unknown; give fp32, ieee32, bf16, fp16"),
         ({"device": "tpu"}, "device 'tpu' is unknown; give cpu or cuda"),
         ({"device": "cuda:1"}, "device 'cuda:1' is unknown; give cpu or cuda"),
         ({"shape": (3, 16, 8)}, r"shape \(3, 16, 8\) is not \[B, T, 3, H, W\]"),

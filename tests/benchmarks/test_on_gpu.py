@@ -1,0 +1,104 @@
+"""On a GPU: one clip and a training step at the paper's scale against the authors' layout, and BiCnet-TKS to Base-B.
+
+Run it with `REIDBENCH_SPEED_PAGE=docs/speed-gpu.md pytest --benchmark-only tests/benchmarks/test_on_gpu.py`. The
+authors' layout is run by eager torch, in fp32 as they ran it; its training step in bf16 stands beside that.
+"""
+
+from __future__ import annotations
+
+import copy
+import statistics
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import pytest
+import torch
+from release_layout import release_clips, release_layout
+from speed_page import Tell, with_interval
+from steps import MODELS, SCALES, step_of, subject
+from torch import nn
+
+from reidbench.deployment.backends import BACKENDS
+from reidbench.profiling import session
+from reidbench.profiling.latency import Run, Timings, interleave, random_clips
+from reidbench.spec import COST_SHAPE
+from reidbench.statistics import ratio_interval
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+
+ROUNDS = 30
+WAYS = [(backend, precision) for backend in ("eager", "cudagraph", "fused") for precision in ("fp32", "bf16")]
+CLIP = "One clip of 8 frames against the authors' layout"
+RATIO = "BiCnet-TKS and Base-B, one clip of 8 frames"
+STEP = "A training step against the authors' layout"
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_clip_against_the_release_layout(name: str, benchmark: Any, tell: Tell) -> None:
+    reference = release_layout(session.build(MODELS[name], {})).cuda().eval()
+    clips = release_clips(random_clips(COST_SHAPE, 0, device="cuda"))
+
+    def release() -> object:
+        with torch.inference_mode():
+            return reference(clips)
+
+    runs = {"authors'": release, **{", ".join(way): start(name, *way) for way in WAYS}}
+    seconds = timed(benchmark, runs)
+    theirs = seconds.pop("authors'")
+    for way, own in seconds.items():
+        told = {"authors_ms": milliseconds(theirs), "ms": milliseconds(own)}
+        tell(CLIP, network=name, run_by=way, **told, times_as_fast=with_interval(ratio_interval(theirs, own)))
+    assert statistics.median(seconds["fused, bf16"]) < statistics.median(theirs)
+
+
+@pytest.mark.parametrize(("backend", "precision"), WAYS)
+def test_bicnet_tks_to_base_b_on_a_gpu(backend: str, precision: str, benchmark: Any, tell: Tell) -> None:
+    """The operations say 0.47, and the paper's GPU 0.55."""
+    seconds = timed(benchmark, {name: start(name, backend, precision) for name in MODELS})
+    ratio = ratio_interval(seconds["BiCnet-TKS"], seconds["Base-B"])
+    times = {f"{name}_ms": milliseconds(spent) for name, spent in seconds.items()}
+    tell(RATIO, run_by=f"{backend}, {precision}", **times, ratio=with_interval(ratio))
+    assert ratio.low > 0
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_training_step_on_a_gpu(name: str, benchmark: Any, tell: Tell) -> None:
+    """Half of the paper's batch: the authors' layout in fp32 takes most of a large GPU's memory for it."""
+    model, clips, labels = subject(name, "paper", identities=8, clips_per_identity=4)
+    recipe = SCALES["paper"][0]
+    reference = release_layout(model)
+    clips, labels = clips.cuda(), labels.cuda()
+    theirs = release_clips(clips)
+
+    def step(of: nn.Module, precision: str, *, fused: bool) -> Run:
+        given = clips if of is model else theirs
+        return step_of(copy.deepcopy(of).cuda(), given, labels, replace(recipe, precision=precision), fused=fused)
+
+    runs = {
+        "fp32": step(model, "fp32", fused=True),
+        "bf16": step(model, "bf16", fused=True),
+        "authors', fp32": step(reference, "fp32", fused=False),
+        "authors', bf16": step(reference, "bf16", fused=False),
+    }
+    seconds = timed(benchmark, runs, rounds=10)
+    for run, against in (("fp32", "authors', fp32"), ("bf16", "authors', fp32"), ("bf16", "authors', bf16")):
+        told = {"authors_ms": milliseconds(seconds[against]), "ms": milliseconds(seconds[run])}
+        faster = with_interval(ratio_interval(seconds[against], seconds[run]))
+        tell(STEP, network=f"{name}, {len(clips)} clips", run=run, against=against, **told, times_as_fast=faster)
+    assert statistics.median(seconds["bf16"]) < statistics.median(seconds["authors', fp32"])
+
+
+def start(name: str, backend: str, precision: str) -> Run:
+    assert "cuda" in BACKENDS[backend].devices
+    settings = {"device": "cuda", "precision": precision, "backend": backend}
+    return session.Subject.of(MODELS[name], {}, settings).start(COST_SHAPE)
+
+
+def timed(benchmark: Any, runs: dict[str, Run], rounds: int = ROUNDS) -> dict[str, list[float]]:
+    timings: Timings = benchmark.pedantic(partial(interleave, runs, rounds=rounds, device="cuda"), rounds=1)
+    return dict(timings.seconds)
+
+
+def milliseconds(seconds: list[float]) -> str:
+    return f"{1e3 * statistics.median(seconds):.2f}"
