@@ -40,7 +40,7 @@ SUITE = Suite(
             for quantity in FIDELITY
         ),
     ),
-    figures=("backends",),
+    figures=("backends", "batches"),
     notes=(
         "Every backend is a session of its own, in which the rows take turns: ratios hold within it, and times of two "
         "backends were taken minutes apart.",

@@ -39,7 +39,7 @@ SUITE = Suite(
         ),
         Column("memory.peak", settings=GPU),
     ),
-    figures=(),
+    figures=("batches",),
     notes=(ON_GPU,),
 )
 """Its columns stand in the order in which they are measured: a run that is ended early lacks the last of them."""

@@ -57,7 +57,7 @@ SUITE = Suite(
         Column("memory.peak"),
         Column("memory.peak", settings=GPU),
     ),
-    figures=("overhead", "latency"),
+    figures=("overhead", "batches", "latency"),
     notes=(
         "The paper timed Base-B and BiCnet-TKS on one NVIDIA RTX 2080 Ti; its ratio is 6 : 11, 0.55. That GPU has no "
         "TF32, so that its times stand beside those in ieee32: beside the eager ones and those of a CUDA graph, for it "

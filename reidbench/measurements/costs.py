@@ -25,6 +25,9 @@ LATENCY_ROUNDS = 15
 LATENCY_SECONDS = 20.0
 """Rounds of a latency session at least, and the seconds up to which more are made."""
 
+BATCH = "seconds_batch_"
+"""What the names of a throughput's samples begin with that are seconds of a batch of so many clips."""
+
 THROUGHPUT_SECONDS = 8.0
 """Seconds of a row's own readings after which it stops doubling the batch, though that may still gain."""
 
@@ -253,7 +256,7 @@ def _counting_context(found: Complexity) -> dict[str, Any]:
 
 
 def _throughput_outcome(found: Sweep, shared: Mapping[str, Any]) -> Outcome:
-    samples = {f"seconds_batch_{batch}": seconds for batch, seconds in found.seconds.items()}
+    samples = {f"{BATCH}{batch}": seconds for batch, seconds in found.seconds.items()}
     samples["frames_per_second"] = found.rates
     context = {"batches": list(found.seconds), "out_of_memory_at": found.out_of_memory or None, **shared}
     if found.cut:

@@ -9,15 +9,13 @@ from typing import Any
 import numpy as np
 
 from reidbench import machine
+from reidbench.measurements.costs import BATCH
 from reidbench.regression.noise import Noise
 from reidbench.regression.pairing import Pair
 from reidbench.regression.shift import shift_interval
 from reidbench.regression.verdicts import Limits, word_of
 from reidbench.spec import Quantity, Record
 from reidbench.statistics import Estimate, widened
-
-BATCH = "seconds_batch_"
-"""How the samples of a throughput's record are called, which has some readings at each batch."""
 
 MOST_SESSIONS = 20
 """Sessions a side beyond which it is no use to say how many it would take."""

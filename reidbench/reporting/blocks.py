@@ -37,6 +37,9 @@ PUBLISHED = "Published values, of other datasets or devices than those measured 
 CONTINUED = " (continued)"
 """Ends the title of every piece of a table but the first."""
 
+EMPTY = ("missing", "absent", "published")
+"""States of entries that nothing was measured for."""
+
 WORDS = {
     "failed": "failed",
     "out-of-memory": "out of memory",
@@ -84,14 +87,22 @@ class _Strip:
 def blocks(table: Table, width: int = WIDTH) -> list[Block]:
     """The table as blocks, one for each way of measuring, split where it would be wider than `width` characters.
 
+    Blocks in which nothing is measured yet are left out beside others; the report names their columns too.
+
     A column that cannot be measured here at all shows what was published, in the last block, or is left out; the report
     names it. So is, in each block, a row that only a publication has values for, where it has none there.
     """
     groups: dict[str, list[_Strip]] = {}
+    filled: set[str] = set()
+    measured = any(entry.state not in EMPTY for entry in table.entries.values())
     for heading in table.headings:
         entries = list(table.column(heading).values())
+        title = block_title(heading, table)
         if is_measured(entries) or any(entry.published for entry in entries):
-            groups.setdefault(block_title(heading, table), []).append(_strip(heading, entries, table))
+            groups.setdefault(title, []).append(_strip(heading, entries, table))
+        if any(entry.published or entry.state not in EMPTY for entry in entries):
+            filled.add(title)
+    groups = {title: strips for title, strips in groups.items() if title in filled or not measured}
     rows = table.plan.suite.rows
     found: list[Block] = []
     for title, strips in sorted(groups.items(), key=lambda group: group[0] == PUBLISHED):

@@ -16,6 +16,7 @@ from reidbench.reporting.intervals import estimate_text
 from reidbench.reporting.levels import growth_findings
 from reidbench.reporting.operations import attained_findings
 from reidbench.reporting.published import agreement_findings, deviation_findings
+from reidbench.reporting.throughputs import throughput_findings
 from reidbench.reporting.verdict import (
     Verdict,
     focused_ratios,
@@ -41,6 +42,7 @@ def findings(table: Table) -> list[str]:
         *seed_findings(table),
         *chance_findings(table),
         *ratio_findings(table),
+        *throughput_findings(table),
         *attained_findings(table),
         *growth_findings(table),
         *agreement_findings(table),
@@ -55,6 +57,7 @@ def headlines(table: Table, first: Verdict | None) -> list[str]:
         *best_findings(table),
         *chance_findings(table),
         *ratio_findings(table),
+        *throughput_findings(table),
         *growth_findings(table),
     ]
 

@@ -53,10 +53,15 @@ def attained_findings(table: Table) -> Iterator[str]:
             rates = _rates(table, counted, heading)
             if len(rates) > 1:
                 ends = (min(rates, key=rates.__getitem__), max(rates, key=rates.__getitem__))
-                text = " to ".join(f"{rates[n] / 1e9:.0f} ({short_name(n, table.plan.suite)})" for n in ends)
+                text = " to ".join(f"{rate_text(rates[n])} ({short_name(n, table.plan.suite)})" for n in ends)
                 told[f"{text} on {', '.join(ran_on(heading.settings))}"] = None
     if told:
-        yield f"Speed reached, in GFLOP/s (here a multiply-accumulate counts as two operations): {'; '.join(told)}."
+        yield f"Speed reached (here a multiply-accumulate counts as two operations): {'; '.join(told)}."
+
+
+def rate_text(rate: float) -> str:
+    """Operations a second in the unit that suits them."""
+    return f"{rate / 1e12:.1f} TFLOP/s" if rate >= 1e12 else f"{rate / 1e9:.0f} GFLOP/s"
 
 
 def _rates(table: Table, counted: Heading, timed: Heading) -> dict[str, float]:

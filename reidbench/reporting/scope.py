@@ -16,9 +16,13 @@ FAVOURED = {"tks": "temporal kernels (TKS)"}
 
 
 def scope(tables: Sequence[Table]) -> Iterator[str]:
-    """The sentences, each true of all tables together; none where nothing is trained."""
+    """The sentences, each true of all tables together; none where nothing is trained, or only costs are measured."""
     trained = [(table, heading) for table in tables for heading in table.headings if heading.training]
     shown = [(table, heading) for table, heading in trained if is_measured(table.column(heading).values())]
+    if not any(_has_values(table, heading) for table, heading in shown) and any(
+        _has_values(table, heading) for table in tables for heading in table.headings
+    ):
+        return
     if not shown:
         return
     runs: dict[str, dict[str, None]] = {}
@@ -34,6 +38,10 @@ def scope(tables: Sequence[Table]) -> Iterator[str]:
         yield f"The training settings favour networks with {' and '.join(faster)}: see Training and data."
     if any(not h.training and is_measured(t.column(h).values()) for t in tables for h in t.headings):
         yield f"Costs are those at the paper's scale, {_pixels(PAPER_SIZE)}."
+
+
+def _has_values(table: Table, heading: Heading) -> bool:
+    return any(entry.estimate for entry in table.column(heading).values())
 
 
 def _name(table: Table, heading: Heading) -> str:

@@ -117,9 +117,9 @@ def assemble(plan: Plan, store: Store, records: Records | None = None) -> Table:
     for index in sorted({index for _, index in (*plan.cells, *plan.absent)}):
         column = plan.suite.columns[index]
         measurement = measurements[column.measurement]
-        quantity = measurement.quantities[column.field]
-        filled = {row.name: _entry(plan, row, index, quantity, records) for row in plan.suite.rows}
         settings = _shared_settings(plan, index)
+        quantity = _shown(measurement.quantities[column.field], settings)
+        filled = {row.name: _entry(plan, row, index, quantity, records) for row in plan.suite.rows}
         noise = on_device(scatter, settings)
         filled = {
             name: replace(entry, estimate=covering(noise, quantity, entry.estimate)) for name, entry in filled.items()
@@ -156,6 +156,12 @@ def lookalike_floor(quantity: Quantity, table: Table, heading: Heading) -> float
         return None
     known = estimate(replace(quantity, sample="floor"), "floor", found[1][:1])
     return known.value if known else None
+
+
+def _shown(quantity: Quantity, settings: Mapping[str, Any]) -> Quantity:
+    """A quantity as its column shows it: times on a GPU, a tenth of a CPU's and less, with a digit more."""
+    finer = quantity.unit == "ms" and settings.get("device") == "cuda"
+    return replace(quantity, digits=quantity.digits + 1) if finer else quantity
 
 
 def _entry(plan: Plan, row: Row, index: int, quantity: Quantity, records: Records) -> Entry:

@@ -12,7 +12,7 @@ from reidbench.reporting.blocks import column_name
 from reidbench.reporting.comparison import compare, excludes_zero
 from reidbench.reporting.intervals import difference_text, interval_text
 from reidbench.reporting.tables import heading_of
-from reidbench.spec import Suite
+from reidbench.spec import Quantity, Suite
 from reidbench.statistics import Estimate
 
 if TYPE_CHECKING:
@@ -53,9 +53,12 @@ def verdict(table: Table) -> Verdict | None:
 
 
 def time_text(table: Table, heading: Heading, name: str) -> str:
-    """A row's ratio of time with its interval, such as "0.66x [0.65, 0.69]", and a word where it is not told from 1."""
-    known, _ = table.fresh(heading)[name]
-    quantity = heading.quantity
+    """A row's ratio of time to the reference row's, as text."""
+    return ratio_text(heading.quantity, table.fresh(heading)[name][0])
+
+
+def ratio_text(quantity: Quantity, known: Estimate) -> str:
+    """A ratio with its interval, such as "0.66x [0.65, 0.69]", and a word where it is not told from 1."""
     text = f"{known.value * quantity.scale:.{quantity.digits}f}x"
     if isnan(known.low):
         return text

@@ -5,7 +5,7 @@ from made_up import COLUMNS, ROWS
 
 from reidbench import registry
 from reidbench.reporting.findings import findings
-from reidbench.reporting.operations import attained_findings, undercounted
+from reidbench.reporting.operations import attained_findings, rate_text, undercounted
 from reidbench.reporting.summary import certainty
 from reidbench.reporting.tables import assemble
 from reidbench.spec import Column, Quantity
@@ -60,10 +60,14 @@ def test_the_rates_of_computing_are_those_of_whole_clips(bench):
     table = table_of(bench, {"Small": 0.2e9, "Base": 2.3e9, "Full": 1e9})
     (said,) = attained_findings(table)
     assert said in findings(table)
-    assert said.startswith(
-        "Speed reached, in GFLOP/s (here a multiply-accumulate counts as two operations): 28 (Small)"
-    )
-    assert said.endswith(" to 80 (Base) on cpu, fp32.")
+    start = "Speed reached (here a multiply-accumulate counts as two operations): "
+    assert said == f"{start}28 GFLOP/s (Small) to 80 GFLOP/s (Base) on cpu, fp32."
+
+
+def test_rates_have_the_unit_that_suits_them():
+    assert [rate_text(rate) for rate in (2e9, 999e9, 1e12, 107.94e12)] == [
+        *("2 GFLOP/s", "999 GFLOP/s", "1.0 TFLOP/s", "107.9 TFLOP/s")
+    ]
 
 
 def test_rates_need_macs_and_two_rows_with_a_time(bench):

@@ -23,6 +23,13 @@ def test_a_report_begins_with_what_its_accuracies_are_of(bench):
     ]
 
 
+def test_where_costs_alone_are_measured_nothing_is_said_of_training(bench):
+    bench.save(bench.cell(ROWS[0], COLUMNS[3]))
+    assert list(scope([table_of(bench)])) == []
+    bench.save(bench.cell(ROWS[0], COLUMNS[0]))
+    assert len(list(scope([table_of(bench)]))) == 3
+
+
 def test_a_real_dataset_is_named_and_not_called_unreal(bench):
     bench.dataset = {"name": "mars", "fingerprint": "f00d", "options": {}, "subset": True}
     first, *others = scope([table_of(bench)])

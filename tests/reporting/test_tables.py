@@ -5,7 +5,7 @@ import pytest
 from made_up import COLUMNS, GFLOPS, RECIPE, ROWS
 
 from reidbench.reporting import matching
-from reidbench.reporting.blocks import PUBLISHED, WORDS, block_title, blocks, terminal_text, text_lines
+from reidbench.reporting.blocks import CONTINUED, PUBLISHED, WORDS, block_title, blocks, terminal_text, text_lines
 from reidbench.reporting.figures.style import setting
 from reidbench.reporting.tables import assemble
 from reidbench.spec import Column, Published, Row
@@ -233,6 +233,32 @@ def test_what_was_published_of_other_data_stands_behind_what_was_measured(bench,
     cells = {place: own for place, own in plan.cells.items() if place[1]}
     titles = [block.title for block in blocks(assemble(replace(plan, cells=cells, absent=absent), bench.store), 200)]
     assert titles[-1] == PUBLISHED and titles[0].startswith("Cost: ") and PUBLISHED not in titles[:-1]
+
+
+def test_times_on_a_gpu_have_a_digit_more(bench):
+    cells, column = dict(bench.plan.cells), COLUMNS.index(Column("latency.latency", settings={"device": "cuda"}))
+    cells |= {(row.name, column): bench.plan.cells[row.name, COLUMNS.index(Column("latency.latency"))] for row in ROWS}
+    on_cpu = assemble(replace(bench.plan, cells=cells, absent={}), bench.store).headings
+    cells |= {
+        (row.name, column): tuple(
+            replace(cell, settings={**cell.settings, "device": "cuda"}) for cell in cells[row.name, column]
+        )
+        for row in ROWS
+    }
+    on_gpu = assemble(replace(bench.plan, cells=cells, absent={}), bench.store).headings
+    digits = {h.column.field: (h.quantity.digits, g.quantity.digits) for h, g in zip(on_cpu, on_gpu, strict=True)}
+    assert digits["latency"] == (1, 2) and digits["ratio"] == (2, 2) and digits["params"] == (1, 1)
+
+
+def test_a_block_in_which_nothing_is_measured_is_left_out_beside_others(bench):
+    def titles():
+        return {block.title.removesuffix(CONTINUED) for block in blocks(assemble(bench.plan, bench.store))}
+
+    assert {"Cost: cpu, fp32, the paper's scale", "Cost: counted at the paper's scale"} <= titles()
+    bench.save(bench.cell(ROWS[0], COLUMNS[3]))
+    assert "Cost: cpu, fp32, the paper's scale" not in titles()
+    bench.save(bench.cell(ROWS[0], COLUMNS[5]), status="failed")
+    assert "Cost: cpu, fp32, the paper's scale" in titles(), "that it failed is to be seen"
 
 
 def test_terminal_table_is_narrow_and_marks_states(bench):

@@ -18,6 +18,7 @@ from reidbench.registry import lookup
 from reidbench.reporting.figures.ablation import factor_figure, latency_figure
 from reidbench.reporting.figures.accuracy import accuracy_figure
 from reidbench.reporting.figures.backends import backends_figure
+from reidbench.reporting.figures.batches import batches_figure
 from reidbench.reporting.figures.components import components_figure
 from reidbench.reporting.figures.costs import formula_figure, overhead_figure
 from reidbench.reporting.figures.field import field_figure
@@ -96,6 +97,11 @@ FIGURES = {
         backends_figure,
         "Above, latency of one clip by backend; below, its ratio to the reference row in the same session; dashed, the "
         "ratio of the counted MACs; medians with 95 % intervals",
+    ),
+    "batches": Drawing(
+        batches_figure,
+        "Time of the row in focus relative to the reference row's over the clips computed at once, as far as both were "
+        "tried, the faster of two readings each; dashed, the ratio of the counted MACs",
     ),
     "stress": Drawing(
         stress_figure,

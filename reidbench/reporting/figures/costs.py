@@ -41,6 +41,8 @@ def overhead_figure(table: Table) -> Figure | None:
         _time_and_macs(axis, table, macs, heading, rows)
     for axis in axes[len(panels) :]:
         axis.set_axis_off()
+    for axis in axes[: len(panels)][-columns:]:
+        axis.set_xlabel(f"MACs and time of a frame,\n{table.plan.suite.reference} = 1")
     axes[0].set_yticks(range(len(rows)), [row_labels(table)[name] for name in rows])
     axes[0].set_ylim(len(rows) - 0.5, -0.5)
     axes[0].set_xlim(0, None)
@@ -98,7 +100,7 @@ def _time_and_macs(axis: Axes, table: Table, macs: Heading, heading: Heading, ro
         axis.errorbar(value, place, xerr=lengths, fmt="none", ecolor="black", elinewidth=0.9, capsize=3.5, zorder=4)
         end = max(share, value if isnan(high) else high)
         axis.annotate(f"{value:.2f}", (end, place), (6, 0), textcoords="offset points", va="center", fontsize=8)
-    axis.set(title=setting(table, heading), xlabel=f"MACs and time of a frame,\n{reference} = 1")
+    axis.set_title(setting(table, heading))
     axis.tick_params(labelbottom=True)
     axis.margins(x=0.15)
     grid(axis, "x")

@@ -1,0 +1,43 @@
+"""The figure of batches: how the ratio of two rows' times goes with the number of clips that are computed at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from reidbench.reporting.figures.style import MARKERS, OKABE_ITO, entitle, grid, new_figure, setting
+from reidbench.reporting.tables import Table, heading_of
+from reidbench.reporting.throughputs import ratios_by_batch
+from reidbench.reporting.verdict import short_name
+
+
+def batches_figure(table: Table) -> Figure | None:
+    """The time of the row in focus relative to the reference row's over the clips in a batch, one line a setting."""
+    lines = {setting(table, h): found for h in table.headings if (found := ratios_by_batch(table, h))}
+    if not lines:
+        return None
+    suite = table.plan.suite
+    focus, reference = (short_name(name, suite) for name in (suite.focus, suite.reference))
+    figure = new_figure(7.2, 3.8)
+    axis = figure.subplots()
+    axis.axhline(1, color="black", linewidth=0.8)
+    counted = heading_of(table, "complexity.macs")
+    macs = table.fresh(counted) if counted else {}
+    if {suite.focus, suite.reference} <= macs.keys():
+        share = macs[suite.focus][0].value / macs[suite.reference][0].value
+        axis.axhline(share, color="black", linewidth=0.8, linestyle="--", label=f"MACs: {share:.2f}")
+    for i, (name, found) in enumerate(lines.items()):
+        style: dict[str, Any] = {"marker": MARKERS[i % len(MARKERS)], "color": OKABE_ITO[i % len(OKABE_ITO)]}
+        axis.plot(list(found), list(found.values()), label=name, markersize=5, linewidth=1.2, **style)
+    axis.set_xscale("log", base=2)
+    every = sorted({batch for found in lines.values() for batch in found})
+    axis.set_xticks(every, [str(batch) for batch in every])
+    axis.minorticks_off()
+    axis.set_ylim(bottom=0)
+    axis.set_xlabel("clips computed at once")
+    axis.set_ylabel(f"time of {focus}, {reference} = 1")
+    grid(axis, "y")
+    axis.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    entitle(figure, table, f"{focus} over {reference} by the number of clips")
+    return figure

@@ -1,0 +1,74 @@
+"""The ratio of the row in focus by the number of clips at once: as a figure, and as a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from reidbench.reporting.figures.batches import batches_figure
+from reidbench.reporting.tables import Table, assemble
+from reidbench.reporting.throughputs import ratios_by_batch, throughput_findings
+from reidbench.store import Store
+
+Fill = Callable[..., Table]
+
+TIMES = {
+    "baseline": {1: [9.0, 4.0], 2: [5.0, 6.0], 4: [8.0, 9.0], 8: [16.0, 17.0]},
+    "bicnet_tks": {1: [8.0, 9.0], 2: [7.0, 6.0], 4: [6.0, 9.0]},
+}
+RATES = {"baseline": [10.0] * 6, "bicnet_tks": [25.0, 20.0, 20.0, 20.0, 20.0, 16.0]}
+
+
+@pytest.fixture
+def timed(filled: Fill, tmp_path) -> Callable[..., Table]:
+    """The suite of a GPU's costs, with these seconds by batch; `apart`: each row in a session of its own."""
+
+    def make(apart: bool = False) -> Table:
+        table = filled("overhead", gpu="Imaginary GPU")
+        store = Store(tmp_path, "made-up")
+        for record in list(store.records("throughput")):
+            model = "bicnet_tks" if record.row == "BiCnet-TKS" else "baseline"
+            samples = {f"seconds_batch_{batch}": seconds for batch, seconds in TIMES[model].items()}
+            started = f"2026-01-0{1 + (model == 'baseline')}T00:00:00+00:00" if apart else record.started
+            samples = {**samples, "frames_per_second": RATES[model]}
+            store.save(replace(record, samples=samples, started=started))
+        return assemble(table.plan, store)
+
+    return make
+
+
+def test_a_line_for_each_setting_goes_over_the_batches_of_both_rows(timed) -> None:
+    figure = batches_figure(timed())
+    assert figure is not None
+    (axis,) = figure.axes
+    lines = {str(line.get_label()): line for line in axis.lines}
+    assert list(lines)[1:] == [
+        *("MACs: 0.44", "cpu, fp32, 2 threads", "cpu, bf16, 2 threads"),
+        *("cuda, fp32", "cuda, ieee32", "cuda, bf16"),
+    ]
+    assert [list(axis) for axis in lines["cuda, fp32"].get_data()] == [[1, 2, 4], [2.0, 1.2, 0.75]]
+    assert [label.get_text() for label in axis.get_xticklabels()] == ["1", "2", "4"]
+
+
+def test_the_sentence_has_the_ratio_at_the_best_batches_and_where_it_comes_below_1(timed) -> None:
+    (said,) = throughput_findings(timed())
+    start = "BiCnet-TKS over Base-B, time per frame of many clips at once, each at its best batch: "
+    first = "0.50x [0.40, 0.62] on cpu, fp32 (below 1 from 4 clips on)"
+    assert said.startswith(f"{start}{first}; 0.50x") and said.count("below 1 from 4 clips on") == 5
+
+
+def test_rows_of_different_sessions_are_not_paired(timed) -> None:
+    table = timed(apart=True)
+    assert not any(ratios_by_batch(table, heading) for heading in table.headings)
+    assert not list(throughput_findings(table)) and batches_figure(table) is None
+
+
+def test_where_it_is_below_1_from_one_clip_on_nothing_is_said_of_it(timed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(TIMES, "bicnet_tks", {1: [1.0], 2: [2.0]})
+    (said,) = throughput_findings(timed())
+    assert "below 1" not in said
+    monkeypatch.setitem(TIMES, "bicnet_tks", {1: [10.0], 2: [12.0]})
+    (said,) = throughput_findings(timed())
+    assert "below 1" not in said, "nor where it never is"
