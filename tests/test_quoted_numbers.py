@@ -18,6 +18,7 @@ from reidbench.store import Store
 
 ROOT = Path(__file__).resolve().parent.parent
 MACHINE = ROOT / "results" / "amd-epyc-2-core-407a"
+GPU = ROOT / "results" / "nvidia-h100-80gb-hbm3-16-core-c007"
 STARTED = re.compile(r"^python bench\.py (\w+) +# (.*)$", flags=re.MULTILINE)
 
 
@@ -26,10 +27,10 @@ def page(name: str) -> str:
     return " ".join((ROOT / name).read_text().split())
 
 
-def rows_of(report: str) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+def rows_of(report: str, machine: Path = MACHINE) -> Iterator[tuple[str, list[tuple[str, str]]]]:
     """Every row of every table of a committed report: the heading above it, and its cells with the names of columns."""
     heading, columns = "", []
-    for line in (MACHINE / f"{report}.md").read_text().splitlines():
+    for line in (machine / f"{report}.md").read_text().splitlines():
         if line.startswith("#"):
             heading, columns = line.strip("# "), []
         if not line.startswith("|"):
@@ -40,9 +41,9 @@ def rows_of(report: str) -> Iterator[tuple[str, list[tuple[str, str]]]]:
             columns = columns or [cell.rstrip("¹²³") for cell in cells]
 
 
-def cell(report: str, row: str, column: str, under: str = "") -> str:
+def cell(report: str, row: str, column: str, under: str = "", machine: Path = MACHINE) -> str:
     """What a report has in the first such column, of the tables whose heading is `under` ("": of all)."""
-    for heading, pairs in rows_of(report):
+    for heading, pairs in rows_of(report, machine):
         cells = dict(pairs)
         if pairs[0][1].removesuffix(" ≈") == row and column in cells and heading.startswith(under):
             return cells[column]
@@ -66,6 +67,73 @@ def cell(report: str, row: str, column: str, under: str = "") -> str:
 def test_results_quotes_the_reports(text: str, report: str, row: str, column: str, under: str) -> None:
     value = cell(report, row, column, under).split()[0].lstrip("+")
     assert text.format(value) in page("docs/results.md")
+
+
+@pytest.mark.parametrize(
+    ("text", "row", "column", "under"),
+    [
+        ("eager torch ({} times in fp32)", "BiCnet-TKS", "Latency ratio (x)", "Cost: cuda, fp32, the"),
+        ("as a CUDA graph ({})", "BiCnet-TKS", "Latency ratio (x)", "Cost: cuda, fp32, cudagraph"),
+        ("and {} of its time", "Base-S (128x64)", "Latency ratio (x)", "Cost: cuda, fp32, cudagraph"),
+        ("the ratio is {} in fp32", "BiCnet-TKS", "Latency ratio (x)", "Cost: cuda, fp32, fused"),
+        ("and {} in bf16. The paper", "BiCnet-TKS", "Latency ratio (x)", "Cost: cuda, bf16, fused"),
+        ("the graph's ratio is {} here", "BiCnet-TKS", "Latency ratio (x)", "Cost: cuda, ieee32, cudagraph"),
+    ],
+)
+def test_results_quotes_what_a_gpu_took_for_one_clip(text: str, row: str, column: str, under: str) -> None:
+    assert text.format(cell("overhead", row, column, under, GPU).split()[0]) in page("docs/results.md")
+
+
+def test_the_readme_quotes_what_a_gpu_took() -> None:
+    one = [
+        cell("overhead", "BiCnet-TKS", "Latency ratio (x)", f"Cost: cuda, fp32{how}, the", GPU).split()[0]
+        for how in ("", ", cudagraph", ", fused")
+    ]
+    many = re.search(r"best batch: (\S+)x \[.*?\] on cuda, fp32 ", page(f"results/{GPU.name}/gpu.md"))[1]
+    text = page("README.md")
+    told = (
+        r"takes (\S+) times Base-B's time run by eager torch in fp32, (\S+) times as a CUDA graph and (\S+) times with"
+    )
+    assert [*re.search(told, text).groups()] == one
+    assert f"then it takes {many} times Base-B's time per frame" in text
+
+
+def test_results_quotes_what_many_clips_took_on_a_gpu() -> None:
+    said = re.search(r"best batch: (.*?)\. - ", page(f"results/{GPU.name}/gpu.md"))[1]
+    found = {where: rest for rest, where in re.findall(r"(\S+)x \[.*?\] on (.*?) \(below", said)}
+    from_on = dict(re.findall(r"on ([^;]*?) \(below 1 from (\d+) clips", said))
+    text = page("docs/results.md")
+    assert f"{found['cuda, fp32']} of Base-B's time per frame in fp32 and {found['cuda, bf16']} in bf16" in text
+    graph, eager = from_on["cuda, fp32, cudagraph"], from_on["cuda, fp32"]
+    assert f"As a CUDA graph in fp32 it is faster from {graph} clips on, eagerly from {eager} on" in text
+
+
+def test_the_speed_of_a_training_step_on_a_gpu_is_that_of_its_page() -> None:
+    steps = re.findall(
+        r"\| (\S+), 32 clips \| bf16 \| authors', fp32 \|.*?\| ([\d.]+) \[", (ROOT / "docs/speed-gpu.md").read_text()
+    )
+    told = re.search(
+        r"step in bf16 is (\S+) times as fast for (\S+) and (\S+) times for (\S+),", page("docs/results.md")
+    )
+    assert dict(steps) == {told[2]: told[1], told[4]: told[3]}
+
+
+def test_what_fusing_gains_is_what_was_measured() -> None:
+    def times(how: str) -> dict[str, float]:
+        found = [
+            dict(pairs) for title, pairs in rows_of("overhead", GPU) if title.startswith(f"Cost: cuda, {how}, the")
+        ]
+        return {each["row"]: float(each["Latency (ms)"].split()[0]) for each in found if "Latency (ms)" in each}
+
+    shares = [
+        fused / times(f"{precision}, cudagraph")[row]
+        for precision in ("fp32", "bf16")
+        for row, fused in times(f"{precision}, fused").items()
+    ]
+    assert len(shares) == 10
+    assert f"take {min(shares):.2f} to {max(shares):.2f} of their time as a plain CUDA graph" in page(
+        "docs/deployment.md"
+    )
 
 
 def test_the_readme_tells_the_step_to_temporal_kernels_as_the_report_does() -> None:
