@@ -21,8 +21,9 @@ from reidbench.spec import UserError, canonical_json
 
 PACKAGES = ("reidbench", "torch", "numpy", "fvcore", "ptflops", "pillow", "scipy")
 
-BUSY = 0.2
-"""Cores that other processes may use, on average, while something is timed: above that a time is not to be trusted."""
+BUSY = 0.1
+"""The share of the cores in use that other processes may take, on average, while something is timed: above that a time
+is not to be trusted."""
 
 ASK_TORCH = """import sys, torch
 try:
@@ -91,6 +92,11 @@ def physical_cores() -> int:
     return max(1, min(allowed, psutil.cpu_count(logical=False) or allowed))
 
 
+def most_load(cores: int = 0) -> float:
+    """The cores that other processes may use beside something that is timed on so many (0: on all)."""
+    return BUSY * (cores or physical_cores())
+
+
 def busy_seconds() -> float:
     """Seconds that all cores together were not idle; time stolen by the host counts, for it is lost here too."""
     import psutil
@@ -156,6 +162,7 @@ def gpu_facts(device: str) -> dict[str, Any]:
 
     return {
         "gpu": torch.cuda.get_device_name(device),
+        "gpu_uuid": str(getattr(torch.cuda.get_device_properties(device), "uuid", "")),
         "cuda": torch.version.cuda,
         "cudnn": torch.backends.cudnn.version(),
         "tf32_convolutions": torch.backends.cudnn.allow_tf32,

@@ -13,9 +13,14 @@ GPU_FUSED_BF16 = {**GPU_BF16, "backend": "fused"}
 
 ON_GPU = (
     "On a GPU the eager time of one clip is that of starting its operators one by one, and goes with their number "
-    "more than with the operations in them; as a CUDA graph they are started at once. There fp32 is TF32 in "
-    "convolutions and float32 in matrix products, which is torch's default, where the GPU has TF32 (Ampere and later): "
-    "over it bf16 gains less than over float32 throughout, which is called ieee32."
+    "more than with the operations in them. A CUDA graph is started by one call; its operators still run one after "
+    "another, fused ones side by side where they can. Where the GPU has TF32 (Ampere and later), fp32 is "
+    "TF32 in convolutions and float32 in matrix products, which is torch's default; ieee32 is float32 throughout."
+)
+
+EARLY = (
+    "A row stops doubling its batch when that gains less than 3 %, so that rows of nearly one throughput may have been "
+    "read at unlike batches: differences of a few percent between them do not tell which is faster."
 )
 
 ACCURACY = (

@@ -11,6 +11,7 @@ import pytest
 
 from reidbench import registry
 from reidbench.data import mars
+from reidbench.estimates import estimate
 from reidbench.planning.plan import Request, make_plan
 from reidbench.reporting.comparison import compare, excludes_zero
 from reidbench.reporting.tables import assemble
@@ -72,11 +73,12 @@ def test_results_quotes_the_reports(text: str, report: str, row: str, column: st
 @pytest.mark.parametrize(
     ("text", "row", "column", "under"),
     [
-        ("eager torch ({} times in fp32)", "BiCnet-TKS", "Latency ratio (x)", "Cost: cuda, fp32, the"),
-        ("as a CUDA graph ({})", "BiCnet-TKS", "Latency ratio (x)", "Cost: cuda, fp32, cudagraph"),
+        ("the ratio is {} in one session", "BiCnet-TKS", "Latency ratio (x)", "Cost: cuda, fp32, the"),
+        ("call, the ratio is {} in fp32", "BiCnet-TKS", "Latency ratio (x)", "Cost: cuda, fp32, cudagraph"),
+        ("in fp32 and {} in bf16: now", "BiCnet-TKS", "Latency ratio (x)", "Cost: cuda, bf16, cudagraph"),
         ("and {} of its time", "Base-S (128x64)", "Latency ratio (x)", "Cost: cuda, fp32, cudagraph"),
-        ("the ratio is {} in fp32", "BiCnet-TKS", "Latency ratio (x)", "Cost: cuda, fp32, fused"),
-        ("and {} in bf16. The paper", "BiCnet-TKS", "Latency ratio (x)", "Cost: cuda, bf16, fused"),
+        ("gain, and the ratio is {} in fp32", "BiCnet-TKS", "Latency ratio (x)", "Cost: cuda, fp32, fused"),
+        ("in fp32 and {} in bf16. (These", "BiCnet-TKS", "Latency ratio (x)", "Cost: cuda, bf16, fused"),
         ("the graph's ratio is {} here", "BiCnet-TKS", "Latency ratio (x)", "Cost: cuda, ieee32, cudagraph"),
     ],
 )
@@ -84,24 +86,55 @@ def test_results_quotes_what_a_gpu_took_for_one_clip(text: str, row: str, column
     assert text.format(cell("overhead", row, column, under, GPU).split()[0]) in page("docs/results.md")
 
 
+def layout_times(network: str, run_by: str) -> float:
+    """Milliseconds of one clip on the page of a GPU's speed."""
+    line = re.search(rf"\| {network} \| {run_by} \| \S+ \| (\S+) \|", (ROOT / "docs/speed-gpu.md").read_text())
+    return float(line[1])
+
+
+def test_the_eager_ratio_of_another_session_is_that_of_the_page_of_speed() -> None:
+    ratio = layout_times("BiCnet-TKS", "eager, fp32") / layout_times("Base-B", "eager, fp32")
+    assert f"in one session and {ratio:.2f} [in another]" in page("docs/results.md")
+    first = float(cell("overhead", "BiCnet-TKS", "Latency ratio (x)", "Cost: cuda, fp32, the", GPU).split()[0])
+    assert f"by eager torch {first:.1f} to {ratio:.1f} times as long" in page("README.md")
+
+
 def test_the_readme_quotes_what_a_gpu_took() -> None:
-    one = [
-        cell("overhead", "BiCnet-TKS", "Latency ratio (x)", f"Cost: cuda, fp32{how}, the", GPU).split()[0]
-        for how in ("", ", cudagraph", ", fused")
-    ]
-    many = re.search(r"best batch: (\S+)x \[.*?\] on cuda, fp32 ", page(f"results/{GPU.name}/gpu.md"))[1]
-    text = page("README.md")
-    told = (
-        r"takes (\S+) times Base-B's time run by eager torch in fp32, (\S+) times as a CUDA graph and (\S+) times with"
+    graphs, fused = (
+        [
+            cell("overhead", "BiCnet-TKS", "Latency ratio (x)", f"Cost: cuda, {precision}, {backend}", GPU).split()[0]
+            for precision in ("fp32", "bf16")
+        ]
+        for backend in ("cudagraph", "fused")
     )
-    assert [*re.search(told, text).groups()] == one
-    assert f"then it takes {many} times Base-B's time per frame" in text
+    said = re.search(r"best batch: (\S+)x on cuda, fp32 \((\d+) and (\d+) clips", page(f"results/{GPU.name}/gpu.md"))
+    text = page("README.md")
+    assert (
+        f"as a CUDA graph {graphs[0]} times in fp32 and {graphs[1]} in bf16; {fused[0]} and {fused[1]} times where"
+        in text
+    )
+    told = f"{said[1]} times Base-B's time per frame at the best batches ({said[2]} and {said[3]} clips)"
+    assert told in text
+
+
+def test_the_accuracies_of_a_gpu_and_of_a_cpu_are_those_of_their_records() -> None:
+    found = {}
+    for machine in (GPU, MACHINE):
+        for record in Store(ROOT / "results", machine.name).records("accuracy"):
+            if record.cell["settings"]["recipe"]["steps"] == 150:
+                known = estimate(registry.measurements()["accuracy"].quantities["mAP"], "mAP", [record])
+                found[machine.name, record.row] = f"{100 * known.value:.1f}"
+    gpu, cpu = ([found[machine.name, row] for row in ("Base-B (256x128)", "BiCnet-TKS")] for machine in (GPU, MACHINE))
+    assert len(found) == 4
+    assert f"a mAP of {gpu[0]} and BiCnet-TKS {gpu[1]}, where a CPU gives {cpu[0]} and {cpu[1]}" in page(
+        "docs/results.md"
+    )
 
 
 def test_results_quotes_what_many_clips_took_on_a_gpu() -> None:
     said = re.search(r"best batch: (.*?)\. - ", page(f"results/{GPU.name}/gpu.md"))[1]
-    found = {where: rest for rest, where in re.findall(r"(\S+)x \[.*?\] on (.*?) \(below", said)}
-    from_on = dict(re.findall(r"on ([^;]*?) \(below 1 from (\d+) clips", said))
+    parts = re.findall(r"(\S+)x on ([^(]*?) \(\d+ and \d+ clips; below 1 from (\d+) on\)", said)
+    found, from_on = {where: ratio for ratio, where, _ in parts}, {where: first for _, where, first in parts}
     text = page("docs/results.md")
     assert f"{found['cuda, fp32']} of Base-B's time per frame in fp32 and {found['cuda, bf16']} in bf16" in text
     graph, eager = from_on["cuda, fp32, cudagraph"], from_on["cuda, fp32"]
@@ -109,13 +142,16 @@ def test_results_quotes_what_many_clips_took_on_a_gpu() -> None:
 
 
 def test_the_speed_of_a_training_step_on_a_gpu_is_that_of_its_page() -> None:
-    steps = re.findall(
-        r"\| (\S+), 32 clips \| bf16 \| authors', fp32 \|.*?\| ([\d.]+) \[", (ROOT / "docs/speed-gpu.md").read_text()
+    text, told = (ROOT / "docs/speed-gpu.md").read_text(), page("docs/results.md")
+    of = {
+        against: re.findall(rf"32 clips \| bf16 \| authors', {against} \|.*?\| ([\d.]+) \[", text)
+        for against in ("bf16", "fp32")
+    }
+    assert (
+        f"is {of['bf16'][0]} times as fast as theirs in bf16 for Base-B and {of['bf16'][1]} times for BiCnet-TKS"
+        in told
     )
-    told = re.search(
-        r"step in bf16 is (\S+) times as fast for (\S+) and (\S+) times for (\S+),", page("docs/results.md")
-    )
-    assert dict(steps) == {told[2]: told[1], told[4]: told[3]}
+    assert f"beside theirs in fp32 {of['fp32'][0]} and {of['fp32'][1]} times" in told
 
 
 def test_what_fusing_gains_is_what_was_measured() -> None:

@@ -85,7 +85,7 @@ def _layers(arguments: Namespace) -> int:
         print_json({"model": arguments.model, "options": options, **layers_json(layers, timeline)})
         return 0
     _print(layers_table(layers, depth, label), *layers_notes(layers, timeline))
-    if load.cores > machine.BUSY:
+    if load.cores > machine.most_load():
         print(f"other processes used {load.cores:.1f} cores meanwhile:")
         print("the times are too long, and the peak may be too low")
     if picture:

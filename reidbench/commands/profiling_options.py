@@ -30,5 +30,5 @@ def add_profiling(add: Add) -> None:
     sub.add_argument("--out", required=True, metavar="DIR", help=about)
     about = "trace training steps, by the preset's recipe, and time their stages; else one clip at the paper's scale"
     sub.add_argument("--train", action="store_true", help=about)
-    about = "fp32, ieee32 (no TF32), bf16 or fp16 (default: fp32, with --train the preset's)"
+    about = "fp32, ieee32 (no TF32; not with --train), bf16 or fp16 (default: fp32, with --train the preset's)"
     sub.add_argument("--precision", default="", help=about)

@@ -43,7 +43,7 @@ def report_suite(plan: Plan, store: Store, arguments: Namespace, suite: Suite) -
     What `report` writes is of that part, too; a run that measures a part writes the report of the whole suite.
     """
     from reidbench.reporting.blocks import terminal_text
-    from reidbench.reporting.methods import busy_sessions
+    from reidbench.reporting.methods import disturbances
     from reidbench.reporting.tables import assemble
     from reidbench.reporting.writing import write_report
 
@@ -56,7 +56,7 @@ def report_suite(plan: Plan, store: Store, arguments: Namespace, suite: Suite) -
         return
     width = min(shutil.get_terminal_size().columns, 100)
     print(terminal_text(table, width))
-    for text in (*busy_sessions(table), *(f"Joined unequal: {warning}." for warning in table.warnings)):
+    for text in (*disturbances(table), *(f"Joined unequal: {warning}." for warning in table.warnings)):
         print(f"\n{textwrap.fill(text, width, break_on_hyphens=False)}")
     if text := _about_seeds(plan, request):
         print(f"\n{text}")

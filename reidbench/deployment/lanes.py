@@ -6,9 +6,7 @@ from functools import cache
 from typing import Any
 
 import torch
-from torch import Tensor
 from torch.fx import Graph, GraphModule, Interpreter, Node
-from torch.utils._pytree import tree_leaves
 
 
 def lanes_of(graph: Graph) -> dict[Node, int]:
@@ -43,6 +41,7 @@ class Lanes(Interpreter):
         super().__init__(program)
         self.lanes = lanes_of(program.graph)
         self.events: dict[Node, torch.cuda.Event] = {}
+        self.crossing: list[Any] = []  # or its memory is given away while another lane still reads it
 
     def run(self, *args: Any, **kwargs: Any) -> Any:
         main = torch.cuda.current_stream()
@@ -53,6 +52,7 @@ class Lanes(Interpreter):
         for stream in self.streams[1:]:
             main.wait_stream(stream)
         self.events.clear()
+        self.crossing.clear()
         return found
 
     def run_node(self, n: Node) -> Any:
@@ -62,9 +62,7 @@ class Lanes(Interpreter):
         for parent in n.all_input_nodes:
             if self.lanes.get(parent, self.lanes[n]) != self.lanes[n]:
                 stream.wait_event(self.events[parent])
-                for tensor in tree_leaves(self.env[parent]):
-                    if isinstance(tensor, Tensor):  # or its memory is given away while this lane still reads it
-                        tensor.record_stream(stream)
+                self.crossing.append(self.env[parent])
         with torch.cuda.stream(stream):
             found = super().run_node(n)
             self.events[n] = stream.record_event()

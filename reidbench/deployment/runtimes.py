@@ -40,7 +40,7 @@ def _compiled(network: nn.Module, clips: Tensor) -> Infer:
     import torch._inductor.config as inductor
 
     # Of its own program, for dynamo keeps only a few compilations of one function, which all networks share.
-    frozen = torch.compile(torch.export.export(network, (clips,)).module(), fullgraph=True, dynamic=False)
+    frozen = torch.compile(torch.export.export(network, (clips,), strict=False).module(), fullgraph=True, dynamic=False)
     # Freezing is decided on when the graph is lowered, at the first call.
     with quiet(), inductor.patch(freezing=True), torch.inference_mode(False), torch.no_grad():
         frozen(clips)
@@ -68,6 +68,12 @@ def _fused(network: nn.Module, clips: Tensor) -> Infer:
     return _Graph(Lanes(fuse(network, clips)).run, clips)
 
 
+@functools.cache
+def _aside() -> torch.cuda.Stream:
+    """Where networks run before they are captured: one stream, for torch has few, and a lane is to have its own."""
+    return torch.cuda.Stream()
+
+
 class _Graph:
     """A CUDA graph of `run` for the shape of `clips`, which are on the GPU: one launch instead of hundreds.
 
@@ -79,7 +85,7 @@ class _Graph:
         self.run = run
         self.clips = clips.clone()
         self.graph = torch.cuda.CUDAGraph()
-        stream, aside = torch.cuda.current_stream(), torch.cuda.Stream()
+        stream, aside = torch.cuda.current_stream(), _aside()
         aside.wait_stream(stream)
         with torch.inference_mode(), torch.cuda.stream(aside):
             for _ in range(3):

@@ -160,9 +160,14 @@ def _kernel(name: str, found: Scatter) -> Finding:
 def _others(noise: Noise) -> Finding:
     facts = {"cores": noise.other_load, "busiest": [list(one) for one in noise.busiest]}
     text = f"other processes use {noise.other_load:.2f} of {noise.cores} cores"
-    if noise.other_load < machine.BUSY:
+    most = machine.most_load(noise.cores)
+    if noise.other_load < most:
         return Finding("other load", text, facts=facts)
-    names = [f"{name} ({pid}) {cores:.2f}" for name, pid, cores in noise.busiest if cores >= machine.BUSY / 4]
+    names = [
+        f"{name} ({pid}) {cores:.2f}"
+        for name, pid, cores in noise.busiest
+        if cores >= machine.most_load(noise.cores) / 4
+    ]
     who = ", ".join(names) or "none that is visible from here: those of another container or user"
     advice = "end them or wait before anything is timed"
     mark = "wrong" if noise.other_load >= noise.cores / 2 else "note"
@@ -191,8 +196,8 @@ def _limits() -> str:
     return (
         f"{FEWEST} rounds, a session's, should tell a median to ± {100 * QUIET:.0f} %, as the gate looks for "
         f"changes of 5 % between two; up to {100 * FEW_OUTLIERS:.0f} % outliers (over {OUTLIER} medians) do not "
-        f"move a median; others may use {machine.BUSY} cores, as in the gate, and from half of all on nothing can be "
-        f"timed; the host may take {STOLEN}"
+        f"move a median; others may use {100 * machine.BUSY:.0f} % of the cores, as in the gate, and from half of all "
+        f"on nothing can be timed; the host may take {STOLEN}"
     )
 
 

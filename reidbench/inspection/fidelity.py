@@ -19,6 +19,7 @@ from reidbench.deployment import files, runtimes
 from reidbench.deployment.backends import check_backend, versions
 from reidbench.deployment.network import Deployed, Infer, Network
 from reidbench.experiments.accuracy import recipe_of
+from reidbench.precision import without_tf32
 from reidbench.retrieval.features import embed_dataset
 from reidbench.retrieval.metrics import evaluate, score_samples
 from reidbench.spec import Advance, Cell, Outcome, Protocol, Recipe
@@ -40,6 +41,7 @@ def look_at_fidelity(model: nn.Module, dataset: Dataset, cell: Cell, progress: A
     """
     recipe, protocol = replace(recipe_of(cell.settings), precision="fp32"), Protocol(**cell.settings["protocol"])
     device = torch.device(cell.settings["device"])
+    without_tf32(cell.settings["precision"])  # or eager torch, which comes first, would be the less exact
     query, gallery = embed_dataset(model, dataset, recipe, protocol, device=device, progress=progress)
     eager = evaluate(query, gallery, protocol)
     with tempfile.TemporaryDirectory() as folder:

@@ -13,7 +13,7 @@ from reidbench import machine
 class Load:
     """The cores that other processes used, on average over all that was watched.
 
-    Above a small fraction of a core (`machine.BUSY`) times are not to be trusted. Building and exporting are not
+    Above a small share of the cores (`machine.BUSY`) times are not to be trusted. Building and exporting are not
     watched: beside minutes of these, a process that disturbs seconds of timing would not show.
     """
 

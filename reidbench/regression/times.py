@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from reidbench import machine
+from reidbench.disturbance import busy
 from reidbench.measurements.costs import BATCH
 from reidbench.regression.noise import Noise
 from reidbench.regression.pairing import Pair
@@ -121,8 +121,8 @@ def _effort(shown: Estimate, strict: Estimate, least: float, pair: Pair) -> str:
 
 
 def _disturbed(pair: Pair) -> list[str]:
-    loads = [float(record.context.get("other_load", 0.0)) for record in (*pair.here, *pair.there)]
-    return [f"other processes used {max(loads):.1f} cores in a session"] if max(loads) > machine.BUSY else []
+    loads = [record.context.get("other_load", 0.0) for record in (*pair.here, *pair.there) if busy(record)]
+    return [f"other processes used {max(loads):.1f} cores in a session"] if loads else []
 
 
 def _bound(value: float) -> float | None:

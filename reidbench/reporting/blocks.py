@@ -74,6 +74,10 @@ class _Strip:
     def has_value(self, row: int) -> bool:
         return any(text != WORDS["published"] for text in self.lines[row])
 
+    def is_tried(self, row: int) -> bool:
+        """Whether there is more to see than that it was not run."""
+        return any(text not in (WORDS["published"], WORDS["missing"]) for text in self.lines[row])
+
     def of_rows(self, kept: Sequence[int]) -> _Strip:
         """The strip with some of its lines."""
         best = kept.index(self.best) if self.best in kept else -1
@@ -106,9 +110,16 @@ def blocks(table: Table, width: int = WIDTH) -> list[Block]:
     rows = table.plan.suite.rows
     found: list[Block] = []
     for title, strips in sorted(groups.items(), key=lambda group: group[0] == PUBLISHED):
-        kept = [i for i, row in enumerate(rows) if row.model or any(strip.has_value(i) for strip in strips)]
+        valued = [i for i in range(len(rows)) if any(strip.has_value(i) for strip in strips)]
+        kept = [i for i, row in enumerate(rows) if row.model or i in valued]
+        measured_rows = [i for i in kept if any(strip.is_tried(i) for strip in strips)]
+        left = len(kept) - len(measured_rows) if 0 < 2 * len(measured_rows) < len(kept) else 0
+        kept = measured_rows if left else kept
         names = [f"{rows[i].name} {_mark(rows[i])}".rstrip() for i in kept]
-        notes = tuple(_meanings([rows[i] for i in kept]))
+        notes = (
+            *_meanings([rows[i] for i in kept]),
+            *([f"Left out: {left} rows of which nothing is run yet."] * bool(left)),
+        )
         found += _split(title, names, [strip.of_rows(kept) for strip in strips], width, notes)
     return found
 

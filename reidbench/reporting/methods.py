@@ -10,7 +10,7 @@ from reidbench import registry
 from reidbench.data.splits import split_of
 from reidbench.data.synthetic import LIMITS, SHOWS
 from reidbench.deployment.backends import BACKENDS, EAGER, ran_on
-from reidbench.machine import BUSY
+from reidbench.disturbance import STEADY, busy, unsteady
 from reidbench.reporting.blocks import is_measured, seeds_text
 from reidbench.reporting.document import Part, Section, items, section
 from reidbench.reporting.tables import lookalike_levels
@@ -19,6 +19,9 @@ from reidbench.retrieval.protocols import in_full
 if TYPE_CHECKING:
     from reidbench.reporting.tables import Heading, Table
     from reidbench.spec import Record
+
+FLOAT32 = ("fp32", "ieee32")
+"""Precisions of which it is told where a GPU rounds them to TF32."""
 
 LEVELS = (
     "What the groups of look-alikes alone give is the accuracy of finding every group and telling none of its members "
@@ -80,14 +83,9 @@ def _spacing(stride: int) -> str:
     return "consecutive" if stride == 1 else f"every {stride}{ending}"
 
 
-def busy(record: Record) -> bool:
-    """Whether other processes disturbed the session of a record."""
-    return record.context.get("other_load", 0) > BUSY
-
-
-def busy_sessions(table: Table) -> list[str]:
-    """A line on each session in which other processes disturbed times that the table shows."""
-    return list(dict.fromkeys(_disturbance(record) for record in shown_records(table) if busy(record)))
+def disturbances(table: Table) -> list[str]:
+    """A line on each session in which something disturbed times that the table shows."""
+    return list(dict.fromkeys(line for record in shown_records(table) for line in _disturbances(record)))
 
 
 def shown_records(table: Table, headings: Iterable[Heading] = ()) -> list[Record]:
@@ -243,7 +241,7 @@ def _machine(tables: Sequence[Table], place: str, machine: Mapping[str, Any]) ->
     if shown:
         started = sorted(record.started for record in shown)
         yield f"Measured from {started[0]} to {started[-1]}; {len({r.key for r in shown})} records."
-    yield from dict.fromkeys(_disturbance(record) for record in shown if busy(record))
+    yield from dict.fromkeys(line for record in shown for line in _disturbances(record))
 
 
 def _gpu_software(record: Record) -> Iterator[str]:
@@ -254,11 +252,17 @@ def _gpu_software(record: Record) -> Iterator[str]:
     rounded = [name for name in ("convolutions", "products") if context[f"tf32_{name}"]]
     how = f"TF32 in {' and '.join(rounded)}" if rounded else "nowhere rounded to TF32"
     tuned = "tries its algorithms first" if context["cudnn_benchmark"] else "chooses its algorithms by rules"
-    yield f"{context['gpu']}: CUDA {context['cuda']}, cuDNN {context['cudnn']}, which {tuned}; fp32 is {how}."
+    precision = record.cell["settings"].get("precision", "fp32")
+    float32 = f"; {precision} is {how}" if precision in FLOAT32 else ""
+    yield f"{context['gpu']}: CUDA {context['cuda']}, cuDNN {context['cudnn']}, which {tuned}{float32}."
 
 
-def _disturbance(record: Record) -> str:
-    """What else the machine did during the session of a record; the same line for all rows of the session."""
-    load, where = record.context["other_load"], ", ".join(ran_on(record.cell["settings"]))
+def _disturbances(record: Record) -> Iterator[str]:
+    """What disturbed the session of a record; the same lines for all rows of the session."""
+    where = ", ".join(ran_on(record.cell["settings"]))
     session = f"the session of {record.cell['measurement']} on {where}, {record.started}"
-    return f"The machine was busy (other processes used {load:.2f} cores) during {session}: distrust its times."
+    if busy(record):
+        load = record.context["other_load"]
+        yield f"The machine was busy (other processes used {load:.2f} cores) during {session}: distrust its times."
+    if unsteady(record):
+        yield f"Readings scatter (medians above {STEADY} times the fastest) in {session}: distrust its times."

@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 from math import isnan
 from typing import TYPE_CHECKING
 
+from reidbench.disturbance import busy, unsteady
 from reidbench.reporting.blocks import WORDS, seeds_text
 from reidbench.reporting.comparison import is_timed
 from reidbench.reporting.differences import families
 from reidbench.reporting.findings import headlines
-from reidbench.reporting.methods import busy, shown_records
+from reidbench.reporting.methods import shown_records
 from reidbench.reporting.operations import undercounted
 from reidbench.reporting.verdict import Verdict, verdict
 from reidbench.spec import Row, canonical_json
@@ -188,6 +189,9 @@ def _disturbed(tables: Sequence[Table]) -> Iterator[str]:
     records = {record.key: record for table in tables for record in shown_records(table)}
     loads = [record for record in records.values() if "other_load" in record.context]
     disturbed = [record for record in loads if busy(record)]
+    scattered = [record for record in records.values() if unsteady(record)]
+    if scattered:
+        yield f"The readings of {len(scattered)} of {len(loads)} timings scatter as if something had disturbed them."
     if disturbed:
         yield f"{len(disturbed)} of {len(loads)} timings were taken while other processes kept the machine busy."
     elif loads:

@@ -11,7 +11,7 @@ from reidbench.reporting.matching import session_of
 from reidbench.reporting.sessions import on_device
 from reidbench.reporting.verdict import ratio_text, short_name
 from reidbench.spec import Quantity
-from reidbench.statistics import ratio_interval
+from reidbench.statistics import Estimate, ratio_interval
 
 if TYPE_CHECKING:
     from reidbench.reporting.tables import Heading, Table
@@ -32,22 +32,29 @@ def throughput_findings(table: Table) -> Iterator[str]:
 
 
 def ratios_by_batch(table: Table, heading: Heading) -> dict[int, float]:
-    """The ratio at each number of clips that both rows were tried at, by the faster of its two readings: the first of
-    them also warms up. Empty for a column of something else, and where the rows did not take turns."""
+    """The ratio at each number of clips that both rows were tried at, by the last reading of each.
+
+    Those were taken in turns; the ones before warmed up. Empty for a column of something else, and where the rows did
+    not take turns.
+    """
     times = [_by_batch(record.samples) for record in _in_turns(table, heading)]
     return {batch: times[0][batch] / times[1][batch] for batch in times[0] if batch in times[1]} if times else {}
 
 
 def _text(table: Table, heading: Heading) -> str:
-    rates = [record.samples.get(heading.quantity.sample, []) for record in _in_turns(table, heading)]
+    records = _in_turns(table, heading)
+    rates = [record.samples.get(heading.quantity.sample, []) for record in records]
     if not rates or len(rates[0]) != len(rates[1]) or not rates[0]:
         return ""
     ratio, noise = ratio_interval(rates[1], rates[0]), on_device(table.scatter, heading.settings)
-    text = f"{ratio_text(RATIO, noise.covered(ratio) if noise else ratio)} on {', '.join(ran_on(heading.settings))}"
+    # Six readings in a row say little of how sessions differ: the interval stands where that is known.
+    text = ratio_text(RATIO, noise.covered(ratio) if noise else Estimate(ratio.value))
+    batches = [f"{record.values['batch']:.0f}" for record in records if "batch" in record.values]
+    where = f"{text} on {', '.join(ran_on(heading.settings))} ({' and '.join(batches)} clips"
     by_batch = ratios_by_batch(table, heading)
     slower = [batch for batch, found in by_batch.items() if found >= 1]
     pays = [batch for batch in by_batch if batch > max(slower, default=0)]
-    return f"{text} (below 1 from {min(pays)} clips on)" if slower and pays else text
+    return f"{where}; below 1 from {min(pays)} on)" if slower and pays else f"{where})"
 
 
 def _in_turns(table: Table, heading: Heading) -> list[Record]:
@@ -61,5 +68,5 @@ def _in_turns(table: Table, heading: Heading) -> list[Record]:
 
 def _by_batch(samples: Mapping[str, list[float]]) -> dict[int, float]:
     """By the number of clips in a batch, the seconds that it takes."""
-    times = {int(name.removeprefix(BATCH)): min(found) for name, found in samples.items() if name.startswith(BATCH)}
+    times = {int(name.removeprefix(BATCH)): found[-1] for name, found in samples.items() if name.startswith(BATCH)}
     return dict(sorted(times.items()))

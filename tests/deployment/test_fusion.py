@@ -12,28 +12,29 @@ from exportable import clips, tiny_model
 from torch import Tensor, nn
 from torch.fx import Graph, GraphModule, Node
 
-from reidbench import registry
 from reidbench.deployment.fusion import aten, convolve, convolve_at_once, fuse
 from reidbench.deployment.lanes import Lanes, _stream, lanes_of
 from reidbench.deployment.network import Network
-
-SMALL = {"size": (64, 32), "width": 8, "blocks": (1, 1, 1, 1)}
 
 
 def operators(program: GraphModule) -> Counter[Any]:
     return Counter(node.target for node in program.graph.nodes if node.op == "call_function")
 
 
-@pytest.mark.parametrize("name", ["baseline", "bicnet_tks", "tclnet"])
-def test_a_fused_network_computes_what_it_does_and_keeps_its_weights(name: str) -> None:
-    torch.manual_seed(0)
-    network = Network(registry.build(name, **SMALL) if name != "bicnet_tks" else tiny_model()).double().eval()
+def test_a_fused_network_computes_what_it_does_and_keeps_its_weights() -> None:
+    network, given = Network(tiny_model()).double(), clips().double()
     before = {key: value.clone() for key, value in network.state_dict().items()}
-    given = clips().double()
     program = fuse(network, given)
     with torch.inference_mode():
         torch.testing.assert_close(program(given), network(given), rtol=1e-12, atol=1e-12)
     torch.testing.assert_close(network.state_dict(), before, rtol=0, atol=0)
+
+
+def test_what_both_branches_share_is_held_once_and_what_was_folded_not_at_all() -> None:
+    network, given = Network(tiny_model()), clips()
+    program = fuse(network, given)
+    held = sum(tensor.nbytes for tensor in (*program.parameters(), *program.buffers()))
+    assert 0.8 < held / sum(parameter.nbytes for parameter in network.parameters()) < 1.05
 
 
 class Block(nn.Module):
@@ -114,6 +115,48 @@ def test_nothing_is_taken_along_that_another_operator_sees(follows: str) -> None
         assert operators(program) == wanted
 
 
+def test_norms_that_are_computed_and_terms_of_another_type_are_left() -> None:
+    block, given = Block().eval(), torch.randn(2, 4, 8, 8)
+
+    def normalised(x: Tensor) -> Tensor:
+        return torch.nn.functional.batch_norm(block.third(x), x.mean((0, 2, 3)), x.var((0, 2, 3))).relu()
+
+    def wider(x: Tensor) -> Tensor:
+        return (block.third(x) + x.double()).relu()
+
+    for forward, left in ((normalised, aten._native_batch_norm_legit_no_training.default), (wider, aten.add.Tensor)):
+        block.forward = forward  # type: ignore[method-assign]
+        program = fuse(block, given)
+        assert operators(program)[left] == 1
+        with torch.inference_mode():
+            torch.testing.assert_close(program(given), block(given), rtol=1e-5, atol=1e-5)
+
+
+def test_a_network_that_writes_to_what_it_holds_is_refused() -> None:
+    class Counts(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("count", torch.zeros(1))
+
+        def forward(self, x: Tensor) -> Tensor:
+            self.count.add_(1)
+            return x * self.count
+
+    network = Counts()
+    with pytest.raises(ValueError, match="writes to what it is given or holds"):
+        fuse(network, torch.randn(2))
+    assert network.count == 0
+
+
+def test_want_of_memory_is_no_reason_to_do_without_cudnn(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> Tensor:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(torch, "cudnn_convolution_relu", full)
+    with pytest.raises(torch.OutOfMemoryError):
+        fuse(Block().eval(), torch.randn(2, 4, 8, 8))
+
+
 def test_what_cudnn_takes_is_one_operator(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its operators are imagined here; that of an addition refuses."""
     taken = []
@@ -147,6 +190,9 @@ def test_every_operator_runs_after_those_it_takes_something_of(monkeypatch: pyte
                 stream = self.streams[self.lanes[n]]
                 assert all(self.events[p] in self.events[n].done for p in n.all_input_nodes if p in self.lanes), n
                 ran[n] = stream
+                away = [p for p in n.all_input_nodes if self.lanes.get(p, self.lanes[n]) != self.lanes[n]]
+                held = {id(value) for value in self.crossing}
+                assert {id(self.env[p]) for p in away} <= held, "freed while another lane reads it"
             return found
 
     network, given = Network(tiny_model()), clips()
@@ -157,6 +203,7 @@ def test_every_operator_runs_after_those_it_takes_something_of(monkeypatch: pyte
         torch.testing.assert_close(found, network(given), rtol=1e-4, atol=1e-5)
     assert len(set(map(id, ran.values()))) > 2 and len(ran) == sum(operators(program).values())
     assert all(watched.streams[0].done >= stream.done for stream in watched.streams)
+    assert not watched.crossing and not watched.events, "nothing is held when all is done"
     _stream.cache_clear()
 
 

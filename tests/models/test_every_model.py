@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from reidbench import registry
 from reidbench.deployment.files import quiet, write
+from reidbench.deployment.fusion import fuse
 from reidbench.deployment.network import Network
 from reidbench.profiling.complexity import count
 
@@ -253,3 +254,12 @@ def test_every_family_is_exported_for_any_number_of_clips(name: str, tmp_path: P
     with torch.no_grad():
         for number in (1, 2, 5):
             torch.testing.assert_close(program(clips(number)), network(clips(number)), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", sorted(MODELS) if NIGHTLY else ["bicnet_tks", "mgh", "tclnet", "vsla_clip"])
+def test_fused_it_computes_the_same(name: str) -> None:
+    """Its batch norms folded into convolutions; in double precision."""
+    network, given = Network(slim_model(name)).double().eval(), clips(1).double()
+    program = fuse(network, given)
+    with torch.inference_mode():
+        torch.testing.assert_close(program(given), network(given), rtol=1e-9, atol=1e-9)

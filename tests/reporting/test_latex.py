@@ -1,4 +1,6 @@
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -76,6 +78,20 @@ def test_hostile_names_are_text(tmp_path: Path) -> None:
     bare = [line for line in table.splitlines() if not line.startswith("%")]
     assert HOSTILE not in "\n".join(bare) and table.count(f"% {HOSTILE}") == 2
     assert printed(escape(HOSTILE)) == HOSTILE
+
+
+@pytest.mark.skipif(not shutil.which("pdflatex"), reason="pdflatex is not installed")
+@pytest.mark.parametrize("hostile", [False, True])
+def test_it_compiles(hostile: bool, bench: Bench, tmp_path: Path) -> None:
+    if not hostile:
+        bench.save_all()
+    document = hostile_document(tmp_path) if hostile else document_of(bench, tmp_path)
+    for name, text in latex(document, "report").items():
+        (tmp_path / name).write_text(text)
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "report.tex"]
+    told = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace", check=False).stdout
+    assert (tmp_path / "report.pdf").is_file(), told[-2000:]
+    assert "Missing character" not in told and "Overfull" not in told
 
 
 @given(st.text(st.characters(codec="latin-1", exclude_categories=["C"]), max_size=40))

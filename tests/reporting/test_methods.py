@@ -6,7 +6,16 @@ from made_up import COLUMNS, ROWS
 from reidbench.data.synthetic import LIMITS, SHOWS
 from reidbench.machine import BUSY
 from reidbench.reporting.document import Items
-from reidbench.reporting.methods import _as_of_today, _recipes, _together, busy_sessions, methods, recipe_text
+from reidbench.reporting.methods import (
+    _as_of_today,
+    _gpu_software,
+    _recipes,
+    _together,
+    disturbances,
+    methods,
+    recipe_text,
+)
+from reidbench.reporting.summary import certainty
 from reidbench.reporting.tables import assemble
 from reidbench.spec import Recipe
 
@@ -47,12 +56,26 @@ def test_every_dataset_that_a_table_trains_on_is_described(bench):
     assert sum("It has no weather." in line for line in lines) == 1
 
 
-@pytest.mark.parametrize(("load", "lines"), [(0.1, 0), (BUSY, 0), (BUSY + 0.01, 1), (1.5, 1)])
+@pytest.mark.parametrize(("load", "lines"), [(0.1, 0), (8 * BUSY, 0), (8 * BUSY + 0.01, 1), (1.5, 1)])
 def test_a_session_that_others_disturbed_is_told_once(bench, load, lines):
+    """A tenth of the cores that compute is what they may use."""
     for row in ROWS:
-        bench.save(bench.cell(row, COLUMNS[5]), other_load=load)
-    found = busy_sessions(assemble(bench.plan, bench.store))
+        bench.save(bench.cell(row, COLUMNS[5]), other_load=load, threads=8)
+    found = disturbances(assemble(bench.plan, bench.store))
     assert len(found) == lines and all("distrust its times" in line for line in found)
+
+
+@pytest.mark.parametrize(("slow", "told"), [(1.2, False), (1.3, True)])
+def test_a_session_whose_readings_scatter_is_told_though_nobody_else_was_busy(bench, slow, told):
+    for row in ROWS:
+        record = bench.save(bench.cell(row, COLUMNS[5]), other_load=0.0)
+        seconds = [0.1] * 9 + [0.1 * slow] * 11
+        bench.store.save(replace(record, samples={**record.samples, "seconds": seconds}))
+    table = assemble(bench.plan, bench.store)
+    found = disturbances(table)
+    assert len(found) == told and all(line.startswith("Readings scatter (medians above 1.25 times") for line in found)
+    summed = "The readings of 3 of 3 timings scatter as if something had disturbed them."
+    assert (summed in certainty([table])) == told
 
 
 def test_what_ran_on_a_gpu_says_what_it_was_and_what_float32_means_there(bench):
@@ -62,6 +85,17 @@ def test_what_ran_on_a_gpu_says_what_it_was_and_what_float32_means_there(bench):
     lines = [line for part in machine.parts if isinstance(part, Items) for line in part.lines]
     wanted = "NVIDIA H9: CUDA 13.0, cuDNN 91000, which chooses its algorithms by rules; fp32 is TF32 in convolutions."
     assert lines.count(wanted) == 1
+
+
+def test_float32_without_tf32_is_called_by_its_name(bench):
+    facts = {"gpu": "NVIDIA H9", "cuda": "13.0", "cudnn": 91000, "cudnn_benchmark": False, "tf32_products": False}
+    for precision, rounded in (("ieee32", False), ("bf16", True)):
+        cell = bench.cell(ROWS[0], COLUMNS[5])
+        record = bench.save(
+            replace(cell, settings={**cell.settings, "precision": precision}), **facts, tf32_convolutions=rounded
+        )
+        (said,) = _gpu_software(record)
+        assert said.endswith("ieee32 is nowhere rounded to TF32." if precision == "ieee32" else "by rules.")
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,7 @@ FIGURES = {
     "latency": Drawing(
         latency_figure,
         "Median latency with its 95 % interval over rounds, of a frame where clips differ in length; after x the ratio "
-        "to the reference row, time per frame",
+        "to the reference row, time per frame; each panel has a scale of its own",
     ),
     "factors": Drawing(
         factor_figure, f"Mean AP by what tells the identities apart; {WHISKERS}{SEEDS}; dashed, {LOOKALIKES}"
@@ -101,7 +101,7 @@ FIGURES = {
     "batches": Drawing(
         batches_figure,
         "Time of the row in focus relative to the reference row's over the clips computed at once, as far as both were "
-        "tried, the faster of two readings each; dashed, the ratio of the counted MACs",
+        "tried, by one reading each after one that warms up; dashed, where they are counted, the ratio of the MACs",
     ),
     "stress": Drawing(
         stress_figure,

@@ -6,15 +6,19 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from reidbench.reporting.figures.style import MARKERS, OKABE_ITO, entitle, grid, new_figure, setting
-from reidbench.reporting.tables import Table, heading_of
+from reidbench.deployment.backends import BACKENDS, EAGER
+from reidbench.reporting.figures.style import DASHES, MARKERS, OKABE_ITO, entitle, grid, new_figure, setting
+from reidbench.reporting.tables import Heading, Table, heading_of
 from reidbench.reporting.throughputs import ratios_by_batch
 from reidbench.reporting.verdict import short_name
+
+ORDER = ("fp32", "ieee32", "bf16", "fp16", "int8")
+"""Precisions, by their colours."""
 
 
 def batches_figure(table: Table) -> Figure | None:
     """The time of the row in focus relative to the reference row's over the clips in a batch, one line a setting."""
-    lines = {setting(table, h): found for h in table.headings if (found := ratios_by_batch(table, h))}
+    lines = {h.index: found for h in table.headings if (found := ratios_by_batch(table, h))}
     if not lines:
         return None
     suite = table.plan.suite
@@ -27,9 +31,9 @@ def batches_figure(table: Table) -> Figure | None:
     if {suite.focus, suite.reference} <= macs.keys():
         share = macs[suite.focus][0].value / macs[suite.reference][0].value
         axis.axhline(share, color="black", linewidth=0.8, linestyle="--", label=f"MACs: {share:.2f}")
-    for i, (name, found) in enumerate(lines.items()):
-        style: dict[str, Any] = {"marker": MARKERS[i % len(MARKERS)], "color": OKABE_ITO[i % len(OKABE_ITO)]}
-        axis.plot(list(found), list(found.values()), label=name, markersize=5, linewidth=1.2, **style)
+    for heading in (heading for heading in table.headings if heading.index in lines):
+        found, style = lines[heading.index], _style(heading)
+        axis.plot(list(found), list(found.values()), label=setting(table, heading), ms=5, lw=1.2, **style)
     axis.set_xscale("log", base=2)
     every = sorted({batch for found in lines.values() for batch in found})
     axis.set_xticks(every, [str(batch) for batch in every])
@@ -41,3 +45,11 @@ def batches_figure(table: Table) -> Figure | None:
     axis.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
     entitle(figure, table, f"{focus} over {reference} by the number of clips")
     return figure
+
+
+def _style(heading: Heading) -> dict[str, Any]:
+    """A colour for each precision, a mark for each backend, hollow for a CPU: the same in every figure."""
+    device, precision = heading.settings["device"], heading.settings["precision"]
+    mark = [*BACKENDS].index(heading.settings.get("backend", EAGER))
+    filling = {"mfc": "white"} if device == "cpu" else {}
+    return {"color": OKABE_ITO[ORDER.index(precision)], "marker": MARKERS[mark], "ls": DASHES[mark], **filling}

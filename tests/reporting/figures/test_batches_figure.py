@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
 from reidbench.reporting.figures.batches import batches_figure
+from reidbench.reporting.sessions import Scatter
 from reidbench.reporting.tables import Table, assemble
 from reidbench.reporting.throughputs import ratios_by_batch, throughput_findings
 from reidbench.store import Store
@@ -16,7 +18,7 @@ Fill = Callable[..., Table]
 
 TIMES = {
     "baseline": {1: [9.0, 4.0], 2: [5.0, 6.0], 4: [8.0, 9.0], 8: [16.0, 17.0]},
-    "bicnet_tks": {1: [8.0, 9.0], 2: [7.0, 6.0], 4: [6.0, 9.0]},
+    "bicnet_tks": {1: [8.0, 9.0], 2: [7.0, 6.0], 4: [6.0, 8.1]},
 }
 RATES = {"baseline": [10.0] * 6, "bicnet_tks": [25.0, 20.0, 20.0, 20.0, 20.0, 16.0]}
 
@@ -48,15 +50,22 @@ def test_a_line_for_each_setting_goes_over_the_batches_of_both_rows(timed) -> No
         *("MACs: 0.44", "cpu, fp32, 2 threads", "cpu, bf16, 2 threads"),
         *("cuda, fp32", "cuda, ieee32", "cuda, bf16"),
     ]
-    assert [list(axis) for axis in lines["cuda, fp32"].get_data()] == [[1, 2, 4], [2.0, 1.2, 0.75]]
+    assert [list(axis) for axis in lines["cuda, fp32"].get_data()] == [[1, 2, 4], pytest.approx([2.25, 1.0, 0.9])]
     assert [label.get_text() for label in axis.get_xticklabels()] == ["1", "2", "4"]
 
 
 def test_the_sentence_has_the_ratio_at_the_best_batches_and_where_it_comes_below_1(timed) -> None:
     (said,) = throughput_findings(timed())
     start = "BiCnet-TKS over Base-B, time per frame of many clips at once, each at its best batch: "
-    first = "0.50x [0.40, 0.62] on cpu, fp32 (below 1 from 4 clips on)"
-    assert said.startswith(f"{start}{first}; 0.50x") and said.count("below 1 from 4 clips on") == 5
+    first = "0.50x on cpu, fp32 (4 and 4 clips; below 1 from 4 on)"
+    assert said.startswith(f"{start}{first}; 0.50x on cpu, bf16") and said.count("below 1 from 4 on") == 5
+
+
+def test_where_it_is_known_how_sessions_differ_the_sentence_has_an_interval_that_covers_it(timed) -> None:
+    table = replace(timed(), scatter={"cuda": Scatter(0.1, 8)})
+    (said,) = throughput_findings(table)
+    low, high = map(float, re.search(r"0\.50x \[(\S+), (\S+)\] on cuda, fp32 ", said).groups())
+    assert low < 0.40 < 0.62 < high and "0.50x on cpu" in said
 
 
 def test_rows_of_different_sessions_are_not_paired(timed) -> None:
