@@ -22,7 +22,7 @@ LAYERS = [
     {"reidbench.inspection"},
     {"reidbench.experiments"},
     {"reidbench.training", "reidbench.retrieval", "reidbench.profiling", "reidbench.store"},
-    {"reidbench.estimates"},
+    {"reidbench.estimates", "reidbench.disturbance"},
     {"reidbench.statistics", "reidbench.deployment"},
     {"reidbench.data", "reidbench.machine", "reidbench.precision", "reidbench.distributed"},
     {"models"},

@@ -163,11 +163,7 @@ def _others(noise: Noise) -> Finding:
     most = machine.most_load(noise.cores)
     if noise.other_load < most:
         return Finding("other load", text, facts=facts)
-    names = [
-        f"{name} ({pid}) {cores:.2f}"
-        for name, pid, cores in noise.busiest
-        if cores >= machine.most_load(noise.cores) / 4
-    ]
+    names = [f"{name} ({pid}) {cores:.2f}" for name, pid, cores in noise.busiest if cores >= most / 4]
     who = ", ".join(names) or "none that is visible from here: those of another container or user"
     advice = "end them or wait before anything is timed"
     mark = "wrong" if noise.other_load >= noise.cores / 2 else "note"

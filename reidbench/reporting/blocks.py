@@ -110,18 +110,21 @@ def blocks(table: Table, width: int = WIDTH) -> list[Block]:
     rows = table.plan.suite.rows
     found: list[Block] = []
     for title, strips in sorted(groups.items(), key=lambda group: group[0] == PUBLISHED):
-        valued = [i for i in range(len(rows)) if any(strip.has_value(i) for strip in strips)]
-        kept = [i for i, row in enumerate(rows) if row.model or i in valued]
-        measured_rows = [i for i in kept if any(strip.is_tried(i) for strip in strips)]
-        left = len(kept) - len(measured_rows) if 0 < 2 * len(measured_rows) < len(kept) else 0
-        kept = measured_rows if left else kept
+        kept, left = _kept(rows, strips)
         names = [f"{rows[i].name} {_mark(rows[i])}".rstrip() for i in kept]
-        notes = (
-            *_meanings([rows[i] for i in kept]),
-            *([f"Left out: {left} rows of which nothing is run yet."] * bool(left)),
-        )
+        notes = (*_meanings([rows[i] for i in kept]), *left)
         found += _split(title, names, [strip.of_rows(kept) for strip in strips], width, notes)
     return found
+
+
+def _kept(rows: Sequence[Row], strips: Sequence[_Strip]) -> tuple[list[int], list[str]]:
+    """The places of the rows that a block shows, and a note where it leaves out those of which nothing is run yet: it
+    does where they are most."""
+    shown = [i for i, row in enumerate(rows) if row.model or any(strip.has_value(i) for strip in strips)]
+    tried = [i for i in shown if any(strip.is_tried(i) for strip in strips)]
+    if not 0 < 2 * len(tried) < len(shown):
+        return shown, []
+    return tried, [f"Left out: {len(shown) - len(tried)} rows of which nothing is run yet."]
 
 
 def _mark(row: Row) -> str:

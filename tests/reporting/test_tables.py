@@ -261,6 +261,18 @@ def test_a_block_in_which_nothing_is_measured_is_left_out_beside_others(bench):
     assert "Cost: cpu, fp32, the paper's scale" in titles(), "that it failed is to be seen"
 
 
+def test_rows_of_which_nothing_is_run_are_left_out_where_they_are_most(bench):
+    def rows():
+        found = blocks(assemble(bench.plan, bench.store))
+        (block,) = [block for block in found if block.title.startswith("Cost: cpu")]
+        return [line[0] for line in block.lines], block.notes
+
+    bench.save(bench.cell(ROWS[0], COLUMNS[5]))
+    assert rows() == (["Small"], ("Left out: 2 rows of which nothing is run yet.",))
+    bench.save(bench.cell(ROWS[1], COLUMNS[5]), status="failed")
+    assert rows() == (["Small", "Base", "Full"], ())
+
+
 def test_terminal_table_is_narrow_and_marks_states(bench):
     bench.save_all(without="Full")
     bench.save(bench.cell(ROWS[2], COLUMNS[LATENCY]), "failed", "made to fail")
