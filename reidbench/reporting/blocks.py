@@ -91,7 +91,8 @@ class _Strip:
 def blocks(table: Table, width: int = WIDTH) -> list[Block]:
     """The table as blocks, one for each way of measuring, split where it would be wider than `width` characters.
 
-    Blocks in which nothing is measured yet are left out beside others; the report names their columns too.
+    Blocks in which nothing is measured yet are left out beside others, and rows where these are most of a block; the
+    report names them too.
 
     A column that cannot be measured here at all shows what was published, in the last block, or is left out; the report
     names it. So is, in each block, a row that only a publication has values for, where it has none there.
@@ -110,21 +111,11 @@ def blocks(table: Table, width: int = WIDTH) -> list[Block]:
     rows = table.plan.suite.rows
     found: list[Block] = []
     for title, strips in sorted(groups.items(), key=lambda group: group[0] == PUBLISHED):
-        kept, left = _kept(rows, strips)
+        kept = [i for i, row in enumerate(rows) if row.model or any(strip.has_value(i) for strip in strips)]
         names = [f"{rows[i].name} {_mark(rows[i])}".rstrip() for i in kept]
-        notes = (*_meanings([rows[i] for i in kept]), *left)
+        notes = tuple(_meanings([rows[i] for i in kept]))
         found += _split(title, names, [strip.of_rows(kept) for strip in strips], width, notes)
     return found
-
-
-def _kept(rows: Sequence[Row], strips: Sequence[_Strip]) -> tuple[list[int], list[str]]:
-    """The places of the rows that a block shows, and a note where it leaves out those of which nothing is run yet: it
-    does where they are most."""
-    shown = [i for i, row in enumerate(rows) if row.model or any(strip.has_value(i) for strip in strips)]
-    tried = [i for i in shown if any(strip.is_tried(i) for strip in strips)]
-    if not 0 < 2 * len(tried) < len(shown):
-        return shown, []
-    return tried, [f"Left out: {len(shown) - len(tried)} rows of which nothing is run yet."]
 
 
 def _mark(row: Row) -> str:
@@ -276,7 +267,17 @@ def _split(
     narrow = next((most for most in range(room) if len(_shelves(strips, most)) == fewest), room)
     shelves = _shelves(strips, narrow)
     titles = [title, *[title + CONTINUED] * (len(shelves) - 1)]
-    return [_block(text, names, shelf, remarks) for text, shelf in zip(titles, shelves, strict=True)]
+    return [_tried(text, names, shelf, remarks) for text, shelf in zip(titles, shelves, strict=True)]
+
+
+def _tried(title: str, names: Sequence[str], strips: Sequence[_Strip], remarks: tuple[str, ...]) -> Block:
+    """A block without the rows of which nothing is run yet, where these are most; a note tells how many."""
+    tried = [i for i in range(len(names)) if any(strip.is_tried(i) for strip in strips)]
+    left = len(names) - len(tried)
+    if not tried or left <= len(tried):
+        return _block(title, names, strips, remarks)
+    note = f"Left out: {left} rows of which nothing is run yet."
+    return _block(title, [names[i] for i in tried], [strip.of_rows(tried) for strip in strips], (*remarks, note))
 
 
 def _shelves(strips: Sequence[_Strip], room: int) -> list[list[_Strip]]:

@@ -158,10 +158,14 @@ def lookalike_floor(quantity: Quantity, table: Table, heading: Heading) -> float
     return known.value if known else None
 
 
+ON_GPU = {"ms": 1, "frames/s": -1}
+"""Digits more that a column has on a GPU, by its unit: times there are a tenth of a CPU's and less."""
+
+
 def _shown(quantity: Quantity, settings: Mapping[str, Any]) -> Quantity:
-    """A quantity as its column shows it: times on a GPU, a tenth of a CPU's and less, with a digit more."""
-    finer = quantity.unit == "ms" and settings.get("device") == "cuda"
-    return replace(quantity, digits=quantity.digits + 1) if finer else quantity
+    """A quantity as its column shows it."""
+    more = ON_GPU.get(quantity.unit, 0) if settings.get("device") == "cuda" else 0
+    return replace(quantity, digits=quantity.digits + more)
 
 
 def _entry(plan: Plan, row: Row, index: int, quantity: Quantity, records: Records) -> Entry:
