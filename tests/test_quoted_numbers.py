@@ -109,10 +109,8 @@ def test_the_readme_quotes_what_a_gpu_took() -> None:
     )
     said = re.search(r"best batch: (\S+)x on cuda, fp32 \((\d+) and (\d+) clips", page(f"results/{GPU.name}/gpu.md"))
     text = page("README.md")
-    assert (
-        f"as a CUDA graph {graphs[0]} times in fp32 and {graphs[1]} in bf16; {fused[0]} and {fused[1]} times where"
-        in text
-    )
+    assert f"as a CUDA graph {graphs[0]} times in fp32 and {graphs[1]} in bf16; with" in text
+    assert f"about as long in fp32 ({fused[0]}) and {fused[1]} times in bf16" in text
     told = f"{said[1]} times Base-B's time per frame at the best batches ({said[2]} and {said[3]} clips)"
     assert told in text
 
