@@ -58,7 +58,8 @@ def find_store(place: str, option: str, machine_name: str = "") -> Store:
         )
     if machine_name:
         raise UserError(f"{option} {place}: holds no machine {machine_name!r}{registry.nearest(machine_name, known)}")
-    raise UserError(f"{option} {place}: holds several machines; give the folder of one: {', '.join(known)}")
+    folders = ", ".join(str(folder / name) for name in known)
+    raise UserError(f"{option} {place}: holds several machines, and not this one; give the folder of one: {folders}")
 
 
 def plans_of(
