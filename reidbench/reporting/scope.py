@@ -19,11 +19,8 @@ def scope(tables: Sequence[Table]) -> Iterator[str]:
     """The sentences, each true of all tables together; none where nothing is trained, or only costs are measured."""
     trained = [(table, heading) for table in tables for heading in table.headings if heading.training]
     shown = [(table, heading) for table, heading in trained if is_measured(table.column(heading).values())]
-    if not any(_has_values(table, heading) for table, heading in shown) and any(
-        _has_values(table, heading) for table in tables for heading in table.headings
-    ):
-        return
-    if not shown:
+    measured = {h.training for table in tables for h in table.headings if _has_values(table, h)}
+    if not shown or measured == {False}:
         return
     runs: dict[str, dict[str, None]] = {}
     for table, heading in shown:

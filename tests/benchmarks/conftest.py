@@ -36,9 +36,9 @@ def tell(benchmark: Any) -> Tell:
     return told
 
 
-def pytest_sessionfinish(exitstatus: int) -> None:
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     if TOLD and exitstatus == 0 and (page := os.environ.get("REIDBENCH_SPEED_PAGE")):
-        Path(page).write_text(speed_page())
+        Path(page).write_text(speed_page(on_gpu=any(item.path.stem == "test_on_gpu" for item in session.items)))
 
 
 @pytest.fixture

@@ -38,11 +38,11 @@ def with_interval(found: Estimate) -> str:
     return f"{found.value:.2f} [{found.low:.2f}, {found.high:.2f}]"
 
 
-def speed_page() -> str:
-    """What was told, with the machine and the versions that it holds of."""
+def speed_page(*, on_gpu: bool) -> str:
+    """What was told, on a GPU or on a CPU, with the machine and the versions that it holds of."""
     facts = machine.describe()
     versions = machine.versions()
-    if facts["gpu"]:
+    if on_gpu:
         versions |= {name: str(value) for name, value in machine.gpu_facts("cuda").items() if name in ("cuda", "cudnn")}
     else:
         versions |= {**backends.versions("onnxruntime"), **backends.versions("openvino")}
@@ -55,11 +55,11 @@ def speed_page() -> str:
         "What is compared takes turns in one process. A ratio is the median of those of the turns; in brackets stands",
         "its 95 % interval over these; other processes differ by a few percent more. The authors' layout is that of",
         "their code, five-dimensional convolutions on contiguous clips, with the same weights, run by eager torch.",
-        *(ABOUT_GPU if facts["gpu"] else ABOUT_CPU),
+        *(ABOUT_GPU if on_gpu else ABOUT_CPU),
         "",
         "```",
         *(["export " + " ".join(f"{name}={value}" for name, value in KEEP_FREED_MEMORY.items())] if kept else []),
-        ON_GPU if facts["gpu"] else COMMAND,
+        ON_GPU if on_gpu else COMMAND,
         "```",
         "",
         f"on {machine.name()} ({facts['cpu']}, {facts['cores']} cores, {facts['memory_gib']} GiB{facts['gpu'] and ', '}"

@@ -52,7 +52,7 @@ def test_a_clip_against_the_release_layout(name: str, benchmark: Any, tell: Tell
 
 @pytest.mark.parametrize("name", MODELS)
 def test_a_training_step_on_a_gpu(name: str, benchmark: Any, tell: Tell) -> None:
-    """Half of the paper's batch: the authors' layout in fp32 takes most of a large GPU's memory for it."""
+    """At half of the paper's batch."""
     model, clips, labels = subject(name, "paper", identities=8, clips_per_identity=4)
     recipe = SCALES["paper"][0]
     reference = release_layout(model)

@@ -43,7 +43,6 @@ def install(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(torch.cuda, "CUDAGraph", Graph)
     patch.setattr(torch.cuda, "Stream", Stream)
     patch.setattr(torch.cuda, "current_stream", Stream)
-    patch.setattr(Tensor, "record_stream", lambda tensor, stream: None)
     patch.setattr(torch.cuda, "set_stream", lambda stream: None)
     patch.setattr(torch.cuda, "stream", lambda stream: contextlib.nullcontext())
 

@@ -9,15 +9,18 @@ import gc
 import weakref
 from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
 import imaginary_gpu
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.fx import GraphModule
 from torch.nn import functional
 
 from reidbench import registry
 from reidbench.deployment import runtimes
+from reidbench.deployment.fusion import fuse
 from reidbench.deployment.network import Infer, Network
 from reidbench.profiling.session import make_each
 
@@ -112,14 +115,32 @@ def test_of_two_graphs_in_turn_each_keeps_its_own_vector(exact: dict[str, list[T
 
 
 @pytest.mark.parametrize("backend", ["cudagraph", "fused"])
-def test_a_graph_keeps_the_weights_that_it_reads(backend: str) -> None:
-    """Else their memory would be another's by the next replay."""
+def test_a_graph_keeps_the_weights_that_it_reads(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else their memory would be another's by the next replay. Those of fused operators are their program's own."""
     network = network_of("Base-B (256x128)")
-    weights = weakref.ref(network.model.trunk.conv1.weight)
+    read = [weakref.ref(network.model.trunk.conv1.weight)]
+
+    def fused(*given: Any) -> GraphModule:
+        program = fuse(*given)
+        read[:] = [weakref.ref(tensor) for tensor in program.buffers()]
+        return program
+
+    graphs: list[imaginary_gpu.Graph] = []
+
+    def imagined() -> imaginary_gpu.Graph:
+        graphs.append(imaginary_gpu.Graph())
+        return graphs[-1]
+
+    monkeypatch.setattr(runtimes, "fuse", fused)
+    if not ON_GPU:
+        monkeypatch.setattr(torch.cuda, "CUDAGraph", imagined)
     infer = start(network, "fp32", backend)
+    for graph in graphs:
+        graph.calls.clear()  # a real one knows addresses, and holds nothing
     del network
     gc.collect()
-    assert backend == "fused" or weights() is not None
+    assert len(read) == 1 if backend == "cudagraph" else len(read) > 1
+    assert all(weights() is not None for weights in read)
     assert infer(clips_with_content(0)).isfinite().all()
 
 
