@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -86,11 +86,34 @@ def measure_in_turns(a: Revision, b: Revision, arguments: Namespace) -> None:
     again in every turn. Raises UserError where a revision's own command fails.
     """
     with checked_out(a) as code_a, checked_out(b) as code_b:
+        plugins = _plugins(arguments.plugin, {a.name: code_a, b.name: code_b})
         for turn in range(arguments.sessions):
             pair = [(a, code_a), (b, code_b)]
             for revision, code in pair if turn % 2 == 0 else reversed(pair):
                 if turn == 0 or arguments.only != "accuracy":
-                    _measure(revision, code, arguments, first=turn == 0)
+                    _measure(revision, code, plugins[revision.name], arguments, first=turn == 0)
+
+
+def _plugins(paths: Sequence[str], trees: Mapping[str, Path]) -> dict[str, list[Path]]:
+    """By revision the files that `--plugin` names: each in that revision's work tree, if it is of this repository.
+
+    One that no revision holds is one file for both, and it is said that a change of it cannot be seen.
+    Raises UserError for one that a revision lacks.
+    """
+    found: dict[str, list[Path]] = {name: [] for name in trees}
+    for path in paths:
+        file = Path(path).resolve()
+        own = file.relative_to(ROOT.resolve()) if file.is_relative_to(ROOT.resolve()) else None
+        holders = [name for name, tree in trees.items() if own and (tree / own).is_file()]
+        if own and holders and len(holders) < len(trees):
+            (without,) = trees.keys() - set(holders)
+            raise UserError(f"--plugin {path}: {without} does not hold it, so that nothing can be compared with it")
+        if not holders:
+            about = "is in neither revision, so that both are measured with the file as it is now"
+            print(f"bench.py: --plugin {path}: {about}; to see a change of it use check", file=sys.stderr)
+        for name, tree in trees.items():
+            found[name].append(tree / own if own and holders else file)
+    return found
 
 
 @contextlib.contextmanager
@@ -107,13 +130,13 @@ def checked_out(revision: Revision) -> Iterator[Path]:
         _git("worktree", "prune", check=False)
 
 
-def _measure(revision: Revision, code: Path, arguments: Namespace, *, first: bool) -> None:
+def _measure(revision: Revision, code: Path, plugins: Sequence[Path], arguments: Namespace, *, first: bool) -> None:
     """One turn: the suite's own command, run by the revision's code."""
     options = ["--results", str(revision.folder / "results"), "--machine", machine.name()]
     for name in ("preset", "dataset", "protocol", "device"):
         options += [f"--{name}", getattr(arguments, name)] if getattr(arguments, name) else []
-    for name, paths in (("root", [arguments.root]), ("plugin", arguments.plugin)):
-        options += [part for path in paths if path for part in (f"--{name}", str(Path(path).resolve()))]
+    options += ["--root", str(Path(arguments.root).resolve())] if arguments.root else []
+    options += [part for path in plugins for part in ("--plugin", str(path))]
     options += [part for option in arguments.dataset_options for part in ("--data", option)]
     weights = arguments.weights
     if weights:

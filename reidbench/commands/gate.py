@@ -37,7 +37,7 @@ def check(arguments: Namespace) -> int:
     store = store_of(arguments)
     plans = plans_of(suites, arguments, store)
     if _is_same(store, baseline):
-        _check_code_before(plans, baseline)
+        _check_recorded(plans, baseline)
     failures: list[Record] = []
     if not arguments.recorded:
         store.check_is_here()
@@ -112,14 +112,11 @@ def _measurements(plans: Mapping[str, Plan]) -> set[str]:
     return {cell.measurement for cell in all_cells(plans.values())}
 
 
-def _check_code_before(plans: Mapping[str, Plan], store: Store) -> None:
-    """Raises UserError where a folder that is compared with itself holds nothing of another version of the code."""
-    side = _code_before(plans, store)
+def _check_recorded(plans: Mapping[str, Plan], store: Store) -> None:
+    """Raises UserError where a baseline holds nothing of the plans, before this code's records are added to it."""
+    side = Side(store, _measurements(plans))
     if not any(map(side.of, all_cells(plans.values()))):
-        raise UserError(
-            f"--against {store.folder}: the same records on both sides, none of them of other code; "
-            "give another results folder, such as a copy made before the change"
-        )
+        raise UserError(f"--against {store.folder}: nothing of what is to be compared is recorded there")
 
 
 def measure(plans: Sequence[Plan], store: Store, *, fresh: bool = False) -> list[Record]:

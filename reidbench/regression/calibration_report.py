@@ -10,7 +10,7 @@ from scipy.stats import beta
 from reidbench.regression.calibration import ANY, FAULTS, Calibration, Trial, commands_by_half
 from reidbench.regression.noise import noise_of
 from reidbench.regression.presentation import rule
-from reidbench.regression.verdicts import WORDS
+from reidbench.regression.verdicts import MEASURED
 from reidbench.reporting.blocks import Block
 from reidbench.reporting.document import Code, Document, Paragraph, Part, Section, Tabular, items
 from reidbench.reporting.markdown import markdown
@@ -23,8 +23,6 @@ CONFIDENCE = 0.95
 
 PRESET = re.compile(r"Preset (\w+)[:.]")
 """How a calibration says which preset its models were trained with."""
-
-SHOWN = tuple(word for word in WORDS if word != "not comparable")
 
 
 def text(found: Calibration) -> str:
@@ -150,14 +148,21 @@ def _caught(accuracies: Sequence[Trial]) -> list[Part]:
 
 def _block(trials: Sequence[Trial], title: str) -> Block:
     timed = any(trial.what == "time" for trial in trials)
-    header = (*(["rows divided by"] if timed else []), "here : there", "what", "comparisons", *SHOWN, "median change")
+    header = (
+        *(["rows divided by"] if timed else []),
+        "here : there",
+        "what",
+        "comparisons",
+        *MEASURED,
+        "median change",
+    )
     lines = tuple(
         (
             *([str(trial.divisors)] if timed else []),
             f"{trial.here} : {trial.there}",
             _what(trial),
             str(trial.comparisons),
-            *(f"{trial.share(word):.1%}" for word in SHOWN),
+            *(f"{trial.share(word):.1%}" for word in MEASURED),
             f"{trial.changes[0] * 100:+z.1f} {'%' if trial.what == 'time' else 'pp'}",
         )
         for trial in trials

@@ -43,7 +43,8 @@ def judge(pairs: Sequence[Pair], limits: Limits, under: Circumstances) -> list[V
     for pair in pairs:
         level = 1 - limits.chance / max(1, comparable[pair.kind])
         if pair.reason:
-            found: dict[str, Any] = {"word": "not comparable", "note": pair.reason, "failed": pair.failed}
+            word = "unchanged" if pair.unchanged else "not comparable"
+            found: dict[str, Any] = {"word": word, "note": pair.reason, "failed": pair.failed}
         elif pair.kind in ("count", "reading"):
             found = judge_values(pair, limits, under.same_machine)
         elif pair.kind == "time":

@@ -26,7 +26,8 @@ class Pair:
 
     A time is divided by those of `divisors`, rows of its sessions whose code is the same on both sides, or by the
     `reference` row's where there is none. `beside_here` and `beside_there` hold, for each session, the records of other
-    rows by name. `reason` says why the two are not comparable, `failed` that the cell was tried here in vain.
+    rows by name. `reason` says why the two are not comparable, `failed` that the cell was tried here in vain,
+    `unchanged` that both sides are one and the same.
     """
 
     row: str
@@ -42,6 +43,7 @@ class Pair:
     beside_there: tuple[Mapping[str, Record], ...] = ()
     reason: str = ""
     failed: bool = False
+    unchanged: bool = False
 
     @property
     def field(self) -> str:
@@ -128,12 +130,12 @@ def _filled(blank: Pair, cell: Cell, sides: tuple[Side, Side], exactly: bool) ->
         reason, failed = _why_not_here(cell, here)
         return replace(blank, reason=reason, failed=failed)
     if not theirs and there.is_without(cell.identity):
-        return replace(blank, here=ours, reason="one and the same code on both sides")
+        return replace(blank, here=ours, reason="one and the same code on both sides", unchanged=True)
     if not theirs:
         other = there.nearest(cell)
         return replace(blank, here=ours, reason=other or "missing there: the baseline has no record of it")
     if [(r.key, r.started, r.machine) for r in ours] == [(r.key, r.started, r.machine) for r in theirs]:
-        return replace(blank, here=ours, reason="one and the same record on both sides")
+        return replace(blank, here=ours, reason="one and the same record on both sides", unchanged=True)
     if blank.kind == "accuracy" and blank.quantity.scale != PERCENT:
         return replace(blank, reason="no minimum difference is defined for its unit")
     return replace(blank, here=ours, there=theirs)
@@ -155,7 +157,7 @@ def _over_splits(parts: Mapping[int | None, Pair]) -> Pair:
     if len(without) == len(splits) and len(reasons) == 1:
         return joined
     first = min(without, key=lambda number: number or 0)
-    return replace(joined, reason=f"split {first}: {without[first].reason}")
+    return replace(joined, reason=f"split {first}: {without[first].reason}", unchanged=False)
 
 
 def _divided(pair: Pair, plan: Plan, index: int, known: Sequence[str], sides: tuple[Side, Side]) -> Pair:

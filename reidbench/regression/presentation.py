@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from xml.etree import ElementTree
 
-from reidbench.regression.verdicts import Comparison, Limits, Verdict
+from reidbench.regression.verdicts import MEASURED, Comparison, Limits, Verdict
 from reidbench.reporting.blocks import Block, titled
 from reidbench.reporting.document import Document, Items, Paragraph, Part, Section, Tabular, items
 from reidbench.reporting.markdown import markdown
@@ -26,8 +26,8 @@ HOW = {
 
 UNCHANGED = "the rows that did not change"
 
-MARKS = {"worse": "WORSE", "better": "better", "same": "same", "cannot tell": "cannot tell", "not comparable": "n/c"}
-"""The verdicts in a narrow table."""
+LOUD = "worse"
+"""The verdict that a table shows in capitals."""
 
 HEADER = ("row", "baseline", "here", "change [95 %]", "verdict")
 
@@ -133,6 +133,8 @@ def _outcome(found: Comparison) -> str:
         return f"{worse} cell{'s' if worse > 1 else ''} worse"
     if found.counts["not comparable"] == len(found.verdicts):
         return "nothing could be compared"
+    if found.counts["unchanged"] + found.counts["not comparable"] == len(found.verdicts):
+        return "nothing has changed"
     return f"no regression found, {other} cannot be told" if other else "no regression"
 
 
@@ -157,7 +159,7 @@ def _lines(verdicts: Sequence[Verdict], width: int) -> Iterator[str]:
         widths = [max(map(len, column)) for column in zip(*cells, HEADER[1:4], strict=True)]
         for name, texts, mark in [
             (HEADER[0], HEADER[1:4], HEADER[4]),
-            *((each.row, texts, MARKS[each.word]) for each, texts in zip(whole, cells, strict=True)),
+            *((each.row, texts, _marked(each.word)) for each, texts in zip(whole, cells, strict=True)),
         ]:
             aligned = "  ".join(text.rjust(size) for text, size in zip(texts, widths, strict=True))
             yield f"  {name.ljust(names)}  {aligned}  {mark}".rstrip()
@@ -170,13 +172,17 @@ def _lines(verdicts: Sequence[Verdict], width: int) -> Iterator[str]:
         yield textwrap.fill(f"{who}: {note}", width, initial_indent="  ", subsequent_indent="    ")
 
 
+def _marked(word: str) -> str:
+    return word.upper() if word == LOUD else word
+
+
 def _together(verdicts: Sequence[Verdict]) -> tuple[list[Verdict], dict[str, list[str]]]:
     """The verdicts with a line of their own, and by what is said of them the rows of the others."""
     whole: list[Verdict] = []
     together: dict[str, list[str]] = {}
     for each in verdicts:
-        if each.word == "not comparable":
-            together.setdefault(f"not comparable: {each.note}", []).append(each.row)
+        if each.word not in MEASURED:
+            together.setdefault(f"{each.word}: {each.note}", []).append(each.row)
         elif each.kind == "count" and each.word == "same":
             together.setdefault("same", []).append(each.row)
         else:
@@ -216,7 +222,7 @@ def _case(verdict: Verdict) -> str:
         return "failure"
     if verdict.failed:
         return "error"
-    return "" if verdict.word in ("same", "better") else "skipped"
+    return "" if verdict.word in ("same", "unchanged", "better") else "skipped"
 
 
 def _clean(text: str) -> str:

@@ -6,8 +6,12 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-WORDS = ("worse", "cannot tell", "better", "same", "not comparable")
-"""The verdicts, those that need attention first."""
+WORDS = ("worse", "cannot tell", "better", "same", "unchanged", "not comparable")
+"""The verdicts, those that need attention first. What is `same` was measured twice; `unchanged` is one measurement, for
+the code is the same on both sides."""
+
+MEASURED = WORDS[:4]
+"""The verdicts on two measurements; the others say why there are no two to compare."""
 
 KINDS = ("count", "time", "reading", "accuracy")
 """How a cell is judged: exactly, by a rank test, as one reading, over queries and seeds."""
@@ -32,7 +36,7 @@ class Verdict:
 
     `before` and `after` are the baseline's value and the one here, in `unit`. `change` is relative (0.1: a tenth more),
     for an accuracy a difference as a share of 1; `low` and `high` bound its 95 % interval where it has one. `note` says
-    why the two are not comparable, what it would take to tell, or what the verdict leaves out. `failed` marks a cell
+    why the two are not compared, what it would take to tell, or what the verdict leaves out. `failed` marks a cell
     that was tried here and ended without a value. `divisors` are the rows whose times its own were divided by: both
     values then are ratios to their geometric mean.
     """

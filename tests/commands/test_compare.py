@@ -131,6 +131,23 @@ def test_revisions_take_turns_each_with_its_own_code_and_caches(repository: Path
     assert trees.stdout.count("\n") == 1, "no work tree may be left behind"
 
 
+def test_a_plugin_is_each_revisions_own_where_they_hold_it(repository: Path, tmp_path: Path, capsys) -> None:
+    trees = {"one": tmp_path / "a", "two": tmp_path / "b"}
+    for tree in trees.values():
+        (tree / "mine").mkdir(parents=True)
+        (tree / "mine" / "net.py").touch()
+    (trees["two"] / "later.py").touch()
+    inside = str(repository / "mine" / "net.py")
+    assert compare._plugins([inside], trees) == {name: [tree / "mine" / "net.py"] for name, tree in trees.items()}
+    assert not capsys.readouterr().err
+    for path in (str(repository / "uncommitted.py"), str(tmp_path / "elsewhere.py")):
+        assert compare._plugins([path], trees) == {name: [Path(path)] for name in trees}
+        said = capsys.readouterr().err
+        assert f"{path}: is in neither revision" in said and "use check" in said
+    with pytest.raises(UserError, match=r"later\.py: one does not hold it"):
+        compare._plugins([str(repository / "later.py")], trees)
+
+
 def test_a_number_of_seeds_that_cannot_be_is_left_to_the_first_turn_to_refuse(repository: Path, tmp_path: Path) -> None:
     compare.measure_in_turns(*map(compare.find_revision, ("one", "two")), options(seeds=0))
     assert all("--seeds" in arguments and "0" in arguments for _, arguments, _ in calls(tmp_path))

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -216,11 +217,23 @@ def test_the_records_of_the_code_before_can_be_the_baseline_in_the_same_folder(b
     assert "better" in text
 
 
-def test_records_are_not_compared_with_themselves(bench: Bench) -> None:
-    for options in ((), ("--recorded",)):
-        code, text, said = bench.run("check", "toys", "--against", str(bench.folder / "old"), *options, results="old")
-        assert code == 2 and not text
-        assert "old/here: the same records on both sides" in said and said.count("\n") == 1
+@pytest.mark.parametrize("options", [(), ("--recorded",)])
+def test_unchanged_code_is_compared_with_nothing_and_fails_nothing(bench: Bench, options: tuple[str, ...]) -> None:
+    """Be the baseline the folder itself or a copy of it."""
+    shutil.copytree(bench.folder / "old", bench.folder / "copy")
+    for results, what in (("old", "code"), ("copy", "record")):
+        code, text, said = bench.run("check", "toys", "--against", str(bench.folder / "old"), *options, results=results)
+        assert code == 0 and f"all rows: unchanged: one and the same {what} on both sides" in " ".join(text.split())
+        assert "4 unchanged." in text and not said
+        assert not list((bench.folder / results).rglob("superseded"))
+
+
+def test_a_baseline_without_a_record_of_the_suite_is_no_baseline_of_its_own(bench: Bench) -> None:
+    for file in (bench.folder / "old").rglob("toy*/*.json"):
+        file.unlink()
+    code, text, said = bench.run("check", "toys", "--against", str(bench.folder / "old"), results="old")
+    assert code == 2 and not text
+    assert "old/here: nothing of what is to be compared is recorded there" in said and said.count("\n") == 1
 
 
 @pytest.mark.parametrize(

@@ -112,7 +112,8 @@ def test_a_cell_that_failed_here_is_marked(tmp_path: Path) -> None:
 
 def test_a_record_is_not_compared_with_itself(tmp_path: Path) -> None:
     new, _ = two_sides(tmp_path)
-    assert {pair.reason for pair in pairs(new, new).values()} == {"one and the same record on both sides"}
+    found = pairs(new, new).values()
+    assert {(pair.reason, pair.unchanged) for pair in found} == {("one and the same record on both sides", True)}
 
 
 def test_earlier_sessions_of_the_same_code_count_and_earlier_trainings_do_not(tmp_path: Path) -> None:
@@ -274,4 +275,4 @@ def test_a_folder_against_itself_says_of_what_is_the_same_that_it_is(tmp_path: P
     """And not that it is missing, or of another precision than some other record."""
     new, _ = two_sides(tmp_path)
     found = pairs_of(new.plan, Side(new.store), Side(new.store, without=new.plan.all_cells()), exactly=True)
-    assert {pair.reason for pair in found} == {"one and the same code on both sides"}
+    assert {(pair.reason, pair.unchanged) for pair in found} == {("one and the same code on both sides", True)}

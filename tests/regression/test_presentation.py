@@ -7,13 +7,13 @@ from xml.etree import ElementTree
 import pytest
 
 from reidbench.regression.presentation import FORMATS, junit, terminal_text, to_json
-from reidbench.regression.verdicts import WORDS, Comparison, Limits, Verdict, exit_code
+from reidbench.regression.verdicts import MEASURED, WORDS, Comparison, Limits, Verdict, exit_code
 
 HOSTILE = "<b>&\"'|`]]>\x00\x0b _x_ ünï"
 
 
 def verdict(word: str, row: str = "Row", kind: str = "time", **more) -> Verdict:
-    known = {"before": 1.0, "after": 1.2, "change": 0.2, "low": 0.1, "high": 0.3} if word != "not comparable" else {}
+    known = {"before": 1.0, "after": 1.2, "change": 0.2, "low": 0.1, "high": 0.3} if word in MEASURED else {}
     return Verdict(row, "latency.ratio", "Latency ratio", kind, word, unit="x", **{**known, **more})
 
 
@@ -22,7 +22,7 @@ def comparison(*verdicts: Verdict, notes: tuple[str, ...] = ()) -> Comparison:
 
 
 ALL = comparison(
-    *(verdict(word, f"{word} row", note="why" if word in ("cannot tell", "not comparable") else "") for word in WORDS),
+    *(verdict(word, f"{word} row", note="" if word in ("worse", "better", "same") else "why") for word in WORDS),
     verdict("not comparable", "broken", failed=True, note="failed here: x"),
     notes=("other versions",),
 )
@@ -35,6 +35,8 @@ ALL = comparison(
         (["same", "not comparable"], 0),
         (["same", "worse", "not comparable"], 1),
         (["not comparable"], 2),
+        (["unchanged"], 0),
+        (["unchanged", "not comparable"], 0),
         ([], 2),
     ],
 )
@@ -51,10 +53,13 @@ def test_a_cell_that_failed_here_is_no_success() -> None:
 def test_the_terminal_text_fits_80_columns_and_says_everything() -> None:
     text = terminal_text(ALL)
     assert max(map(len, text.splitlines())) <= 80
-    for word in ("WORSE", "better", "same", "cannot tell", "not comparable: why", "+20.0 % [+10.0, +30.0]", "1.20"):
+    for word in ("WORSE", "better", "same", "cannot tell", "+20.0 % [+10.0, +30.0]", "1.20"):
         assert word in text
+    assert "unchanged row: unchanged: why" in text and "not comparable row: not comparable: why" in text
     assert "Note: other versions." in text
-    assert "Of 6 cells: 1 worse, 1 cannot tell, 1 better, 1 same, 2 not comparable." in text
+    assert "Of 7 cells: 1 worse, 1 cannot tell, 1 better, 1 same, 1 unchanged, 2 not comparable." in text.replace(
+        "\n", " "
+    )
 
 
 def test_rows_that_are_all_equal_share_a_line() -> None:
@@ -67,7 +72,7 @@ def test_junit_is_well_formed_and_counts() -> None:
     root = ElementTree.fromstring(junit(ALL))
     assert root.tag == "testsuites"
     assert {name: root.get(name) for name in ("tests", "failures", "errors", "skipped")} == {
-        "tests": "6",
+        "tests": "7",
         "failures": "1",
         "errors": "1",
         "skipped": "2",
@@ -101,7 +106,7 @@ def test_hostile_names_do_not_break_a_format(name: str) -> None:
 
 def test_json_holds_every_verdict_and_the_counts() -> None:
     content = json.loads(to_json(ALL))
-    assert len(content["verdicts"]) == 6 and content["counts"]["worse"] == 1
+    assert len(content["verdicts"]) == 7 and content["counts"]["worse"] == 1
     assert content["limits"] == {"least": 0.05, "points": 0.03, "chance": 0.01}
 
 
@@ -110,4 +115,5 @@ def test_the_markdown_names_the_outcome_first(tmp_path: Path) -> None:
     assert text.startswith("# A made-up suite: 1 cell worse")
     assert "**worse**" in text and "## Worse" in text and "Mann-Whitney" in text
     assert FORMATS["md"][1](comparison(verdict("same"))).startswith("# A made-up suite: no regression\n")
+    assert FORMATS["md"][1](comparison(verdict("unchanged"))).startswith("# A made-up suite: nothing has changed\n")
     assert FORMATS["md"][1](comparison()).startswith("# A made-up suite: nothing could be compared")
