@@ -116,20 +116,20 @@ def _steps(table: Table) -> Iterator[Family]:
 
 
 def _contrasts(table: Table) -> Iterator[Family]:
-    """The pairs of rows that the suite wants compared, in every accuracy column; columns of the same records once."""
+    """The pairs of rows that the suite wants compared, in every quantity of accuracy; columns of the same records once."""
     for first, second in table.plan.suite.contrasts:
-        found: dict[frozenset[str], Difference] = {}
-        quantity = None
+        found: dict[str, dict[frozenset[str], Difference]] = {}
+        quantities = {}
         for heading in (h for h in table.headings if h.training):
-            rows = table.fresh(heading)
+            rows, quantity = table.fresh(heading), heading.quantity
             if first in rows and second in rows:
-                quantity = heading.quantity
+                quantities[quantity.title] = quantity
                 gap = compare(quantity, rows[first], rows[second])
                 name = heading.column.title or quantity.title
                 for each in _known([(name, gap, (rows[first], rows[second]))]):
-                    found.setdefault(each.records, each)
-        if quantity:
-            yield Family(f"{quantity.title}, {first} over {second}", quantity, tuple(found.values()))
+                    found.setdefault(quantity.title, {}).setdefault(each.records, each)
+        for title, differences in found.items():
+            yield Family(f"{title}, {first} over {second}", quantities[title], tuple(differences.values()))
 
 
 def _gaps(table: Table) -> Iterator[Family]:
