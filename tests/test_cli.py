@@ -433,6 +433,29 @@ def test_a_report_of_all_says_what_is_in_it_and_what_was_left_out(made_up: list[
     assert said.err == f"bench.py: --only accuracy leaves out what has no such column: {suites}\n"
 
 
+def test_a_report_without_a_training_says_by_what_its_rows_were_trained(
+    made_up: list[str], tmp_path: Path, capsys
+) -> None:
+    told = "Also recorded, for reports of their own: --preset quick --dataset synthetic."
+    assert main(["report", "mine", *made_up]) == 0
+    assert "Also recorded" not in capsys.readouterr().out, "it is in this one"
+    assert main(["report", "mine", *made_up, "--preset", "tiny"]) == 0
+    assert told in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_report_of_all_leaves_out_what_a_dataset_has_no_options_for(made_up: list[str], capsys) -> None:
+    assert main(["report", *made_up, "--dataset", "mars"]) == 2
+    unopened, unknown, refused = capsys.readouterr().err.splitlines()
+    assert unknown.startswith("bench.py: left out: stress: dataset mars has no option")
+    assert "mine" in unopened and unopened.endswith("dataset mars needs --root: the folder that holds it")
+    assert "less than half of every suite" in refused, "nothing is measured on it here"
+    assert main(["report", "stress", *made_up, "--dataset", "mars"]) == 2
+    assert capsys.readouterr().err.startswith("bench.py: dataset mars has no option")
+    assert main(["report", *made_up, "--dataset", "nosuch"]) == 2
+    said = capsys.readouterr().err
+    assert "no dataset is named 'nosuch'" in said and said.count("\n") == 1
+
+
 def test_a_table_of_disturbed_times_says_so_on_the_terminal(made_up: list[str], tmp_path: Path, capsys) -> None:
     store = Store(tmp_path / "results", "here")
     record = next(iter(store.records()))

@@ -67,13 +67,26 @@ def plans_of(
     arguments: Namespace,
     store: Store,
     make: Callable[[str, Suite, Request, Store], Plan] = make_plan,
+    *,
+    chosen: bool = True,
 ) -> dict[str, Plan]:
     """The plans of the suites that have a column of the kind asked for; the others are named on stderr.
 
-    Raises UserError where no suite has one, or where no cell of any can be measured on the store's machine.
+    Raises UserError where no suite has one, where no cell of any can be measured on the store's machine, or where a
+    suite cannot be planned as it is asked for. Suites that were not `chosen` by name are left out then, and named.
     """
     request = request_of(arguments)
-    plans = {name: make(name, suite, request, store) for name, suite in suites.items()}
+    plans: dict[str, Plan] = {}
+    refused: dict[str, list[str]] = {}
+    for name, suite in suites.items():
+        try:
+            plans[name] = make(name, suite, request, store)
+        except UserError as error:
+            refused.setdefault(str(error), []).append(name)
+    if refused and (chosen or not plans):
+        raise UserError(next(iter(refused)))
+    for reason, names in refused.items():
+        print(f"bench.py: left out: {', '.join(names)}: {reason}", file=sys.stderr)
     found = _with_columns(plans, request.only)
     _check_measurable(found)
     return found

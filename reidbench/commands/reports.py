@@ -60,6 +60,8 @@ def report_suite(plan: Plan, store: Store, arguments: Namespace, suite: Suite) -
         print(f"\n{textwrap.fill(text, width, break_on_hyphens=False)}")
     if text := _about_seeds(plan, request):
         print(f"\n{text}")
+    if not _holds_accuracy(table):
+        _tell_otherwise([plan], store, width)
     _print_paths(written)
 
 
@@ -117,7 +119,27 @@ def report_several(
         _print_json(tables)
         return
     print("\n".join([*about, *([left_out] if left_out else [])]))
+    if not name:
+        _tell_otherwise([table.plan for table in tables], store, shutil.get_terminal_size().columns)
     _print_paths(path for path in written if path.suffix != ".png" and not is_table(path))
+
+
+def _holds_accuracy(table: Table) -> bool:
+    """Whether any of what is trained has a value, or nothing is."""
+    trained = [entry for heading in table.headings if heading.training for entry in table.column(heading).values()]
+    return not trained or any(entry.estimate for entry in trained)
+
+
+def _tell_otherwise(plans: Sequence[Plan], store: Store, width: int) -> None:
+    """Prints what else their rows were trained by, which the report does not show."""
+    from reidbench.reporting.elsewhere import trained_otherwise
+
+    if found := trained_otherwise(plans, store):
+        print(
+            textwrap.fill(
+                f"Also recorded, for reports of their own: {'; '.join(found)}.", width, break_on_hyphens=False
+            )
+        )
 
 
 def _in_order(tables: Sequence[Table]) -> list[Table]:

@@ -62,7 +62,7 @@ def report(arguments: Namespace) -> int:
     if not suites:
         report_audit(store, arguments)
         return 0
-    plans = plans_of(suites, arguments, store, recorded_plan)
+    plans = plans_of(suites, arguments, store, recorded_plan, chosen=bool(arguments.suites))
     name = "-".join(dict.fromkeys(arguments.suites))
     _report(plans, suites, store, arguments, name=name, audit=audit)
     return 0

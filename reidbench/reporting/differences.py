@@ -116,7 +116,7 @@ def _steps(table: Table) -> Iterator[Family]:
 
 
 def _contrasts(table: Table) -> Iterator[Family]:
-    """The pairs of rows that the suite wants compared, in every quantity of accuracy; columns of the same records once."""
+    """The pairs of rows that the suite wants compared, in each accuracy; columns of the same records once."""
     for first, second in table.plan.suite.contrasts:
         found: dict[str, dict[frozenset[str], Difference]] = {}
         quantities = {}
