@@ -58,7 +58,7 @@ def profile(
     whole batch, memory in bytes; what each entry means stands at `reidbench.profiling.profile`. A module given is
     copied, never changed. Raises UserError for what cannot be measured.
     """
-    from reidbench.profiling import profile as measure
+    from reidbench.profiling.profile import profile as measure
 
     return measure(model, shape=shape, device=device, precision=precision, rounds=rounds)
 

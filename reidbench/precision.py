@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 import torch
 
 IEEE = "ieee32"
@@ -20,3 +23,13 @@ def without_tf32(precision: str) -> None:
     if precision == IEEE:
         torch.backends.cudnn.allow_tf32 = False
         torch.backends.cuda.matmul.allow_tf32 = False
+
+
+@contextlib.contextmanager
+def tf32_restored() -> Iterator[None]:
+    """Leaves to this process, at the end, the TF32 that it allowed before: for one that is not a measurement's own."""
+    allowed = torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = allowed

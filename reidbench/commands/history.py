@@ -57,8 +57,7 @@ def _likely_row(arguments: Namespace, measurement: str) -> str:
     rows = {
         record.row
         for known in machines(arguments.results)
-        for record in Store(arguments.results, known).records()
-        if record.cell["measurement"] == measurement
+        for record in Store(arguments.results, known).records(measurement)
     }
     if arguments.row in rows:
         return "; commit it first" if arguments.all else "; commit it first, or give --all for data made with options"

@@ -133,11 +133,10 @@ def _recorded(asked: AskedData, wanted: Sequence[Mapping[str, Any]], store: Stor
     measurements, splits = registry.measurements(), entry_of(asked).splits
     records = [
         record
-        for record in store.records()
+        for record in store.records(*measurements)
         if (dataset := record.cell["settings"].get("dataset", {})).get("name") == asked.name
         and dataset.get("splits", 0) == splits
         and record.status == "ok"
-        and record.cell["measurement"] in measurements
     ]
     datasets = [record.cell["settings"]["dataset"] for record in sorted(records, key=lambda record: record.started)]
     latest = {canonical_json(dataset.get("options")): dataset for dataset in datasets}

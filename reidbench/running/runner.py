@@ -78,8 +78,8 @@ class Runner:
         if fresh:
             forget(cell for cell in missing if registry.measurements()[cell.measurement].needs_training)
         with Watch(limits) as self._watch:
-            refused = self._try(cells_to_try(missing))
-            jobs = make_jobs(cell for cell in missing if cell.key not in refused)
+            broken = self._try(cells_to_try(missing))
+            jobs = make_jobs(cell for cell in missing if cell.key not in broken)
             for turn in sorted({job.turn for job in jobs}):
                 mine = [job for job in jobs if job.turn == turn]
                 # Other runs on this machine may compute meanwhile, but two must not time at once.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import json
 from collections.abc import Callable
@@ -11,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 import reidbench
-from reidbench.profiling import profile as measuring
+from reidbench.precision import tf32_restored
+from reidbench.profiling import profile as profiling
 from reidbench.profiling.memory import resident
 from reidbench.spec import Output, UserError
 
@@ -52,6 +54,15 @@ def test_profiles_a_module_and_leaves_it_alone() -> None:
     assert json.loads(json.dumps(costs, allow_nan=False)) == costs
     assert model.training
     assert model.conv.weight.dtype == torch.float32
+
+
+@pytest.mark.parametrize("make", [Small, lambda: Giving(lambda clips: None)], ids=["measured", "refused"])
+def test_what_tf32_the_process_allowed_is_allowed_afterwards(make: Callable[[], nn.Module]) -> None:
+    with tf32_restored():
+        torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = True, False
+        with contextlib.suppress(UserError):
+            reidbench.profile(make(), shape=SHAPE, precision="ieee32", rounds=1)
+        assert (torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32) == (True, False)
 
 
 def test_profiles_a_registered_model_by_name_without_moving_the_random_state() -> None:
@@ -110,18 +121,18 @@ def test_the_public_profile_has_the_settings_of_the_one_that_measures() -> None:
     def settings(function: object) -> object:
         return [(p.name, p.default) for p in inspect.signature(function).parameters.values()]  # type: ignore[arg-type]
 
-    assert settings(reidbench.profile) == settings(measuring)
+    assert settings(reidbench.profile) == settings(profiling.profile)
 
 
 def test_the_peak_is_free_of_what_counting_takes(monkeypatch: pytest.MonkeyPatch) -> None:
-    counting, taken = measuring.__globals__["count"], 256 * 2**20
+    counting, taken = profiling.count, 256 * 2**20
     held = []
 
     def count(*arguments: object) -> object:
         held.append(torch.ones(taken, dtype=torch.uint8))
         return counting(*arguments)
 
-    monkeypatch.setitem(measuring.__globals__, "count", count)
+    monkeypatch.setattr(profiling, "count", count)
     before = resident()
     memory = reidbench.profile(Small(), shape=SHAPE, rounds=1)["memory"]
     assert held and memory["peak"] < before + taken / 2
