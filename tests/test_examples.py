@@ -36,7 +36,7 @@ def test_the_page_shows_every_example_as_it_is() -> None:
 def test_all_are_listed_together(capsys) -> None:
     assert main(["list", *(f"--plugin={path}" for path in EXAMPLES)]) == 0
     listed = capsys.readouterr().out
-    for name in ("mynet", "mydata", "mysuite", "mymeasurement", "activations"):
+    for name in ("mynet", "mydata", "mymars", "mysuite", "mymeasurement", "activations"):
         assert re.search(rf"^  {name} +[A-Z]", listed, flags=re.MULTILINE), name
 
 
@@ -95,6 +95,14 @@ def test_the_dataset_is_read_and_described(tmp_path: Path, capsys) -> None:
     (tmp_path / "test/12/1").mkdir(parents=True)
     with pytest.raises(UserError, match="test/12/1: must be PERSON/CAMERA"):
         registry.datasets()["mydata"].load()(str(tmp_path))
+
+
+def test_a_dataset_in_the_layout_of_mars_has_its_own_name_and_no_published_counts(mars_tree: Path, capsys) -> None:
+    plugin = f"--plugin={DOCS / 'examples' / 'mymars.py'}"
+    assert main(["data", "check", "mymars", f"--root={mars_tree}", plugin]) == 0
+    assert "there are no published counts to compare with" in capsys.readouterr().out
+    found = registry.datasets()["mymars"].load()(str(mars_tree))
+    assert (found.name, found.subset) == ("mymars", False)
 
 
 def test_the_measurement_counts_what_convolutions_put_out(tmp_path: Path) -> None:
