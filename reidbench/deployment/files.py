@@ -37,7 +37,6 @@ class Format:
     """
 
     suffix: str
-    about: str
     write: Callable[[Exportable, Tensor, Path, Sequence[Tensor]], None]
     packages: tuple[str, ...] = ()
     extra: str = ""
@@ -130,17 +129,16 @@ def _write_pt2(exportable: Exportable, clips: Tensor, path: Path, calibration: S
 
 
 FORMATS = {
-    "onnx": Format(".onnx", "ONNX, weights inside", _write_onnx, ("onnx", "onnxscript"), "onnxruntime"),
+    "onnx": Format(".onnx", _write_onnx, ("onnx", "onnxscript"), "onnxruntime"),
     "openvino": Format(
         ".xml",
-        "OpenVINO's graph, its weights beside it as .bin",
         _write_openvino,
         ("openvino", "nncf", "onnx", "onnxscript"),
         "openvino",
         int8=True,
     ),
-    "torchscript": Format(".ts", "TorchScript, traced and frozen", _write_torchscript, any_batch=False),
-    "pt2": Format(".pt2", "torch.export's program", _write_pt2),
+    "torchscript": Format(".ts", _write_torchscript, any_batch=False),
+    "pt2": Format(".pt2", _write_pt2),
 }
 """Every format by name."""
 

@@ -35,6 +35,6 @@ def strip(frames: np.ndarray) -> str:
     return base64.b64encode(content.getvalue()).decode("ascii")
 
 
-def rounded(values: np.ndarray, digits: int = 3) -> Any:
-    """An array as nested lists of short numbers."""
-    return np.round(values.astype(np.float64), digits).tolist()
+def rounded(values: np.ndarray) -> Any:
+    """An array as nested lists of numbers of three digits."""
+    return np.round(values.astype(np.float64), 3).tolist()

@@ -92,10 +92,10 @@ class Chapter:
     command: str = ""
 
 
-def section(title: str, *parts: Part | None, name: str = "") -> Section | None:
+def section(title: str, *parts: Part | None) -> Section | None:
     """A section of the parts that there are, or None where nothing is to be said."""
     kept = tuple(part for part in parts if part is not None)
-    return Section(title, kept, name) if kept else None
+    return Section(title, kept) if kept else None
 
 
 def items(lines: Iterable[str]) -> Items | None:
