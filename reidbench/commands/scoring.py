@@ -151,18 +151,16 @@ def fitting_preset(weights: Path, model: str, options: Mapping[str, Any]) -> str
 
 def _fitting_by_shapes(weights: Path, found: Checkpoint, model: str, known: Mapping[str, Mapping[str, Any]]) -> str:
     """The first of some presets, each with the model's options, that a plain state dict fits under. Raises UserError
-    saying what does not fit under the first where none does."""
-    from reidbench.training.checkpoint import fitted
+    saying what does not fit under the preset that it fits best where none does."""
+    from reidbench.training.checkpoint import fitted, misfits
 
-    faults = []
-    for name, options in known.items():
-        try:
-            fitted(weights, found, _shapes(model, options))
-        except UserError as error:
-            faults.append(error)
-        else:
-            return name
-    raise faults[0]
+    shapes = {name: _shapes(model, options) for name, options in known.items()}
+    best = min(known, key=lambda name: misfits(found, shapes[name]))
+    try:
+        fitted(weights, found, shapes[best])
+    except UserError as error:
+        raise UserError(f"{error} (compared with preset {best}, which it fits best)") from error
+    return best
 
 
 def _shapes(model: str, options: Mapping[str, Any]) -> dict[str, Tensor]:

@@ -8,7 +8,7 @@ import json
 import shutil
 import urllib.error
 import urllib.request
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -134,10 +134,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         return Checkpoint("model", content["state"], str(content.get("model", "")), **about)
     key = next((key for key in WRAPPERS if _is_state(content.get(key))), "")
     if not key and not _is_state(content):
-        raise UserError(
-            f"{path}: holds no weights known here; give a checkpoint of this project, of the authors' release, a trunk "
-            "of torchvision's or CLIP's, or a state dict"
-        )
+        raise _no_weights(path, content)
     state = _without_module(content[key] if key else content)
     about = {name: value for name, value in content.items() if key and name != key}
     if trunk := _trunk_in(state, path):
@@ -148,6 +145,27 @@ def read_checkpoint(path: Path) -> Checkpoint:
         return Checkpoint("release", convert_release(state), released)
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
+
+
+def _no_weights(path: Path, content: Mapping[Any, Any]) -> UserError:
+    """What to say of a file whose weights, if it holds any, lie under a name that is not known."""
+    states = {key: value for key, value in content.items() if isinstance(key, str) and _is_state(value)}
+    if elsewhere := sorted(states, key=lambda key: -len(states[key])):
+        return UserError(
+            f"{path}: holds its weights under {_listed(elsewhere)}, which is not looked into; put those of the model "
+            f'under state_dict: torch.save({{"state_dict": torch.load(FILE)[{elsewhere[0]!r}]}}, NEW)'
+        )
+    held = f" (it holds {_listed(list(content))})" if content else ""
+    return UserError(
+        f"{path}: holds no weights known here{held}; give a checkpoint of this project, of the authors' release, a "
+        "trunk of torchvision's or CLIP's, or a state dict"
+    )
+
+
+def _listed(names: Sequence[object]) -> str:
+    """The first of some names, as they would be typed."""
+    shown = ", ".join(f"{name!r:.40}" for name in names[:5])
+    return f"{shown} and {len(names) - 5} more" if len(names) > 5 else shown
 
 
 def _without_module(state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
@@ -183,14 +201,8 @@ def fitted(path: Path, checkpoint: Checkpoint, wanted: Mapping[str, Tensor]) -> 
     Of `wanted` names and shapes matter. Raises UserError, one line, naming the parameters that are missing, unexpected
     or of another shape, and those that hold NaN or infinite numbers.
     """
-    has_classifier = any(name.startswith("classifier") for name in wanted)
-    given = {n: v for n, v in checkpoint.state.items() if has_classifier or not n.startswith("classifier")}
-    faults = [
-        *_named("missing", [name for name in wanted if name not in given]),
-        *_named("unexpected", [name for name in given if name not in wanted]),
-        *_named("of another shape", [n for n, v in wanted.items() if n in given and given[n].shape != v.shape]),
-        *_named("without finite numbers", [name for name, value in given.items() if not torch.isfinite(value).all()]),
-    ]
+    given, found = _matched(checkpoint, wanted)
+    faults = [text for fault, names in found.items() for text in _named(fault, names)]
     if not faults:
         return given
     if checkpoint.kind == "plain":
@@ -199,6 +211,23 @@ def fitted(path: Path, checkpoint: Checkpoint, wanted: Mapping[str, Tensor]) -> 
         origin = f" ({checkpoint.model} {dict(checkpoint.options)})" if checkpoint.model else ""
         whose, advice = f"another model's checkpoint{origin}", "give this model's own"
     raise UserError(f"{path}: {whose}: {'; '.join(faults)}; {advice}")
+
+
+def misfits(checkpoint: Checkpoint, wanted: Mapping[str, Tensor]) -> int:
+    """How many parameters keep a whole model's weights out of a model whose own state is `wanted`."""
+    return sum(map(len, _matched(checkpoint, wanted)[1].values()))
+
+
+def _matched(checkpoint: Checkpoint, wanted: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, list[str]]]:
+    """What of the weights goes into the model, and the names of the parameters that do not fit, by what is wrong."""
+    has_classifier = any(name.startswith("classifier") for name in wanted)
+    given = {n: v for n, v in checkpoint.state.items() if has_classifier or not n.startswith("classifier")}
+    return given, {
+        "missing": [name for name in wanted if name not in given],
+        "unexpected": [name for name in given if name not in wanted],
+        "of another shape": [n for n, v in wanted.items() if n in given and given[n].shape != v.shape],
+        "without finite numbers": [name for name, value in given.items() if not torch.isfinite(value).all()],
+    }
 
 
 def start_trunk(model: nn.Module, trunk: str, kind: str = RESNET) -> None:

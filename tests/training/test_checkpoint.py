@@ -68,6 +68,19 @@ def test_an_archive_of_something_else_is_refused(tmp_path: Path, content: object
         read_checkpoint(tmp_path / "x.pt")
 
 
+def test_weights_under_another_name_are_pointed_at(tmp_path: Path) -> None:
+    state = tiny().state_dict()
+    torch.save({"epoch": 3, "best": {"weight": torch.zeros(1)}, "net": state, "optim": {}}, tmp_path / "x.pt")
+    with pytest.raises(UserError, match=r"x\.pt: holds its weights under 'net', 'best', which is not") as error:
+        read_checkpoint(tmp_path / "x.pt")
+    call = str(error.value).rpartition("state_dict: ")[2]
+    exec(call, {"torch": torch, "FILE": tmp_path / "x.pt", "NEW": tmp_path / "y.pt"})
+    load_weights(tiny(), tmp_path / "y.pt")
+    torch.save({"epoch": 3, "lr": [1.0]}, tmp_path / "x.pt")
+    with pytest.raises(UserError, match=r"holds no weights known here \(it holds 'epoch', 'lr'\); give a checkpoint"):
+        read_checkpoint(tmp_path / "x.pt")
+
+
 def test_safetensors_are_saved_and_loaded_as_our_own(tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
     model, other = tiny(), tiny()
