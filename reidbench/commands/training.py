@@ -36,7 +36,8 @@ def train(arguments: Namespace) -> int:
     path = folder / "model.pt"
     with _alone_in(folder) if place.leads else nullcontext():
         with telling_progress() as progress:
-            model, _, result = train_cell(cell, places, folder, progress, sync_bn=arguments.sync_bn)
+            options = {"preset": arguments.preset, "sync_bn": arguments.sync_bn}
+            model, _, result = train_cell(cell, places, folder, progress, **options)
         if place.leads:
             about = {"cell": cell.key, "processes": place.world, "sync_bn": arguments.sync_bn}
             about |= {"preset": arguments.preset, **trained_on(cell.settings)}
@@ -65,7 +66,7 @@ def _dry_run(arguments: Namespace) -> int:
     from reidbench.experiments.dry_run import dry_run
 
     cell, places = accuracy_cell_of(arguments, arguments.seed)
-    found = dry_run(cell, places, Path(arguments.out), sync_bn=arguments.sync_bn)
+    found = dry_run(cell, places, Path(arguments.out), preset=arguments.preset, sync_bn=arguments.sync_bn)
     trunk = places.trunk if cell.settings["recipe"]["trunk"] == "file" else cell.settings["recipe"]["trunk"]
     data = cell.settings["dataset"]
     told = _numbers(found, data, trunk) if arguments.json else _lines(found, dataset_text(**data), trunk or "random")

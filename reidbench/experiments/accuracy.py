@@ -92,11 +92,19 @@ def _kept(cell: Cell, places: Places, file: Path) -> Trained | None:
 
 
 def train_cell(
-    cell: Cell, places: Places, workdir: Path, progress: Advance, *, run: str = "", sync_bn: bool = False
+    cell: Cell,
+    places: Places,
+    workdir: Path,
+    progress: Advance,
+    *,
+    run: str = "",
+    preset: str = "",
+    sync_bn: bool = False,
 ) -> tuple[nn.Module, Dataset, TrainingResult]:
     """Trains the model of a cell, going on from the checkpoint in `workdir` if there is one of this `run`.
 
-    Without a `run` it must be of this very cell. With `sync_bn`, joined processes share batch norm's statistics.
+    Without a `run` it must be of this very cell. The checkpoint says which `preset` the cell was planned under, if
+    any. With `sync_bn`, joined processes share batch norm's statistics.
     """
     model, dataset = untrained(cell, places)
     result = train(
@@ -107,10 +115,18 @@ def train_cell(
         device=prepare_device(cell.settings),
         workdir=workdir,
         run=run or cell.key,
+        settings=told_settings(cell, preset),
         progress=progress,
         sync_bn=sync_bn,
     )
     return model, dataset, result
+
+
+def told_settings(cell: Cell, preset: str = "") -> dict[str, Any]:
+    """What a checkpoint of a cell's training says of it."""
+    identity = cell.identity
+    model = {name: identity[name] for name in ("model", "options", "source")}
+    return {"preset": preset, **model, **identity["settings"]}
 
 
 def untrained(cell: Cell, places: Places) -> tuple[nn.Module, Dataset]:

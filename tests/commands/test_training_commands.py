@@ -36,6 +36,18 @@ def test_the_weights_say_by_what_preset_they_were_trained() -> None:
     assert read_checkpoint(Path("out/model.pt")).about["preset"] == "tiny"
 
 
+def test_the_checkpoint_is_told_the_preset(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: dict[str, object] = {}
+
+    def train_cell(*_: object, **options: object) -> tuple[torch.nn.Module, None, TrainingResult]:
+        given.update(options)
+        return torch.nn.Linear(1, 1), None, TrainingResult(1, 1.0, (), 0)
+
+    monkeypatch.setattr("reidbench.experiments.accuracy.train_cell", train_cell)
+    assert main(COMMAND) == 0
+    assert given == {"preset": "tiny", "sync_bn": False}
+
+
 def test_a_second_training_is_kept_out_of_the_folder(capsys: pytest.CaptureFixture[str]) -> None:
     with alone(Path("out/model.pt")):
         assert main(COMMAND) == 2
