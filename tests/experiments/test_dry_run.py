@@ -15,9 +15,11 @@ from reidbench.data.tracklets import Dataset
 from reidbench.experiments import dry_run as module
 from reidbench.experiments.accuracy import open_dataset, train_cell
 from reidbench.experiments.dry_run import KEPT, TOO_LARGE, WRITTEN, Timing, dry_run, step_seconds
+from reidbench.experiments.weights import weights_file
 from reidbench.planning.plan import Request, accuracy_cell
 from reidbench.spec import Cell, Output, Places, UserError
 from reidbench.store import Store
+from reidbench.training.checkpoint import save_model
 
 
 @pytest.fixture(autouse=True)
@@ -169,6 +171,12 @@ def test_the_command(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert found["steps"] == 600 and found["cache"] == WRITTEN
     assert found["whole_run"]["low"] <= found["whole_run"]["value"] <= found["whole_run"]["high"]
     assert not (tmp_path / "out").exists()
+    cell = accuracy_cell("baseline", {}, Request(root=str(root)), 0, Store(tmp_path / "results", "here"))
+    model = registry.build("baseline", classes=8, **cell.options)
+    about = {"key": "k", "ended": "in May", "seconds": 1.0, "losses": [[600, 1.0]], "row": "Base-B"}
+    save_model(weights_file(cell), model, name="baseline", options={}, about=about)
+    assert main(command) == 0
+    assert "whole run  none, taken from the training of Base-B, ended in May; to" in capsys.readouterr().out
     (tmp_path / "file").write_text("")
     assert main([*command[:-2], str(tmp_path / "file"), "--dry-run"]) == 2
     assert capsys.readouterr().err.count("\n") == 1
