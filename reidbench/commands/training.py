@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from reidbench import registry
 from reidbench.commands.asked import accuracy_cell_of
 from reidbench.commands.output import print_result, telling_progress
 from reidbench.data.splits import trained_on
@@ -15,7 +16,7 @@ from reidbench.files import alone, check_writable
 from reidbench.launch import launched
 from reidbench.planning.dataset_identity import dataset_text
 from reidbench.running.pace import duration
-from reidbench.spec import Cell, Places, UserError
+from reidbench.spec import NO_TRUNK, Cell, Places, UserError
 
 if TYPE_CHECKING:
     from reidbench.experiments.accuracy import Trained
@@ -116,9 +117,16 @@ def _dry_run(arguments: Namespace) -> int:
     found = dry_run(cell, places, Path(arguments.out), preset=arguments.preset, sync_bn=arguments.sync_bn)
     trunk = places.trunk if cell.settings["recipe"]["trunk"] == "file" else cell.settings["recipe"]["trunk"]
     data = cell.settings["dataset"]
-    told = _numbers(found, data, trunk) if arguments.json else _lines(found, dataset_text(**data), trunk or "random")
+    if arguments.json:
+        told = _numbers(found, data, trunk)
+    else:
+        told = _lines(found, dataset_text(**data), _start_text(trunk, registry.trunk_of(cell.model)))
     if kept := _kept(cell, places, Path(arguments.out)):
-        told |= {"taken_from": _origin(kept, cell)} if arguments.json else {"whole run": f"none, taken from {_origin(kept, cell)}"}
+        told |= (
+            {"taken_from": _origin(kept, cell)}
+            if arguments.json
+            else {"whole run": f"none, taken from {_origin(kept, cell)}"}
+        )
     return print_result(told, arguments)
 
 
@@ -154,7 +162,14 @@ def _numbers(found: DryRun, data: Mapping[str, Any], trunk: str) -> dict[str, An
     }
 
 
-def _lines(found: DryRun, data: str, trunk: str) -> dict[str, str]:
+def _start_text(trunk: str, kind: str) -> str:
+    """What the training starts from, which has been loaded."""
+    if kind == NO_TRUNK:
+        return f"{trunk}, fits" if trunk else "none: on no known trunk, starts as it is built"
+    return f"trunk {trunk or 'random'}, fits"
+
+
+def _lines(found: DryRun, data: str, start: str) -> dict[str, str]:
     from reidbench.experiments.dry_run import KEPT, TOO_LARGE, WRITTEN
 
     identities, tracklets = len(found.dataset.train_identities), len(found.dataset.train)
@@ -166,7 +181,7 @@ def _lines(found: DryRun, data: str, trunk: str) -> dict[str, str]:
     lines = {
         "data": f"{data}: {identities} training identities in {tracklets} tracklets",
         "frames": f"{found.frames}, none missing; {found.decoded_bytes / 1e6:,.1f} MB {decoded}",
-        "weights": f"trunk {trunk}, fits",
+        "weights": start,
         "processes": str(found.processes),
         "memory": f"{found.memory / 1e6:,.0f} MB at the peak of a process",
     }

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from reidbench import registry
 from reidbench.data.cache import cache_folder
 from reidbench.files import replacing
-from reidbench.spec import UserError, canonical_json
+from reidbench.spec import NO_TRUNK, UserError, canonical_json
 from reidbench.training.archive import SAFETENSORS, read_archive, read_safetensors, write_archive, write_safetensors
 from reidbench.training.clip_weights import image_tower
 from reidbench.training.release import convert_release, release_model
@@ -233,15 +233,20 @@ def _matched(checkpoint: Checkpoint, wanted: Mapping[str, Tensor]) -> tuple[dict
 def start_trunk(model: nn.Module, trunk: str, kind: str = RESNET) -> None:
     """Starts a model's trunk from what `Recipe.trunk` names: "" (as it is), "imagenet", "synthetic", or a file.
 
-    `kind` is that of the trunk, as its model is registered.
+    `kind` is that of the trunk, as its model is registered. Where that is `NO_TRUNK`, the model's own `load_trunk` is
+    given what the file holds: under `trunk.`, if anything lies there, else all.
 
     Raises UserError if the weights cannot be had or are not this trunk's.
     """
     if not trunk:
         return
-    if not isinstance(getattr(model, "trunk", None), nn.Module) or not callable(getattr(model, "load_trunk", None)):
+    name, loads = type(model).__name__, callable(getattr(model, "load_trunk", None))
+    if kind == NO_TRUNK and not loads:
+        raise UserError(f"--weights {trunk}: {name} has no `load_trunk(state)`, which would take them; leave it out")
+    if kind != NO_TRUNK and not (loads and isinstance(getattr(model, "trunk", None), nn.Module)):
         raise UserError(
-            f"{type(model).__name__} has no `trunk` with a `load_trunk(state)`, which pre-trained weights need"
+            f"{name} has no `trunk` with a `load_trunk(state)`, which pre-trained weights need; if it is to start as "
+            'it is built, register it by @model(trunk="none")'
         )
     if reason := cannot_start(kind, trunk):
         raise UserError(reason)
@@ -252,16 +257,17 @@ def start_trunk(model: nn.Module, trunk: str, kind: str = RESNET) -> None:
     checkpoint = read_checkpoint(path)
     state = checkpoint.state
     if checkpoint.kind != "trunk":
-        state = {name.removeprefix("trunk."): value for name, value in state.items() if name.startswith("trunk.")}
-        if not state:
+        own = {name.removeprefix("trunk."): value for name, value in state.items() if name.startswith("trunk.")}
+        if not own and kind != NO_TRUNK:
             raise UserError(f"{path}: holds no trunk (no name begins with trunk.); give another file")
+        state = own or state
     found = _kind(state)
-    if found and found != kind:
+    if found and kind not in (found, NO_TRUNK):
         raise UserError(f"{path}: holds a trunk of kind {found}, the model stands on one of kind {kind}; give another")
     try:
         model.load_trunk(state)  # type: ignore[operator]
-    except ValueError as error:
-        raise UserError(f"{path}: {error}") from error
+    except (ValueError, RuntimeError) as error:  # the latter is what `load_state_dict` raises
+        raise UserError(f"{path}: {' '.join(str(error).split())[:300]}") from error
 
 
 def imagenet_weights(trunk: int | str, *, address: str = IMAGENET_ADDRESS) -> Path:

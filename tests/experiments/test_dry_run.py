@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 import torch
+from trunkless import TRUNKLESS
 
 from reidbench import registry
 from reidbench.cli import main
 from reidbench.data.tracklets import Dataset
 from reidbench.experiments import dry_run as module
-from reidbench.experiments.accuracy import open_dataset, train_cell
+from reidbench.experiments.accuracy import open_dataset, score, train_cell
 from reidbench.experiments.dry_run import KEPT, TOO_LARGE, WRITTEN, Timing, dry_run, step_seconds
 from reidbench.experiments.weights import weights_file
 from reidbench.planning.plan import Request, accuracy_cell
@@ -156,6 +157,24 @@ def test_a_missing_frame_is_named(root: Path, tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr("reidbench.experiments.accuracy.open_dataset", find_and_lose)
     with pytest.raises(UserError, match=r"nowhere/bbox_train/.*F001\.jpg: missing frame"):
         dry_run(few_steps(root), Places(str(root)), tmp_path / "out")
+
+
+def test_a_model_on_no_trunk_is_trained_and_nothing_is_said_of_weights(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "own.py").write_text(TRUNKLESS)
+    command = ["train", "trunkless", "--plugin", str(tmp_path / "own.py"), "--root", str(root), "--preset", "tiny"]
+    command += ["--out", str(tmp_path / "out")]
+    assert main([*command, "--dry-run"]) == 0
+    told = "none: on no known trunk, starts as it is built"
+    assert f"weights    {told}\n" in capsys.readouterr().out
+    assert main([*command, "--dry-run", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["trunk"] == ""
+    cell = accuracy_cell("trunkless", {}, Request("tiny", root=str(root)), 0, Store(tmp_path / "results", "here"))
+    recipe = {**cell.settings["recipe"], "steps": 2}
+    few_of_them = replace(cell, settings={**cell.settings, "recipe": recipe})
+    model, dataset, _ = train_cell(few_of_them, Places(str(root)), tmp_path / "run", ignore)
+    assert "trunk_about" not in score(model, dataset, few_of_them, ignore).context
 
 
 def test_the_command(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

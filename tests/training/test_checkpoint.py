@@ -11,9 +11,10 @@ import pytest
 import safetensors.torch
 import torch
 from tiny import tiny
+from trunkless import READING, TRUNKLESS
 
 from reidbench import registry
-from reidbench.spec import UserError
+from reidbench.spec import NO_TRUNK, UserError
 from reidbench.training import checkpoint as module
 from reidbench.training.checkpoint import (
     convert,
@@ -200,6 +201,32 @@ def test_a_trunk_starts_from_the_state_dict_of_a_whole_model(tmp_path: Path) -> 
     torch.save({"base.conv1.weight": torch.zeros(1)}, tmp_path / "own.pth")
     with pytest.raises(UserError, match=r"own\.pth: holds no trunk \(no name begins with trunk\.\)"):
         start_trunk(model, str(tmp_path / "own.pth"))
+
+
+def test_what_stands_on_no_trunk_starts_from_what_its_own_loader_takes(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(TRUNKLESS)
+    (tmp_path / "reading.py").write_text((TRUNKLESS + READING).replace("def trunkless", "def reading"))
+    for name in ("own", "reading"):
+        registry.add_plugin(tmp_path / f"{name}.py")
+    model, given = registry.build("reading"), registry.build("reading")
+    state = given.maps.state_dict()
+    torch.save(state, tmp_path / "maps.pth")
+    torch.save({f"trunk.{name}": value for name, value in state.items()} | {"other": torch.zeros(1)}, tmp_path / "w.pt")
+    for name in ("maps.pth", "w.pt"):
+        model = registry.build("reading")
+        assert not torch.equal(model.maps[0].weight, given.maps[0].weight)
+        start_trunk(model, str(tmp_path / name), NO_TRUNK)
+        assert torch.equal(model.maps[0].weight, given.maps[0].weight)
+    torch.save(slim().trunk.state_dict(), tmp_path / "resnet.pth")
+    with pytest.raises(UserError, match=r"resnet\.pth: Error\(s\) in loading state_dict for Sequential") as error:
+        start_trunk(model, str(tmp_path / "resnet.pth"), NO_TRUNK)
+    assert len(str(error.value)) < 400 and "\n" not in str(error.value)
+    bare = registry.build("trunkless")
+    start_trunk(bare, "", NO_TRUNK)
+    with pytest.raises(UserError, match=r"--weights .*maps\.pth: Trunkless has no `load_trunk\(state\)`, .* leave it"):
+        start_trunk(bare, str(tmp_path / "maps.pth"), NO_TRUNK)
+    with pytest.raises(UserError, match=r"Trunkless has no `trunk` .* register it by @model\(trunk=\"none\"\)"):
+        start_trunk(bare, "synthetic")
 
 
 def test_a_trunk_starts_from_a_file(tmp_path: Path) -> None:
