@@ -45,7 +45,8 @@ def model(function: Any = None, *, presets: Mapping[str, Mapping[str, Any]] | No
 
     `presets` registers further names: `{"bicnet_tks": {"temporal": "tks"}}` is the same builder with other defaults.
     `trunk` says what kind of network the model stands on (`reidbench.trunks`), which decides what weights it can start
-    from. Both must be literals, for they are read from the source text.
+    from: "none" for one that starts as it is built, or from a file. Both must be literals, for they are read from the
+    source text.
     """
     return function or (lambda builder: builder)
 

@@ -20,6 +20,9 @@ CLIP_FRAMES = 8
 PAPER_SIZE = (256, 128)
 """Frames a clip and (height, width) of a frame in the paper: the scale at which costs are measured."""
 
+NO_TRUNK = "none"
+"""The kind of trunk of a model that stands on none of `reidbench.trunks`: it starts as it is built, or from a file."""
+
 COST_SHAPE = (1, CLIP_FRAMES, 3, *PAPER_SIZE)
 """One clip [B, T, 3, H, W] at that scale."""
 
@@ -218,7 +221,9 @@ class Preset:
     def recipe_on(self, dataset: str, trunk: str = "") -> Recipe:
         """The recipe as it is followed on a dataset, and by models on a kind of trunk."""
         recipe = replace(self.recipe, **self.by_dataset.get(dataset, {}))
-        return replace(recipe, rates={**recipe.rates, **self.rates_by_trunk.get(trunk, {})})
+        recipe = replace(recipe, rates={**recipe.rates, **self.rates_by_trunk.get(trunk, {})})
+        # There are no weights by name for what stands on no known trunk.
+        return replace(recipe, trunk="") if trunk == NO_TRUNK and recipe.trunk != "file" else recipe
 
 
 @dataclass(frozen=True)

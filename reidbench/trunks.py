@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from reidbench.spec import UserError
+from reidbench.spec import NO_TRUNK, UserError
 
 HERE = Path(__file__).parent / "training"
 
@@ -29,9 +29,10 @@ on frames of that side; a vision transformer."""
 
 
 def check_trunk(kind: object) -> str:
-    """The kind of a trunk. Raises UserError for one that is not known."""
-    if not isinstance(kind, str) or kind not in SYNTHETIC:
-        raise UserError(f"its trunk must be one of {', '.join(map(repr, SYNTHETIC))}")
+    """The kind of a trunk, or `NO_TRUNK`. Raises UserError for one that is not known."""
+    known = (*SYNTHETIC, NO_TRUNK)
+    if not isinstance(kind, str) or kind not in known:
+        raise UserError(f"its trunk must be one of {', '.join(map(repr, known))}")
     return kind
 
 

@@ -226,6 +226,13 @@ def test_a_model_stands_on_a_resnet_where_it_does_not_say_otherwise(plugin: Path
     assert registry.models()["mynet"].trunk == registry.models()["bicnet_tks"].trunk == "resnet"
 
 
+def test_a_model_may_stand_on_no_trunk(tmp_path: Path) -> None:
+    path = tmp_path / "mytrunk.py"
+    path.write_text(PLUGIN.format(name="mytrunk").replace("@model()", '@model(trunk="none")'))
+    registry.add_plugin(path)
+    assert registry.trunk_of("mytrunk") == "none"
+
+
 @pytest.mark.parametrize("given", ['"renset"', "KIND", "3"])
 def test_a_trunk_that_is_not_known_is_refused(tmp_path: Path, given: str) -> None:
     path = tmp_path / "mytrunk.py"

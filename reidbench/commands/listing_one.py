@@ -10,7 +10,7 @@ from typing import Any
 from reidbench import registry
 from reidbench.discovery.entries import Entry
 from reidbench.discovery.source import REQUIRED, parse
-from reidbench.spec import Suite, UserError
+from reidbench.spec import NO_TRUNK, Suite, UserError
 
 HIDDEN = ("classes", "root", "subset")
 """Arguments that no --set or --data gives: the commands do, or options of their own."""
@@ -46,6 +46,8 @@ def facts_of(name: str) -> dict[str, Any]:
 def lines_of(facts: Mapping[str, Any]) -> list[str]:
     """Those facts as lines, the options with the flag that gives them."""
     head = [f"{facts['kind']} {facts['name']}", "", *facts["about"].splitlines()]
+    if facts.get("trunk") == NO_TRUNK:
+        head += ["", "on no known trunk: starts as it is built, --weights imagenet and synthetic do not apply"]
     if "rows" in facts:
         return [*head, "", "rows, for --rows", *(f"  {number:>2}  {row}" for number, row in facts["rows"].items())]
     flag = "--set" if facts["kind"] == "model" else "--data"
@@ -82,7 +84,8 @@ def _entry_facts(kind: str, entry: Entry) -> dict[str, Any]:
         for name, default in {**entry.options, **entry.preset}.items()
         if name not in HIDDEN
     }
-    return {"kind": kind, "name": entry.name, "about": about, "options": options}
+    trunk = {"trunk": entry.trunk} if kind == "model" else {}
+    return {"kind": kind, "name": entry.name, "about": about, **trunk, "options": options}
 
 
 def _choices(tree: ast.Module) -> dict[str, list[Any]]:

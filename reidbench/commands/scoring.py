@@ -84,21 +84,60 @@ def embed(arguments: Namespace) -> int:
 
 
 def score(arguments: Namespace) -> int:
-    """Scores the features of a file under one protocol or more."""
+    """Scores the features of a file under one protocol or more; of several files each against the first."""
     from reidbench.retrieval.features_file import read_features
 
-    chosen = [registry.lookup("protocol", name, PROTOCOLS) for name in arguments.protocol]
-    embedded, about = read_features(Path(arguments.features))
-    for protocol in chosen:
+    named = [registry.lookup("protocol", name, PROTOCOLS) for name in arguments.protocol]
+    first, *others = arguments.features
+    embedded, about = read_features(Path(first))
+    for protocol in named:
         embedded.under(protocol)
-    chosen = chosen or [protocol for protocol in PROTOCOLS.values() if embedded.holds(protocol)]
+    chosen = named or [protocol for protocol in PROTOCOLS.values() if embedded.holds(protocol)]
     if not chosen:
-        raise UserError(f"{arguments.features}: pooled as no protocol does; write them again with embed")
+        raise UserError(f"{first}: pooled as no protocol does; write them again with embed")
+    told = _features_told(first, embedded, about)
+    if not others:
+        return _print_scored(embedded, chosen, told, arguments)
+    return _print_compared(embedded, chosen, told, others, arguments)
+
+
+def _features_told(file: str, embedded: Embedded, about: Mapping[str, Any]) -> dict[str, str]:
+    """What is said of a file of features."""
     name, subset = embedded.dataset.name, embedded.dataset.subset
     dataset = dataset_text(name, subset, about.get("dataset_options", {}), about.get("dataset_splits", 0))
     model = {"model": str(about["row"])} if "row" in about else {}
-    told = {**model, "features": arguments.features, "dataset": dataset}
-    return _print_scored(embedded, chosen, told, arguments)
+    return {**model, "features": file, "dataset": dataset}
+
+
+def _print_compared(
+    embedded: Embedded, chosen: Sequence[Protocol], told: dict[str, str], others: Iterable[str], arguments: Namespace
+) -> int:
+    """What the features of a file score, and what those of others of the same queries do less that."""
+    from reidbench.experiments.scoring import score_paired, score_protocols
+    from reidbench.reporting.paired_scores import paired_json, paired_text
+    from reidbench.reporting.scores import scored_text, scored_values
+    from reidbench.retrieval.features_file import read_features
+
+    first, compared = score_protocols(embedded, chosen), []
+    for file in others:
+        other, about = read_features(Path(file))
+        try:
+            scored = score_paired(embedded, other, chosen, all_of_them=bool(arguments.protocol))
+        except UserError as error:
+            raise UserError(f"{file}: {error}") from error
+        compared.append((_features_told(file, other, about), scored))
+    if arguments.json:
+        lines = [{**about, "protocols": paired_json(first, scored)} for about, scored in compared]
+        print_json({**told, "protocols": scored_values(first), "compared": lines})
+    else:
+        parts = [scored_text(first, _title(told))]
+        parts += [paired_text(first, scored, f"{_title(about)}, less {told['features']}") for about, scored in compared]
+        print("\n\n".join(parts))
+    return 0
+
+
+def _title(about: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in about.items())
 
 
 def convert(arguments: Namespace) -> int:
@@ -151,18 +190,16 @@ def fitting_preset(weights: Path, model: str, options: Mapping[str, Any]) -> str
 
 def _fitting_by_shapes(weights: Path, found: Checkpoint, model: str, known: Mapping[str, Mapping[str, Any]]) -> str:
     """The first of some presets, each with the model's options, that a plain state dict fits under. Raises UserError
-    saying what does not fit under the first where none does."""
-    from reidbench.training.checkpoint import fitted
+    saying what does not fit under the preset that it fits best where none does."""
+    from reidbench.training.checkpoint import fitted, misfits
 
-    faults = []
-    for name, options in known.items():
-        try:
-            fitted(weights, found, _shapes(model, options))
-        except UserError as error:
-            faults.append(error)
-        else:
-            return name
-    raise faults[0]
+    shapes = {name: _shapes(model, options) for name, options in known.items()}
+    best = min(known, key=lambda name: misfits(found, shapes[name]))
+    try:
+        fitted(weights, found, shapes[best])
+    except UserError as error:
+        raise UserError(f"{error} (compared with preset {best}, which it fits best)") from error
+    return best
 
 
 def _shapes(model: str, options: Mapping[str, Any]) -> dict[str, Tensor]:
@@ -182,7 +219,7 @@ def _print_scored(embedded: Embedded, chosen: Iterable[Protocol], about: dict[st
     if arguments.json:
         print_json({**about, "protocols": scored_values(scored)})
     else:
-        print(scored_text(scored, ", ".join(f"{name} {value}" for name, value in about.items())))
+        print(scored_text(scored, _title(about)))
     return 0
 
 

@@ -16,9 +16,12 @@ def add_scoring(add: Add) -> None:
     sub = add("embed", "scoring.embed", about, given_weights(), protocol())
     about = "FILE.npz, which score reads, or FILE.parquet for other programs, where pyarrow is installed"
     sub.add_argument("--out", required=True, metavar="FILE", help=about)
-    about = "score the features of a file under one protocol or more"
+    about = "score the features of a file under one protocol or more; of several files the difference to the first"
     sub = add("score", "scoring.score", about, records=False)
-    sub.add_argument("features", metavar="FILE", help="features as .npz: those that embed wrote, or one's own")
+    about = (
+        "features as .npz: those that embed wrote, or one's own; more of the same queries are compared with the first"
+    )
+    sub.add_argument("features", nargs="+", metavar="FILE", help=about)
     about = "protocols by name, after FILE (default: all that these features can be scored under)"
     sub.add_argument("--protocol", nargs="+", default=[], metavar="NAME", help=about)
     about = "write weights of any known kind as .pt or .safetensors of this project"

@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from reidbench import registry
 from reidbench.commands.asked import accuracy_cell_of
 from reidbench.commands.output import print_result, telling_progress
 from reidbench.data.splits import trained_on
@@ -15,17 +16,21 @@ from reidbench.files import alone, check_writable
 from reidbench.launch import launched
 from reidbench.planning.dataset_identity import dataset_text
 from reidbench.running.pace import duration
-from reidbench.spec import UserError
+from reidbench.spec import NO_TRUNK, Cell, Places, UserError
 
 if TYPE_CHECKING:
+    from reidbench.experiments.accuracy import Trained
     from reidbench.experiments.dry_run import DryRun
+
+MODEL = "model.pt"
+"""The file of a trained model's folder that holds its weights."""
 
 PATIENCE = 3.0
 """Seconds that a training which was just ended has to leave its folder."""
 
 
 def train(arguments: Namespace) -> int:
-    """Trains one model into a folder, going on from the checkpoint that lies there."""
+    """Trains one model into a folder, going on from the checkpoint that lies there, or takes what a suite trained."""
     from reidbench.experiments.accuracy import train_cell
     from reidbench.training.checkpoint import save_model
 
@@ -33,17 +38,61 @@ def train(arguments: Namespace) -> int:
         return _dry_run(arguments)
     cell, places = accuracy_cell_of(arguments, arguments.seed)
     folder, place = Path(arguments.out), launched()
-    path = folder / "model.pt"
+    path = folder / MODEL
     with _alone_in(folder) if place.leads else nullcontext():
-        with telling_progress() as progress:
-            model, _, result = train_cell(cell, places, folder, progress, sync_bn=arguments.sync_bn)
+        if place.leads:
+            _check_own(folder, cell)
+        kept = _kept(cell, places, folder)
+        if kept:
+            model, steps, seconds = kept.model, int(kept.losses[-1][0]), kept.seconds
+        else:
+            with telling_progress() as progress:
+                options = {"preset": arguments.preset, "sync_bn": arguments.sync_bn}
+                model, _, result = train_cell(cell, places, folder, progress, **options)
+            steps, seconds = result.steps, result.seconds
         if place.leads:
             about = {"cell": cell.key, "processes": place.world, "sync_bn": arguments.sync_bn}
             about |= {"preset": arguments.preset, **trained_on(cell.settings)}
             save_model(path, model, name=cell.model, options=cell.identity["options"], about=about)
     data = dataset_text(**cell.settings["dataset"])
-    told = {"weights": str(path), "dataset": data, "steps": result.steps, "seconds": round(result.seconds, 1)}
+    told = {"weights": str(path), "dataset": data, "steps": steps, "seconds": round(seconds, 1)}
+    if kept:
+        told["taken_from" if arguments.json else "taken from"] = _origin(kept, cell)
     return print_result(told, arguments)
+
+
+def _kept(cell: Cell, places: Places, folder: Path) -> Trained | None:
+    """The kept weights of the training, which are those that it would end with; None where there are none.
+
+    Several processes would end with others, and what was begun in the folder goes on there.
+    """
+    from reidbench.experiments.accuracy import kept_model
+    from reidbench.training.trainer import CHECKPOINT
+
+    return None if launched().world > 1 or (folder / CHECKPOINT).exists() else kept_model(cell, places)
+
+
+def _origin(kept: Trained, cell: Cell) -> str:
+    """Which training the kept weights are of, and how to do it anew."""
+    from reidbench.experiments.weights import weights_file
+
+    return f"the training of {kept.row}, ended {kept.about['ended']}; to train anew remove {weights_file(cell)}"
+
+
+def _check_own(folder: Path, cell: Cell) -> None:
+    """Raises UserError where the weights in the folder are of another training and no checkpoint there tells so."""
+    from reidbench.training.checkpoint import read_checkpoint
+    from reidbench.training.trainer import CHECKPOINT
+
+    path = folder / MODEL
+    if not path.exists() or (folder / CHECKPOINT).exists():
+        return
+    try:
+        own = read_checkpoint(path).about.get("cell") == cell.key
+    except UserError:
+        own = False
+    if not own:
+        raise UserError(f"{path}: is of another training; give another --out DIR, or move it away")
 
 
 @contextmanager
@@ -52,7 +101,7 @@ def _alone_in(folder: Path) -> Iterator[None]:
     check_writable(folder)
     with ExitStack() as held:
         try:
-            held.enter_context(alone(folder / "model.pt", patience=PATIENCE))
+            held.enter_context(alone(folder / MODEL, patience=PATIENCE))
         except TimeoutError as error:
             raise UserError(
                 f"--out {folder}: another training writes here; wait for it, or give another DIR"
@@ -65,10 +114,19 @@ def _dry_run(arguments: Namespace) -> int:
     from reidbench.experiments.dry_run import dry_run
 
     cell, places = accuracy_cell_of(arguments, arguments.seed)
-    found = dry_run(cell, places, Path(arguments.out), sync_bn=arguments.sync_bn)
+    found = dry_run(cell, places, Path(arguments.out), preset=arguments.preset, sync_bn=arguments.sync_bn)
     trunk = places.trunk if cell.settings["recipe"]["trunk"] == "file" else cell.settings["recipe"]["trunk"]
     data = cell.settings["dataset"]
-    told = _numbers(found, data, trunk) if arguments.json else _lines(found, dataset_text(**data), trunk or "random")
+    if arguments.json:
+        told = _numbers(found, data, trunk)
+    else:
+        told = _lines(found, dataset_text(**data), _start_text(trunk, registry.trunk_of(cell.model)))
+    if kept := _kept(cell, places, Path(arguments.out)):
+        told |= (
+            {"taken_from": _origin(kept, cell)}
+            if arguments.json
+            else {"whole run": f"none, taken from {_origin(kept, cell)}"}
+        )
     return print_result(told, arguments)
 
 
@@ -104,7 +162,14 @@ def _numbers(found: DryRun, data: Mapping[str, Any], trunk: str) -> dict[str, An
     }
 
 
-def _lines(found: DryRun, data: str, trunk: str) -> dict[str, str]:
+def _start_text(trunk: str, kind: str) -> str:
+    """What the training starts from, which has been loaded."""
+    if kind == NO_TRUNK:
+        return f"{trunk}, fits" if trunk else "none: on no known trunk, starts as it is built"
+    return f"trunk {trunk or 'random'}, fits"
+
+
+def _lines(found: DryRun, data: str, start: str) -> dict[str, str]:
     from reidbench.experiments.dry_run import KEPT, TOO_LARGE, WRITTEN
 
     identities, tracklets = len(found.dataset.train_identities), len(found.dataset.train)
@@ -116,7 +181,7 @@ def _lines(found: DryRun, data: str, trunk: str) -> dict[str, str]:
     lines = {
         "data": f"{data}: {identities} training identities in {tracklets} tracklets",
         "frames": f"{found.frames}, none missing; {found.decoded_bytes / 1e6:,.1f} MB {decoded}",
-        "weights": f"trunk {trunk}, fits",
+        "weights": start,
         "processes": str(found.processes),
         "memory": f"{found.memory / 1e6:,.0f} MB at the peak of a process",
     }

@@ -35,7 +35,8 @@ from reidbench.training.trainer import TrainingResult, train
 class Trained:
     """A cell's trained model on its device, the dataset of the cell, and how the training went.
 
-    `about` is for the record: the training's key, when it ended, whether it was done for this record or `kept`.
+    `about` is for the record: the training's key, when it ended, whether it was done for this record or `kept`. `row`
+    is the name that it was done under.
     """
 
     model: nn.Module
@@ -43,6 +44,7 @@ class Trained:
     seconds: float
     losses: list[list[float]]
     about: Mapping[str, Any]
+    row: str
 
 
 def trained_model(cell: Cell, places: Places, progress: Advance) -> Trained:
@@ -54,8 +56,7 @@ def trained_model(cell: Cell, places: Places, progress: Advance) -> Trained:
     file = weights_file(cell)
     progress(0, 1, "waits for the weights")
     with alone(file):
-        kept = _kept(cell, places, file)
-        if kept:
+        if kept := kept_model(cell, places):
             # Its training may have been killed after the weights were kept and before the checkpoint went.
             drop_scratch(cell)
             return kept
@@ -63,7 +64,7 @@ def trained_model(cell: Cell, places: Places, progress: Advance) -> Trained:
         model, dataset, result = train_cell(cell, places, scratch_folder(key), progress, run=key)
         losses = [list(point) for point in result.losses]
         about = {"key": key, "ended": machine.now()}
-        saved = {**about, **trained_on(cell.settings), "seconds": result.seconds, "losses": losses}
+        saved = {**about, **trained_on(cell.settings), "seconds": result.seconds, "losses": losses, "row": cell.row}
         save_model(
             file,
             model,
@@ -72,10 +73,15 @@ def trained_model(cell: Cell, places: Places, progress: Advance) -> Trained:
             about=saved,
         )
         drop_scratch(cell)
-    return Trained(model, dataset, result.seconds, losses, {**about, "kept": False})
+    return Trained(model, dataset, result.seconds, losses, {**about, "kept": False}, cell.row)
 
 
-def _kept(cell: Cell, places: Places, file: Path) -> Trained | None:
+def kept_model(cell: Cell, places: Places) -> Trained | None:
+    """The trained model of a cell where the weights of its training are kept, with the classifier; None where not.
+
+    Those that cannot be read are said to be so on stderr.
+    """
+    file = weights_file(cell)
     if not file.exists():
         return None
     dataset = open_dataset(cell.settings["dataset"], places)
@@ -84,19 +90,28 @@ def _kept(cell: Cell, places: Places, file: Path) -> Trained | None:
         found = load_weights(model, file).about
         about = {"key": found["key"], "ended": found["ended"], "kept": True}
         seconds, losses = float(found["seconds"]), [list(point) for point in found["losses"]]
+        row = str(found.get("row", cell.row))
     except (UserError, KeyError, TypeError, ValueError) as error:
         print(f"{file}: kept weights cannot be used ({error}); the model is trained again", file=sys.stderr)
         return None
     model.to(prepare_device(cell.settings), memory_format=torch.channels_last)
-    return Trained(model.eval(), dataset, seconds, losses, about)
+    return Trained(model.eval(), dataset, seconds, losses, about, row)
 
 
 def train_cell(
-    cell: Cell, places: Places, workdir: Path, progress: Advance, *, run: str = "", sync_bn: bool = False
+    cell: Cell,
+    places: Places,
+    workdir: Path,
+    progress: Advance,
+    *,
+    run: str = "",
+    preset: str = "",
+    sync_bn: bool = False,
 ) -> tuple[nn.Module, Dataset, TrainingResult]:
     """Trains the model of a cell, going on from the checkpoint in `workdir` if there is one of this `run`.
 
-    Without a `run` it must be of this very cell. With `sync_bn`, joined processes share batch norm's statistics.
+    Without a `run` it must be of this very cell. The checkpoint says which `preset` the cell was planned under, if
+    any. With `sync_bn`, joined processes share batch norm's statistics.
     """
     model, dataset = untrained(cell, places)
     result = train(
@@ -107,10 +122,18 @@ def train_cell(
         device=prepare_device(cell.settings),
         workdir=workdir,
         run=run or cell.key,
+        settings=told_settings(cell, preset),
         progress=progress,
         sync_bn=sync_bn,
     )
     return model, dataset, result
+
+
+def told_settings(cell: Cell, preset: str = "") -> dict[str, Any]:
+    """What a checkpoint of a cell's training says of it."""
+    identity = cell.identity
+    model = {name: identity[name] for name in ("model", "options", "source")}
+    return {"preset": preset, **model, **identity["settings"]}
 
 
 def untrained(cell: Cell, places: Places) -> tuple[nn.Module, Dataset]:

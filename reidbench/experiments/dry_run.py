@@ -16,7 +16,7 @@ import torch
 from reidbench import distributed
 from reidbench.data.frames import CACHE_LIMIT, Frames, cache_file, check_present, is_kept, name_frames
 from reidbench.data.tracklets import Dataset
-from reidbench.experiments.accuracy import prepare_device, recipe_of, untrained
+from reidbench.experiments.accuracy import prepare_device, recipe_of, told_settings, untrained
 from reidbench.profiling.memory import peak_resident
 from reidbench.resources import is_out_of_memory
 from reidbench.spec import Cell, Places, Recipe, UserError
@@ -73,7 +73,7 @@ class DryRun:
     trainable: int
 
 
-def dry_run(cell: Cell, places: Places, workdir: Path, *, sync_bn: bool = False) -> DryRun:
+def dry_run(cell: Cell, places: Places, workdir: Path, *, preset: str = "", sync_bn: bool = False) -> DryRun:
     """Does the first steps of `train_cell` with the same arguments, and forgets them.
 
     All frames of the training part are looked for, the batches' decoded. A checkpoint in `workdir` is taken up.
@@ -97,6 +97,7 @@ def dry_run(cell: Cell, places: Places, workdir: Path, *, sync_bn: bool = False)
             seed=cell.settings["seed"],
             device=device,
             run=cell.key,
+            settings=told_settings(cell, preset),
             cache_limit=CACHE_LIMIT if cache == KEPT else 0,
             sync_bn=sync_bn,
         )

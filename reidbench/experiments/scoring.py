@@ -11,6 +11,7 @@ from pathlib import Path
 from reidbench import distributed, machine
 from reidbench.experiments.accuracy import load_trained, open_dataset, prepare_device, recipe_of, score, score_features
 from reidbench.retrieval.features import Embedded, embed_test
+from reidbench.retrieval.pairs import unlike, unlike_under
 from reidbench.spec import Advance, Cell, Outcome, Places, Protocol, Record, UserError
 from reidbench.store import Store
 
@@ -107,6 +108,27 @@ def score_protocols(embedded: Embedded, protocols: Iterable[Protocol]) -> list[S
     scored = [_score(embedded, protocol) for protocol in protocols]
     if not any(one.outcome for one in scored):
         raise UserError(scored[0].reason)
+    return scored
+
+
+def score_paired(
+    first: Embedded, other: Embedded, protocols: Sequence[Protocol], *, all_of_them: bool = False
+) -> list[Scored]:
+    """What features score under each protocol that can be paired with those of `first`, a reason for each other one.
+
+    Raises UserError where they are of other queries or another gallery, where no protocol can be paired, and with
+    `all_of_them` where one cannot.
+    """
+    if reason := unlike(first, other):
+        raise UserError(f"{reason}; give features of the same queries and gallery, in the same order")
+    scored = []
+    for protocol in protocols:
+        reason = unlike_under(protocol, first, other)
+        one = Scored(protocol, reason=f"protocol {protocol.name}: {reason}") if reason else _score(other, protocol)
+        scored.append(one)
+    refused = [one.reason for one in scored if one.reason]
+    if refused and (all_of_them or len(refused) == len(scored)):
+        raise UserError(refused[0])
     return scored
 
 

@@ -17,7 +17,7 @@ from reidbench.planning.rows import choose_rows
 from reidbench.planning.wellformed import check_suite
 from reidbench.registry import lookup, nearest, resolve_options
 from reidbench.retrieval.protocols import PROTOCOLS
-from reidbench.spec import COST_SHAPE, Cell, Column, Places, Preset, Row, Suite, UserError, canonical_json
+from reidbench.spec import COST_SHAPE, NO_TRUNK, Cell, Column, Places, Preset, Row, Suite, UserError, canonical_json
 from reidbench.store import Store
 from reidbench.trunks import SYNTHETIC, cannot_start
 
@@ -167,7 +167,13 @@ def accuracy_cell(model: str, options: Mapping[str, Any], request: Request, seed
     """The accuracy cell of one model under a preset, as any suite would plan it, of one split of the dataset."""
     check_device(request.device)
     preset = choose_preset(request)
-    training, *_ = _training_settings(request, preset, Splits(), store, registry.trunk_of(model))
+    kind = registry.trunk_of(model)
+    if kind == NO_TRUNK and request.weights in NAMED_TRUNKS:
+        raise UserError(
+            f"--weights {request.weights}: there are none for {model}, which stands on no known trunk and starts as it "
+            "is built; leave it out, or give a file that its load_trunk can take"
+        )
+    training, *_ = _training_settings(request, preset, Splits(), store, kind)
     row = Row(model, model, options)
     return _cell(row, "accuracy", model_options(row, preset), {**training, "seed": seed})
 
@@ -267,10 +273,11 @@ def _training_settings(
 ) -> list[dict[str, Any]]:
     """The settings that all trained cells on one kind of trunk share, once for each split."""
     protocol = lookup("protocol", request.protocol, PROTOCOLS)
+    recipe = preset.recipe_on(preset.dataset, kind)
     settings = {
         "version": registry.measurements()["accuracy"].version,
-        "recipe": asdict(preset.recipe_on(preset.dataset, kind)),
-        "trunk": trunk_identity(preset.recipe.trunk, request.weights, kind),
+        "recipe": asdict(recipe),
+        "trunk": trunk_identity(recipe.trunk, request.weights, kind),
         "protocol": protocol.identity,
         "device": request.device,
         "threads": 1 if request.device == "cpu" else 0,

@@ -8,7 +8,7 @@ from typing import Any
 from reidbench import registry
 from reidbench.planning.dataset_identity import AskedData, fingerprint_of
 from reidbench.planning.plan import trunk_identity
-from reidbench.spec import Record, UserError, canonical_json
+from reidbench.spec import NO_TRUNK, Record, UserError, canonical_json
 
 TRAINER = "accuracy"
 """The measurement whose version is the trainer's."""
@@ -33,7 +33,8 @@ def as_of_today(cell: Mapping[str, Any], latest: Mapping[str, str]) -> dict[str,
         if name in settings:
             settings[name] = measurements[measurement].version if measurement in measurements else ""
     if settings.get("recipe", {}).get("trunk") == "synthetic" and "trunk" in settings and model in registry.models():
-        settings["trunk"] = trunk_identity("synthetic", "", registry.trunk_of(model))
+        kind = registry.trunk_of(model)
+        settings["trunk"] = trunk_identity("synthetic", "", kind) if kind != NO_TRUNK else ""
     if "reference" in settings:
         reference = settings["reference"]
         settings["reference"] = {**reference, "source": _source(reference.get("model"))}

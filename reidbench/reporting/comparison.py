@@ -11,7 +11,7 @@ import numpy as np
 from reidbench.data.splits import by_split
 from reidbench.reporting.matching import sessions
 from reidbench.reporting.sessions import Scatter
-from reidbench.spec import Quantity, Record
+from reidbench.spec import Outcome, Quantity, Record
 from reidbench.statistics import Estimate, mean_over_splits, median_interval, paired_difference
 
 Readings = tuple[Estimate, Sequence[Record]]
@@ -123,7 +123,7 @@ def counted(groups: Sequence[object], where: Sequence[float] | None) -> np.ndarr
 
 
 def paired_values(
-    quantity: Quantity, first: Sequence[Sequence[Record]], second: Sequence[Sequence[Record]]
+    quantity: Quantity, first: Sequence[Sequence[Record | Outcome]], second: Sequence[Sequence[Record | Outcome]]
 ) -> Paired | None:
     """The values of two groups of rows, whose records are one a seed, averaged over the rows; None where they differ in
     queries, or rows of a group in the number of seeds."""

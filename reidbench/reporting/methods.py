@@ -15,6 +15,7 @@ from reidbench.reporting.blocks import is_measured, seeds_text
 from reidbench.reporting.document import Part, Section, items, section
 from reidbench.reporting.tables import lookalike_levels
 from reidbench.retrieval.protocols import in_full
+from reidbench.spec import NO_TRUNK
 
 if TYPE_CHECKING:
     from reidbench.reporting.tables import Heading, Table
@@ -57,8 +58,8 @@ def methods(tables: Sequence[Table], place: str, machine: Mapping[str, Any]) -> 
     return [found for found in sections if found]
 
 
-def recipe_text(recipe: Mapping[str, Any]) -> str:
-    """A recipe's settings (`spec.Recipe` as a mapping) in words."""
+def recipe_text(recipe: Mapping[str, Any], trunk: str = "") -> str:
+    """A recipe's settings (`spec.Recipe` as a mapping) in words, as models on a kind of trunk follow it."""
     height, width = recipe["size"]
     clips = recipe["identities"] * recipe["clips_per_identity"]
     length = f"{recipe['steps']} steps" if recipe["steps"] else f"{recipe['epochs']} epochs"
@@ -72,9 +73,16 @@ def recipe_text(recipe: Mapping[str, Any]) -> str:
         f"{', look-alikes together' if recipe.get('grouped') else ''}), {recipe['frames']} frames of {height}x{width} "
         f"pixels, {_spacing(recipe['stride'])}; Adam {recipe['lr']:g}{f' ({rates})' if rates else ''}, weight decay "
         f"{recipe['weight_decay']:g}, {decay}; cross entropy + {recipe['metric_weight']:g} x {recipe['metric_loss']} "
-        f"(margin {recipe['margin']:g}); flip {recipe['flip']:g}, erasing {recipe['erase']:g}; trunk from "
-        f"{recipe['trunk'] or 'random weights'}; {recipe['precision']}."
+        f"(margin {recipe['margin']:g}); flip {recipe['flip']:g}, erasing {recipe['erase']:g}; "
+        f"{_start(recipe['trunk'], trunk)}; {recipe['precision']}."
     )
+
+
+def _start(weights: str, trunk: str) -> str:
+    """What a training starts from, by the recipe and the kind of trunk."""
+    if trunk == NO_TRUNK:
+        return "started from a file of weights" if weights else "started as the model's own code builds it"
+    return f"trunk from {weights or 'random weights'}"
 
 
 def _spacing(stride: int) -> str:
@@ -220,8 +228,10 @@ def _recipes(table: Table) -> Iterator[str]:
     found: dict[str, dict[str, int]] = {}
     usual = table.plan.preset.recipe.frames
     for (row, _), cells in table.plan.cells.items():
-        for recipe in (cell.settings["recipe"] for cell in cells if "recipe" in cell.settings):
-            found.setdefault(recipe_text({**recipe, "frames": usual}), {})[row] = recipe["frames"]
+        for cell in (cell for cell in cells if "recipe" in cell.settings):
+            recipe, model = cell.settings["recipe"], registry.models().get(cell.model)
+            text = recipe_text({**recipe, "frames": usual}, model.trunk if model else "")
+            found.setdefault(text, {})[row] = recipe["frames"]
     most = max(found, key=lambda text: len(found[text]), default="")
     unnamed = most if len(found.get(most, ())) > MANY else ""
     for text in sorted(found, key=lambda text: text == unnamed):

@@ -15,7 +15,7 @@ from reidbench.presets import PRESETS
 from reidbench.reporting.comparison import Readings, clear_best
 from reidbench.reporting.matching import Records, against_published, misplaced, mixtures, printed_value
 from reidbench.reporting.sessions import Scatter, covering, on_device, scatter_by_device
-from reidbench.spec import Cell, Column, Quantity, Record, Row, canonical_json
+from reidbench.spec import NO_TRUNK, Cell, Column, Quantity, Record, Row, canonical_json
 from reidbench.statistics import Estimate
 
 if TYPE_CHECKING:
@@ -232,7 +232,7 @@ def preset_name(recipe: Mapping[str, Any]) -> str:
 
     wanted = comparable(recipe)
     for name, preset in PRESETS.items():
-        ways = itertools.product(("", *preset.by_dataset), ("", *preset.rates_by_trunk))
+        ways = itertools.product(("", *preset.by_dataset), ("", NO_TRUNK, *preset.rates_by_trunk))
         if any(comparable(asdict(preset.recipe_on(*way))) == wanted for way in ways):
             return name
     return ""

@@ -30,8 +30,17 @@ NUMPY_SCALARS: list[Any] = [
 ]
 """What release checkpoints hold besides tensors: their mAP, a NumPy scalar, under its name in NumPy 1 or 2."""
 
+ALONE = (
+    "where FILE is your own or trusted, save its state dict alone: "
+    'torch.save(torch.load(FILE, weights_only=False)["state_dict"], NEW)'
+)
+"""What to do with a training script's checkpoint that holds its arguments, too."""
+
 CARRIES_CODE = re.compile("unsupported global|unrecognized function", re.IGNORECASE)
 """How torch words its refusal of a pickle that names a function or a class beyond tensors and plain values."""
+
+NAMED = re.compile(r"GLOBAL (\S{1,80})")
+"""Where it says which."""
 
 
 def write_archive(path: Path, content: Mapping[str, Any]) -> None:
@@ -55,8 +64,10 @@ def read_archive(path: Path) -> Any:
             return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged archive raises errors of a dozen types
         if CARRIES_CODE.search(str(error)):
-            reason = "it carries code, not only weights"
-        elif "TorchScript" in str(error):
+            found = NAMED.search(str(error))
+            reason = f"beside weights it carries code or objects{f' such as {found[1]}' if found else ''}"
+            raise _unreadable(path, reason, ALONE) from error
+        if "TorchScript" in str(error):
             reason = "a TorchScript archive, which may carry code; if it is CLIP's, take its model.safetensors"
         elif "Unsupported operand" in str(error):
             reason = "a plain pickle, which may carry code, not what torch.save writes"
@@ -90,5 +101,5 @@ def _check_file(path: Path) -> None:
         raise UserError(f"{path}: no such file" if not path.exists() else f"{path}: is no file; give a checkpoint")
 
 
-def _unreadable(path: Path, reason: str) -> UserError:
-    return UserError(f"{path}: cannot be read as a checkpoint ({reason}); give another file")
+def _unreadable(path: Path, reason: str, advice: str = "give another file") -> UserError:
+    return UserError(f"{path}: cannot be read as a checkpoint ({reason}); {advice}")

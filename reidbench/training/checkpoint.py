@@ -8,7 +8,7 @@ import json
 import shutil
 import urllib.error
 import urllib.request
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from reidbench import registry
 from reidbench.data.cache import cache_folder
 from reidbench.files import replacing
-from reidbench.spec import UserError, canonical_json
+from reidbench.spec import NO_TRUNK, UserError, canonical_json
 from reidbench.training.archive import SAFETENSORS, read_archive, read_safetensors, write_archive, write_safetensors
 from reidbench.training.clip_weights import image_tower
 from reidbench.training.release import convert_release, release_model
@@ -134,10 +134,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         return Checkpoint("model", content["state"], str(content.get("model", "")), **about)
     key = next((key for key in WRAPPERS if _is_state(content.get(key))), "")
     if not key and not _is_state(content):
-        raise UserError(
-            f"{path}: holds no weights known here; give a checkpoint of this project, of the authors' release, a trunk "
-            "of torchvision's or CLIP's, or a state dict"
-        )
+        raise _no_weights(path, content)
     state = _without_module(content[key] if key else content)
     about = {name: value for name, value in content.items() if key and name != key}
     if trunk := _trunk_in(state, path):
@@ -148,6 +145,27 @@ def read_checkpoint(path: Path) -> Checkpoint:
         return Checkpoint("release", convert_release(state), released)
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
+
+
+def _no_weights(path: Path, content: Mapping[Any, Any]) -> UserError:
+    """What to say of a file whose weights, if it holds any, lie under a name that is not known."""
+    states = {key: value for key, value in content.items() if isinstance(key, str) and _is_state(value)}
+    if elsewhere := sorted(states, key=lambda key: -len(states[key])):
+        return UserError(
+            f"{path}: holds its weights under {_listed(elsewhere)}, which is not looked into; put those of the model "
+            f'under state_dict: torch.save({{"state_dict": torch.load(FILE)[{elsewhere[0]!r}]}}, NEW)'
+        )
+    held = f" (it holds {_listed(list(content))})" if content else ""
+    return UserError(
+        f"{path}: holds no weights known here{held}; give a checkpoint of this project, of the authors' release, a "
+        "trunk of torchvision's or CLIP's, or a state dict"
+    )
+
+
+def _listed(names: Sequence[object]) -> str:
+    """The first of some names, as they would be typed."""
+    shown = ", ".join(f"{name!r:.40}" for name in names[:5])
+    return f"{shown} and {len(names) - 5} more" if len(names) > 5 else shown
 
 
 def _without_module(state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
@@ -183,14 +201,8 @@ def fitted(path: Path, checkpoint: Checkpoint, wanted: Mapping[str, Tensor]) -> 
     Of `wanted` names and shapes matter. Raises UserError, one line, naming the parameters that are missing, unexpected
     or of another shape, and those that hold NaN or infinite numbers.
     """
-    has_classifier = any(name.startswith("classifier") for name in wanted)
-    given = {n: v for n, v in checkpoint.state.items() if has_classifier or not n.startswith("classifier")}
-    faults = [
-        *_named("missing", [name for name in wanted if name not in given]),
-        *_named("unexpected", [name for name in given if name not in wanted]),
-        *_named("of another shape", [n for n, v in wanted.items() if n in given and given[n].shape != v.shape]),
-        *_named("without finite numbers", [name for name, value in given.items() if not torch.isfinite(value).all()]),
-    ]
+    given, found = _matched(checkpoint, wanted)
+    faults = [text for fault, names in found.items() for text in _named(fault, names)]
     if not faults:
         return given
     if checkpoint.kind == "plain":
@@ -201,18 +213,40 @@ def fitted(path: Path, checkpoint: Checkpoint, wanted: Mapping[str, Tensor]) -> 
     raise UserError(f"{path}: {whose}: {'; '.join(faults)}; {advice}")
 
 
+def misfits(checkpoint: Checkpoint, wanted: Mapping[str, Tensor]) -> int:
+    """How many parameters keep a whole model's weights out of a model whose own state is `wanted`."""
+    return sum(map(len, _matched(checkpoint, wanted)[1].values()))
+
+
+def _matched(checkpoint: Checkpoint, wanted: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, list[str]]]:
+    """What of the weights goes into the model, and the names of the parameters that do not fit, by what is wrong."""
+    has_classifier = any(name.startswith("classifier") for name in wanted)
+    given = {n: v for n, v in checkpoint.state.items() if has_classifier or not n.startswith("classifier")}
+    return given, {
+        "missing": [name for name in wanted if name not in given],
+        "unexpected": [name for name in given if name not in wanted],
+        "of another shape": [n for n, v in wanted.items() if n in given and given[n].shape != v.shape],
+        "without finite numbers": [name for name, value in given.items() if not torch.isfinite(value).all()],
+    }
+
+
 def start_trunk(model: nn.Module, trunk: str, kind: str = RESNET) -> None:
     """Starts a model's trunk from what `Recipe.trunk` names: "" (as it is), "imagenet", "synthetic", or a file.
 
-    `kind` is that of the trunk, as its model is registered.
+    `kind` is that of the trunk, as its model is registered. Where that is `NO_TRUNK`, the model's own `load_trunk` is
+    given what the file holds: under `trunk.`, if anything lies there, else all.
 
     Raises UserError if the weights cannot be had or are not this trunk's.
     """
     if not trunk:
         return
-    if not isinstance(getattr(model, "trunk", None), nn.Module) or not callable(getattr(model, "load_trunk", None)):
+    name, loads = type(model).__name__, callable(getattr(model, "load_trunk", None))
+    if kind == NO_TRUNK and not loads:
+        raise UserError(f"--weights {trunk}: {name} has no `load_trunk(state)`, which would take them; leave it out")
+    if kind != NO_TRUNK and not (loads and isinstance(getattr(model, "trunk", None), nn.Module)):
         raise UserError(
-            f"{type(model).__name__} has no `trunk` with a `load_trunk(state)`, which pre-trained weights need"
+            f"{name} has no `trunk` with a `load_trunk(state)`, which pre-trained weights need; if it is to start as "
+            'it is built, register it by @model(trunk="none")'
         )
     if reason := cannot_start(kind, trunk):
         raise UserError(reason)
@@ -223,16 +257,17 @@ def start_trunk(model: nn.Module, trunk: str, kind: str = RESNET) -> None:
     checkpoint = read_checkpoint(path)
     state = checkpoint.state
     if checkpoint.kind != "trunk":
-        state = {name.removeprefix("trunk."): value for name, value in state.items() if name.startswith("trunk.")}
-        if not state:
+        own = {name.removeprefix("trunk."): value for name, value in state.items() if name.startswith("trunk.")}
+        if not own and kind != NO_TRUNK:
             raise UserError(f"{path}: holds no trunk (no name begins with trunk.); give another file")
+        state = own or state
     found = _kind(state)
-    if found and found != kind:
+    if found and kind not in (found, NO_TRUNK):
         raise UserError(f"{path}: holds a trunk of kind {found}, the model stands on one of kind {kind}; give another")
     try:
         model.load_trunk(state)  # type: ignore[operator]
-    except ValueError as error:
-        raise UserError(f"{path}: {error}") from error
+    except (ValueError, RuntimeError) as error:  # the latter is what `load_state_dict` raises
+        raise UserError(f"{path}: {' '.join(str(error).split())[:300]}") from error
 
 
 def imagenet_weights(trunk: int | str, *, address: str = IMAGENET_ADDRESS) -> Path:

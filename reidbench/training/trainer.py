@@ -8,7 +8,9 @@ that are joined (`reidbench.distributed`) share each batch; the first of them ke
 from __future__ import annotations
 
 import math
+import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,6 +39,7 @@ from reidbench.training.parallel import (
     sum_gradients,
     synchronise_norms,
 )
+from reidbench.training.settings import what_differs
 from reidbench.training.stages import AUGMENT, BACKWARD, FORWARD, LOSSES, OPTIMISER, Stage, unwatched
 
 CHECKPOINT = "training.pt"
@@ -61,9 +64,13 @@ class TrainingResult:
 
 @dataclass
 class State:
-    """All that a checkpoint holds. `losses` float32 [total] is filled for the first `step` steps."""
+    """All that a checkpoint holds. `losses` float32 [total] is filled for the first `step` steps.
+
+    `settings` say what the `run` is of, as plain values, to tell in what another one differs.
+    """
 
     run: str
+    settings: Mapping[str, Any]
     model: nn.Module
     optimiser: torch.optim.Optimizer
     scaler: torch.amp.GradScaler
@@ -73,14 +80,13 @@ class State:
 
     def save(self, file: Path) -> None:
         parts = {name: getattr(self, name).state_dict() for name in ("model", "optimiser", "scaler")}
-        content = {"run": self.run, "step": self.step, "seconds": self.seconds, "losses": self.losses}
+        known = {"run": self.run, "settings": dict(self.settings)}
+        content = {**known, "step": self.step, "seconds": self.seconds, "losses": self.losses}
         write_archive(file, content | parts)
 
     def load(self, content: Any, file: Path) -> None:
-        found = content.get("run") if isinstance(content, dict) else None
-        advice = "remove it or use another folder"
-        if found != self.run:
-            raise UserError(f"{file}: belongs to another training ({found!r:.60}, not {self.run!r:.60}); {advice}")
+        if not isinstance(content, dict) or content.get("run") != self.run:
+            raise self._anothers(content if isinstance(content, dict) else {}, file)
         try:
             for name in ("model", "optimiser", "scaler"):
                 getattr(self, name).load_state_dict(content[name])
@@ -88,7 +94,19 @@ class State:
             self.step, self.seconds = content["step"], content["seconds"]
         except (KeyError, ValueError, RuntimeError) as error:
             reason = str(error).partition("\n")[0]
-            raise UserError(f"{file}: does not fit the training it is named for ({reason}); {advice}") from error
+            raise UserError(
+                f"{file}: does not fit the training it is named for ({reason}); remove it or use another folder"
+            ) from error
+
+    def _anothers(self, content: Mapping[str, Any], file: Path) -> UserError:
+        """What to say of another training's checkpoint. Those of older versions do not hold their settings."""
+        found, settings = content.get("run"), content.get("settings")
+        differing = what_differs(settings, self.settings) if isinstance(settings, dict) else ""
+        told = differing or f"{found!r:.60}, not {self.run!r:.60}: other options, data or code"
+        return UserError(
+            f"{file}: belongs to another training ({told}); give what it was begun with to go on with it, or use "
+            "another folder"
+        )
 
 
 def train(
@@ -100,6 +118,7 @@ def train(
     device: torch.device,
     workdir: Path | None = None,
     run: str = "",
+    settings: Mapping[str, Any] | None = None,
     progress: Advance | None = None,
     cache_limit: int = CACHE_LIMIT,
     save_every: float = 60.0,
@@ -108,8 +127,9 @@ def train(
     """Trains `model` in place on `dataset.train` by `recipe`, and leaves it in evaluation mode on `device`.
 
     With a `workdir` the state is saved there every `save_every` seconds, at the end, and on Ctrl-C, which waits for
-    the end of the step; a state that is there already is taken up, if it is of the same `run`, a text that names
-    whatever determines the result. The model must have been built for `len(dataset.train_identities)` classes. Frames
+    the end of the step; a state that is there already is taken up, as one line on stderr says, if it is of the same
+    `run`, a text that names whatever determines the result; `settings` are the same in words, for another run's
+    refusal. The model must have been built for `len(dataset.train_identities)` classes. Frames
     are cached up to `cache_limit` bytes.
 
     Joined processes train one model, to the same bits in each, as one process would on the same batches but for
@@ -121,13 +141,25 @@ def train(
     """
     leads = distributed.current().leads
     state, feed = start(
-        model, dataset, recipe, seed=seed, device=device, run=run, cache_limit=cache_limit, sync_bn=sync_bn
+        model,
+        dataset,
+        recipe,
+        seed=seed,
+        device=device,
+        run=run,
+        settings=settings,
+        cache_limit=cache_limit,
+        sync_bn=sync_bn,
     )
     if workdir and leads:
         check_writable(workdir)
     resume(state, workdir)
     file = workdir / CHECKPOINT if workdir and leads else None
     resumed_at = state.step
+    if file and resumed_at:
+        total = len(feed.plan)
+        told = f"goes on after step {resumed_at} of {total}" if resumed_at < total else f"all {total} steps are done"
+        print(f"{file}: {told}", file=sys.stderr, flush=True)
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         _loop(state, feed, file, save_every, progress)
     distributed.check_same(model.state_dict(), "after training")
@@ -143,6 +175,7 @@ def start(
     seed: int,
     device: torch.device,
     run: str = "",
+    settings: Mapping[str, Any] | None = None,
     cache_limit: int = CACHE_LIMIT,
     sync_bn: bool = False,
 ) -> tuple[State, Feed]:
@@ -161,10 +194,17 @@ def start(
         parameter_groups(model, recipe), lr=recipe.lr, weight_decay=recipe.weight_decay, fused=True
     )
     scaler = torch.amp.GradScaler(device.type, enabled=recipe.precision == "fp16")
-    world = distributed.current().world
-    if world > 1 and not sync_bn:
-        run = f"{run} by {world} processes"
-    return State(run, model, optimiser, scaler, torch.zeros(len(feed.plan), device=device)), feed
+    apart = 1 if sync_bn else distributed.current().world
+    if apart > 1:
+        run = f"{run} by {apart} processes"
+    return State(
+        run,
+        {**(settings or {}), "processes": apart},
+        model,
+        optimiser,
+        scaler,
+        torch.zeros(len(feed.plan), device=device),
+    ), feed
 
 
 def resume(state: State, workdir: Path | None) -> None:

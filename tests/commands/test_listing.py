@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from trunkless import TRUNKLESS
 
 from reidbench import registry
 from reidbench.cli import main
@@ -29,6 +30,15 @@ def test_a_datasets_options_and_a_suites_rows(capsys) -> None:
     assert "options, for --data OPTION=VALUE" in said and "  occlusion     0.2\n" in said
     assert "rows, for --rows\n   1  Base-S (128x64)\n" in said and "   8  BiCnet-TKS\n" in said
     assert "Runs table1, table2, " in said and "root" not in said.partition("with their defaults")[2].split("suite")[0]
+
+
+def test_a_model_on_no_trunk_is_said_to_start_as_it_is_built(tmp_path: Path, capsys) -> None:
+    (tmp_path / "own.py").write_text(TRUNKLESS)
+    plugin = ["--plugin", str(tmp_path / "own.py")]
+    assert "\non no known trunk: starts as it is built, " in listed(capsys, "trunkless", *plugin)
+    assert "trunk" not in listed(capsys, "synthetic")
+    own, other = json.loads(listed(capsys, "trunkless", "stmp", "--json", *plugin))
+    assert (own["trunk"], other["trunk"]) == ("none", "inception")
 
 
 def test_json_holds_the_same(capsys) -> None:

@@ -20,6 +20,7 @@ from reidbench.data.splits import trained_on
 from reidbench.data.tracklets import Dataset, Tracklet
 from reidbench.estimates import estimate
 from reidbench.experiments.accuracy import load_trained, open_dataset, recipe_of, score, score_features, train_cell
+from reidbench.experiments.dry_run import dry_run
 from reidbench.planning.plan import Request, accuracy_cell
 from reidbench.presets import PRESETS
 from reidbench.retrieval.features import Features, gallery_of
@@ -39,6 +40,16 @@ def quick_cell(root: Path, model: str = "two_branch", **settings: Any) -> Cell:
 
 def ignore(*_: object) -> None:
     pass
+
+
+def test_a_folder_of_another_training_says_what_differs(root: Path, tmp_path: Path) -> None:
+    train_cell(quick_cell(root), Places(str(root)), tmp_path / "run", ignore, preset="quick")
+    other = quick_cell(root, seed=1)
+    told = r"training\.pt: belongs to another training \(preset quick, now tiny; seed 0, now 1\); give what it was"
+    with pytest.raises(UserError, match=told):
+        train_cell(other, Places(str(root)), tmp_path / "run", ignore, preset="tiny")
+    with pytest.raises(UserError, match=told):
+        dry_run(other, Places(str(root)), tmp_path / "run", preset="tiny")
 
 
 def test_a_cell_becomes_samples_that_every_quantity_reads(root: Path, tmp_path: Path) -> None:

@@ -8,16 +8,19 @@ from typing import Any
 
 import pytest
 import torch
+from trunkless import TRUNKLESS
 
 from reidbench import registry
 from reidbench.cli import main
 from reidbench.data.tracklets import Dataset
 from reidbench.experiments import dry_run as module
-from reidbench.experiments.accuracy import open_dataset, train_cell
+from reidbench.experiments.accuracy import open_dataset, score, train_cell
 from reidbench.experiments.dry_run import KEPT, TOO_LARGE, WRITTEN, Timing, dry_run, step_seconds
+from reidbench.experiments.weights import weights_file
 from reidbench.planning.plan import Request, accuracy_cell
 from reidbench.spec import Cell, Output, Places, UserError
 from reidbench.store import Store
+from reidbench.training.checkpoint import save_model
 
 
 @pytest.fixture(autouse=True)
@@ -156,6 +159,24 @@ def test_a_missing_frame_is_named(root: Path, tmp_path: Path, monkeypatch: pytes
         dry_run(few_steps(root), Places(str(root)), tmp_path / "out")
 
 
+def test_a_model_on_no_trunk_is_trained_and_nothing_is_said_of_weights(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "own.py").write_text(TRUNKLESS)
+    command = ["train", "trunkless", "--plugin", str(tmp_path / "own.py"), "--root", str(root), "--preset", "tiny"]
+    command += ["--out", str(tmp_path / "out")]
+    assert main([*command, "--dry-run"]) == 0
+    told = "none: on no known trunk, starts as it is built"
+    assert f"weights    {told}\n" in capsys.readouterr().out
+    assert main([*command, "--dry-run", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["trunk"] == ""
+    cell = accuracy_cell("trunkless", {}, Request("tiny", root=str(root)), 0, Store(tmp_path / "results", "here"))
+    recipe = {**cell.settings["recipe"], "steps": 2}
+    few_of_them = replace(cell, settings={**cell.settings, "recipe": recipe})
+    model, dataset, _ = train_cell(few_of_them, Places(str(root)), tmp_path / "run", ignore)
+    assert "trunk_about" not in score(model, dataset, few_of_them, ignore).context
+
+
 def test_the_command(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = ["train", "baseline", "--root", str(root), "--out", str(tmp_path / "out"), "--dry-run"]
     assert main(command) == 0
@@ -169,6 +190,12 @@ def test_the_command(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert found["steps"] == 600 and found["cache"] == WRITTEN
     assert found["whole_run"]["low"] <= found["whole_run"]["value"] <= found["whole_run"]["high"]
     assert not (tmp_path / "out").exists()
+    cell = accuracy_cell("baseline", {}, Request(root=str(root)), 0, Store(tmp_path / "results", "here"))
+    model = registry.build("baseline", classes=8, **cell.options)
+    about = {"key": "k", "ended": "in May", "seconds": 1.0, "losses": [[600, 1.0]], "row": "Base-B"}
+    save_model(weights_file(cell), model, name="baseline", options={}, about=about)
+    assert main(command) == 0
+    assert "whole run  none, taken from the training of Base-B, ended in May; to" in capsys.readouterr().out
     (tmp_path / "file").write_text("")
     assert main([*command[:-2], str(tmp_path / "file"), "--dry-run"]) == 2
     assert capsys.readouterr().err.count("\n") == 1

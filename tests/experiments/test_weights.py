@@ -15,7 +15,7 @@ from reidbench import machine, registry
 from reidbench.data import synthetic
 from reidbench.data.cache import scratch_folder
 from reidbench.experiments import accuracy
-from reidbench.experiments.accuracy import Trained, score, trained_model
+from reidbench.experiments.accuracy import Trained, kept_model, score, trained_model
 from reidbench.experiments.weights import forget, training_key, weights_file
 from reidbench.files import alone
 from reidbench.planning.plan import Request, accuracy_cell
@@ -117,6 +117,24 @@ def test_a_training_is_done_once_and_measured_alike(root: Path, trainings: list[
     content = torch.load(weights_file(cell), weights_only=True)
     assert not any("optim" in name for name in content)
     assert read_checkpoint(weights_file(cell)).kind == "model"
+
+
+def test_kept_weights_are_those_of_the_training_by_itself(root: Path, tmp_path: Path) -> None:
+    """Bit for bit, so that `train` can take them."""
+    cell, places = cell_of(root), Places(str(root))
+    assert kept_model(cell, places) is None
+    trained(replace(cell, row="A row"), root)
+    kept = kept_model(cell, places)
+    assert kept and kept.row == "A row" and kept.losses[-1][0] == 2
+    alone, _, result = accuracy.train_cell(cell, places, tmp_path / "run", lambda *_: None)
+    assert [list(point) for point in result.losses] == kept.losses
+    state = kept.model.state_dict()
+    assert all(torch.equal(value, state[name]) for name, value in alone.state_dict().items())
+    content = torch.load(weights_file(cell), weights_only=True)
+    del content["about"]["row"]
+    torch.save(content, weights_file(cell))
+    older = kept_model(cell, places)
+    assert older and older.row == cell.row, "older files do not say it"
 
 
 def test_forgotten_weights_are_trained_again(root: Path, trainings: list[str]) -> None:

@@ -1,10 +1,12 @@
 """The plan: rows x columns x seeds become cells whose keys hold exactly what can change a value."""
 
+import hashlib
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 from trees import write_ilids
+from trunkless import TRUNKLESS
 
 from reidbench import registry
 from reidbench.data.splits import Splits
@@ -176,6 +178,26 @@ def test_a_trunk_of_another_kind_learns_at_its_own_rate_and_what_it_starts_from_
     on_real_data = accuracy_cell("tf_clip", {}, Request(preset="paper", dataset="synthetic"), 0, store).settings
     assert on_real_data["recipe"]["rates"] == {"trunk.": pytest.approx(1 / 70)}
     assert {kind for preset in PRESETS.values() for kind in preset.rates_by_trunk} <= set(SYNTHETIC)
+
+
+def test_a_model_on_no_trunk_starts_as_it_is_built_whatever_the_others_start_from(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(TRUNKLESS)
+    registry.add_plugin(tmp_path / "own.py")
+    store, weights = Store(tmp_path, "here"), tmp_path / "w.pt"
+    weights.write_bytes(b"w")
+    for preset in ("quick", "paper", "full"):
+        own = accuracy_cell("trunkless", {}, Request(preset=preset, dataset="synthetic"), 0, store).settings
+        other = accuracy_cell("baseline", {}, Request(preset=preset, dataset="synthetic"), 0, store).settings
+        assert own["trunk"] == own["recipe"]["trunk"] == ""
+        assert own["recipe"] == {**other["recipe"], "trunk": ""} and preset_name(own["recipe"]) == preset
+    with pytest.raises(UserError, match=r"--weights imagenet: there are none for trunkless, which .* leave it out"):
+        accuracy_cell("trunkless", {}, Request(weights="imagenet"), 0, store)
+    rows = (Row("A", "baseline"), Row("B", "trunkless"))
+    suite = replace(SUITE, rows=rows, columns=SUITE.columns[2:], reference="A")
+    for given, wanted in (("imagenet", ("imagenet", "")), (str(weights), ("file", "file"))):
+        found = plan(tmp_path, suite, weights=given)
+        assert tuple(found.cells[row, 0][0].settings["recipe"]["trunk"] for row in "AB") == wanted
+    assert found.cells["B", 0][0].settings["trunk"] == f"file {hashlib.sha256(b'w').hexdigest()[:12]}"
 
 
 def test_a_row_whose_trunk_has_no_such_weights_is_left_out_with_the_reason(tmp_path: Path) -> None:

@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import pytest
+from trunkless import TRUNKLESS
 
+from reidbench import registry
 from reidbench.planning.plan import Request, accuracy_cell, make_plan
 from reidbench.planning.today import as_of_today, latest_contents
 from reidbench.spec import Cell, Column, Record, Row, Suite
@@ -49,6 +51,16 @@ def test_what_changes_by_itself_is_renewed(tmp_path: Path, change: dict[str, dic
         kept = today["settings"][name]
         old["settings"] = {**today["settings"], name: {**kept, **value} if isinstance(value, dict) else value}
     assert old != today and as_of_today(old, {}) == today
+
+
+def test_a_model_that_stands_on_no_trunk_any_more_starts_from_none(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(TRUNKLESS)
+    registry.add_plugin(tmp_path / "own.py")
+    today = accuracy_cell("trunkless", {}, Request(), 0, Store(tmp_path, "here")).identity
+    assert as_of_today(today, {}) == today
+    recipe = {**today["settings"]["recipe"], "trunk": "synthetic"}
+    old = {**today, "settings": {**today["settings"], "recipe": recipe, "trunk": "synthetic beef"}}
+    assert as_of_today(old, {})["settings"]["trunk"] == ""
 
 
 def test_the_code_of_the_reference_is_todays_and_of_one_that_is_gone_none(tmp_path: Path) -> None:

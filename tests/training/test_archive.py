@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+from argparse import Namespace
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,15 @@ def test_code_in_a_checkpoint_is_not_run(tmp_path: Path, monkeypatch: pytest.Mon
     with pytest.raises(UserError, match="may carry code"):
         read_archive(Path("plain.pt"))
     assert not Path("executed").exists()
+
+
+def test_the_arguments_of_a_script_are_named_and_its_weights_can_be_saved_alone(tmp_path: Path) -> None:
+    torch.save({"state_dict": {"a": torch.zeros(1)}, "args": Namespace(lr=0.1)}, tmp_path / "x.pt")
+    with pytest.raises(UserError, match=r"objects such as argparse\.Namespace\); where FILE is your own") as error:
+        read_archive(tmp_path / "x.pt")
+    call = str(error.value).rpartition("alone: ")[2]
+    exec(call, {"torch": torch, "FILE": tmp_path / "x.pt", "NEW": tmp_path / "y.pt"})
+    assert read_archive(tmp_path / "y.pt").keys() == {"a"}
 
 
 class Shell:

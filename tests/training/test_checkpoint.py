@@ -11,9 +11,10 @@ import pytest
 import safetensors.torch
 import torch
 from tiny import tiny
+from trunkless import READING, TRUNKLESS
 
 from reidbench import registry
-from reidbench.spec import UserError
+from reidbench.spec import NO_TRUNK, UserError
 from reidbench.training import checkpoint as module
 from reidbench.training.checkpoint import (
     convert,
@@ -65,6 +66,19 @@ def test_another_models_checkpoint_is_refused_whole(tmp_path: Path) -> None:
 def test_an_archive_of_something_else_is_refused(tmp_path: Path, content: object) -> None:
     torch.save(content, tmp_path / "x.pt")
     with pytest.raises(UserError, match="holds no weights known here"):
+        read_checkpoint(tmp_path / "x.pt")
+
+
+def test_weights_under_another_name_are_pointed_at(tmp_path: Path) -> None:
+    state = tiny().state_dict()
+    torch.save({"epoch": 3, "best": {"weight": torch.zeros(1)}, "net": state, "optim": {}}, tmp_path / "x.pt")
+    with pytest.raises(UserError, match=r"x\.pt: holds its weights under 'net', 'best', which is not") as error:
+        read_checkpoint(tmp_path / "x.pt")
+    call = str(error.value).rpartition("state_dict: ")[2]
+    exec(call, {"torch": torch, "FILE": tmp_path / "x.pt", "NEW": tmp_path / "y.pt"})
+    load_weights(tiny(), tmp_path / "y.pt")
+    torch.save({"epoch": 3, "lr": [1.0]}, tmp_path / "x.pt")
+    with pytest.raises(UserError, match=r"holds no weights known here \(it holds 'epoch', 'lr'\); give a checkpoint"):
         read_checkpoint(tmp_path / "x.pt")
 
 
@@ -187,6 +201,32 @@ def test_a_trunk_starts_from_the_state_dict_of_a_whole_model(tmp_path: Path) -> 
     torch.save({"base.conv1.weight": torch.zeros(1)}, tmp_path / "own.pth")
     with pytest.raises(UserError, match=r"own\.pth: holds no trunk \(no name begins with trunk\.\)"):
         start_trunk(model, str(tmp_path / "own.pth"))
+
+
+def test_what_stands_on_no_trunk_starts_from_what_its_own_loader_takes(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(TRUNKLESS)
+    (tmp_path / "reading.py").write_text((TRUNKLESS + READING).replace("def trunkless", "def reading"))
+    for name in ("own", "reading"):
+        registry.add_plugin(tmp_path / f"{name}.py")
+    model, given = registry.build("reading"), registry.build("reading")
+    state = given.maps.state_dict()
+    torch.save(state, tmp_path / "maps.pth")
+    torch.save({f"trunk.{name}": value for name, value in state.items()} | {"other": torch.zeros(1)}, tmp_path / "w.pt")
+    for name in ("maps.pth", "w.pt"):
+        model = registry.build("reading")
+        assert not torch.equal(model.maps[0].weight, given.maps[0].weight)
+        start_trunk(model, str(tmp_path / name), NO_TRUNK)
+        assert torch.equal(model.maps[0].weight, given.maps[0].weight)
+    torch.save(slim().trunk.state_dict(), tmp_path / "resnet.pth")
+    with pytest.raises(UserError, match=r"resnet\.pth: Error\(s\) in loading state_dict for Sequential") as error:
+        start_trunk(model, str(tmp_path / "resnet.pth"), NO_TRUNK)
+    assert len(str(error.value)) < 400 and "\n" not in str(error.value)
+    bare = registry.build("trunkless")
+    start_trunk(bare, "", NO_TRUNK)
+    with pytest.raises(UserError, match=r"--weights .*maps\.pth: Trunkless has no `load_trunk\(state\)`, .* leave it"):
+        start_trunk(bare, str(tmp_path / "maps.pth"), NO_TRUNK)
+    with pytest.raises(UserError, match=r"Trunkless has no `trunk` .* register it by @model\(trunk=\"none\"\)"):
+        start_trunk(bare, "synthetic")
 
 
 def test_a_trunk_starts_from_a_file(tmp_path: Path) -> None:

@@ -93,7 +93,7 @@ def test_one_process_that_stops_stops_all_and_they_go_on_together(mars_tree: Pat
             assert all(torch.equal(found[name], value) for name, value in wanted.items())
 
     dataset, device, workdir = read_layout(mars_tree, name="tiny"), torch.device("cpu"), tmp_path / "killed"
-    with pytest.raises(UserError, match=r"another training \('a by 2 processes', not 'a'\)"):
+    with pytest.raises(UserError, match=r"another training \(processes without --sync-bn 2, now 1\)"):
         train(tiny(), dataset, RECIPE, seed=3, device=device, run="a", workdir=workdir)
 
 

@@ -198,6 +198,38 @@ def test_another_runs_state_is_refused(
     assert "\n" not in str(error.value)
 
 
+def test_another_runs_state_is_refused_by_what_differs(dataset: Dataset, tmp_path: Path) -> None:
+    begun = {"preset": "quick", "recipe": {"steps": 12}}
+    train(tiny(), dataset, RECIPE, seed=1, device=CPU, workdir=tmp_path, run="a", settings=begun)
+    other = {"preset": "tiny", "recipe": {"steps": 9}}
+    told = r"another training \(preset quick, now tiny; recipe.steps 12, now 9\); give what it was begun with to go on"
+    with pytest.raises(UserError, match=told):
+        train(tiny(), dataset, RECIPE, seed=1, device=CPU, workdir=tmp_path, run="b", settings=other)
+    content = torch.load(tmp_path / "training.pt", weights_only=True)
+    assert content.pop("settings") == {**begun, "processes": 1}
+    torch.save(content, tmp_path / "training.pt")
+    with pytest.raises(UserError, match=r"training \('a', not 'b': other options, data or code\); give what"):
+        train(tiny(), dataset, RECIPE, seed=1, device=CPU, workdir=tmp_path, run="b", settings=other)
+    assert train(tiny(), dataset, RECIPE, seed=1, device=CPU, workdir=tmp_path, run="a").resumed_at == 12
+
+
+def test_a_training_that_goes_on_says_so_in_one_line(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(trainer, "REPORT_SECONDS", 0.0)
+
+    def stop(done: int, total: int, note: str) -> None:
+        if done == 5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(tiny(), dataset, RECIPE, seed=3, device=CPU, workdir=tmp_path, progress=stop)
+    assert capsys.readouterr().err == ""
+    for told in ("goes on after step 5 of 12", "all 12 steps are done"):
+        train(tiny(), dataset, RECIPE, seed=3, device=CPU, workdir=tmp_path)
+        assert capsys.readouterr().err == f"{tmp_path / 'training.pt'}: {told}\n"
+
+
 def test_a_loss_that_is_not_finite_stops_and_is_not_saved(dataset: Dataset, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"the loss is (nan|inf) at step [0-9]+"):
         train(
