@@ -51,6 +51,13 @@ def test_one_split_is_as_a_dataset_without_splits() -> None:
     )
 
 
+def test_the_persons_of_the_records_are_drawn_over_all_splits() -> None:
+    values, people = [[1.0, 0.0, 1.0, 1.0], [1.0, 1.0, 0.0, 0.0]], [[1, 1, 2, 2], [2, 2, 3, 4]]
+    found = estimate(ALL, "top1", [record(1, values[0], people[0]), record(2, values[1], people[1])])
+    assert found == mean_over_splits(values, people)
+    assert found != mean_over_splits(values, [[1, 2, 3, 4], [1, 2, 3, 4]]), "not what stands at the same place"
+
+
 def test_persons_who_are_all_alike_in_all_splits_have_no_interval() -> None:
     found = estimate(ALL, "top1", [record(1, [1, 1], [1, 2]), record(2, [1, 1], [2, 3])])
     assert found is not None and (found.value, found.n, found.sd) == (1, 2, 0)
