@@ -1,7 +1,7 @@
 """Times over other rows' times, from readings whose ratios can be worked out by hand."""
 
 from dataclasses import replace
-from math import exp, log
+from math import ceil, exp, log
 from typing import Any
 
 import pytest
@@ -87,6 +87,7 @@ def test_nothing_in_common_is_not_compared() -> None:
         (1.0, 1, "about 6 sessions a side would tell (now 1 here, 1 there)"),  # (0.1109 / log 1.05)^2 = 5.2
         (1.1, 1, "about 3 sessions a side would tell (now 1 here, 1 there)"),  # (0.1457 / log 1.1)^2 = 2.3
         (1 / 1.1, 1, "about 3 sessions a side would tell (now 1 here, 1 there)"),
+        (0.985, 1, "about 11 sessions a side would tell (now 1 here, 1 there)"),  # (0.1109 / (log 1.05 - 0.0151))^2
         (1.0, 3, "about 6 sessions a side would tell (now 3 here, 3 there)"),
         (1.145, 1, "about 2 sessions a side would tell (now 1 here, 1 there)"),  # 1.2 are more than the one there is
         (1.0495, 1, "the change is too near the limit for 20 sessions a side to tell (now 1 here, 1 there)"),
@@ -115,3 +116,48 @@ def test_the_noise_is_that_of_all_rows_that_enter() -> None:
         found = judge_time(made, LIMITS, noise, 0.99)
         reach = 1.96 * 2**0.5 * between
         assert (found["low"], found["high"]) == pytest.approx((exp(-reach) - 1, exp(reach) - 1), rel=0.01)
+
+
+def test_a_change_beyond_what_counts_as_the_same_does_not_get_there_with_more_sessions() -> None:
+    """4.95 % less do not count as a change; as the same count at most 4.76 % less, which is 5 % more turned round."""
+    made = pair(around(0.9505, 0.00001), around(1, 0.00001))
+    found = judge_time(made, LIMITS, Noise(0.0, 0.0004), 0.99)
+    assert found["word"] == "cannot tell" and found["note"].startswith("the change is too near the limit")
+
+
+@pytest.mark.parametrize(
+    ("factor", "side", "room"),
+    [(1.0, -1, log(1.05)), (1.0, 1, log(1.05)), (1.1, -1, log(1.1)), (1 / 1.1, 1, log(1.1))],
+)
+def test_of_an_uneven_interval_the_longer_side_counts(factor: float, side: int, room: float) -> None:
+    """Most readings lie at the factor, the others ever further on one side of it."""
+    tail = [factor * exp(side * 0.9 * step / 12) for step in range(1, 13)]
+    found = judge_time(pair(around(factor, 0.0001, 18) + tail, around(1, 0.0001, 30)), LIMITS, None, 0.95)
+    low, high = (abs(log(1 + found[name]) - log(factor)) for name in ("low", "high"))
+    assert max(low, high) > 100 * min(low, high)
+    needed = ceil((max(low, high) / room) ** 2)
+    assert found["note"] == f"about {needed} sessions a side would tell (now 1 here, 1 there)"
+
+
+def rates(here: Record, there: Record, base: list[Record]) -> Pair:
+    beside = [({"Base": each},) for each in base]
+    return Pair("Slim", "throughput.x", "Throughput", RATE, "time", (here,), (there,), "Base", ("Base",), *beside)
+
+
+def test_a_rate_is_judged_by_the_batches_of_both_sides() -> None:
+    one = [1.0] * 20
+    here = record(seconds_batch_1=around(0.5, 0.001), seconds_batch_2=one)
+    there = record(seconds_batch_1=around(1, 0.001), seconds_batch_4=one)
+    base = [record(seconds_batch_1=one, seconds_batch_2=one), record(seconds_batch_1=one, seconds_batch_4=one)]
+    found = judge_time(rates(here, there, base), LIMITS, None, 0.99)
+    assert found["word"] == "better" and found["change"] == pytest.approx(1.0)
+    assert found["before"] is None and found["after"] is None, "of several batches there is no one value"
+
+
+def test_a_divisor_without_the_same_rounds_leaves_nothing_to_compare() -> None:
+    made = pair(around(1, 0.0001), around(1, 0.0001), divisors=("Base", "A"))
+    for missed in (record(per_frame=[1.0] * 19, reference=[1.0] * 19), record()):
+        found = judge_time(
+            replace(made, beside_here=({"A": missed},), beside_there=({"A": missed},)), LIMITS, None, 0.99
+        )
+        assert found["note"] == "no readings of the same batch on both sides"
