@@ -68,6 +68,7 @@ def test_a_difference_that_hardly_scatters_is_called_by_the_limit_alone(gap: flo
         # Seeds alone scatter: a reach of t(100 degrees) x spread x sqrt(2 / seeds), with t 1.984 or, strictly, 2.626.
         (1e-5, 0.033, "about 10 seeds a side would tell (now 3 here, 3 there)"),  # 3 (0.0535 / 0.03)^2 = 9.5
         (0.01, 0.022, "about 10 seeds a side would tell (now 3 here, 3 there)"),  # 3 (0.0356 / 0.02)^2 = 9.5
+        (-0.01, 0.022, "about 10 seeds a side would tell (now 3 here, 3 there)"),
         (0.06, 0.05, "about 10 seeds a side would tell (now 3 here, 3 there)"),  # 3 (0.1072 / 0.06)^2 = 9.6
         (-0.06, 0.05, "about 10 seeds a side would tell (now 3 here, 3 there)"),
         (1e-5, 0.0191, "about 4 seeds a side would tell (now 3 here, 3 there)"),
@@ -120,3 +121,9 @@ def test_the_same_values_of_other_seeds_are_not_the_same_trainings() -> None:
     assert judge_accuracy(made, LIMITS, (0.001, 100), 0.99)["note"] == "equal for every query and seed"
     others = tuple(record(each.samples["ap"], seed + 5) for seed, each in enumerate(made.here))
     assert "note" not in judge_accuracy(replace(made, here=others), LIMITS, (0.001, 100), 0.99)
+
+
+def test_one_person_over_several_splits_cannot_tell() -> None:
+    here, there = (tuple(record([value], split=split, identity=[7.0]) for split in (1, 2, 3)) for value in (0.7, 0.5))
+    found = judge_accuracy(pair(0.0, here=here, there=there), LIMITS, (nan, 0), 0.99)
+    assert (found["word"], found["note"]) == ("cannot tell", "one identity") and "low" not in found
