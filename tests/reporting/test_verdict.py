@@ -28,6 +28,14 @@ def test_only_what_is_measured_is_told(bench):
     for row in ROWS:
         bench.save(bench.cell(row, bench.plan.suite.columns[3]))
     assert verdict(table_of(bench)).text == "Full: 0.49x Base's GFLOPs."
+    bench.save(bench.cell(ROWS[1], COLUMNS[0]))
+    assert verdict(table_of(bench)).text == "Full: 0.49x Base's GFLOPs.", "there is no accuracy of Full to compare"
+
+
+def test_operations_of_the_reference_row_alone_are_no_verdict(bench):
+    bench.focus = "Full"
+    bench.save(bench.cell(ROWS[1], bench.plan.suite.columns[3]))
+    assert verdict(table_of(bench)) is None
 
 
 def test_one_seed_is_said(bench):
@@ -72,9 +80,10 @@ def test_over_the_levels_of_a_factor_the_smallest_and_the_largest_gain_are_told(
             quantity=replace(found.quantity, title="mAP"),
             column=replace(COLUMNS[0], level=("people", level), title=f"people {level:g}"),
         )
-        for level, found in zip((1.0, 2.0), table.headings[:2], strict=True)
+        for level, found in zip((0.0, 2.0), table.headings[:2], strict=True)
     )
     text = verdict(replace(table, headings=tuple(headings))).text
     first, _, second = text.partition(" to ")
     assert first.startswith("Small: -") and " mAP at people " in first and " at people " in second
-    assert "people 1 [" in text and "people 2 [" in text and text.endswith(" against Base.")
+    assert "extremes" not in text, "they are all there are"
+    assert "people 0 [" in text and "people 2 [" in text and text.endswith(" against Base.")
