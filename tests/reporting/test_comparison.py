@@ -119,6 +119,12 @@ def test_a_throughput_is_paired_round_by_round_and_leads_by_more_than_sessions_d
     assert [clear_best(THROUGHPUT, rows, Scatter(noise, 9)) for noise in (0.04, 0.05)] == ["high", ""]
 
 
+def test_a_group_with_a_row_that_has_no_session_is_not_compared():
+    fast, slow = timed(LATENCY, 0.5), timed(LATENCY, 1)
+    assert contrast(LATENCY, [fast, fast], [slow]).high < 0
+    assert contrast(LATENCY, [fast, (fast[0], [])], [slow]) is None
+
+
 def test_rows_that_missed_a_round_are_not_compared():
     whole, short = (row(THROUGHPUT, {"per_second": np.ones(rounds)}) for rounds in (20, 19))
     assert compare(THROUGHPUT, whole, short) is None
