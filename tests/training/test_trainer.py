@@ -56,11 +56,11 @@ def test_training_lowers_the_loss(dataset: Dataset) -> None:
 
 
 def test_a_long_history_is_the_mean_losses_of_equal_shares_of_the_steps(
-    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    every = [loss for _, loss in train(tiny(), dataset, RECIPE, seed=1, device=CPU).losses]
+    every = [loss for _, loss in train(tiny(), dataset, RECIPE, seed=1, device=CPU, workdir=tmp_path).losses]
     monkeypatch.setattr(trainer, "HISTORY", 5)
-    shares = train(tiny(), dataset, RECIPE, seed=1, device=CPU).losses
+    shares = train(tiny(), dataset, RECIPE, seed=1, device=CPU, workdir=tmp_path).losses
     assert [step for step, _ in shares] == [3, 6, 8, 10, 12]
     wanted = [sum(every[a:b]) / (b - a) for a, b in ((0, 3), (3, 6), (6, 8), (8, 10), (10, 12))]
     assert [loss for _, loss in shares] == pytest.approx(wanted)
