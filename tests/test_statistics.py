@@ -103,6 +103,12 @@ def test_persons_who_are_all_alike_have_a_mean_without_an_interval(value):
     assert other.low < other.high, "one query of one person differs"
 
 
+def test_persons_are_alike_or_not_whatever_the_unit():
+    values = np.array([1.0, 2.0, 4.0, 3.0, 2.0])
+    plain, small = mean_interval(values), mean_interval(1e-9 * values)
+    assert (small.low, small.high) == pytest.approx((1e-9 * plain.low, 1e-9 * plain.high))
+
+
 def test_queries_of_one_identity_count_as_one_draw():
     values = np.repeat(np.random.default_rng(3).normal(size=20), 10)
     alone, clustered = mean_interval(values), mean_interval(values, np.repeat(np.arange(20), 10))
@@ -201,8 +207,10 @@ def test_a_row_of_one_seed_is_taken_to_scatter_as_the_other():
 
 @pytest.mark.parametrize("level", [0.8, 0.95])
 def test_a_known_spread_widens_by_a_t_variate_of_its_own_degrees_of_freedom(level):
-    found = paired_difference(alike(0.5), alike(0.3, 0.3), PEOPLE, noise=(0.1, 4), level=level, resamples=200_000)
-    reach = stats.t.ppf((1 + level) / 2, 4) * 0.1 * math.sqrt(1 + 1 / 2)
+    found = paired_difference(
+        alike(0.5, 0.5), alike(*[0.3] * 3), PEOPLE, noise=(0.1, 4), level=level, resamples=200_000
+    )
+    reach = stats.t.ppf((1 + level) / 2, 4) * 0.1 * math.sqrt(1 / 2 + 1 / 3)
     assert (found.low, found.high) == pytest.approx((0.2 - reach, 0.2 + reach), abs=0.01 * reach)
 
 

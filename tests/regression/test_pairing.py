@@ -256,22 +256,27 @@ def test_a_dataset_with_splits_is_one_pair_of_all_of_them(tmp_path: Path) -> Non
         assert [each["dataset"]["options"]["split"] for each in settings] == [1, 1, 1, 2, 2, 2, 3, 3, 3]
 
 
+def one_seed_over_splits(folder: Path) -> tuple[Code, Code]:
+    new, old = (replace(code, seeds=1) for code in two_sides(folder))
+    return over_splits(new), over_splits(old)
+
+
+def remove(code: Code, *datasets: dict[str, Any]) -> None:
+    for record in code.store.records("accuracy"):
+        if record.cell["settings"]["dataset"] in datasets:
+            code.store.path(record).unlink()
+
+
 def test_what_is_so_in_every_split_is_said_once(tmp_path: Path) -> None:
-    new, old = two_sides(tmp_path)
-    found = pairs(over_splits(replace(new, store=Store(tmp_path / "a", "machine"))), over_splits(old))["accuracy"]
-    assert not found.reason
-    new = over_splits(replace(new, store=Store(tmp_path / "b", "machine")))
-    for path in (new.store.folder / "accuracy").glob("*.json"):
-        path.unlink()
-    assert pairs(new, over_splits(old))["accuracy"].reason == "missing here: not measured"
+    new, old = one_seed_over_splits(tmp_path)
+    remove(new, *SPLITS, {"name": "synthetic", "fingerprint": "f00d"})
+    assert pairs(new, old)["accuracy"].reason == "missing here: not measured"
 
 
 def test_a_split_that_failed_marks_the_pair(tmp_path: Path) -> None:
-    new, old = (over_splits(code) for code in two_sides(tmp_path))
-    for record in new.store.records("accuracy"):
-        if record.cell["settings"]["dataset"] == SPLITS[1]:
-            new.store.path(record).unlink()
-    second = Code(new.store, new.source, settings={"dataset": SPLITS[1]})
+    new, old = one_seed_over_splits(tmp_path)
+    remove(new, SPLITS[1])
+    second = Code(new.store, new.source, seeds=1, settings={"dataset": SPLITS[1]})
     second.save(only=["accuracy"], status="out-of-memory", error="too large")
     found = pairs(new, old)["accuracy"]
     assert found.failed and found.reason == "split 2: out of memory here: too large"

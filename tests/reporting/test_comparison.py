@@ -5,7 +5,14 @@ import pytest
 from made_up import QUANTITIES
 
 from reidbench.estimates import estimate
-from reidbench.reporting.comparison import clear_best, compare, contrast, exceeds_noise, spread_over_seeds
+from reidbench.reporting.comparison import (
+    clear_best,
+    compare,
+    contrast,
+    exceeds_noise,
+    excludes_zero,
+    spread_over_seeds,
+)
 from reidbench.reporting.sessions import Scatter
 from reidbench.spec import Record
 from reidbench.statistics import Estimate
@@ -47,6 +54,13 @@ def test_one_seed_a_row_never_exceeds_the_noise():
     gap = compare(MEAN_AP, accuracy(0.5), accuracy(0.1))
     assert gap.low > 0 and math.isnan(gap.sd)
     assert not exceeds_noise(MEAN_AP, gap)
+
+
+def test_a_row_does_not_exceed_the_noise_against_its_like():
+    gap = compare(MEAN_AP, accuracy(0.2, 3), accuracy(0.2, 3))
+    assert gap.value == 0 and not exceeds_noise(MEAN_AP, gap)
+    ends = [Estimate(0.1, 0.0, 0.2), Estimate(-0.1, -0.2, 0.0), Estimate(0.0, 0.0, 0.0)]
+    assert not any(excludes_zero(each) for each in ends)
 
 
 def test_rows_over_other_queries_are_not_compared():

@@ -5,8 +5,9 @@ from made_up import COLUMNS, ROWS
 
 from reidbench.reporting.findings import findings
 from reidbench.reporting.tables import assemble
-from reidbench.reporting.verdict import short_name, verdict
-from reidbench.spec import Row, Suite
+from reidbench.reporting.verdict import ratio_text, short_name, verdict
+from reidbench.spec import Quantity, Row, Suite
+from reidbench.statistics import Estimate
 
 
 def table_of(bench):
@@ -63,6 +64,19 @@ def test_a_ratio_within_what_sessions_scatter_is_not_told_from_1(bench):
     assert "(not told from 1)" not in verdict(table_of(bench)).text
     bench.calibrate(0.3)
     assert "0.65x [0.36, 1.17] (not told from 1) its time" in verdict(table_of(bench)).text
+
+
+@pytest.mark.parametrize(
+    ("known", "text"),
+    [
+        (Estimate(1.1, 1.02, 1.2), "1.10x [1.02, 1.20]"),
+        (Estimate(1.1, 1.0, 1.2), "1.10x [1.00, 1.20] (not told from 1)"),
+        (Estimate(0.9, 0.8, 1.0), "0.90x [0.80, 1.00] (not told from 1)"),
+        (Estimate(0.9), "0.90x"),
+    ],
+)
+def test_a_ratio_whose_interval_holds_1_is_not_told_from_it(known, text):
+    assert ratio_text(Quantity("Ratio", "x", "lower"), known) == text
 
 
 def test_a_name_is_shortened_only_where_it_stays_the_only_one():
