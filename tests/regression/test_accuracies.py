@@ -91,6 +91,12 @@ def test_seeds_make_narrower_only_what_persons_leave() -> None:
     assert found["note"] == "about 6 seeds a side would tell (now 3 here, 3 there)"
 
 
+def test_what_persons_leave_is_taken_at_the_strict_level_where_the_difference_is() -> None:
+    """Persons leave 2.576 x 0.12 / sqrt(40) = 0.049 of the 0.06, seeds 0.064 with 3 of them; at 95 % it would be 7."""
+    found = judge_accuracy(pair(0.06 + 0.12 * (-1.0) ** np.arange(40)), LIMITS, (0.03, 100), 0.99)
+    assert found["note"] == "about 10 seeds a side would tell (now 3 here, 3 there)"
+
+
 def test_the_side_with_fewer_seeds_says_how_many_more_it_takes() -> None:
     made = pair(0.0)
     found = judge_accuracy(replace(made, there=made.there[:2]), LIMITS, (0.03, 100), 0.99)
@@ -121,6 +127,25 @@ def test_the_same_values_of_other_seeds_are_not_the_same_trainings() -> None:
     assert judge_accuracy(made, LIMITS, (0.001, 100), 0.99)["note"] == "equal for every query and seed"
     others = tuple(record(each.samples["ap"], seed + 5) for seed, each in enumerate(made.here))
     assert "note" not in judge_accuracy(replace(made, here=others), LIMITS, (0.001, 100), 0.99)
+
+
+@pytest.mark.parametrize(("level", "word"), [(0.95, "better"), (0.99, "cannot tell")])
+def test_over_splits_the_spread_of_their_differences_decides(level: float, word: str) -> None:
+    """0.05 of 3 splits with a standard deviation of 0.0122: t(2 degrees) is 4.30, strictly 9.92."""
+    easy = np.linspace(0.2, 0.6, 40)
+    gaps = {1: 0.05 - 0.0122, 2: 0.05, 3: 0.05 + 0.0122}
+    here, there = (tuple(record(easy + sign * gap, split=split) for split, gap in gaps.items()) for sign in (1, 0))
+    found = judge_accuracy(pair(0.0, here=here, there=there), LIMITS, (nan, 0), level)
+    reach = 4.303 * 0.0122 / sqrt(3)
+    assert found["word"] == word and found["change"] == pytest.approx(0.05)
+    assert (found["before"], found["after"]) == pytest.approx((0.4, 0.45))
+    assert (found["low"], found["high"]) == pytest.approx((0.05 - reach, 0.05 + reach), abs=0.1 * reach)
+
+
+def test_splits_with_other_queries_are_not_compared() -> None:
+    here, there = ([record([0.5] * n, split=split) for split in (1, 2)] for n in (3, 4))
+    found = judge_accuracy(pair(0.0, here=(*here,), there=(here[0], there[1])), LIMITS, (nan, 0), 0.99)
+    assert found["word"] == "not comparable"
 
 
 def test_one_person_over_several_splits_cannot_tell() -> None:

@@ -116,6 +116,8 @@ def test_the_noise_is_that_of_all_rows_that_enter() -> None:
         found = judge_time(made, LIMITS, noise, 0.99)
         reach = 1.96 * 2**0.5 * between
         assert (found["low"], found["high"]) == pytest.approx((exp(-reach) - 1, exp(reach) - 1), rel=0.01)
+    base = judge_time(replace(made, row="Base", divisors=("A",)), LIMITS, Noise(0.0, 0.02), 0.99)
+    assert base["high"] == pytest.approx(exp(1.96 * 2**0.5 * 0.02) - 1, rel=0.01), "its own is none against itself"
 
 
 def test_a_change_beyond_what_counts_as_the_same_does_not_get_there_with_more_sessions() -> None:
@@ -135,6 +137,7 @@ def test_of_an_uneven_interval_the_longer_side_counts(factor: float, side: int, 
     found = judge_time(pair(around(factor, 0.0001, 18) + tail, around(1, 0.0001, 30)), LIMITS, None, 0.95)
     low, high = (abs(log(1 + found[name]) - log(factor)) for name in ("low", "high"))
     assert max(low, high) > 100 * min(low, high)
+    assert (found["before"], found["after"]) == pytest.approx((1, factor), rel=1e-3), "medians, not means"
     needed = ceil((max(low, high) / room) ** 2)
     assert found["note"] == f"about {needed} sessions a side would tell (now 1 here, 1 there)"
 
