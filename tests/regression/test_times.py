@@ -134,10 +134,12 @@ def test_a_change_beyond_what_counts_as_the_same_does_not_get_there_with_more_se
 def test_of_an_uneven_interval_the_longer_side_counts(factor: float, side: int, room: float) -> None:
     """Most readings lie at the factor, the others ever further on one side of it."""
     tail = [factor * exp(side * 0.9 * step / 12) for step in range(1, 13)]
-    found = judge_time(pair(around(factor, 0.0001, 18) + tail, around(1, 0.0001, 30)), LIMITS, None, 0.95)
+    uneven, even = around(factor, 0.0001, 18) + tail, around(1, 0.0001, 30)
+    found = judge_time(pair(uneven, even), LIMITS, None, 0.95)
     low, high = (abs(log(1 + found[name]) - log(factor)) for name in ("low", "high"))
     assert max(low, high) > 100 * min(low, high)
     assert (found["before"], found["after"]) == pytest.approx((1, factor), rel=1e-3), "medians, not means"
+    assert judge_time(pair(even, uneven), LIMITS, None, 0.95)["before"] == pytest.approx(factor, rel=1e-3)
     needed = ceil((max(low, high) / room) ** 2)
     assert found["note"] == f"about {needed} sessions a side would tell (now 1 here, 1 there)"
 

@@ -65,6 +65,7 @@ def clusters(seed: int, count: int, spread: float = 0.5) -> np.ndarray:
 @given(
     st.integers(0, 2**32), st.integers(2, 40), st.integers(1, 12), st.integers(1, 6), st.sampled_from([0.0, 0.3, 1.0])
 )
+@example(0, 40, 7, 3, 0.3)  # half of an odd number
 @example(0, 40, 2, 6, 0.3)  # more neighbours to average over than for the sets
 def test_against_the_definition(seed: int, count: int, k1: int, k2: int, share: float) -> None:
     vectors = clusters(seed, count)
@@ -114,6 +115,12 @@ def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(blocks, "BLOCK", 130)
     again = np.stack(list(reranked_distances(vectors, np.arange(20), np.arange(10, 50))))
     np.testing.assert_allclose(again, whole, atol=1e-6)
+
+
+def test_the_length_of_all_vectors_makes_no_difference() -> None:
+    vectors, everyone = clusters(5, 40), np.arange(40)
+    plain, short = (np.stack(list(reranked_distances(v, everyone, everyone))) for v in (vectors, vectors / 16))
+    np.testing.assert_allclose(short, plain, atol=1e-6)
 
 
 def test_of_neighbours_equally_near_the_first_come_first() -> None:
