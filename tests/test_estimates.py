@@ -22,6 +22,10 @@ def test_estimate_of_one_value():
     assert estimate(quantity, "params", [record({"params": 5.0})]).value == 5.0
     assert estimate(quantity, "params", [record({"macs": 5.0})]) is None
     assert estimate(quantity, "params", []) is None
+    two = [record({"params": 5.0}), record({"params": 7.0})]
+    found = estimate(quantity, "params", two)
+    assert (found.value, found.n, found.sd) == (6.0, 2, pytest.approx(math.sqrt(2)))
+    assert estimate(quantity, "params", [*two, record({"macs": 5.0})]) is None, "one of them lacks it"
 
 
 def test_estimate_of_a_median_and_a_ratio():

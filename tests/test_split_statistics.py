@@ -8,7 +8,7 @@ import pytest
 from reidbench.estimates import estimate
 from reidbench.reporting.comparison import compare, exceeds_noise
 from reidbench.spec import Quantity, Record
-from reidbench.statistics import mean_interval, mean_over_splits
+from reidbench.statistics import Estimate, mean_interval, mean_over_splits
 
 TOP1 = Quantity("top-1", "%", "higher", 1, 100, "", "mean", "top1", by="identity", where="counts")
 ALL = Quantity("top-1", "%", "higher", 1, 100, "", "mean", "top1", by="identity")
@@ -49,6 +49,13 @@ def test_one_split_is_as_a_dataset_without_splits() -> None:
         plain.high,
         2,
     )
+
+
+def test_the_persons_of_the_records_are_drawn_over_all_splits() -> None:
+    values, people = [[1.0, 0.0, 1.0, 1.0], [1.0, 1.0, 0.0, 0.0]], [[1, 1, 2, 2], [2, 2, 3, 4]]
+    found = estimate(ALL, "top1", [record(1, values[0], people[0]), record(2, values[1], people[1])])
+    assert found == mean_over_splits(values, people)
+    assert found != mean_over_splits(values, [[1, 2, 3, 4], [1, 2, 3, 4]]), "not what stands at the same place"
 
 
 def test_persons_who_are_all_alike_in_all_splits_have_no_interval() -> None:
@@ -129,3 +136,25 @@ def test_rows_of_other_splits_or_queries_are_not_compared() -> None:
     assert compare(ALL, readings(first[:2]), readings(second)) is None
     other = [record(3, [0.5] * 20, list(range(20)))]
     assert compare(ALL, readings(first), readings([*second[:2], *other])) is None
+
+
+def test_a_gain_that_every_query_of_every_split_and_seed_shares_has_no_width() -> None:
+    """Though the queries differ, and a mean that all persons share would have no interval without the trainings."""
+    first, second = (
+        [record(k, [x + gap for x in (0.0, 0.5, 0.2)], [1, 2, 3], seed) for k in (1, 2) for seed in (0, 1)]
+        for gap in (0.1, 0.0)
+    )
+    gap = compare(ALL, readings(first), readings(second))
+    assert gap is not None and (gap.value, gap.low, gap.high) == pytest.approx((0.1, 0.1, 0.1))
+
+
+def test_a_difference_over_splits_is_that_of_the_queries_that_count_in_each() -> None:
+    def row(gap: float, *marks: list[float]) -> tuple[Estimate, list[Record]]:
+        made = [record(k + 1, [gap, 0.5, 3 * gap], [1, 2, 3], counts=counts) for k, counts in enumerate(marks)]
+        return Estimate(0.0), made
+
+    marks = [1.0, 1.0, 0.0], [0.0, 0.0, 1.0]
+    gap = compare(TOP1, row(0.2, *marks), row(0.0, *marks))
+    assert gap is not None and gap.value == pytest.approx(((0.2 + 0) / 2 + 0.6) / 2)
+    none = [1.0, 1.0, 0.0], [0.0, 0.0, 0.0]
+    assert compare(TOP1, row(0.2, *none), row(0.0, *none)) is None

@@ -10,6 +10,7 @@ from reidbench import statistics
 from reidbench.statistics import (
     FEWEST_READINGS,
     Estimate,
+    gap_interval,
     mean_interval,
     means_difference,
     median_interval,
@@ -102,6 +103,12 @@ def test_persons_who_are_all_alike_have_a_mean_without_an_interval(value):
     assert other.low < other.high, "one query of one person differs"
 
 
+def test_persons_are_alike_or_not_whatever_the_unit():
+    values = np.array([1.0, 2.0, 4.0, 3.0, 2.0])
+    plain, small = mean_interval(values), mean_interval(1e-9 * values)
+    assert (small.low, small.high) == pytest.approx((1e-9 * plain.low, 1e-9 * plain.high))
+
+
 def test_queries_of_one_identity_count_as_one_draw():
     values = np.repeat(np.random.default_rng(3).normal(size=20), 10)
     alone, clustered = mean_interval(values), mean_interval(values, np.repeat(np.arange(20), 10))
@@ -181,6 +188,62 @@ def test_rows_that_scatter_unlike_are_compared_as_welch_does():
     assert found.low < 1.2 * pooled.low and found.high > 1.2 * pooled.high
 
 
+def alike(*seeds: float) -> np.ndarray:
+    """Values [seeds, 4] of a row that differ from seed to seed alone, so that only these widen an interval."""
+    return np.repeat(np.array(seeds)[:, None], 4, axis=1)
+
+
+PEOPLE = [1, 1, 2, 2]
+
+
+def test_a_row_of_one_seed_is_taken_to_scatter_as_the_other():
+    found = paired_difference(alike(0.5, 0.6, 0.7), alike(0.2), PEOPLE, resamples=200_000)
+    reach = stats.t.ppf(0.975, 2) * 0.1 * math.sqrt(1 / 3 + 1)
+    assert (found.value, found.sd, found.n) == (pytest.approx(0.4), pytest.approx(0.1), 1)
+    assert (found.low, found.high) == pytest.approx((0.4 - reach, 0.4 + reach), abs=0.03 * reach)
+    turned = paired_difference(alike(0.2), alike(0.5, 0.6, 0.7), PEOPLE, resamples=200_000)
+    assert (turned.low, turned.high) == pytest.approx((-found.high, -found.low), abs=0.03 * reach)
+
+
+@pytest.mark.parametrize("level", [0.8, 0.95])
+def test_a_known_spread_widens_by_a_t_variate_of_its_own_degrees_of_freedom(level):
+    found = paired_difference(
+        alike(0.5, 0.5), alike(*[0.3] * 3), PEOPLE, noise=(0.1, 4), level=level, resamples=200_000
+    )
+    reach = stats.t.ppf((1 + level) / 2, 4) * 0.1 * math.sqrt(1 / 2 + 1 / 3)
+    assert (found.low, found.high) == pytest.approx((0.2 - reach, 0.2 + reach), abs=0.01 * reach)
+
+
+def test_a_difference_over_marked_queries_is_that_of_these_alone():
+    rng = np.random.default_rng(8)
+    a, b, people, marks = rng.random((2, 30)), rng.random(30), np.arange(30) // 3, rng.integers(0, 2, 30)
+    kept = marks == 1
+    assert paired_difference(a, b, people, marks) == paired_difference(a[:, kept], b[kept], people[kept])
+
+
+def test_a_difference_counts_the_seeds_of_the_row_that_has_fewer():
+    assert paired_difference(alike(0.1, 0.2, 0.3), alike(0.1, 0.2), PEOPLE).n == 2
+
+
+def test_one_person_has_a_difference_without_an_interval():
+    for found in (paired_difference([0.5, 0.7], [0.1, 0.1], [1, 1]), gap_interval([0.4, 0.6], [1, 1])):
+        assert found.value == pytest.approx(0.5) and math.isnan(found.low) and math.isnan(found.high)
+
+
+def test_the_interval_of_gaps_of_one_seed_is_that_of_a_mean():
+    gaps, people = np.random.default_rng(9).normal(size=40), np.arange(40) // 4
+    found, mean = gap_interval(gaps, people), mean_interval(gaps, people)
+    assert (found.value, found.low, found.high) == pytest.approx((mean.value, mean.low, mean.high))
+    assert found.n == 1 and math.isnan(found.sd)
+
+
+def test_gaps_of_several_seeds_are_widened_by_their_standard_error():
+    found = gap_interval(alike(0.5, 0.6, 0.7), PEOPLE)
+    low, high = stats.t.interval(0.95, 2, 0.6, 0.1 / math.sqrt(3))
+    assert (found.value, found.n, found.sd) == (pytest.approx(0.6), 3, pytest.approx(0.1))
+    assert (found.low, found.high) == pytest.approx((low, high), rel=0.1)
+
+
 def test_a_spread_known_from_more_rows_stands_in_for_a_single_seed_and_for_a_smaller_one():
     rng = np.random.default_rng(4)
     base, people = rng.normal(size=60), np.repeat(np.arange(20), 3)
@@ -224,6 +287,12 @@ def test_a_difference_of_means_takes_lists_that_count_different_queries():
         means_difference([], [], easy, people)
 
 
+def test_draws_without_anybody_of_a_list_say_nothing_of_its_mean():
+    """Person 1 alone is in both: drawn twice, once beside person 2 or never, which is left out."""
+    found = means_difference([0.0], [1], [0.0, 1.0], [1, 2])
+    assert (found.value, found.low, found.high) == (-0.5, -0.5, 0.0)
+
+
 @given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=2, max_size=20))
 def test_order_agreement_is_kendalls_tau_b(pairs):
     a, b = zip(*pairs, strict=True)
@@ -239,3 +308,5 @@ def test_widening_adds_noise_in_quadrature():
     wide = widened(Estimate(1.0, 0.7, 1.3), 0.4 / 1.959964)
     assert wide.low == pytest.approx(0.5) and wide.high == pytest.approx(1.5)
     assert widened(Estimate(1.0, 0.7, 1.3), 0.0) == Estimate(1.0, 0.7, 1.3)
+    strict = widened(Estimate(1.0, 1.0, 1.0), 0.1, level=0.99)
+    assert (strict.low, strict.high) == pytest.approx((1 - 0.2575829, 1 + 0.2575829))

@@ -1,6 +1,8 @@
 """What contradicts itself is found by computation, and what does not is left alone."""
 
 from fractions import Fraction
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -29,6 +31,20 @@ def test_one_network_with_two_values_is_found_whatever_it_is_called() -> None:
     assert not two_values({"a": suites["a"], "b": suite(row("whole", "baseline", "4.08"))})
 
 
+def test_other_rows_of_a_table_say_nothing_of_a_network() -> None:
+    first = row("half", "baseline", "1.02", shrink=(2,))
+    cited = Row("cited", "", {}, (Published({"gflops": "9.99"}),))
+    base, whole = row("Base", "baseline", "4.08"), row("whole", "baseline", "4.10", shrink=(1,))
+    [found] = two_values({"a": suite(first, cited, base), "b": suite(first, whole)})
+    assert found.places == {"4.08": (("a", "Base"),), "4.10": (("b", "whole"),)}
+
+
+def test_a_network_of_one_place_of_an_identity_is_found_once() -> None:
+    (three, first), _ = IDENTITIES[0].places
+    rows = [row(first, "baseline", "2.55", shrink=(1, 2)), row("again", "baseline", "2.57", shrink=(1, 2))]
+    assert len(two_values({three: suite(*rows)})) == 1
+
+
 def test_rows_that_are_one_network_by_the_papers_account_are_joined() -> None:
     (three, first), (four, second) = IDENTITIES[0].places
     made_up = {
@@ -50,6 +66,47 @@ def test_a_mixture_off_the_line_is_found_with_where_it_should_be() -> None:
     assert [cell.text for cell in found.cells] == ["1.67", "1.81", "2.57"]
     assert found.expected["truncated"] == (Fraction("1.82"), Fraction("1.83"))
     assert found.expected["rounded"] == (Fraction("1.815"), Fraction("1.825"))
+
+
+def test_a_line_is_drawn_through_the_costs_of_mixtures_alone() -> None:
+    on_a_line = mixtures({1: "2.57", 3: "1.82", 4: "1.67"})
+    base = Printed("t", row("Base", "baseline", "4.08"), "gflops", "4.08")
+    parameters = [Printed("t", cell.row, "params", text) for cell, text in zip(on_a_line, "192", strict=True)]
+    assert bent_lines([*on_a_line, base, *parameters]) == []
+
+
+def test_one_mixture_with_two_costs_is_on_no_line() -> None:
+    again = mixtures({1: "2.60"})
+    [found] = bent_lines([*mixtures({1: "2.57", 3: "1.82"}), *again])
+    assert [cell.text for cell in found.cells] == ["1.82", "2.57", "2.60"]
+
+
+def read(text: str, **values: int) -> Any:
+    """A cell with its value under some rules."""
+    cell = Printed("t", row(f"of {text}", "baseline", text), "gflops", text)
+    return SimpleNamespace(cell=cell, value={rule: Fraction(number) for rule, number in values.items()})
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "rules"),
+    [
+        (read("1.0", a=4, b=4), read("2.0", a=3, b=3), 1),
+        (read("1.0", a=4, b=5), read("2.0", a=3, b=3), 2),
+        (read("1.0", a=4, b=1), read("2.0", a=3), 1),
+        (read("1.0", a=4), read("2.0", a=3, b=9), 1),
+        (read("1.0", a=4, b=3), read("2.0", a=3, b=3), 0),
+        (read("1.0", a=4, b=2), read("2.0", a=3, b=3), 0),
+        (read("1.0", a=4), read("2.0", b=3), 0),
+        (read("2.0", a=4), read("2.00", a=3), 0),
+    ],
+)
+def test_an_order_is_reversed_where_each_rule_that_holds_for_both_has_the_other(
+    low: Any, high: Any, rules: int
+) -> None:
+    found = reversed_orders([high, low])
+    assert [(each.cell, each.below, each.rules) for each in found] == (
+        [(low.cell, (high.cell,), rules)] if rules else []
+    )
 
 
 def test_an_order_that_no_rule_has_is_found() -> None:

@@ -1,5 +1,6 @@
 """Rules: what they print, what is counted for a row, and what the counts come to."""
 
+from dataclasses import replace
 from fractions import Fraction
 from math import floor
 
@@ -22,7 +23,7 @@ from reidbench.audit.rules import (
     terms,
     value,
 )
-from reidbench.spec import Row
+from reidbench.spec import Published, Row
 
 TKS = Row("TKS", "bicnet_tks", {"stages": (3,)})
 BASE = Row("Base", "baseline")
@@ -76,6 +77,28 @@ def test_as_released_a_row_is_its_own_network_whatever_it_is_called() -> None:
     assert named(Row("spelled", "bicnet", {"temporal": "tks"}), rule) == named(Row("short", "bicnet_tks"), rule)
 
 
+def test_what_is_printed_of_a_row_is_no_part_of_its_network() -> None:
+    printed = replace(TKS, name="other", published=(Published({"gflops": "1.92"}),))
+    assert terms(printed, Rule("gflops", "torch")) == terms(TKS, Rule("gflops", "torch"))
+
+
+@pytest.mark.parametrize(
+    ("row", "variant", "network"),
+    [
+        (Row("TB", "two_branch"), "input", "bicnet attention=none csp=False small=input 8 frames"),
+        (TKS, "text, input", "bicnet stages=3 temporal=tks variant=paper 8 frames"),
+        (BASE, "text, input", "baseline 8 frames"),
+    ],
+)
+def test_a_variant_changes_the_networks_that_have_it(row: Row, variant: str, network: str) -> None:
+    assert named(row, Rule("gflops", "torch", variant=variant)) == [(1, network)]
+
+
+def test_blocks_after_several_stages_are_one_network_where_nothing_is_counted_apart() -> None:
+    both = Row("both", "bicnet_tks", {"stages": (2, 3)})
+    assert named(both, Rule("gflops", "torch")) == [(1, "bicnet stages=2x3 temporal=tks 8 frames")]
+
+
 def test_a_block_counted_by_the_clip_is_added_once_a_frame() -> None:
     parts = named(TKS, Rule("gflops", "torch", temporal="TKS a clip"))
     assert parts == [(-7, "bicnet 8 frames"), (8, "bicnet stages=3 temporal=tks 8 frames")]
@@ -118,6 +141,20 @@ def test_a_value_is_the_weighted_sum_in_its_unit() -> None:
     assert value(rule, full, parts) == 4
     assert value(Rule("gflops", "torch", "x2", temporal="TKS a clip"), full, parts) == 8
     assert value(rule, {"bicnet 8 frames": full["bicnet 8 frames"]}, parts) is None
+
+
+@pytest.mark.parametrize("counted", COUNTED["gflops"])
+def test_operations_are_those_of_the_counter_and_nothing_is_added(counted: str) -> None:
+    rule = Rule("gflops", counted)
+    counts = {"baseline 8 frames": {COUNTED["gflops"][counted][0]: 4e9, "dimension": 2048.0}}
+    assert value(rule, counts, terms(BASE, rule) or ()) == 4
+
+
+def test_the_classifier_of_mars_tells_625_identities_apart() -> None:
+    counts = {"baseline 8 frames": {"params": 23e6, "dimension": 2048.0}}
+    rules = [Rule("params", name) for name in ("classifier too", "all but the classifier")]
+    trained, bare = (value(rule, counts, terms(BASE, rule) or ()) for rule in rules)
+    assert trained is not None and bare is not None and trained - bare == Fraction(625 * (2048 + 1), 10**6)
 
 
 def test_classifier_and_neck_are_what_the_network_has() -> None:

@@ -55,12 +55,30 @@ def test_groups_stay_together(group_sizes: list[int], tracklets_each: int, seed:
     assert sum(map(len, batches)) <= 2 * sum(max(1, tracklets_each // 2) * size for size in group_sizes)
 
 
-def test_groups_that_fill_the_batches_lose_nobody() -> None:
+@given(st.integers(0, 2**32))
+def test_groups_that_fill_the_batches_lose_nobody(seed: int) -> None:
     identities = [i for i in range(24) for _ in range(4)]
     groups = [f"g{i // 4}" if i < 12 else f"h{i // 2}" for i in identities]
-    batches = epoch_batches(identities, per_batch=8, clips=2, rng=np.random.default_rng(3), groups=groups)
+    batches = epoch_batches(identities, per_batch=8, clips=2, rng=np.random.default_rng(seed), groups=groups)
     assert len(batches) == 6
     assert sorted(np.concatenate(batches)) == list(range(96))
+
+
+def test_look_alikes_of_unequal_length_lose_nobody() -> None:
+    """The second pack of the one has no counterpart: it is a bundle by itself."""
+    (batch,) = epoch_batches([1, 1, 1, 1, 2, 2], per_batch=3, clips=2, rng=np.random.default_rng(0), groups=["g"] * 6)
+    assert sorted(batch) == list(range(6))
+
+
+@given(sizes, st.integers(0, 2**32))
+def test_which_identity_is_listed_first_makes_no_difference(counts: list[int], seed: int) -> None:
+    identities = [i for i, count in enumerate(counts) for _ in range(count)]
+    order = np.argsort(-np.array(identities), kind="stable")
+    forth, back = (
+        epoch_batches(listed, per_batch=2, clips=2, rng=np.random.default_rng(seed))
+        for listed in (identities, [identities[row] for row in order])
+    )
+    assert [batch.tolist() for batch in forth] == [order[batch].tolist() for batch in back]
 
 
 def test_a_plan_follows_from_seed_and_epoch() -> None:
@@ -78,6 +96,7 @@ def test_a_plan_follows_from_seed_and_epoch() -> None:
 def test_steps_win_over_epochs(steps: int) -> None:
     plan = plan_batches(tracklets([4] * 9), per_batch=2, clips=2, seed=0, epochs=1, steps=steps)
     assert len(plan) == steps and plan.tracklets.shape == (steps, 4)
+    assert plan.epochs.tolist() == [step // 9 for step in range(steps)]
 
 
 def test_too_little_data_is_refused() -> None:
@@ -87,4 +106,4 @@ def test_too_little_data_is_refused() -> None:
 
 def test_a_group_larger_than_a_batch_is_refused() -> None:
     with pytest.raises(UserError, match="group g has 3 look-alike identities, more than the 2 of a batch"):
-        plan_batches([1, 2, 3], per_batch=2, clips=1, seed=0, epochs=1, groups=["g"] * 3)
+        plan_batches(range(5), per_batch=2, clips=1, seed=0, epochs=1, groups=["a", "g", "g", "g", "z"])

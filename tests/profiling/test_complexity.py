@@ -84,6 +84,37 @@ def test_disagreements_below_the_tolerance_are_left_out(small: Complexity) -> No
     assert not disagreements(small, tolerance=0.5)
 
 
+OURS = {"": 300.0, "a": 100.0, "a.b": 100.0, "a.b.c": 100.0, "d": 100.0, "e": 100.0, "f": 0.0}
+THEIRS = {"": 302.0, "a": 101.0, "a.b": 101.2, "a.b.c": 98.0, "d": 100.0, "e": 0.0, "f": 5.0}
+MADE_UP = Complexity(
+    1,
+    1,
+    1,
+    {
+        "torch": counters.Count({name: {"convolution": macs} for name, macs in OURS.items()}),
+        "other": counters.Count({name: {"pooling": macs} for name, macs in THEIRS.items()}),
+    },
+    {},
+)
+
+
+def test_modules_that_differ_by_more_than_a_hundredth_come_in_order_the_model_first() -> None:
+    found = disagreements(MADE_UP)
+    assert [(d.module, d.macs, d.reference) for d in found] == [
+        ("a.b", 101.2, 100.0),
+        ("a.b.c", 98.0, 100.0),
+        ("e", 0.0, 100.0),
+    ]
+    assert [d.module for d in disagreements(MADE_UP, tolerance=0.001)] == ["", "a", "a.b", "a.b.c", "e"]
+    assert found[0].operations == {"convolution": -100.0, "pooling": 101.2}
+    assert list(found[0].operations) == ["convolution", "pooling"]
+
+
+def test_the_table_by_module_is_in_order_and_two_names_deep() -> None:
+    assert list(MADE_UP.modules()) == ["", "a", "a.b", "d", "e", "f"]
+    assert MADE_UP.modules(depth=3)["a.b.c"] == {"torch": 100.0, "other": 98.0}
+
+
 @pytest.mark.parametrize(
     ("package", "counter"), [("fvcore.nn", "fvcore"), ("ptflops", "ptflops"), ("ptflops.aten_engine", "ptflops_aten")]
 )
@@ -109,13 +140,20 @@ def test_a_counter_that_cannot_follow_the_model_says_why() -> None:
     assert found.per_frame("ptflops") == TRUNK + NORM
 
 
-def test_the_reference_must_work() -> None:
+def test_the_reference_must_work(monkeypatch: pytest.MonkeyPatch) -> None:
     class Broken(Small):
         def forward(self, clips: Tensor) -> Output:
             raise ValueError("clips too short")
 
     with pytest.raises(ValueError, match="clips too short"):
         count(Broken(), SHAPE)
+
+    def lost(model: nn.Module, clips: Tensor) -> counters.Count:
+        raise RuntimeError("lost count")
+
+    monkeypatch.setitem(counters.COUNTERS, "torch", (lost, "meta"))
+    with pytest.raises(RuntimeError, match="lost count"):
+        count(Small(), SHAPE)
 
 
 def test_refuses_a_shape_without_time() -> None:

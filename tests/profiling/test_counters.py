@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 import warnings
 from collections.abc import Callable
 
@@ -112,6 +113,32 @@ def test_reference_sees_all_of_an_attention_module() -> None:
     assert counted("fvcore", Attention()).macs < PROJECTIONS + ATTENTION
 
 
+@pytest.mark.parametrize("device", ["meta", "cpu"])
+def test_reference_sees_attention_that_a_kernel_would_compute_in_one(device: str) -> None:
+    """In evaluation mode torch takes a fused kernel for the whole layer, but on `meta`."""
+    layer = nn.TransformerEncoderLayer(WIDTH, HEADS, 7, batch_first=True).eval().to(device)
+    expected = PROJECTIONS + ATTENTION + 2 * N * TOKENS * WIDTH * 7
+    model = Frames(lambda x: layer(tokens(x)))
+    assert counters.count_torch(model, torch.zeros(SHAPE, device=device)).macs == expected
+
+
+@pytest.mark.parametrize(
+    ("operation", "kinds"),
+    [
+        ("torch.bmm", {"matrix product": PRODUCT}),
+        ("F.relu", {"F.relu": ELEMENTS}),
+        ("nn.ReLU", {"ReLU": ELEMENTS, "F.relu": ELEMENTS}),
+        ("batch norm", {"normalisation": 2 * ELEMENTS}),
+    ],
+)
+def test_ptflops_books_what_it_counts_by_the_kind_of_operation(operation: str, kinds: dict[str, float]) -> None:
+    assert counted("ptflops", OPERATIONS[operation][0]()).modules[""] == kinds
+
+
+def test_the_depth_of_a_module_is_the_names_of_its_own() -> None:
+    assert [counters.depth_of(name) for name in ("", "stem", "stem.0", "stem.0.conv")] == [0, 1, 2, 3]
+
+
 @settings(max_examples=20, deadline=None)
 @given(
     layers=st.lists(
@@ -172,7 +199,7 @@ def test_equals_the_front_end_of_fvcore() -> None:
     assert {name: count.module(name) for name in ("", "stem", "stem.1", "head")} == {
         name: expected[name] for name in ("", "stem", "stem.1", "head")
     }
-    assert "max_pool2d" in count.uncounted
+    assert "max_pool2d" in count.uncounted and list(count.uncounted) == sorted(count.uncounted)
 
 
 @pytest.mark.parametrize("counter", COUNTERS)
@@ -193,6 +220,7 @@ def test_leaves_torch_as_it_was(counter: str, capfd: pytest.CaptureFixture[str])
     counted(counter, Mixed())
     assert [dict(vars(owner)) for owner in owners] == before
     assert len(nn.modules.module._global_forward_hooks) == hooks
+    assert logging.getLogger("fvcore").level != logging.ERROR
     assert torch.backends.mha.get_fastpath_enabled()
     assert not torch.is_inference_mode_enabled()
     assert capfd.readouterr() == ("", "")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import pytest
@@ -14,7 +15,15 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from reidbench.profiling import latency
-from reidbench.profiling.latency import inference, interleave, random_clips, without_collections
+from reidbench.profiling.latency import (
+    Timings,
+    clock_of,
+    inference,
+    interleave,
+    random_clips,
+    without_collections,
+)
+from reidbench.profiling.load import Load
 from reidbench.spec import UserError
 from reidbench.statistics import ratio_interval
 
@@ -54,6 +63,25 @@ def test_keeps_raw_readings_and_warm_ups_apart(clock: Clock) -> None:
     assert timings.warmup == {"A": [9.0, 8.0]}
     assert timings.seconds == {"A": [1.0, 2.0, 3.0]}
     assert timings.rounds == 3
+
+
+def test_a_round_counts_once_every_run_was_read_in_it() -> None:
+    assert Timings({"A": [1.0, 1.0], "B": [1.0]}, {}).rounds == 1
+    assert Timings({}, {}).rounds == 0
+
+
+def test_other_processes_are_watched_while_it_times() -> None:
+    happened: list[str] = []
+
+    class Watch(Load):
+        @contextlib.contextmanager
+        def watched(self) -> Iterator[None]:
+            happened.append("begin")
+            yield
+            happened.append("end")
+
+    interleave({"A": lambda: happened.append("run")}, rounds=2, warmup=1, load=Watch())
+    assert happened == ["begin", "run", "run", "run", "end"]
 
 
 @settings(max_examples=10, deadline=None)
@@ -199,6 +227,27 @@ def test_bad_settings_end_in_one_line(wrong: dict[str, object], message: str) ->
 def test_a_missing_gpu_is_said() -> None:
     with pytest.raises(UserError, match="no CUDA GPU"):
         inference(Recorder(), SHAPE, device="cuda")
+
+
+def test_a_reading_on_cuda_is_the_time_between_two_events_around_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    happened: list[str] = []
+
+    class Event:
+        def __init__(self, *, enable_timing: bool) -> None:
+            assert enable_timing
+
+        def record(self) -> None:
+            happened.append("record")
+
+        def elapsed_time(self, end: Event) -> float:
+            """Milliseconds, of which events that are not over have none."""
+            assert end is not self and happened[-1] == "synchronize"
+            return 1500.0
+
+    monkeypatch.setattr(torch.cuda, "Event", Event)
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda: happened.append("synchronize"))
+    assert clock_of("cuda")(lambda: happened.append("run")) == 1.5
+    assert happened == ["synchronize", "record", "run", "record", "synchronize"]
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import gc
 import time
+import weakref
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
 
-from reidbench.profiling.latency import Run
+from reidbench.profiling import throughput
+from reidbench.profiling.latency import Run, Timings, interleave
+from reidbench.profiling.load import Load
 from reidbench.profiling.throughput import Sweep, sweep
 
 FRAMES = 8
@@ -102,11 +106,13 @@ def test_other_errors_end_a_row_too_and_are_not_taken_for_a_full_memory(
     assert (list(found["C"].seconds), found["C"].error) == ([1, 2, 4], None)
 
 
-@pytest.mark.parametrize(("budget", "batches"), [(0.0, [1]), (5.9, [1]), (6.0, [1, 2]), (14.0, [1, 2, 4])])
+@pytest.mark.parametrize(
+    ("budget", "batches"), [(0.0, [1]), (5.9, [1]), (6.0, [1, 2]), (13.3, [1, 2]), (13.5, [1, 2, 4])]
+)
 def test_a_budget_is_not_overrun_knowingly(
     budget: float, batches: list[int], model: Callable[..., Callable[[int], Run]]
 ) -> None:
-    """A batch of one takes 2 readings of 1 s; the next is guessed at twice that."""
+    """A batch of one takes 2 readings of 1 s; the next is guessed at twice that. Of two 3.8 s, and 7.6 of the next."""
     gains = {1: 1.0, 2: 1.9, 4: 3.6, 8: 7.0}
     found = sweep({"A": model(lambda batch: gains[batch])}, CLIPS, budget=budget)["A"]
     assert list(found.seconds) == batches and found.cut
@@ -128,20 +134,65 @@ def test_the_readings_that_chose_a_batch_have_no_part_in_its_rate(model: Callabl
     assert found.rates == [FRAMES] * 6
 
 
-def test_a_best_batch_that_no_longer_fits_gives_way_to_the_next(model: Callable[..., Callable[[int], Run]]) -> None:
+@pytest.mark.parametrize("when", ["started", "run"])
+def test_a_best_batch_that_no_longer_fits_gives_way_to_the_next(
+    when: str, model: Callable[..., Callable[[int], Run]]
+) -> None:
     """It did beside others' smaller batches, and does not beside their best ones."""
     held: list[int] = []
     inner = model(lambda batch: 1.0, fits=4)
 
     def tight(batch: int) -> Run:
         held.append(batch)
-        if batch == 4 and held.count(4) > 1:
+        full = batch == 4 and held.count(4) > 1
+        if full and when == "started":
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return inner(batch)
+        return inner(8 if full else batch)
 
     found = sweep({"A": tight, "B": model(lambda b: b)}, CLIPS, budget=1e6)
     assert (list(found["A"].seconds), found["A"].out_of_memory, found["A"].rates) == ([1, 2], 8, [2 * FRAMES] * 6)
     assert len(found["B"].rates) == 6
+
+
+def test_no_batch_is_larger_than_256_however_much_it_gains(model: Callable[..., Callable[[int], Run]]) -> None:
+    told: list[int] = []
+    found = sweep({"A": model(lambda batch: 1.0)}, CLIPS, budget=1e6, after_batch=lambda batch, _: told.append(batch))[
+        "A"
+    ]
+    assert list(found.seconds) == told == [1, 2, 4, 8, 16, 32, 64, 128, 256]
+    assert found.best == 256 and not found.cut
+
+
+def test_every_reading_is_taken_on_the_device_and_watched(
+    model: Callable[..., Callable[[int], Run]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, Load]] = []
+
+    def noted(runs: Any, *, device: str, load: Load, **settings: Any) -> Timings:
+        asked.append((device, load))
+        return interleave(runs, **settings)
+
+    monkeypatch.setattr(throughput, "interleave", noted)
+    load = Load()
+    sweep({"A": model(lambda batch: batch)}, CLIPS, device="cuda", load=load, budget=1e6)
+    assert set(asked) == {("cuda", load)}
+
+
+def test_what_a_failed_batch_held_is_let_go(model: Callable[..., Callable[[int], Run]]) -> None:
+    """Its error is kept, with a traceback; the others need the memory."""
+
+    class Held:
+        pass
+
+    alive: list[weakref.ref[Held]] = []
+
+    def fails() -> None:
+        held = Held()
+        alive.append(weakref.ref(held))
+        raise RuntimeError("shapes differ")
+
+    found = sweep({"A": lambda batch: fails, "B": model(lambda b: b)}, CLIPS, budget=1e6)
+    assert found["A"].error is not None and [held() for held in alive] == [None]
 
 
 def test_garbage_is_collected_once_a_batch_and_not_for_each_model(

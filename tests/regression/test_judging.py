@@ -182,6 +182,58 @@ def test_more_cells_of_a_kind_make_each_harder_to_call(tmp_path: Path) -> None:
     assert alone.word == "worse" and {verdict.word for verdict in among} == {"cannot tell"}
 
 
+def test_cells_of_another_kind_or_not_compared_do_not_make_it_harder(tmp_path: Path) -> None:
+    new, old = two_sides(tmp_path, slower=1.13, scatter=0.08)
+    pairs = pairs_of(new.plan, Side(new.store), Side(old.store), exactly=True)
+    slim = next(pair for pair in pairs if pair.row == "Slim" and pair.name == "latency.ratio")
+    others = [pair for pair in pairs if pair.kind == "count"] + [replace(slim, reason="missing here")]
+    first, *_ = judge([slim, *others * 500], Limits(chance=0.1), Circumstances())
+    assert first.word == "worse"
+
+
+def counted(before: float, after: float, kind: str = "count", **versions: str) -> Verdict:
+    """The verdict on one value a side, read on a GPU; `versions` are those here."""
+    there, here = (
+        replace(of_split(None, np.ones(1), [1.0]), values={"params": value}, versions=known)
+        for value, known in ((before, {"torch": "2.13.0", "ptflops": "0.7.4"}), (after, versions))
+    )
+    for record in (there, here):
+        record.cell["settings"]["device"] = "cuda"
+    quantity = Quantity("Params", "M", "lower", 3, 1e-6)
+    pair = Pair("Slim", "complexity.params", "Params", quantity, kind, (here,), (there,))
+    (verdict,) = judge([pair], Limits(), Circumstances(same_machine=False))
+    return verdict
+
+
+def test_a_count_that_changed_names_the_packages_that_count_if_they_did() -> None:
+    changed = counted(2e6, 3e6, torch="2.14.0", ptflops="0.7.4", numpy="2.0")
+    assert (changed.word, changed.note) == ("worse", "counted with torch 2.14.0 (there 2.13.0)")
+    assert (changed.before, changed.after, changed.change) == pytest.approx((2, 3, 0.5))
+    assert (changed.unit, changed.digits) == ("M", 3)
+    assert counted(2e6, 3e6, torch="2.13.0").note == "counted with ptflops none (there 0.7.4)"
+    assert counted(2e6, 3e6, torch="2.13.0", ptflops="0.7.4").note == ""
+    same = counted(2e6, 2e6, torch="2.14.0")
+    assert (same.word, same.note, same.change) == ("same", "", 0)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "word", "change"),
+    [
+        (0, 0, "same", 0),
+        (0, 5, "cannot tell", None),
+        (100, 0, "better", -1),
+        (100, 109, "same", 0.09),
+        (100, 111, "worse", 0.11),
+    ],
+)
+def test_a_reading_counts_as_changed_from_twice_the_limit_on(
+    before: float, after: float, word: str, change: float | None
+) -> None:
+    found = counted(before, after, "reading")
+    assert (found.word, found.change) == (word, None if change is None else pytest.approx(change))
+    assert found.note == "a single reading a side"
+
+
 def test_a_value_that_one_record_lacks_is_named(tmp_path: Path) -> None:
     new, old = two_sides(tmp_path)
     pairs = pairs_of(new.plan, Side(new.store), Side(old.store), exactly=True)

@@ -28,6 +28,10 @@ def test_records_of_two_codes_are_paired_whatever_their_hashes(tmp_path: Path) -
     assert {pair.here[0].cell["source"] for pair in found.values()} == {"new"}
     assert {pair.there[0].cell["source"] for pair in found.values()} == {"old"}
     assert [len(found[name].here) for name in ("accuracy", "latency")] == [3, 1]
+    assert [(found[name].field, found[name].title) for name in ("accuracy", "throughput")] == [
+        ("mAP", "mAP"),
+        ("throughput", "Throughput, cpu fp32"),
+    ]
     assert {name: pair.kind for name, pair in found.items()} == {
         "accuracy": "accuracy",
         "complexity": "count",
@@ -196,6 +200,8 @@ def test_a_rate_needs_the_reference_row_in_its_session(tmp_path: Path) -> None:
     new, old = two_sides(tmp_path)
     for path in (old.store.folder / "throughput").glob("base-*.json"):
         path.unlink()
+    for path in (old.store.folder / "latency").glob("base-*.json"):
+        path.unlink()  # whose readings are in the records of the others
     found = pairs(new, old)
     assert found["throughput"].reason.startswith("the session there lacks the reference row")
     assert not found["latency"].reason
@@ -248,6 +254,33 @@ def test_a_dataset_with_splits_is_one_pair_of_all_of_them(tmp_path: Path) -> Non
         settings = [record.cell["settings"] for record in records]
         found = {(each["dataset"]["options"]["split"], each["seed"]) for each in settings}
         assert len(settings) == 9 and found == {(split, seed) for split in (1, 2, 3) for seed in (0, 1, 2)}
+        assert [each["dataset"]["options"]["split"] for each in settings] == [1, 1, 1, 2, 2, 2, 3, 3, 3]
+
+
+def one_seed_over_splits(folder: Path) -> tuple[Code, Code]:
+    new, old = (replace(code, seeds=1) for code in two_sides(folder))
+    return over_splits(new), over_splits(old)
+
+
+def remove(code: Code, *datasets: dict[str, Any]) -> None:
+    for record in code.store.records("accuracy"):
+        if record.cell["settings"]["dataset"] in datasets:
+            code.store.path(record).unlink()
+
+
+def test_what_is_so_in_every_split_is_said_once(tmp_path: Path) -> None:
+    new, old = one_seed_over_splits(tmp_path)
+    remove(new, *SPLITS, {"name": "synthetic", "fingerprint": "f00d"})
+    assert pairs(new, old)["accuracy"].reason == "missing here: not measured"
+
+
+def test_a_split_that_failed_marks_the_pair(tmp_path: Path) -> None:
+    new, old = one_seed_over_splits(tmp_path)
+    remove(new, SPLITS[1])
+    second = Code(new.store, new.source, seeds=1, settings={"dataset": SPLITS[1]})
+    second.save(only=["accuracy"], status="out-of-memory", error="too large")
+    found = pairs(new, old)["accuracy"]
+    assert found.failed and found.reason == "split 2: out of memory here: too large"
 
 
 def test_a_split_that_one_side_lacks_is_named(tmp_path: Path) -> None:
@@ -276,3 +309,22 @@ def test_a_folder_against_itself_says_of_what_is_the_same_that_it_is(tmp_path: P
     new, _ = two_sides(tmp_path)
     found = pairs_of(new.plan, Side(new.store), Side(new.store, without=new.plan.all_cells()), exactly=True)
     assert {(pair.reason, pair.unchanged) for pair in found} == {("one and the same code on both sides", True)}
+    assert all(pair.here for pair in found)
+
+
+def test_a_quantity_that_is_neither_better_nor_worse_is_left_out(tmp_path: Path) -> None:
+    new, old = two_sides(tmp_path)
+    columns = (*COLUMNS[:4], Column("throughput.batch"), COLUMNS[5])
+    plan = replace(new.plan, suite=replace(new.plan.suite, columns=columns))
+    found = pairs_of(plan, Side(new.store), Side(old.store), exactly=True)
+    assert {pair.name.partition(".")[0] for pair in found} == {"accuracy", "complexity", "latency", "memory"}
+
+
+def test_the_title_tells_the_levels_of_a_factor_apart(tmp_path: Path) -> None:
+    new, old = two_sides(tmp_path)
+    levels = (("", 0.0), ("people", 0.0))
+    for level, title in zip(levels, ("mAP", "mAP, nobody"), strict=True):
+        first = replace(COLUMNS[0], title="nobody", level=level)
+        plan = replace(new.plan, suite=replace(new.plan.suite, columns=(first, *COLUMNS[1:])))
+        found = pairs_of(plan, Side(new.store), Side(old.store), exactly=True)
+        assert {pair.title for pair in found if pair.kind == "accuracy"} == {title}

@@ -5,9 +5,17 @@ import pytest
 from made_up import QUANTITIES
 
 from reidbench.estimates import estimate
-from reidbench.reporting.comparison import clear_best, compare, exceeds_noise
+from reidbench.reporting.comparison import (
+    clear_best,
+    compare,
+    contrast,
+    exceeds_noise,
+    excludes_zero,
+    spread_over_seeds,
+)
 from reidbench.reporting.sessions import Scatter
 from reidbench.spec import Record
+from reidbench.statistics import Estimate
 
 MEAN_AP, EMBLEM = QUANTITIES["accuracy"]["mAP"], QUANTITIES["accuracy"]["mAP_emblem"]
 KNOWN = Scatter(0.001, 9)
@@ -48,8 +56,42 @@ def test_one_seed_a_row_never_exceeds_the_noise():
     assert not exceeds_noise(MEAN_AP, gap)
 
 
+def test_a_row_does_not_exceed_the_noise_against_its_like():
+    gap = compare(MEAN_AP, accuracy(0.2, 3), accuracy(0.2, 3))
+    assert gap.value == 0 and not exceeds_noise(MEAN_AP, gap)
+    ends = [Estimate(0.1, 0.0, 0.2), Estimate(-0.1, -0.2, 0.0), Estimate(0.0, 0.0, 0.0)]
+    assert not any(excludes_zero(each) for each in ends)
+
+
 def test_rows_over_other_queries_are_not_compared():
     assert compare(MEAN_AP, accuracy(0.5, 3), accuracy(0.1, 3, people=np.arange(30) + 1)) is None
+
+
+def test_groups_of_rows_are_compared_by_their_means():
+    first, second = [accuracy(0.2, 2), accuracy(0.4, 2)], [accuracy(0.1, 2)]
+    gap = contrast(MEAN_AP, first, second)
+    assert gap.value == pytest.approx(0.2) and exceeds_noise(MEAN_AP, gap)
+    assert contrast(MEAN_AP, [*first, accuracy(0.4, 3)], second) is None, "with one seed more"
+    assert contrast(MEAN_AP, first, [*second, (first[0][0], [])]) is None, "nothing was recorded of one"
+    assert contrast(MEAN_AP, first, []) is None and contrast(MEAN_AP, [], second) is None
+
+
+def marked(offset, marks):
+    values = np.linspace(0, 1, 8)
+    return row(EMBLEM, {EMBLEM.sample: values + offset * (np.arange(8) < 4), "identity": range(8), EMBLEM.where: marks})
+
+
+def test_marked_queries_are_compared_where_both_rows_mark_the_same():
+    half, other = [1] * 4 + [0] * 4, [0] * 4 + [1] * 4
+    assert compare(EMBLEM, marked(0.2, half), marked(0, half)).value == pytest.approx(0.2)
+    assert compare(EMBLEM, marked(0.2, other), marked(0, other)).value == 0
+    assert compare(EMBLEM, marked(0.2, half), marked(0, other)) is None
+
+
+def test_the_spread_over_seeds_of_a_column_is_from_the_least_to_the_largest_of_its_rows():
+    rows = {name: (Estimate(0.5, sd=sd), []) for name, sd in (("a", 0.3), ("b", math.nan), ("c", 0.1), ("d", 0.2))}
+    assert spread_over_seeds(rows) == (0.1, 0.3)
+    assert all(map(math.isnan, spread_over_seeds({"b": rows["b"]})))
 
 
 def test_one_session_is_paired_round_by_round():
@@ -89,6 +131,12 @@ def test_a_throughput_is_paired_round_by_round_and_leads_by_more_than_sessions_d
     gap = compare(THROUGHPUT, rows["high"], rows["low"])
     assert 0 < gap.low < gap.high < 0.21, "of rates that double meanwhile"
     assert [clear_best(THROUGHPUT, rows, Scatter(noise, 9)) for noise in (0.04, 0.05)] == ["high", ""]
+
+
+def test_a_group_with_a_row_that_has_no_session_is_not_compared():
+    fast, slow = timed(LATENCY, 0.5), timed(LATENCY, 1)
+    assert contrast(LATENCY, [fast, fast], [slow]).high < 0
+    assert contrast(LATENCY, [fast, (fast[0], [])], [slow]) is None
 
 
 def test_rows_that_missed_a_round_are_not_compared():

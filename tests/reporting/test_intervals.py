@@ -50,10 +50,28 @@ def test_an_interval_with_one_side_more_than_twice_the_other_is_printed_itself(k
         (Estimate(-0.02, -0.05, 0.01), "-2.0 ± 3.0"),
         (Estimate(1.5, 1.3, 1.7), "150.0 ± 20.0"),
         (Estimate(0.05, nan, nan), "5.0"),
+        (Estimate(0.9496, 0.8988, 1.0), "95.0 [89.9, 100.0]"),
     ],
 )
 def test_no_percentage_is_said_to_lie_beyond_0_or_100(known, text):
     assert estimate_text(Quantity("mAP", "%", "higher", 1, 100.0), known) == text
+
+
+@pytest.mark.parametrize(
+    ("known", "text"),
+    [
+        (Estimate(1.0, 0.996, 1.012), "1.00 [1.00, 1.01]"),
+        (Estimate(1.0, 0.999, 1.004), "1.00 ± 0.00"),
+        (Estimate(97.0, 93.0, 100.0), "97.00 [93.00, 100.00]"),
+        (Estimate(97.0, 94.0, 100.0), "97.00 ± 3.00"),
+    ],
+)
+def test_two_printed_digits_decide_where_there_are_two(known, text):
+    assert estimate_text(Quantity("Share", "%", "higher", 2), known) == text
+
+
+def test_the_spread_of_trainings_is_shown_where_it_is_asked_for():
+    assert estimate_text(RATE, Estimate(18.16, 17.96, 18.36, 3, 0.2)) == "181.6 ± 2.0"
 
 
 def test_other_units_have_no_such_ends():
@@ -75,6 +93,8 @@ def test_a_mean_over_persons_who_are_all_alike_says_that_it_has_no_interval(know
         (0.0004, 0.05, "[0.04, 5.00]"),
         (-0.0831, 0.0003, "[-8.3, 0.0]"),
         (0.0, 0.0003, "[0.0, 0.0]"),
+        (-0.0831, 0.0, "[-8.3, 0.0]"),
+        (-0.0831, -0.00003, "[-8.3, 0.0]"),
         (0.001, 0.05, "[0.1, 5.0]"),
     ],
 )

@@ -5,8 +5,9 @@ from made_up import COLUMNS, ROWS
 
 from reidbench.reporting.findings import findings
 from reidbench.reporting.tables import assemble
-from reidbench.reporting.verdict import short_name, verdict
-from reidbench.spec import Row, Suite
+from reidbench.reporting.verdict import ratio_text, short_name, verdict
+from reidbench.spec import Quantity, Row, Suite
+from reidbench.statistics import Estimate
 
 
 def table_of(bench):
@@ -28,6 +29,14 @@ def test_only_what_is_measured_is_told(bench):
     for row in ROWS:
         bench.save(bench.cell(row, bench.plan.suite.columns[3]))
     assert verdict(table_of(bench)).text == "Full: 0.49x Base's GFLOPs."
+    bench.save(bench.cell(ROWS[1], COLUMNS[0]))
+    assert verdict(table_of(bench)).text == "Full: 0.49x Base's GFLOPs.", "there is no accuracy of Full to compare"
+
+
+def test_operations_of_the_reference_row_alone_are_no_verdict(bench):
+    bench.focus = "Full"
+    bench.save(bench.cell(ROWS[1], bench.plan.suite.columns[3]))
+    assert verdict(table_of(bench)) is None
 
 
 def test_one_seed_is_said(bench):
@@ -57,6 +66,19 @@ def test_a_ratio_within_what_sessions_scatter_is_not_told_from_1(bench):
     assert "0.65x [0.36, 1.17] (not told from 1) its time" in verdict(table_of(bench)).text
 
 
+@pytest.mark.parametrize(
+    ("known", "text"),
+    [
+        (Estimate(1.1, 1.02, 1.2), "1.10x [1.02, 1.20]"),
+        (Estimate(1.1, 1.0, 1.2), "1.10x [1.00, 1.20] (not told from 1)"),
+        (Estimate(0.9, 0.8, 1.0), "0.90x [0.80, 1.00] (not told from 1)"),
+        (Estimate(0.9), "0.90x"),
+    ],
+)
+def test_a_ratio_whose_interval_holds_1_is_not_told_from_it(known, text):
+    assert ratio_text(Quantity("Ratio", "x", "lower"), known) == text
+
+
 def test_a_name_is_shortened_only_where_it_stays_the_only_one():
     suite = Suite("", (Row("A (1x1)"), Row("B (x)"), Row("B (y)")), (), "A (1x1)")
     assert [short_name(row.name, suite) for row in suite.rows] == ["A", "B (x)", "B (y)"]
@@ -72,9 +94,10 @@ def test_over_the_levels_of_a_factor_the_smallest_and_the_largest_gain_are_told(
             quantity=replace(found.quantity, title="mAP"),
             column=replace(COLUMNS[0], level=("people", level), title=f"people {level:g}"),
         )
-        for level, found in zip((1.0, 2.0), table.headings[:2], strict=True)
+        for level, found in zip((0.0, 2.0), table.headings[:2], strict=True)
     )
     text = verdict(replace(table, headings=tuple(headings))).text
     first, _, second = text.partition(" to ")
     assert first.startswith("Small: -") and " mAP at people " in first and " at people " in second
-    assert "people 1 [" in text and "people 2 [" in text and text.endswith(" against Base.")
+    assert "extremes" not in text, "they are all there are"
+    assert "people 0 [" in text and "people 2 [" in text and text.endswith(" against Base.")

@@ -24,6 +24,17 @@ def test_tiles_cover_everything_once_within_a_block(rows: int, columns: int, at_
     assert (covered == 1).all()
 
 
+@given(COUNTS, st.integers(0, 3000), st.integers(1, 1 << 16))
+def test_blocks_of_whole_rows_follow_each_other_and_are_as_high_as_fits(rows: int, columns: int, block: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(blocks, "BLOCK", block)
+        found = list(row_blocks(rows, columns))
+    height = found[0].stop
+    assert [(some.start, some.stop) for some in found] == [(n, n + height) for n in range(0, rows, height)]
+    assert height == 1 or height * columns <= block
+    assert (height + 1) * max(1, columns) > block
+
+
 def test_a_gallery_of_the_benchmarks_stays_whole() -> None:
     """So that its distance matrix is the one product that it was before there were parts."""
     for queries, gallery in ((1_980, 11_310), (702, 2_636), (3_000, 60_000), (1, 10_000_000)):

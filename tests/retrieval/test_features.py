@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -108,10 +109,10 @@ def test_poolings_of_one_clip_length_share_a_pass(dataset: Dataset) -> None:
 def test_vectors_that_are_not_finite_are_not_ranked(dataset: Dataset) -> None:
     class Overflows(Means):
         def neck(self, feature: Tensor) -> Tensor:
-            return torch.where(torch.arange(len(feature))[:, None] == 1, torch.inf, feature)
+            return torch.where(torch.arange(len(feature))[:, None] + torch.arange(3) < 2, torch.inf, feature)
 
     count = len(dataset.query) + sum(t.identity != -1 for t in dataset.gallery)
-    with pytest.raises(UserError, match=f"^the vectors of 1 of {count} tracklets are not finite"):
+    with pytest.raises(UserError, match=f"^the vectors of 2 of {count} tracklets are not finite"):
         embed_dataset(Overflows(), dataset, RECIPE, PROTOCOLS["release"], device=CPU)
 
 
@@ -199,6 +200,23 @@ def test_progress_counts_clips(dataset: Dataset) -> None:
         progress=lambda *call: seen.append(call),
     )
     assert seen[-1] == (22, 22, "clips embedded")
+    seen.clear()
+    embed_dataset(Means(), dataset, RECIPE, Protocol(), device=CPU, progress=lambda *call: seen.append(call))
+    assert seen[-1][2] == "clips embedded"
+
+
+def test_processes_of_one_machine_share_the_room_for_frames(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    limits: list[int] = []
+    plain, place = module.open_frames, module.current()
+
+    def noted(*arguments: Any, limit: int) -> Any:
+        limits.append(limit)
+        return plain(*arguments, limit=limit)
+
+    monkeypatch.setattr(module, "open_frames", noted)
+    monkeypatch.setattr(module, "current", lambda: replace(place, local_world=4))
+    embed(Means(), dataset, dataset.train, RECIPE, [POOLINGS["release"]], device=CPU, cache_limit=100)
+    assert limits == [25]
 
 
 def test_protocols_do_not_need_torch() -> None:

@@ -260,6 +260,12 @@ def test_twins_that_cannot_be_told_apart_are_even() -> None:
     assert math.isnan(evaluate(one("other"), gallery, RECTANGULAR).twin_auc[0])
 
 
+def test_a_query_without_look_alikes_takes_none_from_the_others() -> None:
+    gallery = line([0.9, 0.5], [1, 2], [2, 2], ["g", "g"])
+    query = features(np.ones((2, 1)), [1, 2], [1, 1], ["g", ""])
+    np.testing.assert_array_equal(evaluate(query, gallery, RECTANGULAR).twin_auc, [1, math.nan])
+
+
 def test_samples_hold_the_valid_queries_in_order() -> None:
     tracklets = [
         Tracklet(("a",), 1, 1, {"group": "g1", "factor": "emblem", "occluded": 1}),
@@ -292,6 +298,13 @@ def test_samples_hold_the_valid_queries_in_order() -> None:
     assert not {"occluded", "factor:emblem"} & set(plain)
 
 
+def test_the_factors_of_look_alikes_come_in_order() -> None:
+    names = ["tempo", "emblem", "gait", "order", "bag", "side"]
+    scores = QueryScores(*(np.ones(6) for _ in range(4)), valid=np.ones(6, bool))
+    samples = score_samples(scores, [Tracklet(("a",), 1, 1, {"factor": name}) for name in names])
+    assert [name for name in samples if name.startswith("factor:")] == [f"factor:{name}" for name in sorted(names)]
+
+
 @pytest.mark.parametrize("rule", ["rectangular", "trapezoid"])
 @pytest.mark.parametrize(("identities", "cameras"), [(1, 4), (2, 3), (4, 2), (4, 4)])
 def test_the_floor_is_that_of_random_order_within_a_group(identities: int, cameras: int, rule: str) -> None:
@@ -307,3 +320,10 @@ def test_the_floor_is_that_of_random_order_within_a_group(identities: int, camer
         above = np.where(ranks > 1, (found - 1) / np.maximum(1, ranks - 1), 1)
         simulated.append(np.mean(found / ranks if rule == "rectangular" else (found / ranks + above) / 2))
     assert lookalike_floor(gallery, 0, gallery, rule) == pytest.approx(np.mean(simulated), abs=0.01)
+
+
+@pytest.mark.parametrize("rule", ["rectangular", "trapezoid"])
+@pytest.mark.parametrize("cameras", [2, 3, 5])
+def test_the_floor_of_a_query_without_look_alikes_is_1(cameras: int, rule: str) -> None:
+    gallery = line([0.0] * cameras, [1] * cameras, list(range(cameras)))
+    assert lookalike_floor(gallery, 0, gallery, rule) == 1

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from reidbench.retrieval.protocols import MARS_MATLAB, PROTOCOLS, in_full
+from reidbench.retrieval.reranking import K1, K2, LAMBDA
 from reidbench.spec import LATER_FIELDS, Protocol
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,6 +37,11 @@ def test_each_departs_from_the_release_in_what_it_says_alone() -> None:
     for name, protocol in PROTOCOLS.items():
         changed = [key for key, value in asdict(protocol).items() if value != release[key]]
         assert len(changed) <= 3 + (name == "mars_matlab"), name
+
+
+def test_what_a_protocol_says_of_frames_and_neighbours_is_what_it_does() -> None:
+    assert f"all frames in {PROTOCOLS['four_frames'].frames}-frame chunks" in PROTOCOLS["four_frames"].about
+    assert f"(Zhong et al., CVPR 2017; k1 {K1}, k2 {K2}, lambda {LAMBDA})" in PROTOCOLS["reranked"].about
 
 
 def test_a_later_field_is_in_the_identity_only_where_it_is_set() -> None:

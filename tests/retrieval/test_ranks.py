@@ -87,21 +87,32 @@ def _ranks_agree(query: Features, gallery: Features, row: int, found: Ranked) ->
     return bool((found.ranks == plain).all())
 
 
-def test_the_first_pass_makes_only_parts_that_hold_matches(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> list[slice]:
+    """The parts of the gallery whose similarities were made, in order."""
+    found: list[slice] = []
+    plain = similarity_blocks
+
+    def counted(*arguments: object) -> object:
+        for block in plain(*arguments):  # type: ignore[arg-type]
+            yield replace(block, part=lambda columns, b=block: (found.append(columns), b.part(columns))[1])
+
+    monkeypatch.setattr("reidbench.retrieval.ranks.similarity_blocks", counted)
+    return found
+
+
+def test_the_first_pass_makes_only_parts_that_hold_matches(made: list[slice], monkeypatch: pytest.MonkeyPatch) -> None:
     query, gallery = unit_features(6, 8, 0), unit_features(400, 8, 1)
     identities = np.where(np.arange(400) < 40, gallery.identities, 0)
     gallery = replace(gallery, identities=identities, groups=np.full(400, ""))
     in_parts(monkeypatch, 6 * 50)
-    made: list[slice] = []
-    part = similarity_blocks
-
-    def counted(*arguments: object) -> object:
-        for block in part(*arguments):  # type: ignore[arg-type]
-            yield replace(block, part=lambda columns, b=block: (made.append(columns), b.part(columns))[1])
-
-    monkeypatch.setattr("reidbench.retrieval.ranks.similarity_blocks", counted)
     assert dict(ranked_queries(query, gallery, RELEASE))
     assert made == [slice(0, 50), *(slice(start, start + 50) for start in range(0, 400, 50))]
+
+
+def test_a_gallery_that_stays_whole_is_made_once(made: list[slice]) -> None:
+    assert dict(ranked_queries(unit_features(6, 8, 0), unit_features(400, 8, 1), RELEASE))
+    assert made == [slice(0, 400)]
 
 
 def test_a_memory_mapped_gallery_takes_the_memory_of_a_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ from math import exp
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from reidbench.retrieval import blocks
@@ -65,6 +65,8 @@ def clusters(seed: int, count: int, spread: float = 0.5) -> np.ndarray:
 @given(
     st.integers(0, 2**32), st.integers(2, 40), st.integers(1, 12), st.integers(1, 6), st.sampled_from([0.0, 0.3, 1.0])
 )
+@example(0, 40, 7, 3, 0.3)  # half of an odd number
+@example(0, 40, 2, 6, 0.3)  # more neighbours to average over than for the sets
 def test_against_the_definition(seed: int, count: int, k1: int, k2: int, share: float) -> None:
     vectors = clusters(seed, count)
     order = np.random.default_rng(seed).permutation(count)
@@ -113,6 +115,19 @@ def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(blocks, "BLOCK", 130)
     again = np.stack(list(reranked_distances(vectors, np.arange(20), np.arange(10, 50))))
     np.testing.assert_allclose(again, whole, atol=1e-6)
+
+
+def test_the_length_of_all_vectors_makes_no_difference() -> None:
+    vectors, everyone = clusters(5, 40), np.arange(40)
+    plain, short = (np.stack(list(reranked_distances(v, everyone, everyone))) for v in (vectors, vectors / 16))
+    np.testing.assert_allclose(short, plain, atol=1e-6)
+
+
+def test_of_neighbours_equally_near_the_first_come_first() -> None:
+    """On a small grid most distances tie, and decide who is among the 21."""
+    vectors = np.random.default_rng(6).integers(0, 3, (60, 3)).astype(np.float32)
+    found = np.stack(list(reranked_distances(vectors, np.arange(60), np.arange(60))))
+    np.testing.assert_allclose(found, definition(vectors, 20, 6, 0.3), atol=1e-5)
 
 
 def test_everybody_at_one_point_has_no_distance() -> None:

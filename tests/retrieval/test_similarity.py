@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
 
 from reidbench.retrieval import blocks
 from reidbench.retrieval.features import Features
+from reidbench.retrieval.mapped import UnitVectors
 from reidbench.retrieval.protocols import PROTOCOLS
 from reidbench.retrieval.reranking import reranked_distances
-from reidbench.retrieval.similarity import similarity_rows
+from reidbench.retrieval.similarity import similarity_blocks, similarity_rows
 from reidbench.spec import Protocol, UserError
 
 
@@ -46,6 +50,29 @@ def test_reranking_takes_each_tracklet_once() -> None:
     np.testing.assert_allclose(rows(query, rest, PROTOCOLS["reranked"]), wanted[:, 6:], atol=1e-6)
 
 
-def test_an_unknown_distance_is_refused() -> None:
+@pytest.mark.parametrize("name", PROTOCOLS)
+def test_blocks_hold_what_rows_do_under_every_protocol(name: str) -> None:
+    query, gallery = features(7, 0), features(30, 1)
+    found = np.empty((7, 30))
+    for block in similarity_blocks(query, gallery, PROTOCOLS[name]):
+        for part in block.parts:
+            found[block.rows, part] = block.part(part)
+    np.testing.assert_array_equal(found, rows(query, gallery, PROTOCOLS[name]))
+
+
+@pytest.mark.parametrize(("block", "width"), [(64, 8), (4, 1)])
+def test_a_part_of_a_mapped_gallery_is_no_more_vectors_than_fill_a_block(
+    block: int, width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 8 numbers each, and one at least."""
+    monkeypatch.setattr(blocks, "BLOCK", block)
+    query, gallery = features(2, 0), features(20, 1)
+    mapped = replace(gallery, vectors=UnitVectors(gallery.vectors))
+    (made,) = similarity_blocks(query, mapped, PROTOCOLS["release"])
+    assert {part.stop - part.start for part in made.parts[:-1]} == {width}
+
+
+@pytest.mark.parametrize("made", [similarity_blocks, similarity_rows])
+def test_an_unknown_distance_is_refused(made: Callable[..., Iterator[object]]) -> None:
     with pytest.raises(UserError, match="protocol mine: distance is 'manhattan'; choose cosine or euclidean"):
-        rows(features(2, 0), features(2, 1), Protocol("mine", distance="manhattan"))
+        next(made(features(2, 0), features(2, 1), Protocol("mine", distance="manhattan")))

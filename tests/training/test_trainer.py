@@ -55,6 +55,17 @@ def test_training_lowers_the_loss(dataset: Dataset) -> None:
     assert not model.training
 
 
+def test_a_long_history_is_the_mean_losses_of_equal_shares_of_the_steps(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    every = [loss for _, loss in train(tiny(), dataset, RECIPE, seed=1, device=CPU, workdir=tmp_path).losses]
+    monkeypatch.setattr(trainer, "HISTORY", 5)
+    shares = train(tiny(), dataset, RECIPE, seed=1, device=CPU, workdir=tmp_path).losses
+    assert [step for step, _ in shares] == [3, 6, 8, 10, 12]
+    wanted = [sum(every[a:b]) / (b - a) for a, b in ((0, 3), (3, 6), (6, 8), (8, 10), (10, 12))]
+    assert [loss for _, loss in shares] == pytest.approx(wanted)
+
+
 def test_everything_follows_from_the_seed(dataset: Dataset) -> None:
     models = [tiny() for _ in range(3)]
     for model, seed in zip(models, (1, 1, 2), strict=True):
