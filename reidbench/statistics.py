@@ -307,13 +307,13 @@ def _draws(groups: int, resamples: int) -> Floats:
 def _seed_noise(a: Floats, b: Floats, known: tuple[float, int]) -> tuple[float, float, float]:
     """Pooled standard deviation over seeds, standard error of the difference of the means, degrees of freedom.
 
-    Where the spread is not `known`, error and freedom are Welch's, for rows need not scatter alike; a row of one seed
-    is taken to scatter as the other one does.
+    The spread is the `known` one, unless theirs is larger: then nobody knows it as well as that, and it counts with
+    their few seeds. Error and freedom are Welch's there, for rows need not scatter alike; a row of one seed is taken to
+    scatter as the other one does.
     """
     sd, freedom = pooled_spread([a, b])
-    if known[1]:
-        sd, freedom = max(known[0], sd) if freedom else known[0], known[1]
-        return sd, sd * sqrt(1 / len(a) + 1 / len(b)), freedom
+    if known[1] and not (freedom and sd > known[0]):
+        return known[0], known[0] * sqrt(1 / len(a) + 1 / len(b)), known[1]
     if not freedom:
         return sd, 0.0, 0
     variances = [float((each if len(each) > 1 else other).var(ddof=1)) / len(each) for each, other in ((a, b), (b, a))]

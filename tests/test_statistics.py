@@ -253,7 +253,16 @@ def test_a_spread_known_from_more_rows_stands_in_for_a_single_seed_and_for_a_sma
     steady = [base - 0.001, base, base + 0.001]
     shaky = [base - 1, base, base + 1]
     assert paired_difference(steady, steady, people, noise=(0.1, 12)).sd == 0.1
-    assert paired_difference(shaky, shaky, people, noise=(0.1, 12)).sd == pytest.approx(1)
+    assert paired_difference(shaky, shaky, people, noise=(0.1, 12)) == paired_difference(shaky, shaky, people)
+
+
+def test_rows_that_scatter_more_than_others_do_are_not_told_apart_more_often_than_the_level_says():
+    rng, people, apart = np.random.default_rng(11), np.array([1, 2]), 0
+    for _ in range(400):
+        first, second = (rng.normal(0, 0.05, (3, 1)).repeat(2, axis=1) for _ in range(2))
+        found = paired_difference(first, second, people, noise=(0.01, 100), level=0.99, resamples=1000)
+        apart += not found.low <= 0 <= found.high
+    assert apart <= 9, "about 4 of 400; 10 or more in 1 of 100 such samples"
 
 
 def test_the_pooled_spread_is_that_around_each_series_own_mean():

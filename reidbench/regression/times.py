@@ -113,7 +113,8 @@ def _effort(shown: Estimate, strict: Estimate, least: float, pair: Pair) -> str:
     if abs(exp(shown.value) - 1) >= least:
         reach, room = max(strict.high - strict.value, strict.value - strict.low), abs(shown.value)
     else:
-        reach, room = max(shown.high - shown.value, shown.value - shown.low), log(1 + least) - abs(shown.value)
+        reach = max(shown.high - shown.value, shown.value - shown.low)
+        room = min(log(1 + least) - shown.value, shown.value - log(1 - least))
     needed = fewer * (reach / room) ** 2 if room > 0 else inf
     if needed > MOST_SESSIONS:
         return f"the change is too near the limit for {MOST_SESSIONS} sessions a side to tell (now {now})"
