@@ -56,8 +56,17 @@ def test_no_percentage_is_said_to_lie_beyond_0_or_100(known, text):
     assert estimate_text(Quantity("mAP", "%", "higher", 1, 100.0), known) == text
 
 
+@pytest.mark.parametrize("statistic", ["median", "ratio"])
+def test_no_time_is_said_to_lie_below_0(statistic):
+    time = Quantity("Latency", "ms", "lower", 1, 10.0, statistic=statistic)
+    assert estimate_text(time, Estimate(0.42, 0.0, 1.14)) == "4.2 [0.0, 11.4]"
+    assert estimate_text(time, Estimate(0.6, 0.0, 1.2)) == "6.0 ± 6.0"
+    assert estimate_text(time, Estimate(9.9, 9.0, 10.8)) == "99.0 ± 9.0", "and has no upper end"
+
+
 def test_other_units_have_no_such_ends():
     assert estimate_text(RATE, Estimate(0.42, 0.0, 1.14)) == "4.2 ± 5.7"
+    assert estimate_text(replace(RATE, unit="pp", statistic="mean"), Estimate(0.42, 0.0, 1.14)) == "4.2 ± 5.7"
 
 
 @pytest.mark.parametrize(
