@@ -5,7 +5,7 @@ import pytest
 from made_up import QUANTITIES
 
 from reidbench.estimates import estimate
-from reidbench.reporting.comparison import clear_best, compare, exceeds_noise
+from reidbench.reporting.comparison import clear_best, compare, exceeds_noise, rests_on_two
 from reidbench.reporting.sessions import Scatter
 from reidbench.spec import Record
 
@@ -36,6 +36,11 @@ def accuracy(offset, seeds=1, people=None):
     return row(MEAN_AP, *({"ap": easy + offset + 0.01 * s, "identity": people} for s in range(seeds)))
 
 
+def seeds_at(*offsets):
+    easy = np.random.default_rng(0).random(30)
+    return row(MEAN_AP, *({"ap": easy + offset, "identity": np.arange(30)} for offset in offsets))
+
+
 def test_queries_are_paired_by_identity():
     gap = compare(MEAN_AP, accuracy(0.2, 3), accuracy(0.1, 3))
     assert gap.value == pytest.approx(0.1)
@@ -46,6 +51,15 @@ def test_one_seed_a_row_never_exceeds_the_noise():
     gap = compare(MEAN_AP, accuracy(0.5), accuracy(0.1))
     assert gap.low > 0 and math.isnan(gap.sd)
     assert not exceeds_noise(MEAN_AP, gap)
+
+
+def test_two_seeds_that_lie_apart_make_an_interval_wider_than_those_of_the_rows():
+    def rests(*offsets):
+        first, second = seeds_at(*offsets), accuracy(0.1, len(offsets))
+        return rests_on_two(compare(MEAN_AP, first, second), (first[0], second[0]))
+
+    assert rests(0.1, 0.3) and not rests(0.1, 0.11), "not where they lie close"
+    assert not rests(0.1, 0.3, 0.5) and not rests(0.1), "nor of three, nor of one, of which more is said"
 
 
 def test_rows_over_other_queries_are_not_compared():
