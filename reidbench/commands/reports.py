@@ -95,12 +95,12 @@ def report_several(
     for table in tables if each else ():
         write_report(table, store, made_by=arguments.command_line)
     output, others, about = _output(arguments), [], [_coverage(table) for table in tables]
-    with drawing_ahead(tables, store, output.get("folder")):
+    with drawing_ahead(tables, store, **output):
         if audit or not name:
             found = carry_out(audited_suites(), store)
             counted = f"{len(found.records)} of {found.wanted} networks"
             if audit or found.mostly_counted:
-                others.append(audit_part(found, store, output.get("folder")))
+                others.append(audit_part(found, store, **output))
                 about.append(f"{NAME:<14} {counted}")
             else:
                 about.append(f"{NAME:<14} left out: {counted}")

@@ -43,7 +43,7 @@ class Tabular:
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure. `path` is the file to show, its SVG or its PNG; `raster` its PNG."""
+    """A figure. `path` is the file to show, its SVG or its PNG; `raster` its PNG; `printed` what LaTeX takes in."""
 
     path: Path
     caption: str
@@ -51,6 +51,10 @@ class Picture:
     @property
     def raster(self) -> Path:
         return self.path.with_suffix(".png")
+
+    @property
+    def printed(self) -> Path:
+        return self.path.with_suffix(".pdf") if self.path.suffix == ".svg" else self.path
 
 
 @dataclass(frozen=True)

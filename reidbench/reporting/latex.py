@@ -94,7 +94,7 @@ def latex(document: Document, name: str) -> dict[str, str]:
     """The files of a document by their names: `<name>.tex`, then `<name>-table1.tex` and so on, which it takes in.
 
     The file of a table is a tabular alone with its label, `tab:<name>-table1`, so that it fits below any caption.
-    Pictures are included as PNG by file name: they lie beside it.
+    Pictures are included by file name, as PDF or, where they are made of pixels, as PNG: they lie beside it.
     """
     tables: dict[str, str] = {}
     body = "\n\n".join(_parts(document.parts, 0, tables, (f"{name}-table{number}" for number in count(1))))
@@ -170,7 +170,7 @@ def _row(cells: Sequence[str]) -> str:
 def _figure(picture: Picture) -> str:
     inner = [
         "\\centering",
-        f"\\includegraphics[width=\\linewidth]{{\\detokenize{{{picture.raster.name}}}}}",
+        f"\\includegraphics[width=\\linewidth]{{\\detokenize{{{picture.printed.name}}}}}",
         f"\\caption{{{escape(picture.caption)}}}",
     ]
     return _environment("figure", inner, "[!htbp]")

@@ -27,7 +27,7 @@ from reidbench.reporting.findings import findings
 from reidbench.reporting.legend import legend
 from reidbench.reporting.methods import methods
 from reidbench.reporting.reproduce import command
-from reidbench.reporting.scope import scope
+from reidbench.reporting.scope import SYNTHETIC, dataset_name, scope
 from reidbench.reporting.summary import certainty, unfound
 
 if TYPE_CHECKING:
@@ -114,18 +114,16 @@ def _notes(table: Table) -> Section | None:
 def _results(table: Table, figures: Iterable[Path]) -> Iterator[Part]:
     yield from tabulars(blocks(table))
     yield from (Tabular((family_block(family),)) for family in families(table) if not is_told_whole(family))
-    yield from _pictures(figures, several(table.plan))
+    yield from _pictures(table, figures)
 
 
-def _pictures(figures: Iterable[Path], over: str) -> Iterator[Picture]:
-    """One picture for each figure, whatever file formats it was drawn in.
-
-    `over` says what a row was trained several times over, "" of one that was trained once.
-    """
+def _pictures(table: Table, figures: Iterable[Path]) -> Iterator[Picture]:
+    """One picture for each figure, whatever file formats it was drawn in."""
     from reidbench.reporting.figures import caption, shown
 
+    synthetic = any(dataset_name(table, heading) == SYNTHETIC for heading in table.headings if heading.training)
     for path in shown(figures):
-        yield Picture(path, caption(path, over=over))
+        yield Picture(path, caption(path, over=several(table.plan), synthetic=synthetic))
 
 
 def _shortcomings(table: Table) -> Iterator[Section | None]:

@@ -46,7 +46,7 @@ def test_the_report_parses_and_names_its_pictures_and_tables(bench: Bench, tmp_p
     assert [f"{name}.tex" for name in tables] == list(files)[1:]
     assert environments.count("table") == environments.count("adjustbox") == len(tables) >= 3
     for name in re.findall(r"includegraphics.*detokenize\{([^}]+)\}", text):
-        assert (tmp_path / name).is_file() and name.endswith(".png")
+        assert name.endswith(".pdf") and (tmp_path / name).with_suffix(".svg").is_file()
     own = "".join(files[f"{name}.tex"] for name in tables)
     assert "begin{tabular}" not in text and "\\textbf{" in own and "1.99 & +0.01" in own
 

@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,21 @@ def test_figures_of_an_earlier_report_of_the_name_do_not_stay(bench: Bench) -> N
     assert len(drawn) > 1
     assert left == {"made_up-latency.svg", "made_up-stress.svg", "made_up-tiny-latency.svg"}
     assert {path.name for path in folder.glob("made_up-*.png")} == {"made_up-latency.png"}
+
+
+def test_the_pdf_of_a_figure_stays_for_the_latex_that_takes_it_in_as_long_as_there_is_the_figure(bench: Bench) -> None:
+    bench.save_all()
+    folder, plan = bench.store.folder, bench.plan
+    table = assemble(plan, bench.store)
+    written = write_report(table, bench.store, formats=("latex",))
+    drawn = {path.name for path in folder.glob("made_up-*.pdf")}
+    taken = set(re.findall(r"includegraphics.*detokenize\{([^}]+)\}", (folder / "made_up.tex").read_text()))
+    assert len(drawn) == 4 and drawn == taken and drawn < {path.name for path in written}
+    write_report(table, bench.store)
+    assert {path.name for path in folder.glob("made_up-*.pdf")} == drawn
+    fewer = replace(plan, suite=replace(plan.suite, figures=("latency",)))
+    write_report(assemble(fewer, bench.store), bench.store)
+    assert [path.name for path in folder.glob("made_up-*.pdf")] == ["made_up-latency.pdf"]
 
 
 def test_latex_tables_of_an_earlier_report_of_the_name_do_not_stay(bench: Bench) -> None:
