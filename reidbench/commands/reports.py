@@ -117,7 +117,8 @@ def report_several(
         _print_json(tables)
         return
     print("\n".join([*about, *([left_out] if left_out else [])]))
-    _print_paths(path for path in written if path.suffix != ".png" and not is_table(path))
+    figures = {path.with_suffix("") for path in written if path.suffix == ".png"}
+    _print_paths(path for path in written if path.with_suffix("") not in figures and not is_table(path))
 
 
 def _in_order(tables: Sequence[Table]) -> list[Table]:

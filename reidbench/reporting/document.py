@@ -78,15 +78,19 @@ Part = Paragraph | Items | Tabular | Picture | Code | Section
 
 @dataclass(frozen=True)
 class Document:
+    """What is printed under a title, and `wholes`: tables with all their columns, for files of their own."""
+
     title: str
     parts: tuple[Part, ...]
+    wholes: tuple[Block, ...] = ()
 
 
 @dataclass(frozen=True)
 class Chapter:
     """What one table, or any other source, gives to a report of several.
 
-    `found` are the statements it has for the summary of the whole, `command` what makes its content again.
+    `found` are the statements it has for the summary of the whole, `command` what makes its content again, `wholes`
+    its tables with all their columns.
     """
 
     name: str
@@ -94,6 +98,7 @@ class Chapter:
     found: tuple[str, ...]
     parts: tuple[Part, ...]
     command: str = ""
+    wholes: tuple[Block, ...] = ()
 
 
 def section(title: str, *parts: Part | None, name: str = "") -> Section | None:

@@ -17,6 +17,9 @@ FAVOURED = {"tks": "temporal kernels (TKS)"}
 SYNTHETIC = "synthetic"
 """The dataset that ships with the project, of rendered walkers."""
 
+SEE = ": see Training and data"
+"""Where a report has more on the training settings."""
+
 
 def scope(tables: Sequence[Table]) -> Iterator[str]:
     """The sentences, each true of all tables together; none where nothing is trained, or only costs are measured."""
@@ -35,7 +38,7 @@ def scope(tables: Sequence[Table]) -> Iterator[str]:
         yield "Their accuracies do not stand for those on a real dataset, nor does their order."
     rates = {name: factor for table, _ in shown for name, factor in table.plan.preset.recipe.rates.items()}
     if faster := [text for name, text in FAVOURED.items() if rates.get(name, 1) > 1]:
-        yield f"The training settings favour networks with {' and '.join(faster)}: see Training and data."
+        yield f"The training settings favour networks with {' and '.join(faster)}{SEE}."
     if any(not h.training and is_measured(t.column(h).values()) for t in tables for h in t.headings):
         yield f"Costs are those at the paper's scale, {_pixels(PAPER_SIZE)}."
 

@@ -99,9 +99,10 @@ def write_combined(
     printed = "latex" in formats
     figures = {table.plan.name: _draw(table, store, home, printed=printed) for table in reversed(tables)}
     found = shared_headlines(tables)
-    own = (chapter(table, figures[table.plan.name], found[table.plan.name]) for table in tables)
+    machine = store.machine()
+    own = (chapter(table, machine, figures[table.plan.name], found[table.plan.name]) for table in tables)
     chapters = [*own, *others]
-    document = combined_report(tables, chapters, store.name, store.machine(), left_out, made_by)
+    document = combined_report(tables, chapters, store.name, machine, left_out, made_by)
     written = _write(document, home / several_stem(name, [table.plan for table in tables]), formats)
     shown = [picture for one in others for picture in pictures(one.parts)]
     drawn = [path for one in shown for path in (one.path, one.raster, *([one.printed] if printed else []))]
@@ -174,6 +175,6 @@ def _write(document: Document, stem: Path, formats: Sequence[str]) -> list[Path]
             write_bytes(written[-1], content)
     if "latex" in formats:
         for path in set(stem.parent.glob("*.tex")) - set(written):
-            if re.fullmatch(rf"{re.escape(stem.name)}-table\d+", path.stem) and is_table(path):
+            if re.fullmatch(rf"{re.escape(stem.name)}-(table\d+|all\d*)", path.stem) and is_table(path):
                 path.unlink()
     return written
