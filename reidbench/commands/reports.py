@@ -42,9 +42,9 @@ def report_suite(plan: Plan, store: Store, arguments: Namespace, suite: Suite) -
 
     What `report` writes is of that part, too; a run that measures a part writes the report of the whole suite.
     """
-    from reidbench.reporting.blocks import terminal_text
     from reidbench.reporting.methods import disturbances
     from reidbench.reporting.tables import assemble
+    from reidbench.reporting.terminal import terminal_text
     from reidbench.reporting.writing import write_report
 
     table = assemble(plan, store)

@@ -228,18 +228,6 @@ def entry_text(heading: Heading, entry: Entry) -> str:
     return {"stale": f"stale: {text}", "partial": partial}.get(entry.state, text)
 
 
-def terminal_text(table: Table, width: int) -> str:
-    """The table for a terminal: no markup; the best of a column is marked with an asterisk."""
-    parts = []
-    for block in blocks(table, width):
-        lines = [
-            [text + "*" if (y, x) in block.bold else text for x, text in enumerate(line)]
-            for y, line in enumerate(block.lines)
-        ]
-        parts.append("\n".join([block.title, *text_lines([block.header, *lines]), *block.notes]))
-    return "\n\n".join(parts)
-
-
 def text_lines(rows: Sequence[Sequence[str]]) -> list[str]:
     """Lines of cells in columns as wide as they have to be."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

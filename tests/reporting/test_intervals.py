@@ -6,13 +6,14 @@ from math import nan
 import pytest
 from made_up import COLUMNS, ROWS
 
-from reidbench.reporting.blocks import blocks, terminal_text
+from reidbench.reporting.blocks import blocks
 from reidbench.reporting.document import Document, Tabular
 from reidbench.reporting.html import html
 from reidbench.reporting.intervals import difference_text, estimate_text, interval_text
 from reidbench.reporting.latex import latex
 from reidbench.reporting.markdown import markdown
 from reidbench.reporting.tables import assemble
+from reidbench.reporting.terminal import terminal_text
 from reidbench.spec import Quantity
 from reidbench.statistics import Estimate
 
