@@ -29,12 +29,16 @@ FIRST, PAPER = "table2", "paper"
 
 
 def check_figures(suites: Mapping[str, Suite]) -> None:
-    """Raises UserError for a figure that there is not, before anything is measured for its report."""
+    """Raises UserError for a figure that there is not, or that cannot be drawn from the columns of its suite, before
+    anything is measured for its report. Of a suite that names none is drawn what can be."""
     from reidbench.reporting.figures import FIGURES
+    from reidbench.reporting.figures.needs import check_needs
 
     for name, suite in suites.items():
         for figure in suite.figures:
-            lookup(f"figure for suite {name}", figure, FIGURES)
+            drawing = lookup(f"figure for suite {name}", figure, FIGURES)
+            if suite.figures != Suite.figures:
+                check_needs(f"{figure} of suite {name}", drawing.needs, suite)
 
 
 def report_suite(plan: Plan, store: Store, arguments: Namespace, suite: Suite) -> None:

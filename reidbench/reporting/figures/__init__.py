@@ -25,6 +25,7 @@ from reidbench.reporting.figures.components import components_figure
 from reidbench.reporting.figures.costs import formula_figure, overhead_figure
 from reidbench.reporting.figures.field import field_figure
 from reidbench.reporting.figures.maps import activation_figure, attention_figure
+from reidbench.reporting.figures.needs import GROUPS, LEVELS, TIMED, TRAINED, Need, one_of
 from reidbench.reporting.figures.ranking import ranking_figure
 from reidbench.reporting.figures.rows import rows_figure
 from reidbench.reporting.figures.scale import scale_figure
@@ -50,11 +51,12 @@ class Drawing:
 
     What a caption has in brackets is to be seen only where rows were trained several times over. A figure made of
     `pixels`, of frames and maps, has a large SVG, so that a report shows its PNG. `synthetic` is what the caption adds
-    on the synthetic data.
+    on the synthetic data. Without columns of all that it `needs` it cannot be drawn from any records.
     """
 
     draw: Callable[[Table], Figure | None]
     caption: str
+    needs: tuple[Need, ...]
     pixels: bool = False
     synthetic: str = ""
 
@@ -74,71 +76,88 @@ FIGURES = {
     "accuracy": Drawing(
         accuracy_figure,
         f"Accuracy against cost, one line for each row; {FRONT}; {WHISKERS}{SEEDS}",
+        needs=(TRAINED, one_of("complexity.macs", "complexity.gflops")),
     ),
     "field": Drawing(
         field_figure,
         f"Accuracy, MACs and the median time of a frame, one line for each row; {FRONT}; in the panel of "
         f"accuracy by any of the costs; dotted, the reference row; {WHISKERS}{SEEDS}",
+        needs=(TRAINED, one_of("complexity.macs", "latency.per_frame")),
     ),
-    "rows": Drawing(rows_figure, f"Accuracy row by row, measured beside published; {WHISKERS}{SEEDS}"),
+    "rows": Drawing(
+        rows_figure, f"Accuracy row by row, measured beside published; {WHISKERS}{SEEDS}", needs=(TRAINED,)
+    ),
     "latency": Drawing(
         latency_figure,
         "Median latency with its 95 % interval over rounds, of a frame where clips differ in length; after x the ratio "
         "to the reference row, time per frame; each panel has a scale of its own",
+        needs=(TIMED,),
     ),
     "factors": Drawing(
-        factor_figure, f"Mean AP by what tells the identities apart; {WHISKERS}{SEEDS}; dashed, {LOOKALIKES}"
+        factor_figure,
+        f"Mean AP by what tells the identities apart; {WHISKERS}{SEEDS}; dashed, {LOOKALIKES}",
+        needs=(GROUPS,),
     ),
     "overhead": Drawing(
         overhead_figure,
         "Time of a frame beside its MACs, each relative to the reference row's: a row whose time lies to the right of "
         "its MACs is slower than these foretell; medians with 95 % intervals",
+        needs=(one_of("complexity.macs"), one_of("latency.ratio")),
     ),
     "formula": Drawing(
         formula_figure,
         "Cost over alpha relative to Base-B: by the formula, counted and measured, with 95 % intervals",
+        needs=(one_of("formula.counted"),),
     ),
     "components": Drawing(
         components_figure,
         f"Left, accuracy of the reference row and of every combination; {WHISKERS}{SEEDS}. Right, what each component "
         "adds on average over the others, with 95 % intervals[ that hold the spread over seeds too]; a count has none",
+        needs=(TRAINED,),
     ),
     "backends": Drawing(
         backends_figure,
         "Above, latency of one clip by backend; below, its ratio to the reference row in the same session; dashed, the "
         "ratio of the counted MACs; medians with 95 % intervals",
+        needs=(one_of("latency.latency"), one_of("latency.ratio")),
     ),
     "batches": Drawing(
         batches_figure,
         "Time of the row in focus relative to the reference row's over the clips computed at once, as far as both were "
         "tried, by one reading each after one that warms up; dashed, where they are counted, the ratio of the MACs",
+        needs=(one_of("throughput.throughput"),),
     ),
     "stress": Drawing(
         stress_figure,
         "Accuracy under one controlled factor at a time, in parentheses what a panel sets beside it; "
         f"{WHISKERS}{SEEDS}; thick, {LOOKALIKES}",
+        needs=(LEVELS,),
     ),
     "end_to_end": Drawing(
         end_to_end_figure,
         "Where the time of a whole tracklet goes, medians by stage; at a bar's end the median of the whole with its "
         "95 % interval over rounds, and after x the ratio to the reference row; right, all stages but the network, "
         "on a scale of their own, with their sum",
+        needs=(one_of("end_to_end.total"),),
     ),
     "scale": Drawing(
         scale_figure,
         "Scoring (mAP, CMC, mINP) over the size of the gallery: a query's time, with the lines of a cost in proportion "
         "to the gallery, and memory beyond the features",
+        needs=(LEVELS, one_of("scoring.query", "scoring.added")),
     ),
     "activation": Drawing(
         activation_figure,
         "Class-activation maps of pairs: the channels of stage 4 weighted by what they add to the cosine similarity of "
         "a query and its match (a test identity is no class); each frame relative to its own highest value",
+        needs=(one_of("activation"),),
         pixels=True,
     ),
     "attention": Drawing(
         attention_figure,
         "Attention of DAO over frames, in multiples of an even map's; below, the overlap of the maps of small frames "
         "that go with one big frame (95 % interval over identities[, circles: seeds]) and the mean maps",
+        needs=(one_of("attention"),),
         pixels=True,
     ),
     "selection": Drawing(
@@ -146,10 +165,12 @@ FIGURES = {
         "Mean selection weight of each kernel, averaged over channels, by group of tracklets, a mark a seed, with 95 % "
         "intervals over identities; below, what changes where only the tempo or only the occlusion differs[, with "
         "seeds in the intervals (circles: seeds)]",
+        needs=(one_of("selection"),),
     ),
     "ranking": Drawing(
         ranking_figure,
         "The first ten of the ranking of evenly spaced queries, by a middle frame each",
+        needs=(one_of("ranking"),),
         pixels=True,
         synthetic="; tempo twins look alike in one frame",
     ),
