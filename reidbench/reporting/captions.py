@@ -35,7 +35,7 @@ def captioned_differences(table: Table, machine: Mapping[str, Any], block: Block
 
 def _about(part: Table, machine: Mapping[str, Any], titles: Iterable[str]) -> Iterator[str]:
     """The suite, what was measured on which data and where, and how far from the paper's scale."""
-    yield from (f"{title}." for title in (part.plan.suite.title, *titles))
+    yield from (f"{title.removesuffix('.')}." for title in (part.plan.suite.title, *titles))
     yield from (line.replace(SEE, "") for line in scope([part]))
     if any(_is_small(heading) for heading in part.headings):
         yield f"The networks were not trained at the paper's scale, {'x'.join(map(str, PAPER_SIZE))} pixels."

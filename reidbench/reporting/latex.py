@@ -181,7 +181,9 @@ def _spans(groups: Sequence[tuple[str, int]]) -> list[str]:
 
 def _comments(block: Block) -> list[str]:
     """What the file needs, and a caption that is ready where no comments stand before its lines."""
-    lines = dict.fromkeys(escape(text) for text in (*(block.caption or (f"{block.title}.",)), *block.notes))
+    lines = dict.fromkeys(
+        escape(text) for text in (*(block.caption or (f"{block.title.removesuffix('.')}.",)), *block.notes)
+    )
     return [
         f"{MADE}Needs booktabs and adjustbox, and with pdfLaTeX fontenc with T1.",
         "% A caption to put before it, without the signs at the beginnings of its lines:",

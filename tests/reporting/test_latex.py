@@ -13,6 +13,8 @@ from pylatexenc.latex2text import LatexNodes2Text, MacroTextSpec, get_default_la
 from pylatexenc.latexwalker import LatexEnvironmentNode, LatexMacroNode
 from reading import latex_nodes
 
+from reidbench.reporting.blocks import Block
+from reidbench.reporting.document import Document, Tabular
 from reidbench.reporting.latex import MADE, SIGNS, escape, latex
 
 NAMED = {
@@ -120,6 +122,12 @@ def test_each_file_begins_with_a_caption_and_the_notes_in_comments(bench: Bench,
         "A made-up suite. Accuracy: dataset synthetic, protocol release"
     )
     assert first.endswith("1 another dataset: published on mars, measured on synthetic.")
+
+
+def test_a_title_that_ends_in_a_full_stop_gets_no_second_one() -> None:
+    block = Block("Param.", ("row", "x"), (("a", "1"),), frozenset(), ())
+    (_, table) = latex(Document("t", (Tabular((block,)),)), "x").values()
+    assert caption_of(table) == "Param."
 
 
 def caption_of(text: str) -> str:
