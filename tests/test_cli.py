@@ -99,8 +99,11 @@ ROOT = Path(__file__).resolve().parent.parent
         (["evaluate"], "the following arguments are required: MODEL, --weights"),
         (["export", "bicnet"], "or random, for a network to be timed"),
         (["train", "bicnet", "--out", "x", "--weights", "imagenett"], "did you mean 'imagenet'?"),
-        (["list", "bicne"], "no model, dataset or suite is named 'bicne'; did you mean 'bicnet'?"),
-        (["list", "thing"], "no model, dataset or suite is named 'thing'; bench.py list names all"),
+        (["list", "bicne"], "no model, dataset, suite, measurement or preset is named 'bicne'; did you mean 'bicnet'?"),
+        (
+            ["list", "thing"],
+            "no model, dataset, suite, measurement or preset is named 'thing'; bench.py list names all",
+        ),
         (["convert", "a.pt", "b.pt", "--results", "x"], "unknown argument '--results'"),
         (["score", "a.npz", "--machine", "x"], "unknown argument '--machine'"),
         (["data", "synthetic", "out", "--results", "x"], "unknown argument '--results'"),

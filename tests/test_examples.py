@@ -14,7 +14,7 @@ from reidbench import registry
 from reidbench.cli import main
 from reidbench.commands.reports import check_figures
 from reidbench.planning.plan import Request, make_plan
-from reidbench.spec import Cell, UserError
+from reidbench.spec import Cell, Suite, UserError
 from reidbench.store import Store
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
@@ -61,6 +61,7 @@ def test_the_suite_is_planned(tmp_path: Path) -> None:
     add("mynet", "mysuite")
     suite = registry.suite("mysuite")
     check_figures({"mysuite": suite})
+    assert suite.figures != Suite.figures, "so that each it names is checked to be one that it can draw"
     store = Store(tmp_path, "here")
     cost = make_plan("mysuite", suite, Request(only="cost"), store).all_cells()
     assert {cell.row for cell in cost} == {row.name for row in suite.rows}

@@ -20,6 +20,7 @@ SUITE = Suite(
         Column("accuracy.top1"),
         Column("complexity.gflops", "gflops"),
         Column("complexity.params"),
+        Column("latency.latency"),
         Column("latency.ratio"),
         Column("latency.ratio", settings={"device": "cuda", "precision": "fp32"}),  # where there is a CUDA GPU
     ),

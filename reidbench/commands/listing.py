@@ -17,7 +17,7 @@ UNWRAPPED = 1000
 
 
 def list_everything(arguments: Namespace) -> int:
-    """Prints every registered thing with one line; of those that are named, their options or rows."""
+    """Prints every registered thing with one line; of those that are named, what they consist of."""
     if arguments.names:
         return _list_some(arguments)
     groups = {
@@ -44,7 +44,7 @@ def list_everything(arguments: Namespace) -> int:
 
 
 def _list_some(arguments: Namespace) -> int:
-    found = [facts_of(name) for name in arguments.names]
+    found = [facts for name in arguments.names for facts in facts_of(name)]
     if arguments.json:
         print_json(found)
     else:

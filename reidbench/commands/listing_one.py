@@ -1,15 +1,18 @@
-"""What `list NAME` shows: a model's or a dataset's options, a suite's rows. Imports no torch."""
+"""What `list NAME` shows: a model's or a dataset's options, a suite's rows, a measurement's quantities, a preset's
+settings. Imports no torch."""
 
 from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict
 from typing import Any
 
-from reidbench import registry
+from reidbench import presets, registry
 from reidbench.discovery.entries import Entry
 from reidbench.discovery.source import REQUIRED, parse
+from reidbench.reporting.blocks import titled
 from reidbench.spec import NO_TRUNK, Suite, UserError
 
 HIDDEN = ("classes", "root", "subset")
@@ -31,16 +34,20 @@ def about_models() -> dict[str, str]:
     return {name: f"{text.removesuffix('.')}; {MARK}." if name in untold else text for name, text in abouts.items()}
 
 
-def facts_of(name: str) -> dict[str, Any]:
-    """What there is to know of a model, a dataset or a suite, as plain values. Raises UserError for another name."""
-    for kind, entries in (("model", registry.models()), ("dataset", registry.datasets())):
-        if name in entries:
-            return _entry_facts(kind, entries[name])
-    if name in registry.suite_paths():
-        return _suite_facts(name)
-    known = [*registry.models(), *registry.datasets(), *registry.suite_paths()]
-    hint = registry.nearest(name, known, otherwise="; bench.py list names all")
-    raise UserError(f"no model, dataset or suite is named {name!r}{hint}")
+def facts_of(name: str) -> list[dict[str, Any]]:
+    """What there is to know of all that has a name, as plain values. Raises UserError where nothing has it."""
+    kinds: dict[str, tuple[Iterable[str], Callable[[str], dict[str, Any]]]] = {
+        "model": (registry.models(), lambda name: _entry_facts("model", registry.models()[name])),
+        "dataset": (registry.datasets(), lambda name: _entry_facts("dataset", registry.datasets()[name])),
+        "suite": (registry.suite_paths(), _suite_facts),
+        "measurement": (registry.measurements(), _measurement_facts),
+        "preset": (list(presets.PRESETS), _preset_facts),
+    }
+    if found := [facts(name) for names, facts in kinds.values() if name in names]:
+        return found
+    hint = registry.nearest(name, [one for names, _ in kinds.values() for one in names], "; bench.py list names all")
+    *first, last = kinds
+    raise UserError(f"no {', '.join(first)} or {last} is named {name!r}{hint}")
 
 
 def lines_of(facts: Mapping[str, Any]) -> list[str]:
@@ -50,15 +57,33 @@ def lines_of(facts: Mapping[str, Any]) -> list[str]:
         head += ["", "on no known trunk: starts as it is built, --weights imagenet and synthetic do not apply"]
     if "rows" in facts:
         return [*head, "", "rows, for --rows", *(f"  {number:>2}  {row}" for number, row in facts["rows"].items())]
+    if "quantities" in facts:
+        return [*head, "", f"quantities, for Column({facts['name'] + '.QUANTITY'!r})", *_table(facts["quantities"])]
+    if "settings" in facts:
+        return [*head, "", "settings", *_table({name: _plain(value) for name, value in facts["settings"].items()})]
     flag = "--set" if facts["kind"] == "model" else "--data"
     options = facts.get("options", {})
     if facts["kind"] == "suite":
         return head
     if not options:
         return [*head, "", "no options"]
-    width = max(map(len, options))
-    lines = [f"  {option:<{width}}  {_option_text(about)}" for option, about in options.items()]
+    lines = _table({option: _option_text(about) for option, about in options.items()})
     return [*head, "", f"options, for {flag} OPTION=VALUE, with their defaults", *lines]
+
+
+def _table(lines: Mapping[str, str]) -> list[str]:
+    """Names with what is said of each beside them."""
+    width = max(map(len, lines))
+    return [f"  {name:<{width}}  {text}" for name, text in lines.items()]
+
+
+def _plain(value: Any) -> str:
+    """A setting in words."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_plain(own)}" for name, own in value.items()) or "-"
+    if isinstance(value, (tuple, list)):
+        return ", ".join(map(str, value))
+    return "-" if value == "" else f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _option_text(about: Mapping[str, Any]) -> str:
@@ -97,6 +122,34 @@ def _choices(tree: ast.Module) -> dict[str, list[Any]]:
             except (ValueError, TypeError, AttributeError):
                 return {}
     return {}
+
+
+def _measurement_facts(name: str) -> dict[str, Any]:
+    found = registry.measurements()[name]
+    known = {
+        field: "; ".join(
+            part
+            for part in (
+                titled(quantity.title, "" if quantity.unit in quantity.title else quantity.unit),
+                quantity.about.rstrip("."),
+                f"{quantity.better} is better" if quantity.better else "",
+            )
+            if part
+        )
+        for field, quantity in found.quantities.items()
+    }
+    return {"kind": "measurement", "name": name, "about": found.about, "quantities": known}
+
+
+def _preset_facts(name: str) -> dict[str, Any]:
+    """A preset's dataset, seeds and options, then its recipe (`spec.Recipe`), with what is otherwise on some data."""
+    preset = presets.PRESETS[name]
+    settings: dict[str, Any] = {"dataset": preset.dataset, "seeds": preset.seeds}
+    settings |= {"dataset options": dict(preset.dataset_options), "model options": dict(preset.model_options)}
+    settings |= asdict(preset.recipe)
+    settings |= {f"on {dataset}": dict(own) for dataset, own in preset.by_dataset.items()}
+    settings |= {f"rates with trunk {trunk}": dict(own) for trunk, own in preset.rates_by_trunk.items()}
+    return {"kind": "preset", "name": name, "about": "\n\n".join([preset.about, *preset.notes]), "settings": settings}
 
 
 def _suite_facts(name: str) -> dict[str, Any]:

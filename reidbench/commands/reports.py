@@ -29,12 +29,16 @@ FIRST, PAPER = "table2", "paper"
 
 
 def check_figures(suites: Mapping[str, Suite]) -> None:
-    """Raises UserError for a figure that there is not, before anything is measured for its report."""
+    """Raises UserError for a figure that there is not, or that cannot be drawn from the columns of its suite, before
+    anything is measured for its report. Of a suite that names none is drawn what can be."""
     from reidbench.reporting.figures import FIGURES
+    from reidbench.reporting.figures.needs import check_needs
 
     for name, suite in suites.items():
         for figure in suite.figures:
-            lookup(f"figure for suite {name}", figure, FIGURES)
+            drawing = lookup(f"figure for suite {name}", figure, FIGURES)
+            if suite.figures != Suite.figures:
+                check_needs(f"{figure} of suite {name}", drawing.needs, suite)
 
 
 def report_suite(plan: Plan, store: Store, arguments: Namespace, suite: Suite) -> None:
@@ -42,9 +46,9 @@ def report_suite(plan: Plan, store: Store, arguments: Namespace, suite: Suite) -
 
     What `report` writes is of that part, too; a run that measures a part writes the report of the whole suite.
     """
-    from reidbench.reporting.blocks import terminal_text
     from reidbench.reporting.methods import disturbances
     from reidbench.reporting.tables import assemble
+    from reidbench.reporting.terminal import terminal_text
     from reidbench.reporting.writing import write_report
 
     table = assemble(plan, store)
@@ -97,12 +101,12 @@ def report_several(
     for table in tables if each else ():
         write_report(table, store, made_by=arguments.command_line)
     output, others, about = _output(arguments), [], [_coverage(table) for table in tables]
-    with drawing_ahead(tables, store, output.get("folder")):
+    with drawing_ahead(tables, store, **output):
         if audit or not name:
             found = carry_out(audited_suites(), store)
             counted = f"{len(found.records)} of {found.wanted} networks"
             if audit or found.mostly_counted:
-                others.append(audit_part(found, store, output.get("folder")))
+                others.append(audit_part(found, store, **output))
                 about.append(f"{NAME:<14} {counted}")
             else:
                 about.append(f"{NAME:<14} left out: {counted}")
@@ -121,7 +125,8 @@ def report_several(
     print("\n".join([*about, *([left_out] if left_out else [])]))
     if not name:
         _tell_otherwise([table.plan for table in tables], store, shutil.get_terminal_size().columns)
-    _print_paths(path for path in written if path.suffix != ".png" and not is_table(path))
+    figures = {path.with_suffix("") for path in written if path.suffix == ".png"}
+    _print_paths(path for path in written if path.with_suffix("") not in figures and not is_table(path))
 
 
 def _holds_accuracy(table: Table) -> bool:

@@ -18,9 +18,9 @@ def add_suites(add: Add) -> None:
         sub.add_argument("--fresh", action="store_true", help="measure again what is recorded, training again")
     sub = add("audit", "suites.audit", "which counting rule each printed cost of Tables 2 to 6 follows")
     sub.add_argument("--fresh", action="store_true", help="count again what is already recorded")
-    about = "show models, datasets, suites, measurements, presets, protocols, backends; with NAME its options or rows"
+    about = "show models, datasets, suites, measurements, presets, protocols, backends; with NAME what it has"
     sub = add("list", "listing.list_everything", about, records=False)
-    about = "a model or dataset, to see its options, or a suite, to see its rows"
+    about = "a model, dataset, suite, measurement or preset, to see its options, rows, quantities or settings"
     sub.add_argument("names", nargs="*", metavar="NAME", help=about)
     about = "write tables, figures and what they show from the records, of all or of the part that is chosen"
     sub = add("report", "suites.report", about, training(), start(), selection())

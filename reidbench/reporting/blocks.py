@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -53,19 +54,27 @@ WORDS = {
 
 @dataclass(frozen=True)
 class Block:
-    """One printed table: every line is as long as the header. `notes` belong to the marks in the header."""
+    """One printed table: every line is as long as the header. `notes` belong to the marks in the header.
+
+    `columns` are the places of the columns that it shows (`Heading.index`). `groups` say what several columns after the
+    first have in common, each with how many they are; `caption` are sentences for where the block stands alone.
+    """
 
     title: str
     header: tuple[str, ...]
     lines: tuple[tuple[str, ...], ...]
     bold: frozenset[tuple[int, int]]
     notes: tuple[str, ...]
+    columns: tuple[int, ...] = ()
+    groups: tuple[tuple[str, int], ...] = ()
+    caption: tuple[str, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True)
 class _Strip:
     """The printed columns of one heading, kept together: measured, and where published also that and the difference."""
 
+    heading: Heading
     header: tuple[str, ...]
     lines: tuple[tuple[str, ...], ...]
     best: int
@@ -81,7 +90,7 @@ class _Strip:
     def of_rows(self, kept: Sequence[int]) -> _Strip:
         """The strip with some of its lines."""
         best = kept.index(self.best) if self.best in kept else -1
-        return _Strip(self.header, tuple(self.lines[i] for i in kept), best, self.notes)
+        return replace(self, lines=tuple(self.lines[i] for i in kept), best=best)
 
     @cached_property
     def width(self) -> int:
@@ -97,6 +106,29 @@ def blocks(table: Table, width: int = WIDTH) -> list[Block]:
     A column that cannot be measured here at all shows what was published, in the last block, or is left out; the report
     names it. So is, in each block, a row that only a publication has values for, where it has none there.
     """
+    return [block for title, strips in _groups(table).items() for block in _split(title, table, strips, width)]
+
+
+def whole_block(table: Table) -> Block | None:
+    """All columns of `blocks` side by side, however wide, under what each way of measuring is called in short.
+
+    None where there is no block.
+    """
+    groups = _groups(table)
+    if not groups:
+        return None
+    names = {title: group_name(strips[0].heading, table) for title, strips in groups.items()}
+    alike = {name for name, count in Counter(names.values()).items() if count > 1}
+    block = _split(table.plan.suite.title, table, [strip for strips in groups.values() for strip in strips], 0)[0]
+    spans = (
+        (title if names[title] in alike else names[title], sum(len(strip.header) for strip in strips))
+        for title, strips in groups.items()
+    )
+    return replace(block, groups=tuple(spans))
+
+
+def _groups(table: Table) -> dict[str, list[_Strip]]:
+    """The columns that are shown, by the titles of their blocks."""
     groups: dict[str, list[_Strip]] = {}
     filled: set[str] = set()
     measured = any(entry.state not in EMPTY for entry in table.entries.values())
@@ -107,15 +139,8 @@ def blocks(table: Table, width: int = WIDTH) -> list[Block]:
             groups.setdefault(title, []).append(_strip(heading, entries, table))
         if any(entry.published or entry.state not in EMPTY for entry in entries):
             filled.add(title)
-    groups = {title: strips for title, strips in groups.items() if title in filled or not measured}
-    rows = table.plan.suite.rows
-    found: list[Block] = []
-    for title, strips in sorted(groups.items(), key=lambda group: group[0] == PUBLISHED):
-        kept = [i for i, row in enumerate(rows) if row.model or any(strip.has_value(i) for strip in strips)]
-        names = [f"{rows[i].name} {_mark(rows[i])}".rstrip() for i in kept]
-        notes = tuple(_meanings([rows[i] for i in kept]))
-        found += _split(title, names, [strip.of_rows(kept) for strip in strips], width, notes)
-    return found
+    kept = [(title, strips) for title, strips in groups.items() if title in filled or not measured]
+    return dict(sorted(kept, key=lambda group: group[0] == PUBLISHED))
 
 
 def _mark(row: Row) -> str:
@@ -156,6 +181,16 @@ def block_title(heading: Heading, table: Table) -> str:
     return f"Cost: {', '.join(ran_on(settings))}, the paper's scale"
 
 
+def group_name(heading: Heading, table: Table) -> str:
+    """The same in short, for a line above the columns."""
+    settings = heading.settings
+    if not is_measured(table.column(heading).values()):
+        return "Published"
+    where = ran_on(settings) if "device" in settings and not (heading.training and "backend" not in settings) else []
+    what = [heading.column.measurement.capitalize()] if heading.training else [] if where else ["Counted"]
+    return ", ".join([*what, *where])
+
+
 def training_text(settings: Mapping[str, Any], plan: Plan) -> str:
     """What trained cells have in common: the data, the protocol, the preset, and how often each row is trained."""
     dataset = settings.get("dataset", {})
@@ -193,18 +228,6 @@ def entry_text(heading: Heading, entry: Entry) -> str:
     return {"stale": f"stale: {text}", "partial": partial}.get(entry.state, text)
 
 
-def terminal_text(table: Table, width: int) -> str:
-    """The table for a terminal: no markup; the best of a column is marked with an asterisk."""
-    parts = []
-    for block in blocks(table, width):
-        lines = [
-            [text + "*" if (y, x) in block.bold else text for x, text in enumerate(line)]
-            for y, line in enumerate(block.lines)
-        ]
-        parts.append("\n".join([block.title, *text_lines([block.header, *lines]), *block.notes]))
-    return "\n\n".join(parts)
-
-
 def text_lines(rows: Sequence[Sequence[str]]) -> list[str]:
     """Lines of cells in columns as wide as they have to be."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -217,7 +240,8 @@ def _strip(heading: Heading, entries: Sequence[Entry], table: Table) -> _Strip:
     names = [row.name for row in table.plan.suite.rows]
     best = names.index(heading.best) if heading.best else -1
     if not is_measured(entries):
-        return _Strip((f"{title} published",), tuple((entry.published or "-",) for entry in entries), -1, ())
+        published = tuple((entry.published or "-",) for entry in entries)
+        return _Strip(heading, (f"{title} published",), published, -1, ())
     columns = [[entry_text(heading, entry) for entry in entries]]
     header: list[str] = [title]
     notes: list[str] = []
@@ -228,7 +252,7 @@ def _strip(heading: Heading, entries: Sequence[Entry], table: Table) -> _Strip:
         if any(entry.difference is not None for entry in entries):
             header.append("diff.")
             columns.append([_against_published(quantity, entry) for entry in entries])
-    return _Strip(tuple(header), tuple(zip(*columns, strict=True)), best, tuple(notes))
+    return _Strip(heading, tuple(header), tuple(zip(*columns, strict=True)), best, tuple(notes))
 
 
 def column_name(heading: Heading) -> str:
@@ -258,10 +282,15 @@ def agrees(quantity: Quantity, entry: Entry) -> bool:
     return prints_as(entry.estimate.value * quantity.scale, entry.published)
 
 
-def _split(
-    title: str, names: Sequence[str], strips: Sequence[_Strip], width: int, remarks: tuple[str, ...]
-) -> list[Block]:
-    """As few blocks as fit into `width`, of about the same width."""
+def _split(title: str, table: Table, strips: Sequence[_Strip], width: int) -> list[Block]:
+    """As few blocks as fit into `width`, of about the same width; one where that is 0."""
+    rows = table.plan.suite.rows
+    kept = [i for i, row in enumerate(rows) if row.model or any(strip.has_value(i) for strip in strips)]
+    names = [f"{rows[i].name} {_mark(rows[i])}".rstrip() for i in kept]
+    remarks = tuple(_meanings([rows[i] for i in kept]))
+    strips = [strip.of_rows(kept) for strip in strips]
+    if not width:
+        return [_tried(title, names, strips, remarks)]
     room = width - max(len("row"), *map(len, names)) - 4
     fewest = len(_shelves(strips, room))
     narrow = next((most for most in range(room) if len(_shelves(strips, most)) == fewest), room)
@@ -303,7 +332,8 @@ def _block(title: str, names: Sequence[str], strips: Sequence[_Strip], remarks: 
         for line, cells in zip(lines, strip.lines, strict=True):
             line += cells
     numbered = tuple(f"{_superscript(i)} {note}." for i, note in enumerate(notes, 1))
-    return Block(title, tuple(header), tuple(map(tuple, lines)), frozenset(bold), (*numbered, *remarks))
+    columns = tuple(strip.heading.index for strip in strips)
+    return Block(title, tuple(header), tuple(map(tuple, lines)), frozenset(bold), (*numbered, *remarks), columns)
 
 
 def _superscript(number: int) -> str:

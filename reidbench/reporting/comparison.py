@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import isnan, nan
 from typing import Any
 
@@ -55,6 +55,15 @@ def exceeds_noise(quantity: Quantity, difference: Estimate) -> bool:
 
 def excludes_zero(difference: Estimate) -> bool:
     return difference.low > 0 or difference.high < 0
+
+
+def rests_on_two(difference: Estimate, sides: Iterable[Estimate]) -> bool:
+    """Whether a difference of trainings has a wider interval than each side of it, of two seeds or splits or fewer.
+
+    Their spread is then known by next to nothing, and the interval has the width that this takes.
+    """
+    widths = [side.high - side.low for side in (difference, *sides)]
+    return not isnan(difference.sd) and difference.n <= 2 and all(widths[0] > width for width in widths[1:])
 
 
 def clear_best(quantity: Quantity, rows: Mapping[str, Readings], scatter: Scatter | None) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 
 from reidbench.deployment.backends import ran_on
 from reidbench.reporting.blocks import column_name
-from reidbench.reporting.comparison import Readings, compare, excludes_zero
+from reidbench.reporting.comparison import Readings, compare, excludes_zero, rests_on_two
 from reidbench.reporting.components import effects
 from reidbench.spec import Quantity
 from reidbench.statistics import Estimate, gap_interval
@@ -26,11 +26,15 @@ DIFFERENCE = "pp"
 
 @dataclass(frozen=True)
 class Difference:
-    """One difference, in SI units, with the keys of the records that it was taken from."""
+    """One difference, in SI units, with the keys of the records that it was taken from.
+
+    `of_two` says that its interval is wide for want of more than two trainings of a row (`comparison.rests_on_two`).
+    """
 
     name: str
     gap: Estimate
     records: frozenset[str]
+    of_two: bool = False
 
     @property
     def bounded(self) -> bool:
@@ -167,7 +171,11 @@ def estimated_gap(quantity: Quantity, rows: Readings) -> Estimate | None:
 
 
 def _known(gaps: Sequence[tuple[str, Estimate | None, Sequence[Readings]]]) -> tuple[Difference, ...]:
-    return tuple(Difference(name, gap, frozenset(_keys(rows))) for name, gap, rows in gaps if gap)
+    return tuple(
+        Difference(name, gap, frozenset(_keys(rows)), rests_on_two(gap, [known for known, _ in rows]))
+        for name, gap, rows in gaps
+        if gap
+    )
 
 
 def _keys(rows: Sequence[Readings]) -> Iterator[str]:

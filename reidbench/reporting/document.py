@@ -43,7 +43,7 @@ class Tabular:
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure. `path` is the file to show, its SVG or its PNG; `raster` its PNG."""
+    """A figure. `path` is the file to show, its SVG or its PNG; `raster` its PNG; `printed` what LaTeX takes in."""
 
     path: Path
     caption: str
@@ -51,6 +51,10 @@ class Picture:
     @property
     def raster(self) -> Path:
         return self.path.with_suffix(".png")
+
+    @property
+    def printed(self) -> Path:
+        return self.path.with_suffix(".pdf") if self.path.suffix == ".svg" else self.path
 
 
 @dataclass(frozen=True)
@@ -74,15 +78,19 @@ Part = Paragraph | Items | Tabular | Picture | Code | Section
 
 @dataclass(frozen=True)
 class Document:
+    """What is printed under a title, and `wholes`: tables with all their columns, for files of their own."""
+
     title: str
     parts: tuple[Part, ...]
+    wholes: tuple[Block, ...] = ()
 
 
 @dataclass(frozen=True)
 class Chapter:
     """What one table, or any other source, gives to a report of several.
 
-    `found` are the statements it has for the summary of the whole, `command` what makes its content again.
+    `found` are the statements it has for the summary of the whole, `command` what makes its content again, `wholes`
+    its tables with all their columns.
     """
 
     name: str
@@ -90,6 +98,7 @@ class Chapter:
     found: tuple[str, ...]
     parts: tuple[Part, ...]
     command: str = ""
+    wholes: tuple[Block, ...] = ()
 
 
 def section(title: str, *parts: Part | None) -> Section | None:

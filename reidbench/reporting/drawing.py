@@ -29,13 +29,16 @@ Work = Sequence[tuple[Table, Path]]
 
 
 @contextmanager
-def drawing_beside(work: Work) -> Iterator[None]:
-    """Has a second process draw figures meanwhile, where there are many to draw and a core to do it."""
-    missing = sum(undrawn(table, stem) for table, stem in work)
+def drawing_beside(work: Work, *, printed: bool = False) -> Iterator[None]:
+    """Has a second process draw figures meanwhile, where there are many to draw and a core to do it.
+
+    `printed` is as `draw_figures` has it.
+    """
+    missing = sum(undrawn(table, stem, printed=printed) for table, stem in work)
     if missing < FEWEST or (os.cpu_count() or 1) < 2:
         yield
         return
-    process = start(work)
+    process = start(work, printed=printed)
     try:
         yield
     finally:
@@ -43,11 +46,11 @@ def drawing_beside(work: Work) -> Iterator[None]:
         process.wait()
 
 
-def start(work: Work) -> subprocess.Popen[bytes]:
+def start(work: Work, *, printed: bool = False) -> subprocess.Popen[bytes]:
     """The process, begun. It says nothing; whoever misses a figure draws it, and finds what was wrong with it."""
     # A file, for a pipe would have to be fed until the process has started.
     with tempfile.TemporaryFile() as content:
-        pickle.dump(list(work), content)
+        pickle.dump((list(work), printed), content)
         content.seek(0)
         return subprocess.Popen(
             [sys.executable, "-P", "-m", "reidbench.reporting.drawing"],
@@ -62,8 +65,9 @@ def main() -> None:
     """Draws what stands on stdin; stops without leaving half a file when told to end."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with contextlib.suppress(KeyboardInterrupt):
-        for table, stem in pickle.load(sys.stdin.buffer):
-            draw_figures(table, stem)
+        work, printed = pickle.load(sys.stdin.buffer)
+        for table, stem in work:
+            draw_figures(table, stem, printed=printed)
 
 
 if __name__ == "__main__":

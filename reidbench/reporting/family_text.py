@@ -66,9 +66,15 @@ def _is_short(family: Family) -> bool:
 
 
 def noise_text(family: Family) -> str:
-    """What the intervals of a family cover."""
+    """What the intervals of a family cover, and why some are wide."""
     single = "without the noise of training, of which there is one seed"
-    return f"95 % intervals {single if family.single else f'over queries and {family.over}'}"
+    wide = f"; {two_say_little(family.over)}" if any(each.of_two for each in family.differences) else ""
+    return f"95 % intervals {single if family.single else f'over queries and {family.over}'}{wide}"
+
+
+def two_say_little(over: str) -> str:
+    """Why an interval of a difference is wide, `over` which trainings it is: seeds or splits."""
+    return f"two {over} say little of how training varies, so that intervals of differences are wide"
 
 
 def family_block(family: Family) -> Block:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import isnan
 
+from reidbench.reporting.comparison import is_timed
 from reidbench.spec import Quantity
 from reidbench.statistics import Estimate
 
@@ -41,10 +42,10 @@ def is_alike(quantity: Quantity, known: Estimate) -> bool:
 
 def is_lopsided(quantity: Quantity, known: Estimate) -> bool:
     """Whether one side of an interval is more than twice the other, before and after rounding to the printed digits, or
-    half its width on either side of a percentage would leave 0 to 100."""
+    half its width on either side would lead a time below 0, or a percentage out of 0 to 100."""
     if isnan(known.low):
         return False
-    if quantity.unit == PERCENT and _leaves_the_scale(quantity, known):
+    if _leaves_the_scale(quantity, known):
         return True
     unit = quantity.scale * 10.0**quantity.digits
     ends = [bound * unit for bound in (known.low, known.value, known.high)]
@@ -52,11 +53,13 @@ def is_lopsided(quantity: Quantity, known: Estimate) -> bool:
 
 
 def _leaves_the_scale(quantity: Quantity, known: Estimate) -> bool:
-    """Whether a value ± half the width of its interval, as printed, leads beyond 0 or 100 and the interval does not."""
+    """Whether a value ± half the width of its interval, as printed, leads beyond an end of its scale and the interval
+    does not."""
     parts = (known.value, (known.high - known.low) / 2, known.low, known.high)
     value, half, low, high = (round(part * quantity.scale * 10.0**quantity.digits) for part in parts)
-    most = round(100 * 10.0**quantity.digits)
-    return (value - half < 0 <= low) or (value + half > most >= high)
+    if value - half < 0 <= low:
+        return quantity.unit == PERCENT or is_timed(quantity)
+    return quantity.unit == PERCENT and value + half > round(100 * 10.0**quantity.digits) >= high
 
 
 def _is_uneven(low: float, value: float, high: float) -> bool:

@@ -1,11 +1,13 @@
-"""A report as LaTeX: an article, and each booktabs table in a file that a paper can take in. For pdfLaTeX, LuaLaTeX or
-XeLaTeX."""
+"""A report as LaTeX: an article, and each booktabs table in a file that a paper can take in.
+
+For pdfLaTeX, LuaLaTeX or XeLaTeX.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from itertools import count
+from itertools import accumulate, count, pairwise
 
 from reidbench.reporting.blocks import Block
 from reidbench.reporting.document import (
@@ -86,6 +88,9 @@ LIGATURES = ("-(?=-)", ",(?=,)")
 _REPLACED = re.compile("|".join((*map(re.escape, PRINTED), *LIGATURES)))
 
 
+PLACE = "{max width=\\linewidth,max totalheight=0.85\\textheight}"
+"""How large a table may be."""
+
 MADE = "% Made by reidbench. "
 """What the file of a table begins with."""
 
@@ -93,8 +98,10 @@ MADE = "% Made by reidbench. "
 def latex(document: Document, name: str) -> dict[str, str]:
     """The files of a document by their names: `<name>.tex`, then `<name>-table1.tex` and so on, which it takes in.
 
-    The file of a table is a tabular alone with its label, `tab:<name>-table1`, so that it fits below any caption.
-    Pictures are included as PNG by file name: they lie beside it.
+    The file of a table is a tabular alone with its label, `tab:<name>-table1`, so that it fits below any caption; one
+    stands in its comments. It is made smaller where it is wider than the line or the column that it stands in. What the
+    article shows in several pieces is whole in `<name>-all.tex`, `<name>-all1.tex` and so on where there are several.
+    Pictures are included by file name, as PDF or, where they are made of pixels, as PNG: they lie beside it.
     """
     tables: dict[str, str] = {}
     body = "\n\n".join(_parts(document.parts, 0, tables, (f"{name}-table{number}" for number in count(1))))
@@ -102,7 +109,10 @@ def latex(document: Document, name: str) -> dict[str, str]:
     levels = listed_levels(document)
     contents = f"\\setcounter{{tocdepth}}{{{levels}}}\n\\tableofcontents\n\n" if levels else ""
     whole = f"{head}\n\\begin{{document}}\n\\maketitle\n\n{contents}{body}\n\n\\end{{document}}\n"
-    return {f"{stem}.tex": text for stem, text in {name: whole, **tables}.items()}
+    several = len(document.wholes) > 1
+    stems = [f"{name}-all{number if several else ''}" for number in range(1, len(document.wholes) + 1)]
+    wholes = {stem: _tabular(block, stem) for stem, block in zip(stems, document.wholes, strict=True)}
+    return {f"{stem}.tex": text for stem, text in {name: whole, **tables, **wholes}.items()}
 
 
 def escape(text: str) -> str:
@@ -134,33 +144,53 @@ def _parts(parts: Sequence[Part], level: int, tables: dict[str, str], names: Ite
 
 
 def _table(block: Block, name: str) -> str:
-    """The file of the block under its caption, made smaller where it is larger than the page."""
-    size = "{max width=\\linewidth,max totalheight=0.85\\textheight}"
+    """The file of the block under its caption."""
     notes = [f"\\par\\smallskip{{\\footnotesize {escape(note)}}}" for note in block.notes]
     inner = [
         "\\centering\\small",
         f"\\caption{{{escape(block.title)}}}",
-        _environment("adjustbox", [f"\\input{{\\detokenize{{{name}}}}}"], size),
+        f"\\input{{\\detokenize{{{name}}}}}",
         *notes,
     ]
     return _environment("table", inner, "[!htbp]")
 
 
 def _tabular(block: Block, name: str) -> str:
-    """The block alone with its label; what its caption and notes say stands in comments."""
+    """The block alone with its label, made smaller where it is larger than its place; a caption stands in comments."""
     lines = [
         [f"\\textbf{{{escape(text)}}}" if (y, x) in block.bold else escape(text) for x, text in enumerate(line)]
         for y, line in enumerate(block.lines)
     ]
     sides = "".join("l" if has_words(block, x) else "r" for x in range(len(block.header)))
-    rows = ["\\toprule", _row([escape(text) for text in block.header]), "\\midrule", *map(_row, lines), "\\bottomrule"]
-    about = [" ".join(text.split()) for text in (block.title, *block.notes)]
-    comments = [
-        f"{MADE}Put it below a caption. Needs booktabs, and with pdfLaTeX fontenc with T1.",
-        *(f"% {text}" for text in about),
-    ]
+    header = [*_spans(block.groups), _row([escape(text) for text in block.header])]
+    rows = ["\\toprule", *header, "\\midrule", *map(_row, lines), "\\bottomrule"]
     label = f"\\label{{tab:{name}}}%"
-    return "\n".join([*comments, label, f"{_environment('tabular', rows, f'{{{sides}}}')}%", ""])
+    tabular = _environment("tabular", rows, f"{{{sides}}}")
+    return "\n".join([*_comments(block), label, f"{_environment('adjustbox', [tabular], PLACE)}%", ""])
+
+
+def _spans(groups: Sequence[tuple[str, int]]) -> list[str]:
+    """The line above the header that says what several columns have in common, and the rules below it; or none."""
+    if not groups:
+        return []
+    ends = list(accumulate((count for _, count in groups), initial=1))
+    rules = (f"\\cmidrule(lr){{{first + 1}-{last}}}" for first, last in pairwise(ends))
+    names = (f"\\multicolumn{{{count}}}{{c}}{{{escape(name)}}}" for name, count in groups)
+    return [_row(["", *names]), " ".join(rules)]
+
+
+def _comments(block: Block) -> list[str]:
+    """What the file needs, and a caption that is ready where no comments stand before its lines."""
+    lines = dict.fromkeys(
+        escape(text) for text in (*(block.caption or (f"{block.title.removesuffix('.')}.",)), *block.notes)
+    )
+    return [
+        f"{MADE}Needs booktabs and adjustbox, and with pdfLaTeX fontenc with T1.",
+        "% A caption to put before it, without the signs at the beginnings of its lines:",
+        "% \\caption{%",
+        *(f"% {line}" for line in lines),
+        "% }",
+    ]
 
 
 def _row(cells: Sequence[str]) -> str:
@@ -170,7 +200,7 @@ def _row(cells: Sequence[str]) -> str:
 def _figure(picture: Picture) -> str:
     inner = [
         "\\centering",
-        f"\\includegraphics[width=\\linewidth]{{\\detokenize{{{picture.raster.name}}}}}",
+        f"\\includegraphics[width=\\linewidth]{{\\detokenize{{{picture.printed.name}}}}}",
         f"\\caption{{{escape(picture.caption)}}}",
     ]
     return _environment("figure", inner, "[!htbp]")

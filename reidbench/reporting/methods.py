@@ -13,6 +13,7 @@ from reidbench.deployment.backends import BACKENDS, EAGER, ran_on
 from reidbench.disturbance import STEADY, busy, unsteady
 from reidbench.reporting.blocks import is_measured, seeds_text
 from reidbench.reporting.document import Part, Section, items, section
+from reidbench.reporting.scope import SYNTHETIC, dataset_name
 from reidbench.reporting.tables import lookalike_levels
 from reidbench.retrieval.protocols import in_full
 from reidbench.spec import NO_TRUNK
@@ -34,11 +35,20 @@ SPLITS = (
     "splits. An interval covers the choice of persons, each drawn in all the splits that test it; one of a difference "
     "covers the spread over splits too, which are taken as independent although they share persons."
 )
+ELSEWHERE = (
+    "The recipe's rates were chosen on the synthetic data, where they favour the rows with temporal kernels; no other "
+    "method was tuned so."
+)
+"""What a preset's notes come to on another dataset: they tell of the synthetic one."""
+
 DIGITS = 12
 """Of each fingerprint, where there are several."""
 
 MANY = 5
 """Rows of one recipe that are named; more are called all others."""
+
+SENTENCE = re.compile(r"(?<=\.) (?=[A-Z])")
+"""Stands between two sentences."""
 
 _PIXELS = re.compile(r", pixels [0-9a-f]{12}")
 """What tells two synthetic datasets of the same size apart in their descriptions; their fingerprints do so too."""
@@ -165,20 +175,31 @@ def _training(table: Table) -> Iterator[str]:
     data = dict.fromkeys(line for heading in headings for line in _data(table, heading))
     # A column that no groups are known for says less of the same dataset than another.
     yield from (line for line in data if not any(other != line and other.startswith(line) for other in data))
-    yield from _recipes(table)
+    synthetic = any(dataset_name(table, heading) == SYNTHETIC for heading in headings)
+    lookalikes = synthetic or any(lookalike_levels(table, heading) for heading in headings)
+    yield from _recipes(table, lookalikes=lookalikes)
     if table.plan.splits.several:
         yield f"{table.plan.splits.text.capitalize()}: {SPLITS}"
     each = " of each split" if table.plan.splits.several else ""
     yield f"Seeds: {seeds_text(table.plan.preset.seeds)} a row{each}."
     if options := _model_options(table):
         yield f"Model options of the preset: {options}."
-    yield from table.plan.preset.notes
+    notes = table.plan.preset.notes
+    yield from notes if synthetic or not notes else [ELSEWHERE]
     if any(lookalike_levels(table, heading) for heading in headings):
         yield LEVELS
     contexts = [record.context for record in shown_records(table, headings)]
-    for key, label in (("dataset_about", "What the data can and cannot show"), ("trunk_about", "The trunk")):
-        for text in dict.fromkeys(_as_of_today(str(context[key])) for context in contexts if context.get(key)):
-            yield f"{label}: {text}"
+    yield from _abouts(contexts, "dataset_about", "What the data can and cannot show" if synthetic else "The data")
+    # On other data only what the trunk was taught counts, not what it knows of the cues of the synthetic data.
+    yield from _abouts(contexts, "trunk_about", "The trunk", sentences=None if synthetic else 1)
+
+
+def _abouts(
+    contexts: Sequence[Mapping[str, Any]], key: str, label: str, *, sentences: int | None = None
+) -> Iterator[str]:
+    """What records say under a key, each text once, or its first sentences."""
+    for text in dict.fromkeys(_as_of_today(str(context[key])) for context in contexts if context.get(key)):
+        yield f"{label}: {' '.join(SENTENCE.split(text)[:sentences])}"
 
 
 def _as_of_today(about: str) -> str:
@@ -223,14 +244,18 @@ def _fingerprints(table: Table, heading: Heading) -> list[str]:
     return [found[split][:DIGITS] or "none" for split in sorted(found, key=lambda split: split or 0)]
 
 
-def _recipes(table: Table) -> Iterator[str]:
-    """Each recipe with its rows, that of many rows last and without their names; then the clips of other lengths."""
+def _recipes(table: Table, *, lookalikes: bool) -> Iterator[str]:
+    """Each recipe with its rows, that of many rows last and without their names; then the clips of other lengths.
+
+    Where the data have no `lookalikes`, none can be kept together.
+    """
     found: dict[str, dict[str, int]] = {}
     usual = table.plan.preset.recipe.frames
     for (row, _), cells in table.plan.cells.items():
         for cell in (cell for cell in cells if "recipe" in cell.settings):
             recipe, model = cell.settings["recipe"], registry.models().get(cell.model)
-            text = recipe_text({**recipe, "frames": usual}, model.trunk if model else "")
+            grouped = lookalikes and recipe.get("grouped", False)
+            text = recipe_text({**recipe, "frames": usual, "grouped": grouped}, model.trunk if model else "")
             found.setdefault(text, {})[row] = recipe["frames"]
     most = max(found, key=lambda text: len(found[text]), default="")
     unnamed = most if len(found.get(most, ())) > MANY else ""

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reidbench.deployment.backends import ran_on
-from reidbench.reporting.blocks import blocks, several
+from reidbench.reporting.blocks import Block, blocks, several, whole_block
+from reidbench.reporting.captions import captioned, captioned_differences
 from reidbench.reporting.differences import families
 from reidbench.reporting.document import (
     Chapter,
@@ -27,7 +28,7 @@ from reidbench.reporting.findings import findings
 from reidbench.reporting.legend import legend
 from reidbench.reporting.methods import methods
 from reidbench.reporting.reproduce import command
-from reidbench.reporting.scope import scope
+from reidbench.reporting.scope import SYNTHETIC, dataset_name, scope
 from reidbench.reporting.summary import certainty, unfound
 
 if TYPE_CHECKING:
@@ -51,12 +52,12 @@ def single_report(table: Table, machine: Mapping[str, Any], figures: Iterable[Pa
         ),
         _notes(table),
         section(READING, items(legend([table]))),
-        section("Tables and figures", *_results(table, figures)),
+        section("Tables and figures", *_results(table, machine, figures)),
         *_shortcomings(table),
         section("Methods", *methods([table], table.machine, machine)),
         _reproduction([("Measures what is not recorded yet and writes this table:", command(table.plan))], made_by),
     )
-    return Document(table.plan.suite.title, tuple(part for part in parts if part))
+    return Document(table.plan.suite.title, tuple(part for part in parts if part), _wholes(table, machine))
 
 
 def combined_report(
@@ -83,22 +84,24 @@ def combined_report(
         *(Section(f"{one.title} ({one.name})", one.parts, one.name) for one in chapters),
         _reproduction(commands, made_by),
     )
-    return Document(f"Video person re-identification on {place}", tuple(part for part in parts if part))
+    kept = tuple(part for part in parts if part)
+    wholes = tuple(block for one in chapters for block in one.wholes)
+    return Document(f"Video person re-identification on {place}", kept, wholes)
 
 
-def chapter(table: Table, figures: Iterable[Path], found: Sequence[str]) -> Chapter:
+def chapter(table: Table, machine: Mapping[str, Any], figures: Iterable[Path], found: Sequence[str]) -> Chapter:
     """What a table gives to a report of several; `found` stands in its summary (`summary.shared_headlines`)."""
     run = command(table.plan)
     parts = (
         *_origin(table),
         section("Findings", items(findings(table) or [unfound(table)])),
         _notes(table),
-        section("Tables and figures", *_results(table, figures)),
+        section("Tables and figures", *_results(table, machine, figures)),
         *_shortcomings(table),
         section("How to reproduce", Code(run)),
     )
     kept = tuple(part for part in parts if part)
-    return Chapter(table.plan.name, table.plan.suite.title, tuple(found), kept, run)
+    return Chapter(table.plan.name, table.plan.suite.title, tuple(found), kept, run, _wholes(table, machine))
 
 
 def _origin(table: Table) -> Iterator[Part]:
@@ -111,21 +114,25 @@ def _notes(table: Table) -> Section | None:
     return section("Notes", items(table.plan.suite.notes))
 
 
-def _results(table: Table, figures: Iterable[Path]) -> Iterator[Part]:
-    yield from tabulars(blocks(table))
-    yield from (Tabular((family_block(family),)) for family in families(table) if not is_told_whole(family))
-    yield from _pictures(figures, several(table.plan))
+def _results(table: Table, machine: Mapping[str, Any], figures: Iterable[Path]) -> Iterator[Part]:
+    yield from tabulars([captioned(table, machine, block) for block in blocks(table)])
+    differences = (family_block(family) for family in families(table) if not is_told_whole(family))
+    yield from (Tabular((captioned_differences(table, machine, block),)) for block in differences)
+    yield from _pictures(table, figures)
 
 
-def _pictures(figures: Iterable[Path], over: str) -> Iterator[Picture]:
-    """One picture for each figure, whatever file formats it was drawn in.
+def _wholes(table: Table, machine: Mapping[str, Any]) -> tuple[Block, ...]:
+    block = whole_block(table)
+    return (captioned(table, machine, block),) if block else ()
 
-    `over` says what a row was trained several times over, "" of one that was trained once.
-    """
+
+def _pictures(table: Table, figures: Iterable[Path]) -> Iterator[Picture]:
+    """One picture for each figure, whatever file formats it was drawn in."""
     from reidbench.reporting.figures import caption, shown
 
+    synthetic = any(dataset_name(table, heading) == SYNTHETIC for heading in table.headings if heading.training)
     for path in shown(figures):
-        yield Picture(path, caption(path, over=over))
+        yield Picture(path, caption(path, over=several(table.plan), synthetic=synthetic))
 
 
 def _shortcomings(table: Table) -> Iterator[Section | None]:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from reidbench import registry
 from reidbench.estimates import estimate
-from reidbench.reporting.blocks import text_lines
 from reidbench.reporting.differences import DIFFERENCE
 from reidbench.reporting.intervals import ALIKE, ALIKE_MEANS, difference_text, estimate_text
+from reidbench.reporting.terminal import text_tables
 from reidbench.retrieval.protocols import in_full
 from reidbench.spec import Outcome, Quantity, Record
 from reidbench.statistics import Estimate, means_difference
@@ -66,7 +66,7 @@ def difference(one: Scored, other: Scored) -> Estimate | None:
 
 
 def scored_text(scored: Sequence[Scored], title: str) -> str:
-    """Two tables of at most 80 columns and what each protocol is; those that cannot be scored say why below."""
+    """Two tables in pieces of at most 80 columns and what each protocol is; what cannot be scored says why below."""
     moved = [["protocol", "queries", "mAP (%)", f"mAP - {scored[0].protocol.name} ({DIFFERENCE})", "mINP (%)"]]
     ranks = [["protocol", *map(column_title, CMC)]]
     for one in scored:
@@ -87,9 +87,8 @@ def scored_text(scored: Sequence[Scored], title: str) -> str:
         intervals += f" {ALIKE_MEANS}"
     notes = [f"{one.protocol.name}: {_not_scored(one) or in_full(one.protocol.about)}." for one in scored]
     paragraphs = [_wrapped(text, "  ") for text in notes]
-    return "\n".join(
-        [_wrapped(title), "", *text_lines(moved), "", *text_lines(ranks), "", _wrapped(intervals), *paragraphs]
-    )
+    tables = ("\n".join([*lines, ""]) for rows in (moved, ranks) for lines in text_tables(rows, WIDTH))
+    return "\n".join([_wrapped(title), "", *tables, _wrapped(intervals), *paragraphs])
 
 
 def column_title(name: str) -> str:

@@ -17,7 +17,7 @@ MAKER = "reidbench "
 """What every stamp begins with."""
 
 HEAD = 4096
-"""Bytes from the start of a figure file within which its stamp stands."""
+"""Bytes from the start of a figure file within which its stamp stands, but for a PDF, where it stands near the end."""
 
 
 def figure_stamp(table: Table) -> str:
@@ -50,7 +50,7 @@ def bears(path: Path, stamp: str) -> bool:
     """Whether a file is there and holds the stamp."""
     try:
         with path.open("rb") as file:
-            return stamp.encode() in file.read(HEAD)
+            return stamp.encode() in file.read(-1 if path.suffix == ".pdf" else HEAD)
     except FileNotFoundError:
         return False
 
@@ -60,5 +60,5 @@ def bring(stamp: str, source: Path, target: Path) -> None:
     if source.parent.resolve() == target.parent.resolve():
         return
     for path in source.parent.glob(f"{source.name}-*.*"):
-        if path.suffix in (".svg", ".png") and bears(path, stamp):
+        if path.suffix in (".svg", ".png", ".pdf") and bears(path, stamp):
             write_bytes(target.with_name(target.name + path.name.removeprefix(source.name)), path.read_bytes())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -128,10 +128,15 @@ def assemble(plan: Plan, store: Store, records: Records | None = None) -> Table:
         best = clear_best(quantity, fresh, noise)
         headings.append(Heading(index, column, quantity, measurement.needs_training, settings, best))
         entries |= {(name, index): entry for name, entry in filled.items()}
-        joined = [(name, record) for name, entry in filled.items() if entry.estimate for record in entry.records]
-        warnings |= dict.fromkeys(mixtures(column.measurement, joined))
-        warnings |= dict.fromkeys(misplaced(store.name, (record for _, record in joined)))
+        warnings |= dict.fromkeys(joined_unequal(store.name, headings[-1], filled))
     return Table(plan, store.name, tuple(headings), entries, tuple(warnings), scatter)
+
+
+def joined_unequal(machine: str, heading: Heading, entries: Mapping[str, Entry]) -> Iterator[str]:
+    """What is otherwise between the values of a column, given by row name, that stand side by side."""
+    joined = [(name, record) for name, entry in entries.items() if entry.estimate for record in entry.records]
+    yield from mixtures(heading.column.measurement, joined)
+    yield from misplaced(machine, (record for _, record in joined))
 
 
 def heading_of(table: Table, quantity: str) -> Heading | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from reidbench.deployment.backends import ran_on
@@ -25,10 +25,12 @@ RATIO = Quantity("Time per frame, ratio", "x", "lower", 2)
 def throughput_findings(table: Table) -> Iterator[str]:
     """The time per frame, each row at its own best batch, by what ran them; none where no row is in focus."""
     suite = table.plan.suite
-    told = [text for heading in table.headings if (text := _text(table, heading))]
+    told = {heading.index: text for heading in table.headings if (text := _text(table, heading))}
     if told:
         what = f"{short_name(suite.focus, suite)} over {short_name(suite.reference, suite)}"
-        yield f"{what}, time per frame of many clips at once, each at its best batch: {'; '.join(told)}."
+        best = (_best_batches(_in_turns(table, heading)) for heading in table.headings if heading.index in told)
+        at_once = "" if any(set(batches) == {1} for batches in best) else " of many clips at once"
+        yield f"{what}, time per frame{at_once}, each at its best batch: {'; '.join(told.values())}."
 
 
 def ratios_by_batch(table: Table, heading: Heading) -> dict[int, float]:
@@ -49,12 +51,18 @@ def _text(table: Table, heading: Heading) -> str:
     ratio, noise = ratio_interval(rates[1], rates[0]), on_device(table.scatter, heading.settings)
     # Six readings in a row say little of how sessions differ: the interval stands where that is known.
     text = ratio_text(RATIO, noise.covered(ratio) if noise else Estimate(ratio.value))
-    batches = [f"{record.values['batch']:.0f}" for record in records if "batch" in record.values]
-    where = f"{text} on {', '.join(ran_on(heading.settings))} ({' and '.join(batches)} clips"
+    batches = _best_batches(records)
+    clips = "one clip each" if set(batches) == {1} else f"{' and '.join(map(str, batches))} clips"
+    where = f"{text} on {', '.join(ran_on(heading.settings))} ({clips}"
     by_batch = ratios_by_batch(table, heading)
     slower = [batch for batch, found in by_batch.items() if found >= 1]
     pays = [batch for batch in by_batch if batch > max(slower, default=0)]
     return f"{where}; below 1 from {min(pays)} on)" if slower and pays else f"{where})"
+
+
+def _best_batches(records: Iterable[Record]) -> list[int]:
+    """The number of clips at which each row was fastest."""
+    return [round(record.values["batch"]) for record in records if "batch" in record.values]
 
 
 def _in_turns(table: Table, heading: Heading) -> list[Record]:

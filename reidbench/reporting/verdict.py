@@ -8,8 +8,9 @@ from math import isnan
 from typing import TYPE_CHECKING
 
 from reidbench.deployment.backends import ran_on
-from reidbench.reporting.blocks import column_name
-from reidbench.reporting.comparison import compare, excludes_zero
+from reidbench.reporting.blocks import column_name, several
+from reidbench.reporting.comparison import compare, excludes_zero, rests_on_two
+from reidbench.reporting.family_text import two_say_little
 from reidbench.reporting.intervals import difference_text, interval_text
 from reidbench.reporting.tables import heading_of
 from reidbench.spec import Quantity, Suite
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 OPERATIONS = ("complexity.macs", "complexity.gflops")
 """What stands for a row's operations, the first that is measured."""
+
+ONCE = "trained once, so that intervals lack the noise of training"
 
 
 @dataclass(frozen=True)
@@ -44,12 +47,12 @@ def verdict(table: Table) -> Verdict | None:
     if not found and not costs:
         return None
     gains = [gain for gain, _ in found]
+    caveats = dict.fromkeys(caveat for _, caveat in found if caveat)
     owners = ["its" if gains else f"{other}'s", *["its"] * len(costs)]
     paid = " and ".join(f"{times} {whose} {what}" for whose, (times, what) in zip(owners, costs, strict=False))
     gained = f"{' and '.join(gains)} {'over' if gains[0][0] == '+' else 'against'} {other}" if gains else ""
     text = " at ".join(part for part in (gained, paid) if part)
-    once = "; trained once, so that intervals lack the noise of training" if any(lack for _, lack in found) else ""
-    return Verdict(f"{name}: {text}{once}.", name, other, frozenset(known))
+    return Verdict(f"{name}: {'; '.join([text, *caveats])}.", name, other, frozenset(known))
 
 
 def time_text(table: Table, heading: Heading, name: str) -> str:
@@ -96,8 +99,8 @@ def what_is_timed(heading: Heading) -> str:
     return "time per frame" if heading.column.measurement == "latency" else "time"
 
 
-def _gains(table: Table, known: set[str]) -> Iterator[tuple[str, bool]]:
-    """The difference in each column that rows are judged by, and whether it lacks the noise of training.
+def _gains(table: Table, known: set[str]) -> Iterator[tuple[str, str]]:
+    """The difference in each column that rows are judged by, and what its interval lacks, "" for nothing.
 
     Of a column at a level of a factor it is the range over all levels.
     """
@@ -111,7 +114,15 @@ def _gains(table: Table, known: set[str]) -> Iterator[tuple[str, bool]]:
         text = " to ".join(dict.fromkeys(_gain(column, gap) for gap, column in ends))
         several = len({gap for gap, _ in gaps})  # factors share the level that is everybody's default
         text += f" (the extremes of {several} levels)" if several > 2 else ""
-        yield text, any(isnan(gap.sd) for gap, _ in ends)
+        yield text, next(filter(None, (_caveat(table, column, gap) for gap, column in ends)), "")
+
+
+def _caveat(table: Table, heading: Heading, gap: Estimate) -> str:
+    suite, rows = table.plan.suite, table.fresh(heading)
+    if isnan(gap.sd):
+        return ONCE
+    of_two = rests_on_two(gap, (rows[name][0] for name in (suite.focus, suite.reference)))
+    return two_say_little(several(table.plan)) if of_two else ""
 
 
 def _gap(table: Table, heading: Heading, known: set[str]) -> Estimate | None:

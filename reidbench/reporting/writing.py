@@ -68,7 +68,8 @@ def write_report(
 
     check_formats(formats)
     home = folder or store.folder
-    figures, stem = _draw(table, store, home), home / report_stem(table.plan)
+    figures = _draw(table, store, home, printed="latex" in formats)
+    stem = home / report_stem(table.plan)
     document = single_report(table, store.machine(), figures, made_by)
     written = _write(document, stem, formats)
     remove_others(stem, figures)
@@ -95,25 +96,31 @@ def write_combined(
     check_formats(formats)
     home = folder or store.folder
     # From the last one on: a second process (`drawing_ahead`) draws from the first one on.
-    figures = {table.plan.name: _draw(table, store, home) for table in reversed(tables)}
+    printed = "latex" in formats
+    figures = {table.plan.name: _draw(table, store, home, printed=printed) for table in reversed(tables)}
     found = shared_headlines(tables)
-    own = (chapter(table, figures[table.plan.name], found[table.plan.name]) for table in tables)
+    machine = store.machine()
+    own = (chapter(table, machine, figures[table.plan.name], found[table.plan.name]) for table in tables)
     chapters = [*own, *others]
-    document = combined_report(tables, chapters, store.name, store.machine(), left_out, made_by)
+    document = combined_report(tables, chapters, store.name, machine, left_out, made_by)
     written = _write(document, home / several_stem(name, [table.plan for table in tables]), formats)
-    drawn = [path for one in others for picture in pictures(one.parts) for path in (picture.path, picture.raster)]
+    shown = [picture for one in others for picture in pictures(one.parts)]
+    drawn = [path for one in shown for path in (one.path, one.raster, *([one.printed] if printed else []))]
     return [*written, *(path for table in tables for path in figures[table.plan.name]), *drawn]
 
 
 @contextmanager
-def drawing_ahead(tables: Sequence[Table], store: Store, folder: Path | None = None) -> Iterator[None]:
+def drawing_ahead(
+    tables: Sequence[Table], store: Store, *, formats: Sequence[str] = (), folder: Path | None = None
+) -> Iterator[None]:
     """Draws in a second process, where it is worth it, what `write_combined` will need, while the caller goes on."""
     from reidbench.reporting.drawing import drawing_beside
 
     home = folder or store.folder
     for table in tables:
         _bring(table, store, home)
-    with drawing_beside([(table, home / report_stem(table.plan)) for table in tables]):
+    work = [(table, home / report_stem(table.plan)) for table in tables]
+    with drawing_beside(work, printed="latex" in formats):
         yield
 
 
@@ -123,30 +130,30 @@ def write_audit(
     """Writes `audit.<ending>` for each format and its figure, as `write_report` does a table's."""
     check_formats(formats)
     home = folder or store.folder
-    figures = _draw_audit(audit, store, home)
+    figures = _draw_audit(audit, store, home, printed="latex" in formats)
     document = audit_report(audit, figures, store.name, made_by)
     return [*_write(document, home / AUDIT, formats), *figures]
 
 
-def audit_part(audit: Audit, store: Store, folder: Path | None = None) -> Chapter:
+def audit_part(audit: Audit, store: Store, *, formats: Sequence[str] = (), folder: Path | None = None) -> Chapter:
     """The audit as a chapter for `write_combined`, its figure drawn beside the report."""
-    return audit_chapter(audit, _draw_audit(audit, store, folder or store.folder))
+    return audit_chapter(audit, _draw_audit(audit, store, folder or store.folder, printed="latex" in formats))
 
 
-def _draw_audit(audit: Audit, store: Store, folder: Path) -> list[Path]:
+def _draw_audit(audit: Audit, store: Store, folder: Path, *, printed: bool) -> list[Path]:
     from reidbench.reporting.figures import write_figure
     from reidbench.reporting.figures.audit import audit_figure
 
     stamp = stamp_of((audit.judgements, audit.first))
     bring(stamp, store.folder / AUDIT, folder / AUDIT)
-    return write_figure(partial(audit_figure, audit), folder / f"{AUDIT}-deviations", stamp)
+    return write_figure(partial(audit_figure, audit), folder / f"{AUDIT}-deviations", stamp, printed=printed)
 
 
-def _draw(table: Table, store: Store, folder: Path) -> list[Path]:
+def _draw(table: Table, store: Store, folder: Path, *, printed: bool) -> list[Path]:
     from reidbench.reporting.figures import draw_figures
 
     _bring(table, store, folder)
-    return draw_figures(table, folder / report_stem(table.plan))
+    return draw_figures(table, folder / report_stem(table.plan), printed=printed)
 
 
 def _bring(table: Table, store: Store, folder: Path) -> None:
@@ -168,6 +175,6 @@ def _write(document: Document, stem: Path, formats: Sequence[str]) -> list[Path]
             write_bytes(written[-1], content)
     if "latex" in formats:
         for path in set(stem.parent.glob("*.tex")) - set(written):
-            if re.fullmatch(rf"{re.escape(stem.name)}-table\d+", path.stem) and is_table(path):
+            if re.fullmatch(rf"{re.escape(stem.name)}-(table\d+|all\d*)", path.stem) and is_table(path):
                 path.unlink()
     return written

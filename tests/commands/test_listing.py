@@ -1,4 +1,4 @@
-"""`list NAME`: what can be set of a model or a dataset, and the rows of a suite."""
+"""`list NAME`: what can be set of a model or a dataset, and what a suite, a measurement and a preset consist of."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from trunkless import TRUNKLESS
 
-from reidbench import registry
+from reidbench import presets, registry
 from reidbench.cli import main
 
 
@@ -41,6 +41,28 @@ def test_a_model_on_no_trunk_is_said_to_start_as_it_is_built(tmp_path: Path, cap
     assert (own["trunk"], other["trunk"]) == ("none", "inception")
 
 
+def test_a_measurements_quantities_are_shown_with_units_and_what_they_mean(capsys) -> None:
+    said = listed(capsys, "latency")
+    assert said.startswith("measurement latency\n\nSeconds a clip") and "for Column('latency.QUANTITY')\n" in said
+    assert "\n  per_frame  Latency/frame (ms); one clip, by its frames; median; lower is better\n" in said
+    known = json.loads(listed(capsys, "accuracy", "--json"))[0]["quantities"]
+    assert known.keys() == registry.measurements()["accuracy"].quantities.keys() and "(%)" in known["mINP"]
+
+
+def test_a_presets_settings_are_shown(capsys) -> None:
+    quick, paper = listed(capsys, "quick"), listed(capsys, "paper")
+    lines = {" ".join(line.split()) for line in quick.partition("\nsettings\n")[2].splitlines()}
+    assert {"dataset synthetic", "steps 600", "size 64, 32", "rates tks 4, csp 0.1", "milestones 40, 80, 120"} <= lines
+    assert {"rates with trunk vit trunk. 0.1", "dataset options -"} <= lines
+    assert quick.startswith("preset quick\n\npre-trained slim trunk")
+    assert "missed the tempo" in quick and "  on lsvid                    metric_loss contrastive\n" in paper
+
+
+def test_a_name_of_two_things_shows_both(capsys) -> None:
+    kinds = [facts["kind"] for facts in json.loads(listed(capsys, "paper", "complexity", "--json"))]
+    assert kinds == ["suite", "preset", "suite", "measurement"]
+
+
 def test_json_holds_the_same(capsys) -> None:
     model, suite = json.loads(listed(capsys, "bicnet", "table2", "--json"))
     assert model["options"]["small"] == {"default": None, "choices": [None, "input", "stem"]}
@@ -48,7 +70,8 @@ def test_json_holds_the_same(capsys) -> None:
 
 
 def test_every_name_can_be_listed(capsys) -> None:
-    for name in (*registry.models(), *registry.datasets(), *registry.suite_paths()):
+    costs_and_more = (*registry.measurements(), *presets.PRESETS)
+    for name in (*registry.models(), *registry.datasets(), *registry.suite_paths(), *costs_and_more):
         assert name in listed(capsys, name)
 
 

@@ -105,7 +105,7 @@ def nothing_is_measured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
         monkeypatch.setattr(module, name, stop)
     monkeypatch.setattr(synthetic, "write_synthetic", lambda _, **given: synthetic.SyntheticOptions.of(**given))
     monkeypatch.setattr(synthetic, "_write", stop)
-    monkeypatch.setattr(writing, "_draw", lambda *_: [])
+    monkeypatch.setattr(writing, "_draw", lambda *_, **__: [])
     # Made once: it takes longer than most of what follows.
     monkeypatch.setattr(cli, "_parser", lambda: PARSER)
     monkeypatch.setenv("REIDBENCH_MACHINE", "here")

@@ -103,7 +103,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
 @pytest.fixture(autouse=True)
 def without_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Figures take seconds; they have a test of their own."""
-    monkeypatch.setattr(writing, "_draw", lambda *_: [])
+    monkeypatch.setattr(writing, "_draw", lambda *_, **__: [])
 
 
 def rekeyed(content: Any) -> Any:

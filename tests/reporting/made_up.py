@@ -167,7 +167,7 @@ def _content(cell: Cell) -> tuple[dict, dict]:
 def document_of(bench: Bench, folder: Path, *, figures: bool = False) -> Document:
     """The report of the made-up suite; its figures go to `folder`."""
     table = assemble(bench.plan, bench.store)
-    drawn = draw_figures(table, folder / "made_up") if figures else []
+    drawn = draw_figures(table, folder / "made_up", printed=True) if figures else []
     return single_report(table, bench.store.machine(), drawn, "python bench.py report made_up")
 
 

@@ -11,6 +11,7 @@ from reidbench.reporting.comparison import (
     contrast,
     exceeds_noise,
     excludes_zero,
+    rests_on_two,
     spread_over_seeds,
 )
 from reidbench.reporting.sessions import Scatter
@@ -44,6 +45,11 @@ def accuracy(offset, seeds=1, people=None):
     return row(MEAN_AP, *({"ap": easy + offset + 0.01 * s, "identity": people} for s in range(seeds)))
 
 
+def seeds_at(*offsets):
+    easy = np.random.default_rng(0).random(30)
+    return row(MEAN_AP, *({"ap": easy + offset, "identity": np.arange(30)} for offset in offsets))
+
+
 def test_queries_are_paired_by_identity():
     gap = compare(MEAN_AP, accuracy(0.2, 3), accuracy(0.1, 3))
     assert gap.value == pytest.approx(0.1)
@@ -61,6 +67,15 @@ def test_a_row_does_not_exceed_the_noise_against_its_like():
     assert gap.value == 0 and not exceeds_noise(MEAN_AP, gap)
     ends = [Estimate(0.1, 0.0, 0.2), Estimate(-0.1, -0.2, 0.0), Estimate(0.0, 0.0, 0.0)]
     assert not any(excludes_zero(each) for each in ends)
+
+
+def test_two_seeds_that_lie_apart_make_an_interval_wider_than_those_of_the_rows():
+    def rests(*offsets):
+        first, second = seeds_at(*offsets), accuracy(0.1, len(offsets))
+        return rests_on_two(compare(MEAN_AP, first, second), (first[0], second[0]))
+
+    assert rests(0.1, 0.3) and not rests(0.1, 0.11), "not where they lie close"
+    assert not rests(0.1, 0.3, 0.5) and not rests(0.1), "nor of three, nor of one, of which more is said"
 
 
 def test_rows_over_other_queries_are_not_compared():

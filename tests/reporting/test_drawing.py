@@ -30,8 +30,8 @@ def work(bench: Bench, tmp_path: Path) -> Work:
 def started(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[subprocess.Popen[bytes]]]:
     found: list[subprocess.Popen[bytes]] = []
 
-    def begin(work: Work) -> subprocess.Popen[bytes]:
-        found.append(start(work))
+    def begin(work: Work, *, printed: bool) -> subprocess.Popen[bytes]:
+        found.append(start(work, printed=printed))
         return found[-1]
 
     monkeypatch.setattr(drawing, "start", begin)
@@ -41,12 +41,12 @@ def started(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[subprocess.Popen[b
 
 
 def test_the_other_process_draws_the_files_that_this_one_would(work: Work, tmp_path: Path) -> None:
-    process = start(work)
+    process = start(work, printed=True)
     with none_left([process]):
         assert process.wait(120) == 0
-    assert [undrawn(table, stem) for table, stem in work] == [0, 0]
+    assert [undrawn(table, stem, printed=True) for table, stem in work] == [0, 0]
     for table, stem in work:
-        for path in draw_figures(table, tmp_path / "again" / stem.name):
+        for path in draw_figures(table, tmp_path / "again" / stem.name, printed=True):
             assert path.read_bytes() == stem.with_name(path.name).read_bytes()
 
 

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from math import nan
 
 from reidbench.reporting.differences import Difference, Family
@@ -55,3 +56,13 @@ def test_the_table_of_a_family_has_every_interval():
     )
     whole = (family(TOLD, TOLD), family(WITHIN), family(TOLD, WITHIN), family(*[WITHIN] * 5))
     assert [is_told_whole(one) for one in whole] == [True, True, False, False]
+
+
+def test_why_an_interval_is_wide_is_said_where_two_seeds_make_it_so():
+    few = replace(
+        family(WITHIN), differences=(*family(TOLD).differences, replace(family(WITHIN).differences[0], of_two=True))
+    )
+    clause = "two seeds say little of how training varies, so that intervals of differences are wide"
+    assert family_finding(few, brief=True).endswith(f"(95 % intervals over queries and seeds; {clause}).")
+    assert family_block(few).notes == (f"95 % intervals over queries and seeds; {clause}.",)
+    assert clause not in family_finding(family(TOLD, WITHIN), brief=True)

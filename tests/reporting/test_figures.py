@@ -8,13 +8,15 @@ from hypothesis import strategies as st
 from made_up import COLUMNS, ROWS, Bench
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
 from reidbench.reporting.figures.ablation import factor_figure, latency_figure
 from reidbench.reporting.figures.accuracy import accuracy_figure
 from reidbench.reporting.figures.front import KEPT, Point, front
+from reidbench.reporting.figures.images import sheet_title
 from reidbench.reporting.figures.rows import rows_figure
-from reidbench.reporting.figures.style import LOOKALIKES, OTHER_SCALE, SEED, STYLE, seed_values
+from reidbench.reporting.figures.style import LOOKALIKES, OTHER_SCALE, SEED, STYLE, seed_values, title
 from reidbench.reporting.labels import length_inside, place_labels
 from reidbench.reporting.tables import assemble
 from reidbench.store import Store
@@ -225,6 +227,45 @@ def test_a_long_name_of_a_machine_leaves_the_title_within_the_figure(bench):
             (heading,) = (text for text in figure.texts if "long-name" in text.get_text())
             box = heading.get_window_extent()
             assert box.x0 >= 0 and box.x1 <= figure.bbox.width
+
+
+@pytest.mark.parametrize(
+    ("name", "suite_title", "title_of_figure"),
+    [
+        ("table12", "Mine", "Table 12: mAP by row"),
+        ("figure3", "Mine", "Figure 3: mAP by row"),
+        ("table2b", "Mine beside three", "Mine beside three: mAP by row"),
+        ("mine", "Mine: a title", "Mine: a title:\nmAP by row"),
+        ("mine", "m" * 76, f"{'m' * 76}: mAP by row"),
+        ("mine", "m" * 77, f"{'m' * 77}:\nmAP by row"),
+        ("mine", " ".join("m" * 60), f"{' '.join('m' * 44)}\n{' '.join('m' * 16)}:\nmAP by row"),
+        ("mine", "", "mine: mAP by row"),
+    ],
+)
+def test_a_figure_bears_the_title_of_its_suite_or_its_number(bench, name, suite_title, title_of_figure):
+    plan = bench.plan
+    table = assemble(replace(plan, name=name, suite=replace(plan.suite, title=suite_title)), bench.store)
+    assert title(table, "mAP by row") == title_of_figure
+
+
+def test_a_title_of_two_lines_keeps_clear_of_the_small_print(bench):
+    bench.save_all()
+    plan = bench.plan
+    long = replace(
+        plan, suite=replace(plan.suite, title="A title that says at length what this suite is of: all of it")
+    )
+    table = assemble(long, bench.store)
+    with matplotlib.rc_context(STYLE):
+        figure = rows_figure(table)
+        sheet = Figure(figsize=(7.2, 2))
+        FigureCanvasAgg(sheet)
+        sheet_title(sheet, title(table, "mAP by row"), f"on {table.machine}")
+        for drawn in (figure, sheet):
+            drawn.draw_without_rendering()
+            (head,) = (text for text in drawn.findobj(Text) if "at length" in text.get_text())
+            (small,) = (text for text in drawn.texts if text is not head and f"on {table.machine}" in text.get_text())
+            assert head.get_text().count("\n") == 1
+            assert head.get_window_extent().y0 >= small.get_window_extent().y1 - 1
 
 
 def test_bars_differ_in_hatch_and_not_in_colour_alone(bench):

@@ -6,13 +6,14 @@ from math import nan
 import pytest
 from made_up import COLUMNS, ROWS
 
-from reidbench.reporting.blocks import blocks, terminal_text
+from reidbench.reporting.blocks import blocks
 from reidbench.reporting.document import Document, Tabular
 from reidbench.reporting.html import html
 from reidbench.reporting.intervals import difference_text, estimate_text, interval_text
 from reidbench.reporting.latex import latex
 from reidbench.reporting.markdown import markdown
 from reidbench.reporting.tables import assemble
+from reidbench.reporting.terminal import terminal_text
 from reidbench.spec import Quantity
 from reidbench.statistics import Estimate
 
@@ -74,8 +75,17 @@ def test_the_spread_of_trainings_is_shown_where_it_is_asked_for():
     assert estimate_text(RATE, Estimate(18.16, 17.96, 18.36, 3, 0.2)) == "181.6 ± 2.0"
 
 
+@pytest.mark.parametrize("statistic", ["median", "ratio"])
+def test_no_time_is_said_to_lie_below_0(statistic):
+    time = Quantity("Latency", "ms", "lower", 1, 10.0, statistic=statistic)
+    assert estimate_text(time, Estimate(0.42, 0.0, 1.14)) == "4.2 [0.0, 11.4]"
+    assert estimate_text(time, Estimate(0.6, 0.0, 1.2)) == "6.0 ± 6.0"
+    assert estimate_text(time, Estimate(9.9, 9.0, 10.8)) == "99.0 ± 9.0", "and has no upper end"
+
+
 def test_other_units_have_no_such_ends():
     assert estimate_text(RATE, Estimate(0.42, 0.0, 1.14)) == "4.2 ± 5.7"
+    assert estimate_text(replace(RATE, unit="pp", statistic="mean"), Estimate(0.42, 0.0, 1.14)) == "4.2 ± 5.7"
 
 
 @pytest.mark.parametrize(

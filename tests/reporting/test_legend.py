@@ -3,7 +3,6 @@ from math import isnan
 
 from made_up import COLUMNS, ROWS
 
-from reidbench.reporting.blocks import terminal_text
 from reidbench.reporting.frames import to_frame
 from reidbench.reporting.intervals import ALIKE_MEANS
 from reidbench.reporting.legend import (
@@ -20,6 +19,7 @@ from reidbench.reporting.legend import (
     legend,
 )
 from reidbench.reporting.tables import assemble
+from reidbench.reporting.terminal import terminal_text
 
 
 def lines_of(bench):

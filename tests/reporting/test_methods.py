@@ -1,12 +1,14 @@
 from dataclasses import asdict, replace
 
 import pytest
-from made_up import COLUMNS, ROWS
+from made_up import COLUMNS, RECIPE, ROWS
 
 from reidbench.data.synthetic import LIMITS, SHOWS
 from reidbench.machine import BUSY
+from reidbench.presets import PRESETS
 from reidbench.reporting.document import Items
 from reidbench.reporting.methods import (
+    ELSEWHERE,
     _as_of_today,
     _gpu_software,
     _recipes,
@@ -57,6 +59,46 @@ def test_every_dataset_that_a_table_trains_on_is_described(bench):
     lines = next(part.lines for part in training.parts if isinstance(part, Items))
     assert any("fingerprint f00d" in line for line in lines)
     assert sum("It has no weather." in line for line in lines) == 1
+
+
+TAUGHT = "The shared trunk was taught 768 persons, half of them at 32x16. There the coat flap stood still."
+"""What a trunk's text begins with, and what it has of the cues of the synthetic data."""
+
+
+def training_lines(bench):
+    preset = replace(PRESETS["quick"], name="quick")
+    table = assemble(bench.plan, bench.store)
+    training = methods([replace(table, plan=replace(table.plan, preset=preset))], "made-up", {})[1]
+    return next(part.lines for part in training.parts if isinstance(part, Items))
+
+
+def save_grouped(bench, cell, **context):
+    """A record of a recipe that keeps look-alikes together, on data of which its `floor` says whether there are any."""
+    record = bench.save(cell, dataset_about="mine: 12 queries.", trunk_about=TAUGHT)
+    samples = {name: values for name, values in record.samples.items() if name != "floor" or context.get("floor")}
+    bench.store.save(replace(record, samples=samples))
+
+
+@pytest.mark.parametrize("floor", [True, False])
+def test_other_data_are_not_told_of_as_the_synthetic_ones_are(bench, monkeypatch, floor):
+    monkeypatch.setattr("made_up.RECIPE", replace(RECIPE, grouped=True))
+    bench.dataset = {"name": "mine", "fingerprint": "f00d", "options": {}}
+    save_grouped(bench, bench.cell(ROWS[0], COLUMNS[0]), floor=floor)
+    lines = training_lines(bench)
+    assert ELSEWHERE in lines and "The data: mine: 12 queries." in lines
+    assert "The trunk: The shared trunk was taught 768 persons, half of them at 32x16." in lines
+    text = "\n".join(lines)
+    assert not any(said in text for said in ("can and cannot show", "missed the tempo", "coat flap"))
+    assert ("look-alikes together" in text) == floor, "as the data have them"
+
+
+def test_the_synthetic_data_are_told_of_in_full(bench, monkeypatch):
+    monkeypatch.setattr("made_up.RECIPE", replace(RECIPE, grouped=True))
+    save_grouped(bench, bench.cell(ROWS[0], COLUMNS[0]))
+    lines = training_lines(bench)
+    assert ELSEWHERE not in lines and PRESETS["quick"].notes[0] in lines and f"The trunk: {TAUGHT}" in lines
+    assert "What the data can and cannot show: mine: 12 queries." in lines
+    assert "look-alikes together" in "\n".join(lines)
 
 
 @pytest.mark.parametrize(("load", "lines"), [(0.1, 0), (8 * BUSY, 0), (8 * BUSY + 0.01, 1), (1.5, 1)])
@@ -130,7 +172,7 @@ def test_the_recipe_of_most_rows_does_not_name_them(bench, monkeypatch):
         if "recipe" in cell.settings and place[0] == ROWS[2].name:
             recipe = {**cell.settings["recipe"], "steps": 700}
             cells[place] = (replace(cell, settings={**cell.settings, "recipe": recipe}),)
-    lines = list(_recipes(assemble(replace(plan, cells=cells), bench.store)))
+    lines = list(_recipes(assemble(replace(plan, cells=cells), bench.store), lookalikes=True))
     assert [line.partition(":")[0] for line in lines] == ["Recipe of Full", "Recipe of all other rows"]
 
 

@@ -165,7 +165,7 @@ def test_a_report_of_several_tables_has_one_summary_and_one_methods_and_a_chapte
     bench.seeds = 3
     bench.save_all()
     table = assemble(bench.plan, bench.store)
-    own = chapter(table, [], ["Full: well."])
+    own = chapter(table, {}, [], ["Full: well."])
     other = Chapter(
         "audit", "Audit of a paper", ("62 of 62 cells have a verdict.",), (Paragraph("Details."),), "bench audit"
     )

@@ -112,5 +112,24 @@ def test_a_rank_that_all_persons_have_is_printed_without_an_interval(scored: lis
     assert values["value"] == 100 and isnan(values["low"]) and isnan(values["high"])
 
 
+def test_tables_of_wide_intervals_are_split(scored: list[Scored]) -> None:
+    few = [replace(one, outcome=with_few_persons(one.outcome)) if one.outcome else one for one in scored]
+    text = scored_text(few, "")
+    assert max(map(len, text.splitlines())) <= WIDTH
+    heads = [line.split() for line in text.splitlines() if line.startswith("protocol ")]
+    assert len(heads) == 3 and [name for head in heads for name in head if name.startswith("top-")] == [
+        *("top-1", "top-5", "top-10", "top-20")
+    ]
+    for one in few:
+        assert sum(line.startswith(f"{one.protocol.name} ") for line in text.splitlines()) == (3 if one.outcome else 1)
+
+
+def with_few_persons(found: Outcome) -> Outcome:
+    """The same with ranks that all but one in twelve persons have, so that their intervals are printed in brackets."""
+    persons = np.array(found.samples["identity"])
+    ranks = {f"top{rank}": (persons > 0).astype(float).tolist() for rank in (1, 5, 10, 20)}
+    return replace(found, samples={**found.samples, **ranks})
+
+
 def test_what_was_not_measured_is_left_out() -> None:
     assert score_values(outcome(0)).keys() == {"mAP", "mINP", "top1", "top5", "top10", "top20"}

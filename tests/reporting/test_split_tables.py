@@ -9,12 +9,12 @@ from reidbench import registry
 from reidbench.data.splits import Splits
 from reidbench.estimates import seed_means
 from reidbench.planning.recorded import with_recorded_seeds
-from reidbench.reporting.blocks import terminal_text
 from reidbench.reporting.findings import findings
 from reidbench.reporting.frames import frame, to_frame
 from reidbench.reporting.markdown import markdown
 from reidbench.reporting.summary import certainty
 from reidbench.reporting.tables import assemble
+from reidbench.reporting.terminal import terminal_text
 
 MEAN_AP = 0
 ALL = Splits(tuple(range(1, 11)), 10)

@@ -39,15 +39,15 @@ def test_a_damaged_or_missing_figure_is_drawn_again(table, tmp_path):
 
 def test_every_figure_file_bears_the_stamp_of_its_table(table, tmp_path):
     stamp = figure_stamp(table)
-    files = draw_figures(table, tmp_path / "made_up")
-    assert len(files) == 8 and all(bears(path, stamp) for path in files)
+    files = draw_figures(table, tmp_path / "made_up", printed=True)
+    assert len(files) == 12 and all(bears(path, stamp) for path in files)
     assert not bears(files[0], figure_stamp(replace(table, machine="elsewhere")))
     assert not bears(tmp_path / "none.svg", stamp)
 
 
 def test_only_figures_that_are_up_to_date_are_brought(table, tmp_path: Path):
     stamp = figure_stamp(table)
-    files = draw_figures(table, tmp_path / "made_up")
+    files = draw_figures(table, tmp_path / "made_up", printed=True)
     files[0].write_bytes(b"old")
     bring(stamp, tmp_path / "made_up", tmp_path / "out" / "made_up")
     brought = {path.name for path in (tmp_path / "out").iterdir()}

@@ -5,9 +5,10 @@ import pytest
 from made_up import COLUMNS, GFLOPS, RECIPE, ROWS
 
 from reidbench.reporting import matching
-from reidbench.reporting.blocks import CONTINUED, PUBLISHED, WORDS, block_title, blocks, terminal_text, text_lines
+from reidbench.reporting.blocks import CONTINUED, PUBLISHED, WORDS, block_title, blocks, text_lines
 from reidbench.reporting.figures.style import setting
 from reidbench.reporting.tables import assemble
+from reidbench.reporting.terminal import terminal_text
 from reidbench.spec import Column, Published, Row
 
 MEAN_AP, EMBLEM, TEMPO, GFLOPS_AT, PARAMS_AT, LATENCY, RATIO, CUDA = range(8)

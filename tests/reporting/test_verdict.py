@@ -47,6 +47,16 @@ def test_one_seed_is_said(bench):
     assert text.endswith("; trained once, so that intervals lack the noise of training.")
 
 
+@pytest.mark.parametrize(("seeds", "said"), [(2, True), (3, False)])
+def test_two_seeds_are_said_where_they_make_the_interval_wide(bench, seeds, said):
+    bench.focus, bench.seeds = "Full", seeds
+    bench.save_all()
+    other = bench.save(bench.cell(ROWS[2], COLUMNS[0], seed=1))
+    bench.store.save(replace(other, samples={**other.samples, "ap": [0.8 * ap for ap in other.samples["ap"]]}))
+    clause = "; two seeds say little of how training varies, so that intervals of differences are wide."
+    assert verdict(table_of(bench)).text.endswith(clause) == said
+
+
 @pytest.mark.parametrize("focus", ["", "Base"])
 def test_without_a_row_to_compare_the_range_over_the_rows_is_told(bench, focus):
     bench.focus = focus

@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,21 @@ def test_figures_of_an_earlier_report_of_the_name_do_not_stay(bench: Bench) -> N
     assert {path.name for path in folder.glob("made_up-*.png")} == {"made_up-latency.png"}
 
 
+def test_the_pdf_of_a_figure_stays_for_the_latex_that_takes_it_in_as_long_as_there_is_the_figure(bench: Bench) -> None:
+    bench.save_all()
+    folder, plan = bench.store.folder, bench.plan
+    table = assemble(plan, bench.store)
+    written = write_report(table, bench.store, formats=("latex",))
+    drawn = {path.name for path in folder.glob("made_up-*.pdf")}
+    taken = set(re.findall(r"includegraphics.*detokenize\{([^}]+)\}", (folder / "made_up.tex").read_text()))
+    assert len(drawn) == 4 and drawn == taken and drawn < {path.name for path in written}
+    write_report(table, bench.store)
+    assert {path.name for path in folder.glob("made_up-*.pdf")} == drawn
+    fewer = replace(plan, suite=replace(plan.suite, figures=("latency",)))
+    write_report(assemble(fewer, bench.store), bench.store)
+    assert [path.name for path in folder.glob("made_up-*.pdf")] == ["made_up-latency.pdf"]
+
+
 def test_latex_tables_of_an_earlier_report_of_the_name_do_not_stay(bench: Bench) -> None:
     bench.save_all()
     folder, plan = bench.store.folder, bench.plan
@@ -72,12 +88,14 @@ def test_latex_tables_of_an_earlier_report_of_the_name_do_not_stay(bench: Bench)
     before = {path.name for path in folder.glob("made_up-table*.tex")}
     (folder / "made_up-table9.tex").write_text("written by somebody else")
     (folder / "made_up-tiny-table9.tex").write_bytes((folder / "made_up-table1.tex").read_bytes())
+    for name in ("all2", "tiny-all"):
+        (folder / f"made_up-{name}.tex").write_bytes((folder / "made_up-all.tex").read_bytes())
     costs = {place: own for place, own in plan.cells.items() if place[1] > 2}
     written = write_report(assemble(replace(plan, cells=costs), bench.store), bench.store, formats=("latex",))
     tables = {path.name for path in written if is_table(path)}
-    assert tables < before and folder / "made_up.tex" in written
-    left = {path.name for path in folder.glob("made_up-*table*.tex")}
-    assert left == tables | {"made_up-table9.tex", "made_up-tiny-table9.tex"}
+    assert tables < before | {"made_up-all.tex"} and folder / "made_up.tex" in written
+    left = {path.name for path in folder.glob("made_up-*.tex")}
+    assert left == tables | {"made_up-table9.tex", "made_up-tiny-table9.tex", "made_up-tiny-all.tex"}
 
 
 def test_a_report_of_several_leaves_the_figures_of_the_reports_of_each(bench: Bench) -> None:

@@ -10,6 +10,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
+from reidbench.reporting.figures.needs import is_time
 from reidbench.reporting.figures.style import (
     HATCHES,
     LOOKALIKES,
@@ -39,7 +40,7 @@ def latency_figure(table: Table) -> Figure | None:
 
     Times are those of a clip, but of a frame where the clips of the rows differ in length.
     """
-    columns = [h for h in table.headings if h.quantity.statistic == "median" and h.quantity.unit in ("s", "ms", "us")]
+    columns = [heading for heading in table.headings if is_time(heading.column)]
     # A table that has the times of clips and of frames may show those of frames twice.
     panels = {
         (quantity.title, repr(heading.settings)): (heading, quantity, shown)

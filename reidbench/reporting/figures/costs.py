@@ -81,7 +81,7 @@ def formula_figure(table: Table) -> Figure | None:
     )
     grid(axis, "y", behind=False)
     axis.legend(frameon=False, fontsize=8)
-    entitle(figure, table, "cost over alpha, by formula, counted and measured", WHISKERS)
+    entitle(figure, table, "relative to Base-B", WHISKERS)
     return figure
 
 

@@ -118,7 +118,7 @@ def write(figure: Figure, left: float, top: float, text: str, **style: Any) -> N
 def sheet_title(figure: Figure, text: str, detail: str) -> None:
     """The title of a sheet, and below it in small print what it is made of."""
     write(figure, MARGIN, 0.07, text, fontsize=10)
-    write(figure, MARGIN, 0.27, detail)
+    write(figure, MARGIN, 0.27 + 0.16 * text.count("\n"), detail)
 
 
 def made_of(table: Table, records: Mapping[str, Record], what: str) -> str:

@@ -41,7 +41,7 @@ def scale_figure(table: Table) -> Figure | None:
     known = {label: line for axis in axes for line, label in zip(*axis.get_legend_handles_labels(), strict=True)}
     figure.legend(known.values(), known.keys(), loc="outside lower center", ncol=4, frameon=False, fontsize=8)
     first = next(iter(panels.values()))[0]
-    entitle(figure, table, "scoring over the size of the gallery", setting(table, first))
+    entitle(figure, table, "time and memory", setting(table, first))
     return figure
 
 

@@ -53,7 +53,7 @@ def end_to_end_figure(table: Table) -> Figure | None:
         left.set_ylim(len(names) - 0.5, -0.5)
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncol=len(labels), frameon=False, fontsize=8)
-    entitle(figure, table, "a whole tracklet, from JPEGs to the nearest of a gallery", WHISKERS)
+    entitle(figure, table, "where the time goes", WHISKERS)
     return figure
 
 

@@ -47,7 +47,8 @@ def stress_figure(table: Table) -> Figure | None:
         axis.set_axis_off()
     _legend(figure, axes, len(factors))
     first = next(iter(factors.values()))[0]
-    entitle(figure, table, "one factor at a time", f"{setting(table, first)}; {marks(table)}")
+    what = f"{first.quantity.title} by its level"
+    entitle(figure, table, what, f"{setting(table, first)}; {marks(table)}")
     return figure
 
 

@@ -42,6 +42,7 @@ STYLE: Any = {
     "hatch.linewidth": 0.6,
     "text.parse_math": False,
     "svg.hashsalt": "reidbench",
+    "pdf.fonttype": 42,  # of Type 3, matplotlib's own choice, publishers take none
     "savefig.facecolor": "white",
 }
 
@@ -198,10 +199,19 @@ def row_labels(table: Table) -> dict[str, str]:
     return {row.name: f"{row.name} {ABOUT}" if row.approximate else row.name for row in table.plan.suite.rows}
 
 
+NUMBERED = re.compile(r"(table|figure)(\d+)")
+"""The name of a suite that stands for a table or a figure of a paper."""
+
+
 def title(table: Table, what: str) -> str:
-    """What a figure is called: "Table 2: mAP against cost"."""
-    name = re.sub(r"(?<=[a-z])(?=\d)", " ", table.plan.name).replace("_", " ").replace("-", " ").replace("gpu", "GPU")
-    return textwrap.fill(f"{name[:1].upper()}{name[1:]}: {what}", TITLE)
+    """What a figure is called: "Table 2: mAP against cost", or by its suite's title where the suite has no number.
+
+    A title that leaves no room for the rest, or that has a colon of its own, stands on a line of its own.
+    """
+    numbered = NUMBERED.fullmatch(table.plan.name)
+    name = " ".join(numbered.groups()).capitalize() if numbered else table.plan.suite.title or table.plan.name
+    parts = [f"{name}: {what}"] if ":" not in name and len(f"{name}: {what}") <= TITLE else [f"{name}:", what]
+    return "\n".join(textwrap.fill(part, TITLE) for part in parts)
 
 
 def entitle(figure: Figure, table: Table, what: str, detail: str = "") -> None:

@@ -25,9 +25,11 @@ RATES = {"baseline": [10.0] * 6, "bicnet_tks": [25.0, 20.0, 20.0, 20.0, 20.0, 16
 
 @pytest.fixture
 def timed(filled: Fill, tmp_path) -> Callable[..., Table]:
-    """The suite of a GPU's costs, with these seconds by batch; `apart`: each row in a session of its own."""
+    """The suite of a GPU's costs, with these seconds by batch; `apart`: each row in a session of its own.
 
-    def make(apart: bool = False) -> Table:
+    `batch` is the best one on the CPU."""
+
+    def make(apart: bool = False, batch: float = 4.0) -> Table:
         table = filled("overhead", gpu="Imaginary GPU")
         store = Store(tmp_path, "made-up")
         for record in list(store.records("throughput")):
@@ -35,7 +37,8 @@ def timed(filled: Fill, tmp_path) -> Callable[..., Table]:
             samples = {f"seconds_batch_{batch}": seconds for batch, seconds in TIMES[model].items()}
             started = f"2026-01-0{1 + (model == 'baseline')}T00:00:00+00:00" if apart else record.started
             samples = {**samples, "frames_per_second": RATES[model]}
-            store.save(replace(record, samples=samples, started=started))
+            best = batch if record.cell["settings"]["device"] == "cpu" else 4.0
+            store.save(replace(record, samples=samples, values={"batch": best}, started=started))
         return assemble(table.plan, store)
 
     return make
@@ -59,6 +62,12 @@ def test_the_sentence_has_the_ratio_at_the_best_batches_and_where_it_comes_below
     start = "BiCnet-TKS over Base-B, time per frame of many clips at once, each at its best batch: "
     first = "0.50x on cpu, fp32 (4 and 4 clips; below 1 from 4 on)"
     assert said.startswith(f"{start}{first}; 0.50x on cpu, bf16") and said.count("below 1 from 4 on") == 5
+
+
+def test_one_clip_is_not_called_many(timed) -> None:
+    (said,) = throughput_findings(timed(batch=1.0))
+    assert said.startswith("BiCnet-TKS over Base-B, time per frame, each at its best batch: 0.50x on cpu, fp32 (one")
+    assert "many" not in said and "(one clip each; below 1 from 4 on)" in said and "(4 and 4 clips; " in said
 
 
 def test_where_it_is_known_how_sessions_differ_the_sentence_has_an_interval_that_covers_it(timed) -> None:

@@ -79,7 +79,7 @@ def test_differences_of_percentages_are_in_points_and_no_title_says_a_thing_twic
     titles = [axis.get_title(loc="left") for axis in effects_of]
     assert titles[:3] == ["mAP (points)", "mAP emblem (points)", "mAP tempo (points)"]
     assert not any("%" in title for title in titles)
-    assert figure.get_suptitle().lower().count("components") == 1
+    assert figure.get_suptitle() == "Every combination of CSP, DAO and TKS: what each of them adds"
 
 
 def test_each_seed_has_a_mark_over_its_bar(filled: Fill) -> None:

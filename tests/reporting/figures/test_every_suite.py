@@ -1,6 +1,7 @@
 """Each figure that a suite names is drawn, with a caption, text that can be read and labels that do not collide."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
@@ -12,8 +13,11 @@ from matplotlib.text import Annotation, Text
 from matplotlib.transforms import Bbox
 
 from reidbench import registry
-from reidbench.reporting.figures import FIGURES, caption, draw_figures, shown
+from reidbench.reporting.document import Picture
+from reidbench.reporting.figures import FIGURES, caption, draw_figures, shown, undrawn
 from reidbench.reporting.figures.style import STYLE
+from reidbench.reporting.markdown import markdown
+from reidbench.reporting.report import single_report
 from reidbench.reporting.tables import Table
 
 SUITES = sorted(name for name in registry.suite_paths() if list(registry.suites_of(name)) == [name])
@@ -54,8 +58,26 @@ def test_files_are_written_with_a_caption(suite: str, name: str, filled: Fill, t
     table = filled(suite, gpu=gpu_of(suite))
     written = {path.name for path in draw_figures(table, tmp_path / suite)}
     assert {f"{suite}-{name}.svg", f"{suite}-{name}.png"} <= written
-    known = caption(tmp_path / f"{suite}-{name}.svg", over="seeds")
+    known = caption(tmp_path / f"{suite}-{name}.svg", over="seeds", synthetic=False)
     assert known == FIGURES[name].caption.replace("[", "").replace("]", "")
+
+
+@pytest.mark.parametrize(("suite", "name"), [("table2", "latency"), ("ranking", "ranking")])
+def test_latex_is_given_a_drawing_as_pdf_and_pixels_as_png(suite: str, name: str, filled: Fill, tmp_path: Path) -> None:
+    table = filled(suite)
+    stem = tmp_path / f"{suite}-{name}"
+    one = replace(table, plan=replace(table.plan, suite=replace(table.plan.suite, figures=(name,))))
+    assert undrawn(one, tmp_path / suite, printed=True) == 1
+    written = draw_figures(one, tmp_path / suite, printed=True)
+    assert undrawn(one, tmp_path / suite, printed=True) == 0
+    (picture,) = (Picture(path, "") for path in shown(written))
+    assert picture.printed in written and picture.printed.suffix == (".png" if FIGURES[name].pixels else ".pdf")
+    if picture.printed.suffix == ".pdf":
+        first = picture.printed.read_bytes()
+        assert b"/Type3" not in first and b"/CreationDate" not in first
+        picture.printed.unlink()
+        draw_figures(one, tmp_path / suite, printed=True)
+        assert picture.printed.read_bytes() == first, f"{stem}: the same each time"
 
 
 def test_a_figure_made_of_pixels_is_shown_as_png_and_any_other_as_svg() -> None:
@@ -66,11 +88,20 @@ def test_a_figure_made_of_pixels_is_shown_as_png_and_any_other_as_svg() -> None:
 
 def test_a_caption_speaks_of_seeds_only_where_there_are_several() -> None:
     path = Path("stress-stress.svg")
-    assert "; small hollow marks are the means of single seeds; thick" in caption(path, over="seeds")
-    assert "means of single splits; thick" in caption(path, over="splits")
-    alone = {name: caption(Path(f"any-{name}.png"), over="") for name in FIGURES}
+    assert "; small hollow marks are the means of single seeds; thick" in caption(path, over="seeds", synthetic=True)
+    assert "means of single splits; thick" in caption(path, over="splits", synthetic=True)
+    alone = {name: caption(Path(f"any-{name}.png"), over="", synthetic=True) for name in FIGURES}
     assert alone["stress"].startswith("Accuracy under") and "of training; thick" in alone["stress"]
     assert not any("single" in text or "circles" in text or "[" in text for text in alone.values())
+
+
+def test_a_caption_speaks_of_tempo_twins_on_the_synthetic_data_alone(
+    filled: Fill, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table, drawn = filled("ranking"), [tmp_path / "ranking-ranking.png"]
+    assert "each; tempo twins look alike in one frame" in markdown(single_report(table, {}, drawn, ""))
+    monkeypatch.setattr("reidbench.reporting.report.dataset_name", lambda table, heading: "mine")
+    assert "tempo twins" not in markdown(single_report(table, {}, drawn, ""))
 
 
 def _labels(axis: Axes) -> Iterator[list[Bbox]]:

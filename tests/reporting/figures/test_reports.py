@@ -43,7 +43,12 @@ def test_the_report_can_be_read_in_each_format(suite: str, filled: Callable[...,
     files = latex(document, table.plan.name)
     assert all(map(latex_nodes, files.values()))
     text = "".join(files.values())
-    assert text.count("begin{tabular}") == len(rows) and text.count("includegraphics[") == figures
+    assert text.count("begin{tabular}") == len(rows) + 1 and text.count("includegraphics[") == figures
+    whole = files[f"{table.plan.name}-all.tex"]
+    shown = {index for block in blocks(table) for index in block.columns}
+    assert {index for block in document.wholes for index in block.columns} == shown
+    headers = {escape(text) for block in blocks(table) for text in block.header if "¹" not in text}
+    assert all(f"{header} " in whole for header in headers), "every column, in one table"
     assert all(f"{escape(row)} & " in text for row in rows)
 
     found = pdf_text(pdf(document))
