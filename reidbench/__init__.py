@@ -76,7 +76,7 @@ def score(
     """
     from reidbench.experiments.scoring import score_protocols
     from reidbench.registry import lookup
-    from reidbench.reporting.scores import score_values
+    from reidbench.reporting.answers.scores import score_values
     from reidbench.retrieval.features_file import given_features
     from reidbench.retrieval.protocols import PROTOCOLS
 
@@ -93,10 +93,10 @@ def load_records(
 
     Values that are out of date are there too, and `reason` says in what: choose `frame[frame.state == "ok"]`. `low` and
     `high` bound the 95 % interval that a report gives, NaN where it gives none; `n` and `sd` count and scatter the
-    seeds of an accuracy or the rounds of a time; all columns are described at `reidbench.reporting.frames.frame`.
+    seeds of an accuracy or the rounds of a time; `reidbench.reporting.tables.dataframe.frame` describes all columns.
     `plugins` are files to register before. Raises UserError.
     """
-    from reidbench.reporting.frames import frame
+    from reidbench.reporting.tables.dataframe import frame
 
     for plugin in [plugins] if isinstance(plugins, (str, Path)) else plugins:
         add_plugin(plugin)

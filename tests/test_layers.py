@@ -15,6 +15,11 @@ LAYERS = [
     {"reidbench.commands"},
     {"reidbench.regression"},
     {"reidbench.running", "reidbench.reporting", "reidbench.doctor"},
+    {"reidbench.reporting.answers"},
+    {"reidbench.reporting.figures"},
+    {"reidbench.reporting.findings"},
+    {"reidbench.reporting.tables"},
+    {"reidbench.reporting.documents"},
     {"reidbench.audit"},
     {"reidbench.measurements"},
     {"reidbench.planning"},
@@ -42,12 +47,12 @@ def files() -> list[Path]:
 
 
 def place(module: str) -> tuple[int, str]:
-    """The layer of a module and the name there that covers it."""
-    for index, names in enumerate(LAYERS):
-        for name in names:
-            if module == name or module.startswith(f"{name}."):
-                return index, name
-    raise AssertionError(f"{module} has no layer: add it to LAYERS")
+    """The layer of a module and the name there that covers it, the longest that does."""
+    known = {name: index for index, names in enumerate(LAYERS) for name in names}
+    while module not in known:
+        module, _, _ = module.rpartition(".")
+        assert module, "it has no layer: add it to LAYERS"
+    return known[module], module
 
 
 def module_name(path: Path) -> str:
@@ -105,12 +110,12 @@ FAST = [
         "planning.plan",
         "planning.recorded",
         "planning.today",
-        "reporting.frames",
+        "reporting.tables.dataframe",
         "running.runner",
         "running.display",
         "experiments.weights",
     ),
-    *("reporting.writing", "reporting.scores", "reporting.profile_text", "regression.presentation"),
+    *("reporting.writing", "reporting.answers.scores", "reporting.answers.profile_text", "regression.presentation"),
     *("doctor.installation", "doctor.host", "doctor.noise", "doctor.records"),
 ]
 

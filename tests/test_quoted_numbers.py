@@ -13,8 +13,8 @@ from reidbench import registry
 from reidbench.data import mars
 from reidbench.estimates import estimate
 from reidbench.planning.plan import Request, make_plan
-from reidbench.reporting.comparison import compare, excludes_zero
-from reidbench.reporting.tables import assemble
+from reidbench.reporting.tables.comparison import compare, excludes_zero
+from reidbench.reporting.tables.table import assemble
 from reidbench.store import Store
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from reidbench.estimates import estimate
-from reidbench.reporting.comparison import compare, exceeds_noise
+from reidbench.reporting.tables.comparison import compare, exceeds_noise
 from reidbench.spec import Quantity, Record
 from reidbench.statistics import Estimate, mean_interval, mean_over_splits
 

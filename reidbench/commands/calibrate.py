@@ -31,7 +31,7 @@ from reidbench.regression.calibration_report import summary, text
 from reidbench.regression.noise import scatter
 from reidbench.regression.pairing import COMPANIONS, Pair
 from reidbench.regression.sides import Side
-from reidbench.reporting.sessions import FILE
+from reidbench.reporting.tables.scatter import FILE
 from reidbench.spec import Column, Row, Suite, UserError
 from reidbench.store import Store
 

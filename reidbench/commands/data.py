@@ -43,7 +43,7 @@ def check(arguments: Namespace) -> int:
 
     Returns 0 where they agree, 1 where only counts differ (0 with `--subset`), else 2."""
     from reidbench.data.checkup import check_tree
-    from reidbench.reporting.dataset_text import check_lines, other_split_lines
+    from reidbench.reporting.answers.dataset_text import check_lines, other_split_lines
 
     entry, given = _dataset(arguments)
     if "dense" in entry.options:
@@ -72,8 +72,8 @@ def describe(arguments: Namespace) -> int:
     """Shows what a dataset holds, in text and, with `--out`, as a picture."""
     from reidbench.data.description import describe as described
     from reidbench.data.opening import open_dataset
-    from reidbench.reporting.dataset_picture import draw_dataset
-    from reidbench.reporting.dataset_text import describe_lines, plain
+    from reidbench.reporting.answers.dataset_picture import draw_dataset
+    from reidbench.reporting.answers.dataset_text import describe_lines, plain
 
     picture = _picture("--out", arguments.out)
     entry, given = _dataset(arguments)

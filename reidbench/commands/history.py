@@ -17,7 +17,7 @@ from reidbench.commands.output import print_json
 from reidbench.files import resolved
 from reidbench.planning.dataset_identity import is_usual
 from reidbench.regression.series import Point, Series, collect, series_of
-from reidbench.reporting.sessions import scatter_by_device
+from reidbench.reporting.tables.scatter import scatter_by_device
 from reidbench.spec import Quantity, Record, UserError
 from reidbench.store import Store, machines, read_record
 
@@ -128,8 +128,8 @@ def _git(folder: Path, *arguments: str) -> bytes:
 
 
 def _lines(found: Sequence[Series], quantity: Quantity) -> Iterator[str]:
-    from reidbench.reporting.blocks import titled
-    from reidbench.reporting.intervals import estimate_text
+    from reidbench.reporting.documents.block import titled
+    from reidbench.reporting.tables.intervals import estimate_text
 
     for series in found:
         yield titled(series.label, quantity.unit)
@@ -142,7 +142,7 @@ def _lines(found: Sequence[Series], quantity: Quantity) -> Iterator[str]:
 def _draw(found: Sequence[Series], quantity: Quantity, arguments: Namespace) -> list[Path]:
     from reidbench.reporting.figures import write_figure
     from reidbench.reporting.figures.history import history_figure
-    from reidbench.reporting.stamps import stamp_of
+    from reidbench.reporting.figures.stamps import stamp_of
 
     folder = Path(arguments.out) if arguments.out else Path(arguments.results)
     stem = folder / f"history-{machine.slug(arguments.row)}-{machine.slug(arguments.quantity)}"

@@ -12,7 +12,7 @@ from typing import Any
 from reidbench import presets, registry
 from reidbench.discovery.entries import Entry
 from reidbench.discovery.source import REQUIRED, parse
-from reidbench.reporting.blocks import titled
+from reidbench.reporting.documents.block import titled
 from reidbench.spec import NO_TRUNK, Suite, UserError
 
 HIDDEN = ("classes", "root", "subset")

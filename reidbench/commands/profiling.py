@@ -68,7 +68,7 @@ def _layers(arguments: Namespace) -> int:
     from reidbench.profiling.peak import measure_peak
     from reidbench.profiling.session import threads_of
     from reidbench.profiling.timeline import memory_timeline
-    from reidbench.reporting.profile_text import layers_json, layers_notes, layers_table
+    from reidbench.reporting.answers.profile_text import layers_json, layers_notes, layers_table
 
     where: dict[str, Any] = {"device": arguments.device, "precision": precision}
     model = tried(arguments.model, options, arguments.frames)
@@ -78,7 +78,7 @@ def _layers(arguments: Namespace) -> int:
         layers = measure_layers(model, measure_peak(**where), shape=clips, **where)
         timeline = memory_timeline(model, shape=clips, **where)
     if picture:
-        from reidbench.reporting.layers_picture import draw_layers
+        from reidbench.reporting.answers.layers_picture import draw_layers
 
         draw_layers(layers, timeline, label, picture)
     if arguments.json:
@@ -100,7 +100,7 @@ def _trace_inference(arguments: Namespace) -> int:
     _quiet_profiler()
     from reidbench.profiling.session import threads_of
     from reidbench.profiling.trace import trace_inference
-    from reidbench.reporting.profile_text import operators_table, trace_json
+    from reidbench.reporting.answers.profile_text import operators_table, trace_json
 
     model = tried(arguments.model, options)
     with _alone_in_timing(), threads_of(machine.physical_cores()):
@@ -122,7 +122,13 @@ def _trace_training(arguments: Namespace) -> int:
     check_writable(Path(arguments.out) / run)
     _quiet_profiler()
     from reidbench.experiments.step_report import begin, time_steps, trace_steps
-    from reidbench.reporting.profile_text import operators_table, steps_json, steps_note, steps_table, trace_json
+    from reidbench.reporting.answers.profile_text import (
+        operators_table,
+        steps_json,
+        steps_note,
+        steps_table,
+        trace_json,
+    )
 
     training = begin(cell, places, precision)
     with _alone_in_timing():

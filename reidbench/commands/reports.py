@@ -21,7 +21,7 @@ from reidbench.store import Store
 
 if TYPE_CHECKING:
     from reidbench.planning.plan import Plan, Request
-    from reidbench.reporting.tables import Table
+    from reidbench.reporting.tables.table import Table
 
 
 FIRST, PAPER = "table2", "paper"
@@ -46,9 +46,9 @@ def report_suite(plan: Plan, store: Store, arguments: Namespace, suite: Suite) -
 
     What `report` writes is of that part, too; a run that measures a part writes the report of the whole suite.
     """
-    from reidbench.reporting.methods import disturbances
-    from reidbench.reporting.tables import assemble
-    from reidbench.reporting.terminal import terminal_text
+    from reidbench.reporting.findings.methods import disturbances
+    from reidbench.reporting.tables.table import assemble
+    from reidbench.reporting.tables.terminal import terminal_text
     from reidbench.reporting.writing import write_report
 
     table = assemble(plan, store)
@@ -78,9 +78,9 @@ def report_several(
     Without a name, it is `report.<ending>`, of what is mostly measured on the machine, the audit included.
     """
     from reidbench.audit.assembly import NAME, audited_suites, carry_out
-    from reidbench.reporting.matching import Records
-    from reidbench.reporting.summary import mostly_measured
-    from reidbench.reporting.tables import assemble
+    from reidbench.reporting.findings.summary import mostly_measured
+    from reidbench.reporting.tables.matching import Records
+    from reidbench.reporting.tables.table import assemble
     from reidbench.reporting.writing import (
         COMBINED,
         audit_part,
@@ -137,7 +137,7 @@ def _holds_accuracy(table: Table) -> bool:
 
 def _tell_otherwise(plans: Sequence[Plan], store: Store, width: int) -> None:
     """Prints what else their rows were trained by, which the report does not show."""
-    from reidbench.reporting.elsewhere import trained_otherwise
+    from reidbench.reporting.findings.elsewhere import trained_otherwise
 
     if found := trained_otherwise(plans, store):
         print(
@@ -157,7 +157,7 @@ def report_audit(store: Store, arguments: Namespace) -> None:
     """Writes the audit and prints its summary."""
     from reidbench.audit.assembly import audited_suites, carry_out
     from reidbench.reporting.audit import to_json
-    from reidbench.reporting.audit_findings import headlines
+    from reidbench.reporting.findings.audit_findings import headlines
     from reidbench.reporting.writing import write_audit
 
     found = carry_out(audited_suites(), store)
@@ -185,7 +185,7 @@ def _is_report(arguments: Namespace) -> bool:
 
 
 def _print_json(tables: Sequence[Table]) -> None:
-    from reidbench.reporting.frames import to_frame
+    from reidbench.reporting.tables.dataframe import to_frame
 
     print_json([line for table in tables for line in json.loads(to_frame(table).to_json(orient="records"))])
 
@@ -198,7 +198,8 @@ def _print_paths(written: Iterable[Path]) -> None:
 
 def _coverage(table: Table) -> str:
     """One line on how much of a table there is."""
-    from reidbench.reporting.blocks import WORDS, repeats_text
+    from reidbench.reporting.documents.block import WORDS
+    from reidbench.reporting.tables.layout import repeats_text
 
     states = Counter(entry.state for entry in table.entries.values())
     wanted = states.total() - states["absent"] - states["published"]
@@ -212,7 +213,7 @@ def _coverage(table: Table) -> str:
 
 def _about_seeds(plan: Plan, request: Request) -> str:
     """What to say where more seeds are shown than the preset has; "" where not."""
-    from reidbench.reporting.blocks import seeds_text
+    from reidbench.reporting.tables.layout import seeds_text
 
     usual, shown = presets.PRESETS[request.preset].seeds, plan.preset.seeds
     if request.seeds is not None or shown == usual or not _is_trained(plan):
@@ -227,7 +228,7 @@ def _is_trained(plan: Plan) -> bool:
 def _whole(table: Table, suite: Suite, request: Request, store: Store) -> Table:
     """The table with all rows and columns. Where a dataset that was not asked for cannot be had, as it is."""
     from reidbench.planning.recorded import recorded_plan
-    from reidbench.reporting.tables import assemble
+    from reidbench.reporting.tables.table import assemble
 
     if not request.rows and not request.only:
         return table

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def evaluate(arguments: Namespace) -> int:
     """Scores one model with given weights on the queries of a dataset, and records it."""
     from reidbench.experiments.scoring import evaluate_weights
-    from reidbench.reporting.scores import printed_scores, score_values
+    from reidbench.reporting.answers.scores import printed_scores, score_values
 
     cell, places, weights = _given_weights(arguments)
     store = store_of(arguments)
@@ -114,8 +114,8 @@ def _print_compared(
 ) -> int:
     """What the features of a file score, and what those of others of the same queries do less that."""
     from reidbench.experiments.scoring import score_paired, score_protocols
-    from reidbench.reporting.paired_scores import paired_json, paired_text
-    from reidbench.reporting.scores import scored_text, scored_values
+    from reidbench.reporting.answers.paired_scores import paired_json, paired_text
+    from reidbench.reporting.answers.scores import scored_text, scored_values
     from reidbench.retrieval.features_file import read_features
 
     first, compared = score_protocols(embedded, chosen), []
@@ -213,7 +213,7 @@ def _shapes(model: str, options: Mapping[str, Any]) -> dict[str, Tensor]:
 
 def _print_scored(embedded: Embedded, chosen: Iterable[Protocol], about: dict[str, str], arguments: Namespace) -> int:
     from reidbench.experiments.scoring import score_protocols
-    from reidbench.reporting.scores import scored_text, scored_values
+    from reidbench.reporting.answers.scores import scored_text, scored_values
 
     scored = score_protocols(embedded, chosen)
     if arguments.json:

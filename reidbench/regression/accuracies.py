@@ -10,7 +10,7 @@ from reidbench.data.splits import by_split, split_of
 from reidbench.estimates import estimate, seed_means
 from reidbench.regression.pairing import Pair
 from reidbench.regression.verdicts import Limits, word_of
-from reidbench.reporting.comparison import counted, over_splits, paired_values
+from reidbench.reporting.tables.comparison import counted, over_splits, paired_values
 from reidbench.statistics import LEVEL, Estimate, paired_difference, pooled_spread
 
 RESAMPLES = 20_000

@@ -18,7 +18,7 @@ from reidbench.regression.noise import LogRatios, Noise, noise_of
 from reidbench.regression.pairing import Pair
 from reidbench.regression.times import log_ratios
 from reidbench.regression.verdicts import Limits
-from reidbench.reporting.sessions import FILE, MOST_NOISE, scatter_by_device
+from reidbench.reporting.tables.scatter import FILE, MOST_NOISE, scatter_by_device
 from reidbench.soundness import tree_fault
 from reidbench.spec import Record, UserError
 
@@ -28,11 +28,10 @@ NAME = "calibration"
 
 FAULTS = {
     "pooling": "only the first frame of a clip is pooled",
-    "folding": "frames folded clip by clip are unfolded frame by frame, so that a feature mixes the clips of a batch",
     "labels": "the clips of a batch are shuffled and their labels are not",
     "neck": "the batch norm before the classifier is dropped",
 }
-"""What a model may have wrong (`faults.mistaken`)."""
+"""What a model may have wrong (`faults.mistaken`) that its trial before a training does not find."""
 
 ANY = "all quantities"
 """Of a trial that counts the verdicts of a whole check."""

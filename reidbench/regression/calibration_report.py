@@ -11,9 +11,9 @@ from reidbench.regression.calibration import ANY, FAULTS, Calibration, Trial, co
 from reidbench.regression.noise import noise_of
 from reidbench.regression.presentation import rule
 from reidbench.regression.verdicts import MEASURED
-from reidbench.reporting.blocks import Block
-from reidbench.reporting.document import Code, Document, Paragraph, Part, Section, Tabular, items
-from reidbench.reporting.markdown import markdown
+from reidbench.reporting.documents.block import Block
+from reidbench.reporting.documents.document import Code, Document, Paragraph, Part, Section, Tabular, items
+from reidbench.reporting.documents.markdown import markdown
 
 MOST_ALARMS = 0.01
 LEAST_POWER = 0.95

@@ -23,7 +23,7 @@ def mistaken(
     blocks: tuple[int, ...] = (),
     fault: str = "",
 ) -> Mistaken:
-    """Base-B, sound or with one fault: pooling, folding, labels or neck."""
+    """Base-B, sound or with one fault: pooling, labels or neck."""
     if fault and fault not in FAULTS:
         raise ValueError(f"fault {fault!r} is unknown; give {', '.join(FAULTS)} or none")
     return Mistaken(
@@ -32,7 +32,7 @@ def mistaken(
 
 
 class Mistaken(nn.Module):
-    """The baseline whose `fault` drops frames, mixes clips, shuffles answers among labels, or leaves out the neck."""
+    """The baseline whose `fault` drops frames, shuffles answers among labels, or leaves out the neck."""
 
     def __init__(self, base: Any, fault: str) -> None:
         super().__init__()
@@ -44,15 +44,12 @@ class Mistaken(nn.Module):
         self._branch = base.branch
 
     def forward(self, clips: Tensor) -> Output:
-        batch, length = clips.shape[:2]
         if self.fault == "pooling":
             clips = clips[:, :1]
-        if self.fault == "folding":
-            clips = clips.flatten(0, 1).unflatten(0, (length, batch)).transpose(0, 1)
         feature = self._branch(clips, 1)
         if not self.training or self.classifier is None:
             return Output(feature)
         # Answers in another order than the labels are what labels in another order than the clips amount to.
-        order = torch.randperm(batch) if self.fault == "labels" else torch.arange(batch)
+        order = torch.randperm(len(clips)) if self.fault == "labels" else torch.arange(len(clips))
         embedding = self.neck(feature)[order]
         return Output(feature, logits=(self.classifier(embedding),), embeddings=(embedding,))

@@ -10,9 +10,9 @@ from dataclasses import asdict
 from xml.etree import ElementTree
 
 from reidbench.regression.verdicts import MEASURED, Comparison, Limits, Verdict
-from reidbench.reporting.blocks import Block, titled
-from reidbench.reporting.document import Document, Items, Paragraph, Part, Section, Tabular, items
-from reidbench.reporting.markdown import markdown
+from reidbench.reporting.documents.block import Block, titled
+from reidbench.reporting.documents.document import Document, Items, Paragraph, Part, Section, Tabular, items
+from reidbench.reporting.documents.markdown import markdown
 
 WIDTH = 80
 

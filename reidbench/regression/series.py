@@ -10,8 +10,8 @@ from typing import Any
 from reidbench.deployment.backends import ran_on
 from reidbench.estimates import estimate
 from reidbench.regression.sides import code_of, subject
-from reidbench.reporting.sessions import Scatter, covering, on_device
-from reidbench.reporting.tables import preset_name
+from reidbench.reporting.tables.scatter import Scatter, covering, on_device
+from reidbench.reporting.tables.table import preset_name
 from reidbench.spec import Quantity, Record
 from reidbench.statistics import Estimate
 

@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from reidbench import registry
-from reidbench.reporting.matching import at, differences, session_of
-from reidbench.reporting.tables import preset_name
+from reidbench.reporting.tables.matching import at, differences, session_of
+from reidbench.reporting.tables.table import preset_name
 from reidbench.spec import Cell, Record, canonical_json
 from reidbench.store import Store
 

@@ -11,7 +11,19 @@ from reidbench.audit.assembly import NAME, SOURCE, TITLE, Audit
 from reidbench.audit.disagreements import reasons
 from reidbench.audit.rules import decimals, label
 from reidbench.audit.verdicts import DRAWS, LUCK, SPREAD, Judgement, Verdict
-from reidbench.reporting.audit_findings import (
+from reidbench.reporting.documents.block import Block
+from reidbench.reporting.documents.document import (
+    Chapter,
+    Code,
+    Document,
+    Paragraph,
+    Part,
+    Picture,
+    Tabular,
+    items,
+    section,
+)
+from reidbench.reporting.findings.audit_findings import (
     COLUMNS,
     COMMAND,
     DEFAULTS,
@@ -24,8 +36,6 @@ from reidbench.reporting.audit_findings import (
     table_name,
     unexplained,
 )
-from reidbench.reporting.blocks import Block
-from reidbench.reporting.document import Chapter, Code, Document, Paragraph, Part, Picture, Tabular, items, section
 
 PARTS = {
     "counted": "what is counted",

@@ -7,10 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reidbench.deployment.backends import ran_on
-from reidbench.reporting.blocks import Block, blocks, several, whole_block
-from reidbench.reporting.captions import captioned, captioned_differences
-from reidbench.reporting.differences import families
-from reidbench.reporting.document import (
+from reidbench.reporting.documents.block import Block
+from reidbench.reporting.documents.document import (
     Chapter,
     Code,
     Document,
@@ -23,16 +21,19 @@ from reidbench.reporting.document import (
     section,
     tabulars,
 )
-from reidbench.reporting.family_text import family_block, is_told_whole
-from reidbench.reporting.findings import findings
-from reidbench.reporting.legend import legend
-from reidbench.reporting.methods import methods
+from reidbench.reporting.findings.captions import captioned, captioned_differences
+from reidbench.reporting.findings.differences import families
+from reidbench.reporting.findings.family_text import family_block, is_told_whole
+from reidbench.reporting.findings.legend import legend
+from reidbench.reporting.findings.methods import methods
+from reidbench.reporting.findings.scope import SYNTHETIC, dataset_name, scope
+from reidbench.reporting.findings.sentences import findings
+from reidbench.reporting.findings.summary import certainty, unfound
 from reidbench.reporting.reproduce import command
-from reidbench.reporting.scope import SYNTHETIC, dataset_name, scope
-from reidbench.reporting.summary import certainty, unfound
+from reidbench.reporting.tables.layout import blocks, several, whole_block
 
 if TYPE_CHECKING:
-    from reidbench.reporting.tables import Heading, Table
+    from reidbench.reporting.tables.table import Heading, Table
 
 READING = "How to read the tables"
 SESSIONS = (

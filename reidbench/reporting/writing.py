@@ -14,19 +14,19 @@ from reidbench.audit.assembly import NAME as AUDIT
 from reidbench.files import write_bytes
 from reidbench.reporting.audit import chapter as audit_chapter
 from reidbench.reporting.audit import document as audit_report
-from reidbench.reporting.document import Chapter, Document, pictures
-from reidbench.reporting.html import html
-from reidbench.reporting.latex import MADE, latex
-from reidbench.reporting.markdown import markdown
+from reidbench.reporting.documents.document import Chapter, Document, pictures
+from reidbench.reporting.documents.html import html
+from reidbench.reporting.documents.latex import MADE, latex
+from reidbench.reporting.documents.markdown import markdown
+from reidbench.reporting.documents.typeset import pdf, require_typst
+from reidbench.reporting.figures.stamps import bears, bring, figure_stamp, stamp_of
+from reidbench.reporting.findings.summary import shared_headlines
 from reidbench.reporting.naming import report_stem, several_stem
 from reidbench.reporting.report import chapter, combined_report, single_report
-from reidbench.reporting.stamps import bears, bring, figure_stamp, stamp_of
-from reidbench.reporting.summary import shared_headlines
-from reidbench.reporting.typeset import pdf, require_typst
 
 if TYPE_CHECKING:
     from reidbench.audit.assembly import Audit
-    from reidbench.reporting.tables import Table
+    from reidbench.reporting.tables.table import Table
     from reidbench.store import Store
 
 COMBINED = "report"
@@ -114,7 +114,7 @@ def drawing_ahead(
     tables: Sequence[Table], store: Store, *, formats: Sequence[str] = (), folder: Path | None = None
 ) -> Iterator[None]:
     """Draws in a second process, where it is worth it, what `write_combined` will need, while the caller goes on."""
-    from reidbench.reporting.drawing import drawing_beside
+    from reidbench.reporting.figures.drawing import drawing_beside
 
     home = folder or store.folder
     for table in tables:

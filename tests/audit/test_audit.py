@@ -14,12 +14,12 @@ from reidbench.audit import assembly
 from reidbench.audit.assembly import Audit, audited_suites, carry_out
 from reidbench.cli import main
 from reidbench.reporting.audit import CAPTION, chapter, document, to_json
-from reidbench.reporting.audit_findings import headlines
-from reidbench.reporting.blocks import WIDTH
-from reidbench.reporting.document import pictures
+from reidbench.reporting.documents.document import pictures
+from reidbench.reporting.documents.markdown import markdown
 from reidbench.reporting.figures.audit import MARKS, audit_figure
 from reidbench.reporting.figures.style import STYLE
-from reidbench.reporting.markdown import markdown
+from reidbench.reporting.findings.audit_findings import headlines
+from reidbench.reporting.tables.layout import WIDTH
 from reidbench.reporting.writing import FORMATS
 from reidbench.spec import Column, Suite
 from reidbench.store import Store

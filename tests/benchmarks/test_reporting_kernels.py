@@ -12,8 +12,8 @@ import pytest
 
 from reidbench import registry, statistics
 from reidbench.planning.plan import Plan, Request, make_plan
-from reidbench.reporting.tables import assemble
-from reidbench.reporting.terminal import terminal_text
+from reidbench.reporting.tables.table import assemble
+from reidbench.reporting.tables.terminal import terminal_text
 from reidbench.retrieval.features import Features
 from reidbench.retrieval.metrics import evaluate
 from reidbench.retrieval.protocols import PROTOCOLS

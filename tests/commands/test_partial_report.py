@@ -7,7 +7,7 @@ import pytest
 from reidbench import registry
 from reidbench.commands.reports import _in_order, _whole
 from reidbench.planning.plan import Request, make_plan
-from reidbench.reporting.tables import assemble
+from reidbench.reporting.tables.table import assemble
 from reidbench.spec import Record
 from reidbench.store import Store
 

@@ -23,8 +23,8 @@ from reidbench.experiments.scoring import (
     score_protocols,
 )
 from reidbench.planning.plan import Request, accuracy_cell, make_plan
-from reidbench.reporting.frames import frame
-from reidbench.reporting.matching import Records
+from reidbench.reporting.tables.dataframe import frame
+from reidbench.reporting.tables.matching import Records
 from reidbench.retrieval.protocols import PROTOCOLS
 from reidbench.spec import Cell, Places, UserError
 from reidbench.store import Store, read_record

@@ -16,7 +16,7 @@ from trying import attempt, cases, command
 
 from reidbench import registry
 from reidbench.planning.plan import Request, accuracy_cell, make_plan
-from reidbench.reporting.tables import assemble
+from reidbench.reporting.tables.table import assemble
 from reidbench.spec import UserError
 from reidbench.store import Store
 

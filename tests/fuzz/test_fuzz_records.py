@@ -19,13 +19,13 @@ from trying import attempt, cases, command
 from reidbench import registry
 from reidbench.planning.plan import Plan, Request, make_plan
 from reidbench.reporting import figures, writing
-from reidbench.reporting.frames import frame, to_frame
-from reidbench.reporting.html import html
-from reidbench.reporting.latex import latex
-from reidbench.reporting.markdown import markdown
+from reidbench.reporting.documents.html import html
+from reidbench.reporting.documents.latex import latex
+from reidbench.reporting.documents.markdown import markdown
+from reidbench.reporting.documents.typeset import typeset
 from reidbench.reporting.report import single_report
-from reidbench.reporting.tables import assemble
-from reidbench.reporting.typeset import typeset
+from reidbench.reporting.tables.dataframe import frame, to_frame
+from reidbench.reporting.tables.table import assemble
 from reidbench.spec import Cell, Record, canonical_json
 from reidbench.store import Store, read_record
 

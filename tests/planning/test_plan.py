@@ -22,7 +22,7 @@ from reidbench.planning.plan import (
     model_options,
 )
 from reidbench.presets import PRESETS
-from reidbench.reporting.tables import preset_name
+from reidbench.reporting.tables.table import preset_name
 from reidbench.running.jobs import make_jobs
 from reidbench.spec import Cell, Column, Recipe, Record, Row, Suite, UserError
 from reidbench.store import Store

@@ -6,7 +6,9 @@ import pytest
 import torch
 
 from reidbench import registry
+from reidbench.profiling.trial import try_model
 from reidbench.regression import faults
+from reidbench.regression.calibration import FAULTS
 from reidbench.spec import UserError
 
 SMALL = {"size": (32, 16), "width": 16, "blocks": (1, 1, 1, 1)}
@@ -46,14 +48,10 @@ def test_wrong_pooling_sees_the_first_frame_alone(clips: torch.Tensor) -> None:
     assert not torch.allclose(wrong(clips).feature, sound(clips).feature)
 
 
-def test_wrong_folding_mixes_the_clips_of_a_batch(clips: torch.Tensor) -> None:
-    sound, wrong = built().eval(), built("folding").eval()
-    assert torch.allclose(wrong(clips[:1]).feature, sound(clips[:1]).feature)
-    assert not torch.allclose(wrong(clips).feature, sound(clips).feature)
-    changed = clips.clone()
-    changed[3] += 1
-    moved = (wrong(changed).feature - wrong(clips).feature).abs().amax(1) > 0
-    assert moved.sum() == 2, "both frames of a clip must end in other clips' features"
+@pytest.mark.parametrize("fault", ["", *FAULTS])
+def test_a_trial_does_not_find_it(fault: str) -> None:
+    """Or it could not be trained, and the gate would not be what finds it."""
+    try_model("mistaken", built(fault), (2, 2, 3, 32, 16), classes=5)
 
 
 def test_unshuffled_labels_answer_in_another_order(clips: torch.Tensor) -> None:

@@ -7,7 +7,7 @@ from sides_made_up import Code, two_sides
 
 from reidbench import registry
 from reidbench.regression.series import Point, collect, series_of
-from reidbench.reporting.sessions import Scatter
+from reidbench.reporting.tables.scatter import Scatter
 from reidbench.spec import Record
 from reidbench.statistics import Estimate
 

@@ -12,11 +12,11 @@ from PIL import Image
 from reidbench.data.splits import Splits, split_of
 from reidbench.files import write_text
 from reidbench.planning.plan import Plan
-from reidbench.reporting.blocks import Block
-from reidbench.reporting.document import Code, Document, Items, Paragraph, Picture, Section, Tabular
+from reidbench.reporting.documents.block import Block
+from reidbench.reporting.documents.document import Code, Document, Items, Paragraph, Picture, Section, Tabular
 from reidbench.reporting.figures import draw_figures
 from reidbench.reporting.report import single_report
-from reidbench.reporting.tables import assemble
+from reidbench.reporting.tables.table import assemble
 from reidbench.spec import Cell, Column, Preset, Protocol, Published, Quantity, Recipe, Record, Row, Suite
 from reidbench.store import Store
 

@@ -9,10 +9,9 @@ import pytest
 from launching import none_left
 from made_up import Bench
 
-from reidbench.reporting import drawing
-from reidbench.reporting.drawing import FEWEST, drawing_beside, start
-from reidbench.reporting.figures import draw_figures, undrawn
-from reidbench.reporting.tables import Table, assemble
+from reidbench.reporting.figures import draw_figures, drawing, undrawn
+from reidbench.reporting.figures.drawing import FEWEST, drawing_beside, start
+from reidbench.reporting.tables.table import Table, assemble
 
 Work = list[tuple[Table, Path]]
 

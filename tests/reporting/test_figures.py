@@ -11,14 +11,14 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
+from reidbench.reporting.answers.labels import length_inside, place_labels
 from reidbench.reporting.figures.ablation import factor_figure, latency_figure
 from reidbench.reporting.figures.accuracy import accuracy_figure
 from reidbench.reporting.figures.front import KEPT, Point, front
 from reidbench.reporting.figures.images import sheet_title
 from reidbench.reporting.figures.rows import rows_figure
 from reidbench.reporting.figures.style import LOOKALIKES, OTHER_SCALE, SEED, STYLE, seed_values, title
-from reidbench.reporting.labels import length_inside, place_labels
-from reidbench.reporting.tables import assemble
+from reidbench.reporting.tables.table import assemble
 from reidbench.store import Store
 
 

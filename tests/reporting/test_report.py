@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from made_up import COLUMNS, ROWS, SECONDS
 
-from reidbench.reporting.blocks import blocks
-from reidbench.reporting.document import Chapter, Items, Paragraph, Section
-from reidbench.reporting.findings import findings
-from reidbench.reporting.markdown import markdown, markdown_table
+from reidbench.reporting.documents.document import Chapter, Items, Paragraph, Section
+from reidbench.reporting.documents.markdown import markdown, markdown_table
+from reidbench.reporting.findings.sentences import findings
 from reidbench.reporting.report import READING, chapter, combined_report, single_report
-from reidbench.reporting.tables import assemble
+from reidbench.reporting.tables.layout import blocks
+from reidbench.reporting.tables.table import assemble
 from reidbench.reporting.writing import write_report
 
 GOLDEN = """\

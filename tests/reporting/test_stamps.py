@@ -1,12 +1,15 @@
+import ast
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from made_up import COLUMNS, ROWS, Bench
 
+import reidbench
+from reidbench.reporting import figures
 from reidbench.reporting.figures import FIGURES, draw_figures
-from reidbench.reporting.stamps import bears, bring, figure_stamp
-from reidbench.reporting.tables import Table, assemble
+from reidbench.reporting.figures.stamps import bears, bring, drawing_code, figure_stamp
+from reidbench.reporting.tables.table import Table, assemble
 
 
 @pytest.fixture
@@ -53,3 +56,20 @@ def test_only_figures_that_are_up_to_date_are_brought(table, tmp_path: Path):
     brought = {path.name for path in (tmp_path / "out").iterdir()}
     assert brought == {path.name for path in files[1:]}
     bring(stamp, tmp_path / "made_up", tmp_path / "made_up")
+
+
+def test_a_stamp_covers_all_code_that_figures_import_of_the_reports():
+    """Or an old figure would pass for what other code draws."""
+    covered = {path.resolve() for path in drawing_code()}
+    root = Path(reidbench.__file__).parent.parent
+    waiting, met = [Path(figures.__file__)], set()
+    while waiting:
+        path = waiting.pop()
+        met.add(path)
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("reidbench.reporting"):
+                names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+                places = [root.joinpath(*name.split(".")) for name in names]
+                files = [file for place in places for file in (place.with_suffix(".py"), place / "__init__.py")]
+                waiting += [file for file in files if file.is_file() and file not in met]
+    assert len(met) > 30 and {path.resolve() for path in met} <= covered

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from made_up import Bench
 
-from reidbench.reporting.document import Chapter, Paragraph
-from reidbench.reporting.tables import assemble
+from reidbench.reporting.documents.document import Chapter, Paragraph
+from reidbench.reporting.tables.table import assemble
 from reidbench.reporting.writing import FORMATS, is_table, write_combined, write_report
 from reidbench.spec import UserError
 

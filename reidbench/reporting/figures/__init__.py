@@ -31,10 +31,10 @@ from reidbench.reporting.figures.rows import rows_figure
 from reidbench.reporting.figures.scale import scale_figure
 from reidbench.reporting.figures.selection import selection_figure
 from reidbench.reporting.figures.stages import end_to_end_figure
+from reidbench.reporting.figures.stamps import MAKER, bears, figure_stamp
 from reidbench.reporting.figures.stress import stress_figure
 from reidbench.reporting.figures.style import STYLE, settle
-from reidbench.reporting.stamps import MAKER, bears, figure_stamp
-from reidbench.reporting.tables import Table
+from reidbench.reporting.tables.table import Table
 
 DPI = 150
 

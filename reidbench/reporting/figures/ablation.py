@@ -30,7 +30,7 @@ from reidbench.reporting.figures.style import (
     shown_values,
     timed,
 )
-from reidbench.reporting.tables import Heading, Table, lookalike_floor
+from reidbench.reporting.tables.table import Heading, Table, lookalike_floor
 from reidbench.spec import Quantity
 from reidbench.statistics import Estimate
 

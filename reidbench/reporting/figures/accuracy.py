@@ -33,8 +33,8 @@ from reidbench.reporting.figures.style import (
     setting,
     wrapped,
 )
-from reidbench.reporting.matching import as_number, printed_value
-from reidbench.reporting.tables import Heading, Table
+from reidbench.reporting.tables.matching import as_number, printed_value
+from reidbench.reporting.tables.table import Heading, Table
 
 COSTS = ("macs", "gflops")
 """What cost is taken by, the first that the table has: a count of GFLOPs may miss operations."""

@@ -13,8 +13,8 @@ from matplotlib.patches import Patch
 from reidbench.audit.assembly import Audit
 from reidbench.audit.rules import ROUNDINGS, label, last_digit
 from reidbench.audit.verdicts import Judgement, Verdict
-from reidbench.reporting.audit_findings import COLUMNS, UNITS, name, table_name
 from reidbench.reporting.figures.style import OKABE_ITO, new_figure
+from reidbench.reporting.findings.audit_findings import COLUMNS, UNITS, name, table_name
 
 MARKS = {
     "first": ("o", OKABE_ITO[0], OKABE_ITO[0], "this rule reproduces it"),

@@ -19,7 +19,7 @@ from reidbench.reporting.figures.style import (
     new_figure,
     shown_arrays,
 )
-from reidbench.reporting.tables import Heading, Table, heading_of
+from reidbench.reporting.tables.table import Heading, Table, heading_of
 
 LABEL_HEIGHT = 0.075
 """Of a panel, what the name of a line takes."""

@@ -8,9 +8,9 @@ from matplotlib.figure import Figure
 
 from reidbench.deployment.backends import BACKENDS, EAGER
 from reidbench.reporting.figures.style import DASHES, MARKERS, OKABE_ITO, entitle, grid, new_figure, setting
-from reidbench.reporting.tables import Heading, Table, heading_of
-from reidbench.reporting.throughputs import ratios_by_batch
-from reidbench.reporting.verdict import short_name
+from reidbench.reporting.findings.throughputs import ratios_by_batch
+from reidbench.reporting.findings.verdict import short_name
+from reidbench.reporting.tables.table import Heading, Table, heading_of
 
 ORDER = ("fp32", "ieee32", "bf16", "fp16", "int8")
 """Precisions, by their colours."""

@@ -11,7 +11,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from reidbench.reporting.components import PARTS, Effect, combinations, effects
 from reidbench.reporting.figures.style import (
     HATCHES,
     OKABE_ITO,
@@ -25,7 +24,8 @@ from reidbench.reporting.figures.style import (
     setting,
     shown_arrays,
 )
-from reidbench.reporting.tables import Heading, Table, heading_of
+from reidbench.reporting.tables.components import PARTS, Effect, combinations, effects
+from reidbench.reporting.tables.table import Heading, Table, heading_of
 
 PANELS = ("accuracy.mAP", "accuracy.mAP_emblem", "accuracy.mAP_tempo", "complexity.macs", "latency.ratio")
 """Whose effects stand to the right, where the suite has them."""

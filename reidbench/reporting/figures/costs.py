@@ -24,7 +24,7 @@ from reidbench.reporting.figures.style import (
     shown_arrays,
     shown_values,
 )
-from reidbench.reporting.tables import Heading, Table, heading_of
+from reidbench.reporting.tables.table import Heading, Table, heading_of
 
 
 def overhead_figure(table: Table) -> Figure | None:

@@ -32,7 +32,7 @@ from reidbench.reporting.figures.style import (
     timed,
     wrapped,
 )
-from reidbench.reporting.tables import Heading, Table
+from reidbench.reporting.tables.table import Heading, Table
 
 COSTS = ("complexity.macs", "latency.per_frame")
 LETTERS = 76

@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
-from reidbench.reporting.comparison import compare, excludes_zero
 from reidbench.reporting.figures.style import OKABE_ITO, Style, grid, seed_values, shown_values
-from reidbench.reporting.tables import Heading, Table
+from reidbench.reporting.tables.comparison import compare, excludes_zero
+from reidbench.reporting.tables.table import Heading, Table
 
 KEPT: Style = {"color": OKABE_ITO[0], "marker": "s", "linestyle": "none", "ms": 5.5, "mew": 1.2, "zorder": 3}
 CLOSE: Style = KEPT | {"color": OKABE_ITO[5], "marker": "D"}

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from reidbench.reporting.figures.style import new_figure, setting, which_training
-from reidbench.reporting.tables import Table
+from reidbench.reporting.tables.table import Table
 from reidbench.spec import Record, UserError
 
 Pixels = NDArray[np.float64]

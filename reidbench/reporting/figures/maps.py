@@ -41,7 +41,7 @@ from reidbench.reporting.figures.style import (
     shown_values,
     title,
 )
-from reidbench.reporting.tables import Table
+from reidbench.reporting.tables.table import Table
 from reidbench.spec import Record
 
 EVENLY = "The queries shown are evenly spaced in the dataset's list."

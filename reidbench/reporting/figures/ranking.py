@@ -24,7 +24,7 @@ from reidbench.reporting.figures.images import (
     write,
 )
 from reidbench.reporting.figures.style import OKABE_ITO, title
-from reidbench.reporting.tables import Table
+from reidbench.reporting.tables.table import Table
 
 
 class Frame(NamedTuple):

@@ -24,8 +24,8 @@ from reidbench.reporting.figures.style import (
     seed_values,
     shown_values,
 )
-from reidbench.reporting.matching import as_number
-from reidbench.reporting.tables import Heading, Table
+from reidbench.reporting.tables.matching import as_number
+from reidbench.reporting.tables.table import Heading, Table
 
 LOOK: Any = {"color": OKABE_ITO[0], "linestyle": "none", "marker": "s", "ms": 6, "mew": 1.3}
 

@@ -20,7 +20,7 @@ from reidbench.reporting.figures.style import (
     setting,
     shown_arrays,
 )
-from reidbench.reporting.tables import Heading, Table
+from reidbench.reporting.tables.table import Heading, Table
 
 PANELS = ("scoring.query", "scoring.added")
 

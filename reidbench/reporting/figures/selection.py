@@ -11,7 +11,6 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 
 from reidbench.estimates import estimate
-from reidbench.reporting.differences import estimated_gap
 from reidbench.reporting.figures.images import inspected, readable
 from reidbench.reporting.figures.style import (
     MARKERS,
@@ -25,7 +24,8 @@ from reidbench.reporting.figures.style import (
     setting,
     shown_values,
 )
-from reidbench.reporting.tables import Heading, Table
+from reidbench.reporting.findings.differences import estimated_gap
+from reidbench.reporting.tables.table import Heading, Table
 from reidbench.spec import Quantity, Record
 
 GROUPS = {"": "all", "fast": "fast\ngait", "slow": "slow\ngait", "clear": "clear\nview", "occluded": "occlu-\nded"}

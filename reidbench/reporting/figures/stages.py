@@ -23,7 +23,7 @@ from reidbench.reporting.figures.style import (
     shown_values,
     timed,
 )
-from reidbench.reporting.tables import Heading, Table
+from reidbench.reporting.tables.table import Heading, Table
 
 STAGES = ("decode", "clips", "network", "pooling", "search")
 NETWORK = "network"

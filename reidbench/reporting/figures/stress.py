@@ -25,8 +25,8 @@ from reidbench.reporting.figures.style import (
     setting,
     shown_arrays,
 )
-from reidbench.reporting.levels import held_text
-from reidbench.reporting.tables import Heading, Table, lookalike_floor
+from reidbench.reporting.findings.levels import held_text
+from reidbench.reporting.tables.table import Heading, Table, lookalike_floor
 
 
 def stress_figure(table: Table) -> Figure | None:

@@ -19,9 +19,10 @@ from reidbench import registry
 from reidbench.data.splits import by_split, split_of
 from reidbench.deployment.backends import ran_on
 from reidbench.estimates import seed_means
-from reidbench.reporting.blocks import ABOUT, several, titled, training_text
-from reidbench.reporting.matching import has_ratio, sessions
-from reidbench.reporting.tables import Heading, Table
+from reidbench.reporting.documents.block import titled
+from reidbench.reporting.tables.layout import ABOUT, several, training_text
+from reidbench.reporting.tables.matching import has_ratio, sessions
+from reidbench.reporting.tables.table import Heading, Table
 from reidbench.spec import Column, Quantity, Record
 from reidbench.statistics import Estimate
 

@@ -12,7 +12,7 @@ from reidbench import machine, registry
 from reidbench.files import write_text
 from reidbench.measurements.formula import pixel_share
 from reidbench.planning.plan import Request, make_plan
-from reidbench.reporting.tables import Table, assemble
+from reidbench.reporting.tables.table import Table, assemble
 from reidbench.spec import Cell, Record
 from reidbench.store import Store
 

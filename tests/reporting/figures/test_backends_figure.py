@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from reidbench.reporting.figures.backends import backends_figure
-from reidbench.reporting.tables import Table
+from reidbench.reporting.tables.table import Table
 
 
 def test_lines_of_close_counts_have_names_apart(filled: Callable[..., Table]) -> None:

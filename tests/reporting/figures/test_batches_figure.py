@@ -9,9 +9,9 @@ from dataclasses import replace
 import pytest
 
 from reidbench.reporting.figures.batches import batches_figure
-from reidbench.reporting.sessions import Scatter
-from reidbench.reporting.tables import Table, assemble
-from reidbench.reporting.throughputs import ratios_by_batch, throughput_findings
+from reidbench.reporting.findings.throughputs import ratios_by_batch, throughput_findings
+from reidbench.reporting.tables.scatter import Scatter
+from reidbench.reporting.tables.table import Table, assemble
 from reidbench.store import Store
 
 Fill = Callable[..., Table]

@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import pytest
 
-from reidbench.reporting.components import combinations, effects
 from reidbench.reporting.figures.components import components_figure
 from reidbench.reporting.figures.style import SEED
-from reidbench.reporting.findings import findings
-from reidbench.reporting.tables import Table, heading_of
+from reidbench.reporting.findings.sentences import findings
+from reidbench.reporting.tables.components import combinations, effects
+from reidbench.reporting.tables.table import Table, heading_of
 from reidbench.spec import Cell
 
 Fill = Callable[..., Table]

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 
 from reidbench.measurements.formula import pixel_share
 from reidbench.reporting.figures.costs import formula_figure, overhead_figure
-from reidbench.reporting.tables import Table
+from reidbench.reporting.tables.table import Table
 
 Fill = Callable[..., Table]
 

@@ -8,9 +8,9 @@ import pytest
 from reidbench import registry
 from reidbench.reporting.figures.scale import scale_figure
 from reidbench.reporting.figures.stages import STAGES, end_to_end_figure
-from reidbench.reporting.findings import ratio_findings
-from reidbench.reporting.tables import Table
-from reidbench.reporting.verdict import verdict
+from reidbench.reporting.findings.sentences import ratio_findings
+from reidbench.reporting.findings.verdict import verdict
+from reidbench.reporting.tables.table import Table
 
 Fill = Callable[..., Table]
 

@@ -13,12 +13,12 @@ from matplotlib.text import Annotation, Text
 from matplotlib.transforms import Bbox
 
 from reidbench import registry
-from reidbench.reporting.document import Picture
+from reidbench.reporting.documents.document import Picture
+from reidbench.reporting.documents.markdown import markdown
 from reidbench.reporting.figures import FIGURES, caption, draw_figures, shown, undrawn
 from reidbench.reporting.figures.style import STYLE
-from reidbench.reporting.markdown import markdown
 from reidbench.reporting.report import single_report
-from reidbench.reporting.tables import Table
+from reidbench.reporting.tables.table import Table
 
 SUITES = sorted(name for name in registry.suite_paths() if list(registry.suites_of(name)) == [name])
 NAMED = [(suite, name) for suite in SUITES for name in registry.suite(suite).figures]

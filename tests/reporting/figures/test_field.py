@@ -10,7 +10,7 @@ from reidbench import registry
 from reidbench.reporting.figures.field import field_figure
 from reidbench.reporting.figures.front import KEPT
 from reidbench.reporting.figures.style import seed_values
-from reidbench.reporting.tables import Table
+from reidbench.reporting.tables.table import Table
 from reidbench.spec import Cell
 
 Fill = Callable[..., Table]

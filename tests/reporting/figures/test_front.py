@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from reidbench.reporting.figures.accuracy import accuracy_figure
 from reidbench.reporting.figures.front import KEPT
 from reidbench.reporting.figures.style import STYLE
-from reidbench.reporting.tables import Table
+from reidbench.reporting.tables.table import Table
 from reidbench.spec import Cell
 
 Fill = Callable[..., Table]

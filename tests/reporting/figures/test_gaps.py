@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from reidbench.reporting.differences import estimated_gap
-from reidbench.reporting.findings import findings
+from reidbench.reporting.findings.differences import estimated_gap
+from reidbench.reporting.findings.sentences import findings
 from reidbench.spec import Quantity, Record
 from reidbench.statistics import Estimate, gap_interval
 

@@ -7,7 +7,7 @@ import pytest
 
 from reidbench import registry
 from reidbench.reporting.figures.ablation import latency_figure
-from reidbench.reporting.tables import Table, heading_of
+from reidbench.reporting.tables.table import Table, heading_of
 from reidbench.spec import Cell, Column
 
 Fill = Callable[..., Table]

@@ -8,7 +8,7 @@ import pytest
 from reidbench import registry
 from reidbench.commands.reports import check_figures
 from reidbench.reporting.figures import FIGURES
-from reidbench.reporting.tables import Table
+from reidbench.reporting.tables.table import Table
 from reidbench.spec import Column, Row, Suite, UserError
 
 SUITES = sorted(name for name in registry.suite_paths() if list(registry.suites_of(name)) == [name])

@@ -22,7 +22,7 @@ from reidbench.reporting.figures import FIGURES
 from reidbench.reporting.figures.images import frames_of, laid_over, side_by_side
 from reidbench.reporting.figures.ranking import FRAMES
 from reidbench.reporting.figures.style import STYLE
-from reidbench.reporting.tables import Table, assemble
+from reidbench.reporting.tables.table import Table, assemble
 from reidbench.spec import Record, UserError
 from reidbench.store import Store
 

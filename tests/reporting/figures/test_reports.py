@@ -8,15 +8,15 @@ import pytest
 from reading import latex_nodes, pdf_text, read_html
 
 from reidbench import registry
-from reidbench.reporting.blocks import blocks
-from reidbench.reporting.document import Section, Tabular
+from reidbench.reporting.documents.document import Section, Tabular
+from reidbench.reporting.documents.html import html
+from reidbench.reporting.documents.latex import escape, latex
+from reidbench.reporting.documents.markdown import markdown
+from reidbench.reporting.documents.typeset import pdf
 from reidbench.reporting.figures import draw_figures
-from reidbench.reporting.html import html
-from reidbench.reporting.latex import escape, latex
-from reidbench.reporting.markdown import markdown
 from reidbench.reporting.report import single_report
-from reidbench.reporting.tables import Table
-from reidbench.reporting.typeset import pdf
+from reidbench.reporting.tables.layout import blocks
+from reidbench.reporting.tables.table import Table
 
 SUITES = sorted(name for name in registry.suite_paths() if list(registry.suites_of(name)) == [name])
 

@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from reidbench import registry
 from reidbench.reporting.figures.stress import stress_figure
 from reidbench.reporting.figures.style import LOOKALIKES, SEED
-from reidbench.reporting.findings import findings
-from reidbench.reporting.tables import Table
+from reidbench.reporting.findings.sentences import findings
+from reidbench.reporting.tables.table import Table
 from reidbench.spec import Cell
 
 Fill = Callable[..., Table]

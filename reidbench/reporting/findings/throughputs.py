@@ -1,0 +1,80 @@
+"""What the row in focus takes for a frame when many clips come at once, relative to the reference row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from reidbench.deployment.backends import ran_on
+from reidbench.measurements.costs import BATCH
+from reidbench.reporting.findings.verdict import ratio_text, short_name
+from reidbench.reporting.tables.matching import session_of
+from reidbench.reporting.tables.scatter import on_device
+from reidbench.spec import Quantity
+from reidbench.statistics import Estimate, ratio_interval
+
+if TYPE_CHECKING:
+    from reidbench.reporting.tables.table import Heading, Table
+    from reidbench.spec import Record
+
+THROUGHPUT = "throughput.throughput"
+
+RATIO = Quantity("Time per frame, ratio", "x", "lower", 2)
+
+
+def throughput_findings(table: Table) -> Iterator[str]:
+    """The time per frame, each row at its own best batch, by what ran them; none where no row is in focus."""
+    suite = table.plan.suite
+    told = {heading.index: text for heading in table.headings if (text := _text(table, heading))}
+    if told:
+        what = f"{short_name(suite.focus, suite)} over {short_name(suite.reference, suite)}"
+        best = (_best_batches(_in_turns(table, heading)) for heading in table.headings if heading.index in told)
+        at_once = "" if any(set(batches) == {1} for batches in best) else " of many clips at once"
+        yield f"{what}, time per frame{at_once}, each at its best batch: {'; '.join(told.values())}."
+
+
+def ratios_by_batch(table: Table, heading: Heading) -> dict[int, float]:
+    """The ratio at each number of clips that both rows were tried at, by the last reading of each.
+
+    Those were taken in turns; the ones before warmed up. Empty for a column of something else, and where the rows did
+    not take turns.
+    """
+    times = [_by_batch(record.samples) for record in _in_turns(table, heading)]
+    return {batch: times[0][batch] / times[1][batch] for batch in times[0] if batch in times[1]} if times else {}
+
+
+def _text(table: Table, heading: Heading) -> str:
+    records = _in_turns(table, heading)
+    rates = [record.samples.get(heading.quantity.sample, []) for record in records]
+    if not rates or len(rates[0]) != len(rates[1]) or not rates[0]:
+        return ""
+    ratio, noise = ratio_interval(rates[1], rates[0]), on_device(table.scatter, heading.settings)
+    # Six readings in a row say little of how sessions differ: the interval stands where that is known.
+    text = ratio_text(RATIO, noise.covered(ratio) if noise else Estimate(ratio.value))
+    batches = _best_batches(records)
+    clips = "one clip each" if set(batches) == {1} else f"{' and '.join(map(str, batches))} clips"
+    where = f"{text} on {', '.join(ran_on(heading.settings))} ({clips}"
+    by_batch = ratios_by_batch(table, heading)
+    slower = [batch for batch, found in by_batch.items() if found >= 1]
+    pays = [batch for batch in by_batch if batch > max(slower, default=0)]
+    return f"{where}; below 1 from {min(pays)} on)" if slower and pays else f"{where})"
+
+
+def _best_batches(records: Iterable[Record]) -> list[int]:
+    """The number of clips at which each row was fastest."""
+    return [round(record.values["batch"]) for record in records if "batch" in record.values]
+
+
+def _in_turns(table: Table, heading: Heading) -> list[Record]:
+    """The records of the row in focus and of the reference row, where these took turns: else nothing pairs them."""
+    rows, suite = table.fresh(heading), table.plan.suite
+    if heading.column.quantity != THROUGHPUT or suite.focus == suite.reference:
+        return []
+    found = [rows[name][1][0] for name in (suite.focus, suite.reference) if name in rows]
+    return found if len(found) == 2 and session_of(found[0]) == session_of(found[1]) else []
+
+
+def _by_batch(samples: Mapping[str, list[float]]) -> dict[int, float]:
+    """By the number of clips in a batch, the seconds that it takes."""
+    times = {int(name.removeprefix(BATCH)): found[-1] for name, found in samples.items() if name.startswith(BATCH)}
+    return dict(sorted(times.items()))

@@ -1,0 +1,225 @@
+"""All that is known of a suite as a pandas frame: of a table, or of every record that there is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from reidbench import registry
+from reidbench.data.splits import splits_of, without_split, written_splits
+from reidbench.deployment.backends import EAGER
+from reidbench.estimates import estimate
+from reidbench.planning.dataset_identity import is_usual
+from reidbench.planning.plan import cost_shape, model_options
+from reidbench.planning.today import as_of_today, latest_contents
+from reidbench.presets import PRESETS
+from reidbench.reporting.tables.matching import against_published, differences, outdated, printed_value
+from reidbench.reporting.tables.scatter import Scatter, covering, on_device, scatter_by_device
+from reidbench.reporting.tables.table import Entry, Table, preset_name, shared
+from reidbench.spec import Column, Quantity, Record, Row, Suite, UserError, canonical_json
+from reidbench.store import Store, machines
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FRAME_COLUMNS = (
+    *("suite", "row", "model", "measurement", "quantity", "unit", "value", "low", "high", "n", "sd"),
+    *("published", "published_dataset", "difference"),
+    *("preset", "dataset", "dataset_options", "splits", "dataset_fingerprint", "protocol"),
+    *("device", "precision", "backend", "threads", "shape", "settings"),
+    *("machine", "state", "reason"),
+)
+
+
+OWN_SETTINGS = ("tracklet", "gallery", "queries")
+"""What the column `settings` tells: what only some measurements have."""
+
+
+def to_frame(table: Table) -> pd.DataFrame:
+    """The entries of a table as a pandas frame (`FRAME_COLUMNS`), values in the unit of the column `unit`."""
+    import pandas as pd
+
+    plan = table.plan
+    lines = []
+    for row in plan.suite.rows:
+        for heading in table.headings:
+            entry = table.entries[row.name, heading.index]
+            splits = plan.splits.numbers if heading.training else ()
+            line = _line(row, heading.column, heading.quantity, entry, heading.settings, splits)
+            lines.append({"suite": plan.name, **line, "machine": table.machine})
+    return pd.DataFrame(lines, columns=list(FRAME_COLUMNS))
+
+
+def frame(suite: str, results: str = "results", *, all_data: bool = False) -> pd.DataFrame:
+    """All records of a suite as a pandas frame (`FRAME_COLUMNS`), one line a row, quantity and setting, over the seeds
+    and the random splits of a dataset.
+
+    A record belongs to a row by its model and options under any preset, and to a column by its settings, whatever suite
+    it was measured for. With `all_data` so does an accuracy on data that were made with options which the column does
+    not ask for. All machines are listed. A record is "stale" as in a report, where the code of its model or reference
+    row, the version of its measurement or trainer, the trunk or the dataset's content is another today, and `reason`
+    says which. Raises UserError where there are no records at all.
+    """
+    import pandas as pd
+
+    found = registry.suite(suite)
+    known = machines(results)
+    if not known:
+        raise UserError(f"no records under {results}: run the suite first")
+    lines = [
+        {"suite": suite, **line, "machine": name}
+        for name in known
+        for line in _lines_of(found, Store(results, name), all_data)
+    ]
+    return pd.DataFrame(lines, columns=list(FRAME_COLUMNS))
+
+
+def _lines_of(suite: Suite, store: Store, all_data: bool) -> Iterator[dict[str, Any]]:
+    """The lines of one machine's records, in the order of rows and columns."""
+    recorded = store.records()
+    latest, scatter = latest_contents(recorded), scatter_by_device(store.folder)
+    groups = _over_splits(_over_seeds(recorded))
+    places = {column.quantity: place for place, column in reversed([*enumerate(suite.columns)])}
+    for row in suite.rows:
+        pairs = []
+        for records in _of_row(row, groups):
+            columns = _columns_of(suite, row, records[0], all_data)
+            paths = [p for r in records if columns for p in differences(r.cell, as_of_today(r.cell, latest))]
+            reason = outdated(list(dict.fromkeys(paths))) if paths else ""
+            pairs += [(column, records, reason) for column in columns]
+        for column, records, reason in sorted(pairs, key=lambda pair: places[pair[0].quantity]):
+            noise = on_device(scatter, records[0].cell["settings"])
+            yield _recorded_line(row, column, records, reason, noise)
+
+
+def _line(
+    row: Row,
+    column: Column,
+    quantity: Quantity,
+    entry: Entry,
+    settings: Mapping[str, Any],
+    splits: Iterable[int],
+) -> dict[str, Any]:
+    known, scale = entry.estimate, quantity.scale
+    published = row.publication(column.published, column.dataset) if "dataset" in settings else None
+    dataset, recipe = settings.get("dataset", {}), settings.get("recipe", {})
+    return {
+        "row": row.name,
+        "model": row.model,
+        "measurement": column.measurement,
+        "quantity": column.field,
+        "unit": quantity.unit,
+        "value": known.value * scale if known else None,
+        "low": known.low * scale if known else None,
+        "high": known.high * scale if known else None,
+        "n": known.n if known else 0,
+        "sd": known.sd * scale if known else None,
+        "published": entry.published,
+        "published_dataset": published.dataset if published else "",
+        "difference": entry.difference,
+        "preset": preset_name(recipe),
+        "dataset": dataset.get("name", ""),
+        "dataset_options": ", ".join(f"{name} {value}" for name, value in dataset.get("options", {}).items()),
+        "splits": written_splits(splits),
+        "dataset_fingerprint": dataset.get("fingerprint", ""),
+        "protocol": settings.get("protocol", {}).get("name", ""),
+        "device": settings.get("device", ""),
+        "precision": settings.get("precision") or recipe.get("precision", ""),
+        "backend": settings.get("backend", ""),
+        "threads": settings.get("threads"),
+        "shape": "x".join(map(str, _shape(entry, settings))),
+        "settings": ", ".join(f"{name} {settings[name]}" for name in OWN_SETTINGS if name in settings),
+        "state": entry.state,
+        "reason": entry.reason,
+    }
+
+
+def _shape(entry: Entry, settings: Mapping[str, Any]) -> Sequence[int]:
+    """That of the clips, which rows of one column need not share."""
+    known: Sequence[int] = settings.get("shape") or next(
+        (r.cell["settings"].get("shape", ()) for r in entry.records), ()
+    )
+    return known
+
+
+def _recorded_line(
+    row: Row, column: Column, records: Sequence[Record], reason: str, noise: Scatter | None
+) -> dict[str, Any]:
+    """`reason` says why the records are stale, "" if they are not; `noise` is what their sessions scatter."""
+    quantity = registry.quantity(column)
+    good = tuple(record for record in records if record.status == "ok")
+    settings = [record.cell["settings"] for record in good or records]
+    known = covering(noise, quantity, estimate(quantity, column.field, good))
+    state = records[0].status if not good else "stale" if reason else "ok"
+    published = printed_value(row, column)
+    difference = None
+    if published and state == "ok":
+        difference, _ = against_published(row, column, quantity, known, settings)
+    entry = Entry(state, known, published, difference, good, reason if good else records[0].error)
+    return _line(row, column, quantity, entry, shared(settings), splits_of(settings).numbers)
+
+
+def _of_row(row: Row, groups: Sequence[list[Record]]) -> list[list[Record]]:
+    """The records of a row's model with its options, as they are for costs or under any preset."""
+    if not row.model:
+        return []
+    function = registry.lookup("model", row.model, registry.models()).function
+    identities = set()
+    for options in (row.options, *(model_options(row, preset) for preset in PRESETS.values())):
+        resolved = registry.resolve_options(row.model, options)
+        resolved.pop("classes", None)
+        identities.add(canonical_json([function, resolved]))
+    return [g for g in groups if canonical_json([g[0].cell["model"], g[0].cell["options"]]) in identities]
+
+
+def _columns_of(suite: Suite, row: Row, record: Record, all_data: bool) -> list[Column]:
+    """The columns of a suite that a row's record is of, those of one quantity once, with what was published for it.
+
+    As in a table, a column that is bound to the dataset of an accuracy makes the unbound one needless.
+    """
+    found: dict[str, Column] = {}
+    for column in suite.columns:
+        if _is_of(record, row, column, all_data):
+            known = found.setdefault(column.quantity, column)
+            if (bool(column.dataset), bool(column.published)) > (bool(known.dataset), bool(known.published)):
+                found[column.quantity] = column
+    return list(found.values())
+
+
+def _is_of(record: Record, row: Row, column: Column, all_data: bool) -> bool:
+    """Whether a row's record is one of a column: of its measurement and settings, the threads and presets apart."""
+    settings = record.cell["settings"]
+    if record.cell["measurement"] != column.measurement:
+        return False
+    if "dataset" not in settings:
+        usual = {"device": "cpu", "precision": "fp32", "backend": EAGER, "shape": list(cost_shape(row))}
+        asked = {**{name: value for name, value in usual.items() if name in settings}, **column.settings}
+        return all(settings.get(name) == value for name, value in asked.items())
+    if any(settings.get(name) != value for name, value in column.settings.items()):
+        return False
+    if column.dataset not in ("", settings["dataset"]["name"]):
+        return False
+    return all_data or is_usual(settings, column.data)
+
+
+def _over_seeds(records: Sequence[Record]) -> list[list[Record]]:
+    """Records that differ in nothing but the seed, together."""
+    groups: dict[str, list[Record]] = {}
+    for record in records:
+        settings = {name: value for name, value in record.cell["settings"].items() if name != "seed"}
+        groups.setdefault(canonical_json({**record.cell, "settings": settings}), []).append(record)
+    return list(groups.values())
+
+
+def _over_splits(groups: Sequence[list[Record]]) -> list[list[Record]]:
+    """Groups that differ in nothing but the split of their dataset, together; apart where a split has two contents."""
+    joined: dict[str, list[list[Record]]] = {}
+    for group in groups:
+        cell = group[0].cell
+        settings = {name: value for name, value in without_split(cell["settings"]).items() if name != "seed"}
+        joined.setdefault(canonical_json({**cell, "settings": settings}), []).append(group)
+    found: list[list[Record]] = []
+    for some in joined.values():
+        splits = splits_of(group[0].cell["settings"] for group in some)
+        found += [[record for group in some for record in group]] if len(splits.numbers) == len(some) else some
+    return found

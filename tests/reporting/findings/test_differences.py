@@ -1,0 +1,22 @@
+"""Pairs of rows that a suite wants compared."""
+
+from dataclasses import replace
+
+from reidbench.reporting.findings.differences import families
+from reidbench.reporting.tables.table import assemble
+
+
+def test_a_pair_of_rows_is_compared_in_each_quantity_under_its_own_name(bench):
+    bench.seeds = 2
+    bench.save_all()
+    plan = replace(bench.plan, suite=replace(bench.plan.suite, contrasts=(("Full", "Small"),)))
+    table = assemble(plan, bench.store)
+    found = {family.name: family for family in families(table) if family.name.endswith("Full over Small")}
+    titles = ["mAP", "mAP, emblem twins", "mAP, tempo twins"]
+    assert list(found) == [f"{title}, Full over Small" for title in titles]
+    for title, family in zip(titles, found.values(), strict=True):
+        (heading,) = (heading for heading in table.headings if heading.quantity.title == title)
+        (difference,) = family.differences
+        full, small = (table.fresh(heading)[row][0].value for row in ("Full", "Small"))
+        assert family.quantity is heading.quantity
+        assert abs(difference.gap.value - (full - small)) < 1e-9

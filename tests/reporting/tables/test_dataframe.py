@@ -1,0 +1,115 @@
+"""Frames: every line identified, stale where a report says so, with the intervals of a report."""
+
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+from made_up import COLUMNS, ROWS
+
+from reidbench import registry
+from reidbench.data import synthetic
+from reidbench.reporting.tables.dataframe import FRAME_COLUMNS, frame, to_frame
+from reidbench.reporting.tables.table import assemble
+from reidbench.spec import UserError
+
+TODAY = {"name": "synthetic", "fingerprint": synthetic.fingerprint(), "options": {}, "subset": False}
+"""The data of a record that is not out of date."""
+
+MEAN_AP, EMBLEM, TEMPO, GFLOPS_AT, PARAMS_AT, LATENCY, RATIO, CUDA = range(8)
+
+
+def test_to_frame_has_a_line_a_row_and_column_in_the_units_shown(bench):
+    bench.save_all()
+    found = to_frame(assemble(bench.plan, bench.store))
+    assert tuple(found.columns) == FRAME_COLUMNS
+    assert len(found) == len(ROWS) * len(COLUMNS)
+    line = found[(found.row == "Full") & (found.quantity == "gflops")].iloc[0]
+    assert line.value == pytest.approx(2.0) and line.published == "1.99" and line.published_dataset == ""
+    accuracy = found[(found.row == "Full") & (found.quantity == "mAP")].iloc[0]
+    assert 50 < accuracy.low < accuracy.value < accuracy.high < 65
+    assert (accuracy.published_dataset, accuracy.dataset, accuracy.protocol) == ("mars", "synthetic", "release")
+
+
+def test_frame_lists_all_records_of_the_suite_whatever_their_label(bench, toy):
+    bench.source, bench.dataset = registry.model_source("toy"), TODAY
+    bench.save_all(without="Full")
+    cell = replace(bench.cell(ROWS[2], COLUMNS[GFLOPS_AT]), row="Full")
+    bench.save(cell)
+    bench.source = "then"
+    bench.save(bench.cell(ROWS[2], COLUMNS[LATENCY]))
+    found = frame("made_up", str(bench.store.folder.parent))
+    assert tuple(found.columns) == FRAME_COLUMNS
+    states = found.set_index(["row", "quantity"]).state
+    assert states["Base", "mAP"] == states["Full", "gflops"] == "ok"
+    assert states["Full", "latency"] == "stale"
+    assert set(found[found.state == "stale"].reason) == {"measured with another source"}
+    assert ("Full", "mAP") not in states.index
+    assert set(found.machine) == {"made-up"}
+    assert not found.duplicated(["row", "quantity"]).any()
+
+
+def test_frame_identifies_every_line_and_leaves_out_what_is_no_cell_of_the_suite(bench, toy):
+    bench.source = registry.model_source("toy")
+    bench.save_all()
+    results = str(bench.store.folder.parent)
+    before = frame("made_up", results)
+    line = before[(before.row == "Full") & (before.quantity == "latency")].iloc[0]
+    settings = bench.cell(ROWS[2], COLUMNS[LATENCY]).settings
+    assert (line.backend, line.threads) == (settings.get("backend", ""), settings["threads"])
+    assert line["shape"] == "x".join(map(str, settings["shape"]))
+    bench.save(bench.cell(ROWS[2], COLUMNS[0], dataset={**bench.dataset, "options": {"occlusion": 0.5}}))
+    bench.save(bench.cell(ROWS[2], COLUMNS[LATENCY], backend="onnxruntime"))
+    bench.save(bench.cell(ROWS[2], COLUMNS[LATENCY], threads=7))
+    found = frame("made_up", results)
+    assert len(found) == len(before) + 2 and 7 in list(found.threads)
+    measured = {"value", "low", "high", "n", "sd", "published", "difference"}
+    assert not found.duplicated([name for name in FRAME_COLUMNS if name not in measured]).any()
+    more = frame("made_up", results, all_data=True)
+    assert len(more) > len(found) and "occlusion 0.5" in set(more.dataset_options)
+
+
+@pytest.mark.parametrize(
+    ("changes", "where"),
+    [
+        ({"version": 1}, ""),
+        ({"version": 0}, "settings.version"),
+        ({"training": 0}, "settings.training"),
+        ({"trunk": "synthetic beef"}, "settings.trunk"),
+        ({"dataset": {**TODAY, "fingerprint": "beef"}}, "settings.dataset.fingerprint"),
+        ({"reference": {"model": "toy", "source": "then"}}, "settings.reference.source"),
+    ],
+)
+def test_a_record_is_stale_in_a_frame_where_it_is_in_a_report(bench, toy, changes, where):
+    bench.source, bench.dataset = registry.model_source("toy"), TODAY
+    bench.save(bench.cell(ROWS[2], COLUMNS[MEAN_AP], **changes))
+    bench.save(bench.cell(ROWS[2], COLUMNS[GFLOPS_AT]), "failed", "made to fail")
+    found = frame("made_up", str(bench.store.folder.parent)).set_index("quantity")
+    accuracy, failed = found.loc["mAP"], found.loc["gflops"]
+    expected = ("stale", f"measured with another {where}") if where else ("ok", "")
+    assert (accuracy.state, accuracy.reason) == expected and accuracy.value > 50
+    assert pd.isna(accuracy.difference), "on another dataset than the published value"
+    assert (failed.state, failed.reason) == ("failed", "made to fail")
+
+
+def test_a_ratio_has_one_interval_in_a_frame_and_in_a_table(bench, toy):
+    bench.source, bench.dataset = registry.model_source("toy"), TODAY
+    bench.save_all()
+    bounds = []
+    for noise in (None, 0.1):
+        if noise:
+            bench.calibrate(noise)
+        recorded = frame("made_up", str(bench.store.folder.parent)).set_index(["quantity", "row"])
+        shown = to_frame(assemble(bench.plan, bench.store)).set_index(["quantity", "row"])
+        for quantity, row in (("ratio", "Full"), ("ratio", "Base"), ("latency", "Full")):
+            own = recorded.loc[(quantity, row)]
+            in_table = shown[shown.state == "ok"].loc[(quantity, row)]
+            assert (own.low, own.high) == (in_table.low, in_table.high)
+            bounds.append(own.high / own.low)
+    narrow, of_itself, time, wide, *same = bounds
+    assert wide > narrow + 0.2 and same == [of_itself, time] and of_itself == 1
+
+
+def test_a_frame_of_no_records_is_refused(bench, toy, tmp_path):
+    nowhere = str(tmp_path / "none")
+    with pytest.raises(UserError, match=f"no records under {nowhere}"):
+        frame("made_up", nowhere)

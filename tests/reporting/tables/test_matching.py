@@ -1,0 +1,54 @@
+"""What may stand side by side in a column, and what is said where it may not."""
+
+from dataclasses import replace
+
+import pytest
+from made_up import COLUMNS, ROWS
+
+from reidbench.reporting.tables import matching
+
+LATENCY = COLUMNS[5]
+DRIFT = "measured in 2 sessions, between which a machine drifts"
+
+
+def records(bench, column=LATENCY):
+    return [bench.save(bench.cell(row, column), peers=[each.name for each in ROWS]) for row in ROWS]
+
+
+def told(measurement, found):
+    return list(matching.mixtures(measurement, [(record.row, record) for record in found]))
+
+
+@pytest.mark.parametrize("other", [{"started": "2026-01-02T00:00:00"}, {"context": {"peers": ["Base", "Full"]}}])
+@pytest.mark.parametrize(
+    ("measurement", "sentences"),
+    [
+        ("latency", [f"latency: {DRIFT}; compare the rows by their ratio"]),
+        ("throughput", [f"throughput: {DRIFT}"]),
+        ("complexity", []),
+    ],
+)
+def test_rows_of_two_sessions_are_told_where_rows_take_turns(bench, measurement, sentences, other):
+    first, *rest = records(bench)
+    assert told(measurement, [first, *rest]) == []
+    assert told(measurement, [replace(first, **other), *rest]) == sentences
+
+
+def test_a_session_that_names_no_rows_is_known_by_its_beginning(bench):
+    found = [replace(record, context={}) for record in records(bench)]
+    later = [replace(record, started="2026-01-02T00:00:00") for record in found]
+    assert [matching.sessions("latency", each) for each in (found, [*found, *later], [])] == [1, 2, 0]
+
+
+def test_two_gpus_in_a_column_are_told_and_a_cpu_beside_one_is_another_device(bench):
+    on_cpu, *others = records(bench)
+    one, other = (
+        replace(r, context={**r.context, "gpu": gpu}) for r, gpu in zip(others, ("H100", "H200"), strict=True)
+    )
+    assert told("latency", [one, other]) == ["latency: rows differ in their GPU: Full from Base"]
+    assert told("latency", [on_cpu, one]) == []
+
+
+@pytest.mark.parametrize(("text", "number"), [("80.7", 80.7), ("", None), ("-", None), ("80.7*", None)])
+def test_only_a_printed_number_is_a_number(text: str, number: float | None) -> None:
+    assert matching.as_number(text) == number
