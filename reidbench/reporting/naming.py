@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from reidbench import presets, registry
 from reidbench.machine import slug
 from reidbench.options import written_options
-from reidbench.planning.plan import Request
+from reidbench.planning.plan import Plan, Request
 from reidbench.reporting.reproduce import asked_of_dataset, trained_settings, trains
-
-if TYPE_CHECKING:
-    from reidbench.planning.plan import Plan
 
 USUAL = presets.PRESETS[Request.preset]
 PART = "part"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from reidbench.deployment.backends import ran_on
 from reidbench.reporting.documents.block import Block
@@ -31,9 +31,7 @@ from reidbench.reporting.findings.sentences import findings
 from reidbench.reporting.findings.summary import certainty, unfound
 from reidbench.reporting.reproduce import command
 from reidbench.reporting.tables.layout import blocks, several, whole_block
-
-if TYPE_CHECKING:
-    from reidbench.reporting.tables.table import Heading, Table
+from reidbench.reporting.tables.table import Heading, Table
 
 READING = "How to read the tables"
 SESSIONS = (

@@ -6,17 +6,14 @@ import os.path
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from reidbench import presets, registry
 from reidbench.data.splits import OPTION, written_splits
 from reidbench.discovery.source import REQUIRED
 from reidbench.options import written_options
+from reidbench.planning.plan import Plan
 from reidbench.spec import CLIP_FRAMES
-
-if TYPE_CHECKING:
-    from reidbench.planning.plan import Plan
-
 
 PROFILE = "profile"
 """What the name of a plan of `bench.py profile` begins with; the model asked for follows, which is the last row."""

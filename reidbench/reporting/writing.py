@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from reidbench import registry
 from reidbench.audit.assembly import NAME as AUDIT
+from reidbench.audit.assembly import Audit
 from reidbench.files import write_bytes
 from reidbench.reporting.audit import chapter as audit_chapter
 from reidbench.reporting.audit import document as audit_report
@@ -23,11 +23,8 @@ from reidbench.reporting.figures.stamps import bears, bring, figure_stamp, stamp
 from reidbench.reporting.findings.summary import shared_headlines
 from reidbench.reporting.naming import report_stem, several_stem
 from reidbench.reporting.report import chapter, combined_report, single_report
-
-if TYPE_CHECKING:
-    from reidbench.audit.assembly import Audit
-    from reidbench.reporting.tables.table import Table
-    from reidbench.store import Store
+from reidbench.reporting.tables.table import Table
+from reidbench.store import Store
 
 COMBINED = "report"
 """The file name of a report of all that is measured; no suite can be named so."""

@@ -6,12 +6,9 @@ import hashlib
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from reidbench.files import write_bytes
-
-if TYPE_CHECKING:
-    from reidbench.reporting.tables.table import Table
+from reidbench.reporting.tables.table import Table
 
 MAKER = "reidbench "
 """What every stamp begins with."""

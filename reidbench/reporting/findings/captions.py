@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from reidbench.reporting.documents.block import Block
 from reidbench.reporting.findings.legend import legend
 from reidbench.reporting.findings.methods import disturbances
 from reidbench.reporting.findings.scope import SEE, scope
 from reidbench.reporting.tables.layout import block_title
-from reidbench.reporting.tables.table import joined_unequal
+from reidbench.reporting.tables.table import Heading, Table, joined_unequal
 from reidbench.spec import PAPER_SIZE
-
-if TYPE_CHECKING:
-    from reidbench.reporting.tables.table import Heading, Table
 
 
 def captioned(table: Table, machine: Mapping[str, Any], block: Block) -> Block:

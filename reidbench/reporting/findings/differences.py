@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import isnan
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,11 +13,9 @@ from reidbench.deployment.backends import ran_on
 from reidbench.reporting.tables.comparison import Readings, compare, excludes_zero, rests_on_two
 from reidbench.reporting.tables.components import effects
 from reidbench.reporting.tables.layout import column_name
+from reidbench.reporting.tables.table import Table
 from reidbench.spec import Quantity
 from reidbench.statistics import Estimate, gap_interval
-
-if TYPE_CHECKING:
-    from reidbench.reporting.tables.table import Table
 
 DIFFERENCE = "pp"
 """The unit of a quantity that is a difference: percentage points."""

@@ -5,16 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from math import isnan
-from typing import TYPE_CHECKING
 
 from reidbench.reporting.tables.comparison import is_timed
 from reidbench.reporting.tables.intervals import ALIKE_MEANS, is_alike, is_lopsided
 from reidbench.reporting.tables.layout import AGREES, agrees
+from reidbench.reporting.tables.table import Entry, Heading, Table
 from reidbench.spec import PAPER_SIZE
 from reidbench.statistics import FEWEST_READINGS
-
-if TYPE_CHECKING:
-    from reidbench.reporting.tables.table import Entry, Heading, Table
 
 SEEDS = "(s): the standard deviation over training seeds. The interval does not contain it."
 SPLITS = "(s): the standard deviation over random splits of the dataset, where a value is the mean over these."

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from reidbench.reporting.documents.block import titled
 from reidbench.reporting.tables.comparison import is_timed
-from reidbench.reporting.tables.table import shared
-
-if TYPE_CHECKING:
-    from reidbench.reporting.tables.table import Heading, Table
+from reidbench.reporting.tables.table import Heading, Table, shared
 
 MOST = 3
 """Rows that are told where none is in focus."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from reidbench import registry
 from reidbench.data.splits import split_of
@@ -14,13 +14,9 @@ from reidbench.disturbance import STEADY, busy, unsteady
 from reidbench.reporting.documents.document import Part, Section, items, section
 from reidbench.reporting.findings.scope import SYNTHETIC, dataset_name
 from reidbench.reporting.tables.layout import is_measured, seeds_text
-from reidbench.reporting.tables.table import lookalike_levels
+from reidbench.reporting.tables.table import Heading, Table, lookalike_levels
 from reidbench.retrieval.protocols import in_full
-from reidbench.spec import NO_TRUNK
-
-if TYPE_CHECKING:
-    from reidbench.reporting.tables.table import Heading, Table
-    from reidbench.spec import Record
+from reidbench.spec import NO_TRUNK, Record
 
 FLOAT32 = ("fp32", "ieee32")
 """Precisions of which it is told where a GPU rounds them to TF32."""

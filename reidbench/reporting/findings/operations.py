@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from reidbench.deployment.backends import ran_on
 from reidbench.reporting.findings.verdict import short_name
-from reidbench.reporting.tables.table import heading_of
-
-if TYPE_CHECKING:
-    from reidbench.reporting.tables.table import Heading, Table
-    from reidbench.spec import Record
+from reidbench.reporting.tables.table import Heading, Table, heading_of
+from reidbench.spec import Record
 
 MACS, GFLOPS, COUNTER = "complexity.macs", "complexity.gflops", "ptflops"
 TIMES = {"latency.per_frame": True, "latency.latency": False}

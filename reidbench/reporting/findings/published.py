@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import combinations
 from math import isnan
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,10 +13,8 @@ from reidbench.reporting.documents.block import titled
 from reidbench.reporting.tables.comparison import compare, exceeds_noise
 from reidbench.reporting.tables.layout import agrees, column_name
 from reidbench.reporting.tables.matching import as_number
+from reidbench.reporting.tables.table import Heading, Table
 from reidbench.statistics import order_agreement
-
-if TYPE_CHECKING:
-    from reidbench.reporting.tables.table import Heading, Table
 
 FEW = 4
 """Rows that are named with how far they are off; of more the furthest ones, and the number of the others."""

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from reidbench.reporting.tables.layout import is_measured, repeats_text
+from reidbench.reporting.tables.table import Heading, Table
 from reidbench.spec import PAPER_SIZE
-
-if TYPE_CHECKING:
-    from reidbench.reporting.tables.table import Heading, Table
 
 FAVOURED = {"tks": "temporal kernels (TKS)"}
 """Parts of networks that a preset's recipe may let learn faster than the rest (`spec.Recipe.rates`), in words."""

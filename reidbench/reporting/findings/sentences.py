@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from math import isnan
-from typing import TYPE_CHECKING
 
 from reidbench.deployment.backends import ran_on
 from reidbench.estimates import seed_means
@@ -26,10 +25,8 @@ from reidbench.reporting.findings.verdict import (
 from reidbench.reporting.tables.comparison import compare, exceeds_noise, spread_over_seeds
 from reidbench.reporting.tables.intervals import estimate_text
 from reidbench.reporting.tables.layout import column_name, heading_text, seeds_text
+from reidbench.reporting.tables.table import Heading, Table
 from reidbench.statistics import LEVEL
-
-if TYPE_CHECKING:
-    from reidbench.reporting.tables.table import Heading, Table
 
 
 def findings(table: Table) -> list[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from math import isnan
-from typing import TYPE_CHECKING
 
 from reidbench.disturbance import busy, unsteady
 from reidbench.reporting.documents.block import WORDS
@@ -16,11 +15,9 @@ from reidbench.reporting.findings.sentences import headlines
 from reidbench.reporting.findings.verdict import Verdict, verdict
 from reidbench.reporting.tables.comparison import is_timed
 from reidbench.reporting.tables.layout import seeds_text
+from reidbench.reporting.tables.table import Heading, Table
 from reidbench.spec import Row, canonical_json
 from reidbench.statistics import LEVEL
-
-if TYPE_CHECKING:
-    from reidbench.reporting.tables.table import Heading, Table
 
 MEASURED = ("ok", "partial", "stale")
 """States of entries with a value."""

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING
 
 from reidbench.deployment.backends import ran_on
 from reidbench.measurements.costs import BATCH
 from reidbench.reporting.findings.verdict import ratio_text, short_name
 from reidbench.reporting.tables.matching import session_of
 from reidbench.reporting.tables.scatter import on_device
-from reidbench.spec import Quantity
+from reidbench.reporting.tables.table import Heading, Table
+from reidbench.spec import Quantity, Record
 from reidbench.statistics import Estimate, ratio_interval
-
-if TYPE_CHECKING:
-    from reidbench.reporting.tables.table import Heading, Table
-    from reidbench.spec import Record
 
 THROUGHPUT = "throughput.throughput"
 

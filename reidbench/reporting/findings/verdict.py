@@ -5,19 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import isnan
-from typing import TYPE_CHECKING
 
 from reidbench.deployment.backends import ran_on
 from reidbench.reporting.findings.family_text import two_say_little
 from reidbench.reporting.tables.comparison import compare, excludes_zero, rests_on_two
 from reidbench.reporting.tables.intervals import difference_text, interval_text
 from reidbench.reporting.tables.layout import column_name, several
-from reidbench.reporting.tables.table import heading_of
+from reidbench.reporting.tables.table import Heading, Table, heading_of
 from reidbench.spec import Quantity, Suite
 from reidbench.statistics import Estimate
-
-if TYPE_CHECKING:
-    from reidbench.reporting.tables.table import Heading, Table
 
 OPERATIONS = ("complexity.macs", "complexity.gflops")
 """What stands for a row's operations, the first that is measured."""

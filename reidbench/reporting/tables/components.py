@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from reidbench.reporting.tables.comparison import contrast
+from reidbench.reporting.tables.table import Heading, Table
 from reidbench.spec import Row
 from reidbench.statistics import Estimate
-
-if TYPE_CHECKING:
-    from reidbench.reporting.tables.table import Heading, Table
 
 PARTS = {"CSP": ("csp", True), "DAO": ("attention", "dao"), "TKS": ("temporal", "tks")}
 """The model option of each component and its value where the component is there."""

@@ -6,18 +6,15 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from reidbench.deployment.backends import ran_on
-from reidbench.planning.plan import NOT_HERE, PUBLISHED_ONLY
+from reidbench.planning.plan import NOT_HERE, PUBLISHED_ONLY, Plan
 from reidbench.reporting.documents.block import CONTINUED, WORDS, Block
 from reidbench.reporting.tables.intervals import estimate_text
 from reidbench.reporting.tables.matching import prints_as
+from reidbench.reporting.tables.table import Entry, Heading, Table
 from reidbench.spec import Quantity, Row
-
-if TYPE_CHECKING:
-    from reidbench.planning.plan import Plan
-    from reidbench.reporting.tables.table import Entry, Heading, Table
 
 WIDTH = 100
 """Characters a block may be wide."""

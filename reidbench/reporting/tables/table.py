@@ -6,21 +6,19 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from reidbench import registry
 from reidbench.data.splits import trainings_text
 from reidbench.estimates import estimate
+from reidbench.planning.plan import Plan
 from reidbench.presets import PRESETS
 from reidbench.reporting.tables.comparison import Readings, clear_best
 from reidbench.reporting.tables.matching import Records, against_published, misplaced, mixtures, printed_value
 from reidbench.reporting.tables.scatter import Scatter, covering, on_device, scatter_by_device
 from reidbench.spec import NO_TRUNK, Cell, Column, Quantity, Record, Row, canonical_json
 from reidbench.statistics import Estimate
-
-if TYPE_CHECKING:
-    from reidbench.planning.plan import Plan
-    from reidbench.store import Store
+from reidbench.store import Store
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from reidbench.reporting.documents.block import text_lines
 from reidbench.reporting.tables.layout import blocks
-
-if TYPE_CHECKING:
-    from reidbench.reporting.tables.table import Table
+from reidbench.reporting.tables.table import Table
 
 
 def terminal_text(table: Table, width: int) -> str:
