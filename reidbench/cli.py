@@ -16,16 +16,18 @@ from io import TextIOWrapper
 from pathlib import Path
 
 from reidbench import registry
-from reidbench.commands.data_options import add_data
-from reidbench.commands.doctor_options import add_doctor
-from reidbench.commands.export_options import add_export
-from reidbench.commands.gate_options import add_gate
 from reidbench.commands.help_page import USAGE, help_page
+from reidbench.commands.options import (
+    add_data,
+    add_doctor,
+    add_export,
+    add_gate,
+    add_profiling,
+    add_scoring,
+    add_suites,
+    add_training,
+)
 from reidbench.commands.parser import Parser, common
-from reidbench.commands.profiling_options import add_profiling
-from reidbench.commands.scoring_options import add_scoring
-from reidbench.commands.suite_options import add_suites
-from reidbench.commands.training_options import add_training
 from reidbench.launch import launched, refuse_several
 from reidbench.registry import nearest
 from reidbench.spec import UserError, printable
