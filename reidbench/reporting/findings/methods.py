@@ -292,8 +292,9 @@ def _disturbances(record: Record) -> Iterator[str]:
     """What disturbed the session of a record; the same lines for all rows of the session."""
     where = ", ".join(ran_on(record.cell["settings"]))
     session = f"the session of {record.cell['measurement']} on {where}, {record.started}"
+    mend = "distrust its times, or measure again with --fresh when nothing else runs"
     if busy(record):
         load = record.context["other_load"]
-        yield f"The machine was busy (other processes used {load:.2f} cores) during {session}: distrust its times."
+        yield f"The machine was busy (other processes used {load:.2f} cores) during {session}: {mend}."
     if unsteady(record):
-        yield f"Readings scatter (medians above {STEADY} times the fastest) in {session}: distrust its times."
+        yield f"Readings scatter (medians above {STEADY} times the fastest) in {session}: {mend}."

@@ -103,7 +103,7 @@ def test_people_see_rounded_values_with_titles() -> None:
     assert printed_scores(known) == {
         "mAP (%)": "12.3 (10.0 to 15.0)",
         "top-1 (%)": "50.1 (0.0 to 100.0)",
-        "top-5 (%)": "100.0 (no interval: all persons alike)",
+        "top-5 (%)": "100.0 (no interval: all persons score the same)",
     }
 
 
