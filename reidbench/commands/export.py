@@ -143,14 +143,14 @@ def _calibration(arguments: Namespace, recipe: Recipe, batch: int) -> Any:
     if arguments.precision != "int8":
         return ()
     from reidbench.deployment.network import clips_of
-    from reidbench.experiments.accuracy import open_dataset
+    from reidbench.experiments.accuracy import dataset_of
     from reidbench.inspection.fidelity import CALIBRATION_CLIPS, training_clips
     from reidbench.profiling.artifact import CALIBRATION_BATCHES as RANDOM_BATCHES
 
     if arguments.checkpoint == RANDOM:
         return [clips_of([batch, recipe.frames, 3, *recipe.size], seed) for seed in range(RANDOM_BATCHES)]
     cell, places = accuracy_cell_of(arguments, 0)
-    clips = training_clips(open_dataset(cell.settings["dataset"], places), recipe, CALIBRATION_CLIPS)
+    clips = training_clips(dataset_of(cell.settings["dataset"], places), recipe, CALIBRATION_CLIPS)
     return [part for part in clips.split(batch) if len(part) == batch]
 
 

@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reidbench import machine
+from reidbench import machine, registry
 from reidbench.commands.asked import accuracy_cell_of, clip_of, given_options, label_of, tried
 from reidbench.commands.output import print_json
-from reidbench.commands.suites import profile_costs
+from reidbench.commands.suites import run
 from reidbench.data.cache import cache_folder
 from reidbench.files import alone, check_writable
-from reidbench.spec import UserError
+from reidbench.spec import Column, Row, Suite, UserError
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -38,7 +38,28 @@ def profile(arguments: Namespace) -> int:
             raise UserError(f"{option}: give it with --layers")
     if arguments.precision:
         raise UserError("--precision: give it with --layers; the recorded costs are fp32")
-    return profile_costs(arguments)
+    return _costs(arguments)
+
+
+def _costs(arguments: Namespace) -> int:
+    """`profile` without --layers: every cost of one model, beside the suite `table2`'s reference row."""
+    from reidbench.reporting.reproduce import PROFILE
+
+    table2 = registry.suite("table2")
+    reference = next(row for row in table2.rows if row.name == table2.reference)
+    options = given_options(arguments)
+    label = label_of(arguments.model, options)
+    if arguments.frames != reference.frames:
+        label = f"{label}, {arguments.frames} frames"
+    rows = (reference, Row(label, arguments.model, options, frames=arguments.frames))
+    columns = tuple(column for column in table2.columns if _measures_cost(column, arguments.device))
+    suite = Suite(f"Costs of {label}", rows, columns, reference.name)
+    return run({machine.slug(f"{PROFILE}-{label}"): suite}, arguments, trial=True)
+
+
+def _measures_cost(column: Column, device: str) -> bool:
+    asked = column.settings.get("device", "cpu")
+    return not registry.measurements()[column.measurement].needs_training and (asked == "cpu" or device == "cuda")
 
 
 def trace(arguments: Namespace) -> int:

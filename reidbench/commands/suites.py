@@ -6,13 +6,12 @@ from argparse import Namespace
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from reidbench import machine, registry
+from reidbench import registry
 from reidbench.commands.asked import (
     check_gpu,
     check_rows,
     find_store,
     given_options,
-    label_of,
     plans_of,
     request_of,
     store_of,
@@ -25,7 +24,7 @@ from reidbench.planning.plan import Plan, all_cells
 from reidbench.planning.recorded import recorded_plan, with_recorded_seeds
 from reidbench.running.display import open_display
 from reidbench.running.runner import Runner
-from reidbench.spec import Column, Row, Suite, UserError
+from reidbench.spec import Suite, UserError
 from reidbench.store import Store
 
 
@@ -33,7 +32,7 @@ def run_suite(arguments: Namespace) -> int:
     """Measures what a suite lacks and writes its report."""
     suites = registry.suites_of(arguments.command)
     check_rows(arguments, len(suites) == 1)
-    return _run(suites, arguments)
+    return run(suites, arguments)
 
 
 def audit(arguments: Namespace) -> int:
@@ -78,23 +77,7 @@ def _check_not_swallowed(arguments: Namespace, names: set[str]) -> None:
             raise UserError(f"{option}: takes all that follows it; put the suite before it: {first}")
 
 
-def profile_costs(arguments: Namespace) -> int:
-    """`profile` without --layers: every cost of one model, beside the suite `table2`'s reference row."""
-    from reidbench.reporting.reproduce import PROFILE
-
-    table2 = registry.suite("table2")
-    reference = next(row for row in table2.rows if row.name == table2.reference)
-    options = given_options(arguments)
-    label = label_of(arguments.model, options)
-    if arguments.frames != reference.frames:
-        label = f"{label}, {arguments.frames} frames"
-    rows = (reference, Row(label, arguments.model, options, frames=arguments.frames))
-    columns = tuple(column for column in table2.columns if _measures_cost(column, arguments.device))
-    suite = Suite(f"Costs of {label}", rows, columns, reference.name)
-    return _run({machine.slug(f"{PROFILE}-{label}"): suite}, arguments, trial=True)
-
-
-def _run(suites: Mapping[str, Suite], arguments: Namespace, *, trial: bool = False) -> int:
+def run(suites: Mapping[str, Suite], arguments: Namespace, *, trial: bool = False) -> int:
     """Measures, and reports with the measured seeds or, where no number is asked for, with all that are recorded.
 
     With `trial` the command's one model is tried before, where it has to be measured.
@@ -150,8 +133,3 @@ def _tell_failures(runner: Runner) -> int:
     """Names what could not be measured; returns the exit code."""
     tell_failures(runner.failures)
     return 2 if runner.failures else 0
-
-
-def _measures_cost(column: Column, device: str) -> bool:
-    asked = column.settings.get("device", "cpu")
-    return not registry.measurements()[column.measurement].needs_training and (asked == "cpu" or device == "cuda")

@@ -84,7 +84,7 @@ def kept_model(cell: Cell, places: Places) -> Trained | None:
     file = weights_file(cell)
     if not file.exists():
         return None
-    dataset = open_dataset(cell.settings["dataset"], places)
+    dataset = dataset_of(cell.settings["dataset"], places)
     model = registry.build(cell.model, classes=len(dataset.train_identities), **cell.options)
     try:
         found = load_weights(model, file).about
@@ -142,7 +142,7 @@ def untrained(cell: Cell, places: Places) -> tuple[nn.Module, Dataset]:
     Raises UserError for a model that fails, or breaks the contract of models: not after hours of training.
     """
     settings = cell.settings
-    dataset = open_dataset(settings["dataset"], places)
+    dataset = dataset_of(settings["dataset"], places)
     torch.manual_seed(settings["seed"])
     classes = len(dataset.train_identities)
     model = registry.build(cell.model, classes=classes, **cell.options)
@@ -233,7 +233,7 @@ def origins(dataset: Dataset, cell: Cell) -> dict[str, Any]:
     return about
 
 
-def open_dataset(identity: Mapping[str, Any], places: Places) -> Dataset:
+def dataset_of(identity: Mapping[str, Any], places: Places) -> Dataset:
     """The dataset of a cell. Raises UserError if what lies at its root is not what the cell was planned for."""
     entry = registry.lookup("dataset", identity["name"], registry.datasets())
     options = dict(identity["options"])

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reidbench import distributed, machine
-from reidbench.experiments.accuracy import load_trained, open_dataset, prepare_device, recipe_of, score, score_features
+from reidbench.experiments.accuracy import dataset_of, load_trained, prepare_device, recipe_of, score, score_features
 from reidbench.retrieval.features import Embedded, embed_test
 from reidbench.retrieval.pairs import unlike, unlike_under
 from reidbench.spec import Advance, Cell, Outcome, Places, Protocol, Record, UserError
@@ -70,7 +70,7 @@ def evaluate_weights(
     if leads:
         store.check_writable()
     started, clock = machine.now(), time.monotonic()
-    dataset = open_dataset(cell.settings["dataset"], places)
+    dataset = dataset_of(cell.settings["dataset"], places)
     outcome = score(model.to(prepare_device(cell.settings)), dataset, wanted, progress)
     record = Record(
         cell=wanted.identity,
@@ -95,7 +95,7 @@ def embed_weights(
 ) -> Embedded:
     """The test tracklets of an accuracy cell's dataset, embedded for some protocols with the weights of a file."""
     model = load_trained(cell, weights)
-    dataset = open_dataset(cell.settings["dataset"], places)
+    dataset = dataset_of(cell.settings["dataset"], places)
     device = prepare_device(cell.settings)
     return embed_test(model.to(device), dataset, recipe_of(cell.settings), protocols, device=device, progress=progress)
 

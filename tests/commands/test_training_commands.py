@@ -12,7 +12,7 @@ from reidbench import registry
 from reidbench.cli import main
 from reidbench.commands import training
 from reidbench.data import synthetic
-from reidbench.experiments.accuracy import Trained, open_dataset, trained_model
+from reidbench.experiments.accuracy import Trained, dataset_of, trained_model
 from reidbench.files import alone
 from reidbench.launch import Place
 from reidbench.planning.plan import Request, accuracy_cell, make_plan
@@ -60,7 +60,7 @@ def suites_training(monkeypatch: pytest.MonkeyPatch) -> Trained:
     """The training of the command as the row Base-B of a suite has it, which is kept; another one fails."""
 
     def train_cell(cell: Cell, places: Places, *_: object, **__: object) -> tuple[torch.nn.Module, object, object]:
-        dataset = open_dataset(cell.settings["dataset"], places)
+        dataset = dataset_of(cell.settings["dataset"], places)
         model = registry.build(cell.model, classes=len(dataset.train_identities), **cell.options)
         return model, dataset, TrainingResult(150, 9.0, ((75, 2.0), (150, 1.0)), 0)
 

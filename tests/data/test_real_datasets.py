@@ -13,7 +13,7 @@ from reidbench import registry
 from reidbench.data.census import count
 from reidbench.data.tracklets import DISTRACTOR
 from reidbench.discovery.source import REQUIRED
-from reidbench.experiments.accuracy import open_dataset
+from reidbench.experiments.accuracy import dataset_of
 from reidbench.planning.plan import Request, accuracy_cell
 from reidbench.retrieval.features import gallery_of
 from reidbench.retrieval.protocols import PROTOCOLS
@@ -44,12 +44,12 @@ def test_a_worker_opens_what_was_planned(asked: Request, tmp_path: Path) -> None
     cell = accuracy_cell("baseline", {}, asked, 0, Store(tmp_path / "results", "here"))
     identity = cell.settings["dataset"]
     assert (identity["name"], identity["options"], identity["subset"]) == (asked.dataset, asked.dataset_options, True)
-    found = open_dataset(identity, Places(asked.root))
+    found = dataset_of(identity, Places(asked.root))
     load = registry.datasets()[asked.dataset].load()
     assert found == load(asked.root, subset=True, **asked.dataset_options)
     assert found != load(asked.root, subset=True)
     with pytest.raises(UserError, match="is not the dataset that was planned for"):
-        open_dataset({**identity, "options": {}}, Places(asked.root))
+        dataset_of({**identity, "options": {}}, Places(asked.root))
 
 
 def test_galleries_hold_each_tracklet_once(asked: Request) -> None:

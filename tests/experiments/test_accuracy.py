@@ -19,7 +19,7 @@ from reidbench.data import synthetic
 from reidbench.data.splits import trained_on
 from reidbench.data.tracklets import Dataset, Tracklet
 from reidbench.estimates import estimate
-from reidbench.experiments.accuracy import load_trained, open_dataset, recipe_of, score, score_features, train_cell
+from reidbench.experiments.accuracy import dataset_of, load_trained, recipe_of, score, score_features, train_cell
 from reidbench.experiments.dry_run import dry_run
 from reidbench.planning.plan import Request, accuracy_cell
 from reidbench.presets import PRESETS
@@ -135,7 +135,7 @@ def _alike(tracklets: Sequence[Tracklet]) -> Features:
 def test_a_dataset_that_changed_since_the_plan_is_refused(root: Path) -> None:
     identity = {**quick_cell(root).settings["dataset"], "fingerprint": "0000"}
     with pytest.raises(UserError, match="has changed"):
-        open_dataset(identity, Places(str(root)))
+        dataset_of(identity, Places(str(root)))
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")

@@ -14,7 +14,7 @@ from reidbench import registry
 from reidbench.cli import main
 from reidbench.data.tracklets import Dataset
 from reidbench.experiments import dry_run as module
-from reidbench.experiments.accuracy import open_dataset, score, train_cell
+from reidbench.experiments.accuracy import dataset_of, score, train_cell
 from reidbench.experiments.dry_run import KEPT, TOO_LARGE, WRITTEN, Timing, dry_run, step_seconds
 from reidbench.experiments.weights import weights_file
 from reidbench.planning.plan import Request, accuracy_cell
@@ -152,9 +152,9 @@ def test_what_the_training_would_refuse_is_refused(tmp_path: Path, root: Path, m
 
 def test_a_missing_frame_is_named(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def find_and_lose(*given: Any) -> Dataset:
-        return replace(open_dataset(*given), root=tmp_path / "nowhere")
+        return replace(dataset_of(*given), root=tmp_path / "nowhere")
 
-    monkeypatch.setattr("reidbench.experiments.accuracy.open_dataset", find_and_lose)
+    monkeypatch.setattr("reidbench.experiments.accuracy.dataset_of", find_and_lose)
     with pytest.raises(UserError, match=r"nowhere/bbox_train/.*F001\.jpg: missing frame"):
         dry_run(few_steps(root), Places(str(root)), tmp_path / "out")
 

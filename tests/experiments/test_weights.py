@@ -201,7 +201,7 @@ def test_of_two_that_want_it_at_once_one_trains(root: Path, monkeypatch: pytest.
     def slow(cell: Cell, places: Places, *_: Any, **options: Any) -> Any:
         done.append(cell.key)
         time.sleep(0.3)
-        dataset = accuracy.open_dataset(cell.settings["dataset"], places)
+        dataset = accuracy.dataset_of(cell.settings["dataset"], places)
         model = registry.build(cell.model, classes=len(dataset.train_identities), **cell.options)
         return model, dataset, TrainingResult(2, 0.3, ((1, 2.0), (2, 1.0)), 0)
 

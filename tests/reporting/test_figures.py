@@ -12,10 +12,11 @@ from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
 from reidbench.reporting.answers.labels import length_inside, place_labels
-from reidbench.reporting.figures.ablation import factor_figure, latency_figure
 from reidbench.reporting.figures.accuracy import accuracy_figure
+from reidbench.reporting.figures.factors import factor_figure
 from reidbench.reporting.figures.front import KEPT, Point, front
 from reidbench.reporting.figures.images import sheet_title
+from reidbench.reporting.figures.latency import latency_figure
 from reidbench.reporting.figures.rows import rows_figure
 from reidbench.reporting.figures.style import LOOKALIKES, OTHER_SCALE, SEED, STYLE, seed_values, title
 from reidbench.reporting.tables.table import assemble

@@ -104,7 +104,9 @@ def _text(outcome: Outcome, name: str) -> str:
 
 def _range_text(bounds: Mapping[str, float], digits: int) -> str:
     value, low, high = (f"{bounds[end]:.{digits}f}" for end in ("value", "low", "high"))
-    return f"{value} (no interval: all persons score the same)" if isnan(bounds["low"]) else f"{value} ({low} to {high})"
+    return (
+        f"{value} (no interval: all persons score the same)" if isnan(bounds["low"]) else f"{value} ({low} to {high})"
+    )
 
 
 def _quantities() -> dict[str, Quantity]:

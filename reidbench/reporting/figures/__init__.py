@@ -17,13 +17,14 @@ from matplotlib.figure import Figure
 
 from reidbench.files import write_bytes
 from reidbench.registry import lookup
-from reidbench.reporting.figures.ablation import factor_figure, latency_figure
 from reidbench.reporting.figures.accuracy import accuracy_figure
 from reidbench.reporting.figures.backends import backends_figure
 from reidbench.reporting.figures.batches import batches_figure
 from reidbench.reporting.figures.components import components_figure
 from reidbench.reporting.figures.costs import formula_figure, overhead_figure
+from reidbench.reporting.figures.factors import factor_figure
 from reidbench.reporting.figures.field import field_figure
+from reidbench.reporting.figures.latency import latency_figure
 from reidbench.reporting.figures.maps import activation_figure, attention_figure
 from reidbench.reporting.figures.needs import GROUPS, LEVELS, TIMED, TRAINED, Need, one_of
 from reidbench.reporting.figures.ranking import ranking_figure

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from reidbench import registry
-from reidbench.reporting.figures.ablation import latency_figure
+from reidbench.reporting.figures.latency import latency_figure
 from reidbench.reporting.tables.table import Table, heading_of
 from reidbench.spec import Cell, Column
 
