@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 
@@ -28,8 +29,16 @@ def without_tf32(precision: str) -> None:
 @contextlib.contextmanager
 def tf32_restored() -> Iterator[None]:
     """Leaves to this process, at the end, the TF32 that it allowed before: for one that is not a measurement's own."""
-    allowed = torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
+    convolutions: Any = torch.backends.cudnn
+    matmul: Any = torch.backends.cuda.matmul
+    places, name = [convolutions, matmul], "allow_tf32"
+    try:
+        allowed = [getattr(place, name) for place in places]
+    except RuntimeError:  # it was set by torch's newer switches, which the older ones cannot tell of
+        places, name = [convolutions.conv, convolutions.rnn, matmul], "fp32_precision"
+        allowed = [getattr(place, name) for place in places]
     try:
         yield
     finally:
-        torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = allowed
+        for place, value in zip(places, allowed, strict=True):
+            setattr(place, name, value)

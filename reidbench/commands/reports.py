@@ -39,6 +39,8 @@ def check_figures(suites: Mapping[str, Suite]) -> None:
             drawing = lookup(f"figure for suite {name}", figure, FIGURES)
             if suite.figures != Suite.figures:
                 check_needs(f"{figure} of suite {name}", drawing.needs, suite)
+                if drawing.of_focus and not suite.focus:
+                    raise UserError(f"figure {figure} of suite {name} needs a focus; name a row in it, or leave it out")
 
 
 def report_suite(plan: Plan, store: Store, arguments: Namespace, suite: Suite) -> None:
@@ -64,7 +66,7 @@ def report_suite(plan: Plan, store: Store, arguments: Namespace, suite: Suite) -
         print(f"\n{textwrap.fill(text, width, break_on_hyphens=False)}")
     if text := _about_seeds(plan, request):
         print(f"\n{text}")
-    if not _holds_accuracy(table):
+    if _is_report(arguments) or not _holds_accuracy(table):
         _tell_otherwise([plan], store, width)
     _print_paths(written)
 
@@ -123,7 +125,7 @@ def report_several(
         _print_json(tables)
         return
     print("\n".join([*about, *([left_out] if left_out else [])]))
-    if not name:
+    if _is_report(arguments):
         _tell_otherwise([table.plan for table in tables], store, shutil.get_terminal_size().columns)
     figures = {path.with_suffix("") for path in written if path.suffix == ".png"}
     _print_paths(path for path in written if path.with_suffix("") not in figures and not is_table(path))

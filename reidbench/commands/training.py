@@ -41,7 +41,7 @@ def train(arguments: Namespace) -> int:
     path = folder / MODEL
     with _alone_in(folder) if place.leads else nullcontext():
         if place.leads:
-            _check_own(folder, cell)
+            _check_own(folder, cell, arguments.sync_bn)
         kept = _kept(cell, places, folder)
         if kept:
             model, steps, seconds = kept.model, int(kept.losses[-1][0]), kept.seconds
@@ -79,8 +79,11 @@ def _origin(kept: Trained, cell: Cell) -> str:
     return f"the training of {kept.row}, ended {kept.about['ended']}; to train anew remove {weights_file(cell)}"
 
 
-def _check_own(folder: Path, cell: Cell) -> None:
-    """Raises UserError where the weights in the folder are of another training and no checkpoint there tells so."""
+def _check_own(folder: Path, cell: Cell, sync_bn: bool) -> None:
+    """Raises UserError where the weights in the folder are of another training and no checkpoint there tells so.
+
+    That of several processes is another one, but for --sync-bn.
+    """
     from reidbench.training.checkpoint import read_checkpoint
     from reidbench.training.trainer import CHECKPOINT
 
@@ -88,7 +91,9 @@ def _check_own(folder: Path, cell: Cell) -> None:
     if not path.exists() or (folder / CHECKPOINT).exists():
         return
     try:
-        own = read_checkpoint(path).about.get("cell") == cell.key
+        about = read_checkpoint(path).about
+        alike = about.get("sync_bn", False) if sync_bn else about.get("processes", 1) == launched().world
+        own = about.get("cell") == cell.key and alike
     except UserError:
         own = False
     if not own:
@@ -114,6 +119,8 @@ def _dry_run(arguments: Namespace) -> int:
     from reidbench.experiments.dry_run import dry_run
 
     cell, places = accuracy_cell_of(arguments, arguments.seed)
+    if launched().leads:
+        _check_own(Path(arguments.out), cell, arguments.sync_bn)
     found = dry_run(cell, places, Path(arguments.out), preset=arguments.preset, sync_bn=arguments.sync_bn)
     trunk = places.trunk if cell.settings["recipe"]["trunk"] == "file" else cell.settings["recipe"]["trunk"]
     data = cell.settings["dataset"]

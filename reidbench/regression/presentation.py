@@ -131,10 +131,11 @@ def _outcome(found: Comparison) -> str:
     worse, other = found.counts["worse"], found.counts["cannot tell"]
     if worse:
         return f"{worse} cell{'s' if worse > 1 else ''} worse"
-    if found.counts["not comparable"] == len(found.verdicts):
-        return "nothing could be compared"
-    if found.counts["unchanged"] + found.counts["not comparable"] == len(found.verdicts):
-        return "nothing has changed"
+    if not any(found.counts[word] for word in MEASURED):
+        unchanged, other = found.counts["unchanged"], found.counts["not comparable"]
+        if unchanged and not other:
+            return "nothing has changed"
+        return f"{unchanged} unchanged, {other} not comparable" if unchanged else "nothing could be compared"
     return f"no regression found, {other} cannot be told" if other else "no regression"
 
 

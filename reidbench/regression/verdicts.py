@@ -87,8 +87,9 @@ def word_of(change: float, better: str) -> str:
 
 
 def exit_code(verdicts: Sequence[Verdict]) -> int:
-    """1 where something is worse; 2 where nothing could be compared, or a cell failed here; else 0."""
+    """1 where something is worse; 2 where a cell failed here, or nothing that may have changed was compared; else 0."""
     words = {verdict.word for verdict in verdicts}
     if "worse" in words:
         return 1
-    return 2 if any(verdict.failed for verdict in verdicts) or words <= {"not comparable"} else 0
+    compared = words.intersection(MEASURED) or words == {"unchanged"}
+    return 2 if any(verdict.failed for verdict in verdicts) or not compared else 0

@@ -31,8 +31,8 @@ NUMPY_SCALARS: list[Any] = [
 """What release checkpoints hold besides tensors: their mAP, a NumPy scalar, under its name in NumPy 1 or 2."""
 
 ALONE = (
-    "where FILE is your own or trusted, save its state dict alone: "
-    'torch.save(torch.load(FILE, weights_only=False)["state_dict"], NEW)'
+    "where FILE is your own or trusted, save its state dict alone, KEY being what it lies under, such as "
+    "'state_dict': torch.save(torch.load(FILE, weights_only=False)[KEY], NEW)"
 )
 """What to do with a training script's checkpoint that holds its arguments, too."""
 

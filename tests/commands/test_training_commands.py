@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from reidbench.launch import Place
 from reidbench.planning.plan import Request, accuracy_cell, make_plan
 from reidbench.spec import Cell, Column, Places, Row, Suite, UserError
 from reidbench.store import Store
-from reidbench.training.checkpoint import read_checkpoint
+from reidbench.training.checkpoint import read_checkpoint, write_checkpoint
 from reidbench.training.trainer import TrainingResult
 
 COMMAND = ["train", "baseline", "--dataset", "synthetic", "--root", "few", "--preset", "tiny", "--out", "out"]
@@ -101,6 +102,17 @@ def test_what_a_suite_trained_otherwise_is_not_taken(
     assert main(COMMAND) == 0
     assert main([*COMMAND, *changed]) == 2, "nor does it take the place of what was"
     assert "out/model.pt: is of another training; give another --out DIR, or" in capsys.readouterr().err
+    assert main([*COMMAND, *changed, "--dry-run"]) == 2, "and a dry run says so beforehand"
+    assert "out/model.pt: is of another training" in capsys.readouterr().err
+
+
+def test_what_several_processes_trained_is_not_replaced(suites_training: Trained, capsys) -> None:
+    assert main(COMMAND) == 0
+    path = Path("out/model.pt")
+    found = read_checkpoint(path)
+    write_checkpoint(path, replace(found, about={**found.about, "processes": 4}))
+    assert main(COMMAND) == 2
+    assert "out/model.pt: is of another training" in capsys.readouterr().err
 
 
 def test_what_was_begun_in_the_folder_goes_on_there(

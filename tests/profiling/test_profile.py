@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import inspect
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -63,6 +65,23 @@ def test_what_tf32_the_process_allowed_is_allowed_afterwards(make: Callable[[], 
         with contextlib.suppress(UserError):
             reidbench.profile(make(), shape=SHAPE, precision="ieee32", rounds=1)
         assert (torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32) == (True, False)
+
+
+NEWER = """import torch, reidbench
+places = torch.backends.cudnn.conv, torch.backends.cudnn.rnn, torch.backends.cuda.matmul
+for place, precision in zip(places, ("ieee", "tf32", "tf32")):
+    place.fp32_precision = precision
+for precision in ("fp32", "ieee32"):
+    reidbench.profile("baseline", shape=(1, 1, 3, 32, 16), precision=precision, rounds=1)
+    assert [place.fp32_precision for place in places] == ["ieee", "tf32", "tf32"]
+"""
+"""Torch does not undo these within a process."""
+
+
+@pytest.mark.skipif(not hasattr(torch.backends.cudnn, "conv"), reason="this torch has the older switches alone")
+def test_what_the_newer_switches_allowed_is_allowed_afterwards() -> None:
+    ran = subprocess.run([sys.executable, "-c", NEWER], capture_output=True, text=True, check=False, timeout=120)
+    assert ran.returncode == 0, ran.stderr
 
 
 def test_profiles_a_registered_model_by_name_without_moving_the_random_state() -> None:

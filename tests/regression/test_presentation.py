@@ -36,7 +36,8 @@ ALL = comparison(
         (["same", "worse", "not comparable"], 1),
         (["not comparable"], 2),
         (["unchanged"], 0),
-        (["unchanged", "not comparable"], 0),
+        (["unchanged", "not comparable"], 2),
+        (["unchanged", "not comparable", "same"], 0),
         ([], 2),
     ],
 )
@@ -116,4 +117,6 @@ def test_the_markdown_names_the_outcome_first(tmp_path: Path) -> None:
     assert "**worse**" in text and "## Worse" in text and "Mann-Whitney" in text
     assert FORMATS["md"][1](comparison(verdict("same"))).startswith("# A made-up suite: no regression\n")
     assert FORMATS["md"][1](comparison(verdict("unchanged"))).startswith("# A made-up suite: nothing has changed\n")
+    some = comparison(verdict("unchanged"), verdict("not comparable"))
+    assert FORMATS["md"][1](some).startswith("# A made-up suite: 1 unchanged, 1 not comparable\n")
     assert FORMATS["md"][1](comparison()).startswith("# A made-up suite: nothing could be compared")

@@ -36,11 +36,11 @@ def test_code_in_a_checkpoint_is_not_run(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_the_arguments_of_a_script_are_named_and_its_weights_can_be_saved_alone(tmp_path: Path) -> None:
-    torch.save({"state_dict": {"a": torch.zeros(1)}, "args": Namespace(lr=0.1)}, tmp_path / "x.pt")
+    torch.save({"net": {"a": torch.zeros(1)}, "args": Namespace(lr=0.1)}, tmp_path / "x.pt")
     with pytest.raises(UserError, match=r"objects such as argparse\.Namespace\); where FILE is your own") as error:
         read_archive(tmp_path / "x.pt")
-    call = str(error.value).rpartition("alone: ")[2]
-    exec(call, {"torch": torch, "FILE": tmp_path / "x.pt", "NEW": tmp_path / "y.pt"})
+    call = str(error.value).rpartition("'state_dict': ")[2]
+    exec(call, {"torch": torch, "FILE": tmp_path / "x.pt", "KEY": "net", "NEW": tmp_path / "y.pt"})
     assert read_archive(tmp_path / "y.pt").keys() == {"a"}
 
 

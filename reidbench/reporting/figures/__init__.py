@@ -52,7 +52,8 @@ class Drawing:
 
     What a caption has in brackets is to be seen only where rows were trained several times over. A figure made of
     `pixels`, of frames and maps, has a large SVG, so that a report shows its PNG. `synthetic` is what the caption adds
-    on the synthetic data. Without columns of all that it `needs` it cannot be drawn from any records.
+    on the synthetic data. Without columns of all that it `needs` it cannot be drawn from any records, and one that is
+    `of_focus` not without a `Suite.focus`.
     """
 
     draw: Callable[[Table], Figure | None]
@@ -60,6 +61,7 @@ class Drawing:
     needs: tuple[Need, ...]
     pixels: bool = False
     synthetic: str = ""
+    of_focus: bool = False
 
 
 WHISKERS = "whiskers are 95 % intervals over query identities, without the chance of training"
@@ -127,6 +129,7 @@ FIGURES = {
         "Time of the row in focus relative to the reference row's over the clips computed at once, as far as both were "
         "tried, by one reading each after one that warms up; dashed, where they are counted, the ratio of the MACs",
         needs=(one_of("throughput.throughput"),),
+        of_focus=True,
     ),
     "stress": Drawing(
         stress_figure,

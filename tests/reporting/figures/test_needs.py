@@ -58,6 +58,13 @@ def test_levels_are_asked_for_where_the_figure_goes_over_them() -> None:
     check_figures({"mine": suite_of("accuracy.mAP", figures=("stress",), level=True)})
 
 
+def test_a_figure_of_the_row_in_focus_needs_one() -> None:
+    suite = suite_of("throughput.throughput", figures=("batches",))
+    with pytest.raises(UserError, match="figure batches of suite mine needs a focus"):
+        check_figures({"mine": suite})
+    check_figures({"mine": replace(suite, focus="Base")})
+
+
 def test_a_suite_that_names_no_figures_gets_those_that_can_be_drawn() -> None:
     check_figures({"mine": suite_of("complexity.macs")})
 
