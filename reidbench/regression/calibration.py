@@ -151,13 +151,18 @@ def session_noise(folder: Path) -> dict[str, Noise]:
 
 
 def noise_between(pairs: Sequence[Pair]) -> dict[str, Noise]:
-    """The noise on each device between the sessions of some pairs themselves, where their rows share two on a side."""
+    """The noise on each device between the sessions of some pairs themselves, where their rows share two on a side.
+
+    It is known from these few sessions alone, and says so.
+    """
     groups: dict[tuple[str, str, str], list[Pair]] = {}
     for pair in pairs:
         if pair.kind == "time" and pair.quantity.over and not pair.reason and pair.row != pair.reference:
             groups.setdefault((pair.device, pair.name, pair.title), []).append(pair)
     noises: dict[str, list[Noise]] = {}
+    freedom: dict[str, float] = {}
     for (device, *_), alike in groups.items():
+        known = 0
         for records in ([pair.here for pair in alike], [pair.there for pair in alike]):
             readings = [
                 {one.started: found for one in each if (found := readings_of(pair, one))}
@@ -169,7 +174,10 @@ def noise_between(pairs: Sequence[Pair]) -> dict[str, Noise]:
             )
             if noise:
                 noises.setdefault(device, []).append(noise)
-    return {device: _mean(each) for device, each in noises.items()}
+                known += len(shared) - 1
+        if known:
+            freedom[device] = min(known, freedom.get(device, known))
+    return {device: replace(_mean(each), freedom=freedom[device]) for device, each in noises.items()}
 
 
 def _mean(noises: Sequence[Noise]) -> Noise:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import hypot, isnan, nan, pi, sqrt
+from math import hypot, inf, isfinite, isnan, nan, pi, sqrt
+from statistics import NormalDist
 
 import numpy as np
+from scipy.special import stdtrit
 
 from reidbench.statistics import Floats
 
@@ -18,15 +20,23 @@ LogRatios = Mapping[str, Sequence[Sequence[float]]]
 class Noise:
     """The scatter of log times between sessions, as standard deviations, beyond what their rounds explain.
 
-    By `shared` all rows but the reference row move together against it; `own` is what each adds independently.
+    By `shared` all rows but the reference row move together against it; `own` is what each adds independently. Both are
+    known with so many degrees of `freedom`: the sessions less one, however many rows these have; infinite where they
+    are taken as known.
     """
 
     shared: float
     own: float
+    freedom: float = inf
 
     def of(self, weights: Sequence[float]) -> float:
         """That of a sum of log times with these weights; the reference row's own weight is not among them."""
         return hypot(self.shared * sum(weights), self.own * hypot(*weights))
+
+    def stretch(self, level: float) -> float:
+        """How many times as far as a normal error of this size an interval at `level` reaches: Student's t over z."""
+        tail = (1 + level) / 2
+        return float(stdtrit(self.freedom, tail)) / NormalDist().inv_cdf(tail) if isfinite(self.freedom) else 1.0
 
 
 def noise_of(series: LogRatios) -> Noise | None:

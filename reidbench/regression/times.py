@@ -15,7 +15,7 @@ from reidbench.regression.pairing import Pair
 from reidbench.regression.shift import shift_interval
 from reidbench.regression.verdicts import Limits, word_of
 from reidbench.spec import Quantity, Record
-from reidbench.statistics import Estimate, widened
+from reidbench.statistics import LEVEL, Estimate, widened
 
 MOST_SESSIONS = 20
 """Sessions a side beyond which it is no use to say how many it would take."""
@@ -34,9 +34,10 @@ def judge_time(pair: Pair, limits: Limits, noise: Noise | None, level: float) ->
     if not common:
         return {"word": "not comparable", "note": "no readings of the same batch on both sides"}
     strata = [(there[batch], here[batch]) for batch in common]
-    between = noise.of(_weights(pair)) * sqrt(1 / len(pair.here) + 1 / len(pair.there)) if noise else 0.0
-    shown = widened(shift_interval(strata), between)
-    strict = widened(shift_interval(strata, level=level), between, level)
+    noise = noise or Noise(0.0, 0.0)
+    between = noise.of(_weights(pair)) * sqrt(1 / len(pair.here) + 1 / len(pair.there))
+    shown = widened(shift_interval(strata), between * noise.stretch(LEVEL))
+    strict = widened(shift_interval(strata, level=level), between * noise.stretch(level), level)
     word = _word(shown, strict, limits.least, pair.quantity.better)
     notes = [_effort(shown, strict, limits.least, pair)] if word == "cannot tell" else []
     return {

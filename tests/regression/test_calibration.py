@@ -55,7 +55,9 @@ def test_too_few_sessions_are_no_trial(tmp_path: Path) -> None:
 def test_sessions_that_are_compared_tell_their_own_scatter(tmp_path: Path) -> None:
     single = timed(tmp_path / "single", 1)
     assert noise_between([single]) == {}
-    assert noise_between([timed(tmp_path / "quiet", 6)])["cpu"].own < 0.01
+    quiet = timed(tmp_path / "quiet", 6)
+    assert noise_between([quiet])["cpu"].own < 0.01
+    assert noise_between([quiet])["cpu"].freedom == sum(len(side) - 1 for side in (quiet.here, quiet.there) if side)
     pair = timed(tmp_path / "loud", 6)
     here = [
         replace(r, samples={**r.samples, "per_frame": [x * 1.1**i for x in r.samples["per_frame"]]})

@@ -61,3 +61,10 @@ def test_the_noise_of_a_sum_follows_from_its_weights() -> None:
     without_reference = rows[0] - (rows[1] + rows[2]) / 2
     assert noise.of([1.0, -0.5, -0.5]) == pytest.approx(without_reference.std(), rel=0.02)
     assert noise.of([1.0, -0.5, -0.5]) == pytest.approx(0.01 * sqrt(1.5))
+
+
+def test_noise_known_from_few_sessions_reaches_further() -> None:
+    assert Noise(0.05, 0.01).stretch(0.95) == 1
+    few = Noise(0.05, 0.01, freedom=4)
+    assert few.stretch(0.95) == pytest.approx(2.776 / 1.960, abs=0.001)
+    assert few.stretch(0.99) == pytest.approx(4.604 / 2.576, abs=0.001)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
+from math import isnan
 from typing import TYPE_CHECKING, Any
 
 from reidbench import registry
@@ -11,7 +12,7 @@ from reidbench.reporting.answers.scores import WIDTH, score_values, scored_value
 from reidbench.reporting.documents.block import text_lines
 from reidbench.reporting.findings.differences import DIFFERENCE
 from reidbench.reporting.tables.comparison import paired_values
-from reidbench.reporting.tables.intervals import difference_text
+from reidbench.reporting.tables.intervals import ALIKE, difference_text
 from reidbench.spec import Outcome, Quantity
 from reidbench.statistics import Estimate, paired_difference
 
@@ -26,14 +27,18 @@ MEANS = (
     "not how much either model would change if it were trained again."
 )
 
+NOT_APART = f"{ALIKE}: every person scores the same by both, which does not say how far others would differ."
+
 
 def paired_differences(one: Outcome, other: Outcome) -> dict[str, Estimate]:
     """Every accuracy that both outcomes hold, of the second less the first, in SI units, with its 95 % interval over
-    query identities. None are paired where the queries that count are not the same."""
+    query identities. None are paired where the queries that count are not the same. Where every person scores the same
+    by both there is no interval: that does not say how far others would differ."""
     shared = [name for name in score_values(one) if name in score_values(other)]
     quantities = _quantities()
     pairs = {name: paired_values(quantities[name], [[other]], [[one]]) for name in shared}
-    return {name: paired_difference(*pair) for name, pair in pairs.items() if pair}
+    gaps = {name: paired_difference(*pair) for name, pair in pairs.items() if pair}
+    return {name: Estimate(0.0) if gap.value == gap.low == gap.high == 0 else gap for name, gap in gaps.items()}
 
 
 def paired_json(first: Sequence[Scored], second: Sequence[Scored]) -> list[dict[str, Any]]:
@@ -65,7 +70,10 @@ def paired_text(first: Sequence[Scored], second: Sequence[Scored], title: str) -
             quantity = _quantities()[accuracy]
             shown = [f"{value[accuracy]['value']:.{quantity.digits}f}" for value in values]
             label = f"{quantity.title} ({quantity.unit})"
-            rows.append([name, label, *shown, difference_text(quantity, gaps[accuracy])])
+            alike = f" {ALIKE}" if isnan(gaps[accuracy].low) else ""
+            rows.append([name, label, *shown, difference_text(quantity, gaps[accuracy]) + alike])
+            if alike and NOT_APART not in notes:
+                notes.append(NOT_APART)
     paragraphs = [textwrap.fill(text, WIDTH, subsequent_indent="  ") for text in notes]
     table = text_lines(rows) if len(rows) > 1 else []
     return "\n".join([textwrap.fill(title, WIDTH), "", *table, "", textwrap.fill(MEANS, WIDTH), *paragraphs])

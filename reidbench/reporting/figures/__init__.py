@@ -68,7 +68,7 @@ WHISKERS = "whiskers are 95 % intervals over query identities, without the chanc
 SEEDS = "[; small hollow marks are the means of single seeds]"
 FRONT = (
     "square: no row that costs the same or less is more accurate (the Pareto front); diamond: one is, but within the "
-    "95 % interval of the difference; circle: one is, beyond it"
+    "95 % interval of the difference; circle: one is, beyond it (of rows trained once it lacks the chance of training)"
 )
 LOOKALIKES = (
     "the level of look-alikes not told apart is that of finding every group of them and ordering it by chance, and not "

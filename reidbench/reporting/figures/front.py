@@ -88,7 +88,7 @@ def standings(points: Sequence[Point], beats: Beats, better: Beats) -> dict[str,
 
 def front_handles() -> list[Line2D]:
     """The marks in words."""
-    words = ("no row of the same cost or less is better", "one is, within the noise", "one is, beyond the noise")
+    words = ("no row of the same cost or less is better", "one is, within the interval", "one is, beyond it")
     return [Line2D([], [], **mark, label=text) for mark, text in zip(MARKS, words, strict=True)]
 
 

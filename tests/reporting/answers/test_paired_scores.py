@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from math import isnan
+
 import numpy as np
 import pytest
 
 from reidbench.experiments.scoring import Scored
-from reidbench.reporting.answers.paired_scores import MEANS, paired_differences, paired_json, paired_text
+from reidbench.reporting.answers.paired_scores import MEANS, NOT_APART, paired_differences, paired_json, paired_text
 from reidbench.reporting.answers.scores import WIDTH
 from reidbench.retrieval.protocols import PROTOCOLS
 from reidbench.spec import Outcome
@@ -64,3 +66,11 @@ def test_the_text_fits_and_says_what_is_not_compared() -> None:
         assert [line[1] for line in found] == ["mAP", "top-1"] and found[0][5].startswith("+")
     assert f"{last}: not compared: too few." in lines
     assert " ".join(MEANS.split()) in " ".join(text.split())
+
+
+def test_where_every_person_scores_the_same_there_is_no_interval() -> None:
+    gap = paired_differences(outcome(), outcome())["top1"]
+    assert gap.value == 0 and isnan(gap.low) and isnan(gap.high)
+    text = paired_text(scored(), scored(), "b less a")
+    assert text.count("+0.0 [none]") == 2 * (len(PROTOCOLS) - 1) and text.count(NOT_APART.partition(",")[0]) == 1
+    assert max(map(len, text.splitlines())) <= WIDTH
