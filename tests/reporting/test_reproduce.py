@@ -6,7 +6,7 @@ import pytest
 from trees import write_ilids
 
 from reidbench import cli, machine, registry
-from reidbench.commands import suites as commands
+from reidbench.commands import profiling
 from reidbench.commands.reports import request_of
 from reidbench.planning.plan import Request, make_plan
 from reidbench.reporting.reproduce import command
@@ -133,7 +133,7 @@ def test_a_plugin_without_a_folder_in_common_has_its_whole_path(bench, tmp_path,
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
 def test_a_profile_is_made_again_by_its_own_command(bench, arguments, device, monkeypatch):
     made = []
-    monkeypatch.setattr(commands, "_run", lambda suites, *_, **__: made.append(suites) or 0)
+    monkeypatch.setattr(profiling, "run", lambda suites, *_, **__: made.append(suites) or 0)
     asked = ["profile", *arguments, *(["--device", "cuda"] if device == "cuda" else [])]
     assert cli.main(asked) == 0
     ((name, suite),) = made[0].items()
