@@ -54,7 +54,7 @@ def record_fault(record: Record) -> str:
             return f"versions.{name} is no text"
     if not _is_number(record.seconds):
         return "seconds is no finite number"
-    return _cell_fault(record.cell, record.key) or _numbers_fault(record)
+    return cell_fault(record.cell, record.key) or _numbers_fault(record)
 
 
 def machine_fault(facts: Mapping[str, Any]) -> str:
@@ -107,7 +107,7 @@ def samples_fault(samples: Mapping[str, list[float]], quantities: Iterable[Quant
     return ""
 
 
-def _cell_fault(cell: Mapping[str, Any], key: str) -> str:
+def cell_fault(cell: Mapping[str, Any], key: str) -> str:
     for name, kind in CELL_FIELDS.items():
         if not isinstance(cell.get(name), kind):
             return f"cell.{name} is missing or of another type"

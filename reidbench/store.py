@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 from reidbench import machine
 from reidbench.data.cache import cache_folder
 from reidbench.files import alone, check_writable, refused, sweep_tree, write_text
-from reidbench.soundness import machine_fault, record_fault, tree_fault
+from reidbench.soundness import cell_fault, machine_fault, record_fault, tree_fault
 from reidbench.spec import Cell, Record, UserError, canonical_json
 
 MACHINE = "machine.json"
@@ -24,6 +24,9 @@ ASIDE = "damaged"
 
 DIGEST = "digest"
 """Under this name a record's file holds the SHA-256 of all else in it; files older than it have none."""
+
+HEAD = '{\n "cell": '
+"""How a record's file begins, for its entries are sorted."""
 
 EXACT = 2**53
 """Below this every whole number is a float of its own."""
@@ -83,6 +86,18 @@ class Store:
     def records(self, *measurements: str) -> list[Record]:
         """All records of the machine, or those of some measurements, ordered by file name."""
         return [record for _, record in _read_all(self._files(measurements, "*.json"))]
+
+    def cells(self, *measurements: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The row, as file names have it, and the cell of each successful record of some measurements.
+
+        What the records hold besides is not read, so that this takes little time and minds no damage there; a file
+        whose cell is not found sound is left out. For hints.
+        """
+        for path in self._files(measurements, "*.json"):
+            row, _, key = path.stem.rpartition("-")
+            cell = _cell_at_the_head(path)
+            if isinstance(cell, dict) and not cell_fault(cell, key):
+                yield row, cell
 
     def superseded(self, *measurements: str) -> list[Record]:
         """Successful records of cells that were measured again later, ordered by file name.
@@ -216,6 +231,15 @@ def _read_all(paths: Iterable[Path]) -> Iterator[tuple[Path, Record]]:
         except UserError:
             if path.exists():
                 raise
+
+
+def _cell_at_the_head(path: Path) -> Any:
+    """The cell with which a record's file begins; None where it does not begin so."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        return json.JSONDecoder().raw_decode(text, len(HEAD))[0] if text.startswith(HEAD) else None
+    except (OSError, ValueError, RecursionError):
+        return None
 
 
 def read_record(path: Path) -> Record:

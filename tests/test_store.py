@@ -46,6 +46,21 @@ def test_a_record_comes_back_as_it_was(store: Store) -> None:
     assert machines(store.folder.parent) == ["here"]
 
 
+def test_cells_are_those_of_the_successful_records_and_found_where_the_rest_is_damaged(store: Store) -> None:
+    other = replace(CELL, source="abd")
+    path = store.save(record())
+    store.save(record(other))
+    store.save(record(replace(CELL, source="abe"), status="failed"))
+    found = {cell["source"]: (row, cell) for row, cell in store.cells("complexity")}
+    assert found == {cell.source: ("base-b-256x128", cell.identity) for cell in (CELL, other)}
+    text = path.read_text()
+    path.write_text(text.replace('"values"', '"damaged'))
+    assert len(list(store.cells("complexity"))) == 2
+    for damaged in (text.replace('"baseline"', '"bicnet"'), text[:40], "[]", ""):
+        path.write_text(damaged)
+        assert [cell["source"] for _, cell in store.cells("complexity")] == ["abd"]
+
+
 def test_the_label_is_no_part_of_the_key_and_everything_else_is() -> None:
     assert replace(CELL, row="another label").key == CELL.key
     changed = [

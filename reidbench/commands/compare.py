@@ -101,18 +101,19 @@ def _plugins(paths: Sequence[str], trees: Mapping[str, Path]) -> dict[str, list[
     Raises UserError for one that a revision lacks.
     """
     found: dict[str, list[Path]] = {name: [] for name in trees}
+    root = ROOT.resolve()
     for path in paths:
         file = Path(path).resolve()
-        own = file.relative_to(ROOT.resolve()) if file.is_relative_to(ROOT.resolve()) else None
-        holders = [name for name, tree in trees.items() if own and (tree / own).is_file()]
-        if own and holders and len(holders) < len(trees):
-            (without,) = trees.keys() - set(holders)
+        places = {name: tree / file.relative_to(root) for name, tree in trees.items() if file.is_relative_to(root)}
+        held = {name: place for name, place in places.items() if place.is_file()}
+        if held and len(held) < len(trees):
+            (without,) = trees.keys() - held.keys()
             raise UserError(f"--plugin {path}: {without} does not hold it, so that nothing can be compared with it")
-        if not holders:
+        if not held:
             about = "is in neither revision, so that both are measured with the file as it is now"
             print(f"bench.py: --plugin {path}: {about}; to see a change of it use check", file=sys.stderr)
-        for name, tree in trees.items():
-            found[name].append(tree / own if own and holders else file)
+        for name, own in found.items():
+            own.append(held.get(name, file))
     return found
 
 

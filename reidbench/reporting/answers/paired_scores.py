@@ -34,23 +34,21 @@ def paired_differences(one: Outcome, other: Outcome) -> dict[str, Estimate]:
     """Every accuracy that both outcomes hold, of the second less the first, in SI units, with its 95 % interval over
     query identities. None are paired where the queries that count are not the same. Where every person scores the same
     by both there is no interval: that does not say how far others would differ."""
-    shared = [name for name in score_values(one) if name in score_values(other)]
+    held = [score_values(outcome) for outcome in (one, other)]
     quantities = _quantities()
-    pairs = {name: paired_values(quantities[name], [[other]], [[one]]) for name in shared}
+    pairs = {name: paired_values(quantities[name], [[other]], [[one]]) for name in held[0] if name in held[1]}
     gaps = {name: paired_difference(*pair) for name, pair in pairs.items() if pair}
     return {name: Estimate(0.0) if gap.value == gap.low == gap.high == 0 else gap for name, gap in gaps.items()}
 
 
 def paired_json(first: Sequence[Scored], second: Sequence[Scored]) -> list[dict[str, Any]]:
     """What the second file scores under each protocol, with `less_first`: each accuracy less that of the first file."""
-    lines = scored_values(second)
+    lines, quantities = scored_values(second), _quantities()
     for line, one, other in zip(lines, first, second, strict=True):
         if one.outcome and other.outcome:
-            scales = {name: quantity.scale for name, quantity in _quantities().items()}
-            found = paired_differences(one.outcome, other.outcome)
             line["less_first"] = {
-                name: {end: getattr(gap, end) * scales[name] for end in ("value", "low", "high")}
-                for name, gap in found.items()
+                name: {end: getattr(gap, end) * quantities[name].scale for end in ("value", "low", "high")}
+                for name, gap in paired_differences(one.outcome, other.outcome).items()
             }
     return lines
 
@@ -58,7 +56,7 @@ def paired_json(first: Sequence[Scored], second: Sequence[Scored]) -> list[dict[
 def paired_text(first: Sequence[Scored], second: Sequence[Scored], title: str) -> str:
     """A table of at most 80 columns: under each protocol mAP and top-1 of both files, and their difference."""
     rows = [["protocol", "accuracy", "first", "this", f"this - first ({DIFFERENCE})"]]
-    notes = []
+    notes, quantities = [], _quantities()
     for one, other in zip(first, second, strict=True):
         name = other.protocol.name
         if not (one.outcome and other.outcome):
@@ -67,7 +65,7 @@ def paired_text(first: Sequence[Scored], second: Sequence[Scored], title: str) -
         values = [score_values(outcome) for outcome in (one.outcome, other.outcome)]
         gaps = paired_differences(one.outcome, other.outcome)
         for accuracy in (accuracy for accuracy in PRINTED if accuracy in gaps):
-            quantity = _quantities()[accuracy]
+            quantity = quantities[accuracy]
             shown = [f"{value[accuracy]['value']:.{quantity.digits}f}" for value in values]
             label = f"{quantity.title} ({quantity.unit})"
             alike = f" {ALIKE}" if isnan(gaps[accuracy].low) else ""

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from reidbench.data.splits import OPTION
+from reidbench.machine import slug
 from reidbench.planning.plan import Plan, Request
 from reidbench.presets import PRESETS
 from reidbench.reporting.tables.table import preset_name
@@ -19,9 +20,9 @@ def trained_otherwise(plans: Sequence[Plan], store: Store) -> list[str]:
     Left out are recipes that are no preset's, and data made with options of its own.
     """
     trained = [cell for plan in plans for cell in plan.all_cells() if "recipe" in cell.settings]
-    rows = {row.name for plan in plans for row in plan.suite.rows}
-    records = store.records(*{cell.measurement for cell in trained}) if trained else []
-    found = {_options(record.cell["settings"]) for record in records if record.status == "ok" and record.row in rows}
+    rows = {slug(row.name) for plan in plans for row in plan.suite.rows}
+    cells = store.cells(*{cell.measurement for cell in trained}) if trained else ()
+    found = {_options(cell["settings"]) for row, cell in cells if row in rows}
     return sorted(found - {_options(cell.settings) for cell in trained} - {""})
 
 
