@@ -19,12 +19,15 @@ from reidbench.statistics import (
     spread,
 )
 
+PERCENT = "%"
+"""The unit of a share of all, which lies between 0 and 100."""
+
 
 def estimate(quantity: Quantity, field: str, records: Sequence[Record | Outcome]) -> Estimate | None:
     """What the records of one row (one a seed and split) say about a quantity, or None where they do not hold it.
 
     Records are pooled: the readings of all of them, or for an accuracy the queries of all seeds, whose identities
-    are then resampled jointly; `n` and `sd` of an accuracy are over the seeds, or the splits where there are several.
+    are then joined; `n` and `sd` of an accuracy are over the seeds, or the splits where there are several.
     """
     if not records:
         return None
@@ -63,7 +66,7 @@ def _mean_over_seeds(quantity: Quantity, records: Sequence[Record | Outcome]) ->
     values, groups, where = _queries(quantity, records)
     if not np.any(where == 1):
         return None
-    pooled = mean_interval(values, groups, where)
+    pooled = mean_interval(values, groups, where, share=quantity.unit == PERCENT)
     seeds = np.array(seed_means(quantity, records))
     return Estimate(pooled.value, pooled.low, pooled.high, len(seeds), spread(seeds))
 
@@ -77,7 +80,7 @@ def _mean_over_splits(quantity: Quantity, splits: Sequence[Sequence[Record | Out
             return None
         values.append(own[where == 1])
         groups.append((np.arange(len(own)) if labels is None else labels)[where == 1])
-    return mean_over_splits(values, groups)
+    return mean_over_splits(values, groups, share=quantity.unit == PERCENT)
 
 
 def _queries(quantity: Quantity, records: Sequence[Record | Outcome]) -> tuple[Floats, Floats | None, Floats]:

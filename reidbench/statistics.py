@@ -1,25 +1,26 @@
-"""What follows from raw samples: means and medians with intervals, differences, order agreement. Imports only numpy.
+"""What follows from raw samples: means and medians with intervals, differences, order agreement.
 
-The interval of a median lies between two of its readings, which needs no assumption and no chance; every other is a
-percentile bootstrap, whose draws are the same every time. An accuracy has two sources of variance, kept apart:
-`Estimate.low` and `high` cover the choice of query identities (resampled whole, the same ones in every seed),
-`Estimate.sd` is the spread over training seeds. Only differences join the two. Where a dataset has random splits, a
-value is the mean over them and `sd` their spread; who is a query in several splits is drawn in all of them.
+The interval of a median lies between two of its readings, which needs no assumption. That of a mean counts groups
+(identities): how far the mean would move if others had been chosen, by how far each one pulls it, times a t variate of
+as many degrees of freedom as there are groups, less one. An accuracy has two sources of variance, kept apart:
+`Estimate.low` and `high` cover the choice of query identities, `Estimate.sd` is the spread over training seeds. Only
+differences join the two: sources that are independent widen an interval by the root of the sum of squares. Where a
+dataset has random splits, a value is the mean over them and `sd` their spread; who is a query in several splits pulls
+at all of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from math import comb, floor, nan, sqrt
+from math import comb, floor, inf, nan, sqrt
 from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import stdtrit
 
 LEVEL = 0.95
-RESAMPLES = 2000
 FEWEST_READINGS = 6
 """Readings below which a median has no interval: that from the least to the largest of 5 covers 94 %, of 6 it is 97."""
 
@@ -86,13 +87,18 @@ def ratio_interval(numerator: ArrayLike, denominator: ArrayLike) -> Estimate:
 
 
 def mean_interval(
-    values: ArrayLike, groups: Sequence[object] | ArrayLike | None = None, where: ArrayLike | None = None
+    values: ArrayLike,
+    groups: Sequence[object] | ArrayLike | None = None,
+    where: ArrayLike | None = None,
+    *,
+    share: bool = False,
 ) -> Estimate:
-    """The mean of values `[n]` where `where` is 1, with a bootstrap interval that resamples whole groups `[n]`.
+    """The mean of values `[n]` where `where` is 1, with an interval over groups `[n]`.
 
-    Queries of one identity resemble each other, so the identity is the unit that is drawn; without `groups` each
-    value is. Where all groups have the same mean there is no interval: to draw them anew says nothing of how far others
-    would lie from it. Raises ValueError for lengths that differ and for a mean over nothing.
+    Queries of one identity resemble each other, so the identity is the unit that counts; without `groups` each value
+    is. Of a `share`, whose values lie from 0 to 1, the interval does, too, and there is one where all values are 0 or
+    all are 1 (see `_share_interval`). Where all groups have the same mean otherwise there is none: they do not say
+    how far others would lie from it. Raises ValueError for lengths that differ and for a mean over nothing.
     """
     readings = np.asarray(values, dtype=float)
     kept = np.ones(len(readings), bool) if where is None else np.asarray(where, dtype=float) == 1
@@ -100,9 +106,8 @@ def mean_interval(
     if not len(readings) == len(labels) == len(kept):
         raise ValueError(f"{len(readings)} values, {len(labels)} groups and {len(kept)} marks must be equally many")
     readings, labels = as_readings(readings[kept]), labels[kept]
-    sums, counts = _group_sums(readings, labels)
     plain = Estimate(float(readings.mean()), n=len(readings), sd=spread(readings))
-    return plain if _is_one_value(sums, counts) else _bootstrapped(plain, sums, counts)
+    return _mean_of_groups(plain, _pulls(readings, labels), share and _is_share(readings))
 
 
 def paired_difference(
@@ -113,14 +118,13 @@ def paired_difference(
     *,
     noise: tuple[float, int] = (nan, 0),
     level: float = LEVEL,
-    resamples: int = RESAMPLES,
 ) -> Estimate:
     """The difference mean(a) - mean(b) of two rows over the same queries, values `[n]` or `[seeds, n]`, groups `[n]`.
 
-    Groups (identities) are drawn alike for both rows. Where a row has several seeds, the interval is widened by
-    their spread: Welch's standard error over seeds times a t variate. `sd` is the pooled spread and NaN when neither
-    row has a second seed: then the interval says nothing about the chance of training. `noise` is such a spread with
-    its degrees of freedom, known from more rows, that is taken for both rows: it or their own, the larger one.
+    What the rows have in common cancels. Where a row has several seeds, the interval is widened by their spread:
+    Welch's standard error over seeds. `sd` is the pooled spread and NaN when neither row has a second seed: then the
+    interval says nothing about the chance of training. `noise` is such a spread with its degrees of freedom, known
+    from more rows, that is taken for both rows: it or their own, the larger one.
     """
     first, second = np.atleast_2d(np.asarray(a, dtype=float)), np.atleast_2d(np.asarray(b, dtype=float))
     labels = np.asarray(groups)
@@ -133,72 +137,53 @@ def paired_difference(
     difference = as_readings(first.mean(axis=0) - second.mean(axis=0))
     sd, error, freedom = _seed_noise(first.mean(axis=1), second.mean(axis=1), noise)
     plain = Estimate(float(difference.mean()), n=min(len(first), len(second)), sd=sd)
-    sums, counts = _group_sums(difference, labels)
-    return _bootstrapped(plain, sums, counts, (error, freedom), level=level, resamples=resamples)
+    return widened(_over_groups(plain, _pulls(difference, labels), level), error, freedom=freedom, level=level)
 
 
 def means_difference(a: ArrayLike, a_groups: ArrayLike, b: ArrayLike, b_groups: ArrayLike) -> Estimate:
     """The difference mean(a) - mean(b) of values `[n]` and `[m]`, each with its group, that need not be of one list.
 
-    Every group of either (an identity) is drawn alike for both: of one model under two protocols, which count
-    different queries, what the identities have in common cancels. Raises ValueError for a mean over nothing.
+    Every group of either (an identity) counts once for both: of one model under two protocols, which count different
+    queries, what the identities have in common cancels. Raises ValueError for a mean over nothing.
     """
-    values, labels = (as_readings(a), as_readings(b)), (np.asarray(a_groups), np.asarray(b_groups))
-    known = np.unique(np.concatenate(labels))
-    value = float(values[0].mean() - values[1].mean())
-    if len(known) < 2:
-        return Estimate(value)
-    weights = _draws(len(known), RESAMPLES)
-    drawn = []
-    for readings, names in zip(values, labels, strict=True):
-        index = np.searchsorted(known, names)
-        sums, counts = (np.bincount(index, weights=w, minlength=len(known)) for w in (readings, np.ones(len(index))))
-        drawn.append(weights @ sums / np.where(weights @ counts > 0, weights @ counts, np.nan))
-    differences = drawn[0] - drawn[1]
-    low, high = _bounds(differences[np.isfinite(differences)], LEVEL)
-    return Estimate(value, low, high)
+    first, second = as_readings(a), as_readings(b)
+    known = np.unique(np.concatenate([np.asarray(a_groups), np.asarray(b_groups)]))
+    pulls = _pulls(first, np.asarray(a_groups), known) - _pulls(second, np.asarray(b_groups), known)
+    return _over_groups(Estimate(float(first.mean() - second.mean())), pulls, LEVEL)
 
 
 def gap_interval(values: ArrayLike, groups: Sequence[object] | ArrayLike) -> Estimate:
-    """The mean of differences `[seeds, n]` that were taken already, with groups `[n]` resampled whole.
+    """The mean of differences `[seeds, n]` that were taken already, with an interval over groups `[n]`.
 
-    As in `paired_difference` several seeds widen the interval: by their standard error times a t variate. `sd` is
-    their spread and NaN for one seed.
+    As in `paired_difference` several seeds widen it, by their standard error. `sd` is their spread and NaN for one.
     """
     gaps, labels = np.atleast_2d(np.asarray(values, dtype=float)), np.asarray(groups)
-    sums, counts = _group_sums(as_readings(gaps.mean(axis=0)), labels)
+    pulls = _pulls(as_readings(gaps.mean(axis=0)), labels)
     means = gaps.mean(axis=1)
     plain = Estimate(float(gaps.mean()), n=len(means), sd=spread(means))
-    return _bootstrapped(plain, sums, counts, (plain.sd / sqrt(len(means)), len(means) - 1))
+    return widened(_over_groups(plain, pulls, LEVEL), plain.sd / sqrt(len(means)), freedom=len(means) - 1)
 
 
-def mean_over_splits(
-    values: Sequence[ArrayLike],
-    groups: Sequence[ArrayLike],
-    *,
-    training: bool = False,
-    level: float = LEVEL,
-    resamples: int = RESAMPLES,
-) -> Estimate:
+def mean_over_splits(values: Sequence[ArrayLike], groups: Sequence[ArrayLike], *, share: bool = False) -> Estimate:
     """The mean of the means of several splits' values, each `[n_k]` with its groups `[n_k]`.
 
-    The interval resamples groups (identities) whole. One that is in several splits is drawn in all of them: splits of
-    the same persons are no further persons. With `training` it is widened by the spread over splits, in each of which
-    a model was trained: their standard error times a t variate. That counts the choice of queries twice, and takes the
-    splits as independent although they share persons. `n` counts the splits and `sd` is their spread. Without it there
-    is no interval where all groups have the same mean, as in `mean_interval`.
+    A group (an identity) that is in several splits pulls at all of them: splits of the same persons are no further
+    persons. `n` counts the splits and `sd` is their spread. `share` is that of `mean_interval`, and without an
+    interval is what has none there.
     """
-    readings, labels = [as_readings(each) for each in values], np.concatenate([np.asarray(each) for each in groups])
-    means = np.array([each.mean() for each in readings])
-    plain = Estimate(float(means.mean()), n=len(means), sd=spread(means))
-    shares = np.concatenate([np.full(len(each), 1 / len(each)) for each in readings])
-    _, index = np.unique(labels, return_inverse=True)
-    sums = np.bincount(index, weights=shares * np.concatenate(readings)).astype(float)
-    counts = np.bincount(index, weights=shares).astype(float)
-    if not training and _is_one_value(sums, counts):
-        return plain
-    noise = (plain.sd / sqrt(len(means)), len(means) - 1) if training else (0.0, 0)
-    return _bootstrapped(plain, sums, counts, noise, noise_seed=(0, 1), level=level, resamples=resamples)
+    bounded = share and all(_is_share(as_readings(each)) for each in values)
+    return _mean_of_groups(*_over_splits(values, groups), bounded)
+
+
+def difference_over_splits(gaps: Sequence[ArrayLike], groups: Sequence[ArrayLike], *, level: float = LEVEL) -> Estimate:
+    """The mean over splits of the mean difference in each, `[n_k]` with groups `[n_k]`, in each of which rows trained.
+
+    The interval of `mean_over_splits` is widened by the spread over splits: their standard error. That counts the
+    choice of queries twice, and takes the splits as independent although they share persons.
+    """
+    plain, pulls = _over_splits(gaps, groups)
+    error = plain.sd / sqrt(plain.n)
+    return widened(_over_groups(plain, pulls, level), error, freedom=plain.n - 1, level=level)
 
 
 def order_agreement(a: ArrayLike, b: ArrayLike) -> Agreement:
@@ -213,12 +198,18 @@ def order_agreement(a: ArrayLike, b: ArrayLike) -> Agreement:
     return Agreement(tau, concordant, discordant, len(i) - concordant - discordant)
 
 
-def widened(known: Estimate, noise: float, level: float = LEVEL) -> Estimate:
-    """The estimate with an interval that also covers a normal error of standard deviation `noise`."""
-    reach = NormalDist().inv_cdf((1 + level) / 2) * noise
+def widened(known: Estimate, error: float, *, freedom: float = inf, level: float = LEVEL) -> Estimate:
+    """The estimate with an interval at `level` that also covers an independent error of this standard deviation.
+
+    The error is known with so many degrees of `freedom`: infinite where it is taken as known, and with 0 nothing is
+    known of it, and nothing added.
+    """
+    if not freedom:
+        return known
+    reach = _reach(error, freedom, level)
     low = known.value - sqrt((known.value - known.low) ** 2 + reach**2)
     high = known.value + sqrt((known.high - known.value) ** 2 + reach**2)
-    return Estimate(known.value, low, high, known.n, known.sd)
+    return replace(known, low=low, high=high)
 
 
 def as_readings(samples: ArrayLike) -> Floats:
@@ -248,60 +239,68 @@ def _rank(n: int) -> int:
     return rank
 
 
-def _bootstrapped(
-    plain: Estimate,
-    sums: Floats,
-    counts: Floats,
-    noise: tuple[float, float] = (0.0, 0),
-    *,
-    noise_seed: int | Sequence[int] = 0,
-    level: float = LEVEL,
-    resamples: int = RESAMPLES,
-) -> Estimate:
-    """An estimate with its interval from the means over groups drawn with replacement, where these are two or more.
+def _pulls(values: Floats, labels: NDArray[np.generic], known: NDArray[np.generic] | None = None) -> Floats:
+    """How much the values of each group move the mean of all, of values `[n]` by label `[n]`: `[groups]`, of sum 0.
 
-    `noise` widens it: a standard error times a t variate of so many degrees of freedom, of which 0 are no noise.
+    With the `known` labels there is one for each of these, 0 for a group without values. The pulls at a sum of means
+    are the sums of their pulls.
     """
-    if len(counts) < 2:
+    names = np.unique(labels) if known is None else known
+    index = np.searchsorted(names, labels)
+    return np.bincount(index, weights=values - values.mean(), minlength=len(names)) / len(values)
+
+
+def _over_splits(values: Sequence[ArrayLike], groups: Sequence[ArrayLike]) -> tuple[Estimate, Floats]:
+    """The mean of the splits' means, without an interval, and how far each group pulls it."""
+    readings, labels = [as_readings(each) for each in values], [np.asarray(each) for each in groups]
+    means = np.array([each.mean() for each in readings])
+    known = np.unique(np.concatenate(labels))
+    pulls = np.mean([_pulls(*split, known) for split in zip(readings, labels, strict=True)], axis=0)
+    return Estimate(float(means.mean()), n=len(means), sd=spread(means)), pulls
+
+
+def _error(pulls: Floats) -> float:
+    """The standard error of a mean by the choice of its two or more groups: the linearised one of sampled clusters."""
+    return sqrt(len(pulls) / (len(pulls) - 1) * float((pulls**2).sum()))
+
+
+def _reach(error: float, freedom: float, level: float) -> float:
+    """How far an interval at `level` reaches to either side: the error times Student's t."""
+    return float(stdtrit(freedom, (1 + level) / 2)) * error
+
+
+def _over_groups(plain: Estimate, pulls: Floats, level: float) -> Estimate:
+    """An estimate with its interval over groups, where these are two or more."""
+    if len(pulls) < 2:
         return plain
-    replicates = _resampled_means(sums, counts, resamples)
-    error, freedom = noise
-    if freedom:
-        replicates = replicates + error * np.random.default_rng(noise_seed).standard_t(freedom, resamples)
-    low, high = _bounds(replicates, level)
-    return replace(plain, low=low, high=high)
+    reach = _reach(_error(pulls), len(pulls) - 1, level)
+    return replace(plain, low=plain.value - reach, high=plain.value + reach)
 
 
-def _bounds(replicates: Floats, level: float) -> tuple[float, float]:
-    low, high = np.quantile(replicates, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
+def _mean_of_groups(plain: Estimate, pulls: Floats, share: bool) -> Estimate:
+    """A mean with its interval over two or more groups that differ, or that are all 0 or all 1 of a share."""
+    differ = bool(np.abs(pulls).max() * len(pulls) > 1e-12 * abs(plain.value) + 1e-15)
+    if len(pulls) < 2 or not (differ or (share and plain.value in (0, 1))):
+        return plain
+    return _share_interval(plain, pulls) if share else _over_groups(plain, pulls, LEVEL)
 
 
-def _group_sums(values: Floats, labels: NDArray[np.generic]) -> tuple[Floats, Floats]:
-    """Sums and counts `[groups]` of values `[n]` by label `[n]`."""
-    _, index = np.unique(labels, return_inverse=True)
-    return np.bincount(index, weights=values).astype(float), np.bincount(index).astype(float)
+def _is_share(values: Floats) -> bool:
+    return bool(values.min() >= 0 and values.max() <= 1)
 
 
-def _is_one_value(sums: Floats, counts: Floats) -> bool:
-    """Whether all groups have the same mean, to rounding."""
-    means = sums / counts
-    return bool(np.allclose(means, means[0], rtol=1e-12, atol=1e-15))
+def _share_interval(plain: Estimate, pulls: Floats) -> Estimate:
+    """Wilson's interval of a share, for as many independent values as would give the standard error over groups.
 
-
-def _resampled_means(sums: Floats, counts: Floats, resamples: int) -> Floats:
-    """Means `[resamples]` over groups drawn with replacement."""
-    weights = _draws(len(counts), resamples)
-    return (weights @ sums) / (weights @ counts)
-
-
-@lru_cache(maxsize=8)
-def _draws(groups: int, resamples: int) -> Floats:
-    """How often each group is drawn `[resamples, groups]`; every column of a table shares these draws."""
-    drawn = np.random.default_rng(0).multinomial(groups, np.full(groups, 1 / groups), size=resamples)
-    weights = drawn.astype(float)
-    weights.flags.writeable = False
-    return weights
+    Near 0 and 1, where the values at hand scatter less than others would, it holds the truth more often than an
+    interval that is symmetric, and it ends there. Where all values are 0, or all 1, each group counts as one value.
+    """
+    value, groups = plain.value, len(pulls)
+    squared = float(stdtrit(groups - 1, (1 + LEVEL) / 2)) ** 2
+    size = groups if value in (0, 1) else value * (1 - value) / _error(pulls) ** 2
+    middle = (value + squared / (2 * size)) / (1 + squared / size)
+    half = sqrt(squared * (value * (1 - value) / size + squared / (4 * size**2))) / (1 + squared / size)
+    return replace(plain, low=max(0.0, middle - half), high=min(1.0, middle + half))
 
 
 def _seed_noise(a: Floats, b: Floats, known: tuple[float, int]) -> tuple[float, float, float]:

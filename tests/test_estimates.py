@@ -7,7 +7,7 @@ import pytest
 
 from reidbench.estimates import estimate, seed_means
 from reidbench.spec import Quantity, Record
-from reidbench.statistics import Estimate
+from reidbench.statistics import Estimate, mean_interval
 
 MEAN = Quantity("mAP", "%", "higher", statistic="mean", sample="ap", by="identity")
 MASKED = Quantity("mAP", "%", "higher", statistic="mean", sample="ap", by="identity", where="occluded")
@@ -42,7 +42,8 @@ def test_estimate_of_two_seeds_pools_the_queries_and_spreads_over_seeds():
     found = estimate(MEAN, "mAP", seeds)
     assert (found.value, found.n) == (pytest.approx(0.4), 2)
     assert found.sd == pytest.approx(np.std([0.3, 0.5], ddof=1))
-    assert (found.low, found.high) == (pytest.approx(0.3), pytest.approx(0.5)), "identities drawn jointly, not 4 values"
+    persons = mean_interval([0.3, 0.5], share=True)
+    assert (found.low, found.high) == pytest.approx((persons.low, persons.high)), "two persons, not 4 values"
 
 
 def test_seed_means_are_of_each_record_by_itself_over_the_marked_readings():

@@ -1,6 +1,7 @@
 """The mean over random splits: its value, what its interval covers, and how two rows are compared over splits."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from reidbench.estimates import estimate
 from reidbench.reporting.tables.comparison import compare, exceeds_noise
 from reidbench.spec import Quantity, Record
-from reidbench.statistics import Estimate, mean_interval, mean_over_splits
+from reidbench.statistics import Estimate, difference_over_splits, mean_interval, mean_over_splits
 
 TOP1 = Quantity("top-1", "%", "higher", 1, 100, "", "mean", "top1", by="identity", where="counts")
 ALL = Quantity("top-1", "%", "higher", 1, 100, "", "mean", "top1", by="identity")
@@ -42,7 +43,7 @@ def test_seeds_are_averaged_within_their_split() -> None:
 def test_one_split_is_as_a_dataset_without_splits() -> None:
     values, people = [1.0, 0.0, 1.0, 1.0], [1, 1, 2, 3]
     found = estimate(ALL, "top1", [record(3, values, people), record(3, values, people, seed=1)])
-    plain = mean_interval(values * 2, people * 2)
+    plain = mean_interval(values * 2, people * 2, share=True)
     assert found is not None and (found.value, found.low, found.high, found.n) == (
         plain.value,
         plain.low,
@@ -54,15 +55,19 @@ def test_one_split_is_as_a_dataset_without_splits() -> None:
 def test_the_persons_of_the_records_are_drawn_over_all_splits() -> None:
     values, people = [[1.0, 0.0, 1.0, 1.0], [1.0, 1.0, 0.0, 0.0]], [[1, 1, 2, 2], [2, 2, 3, 4]]
     found = estimate(ALL, "top1", [record(1, values[0], people[0]), record(2, values[1], people[1])])
-    assert found == mean_over_splits(values, people)
-    assert found != mean_over_splits(values, [[1, 2, 3, 4], [1, 2, 3, 4]]), "not what stands at the same place"
+    assert found == mean_over_splits(values, people, share=True)
+    assert found != mean_over_splits(values, [[1, 2, 3, 4], [1, 2, 3, 4]], share=True), "by name, not by place"
 
 
 def test_persons_who_are_all_alike_in_all_splits_have_no_interval() -> None:
-    found = estimate(ALL, "top1", [record(1, [1, 1], [1, 2]), record(2, [1, 1], [2, 3])])
-    assert found is not None and (found.value, found.n, found.sd) == (1, 2, 0)
-    assert math.isnan(found.low) and math.isnan(found.high)
-    gaps = mean_over_splits([[0.5, 0.5], [0.3, 0.3]], [[1, 2], [1, 2]], training=True)
+    half, whole = (
+        estimate(ALL, "top1", [record(1, [share, share], [1, 2]), record(2, [share, share], [2, 3])])
+        for share in (0.5, 1.0)
+    )
+    assert half is not None and (half.value, half.n, half.sd) == (0.5, 2, 0)
+    assert math.isnan(half.low) and math.isnan(half.high)
+    assert whole == replace(mean_interval([1, 1, 1], share=True), n=2), "but all of a share is as three persons' all"
+    gaps = difference_over_splits([[0.5, 0.5], [0.3, 0.3]], [[1, 2], [1, 2]])
     assert gaps.low < gaps.value < gaps.high, "trainings differ, though persons do not"
 
 
@@ -83,7 +88,7 @@ def test_the_interval_covers_the_choice_of_persons_which_drawing_each_split_by_i
     for _ in range(300):
         hard, tested = rng.normal(size=60), split_persons(rng, 60)
         values = [hard[people] + rng.normal(scale=0.3, size=30) for people in tested]
-        found = mean_over_splits(values, tested, resamples=400)
+        found = mean_over_splits(values, tested)
         joint += found.low <= 0 <= found.high
         error = math.sqrt(sum(each.var(ddof=1) / 30 for each in values)) / 10
         apart += abs(found.value) <= 1.96 * error
@@ -98,7 +103,7 @@ def test_a_difference_over_splits_covers_the_chance_of_training_too() -> None:
     for _ in range(300):
         hard, tested = rng.normal(size=(2, 60)), split_persons(rng, 60)
         gaps = [hard[0][p] - hard[1][p] + rng.normal(scale=0.5) - rng.normal(scale=0.5) for p in tested]
-        found = mean_over_splits(gaps, tested, training=True, resamples=400)
+        found = difference_over_splits(gaps, tested)
         hits += found.low <= 0 <= found.high
     assert 0.93 <= hits / 300 <= 0.99
 

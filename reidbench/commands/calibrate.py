@@ -28,10 +28,9 @@ from reidbench.regression.calibration import (
     try_times,
 )
 from reidbench.regression.calibration_report import summary, text
-from reidbench.regression.noise import scatter
 from reidbench.regression.pairing import COMPANIONS, Pair
 from reidbench.regression.sides import Side
-from reidbench.reporting.tables.scatter import FILE
+from reidbench.scatter import FILE, scatter
 from reidbench.spec import Column, Row, Suite, UserError
 from reidbench.store import Store
 

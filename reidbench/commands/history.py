@@ -17,7 +17,7 @@ from reidbench.commands.output import print_json
 from reidbench.files import resolved
 from reidbench.planning.dataset_identity import is_usual
 from reidbench.regression.series import Point, Series, collect, series_of
-from reidbench.reporting.tables.scatter import scatter_by_device
+from reidbench.scatter import noise_by_device
 from reidbench.spec import Quantity, Record, UserError
 from reidbench.store import Store, machines, read_record
 
@@ -31,10 +31,10 @@ def history(arguments: Namespace) -> int:
     measurement = registry.lookup("measurement", name, registry.measurements())
     quantity = registry.lookup(f"quantity of {name}", field, measurement.quantities)
     points: list[Point] = []
-    scatter = {name: scatter_by_device(Path(arguments.results) / name) for name in machines(arguments.results)}
+    noise = {name: noise_by_device(Path(arguments.results) / name) for name in machines(arguments.results)}
     for commit, date, records in recorded(Path(arguments.results), name, arguments.row):
         chosen = [record for record in records if arguments.all or is_usual(record.cell["settings"])]
-        points += collect(commit, date, chosen, quantity, field, arguments.machine, scatter)
+        points += collect(commit, date, chosen, quantity, field, arguments.machine, noise)
     found = series_of(points)
     if not found:
         lacking = f"{arguments.row}: no record of {arguments.quantity} in the commits of {arguments.results}"

@@ -13,9 +13,6 @@ from reidbench.regression.verdicts import Limits, word_of
 from reidbench.reporting.tables.comparison import counted, over_splits, paired_values
 from reidbench.statistics import LEVEL, Estimate, paired_difference, pooled_spread
 
-RESAMPLES = 20_000
-"""Of the bootstrap: the strictest level leaves a few of them outside the interval."""
-
 MOST_SEEDS = 30
 
 Spread = tuple[float, int]
@@ -38,7 +35,7 @@ def spreads(pairs: Sequence[Pair]) -> Mapping[tuple[str, str], Spread]:
 
 
 def judge_accuracy(pair: Pair, limits: Limits, spread: Spread, level: float) -> dict[str, Any]:
-    """By the paired bootstrap over query identities, widened by the spread over seeds, and a minimum difference.
+    """By the paired difference, with an interval over query identities and seeds, and a minimum difference.
 
     Worse or better is what differs by at least `Limits.points` with an interval at `level` without 0; the same is what
     lies, with its 95 % interval, within that, or equals the baseline bit by bit. The spread is the column's, or the
@@ -64,7 +61,7 @@ def judge_accuracy(pair: Pair, limits: Limits, spread: Spread, level: float) -> 
         return {"word": "same", "note": "equal for every query and seed", **found}
     if isnan(shown.low):
         return {"word": "cannot tell", "note": "one identity", **found}
-    strict = paired_difference(here, there, groups, where, noise=spread, level=level, resamples=RESAMPLES)
+    strict = paired_difference(here, there, groups, where, noise=spread, level=level)
     found |= {"low": shown.low, "high": shown.high}
     word = _word(shown, strict, limits, quantity.better)
     if unknown:
@@ -94,7 +91,7 @@ def _judge_splits(pair: Pair, limits: Limits, level: float) -> dict[str, Any]:
     if isnan(shown.low):
         return {"word": "cannot tell", "note": "one identity", **found}
     found |= {"low": shown.low, "high": shown.high}
-    strict = over_splits(known, level=level, resamples=RESAMPLES)
+    strict = over_splits(known, level=level)
     if strict and (word := _word(shown, strict, limits, quantity.better)):
         return {"word": word, **found}
     spread = f"the difference has a standard deviation of {100 * shown.sd:.1f} points over {shown.n} splits"

@@ -14,11 +14,10 @@ from typing import Any, TypeVar
 import numpy as np
 
 from reidbench.regression.judging import Circumstances, judge
-from reidbench.regression.noise import LogRatios, Noise, noise_of
 from reidbench.regression.pairing import Pair
 from reidbench.regression.times import log_ratios
 from reidbench.regression.verdicts import Limits
-from reidbench.reporting.tables.scatter import FILE, MOST_NOISE, scatter_by_device
+from reidbench.scatter import FILE, MOST_NOISE, LogRatios, Noise, noise_by_device, noise_of
 from reidbench.soundness import tree_fault
 from reidbench.spec import Record, UserError
 
@@ -45,8 +44,9 @@ EFFECTS = (0.0, 0.05, 0.10)
 HALVES = ("cost", "accuracy")
 """What `--only` leaves of a calibration."""
 
-LEFT = 2
-"""Sessions at least that a comparison leaves over: from these the scatter between sessions is known to it."""
+LEFT = 6
+"""Sessions at least that a comparison leaves over: from these the scatter between sessions is known to it, and from
+fewer it is known so badly that none could tell anything."""
 
 COMPARISONS = 500
 """Comparisons of one kind at least."""
@@ -143,11 +143,7 @@ def session_noise(folder: Path) -> dict[str, Noise]:
 
     Raises UserError where that is damaged.
     """
-    found = recorded(folder)
-    return {
-        device: (found and noise_of(found.log_ratios)) or Noise(0.0, known.noise)
-        for device, known in scatter_by_device(folder).items()
-    }
+    return noise_by_device(folder) if recorded(folder) else {}
 
 
 def noise_between(pairs: Sequence[Pair]) -> dict[str, Noise]:
@@ -162,7 +158,7 @@ def noise_between(pairs: Sequence[Pair]) -> dict[str, Noise]:
     noises: dict[str, list[Noise]] = {}
     freedom: dict[str, float] = {}
     for (device, *_), alike in groups.items():
-        known = 0
+        known = 0.0
         for records in ([pair.here for pair in alike], [pair.there for pair in alike]):
             readings = [
                 {one.started: found for one in each if (found := readings_of(pair, one))}
@@ -174,7 +170,7 @@ def noise_between(pairs: Sequence[Pair]) -> dict[str, Noise]:
             )
             if noise:
                 noises.setdefault(device, []).append(noise)
-                known += len(shared) - 1
+                known += noise.freedom
         if known:
             freedom[device] = min(known, freedom.get(device, known))
     return {device: replace(_mean(each), freedom=freedom[device]) for device, each in noises.items()}

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from scipy.stats import beta
 
 from reidbench.regression.calibration import ANY, FAULTS, Calibration, Trial, commands_by_half
-from reidbench.regression.noise import noise_of
 from reidbench.regression.presentation import rule
 from reidbench.regression.verdicts import MEASURED
 from reidbench.reporting.documents.block import Block
 from reidbench.reporting.documents.document import Code, Document, Paragraph, Part, Section, Tabular, items
 from reidbench.reporting.documents.markdown import markdown
+from reidbench.scatter import noise_of
 
 MOST_ALARMS = 0.01
 LEAST_POWER = 0.95

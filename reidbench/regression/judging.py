@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reidbench.regression.accuracies import judge_accuracy, spreads
-from reidbench.regression.noise import Noise
 from reidbench.regression.pairing import Pair
 from reidbench.regression.times import judge_time
 from reidbench.regression.verdicts import KINDS, Limits, Verdict, word_of
+from reidbench.scatter import Noise
 
 COUNTERS = ("torch", "fvcore", "ptflops")
 """The packages that count."""

@@ -55,7 +55,7 @@ def rule(limits: Limits) -> str:
     return (
         "Counts are compared exactly. A time (by its ratio to the geometric mean of other rows of the same interleaved "
         "session: those whose code is the same on both sides, or the reference row; Mann-Whitney's rank test) counts "
-        f"as changed from {limits.least:.1%} on, a memory from twice that, an accuracy (paired bootstrap over query "
+        f"as changed from {limits.least:.1%} on, a memory from twice that, an accuracy (paired difference over query "
         "identities, widened by the spread over seeds) from "
         f"{limits.points * 100:g} points on. Of the cells of one kind each is tested at {limits.chance:.0%} over their "
         "number (Bonferroni); the intervals shown cover 95 % each, and a cell whose interval lies within the limit is "

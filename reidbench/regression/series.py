@@ -10,8 +10,8 @@ from typing import Any
 from reidbench.deployment.backends import ran_on
 from reidbench.estimates import estimate
 from reidbench.regression.sides import code_of, subject
-from reidbench.reporting.tables.scatter import Scatter, covering, on_device
 from reidbench.reporting.tables.table import preset_name
+from reidbench.scatter import Noise, covering, on_device
 from reidbench.spec import Quantity, Record
 from reidbench.statistics import Estimate
 
@@ -46,11 +46,11 @@ def collect(
     quantity: Quantity,
     field: str,
     machine: str = "",
-    scatter: Mapping[str, Mapping[str, Scatter]] | None = None,
+    noise: Mapping[str, Mapping[str, Noise]] | None = None,
 ) -> list[Point]:
     """The points of a commit: one for each cell and machine, over its seeds, of the code that was measured last.
 
-    `scatter` is that between sessions, by machine and device, where it was calibrated: ratios of times cover it.
+    `noise` is that between sessions, by machine and device, where it was calibrated: ratios of times cover it.
     """
     groups: dict[tuple[str, str], list[Record]] = {}
     for record in records:
@@ -60,8 +60,8 @@ def collect(
     for (name, what), group in groups.items():
         last = max(group, key=lambda record: record.started)
         mine = [record for record in group if code_of(record.cell) == code_of(last.cell)]
-        noise = on_device((scatter or {}).get(name, {}), last.cell["settings"])
-        known = covering(noise, quantity, estimate(quantity, field, mine))
+        known_noise = on_device((noise or {}).get(name, {}), last.cell["settings"])
+        known = covering(known_noise, quantity, estimate(quantity, field, mine))
         if known:
             points.append(Point(commit, date, f"{name} {what}", _label(name, last.cell["settings"]), known))
     return points

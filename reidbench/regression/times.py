@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import ceil, exp, inf, isfinite, log, sqrt
+from math import ceil, exp, inf, isfinite, log
 from typing import Any
 
 import numpy as np
 
 from reidbench.disturbance import busy
 from reidbench.measurements.costs import BATCH
-from reidbench.regression.noise import Noise
 from reidbench.regression.pairing import Pair
 from reidbench.regression.shift import shift_interval
 from reidbench.regression.verdicts import Limits, word_of
+from reidbench.scatter import Noise
 from reidbench.spec import Quantity, Record
-from reidbench.statistics import LEVEL, Estimate, widened
+from reidbench.statistics import Estimate
 
 MOST_SESSIONS = 20
 """Sessions a side beyond which it is no use to say how many it would take."""
@@ -35,9 +35,9 @@ def judge_time(pair: Pair, limits: Limits, noise: Noise | None, level: float) ->
         return {"word": "not comparable", "note": "no readings of the same batch on both sides"}
     strata = [(there[batch], here[batch]) for batch in common]
     noise = noise or Noise(0.0, 0.0)
-    between = noise.of(_weights(pair)) * sqrt(1 / len(pair.here) + 1 / len(pair.there))
-    shown = widened(shift_interval(strata), between * noise.stretch(LEVEL))
-    strict = widened(shift_interval(strata, level=level), between * noise.stretch(level), level)
+    weights, part = _weights(pair), 1 / len(pair.here) + 1 / len(pair.there)
+    shown = noise.widen(shift_interval(strata), weights, part)
+    strict = noise.widen(shift_interval(strata, level=level), weights, part, level)
     word = _word(shown, strict, limits.least, pair.quantity.better)
     notes = [_effort(shown, strict, limits.least, pair)] if word == "cannot tell" else []
     return {

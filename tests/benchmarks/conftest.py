@@ -50,8 +50,8 @@ def kernel(benchmark: Any) -> Iterator[Callable[..., Any]]:
     benchmark.extra_info["threads"] = torch.get_num_threads()
     benchmark.extra_info["versions"] = machine.versions()
 
-    def timed(run: Callable[[], Any], *, setup: Callable[[], None] | None = None) -> Any:
-        return benchmark.pedantic(run, setup=setup, rounds=ROUNDS, warmup_rounds=WARM_UP)
+    def timed(run: Callable[[], Any]) -> Any:
+        return benchmark.pedantic(run, rounds=ROUNDS, warmup_rounds=WARM_UP)
 
     try:
         yield timed

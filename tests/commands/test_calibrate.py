@@ -60,21 +60,21 @@ def test_sessions_are_measured_kept_and_tried(place: list[str], plugin: list[str
     command = ["calibrate", "noisy", "--only", "cost", *place, *plugin]
     assert main([*command, "--sessions", "2"]) == 0
     assert "too few sessions" in capsys.readouterr().out
-    assert main([*command, "--sessions", "4"]) == 0
+    assert main([*command, "--sessions", "8"]) == 0
     said = capsys.readouterr()
-    assert said.err.count("session 3 of 4") == 1 and "session 1 of" not in said.err
+    assert said.err.count("session 3 of 8") == 1 and "session 1 of" not in said.err
     assert "0 of 500 comparisons said worse" in said.out
     folder = tmp_path / "results" / machine.name()
     found = json.loads((folder / "calibration.json").read_text())
-    assert [len(readings) for readings in found["log_ratios"]["slim"]] == [15] * 4
-    assert list(found["about"]["commands"]) == ["cost"] and "--sessions 4" in found["about"]["commands"]["cost"]
+    assert [len(readings) for readings in found["log_ratios"]["slim"]] == [15] * 8
+    assert list(found["about"]["commands"]) == ["cost"] and "--sessions 8" in found["about"]["commands"]["cost"]
     noise = session_noise(folder)["cpu"]
-    assert found["about"]["sessions"] == 4 and noise.shared == 0
+    assert found["about"]["sessions"] == 8 and noise.shared == 0
     assert noise.own == pytest.approx(found["noise"], rel=0.01), "the readings are kept to five digits"
     assert (folder / "calibration.md").read_text().startswith("# Calibration of the gate on ")
     earlier = replace(recorded(folder), trials=(*recorded(folder).trials, FAULT))
     (folder / "calibration.json").write_text(json.dumps(asdict(earlier)))
-    assert main([*command, "--sessions", "4"]) == 0
+    assert main([*command, "--sessions", "8"]) == 0
     assert FAULT in recorded(folder).trials, "the trials of the other kind stay"
     assert [trial.effect for trial in recorded(folder).trials if trial.what == "time"] == [0.0, 0.05, 0.1]
     assert not list(folder.glob("*/*.json")), "sessions of a calibration are no records of the machine"

@@ -14,8 +14,8 @@ from reidbench.cli import main
 from reidbench.commands import gate
 from reidbench.commands.gate import find_store
 from reidbench.regression.judging import Circumstances
-from reidbench.regression.noise import Noise
 from reidbench.regression.pairing import Pair
+from reidbench.scatter import Noise
 from reidbench.spec import Quantity, Record, UserError
 from reidbench.store import machines
 

@@ -86,15 +86,15 @@ def test_where_persons_alone_leave_it_open_more_seeds_are_not_asked_for() -> Non
 
 
 def test_seeds_make_narrower_only_what_persons_leave() -> None:
-    """Both add in quadrature: persons leave 1.96 x 0.06 / sqrt(40) = 0.019 of the 0.03, seeds 0.0324 with 3 of them."""
+    """Both add in quadrature: persons leave 2.02 x 0.06 / sqrt(39) = 0.019 of the 0.03, seeds 0.0324 with 3 of them."""
     found = judge_accuracy(pair(0.06 * (-1.0) ** np.arange(40)), LIMITS, (0.02, 100), 0.99)
-    assert found["note"] == "about 6 seeds a side would tell (now 3 here, 3 there)"
+    assert found["note"] == "about 7 seeds a side would tell (now 3 here, 3 there)"
 
 
 def test_what_persons_leave_is_taken_at_the_strict_level_where_the_difference_is() -> None:
-    """Persons leave 2.576 x 0.12 / sqrt(40) = 0.049 of the 0.06, seeds 0.064 with 3 of them; at 95 % it would be 7."""
+    """Persons leave 2.71 x 0.12 / sqrt(39) = 0.052 of the 0.06, seeds 0.064 with 3 of them; at 95 % it would be 6."""
     found = judge_accuracy(pair(0.06 + 0.12 * (-1.0) ** np.arange(40)), LIMITS, (0.03, 100), 0.99)
-    assert found["note"] == "about 10 seeds a side would tell (now 3 here, 3 there)"
+    assert found["note"] == "about 14 seeds a side would tell (now 3 here, 3 there)"
 
 
 def test_the_side_with_fewer_seeds_says_how_many_more_it_takes() -> None:

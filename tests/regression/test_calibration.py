@@ -22,10 +22,10 @@ from reidbench.regression.calibration import (
     try_times,
 )
 from reidbench.regression.calibration_report import summary, text
-from reidbench.regression.noise import Noise
 from reidbench.regression.pairing import Pair, pairs_of
 from reidbench.regression.sides import Side
 from reidbench.regression.verdicts import Limits
+from reidbench.scatter import noise_by_device, noise_of
 from reidbench.spec import UserError
 
 
@@ -38,7 +38,7 @@ def timed(folder: Path, count: int, **changes: Any) -> Pair:
 
 
 def test_quiet_sessions_raise_no_alarm_and_catch_a_slower_row(tmp_path: Path) -> None:
-    trials = try_times([timed(tmp_path, 8, scatter=0.01)], Limits())
+    trials = try_times([timed(tmp_path, 10, scatter=0.01)], Limits())
     assert {trial.divisors for trial in trials} == {1}, "there is no other row to divide by"
     by = {(trial.here, trial.there, trial.effect): trial for trial in trials}
     assert set(by) == {(here, there, effect) for here, there in ((1, 1), (2, 2)) for effect in (0, 0.05, 0.1)}
@@ -164,10 +164,13 @@ def write(folder: Path, found: Calibration) -> None:
 def test_the_noise_is_read_from_a_machines_folder(tmp_path: Path) -> None:
     assert session_noise(tmp_path) == {} and recorded(tmp_path) is None
     trial = Trial("time", 1, 1, 500, {"same": 500}, 500, 0, (0.0, -0.1, 0.1))
+    series = {"Slim": [[0.1, 0.2], [0.2, 0.3], [0.5, 0.6]]}
+    found = replace(made_up(trial), log_ratios=series)
+    write(tmp_path, found)
+    assert session_noise(tmp_path) == noise_by_device(tmp_path) == {"cpu": noise_of(series)}
+    assert recorded(tmp_path) == found
     write(tmp_path, made_up(trial))
-    assert session_noise(tmp_path) == {"cpu": Noise(0.0, 0.02)} and recorded(tmp_path) == made_up(trial)
-    write(tmp_path, replace(made_up(trial), noise=None))
-    assert session_noise(tmp_path) == {}
+    assert session_noise(tmp_path) == {}, "a calibration of accuracies alone"
 
 
 @pytest.mark.parametrize("damage", ["[]", "{", "{}", '{"noise": 0.1}', '{"noise": Infinity}', "null"])

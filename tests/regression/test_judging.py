@@ -9,10 +9,10 @@ import pytest
 from sides_made_up import Code, two_sides
 
 from reidbench.regression.judging import Circumstances, judge
-from reidbench.regression.noise import Noise
 from reidbench.regression.pairing import Pair, pairs_of
 from reidbench.regression.sides import Side
 from reidbench.regression.verdicts import Limits, Verdict
+from reidbench.scatter import Noise
 from reidbench.spec import Quantity, Record, Row
 from reidbench.store import Store
 

@@ -7,7 +7,7 @@ from sides_made_up import Code, two_sides
 
 from reidbench import registry
 from reidbench.regression.series import Point, collect, series_of
-from reidbench.reporting.tables.scatter import Scatter
+from reidbench.scatter import Noise
 from reidbench.spec import Record
 from reidbench.statistics import Estimate
 
@@ -64,7 +64,7 @@ def test_commits_that_changed_nothing_of_a_cell_are_one_point() -> None:
 
 def test_ratios_of_times_cover_the_scatter_between_sessions(tmp_path: Path) -> None:
     new, _ = two_sides(tmp_path)
-    known = {"machine": {"cpu": Scatter(0.05, 9)}}
+    known = {"machine": {"cpu": Noise(0.05, 0.0)}}
     for row, widened in (("Slim", True), ("Base", False)):
         records = [r for r in new.store.records() if r.row == row and r.cell["measurement"] == "latency"]
         plain, covered = (collect("a", "d", records, RATIO, "ratio", "", each)[0].known for each in (None, known))

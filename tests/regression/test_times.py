@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from reidbench.regression.noise import Noise
 from reidbench.regression.pairing import Pair
 from reidbench.regression.times import judge_time, log_ratios
 from reidbench.regression.verdicts import Limits
+from reidbench.scatter import Noise
 from reidbench.spec import Quantity, Record
 
 TIME = Quantity("Latency", "x", "lower", statistic="ratio", sample="per_frame", over="reference")

@@ -16,7 +16,7 @@ from reidbench.statistics import FEWEST_READINGS
 SEEDS = "(s): the standard deviation over training seeds. The interval does not contain it."
 SPLITS = "(s): the standard deviation over random splits of the dataset, where a value is the mean over these."
 BOLD = "Bold: best of its column by more than the noise, tested against each other row."
-BOLD_TIMES = "Bold times: ahead by more than twice what sessions differ, among the rows of one session."
+BOLD_TIMES = "Bold times: ahead by more than their rounds and the scatter between sessions explain, within one session."
 HALF = "v ± h: a value, and half the width of its 95 % interval."
 WHOLE = "v [l, u], where one side is more than twice the other, or ± would lead below 0 or beyond 100 %: the interval."
 UNMARKED = "Counts and memory are never bold: a count has no noise, and that of memory is not measured."

@@ -153,7 +153,7 @@ def _chance(tables: Sequence[Table]) -> Iterator[str]:
 def _sessions(tables: Sequence[Table]) -> Iterator[str]:
     """What the intervals of times cover, by device."""
     shown: dict[str, dict[int, None]] = {}
-    scatter = {device: known for table in tables for device, known in table.scatter.items()}
+    noises = {device: noise for table in tables for device, noise in table.noise.items()}
     timed = [(table, h) for table in tables for h in table.headings if is_timed(h.quantity)]
     for estimates, heading in ((table.fresh(heading).values(), heading) for table, heading in timed):
         for reading, _ in estimates:
@@ -162,11 +162,11 @@ def _sessions(tables: Sequence[Table]) -> Iterator[str]:
     for device, counts in shown.items():
         low, high = min(counts), max(counts)
         rounds = f"{low} rounds" if low == high else f"{low} to {high} rounds"
-        known = scatter.get(device)
+        noise = noises.get(device)
         more = (
-            f"those of ratios to the reference row also the {100 * known.noise:.1f} % by which such a ratio differs "
-            f"between sessions (bench.py calibrate: standard deviation over {known.sessions})"
-            if known
+            f"those of ratios to the reference row also the {100 * noise.of([1.0]):.1f} % by which such a ratio "
+            f"differs between sessions (bench.py calibrate: standard deviation over {noise.freedom + 1:.0f})"
+            if noise
             else "how much sessions differ was not calibrated here (bench.py calibrate), so that no time is bold, and "
             "a ratio that is told from 1 is so within its session"
         )

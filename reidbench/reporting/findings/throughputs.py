@@ -8,8 +8,8 @@ from reidbench.deployment.backends import ran_on
 from reidbench.measurements.costs import BATCH
 from reidbench.reporting.findings.verdict import ratio_text, short_name
 from reidbench.reporting.tables.matching import session_of
-from reidbench.reporting.tables.scatter import on_device
 from reidbench.reporting.tables.table import Heading, Table
+from reidbench.scatter import on_device
 from reidbench.spec import Quantity, Record
 from reidbench.statistics import Estimate, ratio_interval
 
@@ -44,7 +44,7 @@ def _text(table: Table, heading: Heading) -> str:
     rates = [record.samples.get(heading.quantity.sample, []) for record in records]
     if not rates or len(rates[0]) != len(rates[1]) or not rates[0]:
         return ""
-    ratio, noise = ratio_interval(rates[1], rates[0]), on_device(table.scatter, heading.settings)
+    ratio, noise = ratio_interval(rates[1], rates[0]), on_device(table.noise, heading.settings)
     # Six readings in a row say little of how sessions differ: the interval stands where that is known.
     text = ratio_text(RATIO, noise.covered(ratio) if noise else Estimate(ratio.value))
     batches = _best_batches(records)

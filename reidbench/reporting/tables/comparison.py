@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from math import isnan, nan
-from typing import Any
 
 import numpy as np
 
 from reidbench.data.splits import by_split
 from reidbench.reporting.tables.matching import sessions
-from reidbench.reporting.tables.scatter import Scatter
+from reidbench.scatter import Noise
 from reidbench.spec import Outcome, Quantity, Record
-from reidbench.statistics import Estimate, mean_over_splits, median_interval, paired_difference
+from reidbench.statistics import LEVEL, Estimate, difference_over_splits, median_interval, paired_difference
 
 Readings = tuple[Estimate, Sequence[Record]]
 """A row's estimate of one quantity with the records it comes from, one a seed and split."""
@@ -66,11 +65,13 @@ def rests_on_two(difference: Estimate, sides: Iterable[Estimate]) -> bool:
     return not isnan(difference.sd) and difference.n <= 2 and all(widths[0] > width for width in widths[1:])
 
 
-def clear_best(quantity: Quantity, rows: Mapping[str, Readings], scatter: Scatter | None) -> str:
+def clear_best(
+    quantity: Quantity, rows: Mapping[str, Readings], noise: Noise | None = None, reference: str = ""
+) -> str:
     """The row that beats each other one, taken singly, by more than the noise, or "".
 
-    Of times only rows of one session are compared, and a lead also has to exceed the scatter between sessions; where
-    that is not known, no time is the best.
+    Of times only rows of one session are compared, and a lead also has to exceed the `noise` between sessions, in which
+    the `reference` row goes its own way; where that is not known, no time is the best.
     """
     if not quantity.better or len(rows) < 2:
         return ""
@@ -79,10 +80,11 @@ def clear_best(quantity: Quantity, rows: Mapping[str, Readings], scatter: Scatte
     for name, readings in rows.items():
         if name == best:
             continue
-        gap = compare(quantity, rows[best], readings)
+        if is_timed(quantity):
+            gap = _quotient(quantity, rows[best][1], readings[1], noise, {best, name} - {reference})
+        else:
+            gap = compare(quantity, rows[best], readings)
         if gap is None or sign * gap.value <= 0 or not exceeds_noise(quantity, gap):
-            return ""
-        if is_timed(quantity) and not (scatter and scatter.tells(_quotient(rows[best], readings))):
             return ""
     return best
 
@@ -90,10 +92,6 @@ def clear_best(quantity: Quantity, rows: Mapping[str, Readings], scatter: Scatte
 def is_timed(quantity: Quantity) -> bool:
     """Whether a quantity is read round by round in sessions."""
     return quantity.statistic in ("median", "ratio")
-
-
-def _quotient(first: Readings, second: Readings) -> float:
-    return first[0].value / second[0].value if second[0].value else nan
 
 
 def _paired_queries(
@@ -111,11 +109,8 @@ def _paired_queries(
     return over_splits(found) if len(found) > 1 else paired_difference(*found[0])
 
 
-def over_splits(pairs: Sequence[Paired], **bootstrap: Any) -> Estimate | None:
-    """The mean over splits of the difference of two sides, each split's with its own queries; None without any.
-
-    `bootstrap` are `level` and `resamples` of `mean_over_splits`.
-    """
+def over_splits(pairs: Sequence[Paired], level: float = LEVEL) -> Estimate | None:
+    """The mean over splits of the difference of two sides, each split's with its own queries; None without any."""
     gaps, groups = [], []
     for first, second, labels, where in pairs:
         kept = counted(labels, where)
@@ -123,7 +118,7 @@ def over_splits(pairs: Sequence[Paired], **bootstrap: Any) -> Estimate | None:
             return None
         gaps.append((first.mean(axis=0) - second.mean(axis=0))[kept])
         groups.append(np.asarray(labels)[kept])
-    return mean_over_splits(gaps, groups, training=True, **bootstrap)
+    return difference_over_splits(gaps, groups, level=level)
 
 
 def counted(groups: Sequence[object], where: Sequence[float] | None) -> np.ndarray:
@@ -158,11 +153,31 @@ def _paired_rounds(
 ) -> Estimate | None:
     """Rows of one session are read in turns, round by round; None where they come from two, or missed a round."""
     own = [[records[0] for records in rows] for rows in (first, second)]
-    every = [record for side in own for record in side]
-    if sessions(every[0].cell["measurement"], every) != 1 or len({len(r.samples[quantity.sample]) for r in every}) > 1:
+    if not _in_turns(quantity, [record for side in own for record in side]):
         return None
     means = [np.mean([_rounds(quantity, record) for record in side], axis=0) for side in own]
     return median_interval(means[0] - means[1])
+
+
+def _quotient(
+    quantity: Quantity, first: Sequence[Record], second: Sequence[Record], noise: Noise | None, moving: Collection[str]
+) -> Estimate | None:
+    """The logarithm of the ratio of two rows' times, with an interval that covers other sessions too; None where that
+    is not known. `moving` names those of the two that share in the noise of all rows but the reference row."""
+    records = first[0], second[0]
+    if noise is None or not _in_turns(quantity, records):
+        return None
+    rounds = [_rounds(quantity, record) for record in records]
+    if min(map(np.min, rounds)) <= 0:
+        return None
+    weights = [1.0, -1.0][: len(moving)]
+    return noise.widen(median_interval(np.log(rounds[0] / rounds[1])), weights)
+
+
+def _in_turns(quantity: Quantity, records: Sequence[Record]) -> bool:
+    """Whether records hold the rounds of one session, equally many each."""
+    one_session = sessions(records[0].cell["measurement"], records) == 1
+    return one_session and len({len(record.samples[quantity.sample]) for record in records}) == 1
 
 
 def _rounds(quantity: Quantity, record: Record) -> np.ndarray:

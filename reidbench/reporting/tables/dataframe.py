@@ -14,8 +14,8 @@ from reidbench.planning.plan import cost_shape, model_options
 from reidbench.planning.today import as_of_today, latest_contents
 from reidbench.presets import PRESETS
 from reidbench.reporting.tables.matching import against_published, differences, outdated, printed_value
-from reidbench.reporting.tables.scatter import Scatter, covering, on_device, scatter_by_device
 from reidbench.reporting.tables.table import Entry, Table, preset_name, shared
+from reidbench.scatter import Noise, covering, noise_by_device, on_device
 from reidbench.spec import Column, Quantity, Record, Row, Suite, UserError, canonical_json
 from reidbench.store import Store, machines
 
@@ -77,7 +77,7 @@ def frame(suite: str, results: str = "results", *, all_data: bool = False) -> pd
 def _lines_of(suite: Suite, store: Store, all_data: bool) -> Iterator[dict[str, Any]]:
     """The lines of one machine's records, in the order of rows and columns."""
     recorded = store.records()
-    latest, scatter = latest_contents(recorded), scatter_by_device(store.folder)
+    latest, noises = latest_contents(recorded), noise_by_device(store.folder)
     groups = _over_splits(_over_seeds(recorded))
     places = {column.quantity: place for place, column in reversed([*enumerate(suite.columns)])}
     for row in suite.rows:
@@ -88,7 +88,7 @@ def _lines_of(suite: Suite, store: Store, all_data: bool) -> Iterator[dict[str, 
             reason = outdated(list(dict.fromkeys(paths))) if paths else ""
             pairs += [(column, records, reason) for column in columns]
         for column, records, reason in sorted(pairs, key=lambda pair: places[pair[0].quantity]):
-            noise = on_device(scatter, records[0].cell["settings"])
+            noise = on_device(noises, records[0].cell["settings"])
             yield _recorded_line(row, column, records, reason, noise)
 
 
@@ -143,9 +143,9 @@ def _shape(entry: Entry, settings: Mapping[str, Any]) -> Sequence[int]:
 
 
 def _recorded_line(
-    row: Row, column: Column, records: Sequence[Record], reason: str, noise: Scatter | None
+    row: Row, column: Column, records: Sequence[Record], reason: str, noise: Noise | None
 ) -> dict[str, Any]:
-    """`reason` says why the records are stale, "" if they are not; `noise` is what their sessions scatter."""
+    """`reason` says why the records are stale, "" if they are not; `noise` is that between sessions."""
     quantity = registry.quantity(column)
     good = tuple(record for record in records if record.status == "ok")
     settings = [record.cell["settings"] for record in good or records]

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from math import isnan
 
+from reidbench.estimates import PERCENT
 from reidbench.reporting.tables.comparison import is_timed
 from reidbench.spec import Quantity
 from reidbench.statistics import Estimate
 
-PERCENT = "%"
-"""The unit of a share of all, which lies between 0 and 100."""
-
 ALIKE = "[none]"
-"""Stands for the interval of a mean over persons who are all alike, which a bootstrap would take for certain."""
+"""Stands for the interval of a mean over persons who are all alike, which does not say how far others would lie."""
 
 ALIKE_MEANS = f"v {ALIKE}: all persons have the same value, which does not say how far others would differ."
 

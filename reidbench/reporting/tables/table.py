@@ -15,7 +15,7 @@ from reidbench.planning.plan import Plan
 from reidbench.presets import PRESETS
 from reidbench.reporting.tables.comparison import Readings, clear_best
 from reidbench.reporting.tables.matching import Records, against_published, misplaced, mixtures, printed_value
-from reidbench.reporting.tables.scatter import Scatter, covering, on_device, scatter_by_device
+from reidbench.scatter import Noise, covering, noise_by_device, on_device
 from reidbench.spec import NO_TRUNK, Cell, Column, Quantity, Record, Row, canonical_json
 from reidbench.statistics import Estimate
 from reidbench.store import Store
@@ -70,7 +70,7 @@ class Heading:
 class Table:
     """A suite with its records. `entries` maps (row name, column index); `warnings` name what is joined unequal.
 
-    `scatter` says how far sessions lie apart on the machine, by device, where that is known.
+    `noise` says how far sessions lie apart on the machine, by device, where that is known.
     """
 
     plan: Plan
@@ -78,7 +78,7 @@ class Table:
     headings: tuple[Heading, ...]
     entries: Mapping[tuple[str, int], Entry]
     warnings: tuple[str, ...]
-    scatter: Mapping[str, Scatter] = field(default_factory=dict)
+    noise: Mapping[str, Noise] = field(default_factory=dict)
 
     def column(self, heading: Heading) -> dict[str, Entry]:
         """The entries of a column by row name, in the suite's order."""
@@ -108,7 +108,7 @@ def assemble(plan: Plan, store: Store, records: Records | None = None) -> Table:
     """
     measurements = registry.measurements()
     records = records or Records(store)
-    scatter = scatter_by_device(store.folder)
+    noises = noise_by_device(store.folder)
     headings: list[Heading] = []
     entries: dict[tuple[str, int], Entry] = {}
     warnings: dict[str, None] = {}
@@ -118,16 +118,16 @@ def assemble(plan: Plan, store: Store, records: Records | None = None) -> Table:
         settings = _shared_settings(plan, index)
         quantity = _shown(measurement.quantities[column.field], settings)
         filled = {row.name: _entry(plan, row, index, quantity, records) for row in plan.suite.rows}
-        noise = on_device(scatter, settings)
+        noise = on_device(noises, settings)
         filled = {
             name: replace(entry, estimate=covering(noise, quantity, entry.estimate)) for name, entry in filled.items()
         }
         fresh = {name: entry.fresh for name, entry in filled.items() if entry.fresh}
-        best = clear_best(quantity, fresh, noise)
+        best = clear_best(quantity, fresh, noise, plan.suite.reference)
         headings.append(Heading(index, column, quantity, measurement.needs_training, settings, best))
         entries |= {(name, index): entry for name, entry in filled.items()}
         warnings |= dict.fromkeys(joined_unequal(store.name, headings[-1], filled))
-    return Table(plan, store.name, tuple(headings), entries, tuple(warnings), scatter)
+    return Table(plan, store.name, tuple(headings), entries, tuple(warnings), noises)
 
 
 def joined_unequal(machine: str, heading: Heading, entries: Mapping[str, Entry]) -> Iterator[str]:

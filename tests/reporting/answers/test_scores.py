@@ -71,7 +71,7 @@ def test_the_values_are_those_of_the_samples(scored: list[Scored]) -> None:
             assert line["reason"] and "mAP" not in line
             continue
         samples = one.outcome.samples
-        known = mean_interval(samples["ap"], samples["identity"])
+        known = mean_interval(samples["ap"], samples["identity"], share=True)
         assert line["mAP"] == {
             "value": 100 * known.value,
             "low": 100 * known.low,
@@ -107,16 +107,21 @@ def test_people_see_rounded_values_with_titles() -> None:
     }
 
 
-def test_a_rank_that_all_persons_have_is_printed_without_an_interval(scored: list[Scored]) -> None:
+def test_what_all_persons_have_is_printed_without_an_interval_where_it_is_not_all_or_none(scored: list[Scored]) -> None:
     found = next(one for one in scored if one.outcome)
     assert found.outcome is not None and ALIKE_MEANS not in " ".join(scored_text([found], "").split())
-    samples = {**found.outcome.samples, "top20": [1.0] * len(found.outcome.samples["ap"])}
-    alike = replace(found, outcome=replace(found.outcome, samples=samples))
-    text = scored_text([alike], "")
-    assert "100.0 [none]" in text and ALIKE_MEANS in " ".join(text.split())
+
+    def with_top20(share: float) -> Scored:
+        samples = {**found.outcome.samples, "top20": [share] * len(found.outcome.samples["ap"])}
+        return replace(found, outcome=replace(found.outcome, samples=samples))
+
+    text = scored_text([with_top20(0.5)], "")
+    assert "50.0 [none]" in text and ALIKE_MEANS in " ".join(text.split())
     assert max(map(len, text.splitlines())) <= WIDTH
-    values = scored_values([alike])[0]["top20"]
-    assert values["value"] == 100 and isnan(values["low"]) and isnan(values["high"])
+    values = scored_values([with_top20(0.5)])[0]["top20"]
+    assert values["value"] == 50 and isnan(values["low"]) and isnan(values["high"])
+    every = scored_values([with_top20(1.0)])[0]["top20"]
+    assert every["value"] == every["high"] == 100 and 75 < every["low"] < 95, "15 persons say that much"
 
 
 def test_tables_of_wide_intervals_are_split(scored: list[Scored]) -> None:

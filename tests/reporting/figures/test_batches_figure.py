@@ -10,8 +10,8 @@ import pytest
 
 from reidbench.reporting.figures.batches import batches_figure
 from reidbench.reporting.findings.throughputs import ratios_by_batch, throughput_findings
-from reidbench.reporting.tables.scatter import Scatter
 from reidbench.reporting.tables.table import Table, assemble
+from reidbench.scatter import Noise
 from reidbench.store import Store
 
 Fill = Callable[..., Table]
@@ -71,7 +71,7 @@ def test_one_clip_is_not_called_many(timed) -> None:
 
 
 def test_where_it_is_known_how_sessions_differ_the_sentence_has_an_interval_that_covers_it(timed) -> None:
-    table = replace(timed(), scatter={"cuda": Scatter(0.1, 8)})
+    table = replace(timed(), noise={"cuda": Noise(0.1, 0.0)})
     (said,) = throughput_findings(table)
     low, high = map(float, re.search(r"0\.50x \[(\S+), (\S+)\] on cuda, fp32 ", said).groups())
     assert low < 0.40 < 0.62 < high and "0.50x on cpu" in said

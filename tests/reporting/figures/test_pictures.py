@@ -40,8 +40,12 @@ def drawn(table: Table, name: str) -> Figure:
 
 
 def texts(figure: Figure) -> list[Text]:
-    """What is to be read, tick labels of axes without ticks left out."""
+    """What is to be read, tick labels left out that are not drawn: of axes without ticks, and beyond the ends."""
     hidden = {text for axis in figure.axes if not axis.axison for text in axis.findobj(Text)}
+    for line in (line for axis in figure.axes for line in (axis.xaxis, axis.yaxis)):
+        low, high = sorted(line.get_view_interval())
+        beyond = [tick for tick in line.get_major_ticks() if not low <= tick.get_loc() <= high]
+        hidden |= {text for tick in beyond for text in (tick.label1, tick.label2)}
     found = [text for text in figure.findobj(Text) if text.get_text().strip() and text.get_visible()]
     return [text for text in found if text not in hidden]
 

@@ -18,7 +18,7 @@ def test_the_row_in_focus_is_told_in_accuracy_time_and_operations_first_of_all(b
     bench.seeds, bench.focus = 3, "Full"
     bench.save_all()
     assert findings(table_of(bench))[0] == (
-        "Full: +1.8 mAP [-0.5, 4.1] (not told from 0) over Base at 0.65x [0.65, 0.66] its time per frame (one clip at "
+        "Full: +1.8 mAP [-0.6, 4.2] (not told from 0) over Base at 0.65x [0.65, 0.66] its time per frame (one clip at "
         "a time) and 0.49x its GFLOPs."
     )
 
@@ -70,10 +70,10 @@ def test_without_a_row_to_compare_the_range_over_the_rows_is_told(bench, focus):
 def test_a_ratio_within_what_sessions_scatter_is_not_told_from_1(bench):
     bench.focus = "Full"
     bench.save_all()
-    bench.calibrate(0.2)
+    bench.calibrate(0.15)
     assert "(not told from 1)" not in verdict(table_of(bench)).text
-    bench.calibrate(0.3)
-    assert "0.65x [0.36, 1.17] (not told from 1) its time" in verdict(table_of(bench)).text
+    bench.calibrate(0.25)
+    assert "0.65x [0.37, 1.16] (not told from 1) its time" in verdict(table_of(bench)).text
 
 
 @pytest.mark.parametrize(

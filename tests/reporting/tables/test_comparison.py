@@ -14,12 +14,12 @@ from reidbench.reporting.tables.comparison import (
     rests_on_two,
     spread_over_seeds,
 )
-from reidbench.reporting.tables.scatter import Scatter
+from reidbench.scatter import Noise
 from reidbench.spec import Record
 from reidbench.statistics import Estimate
 
 MEAN_AP, EMBLEM = QUANTITIES["accuracy"]["mAP"], QUANTITIES["accuracy"]["mAP_emblem"]
-KNOWN = Scatter(0.001, 9)
+KNOWN = Noise(0.001, 0.001, freedom=8)
 LATENCY, RATIO = QUANTITIES["latency"]["latency"], QUANTITIES["latency"]["ratio"]
 THROUGHPUT = QUANTITIES["throughput"]["throughput"]
 PARAMS = QUANTITIES["complexity"]["params"]
@@ -117,11 +117,28 @@ def test_one_session_is_paired_round_by_round():
     assert clear_best(LATENCY, {"fast": fast, "slow": slow}, KNOWN) == "fast"
 
 
-def test_a_time_leads_only_by_more_than_twice_what_sessions_scatter():
-    drift = np.linspace(1, 2, 20)
-    rows = {name: row(LATENCY, {"seconds": x * drift, "reference": drift}) for name, x in (("fast", 0.9), ("slow", 1))}
-    assert [clear_best(LATENCY, rows, Scatter(noise, 9)) for noise in (0.05, 0.06)] == ["fast", ""]
-    assert clear_best(LATENCY, rows, None) == "", "how much they scatter is not known"
+def test_a_time_leads_only_by_more_than_sessions_of_the_two_rows_scatter():
+    rows = {"fast": timed(LATENCY, 0.9), "slow": timed(LATENCY, 1)}
+    own, shared = (0.0, 0.04), (0.06, 0.0)
+    lead = -math.log(0.9)
+    assert 1.96 * math.hypot(*own) * math.sqrt(2) > lead > 1.96 * 0.03 * math.sqrt(2)
+    assert [clear_best(LATENCY, rows, Noise(0.0, size)) for size in (0.03, 0.04)] == ["fast", ""]
+    assert clear_best(LATENCY, rows, Noise(*shared)) == "fast", "what both share does not part them"
+    assert clear_best(LATENCY, rows, Noise(*shared), "slow") == "", "but the reference row does not share in it"
+    assert clear_best(LATENCY, rows, Noise(*own), "slow") == "fast", "nor adds noise of its own"
+    assert clear_best(LATENCY, rows, Noise(0.0, 0.03, freedom=2)) == "", "three sessions do not tell so well"
+    assert clear_best(LATENCY, rows) == "", "how much they scatter is not known"
+
+
+def test_a_lead_has_to_exceed_the_rounds_and_the_sessions_together():
+    def rows(*rounds):
+        made = {"fast": {"seconds": np.repeat(rounds, 10)}, "slow": {"seconds": np.ones(20)}}
+        return {name: row(LATENCY, {**sample, "reference": np.ones(20)}) for name, sample in made.items()}
+
+    unsteady, steady, noise = rows(0.8, 0.99), rows(0.895, 0.895), Noise(0.0, 0.035)
+    assert compare(LATENCY, unsteady["fast"], unsteady["slow"]).high < 0
+    assert clear_best(LATENCY, unsteady, Noise(0.0, 0.0)) == clear_best(LATENCY, steady, noise) == "fast"
+    assert clear_best(LATENCY, unsteady, noise) == "", "either is exceeded alone"
 
 
 def timed(quantity, factor, **session):
@@ -145,7 +162,7 @@ def test_a_throughput_is_paired_round_by_round_and_leads_by_more_than_sessions_d
     rows = {"high": timed(THROUGHPUT, 1.1), "low": timed(THROUGHPUT, 1)}
     gap = compare(THROUGHPUT, rows["high"], rows["low"])
     assert 0 < gap.low < gap.high < 0.21, "of rates that double meanwhile"
-    assert [clear_best(THROUGHPUT, rows, Scatter(noise, 9)) for noise in (0.04, 0.05)] == ["high", ""]
+    assert [clear_best(THROUGHPUT, rows, Noise(0.0, size)) for size in (0.03, 0.04)] == ["high", ""]
 
 
 def test_a_group_with_a_row_that_has_no_session_is_not_compared():
