@@ -26,6 +26,11 @@ NO_TRUNK = "none"
 COST_SHAPE = (1, CLIP_FRAMES, 3, *PAPER_SIZE)
 """One clip [B, T, 3, H, W] at that scale."""
 
+IEEE = "ieee32"
+"""The precision of float32 throughout. On GPUs that have TF32 (NVIDIA's, from Ampere on) torch's own float32, `fp32`,
+computes convolutions in it; older ones, the paper's among them, compute what this names. Attention is an exception:
+torch's kernel for it makes one product of float32 of several in TF32, about as exact and of another speed."""
+
 
 class UserError(Exception):
     """Something the user can mend. The message is one line: what is wrong, where, what to do. The exit code is 2."""

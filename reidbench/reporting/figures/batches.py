@@ -11,8 +11,9 @@ from reidbench.reporting.figures.style import DASHES, MARKERS, OKABE_ITO, entitl
 from reidbench.reporting.findings.throughputs import ratios_by_batch
 from reidbench.reporting.findings.verdict import short_name
 from reidbench.reporting.tables.table import Heading, Table, heading_of, over_reference
+from reidbench.spec import IEEE
 
-ORDER = ("fp32", "ieee32", "bf16", "fp16", "int8")
+ORDER = ("fp32", IEEE, "bf16", "fp16", "int8")
 """Precisions, by their colours."""
 
 
