@@ -6,11 +6,11 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from reidbench import registry
+from reidbench.json_trees import differences
 from reidbench.reporting.tables.matching import session_of
 from reidbench.reporting.tables.table import preset_name
 from reidbench.spec import Cell, Record, canonical_json
 from reidbench.store import Store
-from reidbench.trees import differences
 
 OTHERS = {
     "settings.dataset": "dataset",

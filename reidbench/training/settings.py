@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from reidbench.trees import differences
+from reidbench.json_trees import differences
 
 LABELS = {
     "source": "code of the model",

@@ -9,6 +9,7 @@ from reidbench import registry
 from reidbench.data.splits import splits_of, without_split, written_splits
 from reidbench.deployment.backends import EAGER
 from reidbench.estimates import estimate
+from reidbench.json_trees import differences
 from reidbench.planning.dataset_identity import is_usual
 from reidbench.planning.plan import cost_shape, model_options
 from reidbench.planning.today import as_of_today, latest_contents
@@ -18,7 +19,6 @@ from reidbench.reporting.tables.scatter import Scatter, covering, on_device, sca
 from reidbench.reporting.tables.table import Entry, Table, preset_name, shared
 from reidbench.spec import Column, Quantity, Record, Row, Suite, UserError, canonical_json
 from reidbench.store import Store, machines
-from reidbench.trees import differences
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,10 +9,10 @@ from typing import Any
 from reidbench import registry
 from reidbench.audit.rules import ROUNDINGS, interval
 from reidbench.data.splits import split_of, splits_of
+from reidbench.json_trees import differences
 from reidbench.spec import PAPER_SIZE, Cell, Column, Published, Quantity, Record, Row, canonical_json
 from reidbench.statistics import Estimate
 from reidbench.store import Store
-from reidbench.trees import differences
 
 MAY_DIFFER = (
     "source",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reidbench.trees import differences
+from reidbench.json_trees import differences
 
 TREE = {"settings": {"recipe": {"steps": 600, "size": [64, 32]}, "seed": 0}, "model": "baseline"}
 
