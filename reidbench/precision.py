@@ -8,10 +8,7 @@ from typing import Any
 
 import torch
 
-IEEE = "ieee32"
-"""float32 throughout. On GPUs that have TF32 (NVIDIA's, from Ampere on) torch's own float32, `fp32`, computes
-convolutions in it; older ones, the paper's among them, compute what this names. Attention is an exception: torch's
-kernel for it makes one product of float32 of several in TF32, about as exact and of another speed."""
+from reidbench.spec import IEEE
 
 PRECISIONS = {"fp32": torch.float32, IEEE: torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 

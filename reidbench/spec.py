@@ -26,6 +26,11 @@ NO_TRUNK = "none"
 COST_SHAPE = (1, CLIP_FRAMES, 3, *PAPER_SIZE)
 """One clip [B, T, 3, H, W] at that scale."""
 
+IEEE = "ieee32"
+"""The precision of float32 throughout. On GPUs that have TF32 (NVIDIA's, from Ampere on) torch's own float32, `fp32`,
+computes convolutions in it; older ones, the paper's among them, compute what this names. Attention is an exception:
+torch's kernel for it makes one product of float32 of several in TF32, about as exact and of another speed."""
+
 
 class UserError(Exception):
     """Something the user can mend. The message is one line: what is wrong, where, what to do. The exit code is 2."""
@@ -143,7 +148,7 @@ class Quantity:
     `better` is "lower", "higher" or "" (neither); `scale` multiplies the stored SI value for display (1e-9 shows
     operations as G) and `digits` are the decimals shown. `statistic` says how the number follows from a record:
     "value" (`values[field]`), "median" of `samples[sample]`, "ratio" (median of the pairwise quotients of `sample` and
-    `over`), or "mean" of `sample`, bootstrapped over the groups in sample `by`, restricted to where sample `where` is
+    `over`), or "mean" of `sample`, whose interval is over the groups in sample `by`, where sample `where` is
     1. `chance` is the field of a value that, where nothing is at work, this one exceeds in at most 5 % of cases.
     """
 

@@ -37,7 +37,7 @@ LAYERS = [
     {"reidbench.discovery"},
     {"reidbench.files", "reidbench.options", "reidbench.resources"},
     {"reidbench.launch", "reidbench.trunks"},
-    {"reidbench.spec"},
+    {"reidbench.spec", "reidbench.json_trees"},
 ]
 """From the top down. A module may import those below it and, inside its own package, its neighbours."""
 

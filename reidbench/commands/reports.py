@@ -29,7 +29,7 @@ FIRST, PAPER = "table2", "paper"
 
 
 def check_figures(suites: Mapping[str, Suite]) -> None:
-    """Raises UserError for a figure that there is not, or that cannot be drawn from the columns of its suite, before
+    """Raises UserError for a figure that there is not, or that cannot be drawn of its suite, before
     anything is measured for its report. Of a suite that names none is drawn what can be."""
     from reidbench.reporting.figures import FIGURES
     from reidbench.reporting.figures.needs import check_needs
@@ -39,8 +39,6 @@ def check_figures(suites: Mapping[str, Suite]) -> None:
             drawing = lookup(f"figure for suite {name}", figure, FIGURES)
             if suite.figures != Suite.figures:
                 check_needs(f"{figure} of suite {name}", drawing.needs, suite)
-                if drawing.of_focus and not suite.focus:
-                    raise UserError(f"figure {figure} of suite {name} needs a focus; name a row in it, or leave it out")
 
 
 def report_suite(plan: Plan, store: Store, arguments: Namespace, suite: Suite) -> None:

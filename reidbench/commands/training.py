@@ -67,7 +67,7 @@ def _kept(cell: Cell, places: Places, folder: Path) -> Trained | None:
     Several processes would end with others, and what was begun in the folder goes on there.
     """
     from reidbench.experiments.accuracy import kept_model
-    from reidbench.training.trainer import CHECKPOINT
+    from reidbench.training.state import CHECKPOINT
 
     return None if launched().world > 1 or (folder / CHECKPOINT).exists() else kept_model(cell, places)
 
@@ -85,7 +85,7 @@ def _check_own(folder: Path, cell: Cell, sync_bn: bool) -> None:
     That of several processes is another one, but for --sync-bn.
     """
     from reidbench.training.checkpoint import read_checkpoint
-    from reidbench.training.trainer import CHECKPOINT
+    from reidbench.training.state import CHECKPOINT
 
     path = folder / MODEL
     if not path.exists() or (folder / CHECKPOINT).exists():

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 from reidbench.spec import UserError
 
 KEPT_FREE = 10
 """The disk's share, one in so many, that what takes gigabytes leaves free."""
+
+TRIFLE = 64 << 20
+"""Bytes up to which a file is written to a fuller disk, too."""
 
 
 def cache_folder() -> Path:
@@ -30,6 +34,12 @@ def cache_folder() -> Path:
     if not os.access(folder, os.W_OK | os.X_OK):
         raise UserError(f"{folder}: no permission to write to the cache folder; {advice}")
     return folder
+
+
+def leaves_room(folder: Path, size: int) -> bool:
+    """Whether a file of `size` bytes in the folder leaves a tenth of the disk free; a trifle need only fit."""
+    disk = shutil.disk_usage(folder)
+    return disk.free - size >= (0 if size <= TRIFLE else disk.total // KEPT_FREE)
 
 
 def scratch_folder(key: str) -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -16,7 +15,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from reidbench.data.cache import KEPT_FREE, cache_folder
+from reidbench.data.cache import cache_folder, leaves_room
 from reidbench.data.images import missing, read_image
 from reidbench.data.jpeg import decode_jpeg
 from reidbench.data.tracklets import Dataset, Tracklet
@@ -126,8 +125,7 @@ def cache_file(dataset: Dataset, frames: Frames, limit: int = CACHE_LIMIT) -> Pa
     height, width = frames.size
     name = f"{dataset.name}-{height}x{width}-{_key(frames, dataset.fingerprint)}.npy"
     file = cache_folder() / "frames" / name
-    disk = shutil.disk_usage(cache_folder())
-    return file if is_kept(file, frames) or disk.free - need >= disk.total // KEPT_FREE else None
+    return file if is_kept(file, frames) or leaves_room(cache_folder(), need) else None
 
 
 def is_kept(file: Path, frames: Frames) -> bool:

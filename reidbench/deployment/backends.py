@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from reidbench.registry import lookup
-from reidbench.spec import UserError
+from reidbench.spec import IEEE, UserError
 
 EAGER = "eager"
 
@@ -36,7 +36,7 @@ class Backend:
 
 
 _FLOATS = ("fp32", "bf16", "fp16")
-_ON_GPU = (*_FLOATS, "ieee32")
+_ON_GPU = (*_FLOATS, IEEE)
 
 BACKENDS = {
     backend.name: backend

@@ -26,9 +26,10 @@ from reidbench.profiling.trial import try_model
 from reidbench.retrieval.features import Features, embed_dataset
 from reidbench.retrieval.metrics import evaluate, lookalike_floor, score_samples
 from reidbench.spec import Advance, Cell, Outcome, Places, Protocol, Recipe, UserError
-from reidbench.training.checkpoint import load_weights, save_model, start_trunk
+from reidbench.training.checkpoint import load_weights, save_model
 from reidbench.training.pretrain import taught
 from reidbench.training.trainer import TrainingResult, train
+from reidbench.training.trunk_weights import start_trunk
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,8 @@ from reidbench.profiling.memory import peak_resident
 from reidbench.resources import is_out_of_memory
 from reidbench.spec import Cell, Places, Recipe, UserError
 from reidbench.training.feed import Feed
-from reidbench.training.trainer import State, refuse_non_finite, resume, start, take_step
+from reidbench.training.state import State, resume
+from reidbench.training.trainer import refuse_non_finite, start, take_step
 
 WARMUP = 2
 STEPS = 6

@@ -16,7 +16,8 @@ from reidbench.profiling.trace import Trace, record_trace
 from reidbench.spec import Cell, Places, UserError
 from reidbench.training.feed import Feed
 from reidbench.training.stages import LOAD, STAGES, Stage, Stopwatch, unwatched
-from reidbench.training.trainer import State, refuse_non_finite, start, take_step
+from reidbench.training.state import State
+from reidbench.training.trainer import refuse_non_finite, start, take_step
 
 
 @dataclass(frozen=True)

@@ -32,9 +32,7 @@ class Timings:
         return min((len(readings) for readings in self.seconds.values()), default=0)
 
 
-def inference(
-    model: nn.Module, shape: Sequence[int], *, device: str = "cpu", precision: str = "fp32", seed: int = 0
-) -> Run:
+def inference(model: nn.Module, shape: Sequence[int], *, device: str = "cpu", precision: str = "fp32") -> Run:
     """A call that sends one fixed batch of clips `shape` = `[B, T, 3, H, W]` through the model.
 
     The model itself is changed: moved to the device, converted to the precision (weights and clips, as a deployed model
@@ -43,7 +41,7 @@ def inference(
     check_device(device)
     check_precision(precision)
     prepared(model, device, precision)
-    clips = random_clips(shape, seed, device=device, dtype=PRECISIONS[precision])
+    clips = random_clips(shape, 0, device=device, dtype=PRECISIONS[precision])
 
     def run() -> object:
         with torch.inference_mode():

@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from reidbench import registry
-from reidbench.reporting.tables.matching import at, differences, session_of
+from reidbench.json_trees import differences
+from reidbench.reporting.tables.matching import session_of
 from reidbench.reporting.tables.table import preset_name
 from reidbench.spec import Cell, Record, canonical_json
 from reidbench.store import Store
@@ -117,19 +118,19 @@ class Side:
                 identity["options"],
             )
             if other["measurement"] == cell.measurement and alike:
-                found.append((differences(_without_code(identity), _without_code(other)), other))
+                found.append((list(differences(_without_code(identity), _without_code(other))), other))
         if not found:
             return ""
-        paths, other = min(found, key=lambda pair: len(pair[0]))
-        return _in_words(paths, identity, other)
+        nearest, other = min(found, key=lambda pair: len(pair[0]))
+        return _in_words(nearest, identity, other)
 
 
-def _in_words(paths: list[str], here: Mapping[str, Any], there: Mapping[str, Any]) -> str:
+def _in_words(found: list[tuple[str, Any, Any]], here: Mapping[str, Any], there: Mapping[str, Any]) -> str:
     """ "another recipe (preset quick, there standard), another thread count (2, there 4)"."""
-    labels: dict[str, list[str]] = {}
-    for path in paths:
-        place = next((known for known in OTHERS if path == known or path.startswith(f"{known}.")), "")
-        labels.setdefault(place, []).append(path)
+    labels: dict[str, tuple[str, Any, Any]] = {}
+    for each in found:
+        place = next((known for known in OTHERS if f"{each[0]}.".startswith(f"{known}.")), "")
+        labels.setdefault(place, each)
     presets = [preset_name(cell["settings"].get("recipe", {})) for cell in (here, there)]
     if all(presets) and presets[0] != presets[1]:
         for place in ("settings.recipe", "options"):
@@ -137,11 +138,9 @@ def _in_words(paths: list[str], here: Mapping[str, Any], there: Mapping[str, Any
         text = [f"another preset ({presets[0]}, there {presets[1]})"]
     else:
         text = []
-    for place, own in labels.items():
-        values = [_shown(at(cell, own[0].split("."))) for cell in (here, there)]
-        name = own[0].removeprefix(place).strip(".")
-        what = f"{name} {values[0]}".strip()
-        text.append(f"another {OTHERS.get(place, own[0])} ({what}, there {values[1]})")
+    for place, (path, own, other) in labels.items():
+        what = f"{path.removeprefix(place).strip('.')} {_shown(own)}".strip()
+        text.append(f"another {OTHERS.get(place, path)} ({what}, there {_shown(other)})")
     return ", ".join(text)
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import numpy as np
 
-from reidbench.data.cache import KEPT_FREE
+from reidbench.data.cache import leaves_room
 from reidbench.data.tracklets import DISTRACTOR
 from reidbench.files import refused
 from reidbench.retrieval.features import Features
@@ -26,8 +25,8 @@ def random_features(path: Path, queries: int, gallery: int, dimension: int) -> t
     The gallery begins as that of MARS does; what it has beyond is distractors, as where a gallery has grown. Raises
     UserError where the file would take the disk's last tenth, or cannot be written.
     """
-    need, disk = 4 * gallery * dimension, shutil.disk_usage(path.parent)
-    if disk.free - need < disk.total // KEPT_FREE:
+    need = 4 * gallery * dimension
+    if not leaves_room(path.parent, need):
         raise UserError(
             f"{path}: {gallery:,} vectors of {dimension} take {need / 1e9:.1f} GB, and a tenth of the disk is to stay "
             "free; free some space, or set REIDBENCH_CACHE to a folder on another disk"

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import http.client
 import json
-import shutil
-import urllib.error
-import urllib.request
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,26 +12,13 @@ import torch
 from torch import Tensor, nn
 
 from reidbench import registry
-from reidbench.data.cache import cache_folder
-from reidbench.files import replacing
-from reidbench.spec import NO_TRUNK, UserError, canonical_json
+from reidbench.spec import UserError, canonical_json
 from reidbench.training.archive import SAFETENSORS, read_archive, read_safetensors, write_archive, write_safetensors
 from reidbench.training.clip_weights import image_tower
 from reidbench.training.release import convert_release, release_model
-from reidbench.trunks import RESNET, SYNTHETIC, cannot_start
+from reidbench.trunks import RESNET
 
 FORMAT = "reidbench-model-1"
-
-IMAGENET_ADDRESS = "https://download.pytorch.org/models/"
-IMAGENET_FILES: Mapping[int | str, str] = {
-    18: "resnet18-5c106cde.pth",
-    34: "resnet34-333f7ec4.pth",
-    50: "resnet50-19c8e357.pth",
-    101: "resnet101-5d3b4d8f.pth",
-    "inception": "inception_v3_google-0cc3c7bd.pth",
-}
-"""torchvision's ImageNet weights by a ResNet's depth, else by the kind of trunk; a name ends with the first 8 digits of
-the file's SHA-256."""
 
 TRUNK_NAMES = {
     RESNET: ("conv1.", "bn1.", "layer1.", "layer2.", "layer3.", "layer4.", "fc."),
@@ -175,7 +157,7 @@ def _without_module(state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
 
 def _trunk_in(state: Mapping[str, Tensor], path: Path) -> Mapping[str, Tensor] | None:
     """The trunk alone that a public state dict holds, under the names our trunks have, or None."""
-    if _kind(state):
+    if trunk_kind(state):
         return state
     try:
         return image_tower(state)
@@ -230,75 +212,6 @@ def _matched(checkpoint: Checkpoint, wanted: Mapping[str, Tensor]) -> tuple[dict
     }
 
 
-def start_trunk(model: nn.Module, trunk: str, kind: str = RESNET) -> None:
-    """Starts a model's trunk from what `Recipe.trunk` names: "" (as it is), "imagenet", "synthetic", or a file.
-
-    `kind` is that of the trunk, as its model is registered. Where that is `NO_TRUNK`, the model's own `load_trunk` is
-    given what the file holds: under `trunk.`, if anything lies there, else all.
-
-    Raises UserError if the weights cannot be had or are not this trunk's.
-    """
-    if not trunk:
-        return
-    name, loads = type(model).__name__, callable(getattr(model, "load_trunk", None))
-    if kind == NO_TRUNK and not loads:
-        raise UserError(f"--weights {trunk}: {name} has no `load_trunk(state)`, which would take them; leave it out")
-    if kind != NO_TRUNK and not (loads and isinstance(getattr(model, "trunk", None), nn.Module)):
-        raise UserError(
-            f"{name} has no `trunk` with a `load_trunk(state)`, which pre-trained weights need; if it is to start as "
-            'it is built, register it by @model(trunk="none")'
-        )
-    if reason := cannot_start(kind, trunk):
-        raise UserError(reason)
-    if trunk == "imagenet":
-        path = imagenet_weights(_depth(model.get_submodule("trunk").state_dict()) if kind == RESNET else kind)
-    else:
-        path = SYNTHETIC[kind] if trunk == "synthetic" else Path(trunk)
-    checkpoint = read_checkpoint(path)
-    state = checkpoint.state
-    if checkpoint.kind != "trunk":
-        own = {name.removeprefix("trunk."): value for name, value in state.items() if name.startswith("trunk.")}
-        if not own and kind != NO_TRUNK:
-            raise UserError(f"{path}: holds no trunk (no name begins with trunk.); give another file")
-        state = own or state
-    found = _kind(state)
-    if found and kind not in (found, NO_TRUNK):
-        raise UserError(f"{path}: holds a trunk of kind {found}, the model stands on one of kind {kind}; give another")
-    try:
-        model.load_trunk(state)  # type: ignore[operator]
-    except (ValueError, RuntimeError) as error:  # the latter is what `load_state_dict` raises
-        raise UserError(f"{path}: {' '.join(str(error).split())[:300]}") from error
-
-
-def imagenet_weights(trunk: int | str, *, address: str = IMAGENET_ADDRESS) -> Path:
-    """The file of torchvision's ImageNet weights of a ResNet of that depth, or of another kind of trunk.
-
-    It is fetched once into the cache folder.
-
-    Raises UserError if it cannot be fetched or its SHA-256 does not begin as its name says.
-    """
-    name = IMAGENET_FILES[trunk]
-    path = cache_folder() / "weights" / name
-    if not path.exists():
-        with replacing(path) as temporary:
-            _download(address + name, temporary, path)
-            wanted = name.removesuffix(".pth").partition("-")[2]
-            with temporary.open("rb") as file:
-                found = hashlib.file_digest(file, "sha256").hexdigest()
-            if not found.startswith(wanted):
-                raise UserError(f"{address}{name}: arrived damaged (SHA-256 {found[:8]}, not {wanted}); try again")
-    return path
-
-
-def _download(address: str, temporary: Path, path: Path) -> None:
-    try:
-        with urllib.request.urlopen(address, timeout=30) as response, temporary.open("wb") as out:
-            shutil.copyfileobj(response, out)
-    except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
-        reason = getattr(error, "reason", None) or error
-        raise UserError(f"{address}: cannot be fetched ({reason}); put the file at {path} by hand") from error
-
-
 def _safetensors_content(path: Path) -> dict[str, Any]:
     """What `read_archive` would give for the same weights."""
     tensors, texts = read_safetensors(path)
@@ -340,15 +253,7 @@ def _named(fault: str, names: Iterable[str]) -> list[str]:
     return [f"{len(listed)} {fault} ({', '.join(listed[:shown])}{more})"] if listed else []
 
 
-def _kind(state: Mapping[str, Any]) -> str:
+def trunk_kind(state: Mapping[str, Any]) -> str:
     """The kind of trunk that all the names of a state dict are of, or ""."""
     fitting = (kind for kind, begins in TRUNK_NAMES.items() if all(name.startswith(begins) for name in state))
     return next(fitting, "") if state else ""
-
-
-def _depth(trunk: Mapping[str, Any]) -> int:
-    """A ResNet's depth from the names of its parameters; 50 or 18 for one that is not standard, which will not fit."""
-    blocks = len({name.split(".")[1] for name in trunk if name.startswith("layer3.")})
-    if "layer1.0.conv3.weight" in trunk:
-        return 101 if blocks == 23 else 50
-    return 34 if blocks == 6 else 18

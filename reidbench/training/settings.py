@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
+
+from reidbench.json_trees import differences
 
 LABELS = {
     "source": "code of the model",
@@ -23,20 +25,10 @@ SHOWN = 3
 def what_differs(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     """The settings in which two trainings differ, with the value of each, those of one within another by dotted names:
     "preset quick, now tiny; recipe.steps 600, now 150". "" where none does."""
-    before, after = dict(_flat(then)), dict(_flat(now))
-    names = [name for name in {**after, **before} if before.get(name) != after.get(name)]
-    names.sort(key=lambda name: name.partition(".")[0] in LAST)
-    texts = [f"{LABELS.get(name, name)} {_text(before.get(name))}, now {_text(after.get(name))}" for name in names]
+    found = sorted(differences(now, then), key=lambda found: found[0].partition(".")[0] in LAST)
+    texts = [f"{LABELS.get(name, name)} {_text(before)}, now {_text(after)}" for name, after, before in found]
     more = [f"{len(texts) - SHOWN} more"] if len(texts) > SHOWN else []
     return "; ".join(texts[:SHOWN] + more)
-
-
-def _flat(settings: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in settings.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{path}{name}.")
-        else:
-            yield f"{path}{name}", value
 
 
 def _text(value: Any) -> str:

@@ -20,7 +20,8 @@ from reidbench.models.bicnet import CSP_STAGES, DAO_STAGE, DIVERGENCE_WEIGHT, Bi
 from reidbench.models.temporal import TemporalKernelSelection
 from torch import Tensor, nn
 
-from reidbench.spec import Loss, Output
+from reidbench.profiling.latency import Run, random_clips
+from reidbench.spec import COST_SHAPE, Loss, Output
 
 
 def release_layout(model: nn.Module) -> nn.Module:
@@ -38,6 +39,18 @@ def release_layout(model: nn.Module) -> nn.Module:
 def release_clips(clips: Tensor) -> Tensor:
     """Clips `[B, T, 3, H, W]` as the release's loader hands them over: `[B, 3, T, H, W]`, contiguous."""
     return clips.transpose(1, 2).contiguous()
+
+
+def release_inference(model: nn.Module, *, device: str = "cpu") -> Run:
+    """A call that sends one clip at the paper's scale through the release's layout of a model of ours."""
+    reference = release_layout(model).to(device).eval()
+    clips = release_clips(random_clips(COST_SHAPE, 0, device=device))
+
+    def run() -> object:
+        with torch.inference_mode():
+            return reference(clips)
+
+    return run
 
 
 class ReleaseBaseline(nn.Module):

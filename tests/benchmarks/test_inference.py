@@ -13,21 +13,20 @@ from functools import partial
 from typing import Any
 
 import pytest
-import torch
-from release_layout import release_clips, release_layout
+from release_layout import release_inference
 from speed_page import Tell, with_interval
+from steps import MODELS
 
 from reidbench.deployment.backends import BACKENDS, missing
 from reidbench.deployment.network import clips_of
 from reidbench.machine import physical_cores
 from reidbench.profiling import session
 from reidbench.profiling.artifact import artifact
-from reidbench.profiling.latency import Run, Timings, inference, interleave, random_clips
+from reidbench.profiling.latency import Run, Timings, inference, interleave
 from reidbench.running.jobs import KEEP_FREED_MEMORY
 from reidbench.spec import COST_SHAPE
 from reidbench.statistics import ratio_interval
 
-MODELS = {"Base-B": "baseline", "BiCnet-TKS": "bicnet_tks"}
 ROUNDS = 15
 LAYOUT = "One clip of 8 frames against the authors' layout"
 RATIO = "BiCnet-TKS and Base-B, one clip of 8 frames"
@@ -45,13 +44,7 @@ def as_workers_are() -> None:
 @pytest.mark.parametrize("name", MODELS)
 def test_ours_against_the_release_layout(name: str, benchmark: Any, tell: Tell) -> None:
     model = session.build(MODELS[name], {})
-    reference = release_layout(model).eval()
-    clips = release_clips(random_clips(COST_SHAPE, 0))
-
-    def release() -> object:
-        with torch.inference_mode():
-            return reference(clips)
-
+    release = release_inference(model)
     faster = _against(benchmark, tell, name, "eager", release, inference(model, COST_SHAPE))
     assert faster > 1
 
@@ -62,13 +55,7 @@ def test_a_backend_against_the_release_layout(name: str, backend: str, benchmark
     """The means to the end: at least twice as fast as the release's layout by the best backend."""
     if lacking := missing(BACKENDS[backend].packages, BACKENDS[backend].extra):
         pytest.skip(lacking)
-    reference = release_layout(session.build(MODELS[name], {})).eval()
-    clips = release_clips(random_clips(COST_SHAPE, 0))
-
-    def release() -> object:
-        with torch.inference_mode():
-            return reference(clips)
-
+    release = release_inference(session.build(MODELS[name], {}))
     subject = session.Subject.of(MODELS[name], {}, {"device": "cpu", "precision": "fp32", "backend": backend})
     _against(benchmark, tell, name, backend, release, subject.start(COST_SHAPE))
 

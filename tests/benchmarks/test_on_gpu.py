@@ -14,13 +14,13 @@ from typing import Any
 
 import pytest
 import torch
-from release_layout import release_clips, release_layout
+from release_layout import release_clips, release_inference, release_layout
 from speed_page import Tell, with_interval
 from steps import MODELS, SCALES, step_of, subject
 from torch import nn
 
 from reidbench.profiling import session
-from reidbench.profiling.latency import Run, Timings, interleave, random_clips
+from reidbench.profiling.latency import Run, Timings, interleave
 from reidbench.spec import COST_SHAPE
 from reidbench.statistics import ratio_interval
 
@@ -34,13 +34,7 @@ STEP = "A training step against the authors' layout"
 
 @pytest.mark.parametrize("name", MODELS)
 def test_a_clip_against_the_release_layout(name: str, benchmark: Any, tell: Tell) -> None:
-    reference = release_layout(session.build(MODELS[name], {})).cuda().eval()
-    clips = release_clips(random_clips(COST_SHAPE, 0, device="cuda"))
-
-    def release() -> object:
-        with torch.inference_mode():
-            return reference(clips)
-
+    release = release_inference(session.build(MODELS[name], {}), device="cuda")
     runs = {"authors'": release, **{", ".join(way): start(name, *way) for way in WAYS}}
     seconds = timed(benchmark, runs)
     theirs = seconds.pop("authors'")

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from reidbench.data.cache import cache_folder
+from reidbench.data.cache import TRIFLE, cache_folder, leaves_room
 from reidbench.spec import UserError
 
 
@@ -37,3 +39,19 @@ def test_a_folder_that_cannot_be_written_to_is_named(tmp_path: Path, monkeypatch
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     with pytest.raises(UserError, match="no permission"):
         cache_folder()
+
+
+@pytest.mark.parametrize(
+    ("free", "size", "leaves"),
+    [
+        (21 * TRIFLE, TRIFLE + 1, True),
+        (11 * TRIFLE, TRIFLE + 1, False),
+        (TRIFLE, TRIFLE, True),
+        (TRIFLE - 1, TRIFLE, False),
+    ],
+)
+def test_only_what_is_large_must_leave_a_tenth_of_the_disk(
+    free: int, size: int, leaves: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(total=100 * TRIFLE, free=free))
+    assert leaves_room(tmp_path, size) == leaves

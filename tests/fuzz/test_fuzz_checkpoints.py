@@ -28,7 +28,8 @@ from trying import attempt, cases, command
 from reidbench import registry
 from reidbench.spec import UserError, canonical_json
 from reidbench.training.archive import read_archive, read_safetensors, write_safetensors
-from reidbench.training.checkpoint import FORMAT, convert, load_weights, read_checkpoint, start_trunk
+from reidbench.training.checkpoint import FORMAT, convert, load_weights, read_checkpoint
+from reidbench.training.trunk_weights import start_trunk
 
 OPTIONS = {"depth": 50, "width": 2, "blocks": (1, 1, 1, 1), "size": (32, 16)}
 MARKER = Path("executed")

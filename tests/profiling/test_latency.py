@@ -184,13 +184,13 @@ def test_sends_the_same_channels_last_frames_every_time(precision: str, dtype: t
     assert model.conv.weight.is_contiguous(memory_format=torch.channels_last)
 
 
-def test_the_input_depends_on_nothing_but_the_seed() -> None:
-    models = [Recorder() for _ in range(3)]
-    for model, seed in zip(models, (0, 0, 1), strict=True):
+def test_the_input_is_always_the_same() -> None:
+    models = [Recorder() for _ in range(2)]
+    for model in models:
         torch.rand(7)
-        inference(model, SHAPE, seed=seed)()
+        inference(model, SHAPE)()
     assert torch.equal(models[0].seen[0], models[1].seen[0])
-    assert not torch.equal(models[0].seen[0], models[2].seen[0])
+    assert not torch.equal(models[0].seen[0], random_clips(SHAPE, 1))
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])

@@ -9,9 +9,7 @@ from made_up import COLUMNS, ROWS, Bench
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
-from matplotlib.transforms import Bbox
 
-from reidbench.reporting.answers.labels import length_inside, place_labels
 from reidbench.reporting.figures.accuracy import accuracy_figure
 from reidbench.reporting.figures.factors import factor_figure
 from reidbench.reporting.figures.front import KEPT, Point, front
@@ -29,51 +27,6 @@ def test_the_front_holds_exactly_the_points_that_none_of_their_cost_or_less_beat
     kept = front(points, lambda one, other: one.y > other.y)
     best = {x: max(p.y for p in points if p.x <= x) for x, _ in pairs}
     assert kept == {p.name for p in points if p.y == best[p.x]}
-
-
-def test_labels_of_a_cluster_do_not_overlap_and_stay_inside():
-    figure = Figure(figsize=(6, 4))
-    FigureCanvasAgg(figure)
-    axis = figure.subplots()
-    points = [(f"a rather long name {i}", 1.9 + 0.01 * (i % 3), 50 + 0.4 * i) for i in range(6)]
-    axis.set(xlim=(0, 5), ylim=(40, 60))
-    boxes = place_labels(axis, points, [], [], fontsize=8)
-    frame = axis.get_window_extent()
-    for i, box in enumerate(boxes):
-        assert frame.x0 <= box.x0 and box.x1 <= frame.x1
-        for other in boxes[i + 1 :]:
-            assert box.x1 <= other.x0 or other.x1 <= box.x0 or box.y1 <= other.y0 or other.y1 <= box.y0
-
-
-def test_a_label_keeps_off_a_line_where_there_is_room():
-    figure = Figure(figsize=(6, 4))
-    FigureCanvasAgg(figure)
-    axis = figure.subplots()
-    axis.set(xlim=(0, 4), ylim=(0, 4))
-    line = [(0.5, 2.0), (3.5, 2.0)]
-    (over,) = place_labels(axis, [("a name", 2.0, 2.0)], [], [], fontsize=8)
-    (clear,) = place_labels(axis, [("a name", 2.0, 2.0)], [], [line], fontsize=8)
-    height = axis.transData.transform((2.0, 2.0))[1]
-    assert over.y0 < height < over.y1
-    assert not clear.y0 <= height <= clear.y1
-
-
-TENTHS = st.integers(-200, 200).map(lambda n: n / 10)
-
-
-# No end lies on a side of the box, nor a segment along one: there a point of it is in the box by rounding alone.
-@given(
-    st.tuples(*[TENTHS] * 4),
-    st.tuples(TENTHS.map(lambda x: x + 0.05), TENTHS.map(lambda y: y + 0.05), *[st.integers(1, 100).map(float)] * 2),
-)
-def test_the_length_of_a_line_in_a_box_is_that_of_its_points_inside(ends, sides):
-    box = Bbox.from_bounds(*sides)
-    steps = np.linspace(0, 1, 4001)[:, None]
-    start, end = np.array(ends[:2]), np.array(ends[2:])
-    points = start + steps * (end - start)
-    inside = (points >= box.min).all(axis=1) & (points <= box.max).all(axis=1)
-    length = float(np.hypot(*(end - start)))
-    assert length_inside(box, ends[:2], ends[2:]) == pytest.approx(inside.mean() * length, abs=1e-3 * length)
 
 
 def seed_lines(axis):

@@ -12,8 +12,9 @@ from torch import nn
 
 from reidbench import registry
 from reidbench.spec import UserError
-from reidbench.training.checkpoint import convert, read_checkpoint, start_trunk
+from reidbench.training.checkpoint import convert, read_checkpoint
 from reidbench.training.clip_weights import image_tower
+from reidbench.training.trunk_weights import start_trunk
 
 SLIM = {"size": (64, 32), "vit_depth": 2, "vit_width": 64, "patch": 16}
 SQUARE = {**SLIM, "size": (64, 64)}

@@ -15,7 +15,8 @@ from reidbench.data.walkers import EMBLEM, FLAP
 from reidbench.presets import SLIM
 from reidbench.spec import UserError
 from reidbench.training import pretrain
-from reidbench.training.checkpoint import read_checkpoint, start_trunk
+from reidbench.training.checkpoint import read_checkpoint
+from reidbench.training.trunk_weights import start_trunk
 from reidbench.trunks import RESNET, SYNTHETIC
 
 MODELS = registry.models()

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from reidbench import registry
 from reidbench.data.mars import read_layout
 from reidbench.spec import Loss, Output, Recipe
 from reidbench.training.trainer import train
@@ -28,6 +29,8 @@ RECIPE = Recipe(
     rates={"tks": 4.0},
     trunk="",
 )
+
+SLIM = {"width": 4, "blocks": (1, 1, 1, 1), "size": (32, 16)}
 
 
 class Tiny(nn.Module):
@@ -57,6 +60,11 @@ class Tiny(nn.Module):
 def tiny(classes: int = 3, **options: int) -> Tiny:
     torch.manual_seed(0)
     return Tiny(classes, **options)
+
+
+def slim(classes: int = 0, **options: object) -> nn.Module:
+    """Base-B on a ResNet of four blocks."""
+    return registry.build("baseline", classes=classes, **{**SLIM, **options})
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
@@ -17,9 +16,8 @@ from matplotlib.legend import Legend
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from reidbench.files import replacing
-from reidbench.reporting.answers.labels import place_labels
 from reidbench.reporting.answers.profile_text import peak_text
-from reidbench.reporting.figures.style import MARKERS, OKABE_ITO, STYLE, grid, new_figure, settle
+from reidbench.reporting.figures.style import MARKERS, OKABE_ITO, STYLE, grid, new_figure
 
 if TYPE_CHECKING:
     from reidbench.profiling.layers import Layers, Part
@@ -31,8 +29,8 @@ NAMED = 3
 LEAST_POINT = 0.001
 """The share of the time from which on a module is a point there."""
 
-POINT = 1.15
-"""What a point covers above and below itself, as a factor of its height: names keep clear of it."""
+COLUMN, LINE = 0.74, 0.055
+"""Where the names begin, right of all points, and what each takes, in parts of the width and height."""
 
 MOST_BAND = 0.7
 """The share of a pass from which on a call is no band itself: those that it makes are."""
@@ -54,20 +52,17 @@ def draw_layers(layers: Layers, timeline: Timeline, label: str, path: Path) -> N
         axes = figure.subplot_mosaic(
             [["roof", "kinds"], ["memory", "memory"]], width_ratios=[3, 2], height_ratios=[3, 2]
         )
-        points, roof = _roofline(axes["roof"], layers)
+        _roofline(axes["roof"], layers)
         _kinds(axes["kinds"], layers)
         _memory(axes["memory"], timeline)
         shape = "x".join(map(str, layers.shape))
         figure.suptitle(f"{label}, one batch {shape}\n{peak_text(layers.peak)}", fontsize=10)
-        settle(figure)
-        obstacles = [(x, y / POINT, y * POINT) for _, x, y in points]
-        place_labels(axes["roof"], points[:NAMED], obstacles, [roof], fontsize=7.5)
         with replacing(path) as temporary:
             figure.savefig(temporary, format=path.suffix.removeprefix("."), dpi=150)
 
 
-def _roofline(axis: Axes, layers: Layers) -> tuple[list[tuple[str, float, float]], list[tuple[float, float]]]:
-    """Parts with products as points; returns these with their names, the longest first, and the roof's line."""
+def _roofline(axis: Axes, layers: Layers) -> None:
+    """Parts with products as points below the roof, with the names of those that take longest."""
     whole = layers.within("").seconds
     parts = [part for part in layers.parts if part.macs and part.seconds > LEAST_POINT * whole]
     parts.sort(key=lambda part: -part.seconds)
@@ -80,9 +75,10 @@ def _roofline(axis: Axes, layers: Layers) -> tuple[list[tuple[str, float, float]
         axis.scatter(x, y, areas, label=kind, zorder=3, alpha=0.75, **style)
     intensities = [part.intensity for part in parts]
     ridge = layers.peak.flops / layers.peak.bandwidth
-    ends = np.array([min([*intensities, ridge]) / 2, ridge, max([*intensities, ridge]) * 4])
-    roof = [(float(x), layers.peak.attainable(x) / 1e9) for x in ends]
-    axis.plot(*zip(*roof, strict=True), color="black", linewidth=1.2, label="roof")
+    least, most = min([*intensities, ridge]) / 2, max([*intensities, ridge])
+    ends = [least, ridge, most * (most / least) ** 0.4]  # right of all points is room for names
+    roof = [layers.peak.attainable(x) / 1e9 for x in ends]
+    axis.plot(ends, roof, color="black", linewidth=1.2, label="roof")
     rates = [layers.peak.flops / 1e9, *(part.rate / 1e9 for part in parts)]
     axis.set(xscale="log", yscale="log", xlim=(ends[0], ends[-1]), ylim=(min(rates) / 2, 2 * max(rates)))
     axis.set(
@@ -95,7 +91,22 @@ def _roofline(axis: Axes, layers: Layers) -> tuple[list[tuple[str, float, float]
     for handle in legend.legend_handles:
         if isinstance(handle, PathCollection):
             handle.set_sizes([40])
-    return [(_short(part.name), part.intensity, part.rate / 1e9) for part in parts], roof
+    _name_points(axis, [(_short(part.name), part.intensity, part.rate / 1e9) for part in parts[:NAMED]], roof[-1])
+
+
+def _name_points(axis: Axes, points: Sequence[tuple[str, float, float]], roof: float) -> None:
+    """Names of points (name, x, y) in a column below the roof, in the order of their heights, with a line to each."""
+    if not points:
+        return
+    place = axis.transScale + axis.transLimits
+    heights = sorted((float(place.transform((x, y))[1]), name, x, y) for name, x, y in points)
+    half = LINE * len(points) / 2
+    middle = sum(height for height, *_ in heights) / len(points)
+    middle = max(min(middle, float(place.transform((1, roof))[1]) - half - LINE / 2), half)
+    for i, (_, name, x, y) in enumerate(heights):
+        style: Any = {"fontsize": 7.5, "va": "center", "zorder": 4}
+        line = {"arrowstyle": "-", "color": "#888888", "linewidth": 0.6, "shrinkA": 1, "shrinkB": 0}
+        axis.annotate(name, (x, y), (COLUMN, middle - half + LINE * (i + 0.5)), "data", "axes fraction", line, **style)
 
 
 def _short(name: str) -> str:

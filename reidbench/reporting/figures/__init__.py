@@ -20,18 +20,28 @@ from reidbench.registry import lookup
 from reidbench.reporting.figures.accuracy import accuracy_figure
 from reidbench.reporting.figures.backends import backends_figure
 from reidbench.reporting.figures.batches import batches_figure
-from reidbench.reporting.figures.components import components_figure
+from reidbench.reporting.figures.components import PANELS, components_figure
 from reidbench.reporting.figures.costs import formula_figure, overhead_figure
 from reidbench.reporting.figures.factors import factor_figure
 from reidbench.reporting.figures.field import field_figure
 from reidbench.reporting.figures.latency import latency_figure
 from reidbench.reporting.figures.maps import activation_figure, attention_figure
-from reidbench.reporting.figures.needs import GROUPS, LEVELS, TIMED, TRAINED, Need, one_of
+from reidbench.reporting.figures.needs import (
+    COMBINATION,
+    FOCUS,
+    GROUPS,
+    LEVELS,
+    TIMED,
+    TRAINED,
+    Need,
+    at_levels,
+    one_of,
+)
 from reidbench.reporting.figures.ranking import ranking_figure
 from reidbench.reporting.figures.rows import rows_figure
 from reidbench.reporting.figures.scale import scale_figure
 from reidbench.reporting.figures.selection import selection_figure
-from reidbench.reporting.figures.stages import end_to_end_figure
+from reidbench.reporting.figures.stages import STAGES, end_to_end_figure
 from reidbench.reporting.figures.stamps import MAKER, bears, figure_stamp
 from reidbench.reporting.figures.stress import stress_figure
 from reidbench.reporting.figures.style import STYLE, settle
@@ -52,8 +62,7 @@ class Drawing:
 
     What a caption has in brackets is to be seen only where rows were trained several times over. A figure made of
     `pixels`, of frames and maps, has a large SVG, so that a report shows its PNG. `synthetic` is what the caption adds
-    on the synthetic data. Without columns of all that it `needs` it cannot be drawn from any records, and one that is
-    `of_focus` not without a `Suite.focus`.
+    on the synthetic data. Of a suite without all that it `needs` it cannot be drawn from any records.
     """
 
     draw: Callable[[Table], Figure | None]
@@ -61,7 +70,6 @@ class Drawing:
     needs: tuple[Need, ...]
     pixels: bool = False
     synthetic: str = ""
-    of_focus: bool = False
 
 
 WHISKERS = "whiskers are 95 % intervals over query identities, without the chance of training"
@@ -116,7 +124,7 @@ FIGURES = {
         components_figure,
         f"Left, accuracy of the reference row and of every combination; {WHISKERS}{SEEDS}. Right, what each component "
         "adds on average over the others, with 95 % intervals[ that hold the spread over seeds too]; a count has none",
-        needs=(TRAINED,),
+        needs=(TRAINED, COMBINATION, one_of(*PANELS)),
     ),
     "backends": Drawing(
         backends_figure,
@@ -128,8 +136,7 @@ FIGURES = {
         batches_figure,
         "Time of the row in focus relative to the reference row's over the clips computed at once, as far as both were "
         "tried, by one reading each after one that warms up; dashed, where they are counted, the ratio of the MACs",
-        needs=(one_of("throughput.throughput"),),
-        of_focus=True,
+        needs=(one_of("throughput.throughput"), FOCUS),
     ),
     "stress": Drawing(
         stress_figure,
@@ -142,13 +149,13 @@ FIGURES = {
         "Where the time of a whole tracklet goes, medians by stage; at a bar's end the median of the whole with its "
         "95 % interval over rounds, and after x the ratio to the reference row; right, all stages but the network, "
         "on a scale of their own, with their sum",
-        needs=(one_of("end_to_end.total"),),
+        needs=tuple(one_of(f"end_to_end.{part}") for part in ("total", *STAGES)),
     ),
     "scale": Drawing(
         scale_figure,
         "Scoring (mAP, CMC, mINP) over the size of the gallery: a query's time, with the lines of a cost in proportion "
         "to the gallery, and memory beyond the features",
-        needs=(LEVELS, one_of("scoring.query", "scoring.added")),
+        needs=(at_levels("scoring.query", "scoring.added"),),
     ),
     "activation": Drawing(
         activation_figure,
@@ -161,7 +168,7 @@ FIGURES = {
         attention_figure,
         "Attention of DAO over frames, in multiples of an even map's; below, the overlap of the maps of small frames "
         "that go with one big frame (95 % interval over identities[, circles: seeds]) and the mean maps",
-        needs=(one_of("attention"),),
+        needs=(one_of("attention.overlap"),),
         pixels=True,
     ),
     "selection": Drawing(

@@ -19,7 +19,7 @@ from reidbench.reporting.figures.style import (
     new_figure,
     shown_arrays,
 )
-from reidbench.reporting.tables.table import Heading, Table, heading_of
+from reidbench.reporting.tables.table import Heading, Table, heading_of, over_reference
 
 LABEL_HEIGHT = 0.075
 """Of a panel, what the name of a line takes."""
@@ -56,17 +56,15 @@ def _time_bars(axis: Axes, table: Table, headings: list[Heading], colours: Mappi
 
 
 def _ratio_points(axis: Axes, table: Table, headings: list[Heading], colours: Mapping[str, str]) -> None:
-    counted = heading_of(table, "complexity.macs")
-    macs = table.fresh(counted) if counted else {}
     reference = table.plan.suite.reference
-    shares: dict[str, float] = {}
+    macs = over_reference(table, heading_of(table, "complexity.macs"))
+    shares = {name: share for name, share in macs.items() if name in colours and name != reference}
     for i, (name, colour) in enumerate(colours.items()):
         if name == reference:
             continue
         columns, values, lengths = _values(table, headings, name)
         places = columns + 0.12 * (i - (len(colours) - 1) / 2)
-        if name in macs and reference in macs:
-            shares[name] = macs[name][0].value / macs[reference][0].value
+        if name in shares:
             axis.axhline(shares[name], color=colour, linewidth=0.9, linestyle=(0, (4, 1 + i)), zorder=1)
         style: dict[str, Any] = {"fmt": MARKERS[i], "ms": 5, "color": colour, "elinewidth": 0.9, "capsize": 2}
         axis.errorbar(places, values, lengths, label=name, **style)

@@ -10,9 +10,10 @@ from reidbench.deployment.backends import BACKENDS, EAGER
 from reidbench.reporting.figures.style import DASHES, MARKERS, OKABE_ITO, entitle, grid, new_figure, setting
 from reidbench.reporting.findings.throughputs import ratios_by_batch
 from reidbench.reporting.findings.verdict import short_name
-from reidbench.reporting.tables.table import Heading, Table, heading_of
+from reidbench.reporting.tables.table import Heading, Table, heading_of, over_reference
+from reidbench.spec import IEEE
 
-ORDER = ("fp32", "ieee32", "bf16", "fp16", "int8")
+ORDER = ("fp32", IEEE, "bf16", "fp16", "int8")
 """Precisions, by their colours."""
 
 
@@ -26,10 +27,8 @@ def batches_figure(table: Table) -> Figure | None:
     figure = new_figure(7.2, 3.8)
     axis = figure.subplots()
     axis.axhline(1, color="black", linewidth=0.8)
-    counted = heading_of(table, "complexity.macs")
-    macs = table.fresh(counted) if counted else {}
-    if {suite.focus, suite.reference} <= macs.keys():
-        share = macs[suite.focus][0].value / macs[suite.reference][0].value
+    share = over_reference(table, heading_of(table, "complexity.macs")).get(suite.focus)
+    if share is not None:
         axis.axhline(share, color="black", linewidth=0.8, linestyle="--", label=f"MACs: {share:.2f}")
     for heading in (heading for heading in table.headings if heading.index in lines):
         found, style = lines[heading.index], _style(heading)

@@ -41,18 +41,17 @@ def components_figure(table: Table) -> Figure | None:
     """
     accuracy = table.trained()
     held = combinations(table)
-    if accuracy is None or not any(name in table.fresh(accuracy) for name in held):
-        return None
     panels = [found for quantity in PANELS if (found := heading_of(table, quantity)) and effects(table, found)]
+    if accuracy is None or not panels or not any(name in table.fresh(accuracy) for name in held):
+        return None
     figure = new_figure(7.2, max(4.4, 0.95 * len(panels) + 0.6))
     halves: Any = figure.subfigures(1, 2, width_ratios=(1.25, 1))
     left, right = halves
     bars, matrix = left.subplots(2, 1, sharex=True, height_ratios=(2.6, 1))
     _combinations(bars, matrix, table, accuracy, held)
-    if panels:
-        for axis, heading in zip(np.atleast_1d(right.subplots(len(panels), 1)), panels, strict=True):
-            _effects(axis, table, heading, effects(table, heading))
-        right.suptitle(f"with a component minus without it\n({WHISKERS})", fontsize=9)
+    for axis, heading in zip(np.atleast_1d(right.subplots(len(panels), 1)), panels, strict=True):
+        _effects(axis, table, heading, effects(table, heading))
+    right.suptitle(f"with a component minus without it\n({WHISKERS})", fontsize=9)
     left.suptitle(f"each combination\n({setting(table, accuracy)};\n{marks(table)})", fontsize=9)
     entitle(figure, table, "what each of them adds")
     return figure

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from math import ceil, inf, isinf, isnan
 from typing import Any
 
@@ -24,27 +24,27 @@ from reidbench.reporting.figures.style import (
     shown_arrays,
     shown_values,
 )
-from reidbench.reporting.tables.table import Heading, Table, heading_of
+from reidbench.reporting.tables.table import Heading, Table, heading_of, over_reference
 
 
 def overhead_figure(table: Table) -> Figure | None:
     """Of each row its MACs and its time of a frame, both relative to the reference row's, one panel a setting."""
-    macs = heading_of(table, "complexity.macs")
+    macs = over_reference(table, heading_of(table, "complexity.macs"))
     panels = [h for h in table.headings if h.column.quantity == "latency.ratio" and table.fresh(h)]
-    if macs is None or table.plan.suite.reference not in table.fresh(macs) or not panels:
+    if not macs or not panels:
         return None
-    columns, rows = min(2, len(panels)), [row.name for row in table.plan.suite.rows if row.name in table.fresh(macs)]
+    columns = min(2, len(panels))
     lines = ceil(len(panels) / columns)
-    figure = new_figure(7.2, (0.75 + 0.28 * len(rows)) * lines + 0.9)
+    figure = new_figure(7.2, (0.75 + 0.28 * len(macs)) * lines + 0.9)
     axes = list(figure.subplots(lines, columns, squeeze=False, sharex=True, sharey=True).flat)
     for axis, heading in zip(axes, panels, strict=False):
-        _time_and_macs(axis, table, macs, heading, rows)
+        _time_and_macs(axis, table, macs, heading)
     for axis in axes[len(panels) :]:
         axis.set_axis_off()
     for axis in axes[: len(panels)][-columns:]:
         axis.set_xlabel(f"MACs and time of a frame,\n{table.plan.suite.reference} = 1")
-    axes[0].set_yticks(range(len(rows)), [row_labels(table)[name] for name in rows])
-    axes[0].set_ylim(len(rows) - 0.5, -0.5)
+    axes[0].set_yticks(range(len(macs)), [row_labels(table)[name] for name in macs])
+    axes[0].set_ylim(len(macs) - 0.5, -0.5)
     axes[0].set_xlim(0, None)
     handles, labels = axes[0].get_legend_handles_labels()
     known = dict(zip(labels, handles, strict=True))
@@ -85,11 +85,10 @@ def formula_figure(table: Table) -> Figure | None:
     return figure
 
 
-def _time_and_macs(axis: Axes, table: Table, macs: Heading, heading: Heading, rows: Sequence[str]) -> None:
+def _time_and_macs(axis: Axes, table: Table, macs: Mapping[str, float], heading: Heading) -> None:
     """An upright stroke at a row's share of the reference's MACs, and its share of the time beside it."""
-    counted, timed_rows, reference = table.fresh(macs), table.fresh(heading), table.plan.suite.reference
-    for place, name in enumerate(rows):
-        share = counted[name][0].value / counted[reference][0].value
+    timed_rows = table.fresh(heading)
+    for place, (name, share) in enumerate(macs.items()):
         axis.plot(share, place, "|", color="black", ms=14, mew=1.6, label="MACs", zorder=2)
         if name not in timed_rows:
             continue

@@ -41,7 +41,7 @@ from reidbench.reporting.figures.style import (
     shown_values,
     title,
 )
-from reidbench.reporting.tables.table import Table
+from reidbench.reporting.tables.table import Heading, Table, heading_of
 from reidbench.spec import Record
 
 EVENLY = "The queries shown are evenly spaced in the dataset's list."
@@ -69,8 +69,8 @@ def activation_figure(table: Table) -> Figure | None:
 
 def attention_figure(table: Table) -> Figure | None:
     """Attention maps frame by frame over some clips; below, the overlap of each row and the mean maps."""
-    found = inspected(table, "attention")
-    if not found:
+    found, overlap = inspected(table, "attention"), heading_of(table, "attention.overlap")
+    if not found or overlap is None:
         return None
     first = {name: records[0] for name, records in found.items()}
     with readable(f"figure attention of {table.plan.name}"):
@@ -87,7 +87,7 @@ def attention_figure(table: Table) -> Figure | None:
     colour_bar(figure, bottom, highest, "attention, in multiples of an even map's")
     grid = f"{rows} rows" if columns == 1 else f"{rows} x {columns} positions"
     note(figure, bottom + 0.3, f"{EVENLY} A map has {grid}; frames {_listed(small)} are the small ones.")
-    _overlap_panel(place(figure, LABELS, bottom + 0.95, 1.7, 1.35), table, found)
+    _overlap_panel(place(figure, LABELS, bottom + 0.95, 1.7, 1.35), table, overlap)
     _mean_panels(figure, means, small, highest, bottom + 0.95)
     return figure
 
@@ -121,10 +121,10 @@ def _clip_block(records: Sequence[Record], number: int, highest: float) -> Block
     return Block((text,), ((side_by_side(frames), *over),))
 
 
-def _overlap_panel(axis: Axes, table: Table, found: dict[str, Sequence[Record]]) -> None:
+def _overlap_panel(axis: Axes, table: Table, heading: Heading) -> None:
     """The overlap of each row with its interval over identities, and a dot for each seed."""
-    heading = next(h for h in table.headings if h.column.quantity == "attention.overlap")
-    for i, (known, records) in enumerate(table.fresh(heading).values()):
+    found = table.fresh(heading)
+    for i, (known, records) in enumerate(found.values()):
         value, low, high = shown_values(known, heading.quantity)
         lengths = error_lengths(value, low, high)
         axis.errorbar(value, i, xerr=lengths, fmt="none", ecolor="black", elinewidth=1.2, capsize=3)

@@ -16,9 +16,9 @@ from reidbench.reporting.findings.scope import SYNTHETIC, dataset_name
 from reidbench.reporting.tables.layout import is_measured, seeds_text
 from reidbench.reporting.tables.table import Heading, Table, lookalike_levels
 from reidbench.retrieval.protocols import in_full
-from reidbench.spec import NO_TRUNK, Record
+from reidbench.spec import IEEE, NO_TRUNK, Record
 
-FLOAT32 = ("fp32", "ieee32")
+FLOAT32 = ("fp32", IEEE)
 """Precisions of which it is told where a GPU rounds them to TF32."""
 
 LEVELS = (

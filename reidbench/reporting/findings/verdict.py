@@ -11,7 +11,7 @@ from reidbench.reporting.findings.family_text import two_say_little
 from reidbench.reporting.tables.comparison import compare, excludes_zero, rests_on_two
 from reidbench.reporting.tables.intervals import difference_text, interval_text
 from reidbench.reporting.tables.layout import column_name, several
-from reidbench.reporting.tables.table import Heading, Table, heading_of
+from reidbench.reporting.tables.table import Heading, Table, heading_of, over_reference
 from reidbench.spec import Quantity, Suite
 from reidbench.statistics import Estimate
 
@@ -126,8 +126,14 @@ def _gap(table: Table, heading: Heading, known: set[str]) -> Estimate | None:
     suite, rows = table.plan.suite, table.fresh(heading)
     if suite.focus not in rows or suite.reference not in rows:
         return None
-    known |= {record.key for name in (suite.focus, suite.reference) for record in rows[name][1]}
+    known |= _keys(table, heading)
     return compare(heading.quantity, rows[suite.focus], rows[suite.reference])
+
+
+def _keys(table: Table, heading: Heading) -> set[str]:
+    """Of the records behind the row in focus and the reference row in a column."""
+    suite, rows = table.plan.suite, table.fresh(heading)
+    return {record.key for name in (suite.focus, suite.reference) for record in rows[name][1]}
 
 
 def _gain(heading: Heading, gap: Estimate) -> str:
@@ -151,9 +157,8 @@ def _times(table: Table, known: set[str]) -> Iterator[tuple[str, str]]:
 def _operations(table: Table, known: set[str]) -> Iterator[tuple[str, str]]:
     suite = table.plan.suite
     for heading in filter(None, (heading_of(table, quantity) for quantity in OPERATIONS)):
-        rows = table.fresh(heading)
-        if suite.focus in rows and suite.reference in rows and rows[suite.reference][0].value:
-            (own, mine), (other, theirs) = rows[suite.focus], rows[suite.reference]
-            known |= {record.key for record in (*mine, *theirs)}
-            yield f"{own.value / other.value:.2f}x", heading.quantity.title.partition("/")[0]
+        share = over_reference(table, heading).get(suite.focus)
+        if share is not None:
+            known |= _keys(table, heading)
+            yield f"{share:.2f}x", heading.quantity.title.partition("/")[0]
             return

@@ -24,7 +24,7 @@ class Effect:
 
 def combinations(table: Table) -> dict[str, frozenset[str]]:
     """The components of each row that says of all of them whether it has them."""
-    return {row.name: _parts(row) for row in table.plan.suite.rows if all(o in row.options for o, _ in PARTS.values())}
+    return {row.name: _parts(row) for row in table.plan.suite.rows if is_combination(row)}
 
 
 def effects(table: Table, heading: Heading) -> list[Effect]:
@@ -45,6 +45,11 @@ def effects(table: Table, heading: Heading) -> list[Effect]:
         if difference is not None:
             found.append(Effect(part, difference, len(pairs)))
     return found
+
+
+def is_combination(row: Row) -> bool:
+    """Whether a row says of each component whether it has it."""
+    return all(option in row.options for option, _ in PARTS.values())
 
 
 def _parts(row: Row) -> frozenset[str]:

@@ -9,11 +9,12 @@ from reidbench import registry
 from reidbench.data.splits import splits_of, without_split, written_splits
 from reidbench.deployment.backends import EAGER
 from reidbench.estimates import estimate
+from reidbench.json_trees import differences
 from reidbench.planning.dataset_identity import is_usual
 from reidbench.planning.plan import cost_shape, model_options
 from reidbench.planning.today import as_of_today, latest_contents
 from reidbench.presets import PRESETS
-from reidbench.reporting.tables.matching import against_published, differences, outdated, printed_value
+from reidbench.reporting.tables.matching import against_published, outdated, printed_value
 from reidbench.reporting.tables.table import Entry, Table, preset_name, shared
 from reidbench.scatter import Noise, covering, noise_by_device, on_device
 from reidbench.spec import Column, Quantity, Record, Row, Suite, UserError, canonical_json
@@ -84,7 +85,7 @@ def _lines_of(suite: Suite, store: Store, all_data: bool) -> Iterator[dict[str, 
         pairs = []
         for records in _of_row(row, groups):
             columns = _columns_of(suite, row, records[0], all_data)
-            paths = [p for r in records if columns for p in differences(r.cell, as_of_today(r.cell, latest))]
+            paths = [p for r in records if columns for p, *_ in differences(r.cell, as_of_today(r.cell, latest))]
             reason = outdated(list(dict.fromkeys(paths))) if paths else ""
             pairs += [(column, records, reason) for column in columns]
         for column, records, reason in sorted(pairs, key=lambda pair: places[pair[0].quantity]):

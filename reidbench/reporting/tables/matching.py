@@ -9,6 +9,7 @@ from typing import Any
 from reidbench import registry
 from reidbench.audit.rules import ROUNDINGS, interval
 from reidbench.data.splits import split_of, splits_of
+from reidbench.json_trees import differences
 from reidbench.spec import PAPER_SIZE, Cell, Column, Published, Quantity, Record, Row, canonical_json
 from reidbench.statistics import Estimate
 from reidbench.store import Store
@@ -24,15 +25,15 @@ MAY_DIFFER = (
 """Where the identity of a stale record may differ from the cell's: in what changes without a request for it."""
 
 JOINED = {
-    "protocol": ("settings", "protocol"),
-    "recipe": ("settings", "recipe"),
-    "trunk": ("settings", "trunk"),
-    "version of the measurement": ("settings", "version"),
-    "precision": ("settings", "precision"),
-    "device": ("settings", "device"),
-    "thread count": ("settings", "threads"),
+    "protocol": "protocol",
+    "recipe": "recipe",
+    "trunk": "trunk",
+    "version of the measurement": "version",
+    "precision": "precision",
+    "device": "device",
+    "thread count": "threads",
 }
-"""What must be one and the same in all records of a column, beside the dataset, and where a cell holds it."""
+"""What must be one and the same in all records of a column, beside the dataset, and which setting of a cell it is."""
 
 OF_A_TRUNK = ("recipe", "trunk")
 """What must be the same only in those whose models stand on one kind of trunk."""
@@ -59,7 +60,9 @@ class Records:
             identity = cell.identity
             found = []
             for record in self._successful(cell.measurement):
-                paths = differences(identity, record.cell) if record.cell["model"] == cell.model else []
+                if record.cell["model"] != cell.model:
+                    continue
+                paths = [path for path, *_ in differences(identity, record.cell)]
                 if paths and set(paths) <= set(MAY_DIFFER):
                     found.append((record, outdated(paths)))
             self._stale[cell.key] = max(found, key=lambda pair: pair[0].started, default=None)
@@ -124,8 +127,8 @@ def mixtures(measurement: str, rows: Sequence[tuple[str, Record]]) -> Iterable[s
     if not rows:
         return
     kinds: dict[str, list[Any]] = {"dataset": _contents(rows)}
-    for label, path in JOINED.items():
-        kinds[label] = [_without_frames(at(record.cell, path)) for _, record in rows]
+    for label, name in JOINED.items():
+        kinds[label] = [_without_frames(record.cell["settings"].get(name)) for _, record in rows]
     kinds["splits"] = _splits(rows)
     kinds["machine"] = [record.machine for _, record in rows]
     gpus = [str(record.context.get("gpu", "")) for _, record in rows]
@@ -178,8 +181,9 @@ def _contents(rows: Sequence[tuple[str, Record]]) -> list[bool]:
     first: dict[int | None, Any] = {}
     found = []
     for _, record in rows:
-        fingerprint = at(record.cell, ("settings", "dataset", "fingerprint"))
-        found.append(fingerprint == first.setdefault(split_of(record.cell["settings"]), fingerprint))
+        settings = record.cell["settings"]
+        fingerprint = settings.get("dataset", {}).get("fingerprint")
+        found.append(fingerprint == first.setdefault(split_of(settings), fingerprint))
     return found
 
 
@@ -213,20 +217,5 @@ def _incomparable(published: Published, column: Column, each: Sequence[Mapping[s
     return "" if size == PAPER_SIZE else f"another scale: measured on frames of {size[0]}x{size[1]} pixels"
 
 
-def at(tree: Any, path: Sequence[str]) -> Any:
-    """What lies in a JSON tree under names, one within the other; None where nothing does."""
-    for name in path:
-        tree = tree.get(name) if isinstance(tree, Mapping) else None
-    return tree
-
-
 def _without_frames(value: Any) -> Any:
     return {k: v for k, v in value.items() if k != "frames"} if isinstance(value, Mapping) else value
-
-
-def differences(a: Any, b: Any, path: str = "") -> list[str]:
-    """Dotted paths at which two JSON trees differ."""
-    if isinstance(a, Mapping) and isinstance(b, Mapping):
-        names = sorted({*a, *b})
-        return [p for n in names for p in differences(a.get(n), b.get(n), f"{path}.{n}" if path else n)]
-    return [] if a == b else [path]

@@ -142,6 +142,14 @@ def heading_of(table: Table, quantity: str) -> Heading | None:
     return next((heading for heading in table.headings if heading.column.quantity == quantity), None)
 
 
+def over_reference(table: Table, heading: Heading | None) -> dict[str, float]:
+    """The values of a column over the reference row's, by row; {} where that row has none, or the table no column."""
+    fresh = table.fresh(heading) if heading else {}
+    values = {name: known.value for name, (known, _) in fresh.items()}
+    one = values.get(table.plan.suite.reference)
+    return {name: value / one for name, value in values.items()} if one else {}
+
+
 def lookalike_levels(table: Table, heading: Heading) -> dict[str, float]:
     """That level (0 to 1) for each mean AP of the column's measurement, by its title."""
     quantities = registry.measurements()[heading.column.measurement].quantities.values()

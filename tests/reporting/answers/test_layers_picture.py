@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from reidbench.profiling.layers import BETWEEN, KINDS, POINTWISE, SPATIAL, Layers, Part
 from reidbench.profiling.peak import Peak
@@ -97,6 +98,20 @@ def test_the_peak_is_told_within_the_axis(moment: float, tmp_path: Path, monkeyp
 def test_long_names_are_shown_by_their_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     parts = [part("trunk.transformer.resblocks.10.mlp.c_fc", SPATIAL, 1e9, 5, 0.1), part("csp.1", SPATIAL, 1e9, 9, 0.1)]
     assert set(told(draw(parts, monkeypatch, tmp_path)["roof"])) == {"…resblocks.10.mlp.c_fc", "csp.1"}
+
+
+@pytest.mark.parametrize("rate", [1e9, 40e9, 500e9])
+def test_the_longest_are_named_in_the_order_of_their_heights_where_no_point_or_line_is(
+    rate: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = [part(f"slow{i}", SPATIAL, rate * (1 - 0.01 * i), 5 + i, 0.2) for i in (1, 0, 2)]
+    axis = draw([*slow, part("quick", POINTWISE, 20e9, 300, 0.1)], monkeypatch, tmp_path)["roof"]
+    names = sorted(axis.texts, key=lambda text: -text.get_window_extent().y0)
+    assert [name.get_text() for name in names] == ["slow0", "slow1", "slow2"]
+    boxes = [Text.get_window_extent(name) for name in names]  # without the line to the point
+    assert all(upper.y0 >= lower.y1 for upper, lower in itertools.pairwise(boxes))
+    right, roof = axis.transData.transform((300, PEAK.flops / 1e9))
+    assert boxes[0].y1 < roof and all(right < box.x0 for box in boxes) and boxes[-1].y0 >= axis.bbox.y0
 
 
 def test_a_model_without_products_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

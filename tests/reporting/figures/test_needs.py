@@ -8,9 +8,11 @@ import pytest
 from reidbench import registry
 from reidbench.commands.reports import check_figures
 from reidbench.reporting.figures import FIGURES
-from reidbench.reporting.tables.table import Table
+from reidbench.reporting.figures.needs import Need
+from reidbench.reporting.tables.table import Heading, Table
 from reidbench.spec import Column, Row, Suite, UserError
 
+STAGES = tuple(f"end_to_end.{part}" for part in ("total", "decode", "clips", "network", "pooling", "search"))
 SUITES = sorted(name for name in registry.suite_paths() if list(registry.suites_of(name)) == [name])
 
 
@@ -43,12 +45,14 @@ def test_every_suite_can_have_its_figures() -> None:
             "a column of complex",
         ),
         ("ranking", ("accuracy.mAP",), ("ranking.mAP",), "a column of ranking"),
+        ("attention", ("attention.evenness",), ("attention.overlap",), "a column of attention.overlap"),
+        ("end_to_end", ("end_to_end.total",), STAGES, "a column of end_to_end.decode"),
     ],
 )
 def test_what_is_lacking_is_named(figure: str, lacking: tuple[str, ...], enough: tuple[str, ...], told: str) -> None:
     with pytest.raises(UserError, match=f"^figure {figure} of suite mine needs {told}") as error:
         check_figures({"mine": suite_of(*lacking, figures=(figure,))})
-    assert str(error.value).endswith("; add it to the columns, or leave out the figure")
+    assert str(error.value).endswith("; add it to the suite, or leave out the figure")
     check_figures({"mine": suite_of(*enough, figures=(figure,))})
 
 
@@ -58,9 +62,27 @@ def test_levels_are_asked_for_where_the_figure_goes_over_them() -> None:
     check_figures({"mine": suite_of("accuracy.mAP", figures=("stress",), level=True)})
 
 
+def test_the_levels_of_scale_are_those_of_the_columns_that_it_draws() -> None:
+    elsewhere = Column("accuracy.mAP", level=("rate", 0.5))
+    suite = replace(suite_of("scoring.query", figures=("scale",)), columns=(Column("scoring.query"), elsewhere))
+    with pytest.raises(UserError, match=r"needs a column of scoring\.query or scoring\.added with a `level`"):
+        check_figures({"mine": suite})
+    check_figures({"mine": suite_of("scoring.added", figures=("scale",), level=True)})
+
+
+def test_components_need_a_row_that_says_of_all_of_them_whether_it_has_them() -> None:
+    suite = suite_of("accuracy.mAP", figures=("components",))
+    with pytest.raises(UserError, match="needs a row with all of the options csp, attention and temporal"):
+        check_figures({"mine": suite})
+    row = Row("TB", "bicnet", {"csp": False, "attention": "none", "temporal": "none"})
+    check_figures({"mine": replace(suite, rows=(row,))})
+    with pytest.raises(UserError, match=r"needs a column of accuracy\.mAP or "):
+        check_figures({"mine": replace(suite, rows=(row,), columns=(Column("accuracy.top1"),))})
+
+
 def test_a_figure_of_the_row_in_focus_needs_one() -> None:
     suite = suite_of("throughput.throughput", figures=("batches",))
-    with pytest.raises(UserError, match="figure batches of suite mine needs a focus"):
+    with pytest.raises(UserError, match="figure batches of suite mine needs a row in `focus`"):
         check_figures({"mine": suite})
     check_figures({"mine": replace(suite, focus="Base")})
 
@@ -70,10 +92,22 @@ def test_a_suite_that_names_no_figures_gets_those_that_can_be_drawn() -> None:
 
 
 @pytest.mark.parametrize("name", sorted({figure for suite in SUITES for figure in registry.suite(suite).figures}))
-def test_nothing_is_drawn_without_the_columns_that_are_needed(name: str, filled: Callable[..., Table]) -> None:
+def test_nothing_is_drawn_without_what_is_needed(name: str, filled: Callable[..., Table]) -> None:
     """So that no suite is refused that could have been drawn."""
     suite = next(suite for suite in SUITES if name in registry.suite(suite).figures)
     table = filled(suite, gpu="Imaginary GPU")
     for need in FIGURES[name].needs:
-        kept = tuple(heading for heading in table.headings if not need.has(heading.column))
-        assert FIGURES[name].draw(replace(table, headings=kept)) is None, need.what
+        assert FIGURES[name].draw(_without(need, table)) is None, need.what
+
+
+def _without(need: Need, table: Table) -> Table:
+    """The table with all of its columns, or else its rows, that do not meet the need, or else with no row in focus."""
+    suite = table.plan.suite
+    if not need.met(replace(suite, columns=())):
+        kept: list[Heading] = []
+        for heading in table.headings:
+            if not need.met(replace(suite, columns=tuple(each.column for each in (*kept, heading)))):
+                kept.append(heading)
+        return replace(table, headings=tuple(kept))
+    rows = tuple(row for row in suite.rows if not need.met(replace(suite, rows=(row,))))
+    return replace(table, plan=replace(table.plan, suite=replace(suite, rows=rows, focus="")))

@@ -8,7 +8,7 @@ from reidbench.reporting.documents.block import CONTINUED, WORDS, text_lines
 from reidbench.reporting.figures.style import setting
 from reidbench.reporting.tables import matching
 from reidbench.reporting.tables.layout import PUBLISHED, block_title, blocks
-from reidbench.reporting.tables.table import assemble
+from reidbench.reporting.tables.table import assemble, heading_of, over_reference
 from reidbench.reporting.tables.terminal import terminal_text
 from reidbench.spec import Column, Published, Row
 
@@ -41,6 +41,16 @@ def test_the_states_of_cells_without_a_record_differ(bench):
     assert all(entry.estimate is None for entry in table.entries.values())
     assert {entry.state for entry in table.entries.values()} <= {"ok", "partial", "stale", *WORDS}
     assert full.key not in {record.key for record in bench.store.records()}
+
+
+def test_values_over_the_reference_rows_are_those_of_rows_that_are_fresh(bench):
+    bench.save(bench.cell(ROWS[0], COLUMNS[GFLOPS_AT]))
+    table = assemble(bench.plan, bench.store)
+    assert over_reference(table, heading(table, GFLOPS_AT)) == {}, "the reference row has no value"
+    bench.save(bench.cell(ROWS[1], COLUMNS[GFLOPS_AT]))
+    table = assemble(bench.plan, bench.store)
+    assert over_reference(table, heading(table, GFLOPS_AT)) == {"Small": GFLOPS["Small"] / GFLOPS["Base"], "Base": 1}
+    assert over_reference(table, heading_of(table, "complexity.macs")) == {}, "there is no such column"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,24 @@
+"""Where two trees differ, and what each has there."""
+
+from __future__ import annotations
+
+from reidbench.json_trees import differences
+
+TREE = {"settings": {"recipe": {"steps": 600, "size": [64, 32]}, "seed": 0}, "model": "baseline"}
+
+
+def test_a_tree_differs_from_itself_nowhere() -> None:
+    assert list(differences(TREE, {**TREE})) == []
+
+
+def test_paths_have_the_order_of_the_first_and_both_values() -> None:
+    other = {"model": "bicnet_tks", "settings": {"recipe": {"size": [64, 32], "lr": 0.1, "steps": 150}, "seed": 0}}
+    assert list(differences(TREE, other)) == [
+        ("settings.recipe.steps", 600, 150),
+        ("settings.recipe.lr", None, 0.1),
+        ("model", "baseline", "bicnet_tks"),
+    ]
+
+
+def test_an_object_that_only_one_has_is_one_difference() -> None:
+    assert list(differences(TREE, {"model": "baseline"})) == [("settings", TREE["settings"], None)]
