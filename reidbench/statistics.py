@@ -1,6 +1,7 @@
 """What follows from raw samples: means and medians with intervals, differences, order agreement.
 
-The interval of a median lies between two of its readings, which needs no assumption. That of a mean counts groups
+The interval of a median lies between its readings, as that of the sign test does, which needs no assumption but for
+neighbours that resemble each other. That of a mean counts groups
 (identities): how far the mean would move if others had been chosen, by how far each one pulls it, times a t variate of
 as many degrees of freedom as there are groups, less one. An accuracy has two sources of variance, kept apart:
 `Estimate.low` and `high` cover the choice of query identities, `Estimate.sd` is the spread over training seeds. Only
@@ -65,14 +66,18 @@ def median_interval(samples: ArrayLike) -> Estimate:
 
     A reading lies below the median of what it is drawn from with probability 1/2, whatever that is like, so that the
     coverage is a binomial sum: at least `LEVEL`. Where even all readings together cover less, there is no interval.
-    Raises ValueError where there is no sample.
+    Of samples that resemble their neighbours, in the order that they were taken in, fewer would tell as much: the ends
+    lie further out by the root of how many times fewer. Raises ValueError where there is no sample.
     """
-    values = np.sort(as_readings(samples))
+    values = as_readings(samples)
     n, median = len(values), float(np.median(values))
-    rank = _rank(n)
-    if not rank:
-        return Estimate(median, n=n, sd=spread(values))
-    return Estimate(median, float(values[rank - 1]), float(values[n - rank]), n, spread(values))
+    plain = Estimate(median, n=n, sd=spread(values))
+    if not (rank := _rank(n)):
+        return plain
+    middle, alike = (n - 1) / 2, _resemblance(values - median)
+    reach = min(middle, (middle - (rank - 1)) * sqrt((1 + alike) / (1 - alike)))
+    low, high = np.interp([middle - reach, middle + reach], np.arange(n), np.sort(values))
+    return replace(plain, low=float(low), high=float(high))
 
 
 def ratio_interval(numerator: ArrayLike, denominator: ArrayLike) -> Estimate:
@@ -237,6 +242,16 @@ def _rank(n: int) -> int:
         rank += 1
         outside += 2 * comb(n, rank) / 2**n
     return rank
+
+
+def _resemblance(deviations: Floats) -> float:
+    """How far a reading's side of the median is that of the one before it, from 0 (by chance, or less) to below 1.
+
+    The autocorrelation of the signs: n readings of which it is r say as much of their median as n (1 - r) / (1 + r).
+    """
+    signs = np.sign(deviations)
+    told = float((signs**2).sum())
+    return max(0.0, float((signs[1:] * signs[:-1]).sum()) / told) if told else 0.0
 
 
 def _pulls(values: Floats, labels: NDArray[np.generic], known: NDArray[np.generic] | None = None) -> Floats:

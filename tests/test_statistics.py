@@ -58,8 +58,39 @@ def test_too_few_readings_have_a_median_without_an_interval(n):
     [(6, 1, 6), (8, 1, 8), (9, 2, 8), (15, 4, 12), (50, 18, 33), (1000, 469, 532), (1001, 469, 533)],
 )
 def test_the_interval_of_a_median_lies_between_the_readings_that_tables_of_the_sign_test_give(n, low, high):
-    found = median_interval(np.random.default_rng(n).permutation(n) + 1.0)
+    found = median_interval(in_turns(np.arange(n) + 1.0))
     assert (found.low, found.high) == (low, high)
+
+
+def in_turns(values: np.ndarray) -> np.ndarray:
+    """Readings below the median and above it in turns, so that none resembles the one before it."""
+    ordered, half = np.sort(values), (len(values) + 1) // 2
+    turned = np.empty_like(ordered)
+    turned[::2], turned[1::2] = ordered[:half], ordered[half:]
+    return turned
+
+
+def test_readings_that_resemble_their_neighbours_tell_less_of_their_median():
+    """Sides of the median in runs of two: of 19 steps 10 stay on one and 9 do not, an autocorrelation of 1 / 20."""
+    values = np.arange(20) + 1.0
+    pairs = np.stack([values[:10].reshape(5, 2), values[10:].reshape(5, 2)], axis=1).ravel()
+    apart, together, drifting = (median_interval(each) for each in (in_turns(values), pairs, values))
+    reach = (apart.high - apart.low) * math.sqrt((1 + 1 / 20) / (1 - 1 / 20))
+    assert apart.value == together.value == drifting.value == 10.5
+    assert together.high - together.low == pytest.approx(reach)
+    assert (drifting.low, drifting.high) == (1, 20), "but never beyond the readings"
+    assert median_interval([2.0] * 20).low == 2
+
+
+@pytest.mark.parametrize("alike", [0.0, 0.2, 0.47])
+def test_rounds_as_alike_as_those_recorded_cover_their_median(alike):
+    """2000 sessions of 25 rounds; the hit rate scatters by half a point. At 0.47 plain ranks hold 86 %."""
+    rng = np.random.default_rng(4)
+    noise = rng.normal(size=(60, 2000))
+    for step in range(1, 60):
+        noise[step] = alike * noise[step - 1] + math.sqrt(1 - alike**2) * noise[step]
+    found = [median_interval(rounds) for rounds in noise[-25:].T]
+    assert 0.90 < np.mean([known.low <= 0 <= known.high for known in found]) < 0.98
 
 
 @pytest.mark.parametrize("samples", [[], [1.0, math.nan], [[1.0], [2.0]]])
