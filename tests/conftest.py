@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,6 +22,12 @@ from reidbench import registry
 # A property does not fail because the machine is busy.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
+
+# Where tests share the cores with others, a thread of OpenMP that waits for its next task gives its core away. It turns
+# on the spot otherwise, which costs these tests twice their time. Read as torch is first imported, here and by what
+# tests start; a benchmark has the machine for itself, and its threads as a user has them.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 # A shell starts its background jobs deaf to Ctrl-C, which some tests send.
 signal.signal(signal.SIGINT, signal.default_int_handler)
