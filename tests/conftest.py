@@ -48,6 +48,19 @@ TEST: tuple[Row, ...] = (
 QUERIES: tuple[int, ...] = (3, 5)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def undisturbed_by_other_workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Tests that run side by side do not wait for each other at the lock of one cache, nor for the disk.
+
+    What is written is synced for a power cut, which no test has; a file that cannot be synced is still an error.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        if "PYTEST_XDIST_WORKER" in os.environ:
+            patch.setenv("REIDBENCH_CACHE", str(tmp_path_factory.mktemp("cache")))
+            patch.setattr(os, "fsync", os.fstat)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def plugins_of_one_test() -> Iterator[None]:
     """What a test adds to the registry goes with it."""
