@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from datetime import timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ import torch.distributed as dist
 from reidbench import distributed
 from reidbench.launch import Place, launched
 from reidbench.spec import UserError
+
+MEETING = "meeting"
+"""The named pipe at which processes meet of which one then falls silent."""
 
 
 def talk(place: Place) -> dict[str, Any]:
@@ -93,23 +97,32 @@ def join_late(out: Path) -> None:
     dist.init_process_group = find_and_dawdle
 
 
+def meet(out: Path) -> None:
+    """Both have imported torch: the silence is also how long one waits for the other, which may take long over that.
+
+    A named pipe opens once both of its ends are asked for.
+    """
+    import_module("torch.distributed.nn.functional")  # as joining does
+    (out / MEETING).open("r" if launched().leads else "w").close()
+
+
 if __name__ == "__main__":
     how, out = sys.argv[1], Path(sys.argv[2])
     if how == "refuses" and launched().leads:
         join_late(out)
+    if how == "silent":
+        meet(out)
     try:
-        # Also how long the first waits here for the second, which may be at importing torch among many others.
         with distributed.joined(
-            "cpu", silence=timedelta(seconds=20) if how == "silent" else distributed.SILENCE
+            "cpu", silence=timedelta(seconds=5) if how == "silent" else distributed.SILENCE
         ) as place:
-            if how == "talk":
-                torch.save(talk(place), out / f"{place.rank}.pt")
-            elif how == "train":
+            if how == "well":
                 train()
+                torch.save(talk(place), out / f"{place.rank}.pt")
             else:
                 end(place, how, out)
         assert distributed.current().world == 1
-        if how == "train":
+        if how == "well":
             (out / f"{launched().rank}.txt").write_text("\n".join(threads()))
     except UserError as error:
         print(error, file=sys.stderr)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -30,9 +31,16 @@ def test_a_process_alone_is_given_back_what_it_gave() -> None:
     assert not torch.distributed.is_initialized()
 
 
-def test_processes_tell_each_other(tmp_path: Path) -> None:
-    launching.together(SCRIPT, "talk", tmp_path)
-    one, two = (torch.load(tmp_path / f"{rank}.pt") for rank in range(2))
+@pytest.fixture(scope="module")
+def met(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What two processes leave that take a training step, talk and end."""
+    folder = tmp_path_factory.mktemp("met")
+    launching.together(SCRIPT, "well", folder)
+    return folder
+
+
+def test_processes_tell_each_other(met: Path) -> None:
+    one, two = (torch.load(met / f"{rank}.pt") for rank in range(2))
     rows = torch.tensor([[1.0, 2.0], [3.0, 4.0], [11.0, 12.0], [13.0, 14.0]])
     for found in (one, two):
         assert torch.equal(found["whole"], 1.5 * rows)
@@ -51,16 +59,16 @@ def test_processes_tell_each_other(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux lists the threads of a process by name")
-def test_no_thread_of_the_group_outlives_it(tmp_path: Path) -> None:
+def test_no_thread_of_the_group_outlives_it(met: Path) -> None:
     """One that did could abort the process while the interpreter ends."""
-    launching.together(SCRIPT, "train", tmp_path)
     for rank in range(2):
-        names = (tmp_path / f"{rank}.txt").read_text().split("\n")
+        names = (met / f"{rank}.txt").read_text().split("\n")
         assert any(names) and not [name for name in names if "gloo" in name]
 
 
 def test_one_that_ends_ends_the_others_with_one_line(tmp_path: Path) -> None:
     began = time.monotonic()
+    os.mkfifo(tmp_path / meeting.MEETING)
     runs = {how: launching.start(SCRIPT, how, tmp_path) for how in ("killed", "silent", "refuses")}
     with launching.none_left(process for run in runs.values() for process in run):
         first = {how: launching.finish(run[:1])[0] for how, run in runs.items()}

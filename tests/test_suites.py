@@ -147,16 +147,14 @@ def test_a_gpu_run_that_is_ended_early_lacks_what_matters_least(tmp_path: Path) 
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Store:
-    """What all suites are measured into, so that rows that they share train once."""
-    return Store(tmp_path_factory.mktemp("results"), "here")
+    """What all suites are measured into, so that rows that they share train once, beside the cache of their data."""
+    return Store(tmp_path_factory.mktemp("shared") / "results", "here")
 
 
 @pytest.mark.parametrize("name", TRAINED)
-def test_every_row_trains_and_is_measured(
-    name: str, shared: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_every_row_trains_and_is_measured(name: str, shared: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """In this process and for two steps; of each factor of `stress` at its last level, and of the backends eager."""
-    monkeypatch.setenv("REIDBENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("REIDBENCH_CACHE", str(shared.folder.parents[1] / "cache"))
     monkeypatch.setitem(presets.PRESETS, "tiny", TINY)
     suite, store = registry.suite(name), shared
     levels = {column.level[0]: column for column in suite.columns if column.level[0]}

@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import pickle
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -29,17 +30,28 @@ from reidbench.training.checkpoint import save_model
 AT = ["--dataset", "synthetic", "--root", "few"]
 
 
-@pytest.fixture(autouse=True)
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+@pytest.fixture(scope="module")
+def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a few walkers and `model.pt`, untrained weights of two_branch under the preset quick."""
+    folder = tmp_path_factory.mktemp("given")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("REIDBENCH_CACHE", str(folder / "cache"))
+        synthetic.write_synthetic(folder / "few", train_ids=2, test_ids=4, cameras=2, frames=8)
+        cell = accuracy_cell("two_branch", {}, Request(root=str(folder / "few")), 0, Store(folder / "results", "here"))
+    torch.manual_seed(0)
+    model = registry.build(cell.model, **cell.options)
+    save_model(folder / "model.pt", model, name=cell.model, options=cell.identity["options"])
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def place(given: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A copy of what is `given`, to work in."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("REIDBENCH_CACHE", str(tmp_path / "cache"))
     threads = torch.get_num_threads()
-    synthetic.write_synthetic(Path("few"), train_ids=2, test_ids=4, cameras=2, frames=8)
-    cell = accuracy_cell("two_branch", {}, Request(root="few"), 0, Store("results", "here"))
-    torch.manual_seed(0)
-    model = registry.build(cell.model, **cell.options)
-    save_model(Path("model.pt"), model, name=cell.model, options=cell.identity["options"])
+    shutil.copytree(given / "few", "few")
+    shutil.copy(given / "model.pt", "model.pt")
     yield
     torch.set_num_threads(threads)
 

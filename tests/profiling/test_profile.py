@@ -71,8 +71,9 @@ NEWER = """import torch, reidbench
 places = torch.backends.cudnn.conv, torch.backends.cudnn.rnn, torch.backends.cuda.matmul
 for place, precision in zip(places, ("ieee", "tf32", "tf32")):
     place.fp32_precision = precision
+model = reidbench.build("baseline", size=(32, 16), depth=18, width=8)
 for precision in ("fp32", "ieee32"):
-    reidbench.profile("baseline", shape=(1, 1, 3, 32, 16), precision=precision, rounds=1)
+    reidbench.profile(model, shape=(1, 1, 3, 32, 16), precision=precision, rounds=1)
     assert [place.fp32_precision for place in places] == ["ieee", "tf32", "tf32"]
 """
 """Torch does not undo these within a process."""
