@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from reidbench import registry
-from reidbench.json_trees import differences
+from reidbench.json_trees import differences, without
 from reidbench.reporting.tables.matching import session_of
 from reidbench.reporting.tables.table import preset_name
 from reidbench.spec import Cell, Record, canonical_json
@@ -41,10 +41,7 @@ def subject(cell: Mapping[str, Any]) -> str:
 
 
 def _without_code(cell: Mapping[str, Any]) -> dict[str, Any]:
-    settings = {name: value for name, value in cell["settings"].items() if name != "seed"}
-    if "reference" in settings:
-        settings["reference"] = {name: value for name, value in settings["reference"].items() if name != "source"}
-    return {**{name: value for name, value in cell.items() if name != "source"}, "settings": settings}
+    return without(cell, ("source", "settings.seed", "settings.reference.source"))
 
 
 def code_of(cell: Mapping[str, Any]) -> tuple[str, str]:

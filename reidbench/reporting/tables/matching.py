@@ -9,7 +9,7 @@ from typing import Any
 from reidbench import registry
 from reidbench.audit.rules import ROUNDINGS, interval
 from reidbench.data.splits import split_of, splits_of
-from reidbench.json_trees import differences
+from reidbench.json_trees import differences, without
 from reidbench.spec import PAPER_SIZE, Cell, Column, Published, Quantity, Record, Row, canonical_json
 from reidbench.statistics import Estimate
 from reidbench.store import Store
@@ -45,7 +45,7 @@ class Records:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._by_key: dict[str, Record | None] = {}
-        self._good: dict[str, list[Record]] = {}
+        self._good: dict[str, dict[str, list[Record]]] = {}
         self._stale: dict[str, tuple[Record, str] | None] = {}
 
     def fresh(self, cell: Cell) -> Record | None:
@@ -59,19 +59,25 @@ class Records:
         if cell.key not in self._stale:
             identity = cell.identity
             found = []
-            for record in self._successful(cell.measurement):
-                if record.cell["model"] != cell.model:
-                    continue
-                paths = [path for path, *_ in differences(identity, record.cell)]
-                if paths and set(paths) <= set(MAY_DIFFER):
+            for record in self._successful(cell.measurement).get(_asked(identity), ()):
+                if paths := [path for path, *_ in differences(identity, record.cell)]:
                     found.append((record, outdated(paths)))
             self._stale[cell.key] = max(found, key=lambda pair: pair[0].started, default=None)
         return self._stale[cell.key]
 
-    def _successful(self, measurement: str) -> list[Record]:
+    def _successful(self, measurement: str) -> dict[str, list[Record]]:
+        """The good records of a measurement by what was asked for."""
         if measurement not in self._good:
-            self._good[measurement] = [r for r in self._store.records(measurement) if r.status == "ok"]
+            alike = self._good[measurement] = {}
+            for record in self._store.records(measurement):
+                if record.status == "ok":
+                    alike.setdefault(_asked(record.cell), []).append(record)
         return self._good[measurement]
+
+
+def _asked(identity: Mapping[str, Any]) -> str:
+    """What is the same in the identities of a cell and of its stale records."""
+    return canonical_json(without(identity, MAY_DIFFER))
 
 
 def outdated(paths: Sequence[str]) -> str:
