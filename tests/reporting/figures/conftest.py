@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,19 +31,32 @@ def made_up_measurements() -> None:
 @pytest.fixture
 def filled(tmp_path: Path) -> Callable[..., Table]:
     """The table of a suite, measured by `values(cell)`: a mean AP for an accuracy cell, else seconds a frame."""
+    return partial(fill, tmp_path)
 
-    def fill(name: str, values: Callable[[Cell], float] = lambda _: 0.5, *, gpu: str = "", seeds: int = 2) -> Table:
-        store = Store(tmp_path, "made-up")
-        about = {"cpu": "Imaginary 9000", "cores": 2, "memory_gib": 8, "gpu": gpu, "system": "Linux"}
-        write_text(tmp_path / "made-up" / "machine.json", json.dumps(about))
-        plan = make_plan(name, registry.suite(name), Request(seeds=seeds), store)
-        now = machine.now()  # read once: rows of one session have their beginning in common
-        for cell in plan.all_cells():
-            found = content(cell) or (*_content(cell, values(cell)), {})
-            store.save(Record(cell.identity, cell.key, cell.row, "ok", *found, "made-up", {"torch": "2"}, now, 1.0))
-        return assemble(plan, store)
 
-    return fill
+def fill(
+    folder: Path, name: str, values: Callable[[Cell], float] = lambda _: 0.5, *, gpu: str = "", seeds: int = 2
+) -> Table:
+    store = Store(folder, "made-up")
+    about = {"cpu": "Imaginary 9000", "cores": 2, "memory_gib": 8, "gpu": gpu, "system": "Linux"}
+    write_text(folder / "made-up" / "machine.json", json.dumps(about))
+    plan = make_plan(name, registry.suite(name), Request(seeds=seeds), store)
+    now = machine.now()  # read once: rows of one session have their beginning in common
+    for cell in plan.all_cells():
+        found = content(cell) or (*_content(cell, values(cell)), {})
+        store.save(Record(cell.identity, cell.key, cell.row, "ok", *found, "made-up", {"torch": "2"}, now, 1.0))
+    return assemble(plan, store)
+
+
+@pytest.fixture(scope="module")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Table]:
+    """As `filled`, made once for all tests of a file that ask for the same."""
+
+    @cache
+    def made(*asked: Any, **settings: Any) -> Table:
+        return fill(tmp_path_factory.mktemp("store"), *asked, **settings)
+
+    return made
 
 
 def _content(cell: Cell, value: float) -> tuple[dict[str, float], dict[str, list[float]]]:

@@ -92,10 +92,10 @@ def test_a_suite_that_names_no_figures_gets_those_that_can_be_drawn() -> None:
 
 
 @pytest.mark.parametrize("name", sorted({figure for suite in SUITES for figure in registry.suite(suite).figures}))
-def test_nothing_is_drawn_without_what_is_needed(name: str, filled: Callable[..., Table]) -> None:
+def test_nothing_is_drawn_without_what_is_needed(name: str, once: Callable[..., Table]) -> None:
     """So that no suite is refused that could have been drawn."""
     suite = next(suite for suite in SUITES if name in registry.suite(suite).figures)
-    table = filled(suite, gpu="Imaginary GPU")
+    table = once(suite, gpu="Imaginary GPU")
     for need in FIGURES[name].needs:
         assert FIGURES[name].draw(_without(need, table)) is None, need.what
 

@@ -26,8 +26,8 @@ def factor(axis: Axes) -> str:
     return axis.get_xlabel().partition(" (")[0]
 
 
-def test_lines_follow_the_level_of_the_factor(filled: Fill) -> None:
-    figure = stress_figure(filled("stress", by_occlusion))
+def test_lines_follow_the_level_of_the_factor(once: Fill) -> None:
+    figure = stress_figure(once("stress", by_occlusion))
     assert figure is not None
     axes = {factor(axis): axis for axis in figure.axes if axis.get_xlabel()}
     assert list(axes) == [
@@ -48,8 +48,8 @@ def test_lines_follow_the_level_of_the_factor(filled: Fill) -> None:
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 5])
-def test_the_legend_names_every_line_once_and_takes_no_more_room_than_it_needs(filled: Fill, count: int) -> None:
-    table = filled("stress", by_occlusion)
+def test_the_legend_names_every_line_once_and_takes_no_more_room_than_it_needs(once: Fill, count: int) -> None:
+    table = once("stress", by_occlusion)
     factors = list(dict.fromkeys(heading.column.level[0] for heading in table.headings))[:count]
     kept = tuple(heading for heading in table.headings if heading.column.level[0] in factors)
     figure = stress_figure(replace(table, headings=kept))
@@ -78,8 +78,8 @@ def test_each_seed_is_marked_at_its_own_height(filled: Fill) -> None:
     assert means == pytest.approx([float(y) for y in panel.containers[0][0].get_ydata()], abs=0.01)
 
 
-def test_rows_differ_in_marker_and_dash_and_not_in_colour_alone(filled: Fill) -> None:
-    figure = stress_figure(filled("stress", by_occlusion))
+def test_rows_differ_in_marker_and_dash_and_not_in_colour_alone(once: Fill) -> None:
+    figure = stress_figure(once("stress", by_occlusion))
     assert figure is not None
     lines = [container[0] for container in figure.axes[0].containers]
     assert len({line.get_marker() for line in lines}) == len(lines)
@@ -98,8 +98,8 @@ def test_the_findings_compare_the_pairs_of_the_suite_at_every_level(filled: Fill
     assert "frame rate 2 " in beyond and "frame rate 1 " not in beyond
 
 
-def test_a_panel_names_what_it_sets_beside_its_factor(filled: Fill) -> None:
-    panels = {axis.get_xlabel() for axis in stress_figure(filled("stress", by_occlusion)).axes if axis.axison}
+def test_a_panel_names_what_it_sets_beside_its_factor(once: Fill) -> None:
+    panels = {axis.get_xlabel() for axis in stress_figure(once("stress", by_occlusion)).axes if axis.axison}
     assert panels == {
         "occlusion rate",
         "share told by detail (gait 0)",
