@@ -17,7 +17,7 @@ from reidbench.planning.plan import Plan, all_cells
 from reidbench.regression.calibration import noise_between, session_noise
 from reidbench.regression.judging import Circumstances, judge
 from reidbench.regression.pairing import Pair, companions, doubtful_cells, pairs_of
-from reidbench.regression.presentation import FORMATS, WIDTH, terminal_text, to_json
+from reidbench.regression.presentation import FORMATS, WIDTH, gaps, terminal_text, to_json
 from reidbench.regression.sides import Side
 from reidbench.regression.verdicts import Comparison, Limits, exit_code
 from reidbench.running.display import open_display
@@ -235,6 +235,8 @@ def tell(found: Comparison, folder: Path, arguments: Namespace) -> int:
         for path in written:
             print(f"written: {path}")
     code = exit_code(found.verdicts)
-    if code == 2:
+    if lacking := gaps(found):
+        print(f"bench.py: {arguments.command}: not compared in any row: {lacking}", file=sys.stderr)
+    elif code == 2:
         print(f"bench.py: {arguments.command}: not everything could be measured or compared", file=sys.stderr)
     return code

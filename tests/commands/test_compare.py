@@ -27,10 +27,11 @@ sys.exit(CODE)
 
 @pytest.fixture
 def folders(tmp_path: Path) -> tuple[Path, Path]:
-    """The committed records of a machine's counts, and a copy that can be changed."""
+    """The committed records of a machine's costs, and a copy that can be changed."""
     name = machines(ROOT / "results")[0]
     for side in ("a", "b"):
-        shutil.copytree(ROOT / "results" / name / "complexity", tmp_path / side / name / "complexity")
+        for measurement in ("complexity", "latency", "throughput", "memory"):
+            shutil.copytree(ROOT / "results" / name / measurement, tmp_path / side / name / measurement)
         shutil.copy(ROOT / "results" / name / "machine.json", tmp_path / side / name)
     return tmp_path / "a", tmp_path / "b"
 
@@ -66,6 +67,10 @@ def test_two_folders_are_compared_as_they_are(folders: tuple[Path, Path], tmp_pa
     assert "the same records on both sides" in capsys.readouterr().err
     assert main(["compare", *map(str, reversed(folders)), "--only", "cost"]) == 0
     assert "better" in capsys.readouterr().out
+    shutil.rmtree(next(folders[1].glob("*/throughput")))
+    assert main(["compare", *map(str, reversed(folders)), "--only", "cost"]) == 2
+    said = capsys.readouterr().err
+    assert "not compared in any row: Throughput, cpu fp32 (missing there: the baseline has no record of it)" in said
 
 
 def test_what_is_not_there_to_compare_is_one_line(folders: tuple[Path, Path], capsys) -> None:

@@ -210,6 +210,20 @@ def test_recorded_measures_nothing_and_calls_stale_what_is(bench: Bench) -> None
     assert code == 2 and text.count("stale here") == 2 and "0 same" not in text
 
 
+def test_a_column_that_the_baseline_lacks_is_no_all_clear(bench: Bench, tmp_path: Path) -> None:
+    shutil.rmtree(tmp_path / "old" / "here" / "toysize")
+    code, _, said = bench.check("--format", "md", "junit", "--out", str(tmp_path / "out"))
+    why = "not compared in any row: size (missing there: the baseline has no record of it)"
+    assert code == 2 and said.endswith(f"bench.py: check: {why}\n")
+    text = (tmp_path / "out" / "toys-check.md").read_text()
+    assert text.startswith("# Toys: size not compared\n")
+    root = ElementTree.parse(tmp_path / "out" / "toys-check.xml").getroot()
+    assert [root.get(name) for name in ("failures", "errors", "skipped")] == ["0", "2", "1"]
+    bench.write(pace=0.6)
+    code, _, said = bench.check()
+    assert code == 1 and why in said
+
+
 def test_the_records_of_the_code_before_can_be_the_baseline_in_the_same_folder(bench: Bench) -> None:
     bench.write(size=9)
     code, text, said = bench.run("check", "toys", "--against", str(bench.folder / "old"), results="old")
