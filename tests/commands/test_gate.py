@@ -242,6 +242,25 @@ def test_unchanged_code_is_compared_with_nothing_and_fails_nothing(bench: Bench,
         assert not list((bench.folder / results).rglob("superseded"))
 
 
+def test_records_of_another_version_of_torch_are_told_by_what_measures(bench: Bench) -> None:
+    """And not by `report`, whose records may be another machine's, nor of what was measured just now."""
+    assert not bench.run("toys", results="old")[2]
+    shutil.copytree(bench.folder / "old", bench.folder / "new")
+    for record in (bench.folder / "new").rglob("toy*/*.json"):
+        content = json.loads(record.read_text())
+        del content["digest"]
+        content["versions"]["torch"] = "2.0.0"
+        record.write_text(json.dumps(content))
+    told = "measured with torch 2.0.0 ("
+    code, _, said = bench.run("toys")
+    assert code == 0 and said.startswith(f"bench.py: {told}") and said.endswith("installed): --fresh measures again\n")
+    code, text, _ = bench.check()
+    assert code == 0 and told in text and "bench.py toys --fresh measures again." in " ".join(text.split())
+    assert told not in bench.check("--recorded")[1]
+    assert bench.run("report", "toys")[2] == ""
+    assert told not in bench.run("toys", "--fresh")[2] and not bench.run("toys")[2]
+
+
 def test_a_baseline_without_a_record_of_the_suite_is_no_baseline_of_its_own(bench: Bench) -> None:
     for file in (bench.folder / "old").rglob("toy*/*.json"):
         file.unlink()
