@@ -76,7 +76,7 @@ def test_two_folders_are_compared_as_they_are(folders: tuple[Path, Path], tmp_pa
 def test_what_is_not_there_to_compare_is_one_line(folders: tuple[Path, Path], capsys) -> None:
     assert main(["compare", *map(str, folders), "--machine", "nosuch"]) == 2
     said = capsys.readouterr().err
-    assert "holds no machine 'nosuch'; there is" in said and said.count("\n") == 1
+    assert f"holds no machine 'nosuch'; give {folders[0]}" in said and said.count("\n") == 1
     assert main(["compare", *map(str, folders), "--suite", "overhead", "--only", "accuracy"]) == 2
     said = capsys.readouterr().err
     assert "suite overhead has no accuracy column; leave --only out" in said and said.count("\n") == 1

@@ -301,9 +301,15 @@ def test_the_baseline_is_a_machines_folder_or_a_results_folder(tmp_path: Path) -
         (tmp_path / name / "machine.json").write_text("{}")
         if name == "one":
             assert find_store(str(tmp_path), "--against").name == "one"
-            with pytest.raises(UserError, match=r"holds no machine 'other'; there is one$"):
+            with pytest.raises(UserError, match=r"holds no machine 'other'; give --against .*/one$"):
                 find_store(str(tmp_path), "--against", "other")
+            with pytest.raises(UserError, match=r"^A .*: holds no machine 'other'; give /.*/one$"):
+                find_store(str(tmp_path), "A", "other")
+            with pytest.raises(UserError, match=r"--results .*: holds no machine 'other'; there is one$"):
+                find_store(str(tmp_path), "--results", "other")
     with pytest.raises(UserError, match=r"several machines, and not this one; give the folder of one: .*one, .*two"):
         find_store(str(tmp_path), "--against")
+    with pytest.raises(UserError, match=r"holds no machine 'other'; give the folder of one: .*one, .*two$"):
+        find_store(str(tmp_path), "--against", "other")
     assert find_store(str(tmp_path), "--against", "two").name == "two"
     assert find_store(str(tmp_path / "one"), "--against").folder == tmp_path / "one"
