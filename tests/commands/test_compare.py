@@ -153,6 +153,32 @@ def test_a_plugin_is_each_revisions_own_where_they_hold_it(repository: Path, tmp
         compare._plugins([str(repository / "later.py")], trees)
 
 
+def test_revisions_are_refused_where_all_plugins_lie_in_another_repository(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    """For its revisions are meant, be they ones of this repository too or not."""
+    mine = tmp_path / "mine"
+    tree = tmp_path / "tree"
+    mine.mkdir()
+    for command in (["init", "--quiet", str(mine)], ["worktree", "add", "--quiet", "--detach", str(tree), "two"]):
+        subprocess.run(["git", *command], cwd=repository, check=True, capture_output=True)
+    for folder in (mine, tree, tmp_path):
+        shutil.copy(ROOT / "docs" / "examples" / "mynet.py", folder / "net.py")
+    measured = []
+    monkeypatch.setattr(compare, "measure_in_turns", lambda *_: measured.append(1))
+    for name in ("one", "nowhere"):
+        assert main(["compare", name, "two", f"--plugin={mine / 'net.py'}"]) == 2
+        said = capsys.readouterr().err
+        assert f"{name} and two: are looked for in reidbench's own checkout {repository}" in said
+        assert said.count("\n") == 1
+        assert f"--plugin {mine / 'net.py'} lies in another repository" in said and "use check" in said
+    assert not measured
+    # A plugin of this repository's own, of another work tree of it, or of no repository.
+    for other in (repository / "bench.py", tree / "net.py", tmp_path / "net.py"):
+        compare._check_own(["one", "two"], [str(mine / "net.py"), str(other)])
+    compare._check_own(["one", "two"], [])
+
+
 def test_a_number_of_seeds_that_cannot_be_is_left_to_the_first_turn_to_refuse(repository: Path, tmp_path: Path) -> None:
     compare.measure_in_turns(*map(compare.find_revision, ("one", "two")), options(seeds=0))
     assert all("--seeds" in arguments and "0" in arguments for _, arguments, _ in calls(tmp_path))
