@@ -60,7 +60,7 @@ def gaps(found: Comparison) -> str:
         notes = list(dict.fromkeys(each.note for each in column))
         more = f"; {len(notes) - 1} more" if len(notes) > 1 else ""
         reasons.setdefault(f"{notes[0]}{more}", []).append(column[0].title)
-    return "; ".join(f"{', '.join(titles)} ({why})" for why, titles in reasons.items())
+    return "; ".join(f"{'; '.join(titles)} ({why})" for why, titles in reasons.items())
 
 
 def rule(limits: Limits) -> str:
@@ -152,7 +152,7 @@ def _outcome(found: Comparison) -> str:
     lacking = [column[0].title for column in uncompared(found.verdicts)]
     named = lacking if len(lacking) <= NAMED else [f"{len(lacking)} of {len(by_column(found.verdicts))} columns"]
     failed = sum(each.failed for each in found.verdicts)
-    missed = [f"{', '.join(named)} not compared"] if lacking else []
+    missed = [f"{'; '.join(named)} not compared"] if lacking else []
     missed += [f"{failed} cell{'s' if failed > 1 else ''} failed"] if failed else []
     if worse:
         return "; ".join([f"{worse} cell{'s' if worse > 1 else ''} worse", *missed])

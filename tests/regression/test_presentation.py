@@ -82,10 +82,10 @@ def test_a_column_that_is_compared_in_no_row_is_named_everywhere() -> None:
     titles = ("mAP", "top-1", "GFLOPs", "Latency ratio")
     lacking = [column(title, "not comparable", "not comparable", exempt=title == "Latency ratio") for title in titles]
     found = comparison(*column("Parameters", "same"), *lacking[0], *lacking[3])
-    assert gaps(found) == f"mAP, Latency ratio ({MISSING})"
+    assert gaps(found) == f"mAP; Latency ratio ({MISSING})"
     text = FORMATS["md"][1](found)
-    assert text.startswith("# A made-up suite: mAP, Latency ratio not compared\n")
-    assert f"Not compared in any row: mAP, Latency ratio ({MISSING})." in text.replace("\n", " ")
+    assert text.startswith("# A made-up suite: mAP; Latency ratio not compared\n")
+    assert f"Not compared in any row: mAP; Latency ratio ({MISSING})." in text.replace("\n", " ")
     root = ElementTree.fromstring(junit(found))
     assert [root.get(name) for name in ("tests", "errors", "skipped")] == ["5", "3", "1"]
     assert [case.get("name") for case in root.iter("testcase") if case.find("skipped") is not None] == ["row 0"]
