@@ -1,4 +1,4 @@
-"""The GitHub Actions workflow: valid by GitHub's schema, without secrets, and every command in it exists."""
+"""The workflows, ours and the one to copy: valid by GitHub's schema, without secrets, and every command exists."""
 
 import re
 import shlex
@@ -10,10 +10,14 @@ from typing import Any
 import pytest
 import yaml
 
+from reidbench import registry
 from reidbench.cli import _parser
 
 ROOT = Path(__file__).resolve().parent.parent
-WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+OWN = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+EXAMPLES = ROOT / "docs" / "examples"
+GATE = EXAMPLES / "gate.yml"
+WORKFLOWS = [*OWN, GATE]
 VARIABLES = {"$BASELINE": "HEAD", "$ROWS": "1 2 8"}
 
 
@@ -22,21 +26,27 @@ def jobs(path: Path) -> dict[str, Any]:
 
 
 def commands(path: Path) -> list[list[str]]:
-    """The arguments of each `python bench.py` of a workflow, its variables filled in."""
+    """The arguments of each `python bench.py` or `reidbench` of a workflow, its variables filled in."""
     found = []
     for job in jobs(path).values():
         for step in job["steps"]:
             for line in step.get("run", "").splitlines():
-                if line.startswith("python bench.py "):
-                    for name, value in VARIABLES.items():
-                        line = line.replace(name, value)
-                    found.append(shlex.split(line)[2:])
+                for name, value in VARIABLES.items():
+                    line = line.replace(name, value)
+                called, _, rest = line.strip().removeprefix("python ").partition(" ")
+                if called in ("bench.py", "reidbench"):
+                    found.append(shlex.split(rest))
     return found
 
 
+def parsed(arguments: list[str]) -> Any:
+    registry.add_plugin(EXAMPLES / "mysuite.py")
+    return _parser().parse_all(arguments)
+
+
 def test_there_is_a_workflow_with_tests_the_quick_suite_and_the_gate() -> None:
-    assert [path.name for path in WORKFLOWS] == ["ci.yml"]
-    assert set(jobs(WORKFLOWS[0])) == {"tests", "quick", "gate"}
+    assert [path.name for path in OWN] == ["ci.yml"]
+    assert set(jobs(OWN[0])) == {"tests", "quick", "gate"}
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
@@ -62,22 +72,40 @@ def test_what_a_contributor_chooses_reaches_the_shell_as_a_variable(path: Path) 
         assert subprocess.run(["bash", "-n", "-c", script], check=False).returncode == 0, script
 
 
-@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
-def test_every_command_exists_with_its_options(path: Path) -> None:
+@pytest.mark.parametrize(("path", "called"), [(OWN[0], {"table2", "compare"}), (GATE, {"mysuite", "check"})])
+def test_every_command_exists_with_its_options(path: Path, called: set[str]) -> None:
     found = commands(path)
-    assert {arguments[0] for arguments in found} == {"table2", "compare"}
+    assert {arguments[0] for arguments in found} == called
     for arguments in found:
-        assert _parser().parse_all(arguments).command == arguments[0]
+        assert parsed(arguments).command == arguments[0]
 
 
-@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
-def test_the_files_it_shows_are_those_the_commands_write(path: Path) -> None:
-    shown = set(re.findall(r"cat (\S+\.md)", path.read_text()))
-    assert shown == {"quick/github/table2.md", "verdict/table2-compare.md"}
+@pytest.mark.parametrize(
+    ("path", "files", "folders"),
+    [
+        (OWN[0], {"quick/github/table2.md", "verdict/table2-compare.md"}, {"quick", "verdict"}),
+        (GATE, {"verdict/mysuite-check.md"}, {"verdict"}),
+    ],
+)
+def test_the_files_it_shows_are_those_the_commands_write(path: Path, files: set[str], folders: set[str]) -> None:
+    assert set(re.findall(r"cat (\S+\.md)", path.read_text())) == files
     uploaded = {
         step["with"]["path"] for job in jobs(path).values() for step in job["steps"] if "path" in step.get("with", {})
     }
-    assert uploaded == {"quick", "verdict"}
+    assert uploaded == folders
+
+
+def test_the_gate_to_copy_measures_each_side_with_its_own_plugins() -> None:
+    """And compares them with the seeds and sessions that it measures the base with."""
+    *base, check = [parsed(arguments) for arguments in commands(GATE)]
+    assert [each.results for each in base] == [check.against] * 2 and check.results != check.against
+    for side, each in (("base", base[0]), ("base", base[1]), ("head", check)):
+        assert each.plugin == [f"{side}/{name}" for name in ("mynet.py", "mysuite.py")]
+        assert all((EXAMPLES / Path(path).name).is_file() for path in each.plugin)
+    assert (base[0].seeds, base[0].only) == (check.seeds, check.only) == (3, "") and base[1].fresh
+    sessions = re.search(r"for session in (.*); do", GATE.read_text())
+    assert sessions and len(sessions[1].split()) + 1 == check.sessions
+    assert base[0].preset == base[1].preset == check.preset
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)

@@ -56,10 +56,12 @@ def find_store(place: str, option: str, machine_name: str = "") -> Store:
         raise UserError(
             f"{option} {place}: no records there; run a suite first, or give a results folder or one machine's in it"
         )
-    if machine_name:
+    if machine_name and option == "--results":
         raise UserError(f"{option} {place}: holds no machine {machine_name!r}{registry.nearest(machine_name, known)}")
+    lacking = f"no machine {machine_name!r}" if machine_name else "several machines, and not this one"
+    which = "the folder of one: " if len(known) > 1 else f"{option} " if option.startswith("--") else ""
     folders = ", ".join(str(folder / name) for name in known)
-    raise UserError(f"{option} {place}: holds several machines, and not this one; give the folder of one: {folders}")
+    raise UserError(f"{option} {place}: holds {lacking}; give {which}{folders}")
 
 
 def plans_of(

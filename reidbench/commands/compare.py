@@ -55,6 +55,7 @@ def compare(arguments: Namespace) -> int:
         if there.folder.resolve() == here.folder.resolve():
             raise UserError(f"{places[0]} and {places[1]}: the same records on both sides; there is nothing to compare")
     else:
+        _check_own(places, arguments.plugin)
         revisions = [find_revision(place) for place in places]
         if revisions[0].commit == revisions[1].commit:
             raise UserError(f"{places[0]} and {places[1]} are the same commit: there is nothing to compare")
@@ -77,6 +78,24 @@ def find_revision(name: str) -> Revision:
     if answer.returncode:
         raise UserError(f"{name}: neither a folder nor a revision of this repository")
     return Revision(name, answer.stdout.strip())
+
+
+def _check_own(places: Sequence[str], plugins: Sequence[str]) -> None:
+    """Raises UserError for revisions where all plugins lie in other repositories, whose revisions will be meant."""
+    own = _repository(ROOT)
+    others = {path: _repository(Path(path).resolve().parent) for path in plugins}
+    if others and all(other not in ("", own) for other in others.values()):
+        first = next(iter(others))
+        raise UserError(
+            f"{' and '.join(places)}: are looked for in reidbench's own checkout {ROOT}, but --plugin {first} lies in "
+            "another repository; to compare revisions of that one use check (docs/gate.md)"
+        )
+
+
+def _repository(folder: Path) -> str:
+    """The git folder that all work trees of a repository share; "" where a folder lies in none."""
+    answer = _git("-C", str(folder), "rev-parse", "--path-format=absolute", "--git-common-dir", check=False)
+    return answer.stdout.strip()
 
 
 def measure_in_turns(a: Revision, b: Revision, arguments: Namespace) -> None:

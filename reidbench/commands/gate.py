@@ -5,19 +5,20 @@ from __future__ import annotations
 import shutil
 import sys
 from argparse import Namespace
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from reidbench import registry
 from reidbench.commands.asked import check_gpu, check_rows, find_store, plans_of, store_of
 from reidbench.commands.output import tell_failures
+from reidbench.commands.versions import outdated
 from reidbench.files import write_text
 from reidbench.planning.plan import Plan, all_cells
 from reidbench.regression.calibration import noise_between, session_noise
 from reidbench.regression.judging import Circumstances, judge
 from reidbench.regression.pairing import Pair, companions, doubtful_cells, pairs_of
-from reidbench.regression.presentation import FORMATS, WIDTH, terminal_text, to_json
+from reidbench.regression.presentation import FORMATS, WIDTH, gaps, terminal_text, to_json
 from reidbench.regression.sides import Side
 from reidbench.regression.verdicts import Comparison, Limits, exit_code
 from reidbench.running.display import open_display
@@ -50,6 +51,9 @@ def check(arguments: Namespace) -> int:
             break
         failures += measure(again, store, fresh=True)
         found = compare_stores(arguments.suite, plans, store, baseline, limits)
+    if not arguments.recorded and (others := outdated(_recorded(plans, store))):
+        advice = f"bench.py {arguments.suite} --fresh measures again"
+        found = replace(found, notes=(*found.notes, f"records here were measured with {others}: {advice}"))
     tell_failures(failures)
     return tell(found, store.folder, arguments)
 
@@ -117,6 +121,14 @@ def _check_recorded(plans: Mapping[str, Plan], store: Store) -> None:
     side = Side(store, _measurements(plans))
     if not any(map(side.of, all_cells(plans.values()))):
         raise UserError(f"--against {store.folder}: nothing of what is to be compared is recorded there")
+
+
+def _recorded(plans: Mapping[str, Plan], store: Store) -> Iterator[Record]:
+    """The successful records that a store has of some plans."""
+    for cell in all_cells(plans.values()):
+        record = store.load(cell)
+        if record is not None and record.status == "ok":
+            yield record
 
 
 def measure(plans: Sequence[Plan], store: Store, *, fresh: bool = False) -> list[Record]:
@@ -235,6 +247,8 @@ def tell(found: Comparison, folder: Path, arguments: Namespace) -> int:
         for path in written:
             print(f"written: {path}")
     code = exit_code(found.verdicts)
-    if code == 2:
+    if lacking := gaps(found):
+        print(f"bench.py: {arguments.command}: not compared in any row: {lacking}", file=sys.stderr)
+    elif code == 2:
         print(f"bench.py: {arguments.command}: not everything could be measured or compared", file=sys.stderr)
     return code

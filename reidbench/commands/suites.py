@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from argparse import Namespace
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -19,6 +20,7 @@ from reidbench.commands.asked import (
 )
 from reidbench.commands.output import tell_failures
 from reidbench.commands.reports import check_figures, report_audit, report_several, report_suite
+from reidbench.commands.versions import outdated
 from reidbench.files import check_writable
 from reidbench.planning.plan import Plan, all_cells
 from reidbench.planning.recorded import recorded_plan, with_recorded_seeds
@@ -41,7 +43,7 @@ def audit(arguments: Namespace) -> int:
 
     runner, _ = _measure({NAME: audit_suite(audited_suites())}, arguments)
     report_audit(runner.store, arguments)
-    return _tell_failures(runner)
+    return _tell(runner)
 
 
 def report(arguments: Namespace) -> int:
@@ -87,7 +89,7 @@ def run(suites: Mapping[str, Suite], arguments: Namespace, *, trial: bool = Fals
     if request_of(arguments).seeds is None:
         plans = {name: with_recorded_seeds(plan, runner.store) for name, plan in plans.items()}
     _report(plans, suites, runner.store, arguments, name=arguments.command, each=True)
-    return _tell_failures(runner)
+    return _tell(runner)
 
 
 def _report(
@@ -129,7 +131,10 @@ def _measure(
     return runner, plans
 
 
-def _tell_failures(runner: Runner) -> int:
-    """Names what could not be measured; returns the exit code."""
+def _tell(runner: Runner) -> int:
+    """Says on stderr what was found recorded with other versions of packages, and names what could not be measured;
+    returns the exit code."""
+    if found := outdated(runner.stored):
+        print(f"bench.py: measured with {found}: --fresh measures again", file=sys.stderr)
     tell_failures(runner.failures)
     return 2 if runner.failures else 0

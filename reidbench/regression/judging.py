@@ -44,7 +44,7 @@ def judge(pairs: Sequence[Pair], limits: Limits, under: Circumstances) -> list[V
         level = 1 - limits.chance / max(1, comparable[pair.kind])
         if pair.reason:
             word = "unchanged" if pair.unchanged else "not comparable"
-            found: dict[str, Any] = {"word": word, "note": pair.reason, "failed": pair.failed}
+            found: dict[str, Any] = {"word": word, "note": pair.reason, "failed": pair.failed, "exempt": pair.exempt}
         elif pair.kind in ("count", "reading"):
             found = judge_values(pair, limits, under.same_machine)
         elif pair.kind == "time":
@@ -61,7 +61,8 @@ def judge_values(pair: Pair, limits: Limits, same_machine: bool) -> dict[str, An
     found = {"before": before, "after": after}
     if before is None or after is None:
         where = "here" if after is None else "there"
-        return {"word": "not comparable", "note": f"the record {where} holds nothing for it", **found}
+        note, nowhere = f"the record {where} holds nothing for it", before is None and after is None
+        return {"word": "not comparable", "note": note, "exempt": nowhere, **found}
     found["change"] = _relative(before, after)
     if pair.kind == "count":
         return {**judge_count(pair, after - before), **found}
@@ -74,10 +75,11 @@ def judge_count(pair: Pair, difference: float) -> dict[str, str]:
     return {"word": word, "note": _package_note(pair) if difference else ""}
 
 
-def judge_reading(pair: Pair, limits: Limits, same_machine: bool, change: float | None) -> dict[str, str]:
+def judge_reading(pair: Pair, limits: Limits, same_machine: bool, change: float | None) -> dict[str, Any]:
     """One reading a side does not tell its noise: `SINGLE` times `Limits.least` counts as a change, on one machine."""
     if not same_machine and pair.device == "cpu":
-        return {"word": "not comparable", "note": "on another machine the libraries take other memory"}
+        note = "on another machine the libraries take other memory"
+        return {"word": "not comparable", "note": note, "exempt": True}
     if change is None:
         word = "cannot tell"
     else:

@@ -27,7 +27,7 @@ class Pair:
     A time is divided by those of `divisors`, rows of its sessions whose code is the same on both sides, or by the
     `reference` row's where there is none. `beside_here` and `beside_there` hold, for each session, the records of other
     rows by name. `reason` says why the two are not comparable, `failed` that the cell was tried here in vain,
-    `unchanged` that both sides are one and the same.
+    `unchanged` that both sides are one and the same, `exempt` that no baseline could be compared with.
     """
 
     row: str
@@ -44,6 +44,7 @@ class Pair:
     reason: str = ""
     failed: bool = False
     unchanged: bool = False
+    exempt: bool = False
 
     @property
     def field(self) -> str:
@@ -75,7 +76,8 @@ def pairs_of(plan: Plan, here: Side, there: Side, *, exactly: bool) -> list[Pair
             key = row.name, name, subject(cells[0].identity)
             if key not in found:
                 title = _title(column, quantity, cells[0])
-                blank = Pair(row.name, name, title, quantity, kind, reference=plan.suite.reference)
+                unjudged = kind == "accuracy" and quantity.scale != PERCENT
+                blank = Pair(row.name, name, title, quantity, kind, reference=plan.suite.reference, exempt=unjudged)
                 firsts = {split_of(cell.settings): cell for cell in reversed(cells)}
                 parts = [_filled(blank, cell, (here, there), exactly) for cell in firsts.values()]
                 pair = parts[0] if len(parts) == 1 else _over_splits(dict(zip(firsts, parts, strict=True)))
@@ -136,7 +138,7 @@ def _filled(blank: Pair, cell: Cell, sides: tuple[Side, Side], exactly: bool) ->
         return replace(blank, here=ours, reason=other or "missing there: the baseline has no record of it")
     if [(r.key, r.started, r.machine) for r in ours] == [(r.key, r.started, r.machine) for r in theirs]:
         return replace(blank, here=ours, reason="one and the same record on both sides", unchanged=True)
-    if blank.kind == "accuracy" and blank.quantity.scale != PERCENT:
+    if blank.exempt:
         return replace(blank, reason="no minimum difference is defined for its unit")
     return replace(blank, here=ours, there=theirs)
 
@@ -179,7 +181,7 @@ def _divided(pair: Pair, plan: Plan, index: int, known: Sequence[str], sides: tu
     common = set.intersection(*(held.union(some[-1][1]) for some in sessions)) - {pair.row}
     divisors = tuple(name for name in known if name in common)
     if pair.row == pair.reference and (pair.row in known or not divisors):
-        return replace(pair, reason="it is the row whose times the others' are divided by")
+        return replace(pair, reason="it is the row whose times the others' are divided by", exempt=True)
     here, there = ([each for each in some if held.union(each[1]).issuperset(divisors)] for some in sessions)
     return replace(
         pair,

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from xml.etree import ElementTree
 
-from reidbench.regression.verdicts import MEASURED, Comparison, Limits, Verdict
+from reidbench.regression.verdicts import MEASURED, Comparison, Limits, Verdict, by_column, uncompared
 from reidbench.reporting.documents.block import Block, titled
 from reidbench.reporting.documents.document import Document, Items, Paragraph, Part, Section, Tabular, items
 from reidbench.reporting.documents.markdown import markdown
@@ -26,6 +26,9 @@ HOW = {
 
 UNCHANGED = "the rows that did not change"
 
+NAMED = 3
+"""Columns not compared that a heading names; of more it has the number."""
+
 LOUD = "worse"
 """The verdict that a table shows in capitals."""
 
@@ -38,7 +41,7 @@ NO_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 def terminal_text(found: Comparison, width: int = WIDTH) -> str:
     """A table a quantity, the sum of it last; rows alike and without numbers of their own share a line."""
     parts = [f"{found.title}\n  here      {found.here}\n  baseline  {found.there}"]
-    for verdicts in _by_quantity(found.verdicts):
+    for verdicts in by_column(found.verdicts):
         parts.append("\n".join([_heading(verdicts), *_lines(verdicts, width)]))
     notes = [textwrap.fill(f"Note: {note}.", width, subsequent_indent="  ") for note in found.notes]
     return "\n\n".join([*parts, *notes, textwrap.fill(summary(found), width)])
@@ -48,6 +51,16 @@ def summary(found: Comparison) -> str:
     """How many cells have which verdict."""
     counts = ", ".join(f"{count} {word}" for word, count in found.counts.items() if count)
     return f"Of {len(found.verdicts)} cells: {counts or 'nothing to compare'}."
+
+
+def gaps(found: Comparison) -> str:
+    """The columns that could be compared in no row, with the reason, as a sentence; "" where there is none."""
+    reasons: dict[str, list[str]] = {}
+    for column in uncompared(found.verdicts):
+        notes = list(dict.fromkeys(each.note for each in column))
+        more = f"; {len(notes) - 1} more" if len(notes) > 1 else ""
+        reasons.setdefault(f"{notes[0]}{more}", []).append(column[0].title)
+    return "; ".join(f"{'; '.join(titles)} ({why})" for why, titles in reasons.items())
 
 
 def rule(limits: Limits) -> str:
@@ -66,10 +79,12 @@ def rule(limits: Limits) -> str:
 def document(found: Comparison) -> Document:
     """The comparison as a report: what changed first, then every cell."""
     parts: list[Part] = [Paragraph(f"Here: {found.here}. Baseline: {found.there}."), Paragraph(summary(found))]
+    if lacking := gaps(found):
+        parts.append(Paragraph(f"Not compared in any row: {lacking}."))
     for word in ("worse", "better"):
         lines = [f"{each.row}, {each.title}: {_sentence(each)}" for each in found.of(word)]
         parts += [Section(word.capitalize(), (Items(tuple(lines)),))] if lines else []
-    tables = tuple(Tabular((_block(verdicts),)) for verdicts in _by_quantity(found.verdicts))
+    tables = tuple(Tabular((_block(verdicts),)) for verdicts in by_column(found.verdicts))
     if tables:
         parts.append(Section("All cells", tables))
     notes = items(f"{note}." for note in found.notes)
@@ -78,17 +93,20 @@ def document(found: Comparison) -> Document:
 
 
 def junit(found: Comparison) -> str:
-    """JUnit XML: a suite a quantity, a case a row; worse fails, what could not be told or compared is skipped."""
+    """JUnit XML: a suite a quantity, a case a row; worse fails, what could not be told or compared is skipped, and an
+    error where its column could be compared in no row."""
     root = ElementTree.Element("testsuites", name=_clean(found.name))
     totals = {"tests": 0, "failures": 0, "errors": 0, "skipped": 0}
-    for verdicts in _by_quantity(found.verdicts):
+    lacking = {(column[0].quantity, column[0].title) for column in uncompared(found.verdicts)}
+    for verdicts in by_column(found.verdicts):
         suite = ElementTree.SubElement(root, "testsuite", name=_clean(f"{found.name}: {verdicts[0].title}"))
         counts = dict.fromkeys(totals, 0)
         for each in verdicts:
             case = ElementTree.SubElement(
                 suite, "testcase", classname=_clean(f"{found.name}.{each.quantity}"), name=_clean(each.row), time="0"
             )
-            kind = _case(each)
+            missed = (each.quantity, each.title) in lacking and not each.exempt
+            kind = "error" if missed else _case(each)
             counts["tests"] += 1
             if kind:
                 counts[{"failure": "failures", "error": "errors", "skipped": "skipped"}[kind]] += 1
@@ -103,8 +121,10 @@ def junit(found: Comparison) -> str:
 
 
 def to_json(found: Comparison) -> str:
-    """Everything, with the counts; an interval that is unbounded has null for a bound."""
-    return json.dumps({**asdict(found), "counts": found.counts}, indent=1, allow_nan=False) + "\n"
+    """Everything, with the counts and the columns that could be compared in no row; an interval that is unbounded has
+    null for a bound."""
+    more = {"counts": found.counts, "uncompared": [column[0].title for column in uncompared(found.verdicts)]}
+    return json.dumps({**asdict(found), **more}, indent=1, allow_nan=False) + "\n"
 
 
 FORMATS: Mapping[str, tuple[str, Callable[[Comparison], str]]] = {
@@ -129,21 +149,21 @@ def change_text(verdict: Verdict) -> str:
 
 def _outcome(found: Comparison) -> str:
     worse, other = found.counts["worse"], found.counts["cannot tell"]
+    lacking = [column[0].title for column in uncompared(found.verdicts)]
+    named = lacking if len(lacking) <= NAMED else [f"{len(lacking)} of {len(by_column(found.verdicts))} columns"]
+    failed = sum(each.failed for each in found.verdicts)
+    missed = [f"{'; '.join(named)} not compared"] if lacking else []
+    missed += [f"{failed} cell{'s' if failed > 1 else ''} failed"] if failed else []
     if worse:
-        return f"{worse} cell{'s' if worse > 1 else ''} worse"
+        return "; ".join([f"{worse} cell{'s' if worse > 1 else ''} worse", *missed])
+    if not any(found.counts[word] for word in (*MEASURED, "unchanged")):
+        return "nothing could be compared"
+    if missed:
+        return "; ".join(missed)
     if not any(found.counts[word] for word in MEASURED):
-        unchanged, other = found.counts["unchanged"], found.counts["not comparable"]
-        if unchanged and not other:
-            return "nothing has changed"
-        return f"{unchanged} unchanged, {other} not comparable" if unchanged else "nothing could be compared"
+        without = sum(not each.exempt for each in found.of("not comparable"))
+        return f"{found.counts['unchanged']} unchanged, {without} not comparable" if without else "nothing has changed"
     return f"no regression found, {other} cannot be told" if other else "no regression"
-
-
-def _by_quantity(verdicts: Sequence[Verdict]) -> list[list[Verdict]]:
-    groups: dict[tuple[str, str], list[Verdict]] = {}
-    for each in verdicts:
-        groups.setdefault((each.quantity, each.title), []).append(each)
-    return list(groups.values())
 
 
 def _heading(verdicts: Sequence[Verdict]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 WORDS = ("worse", "cannot tell", "better", "same", "unchanged", "not comparable")
@@ -38,7 +38,8 @@ class Verdict:
     for an accuracy a difference as a share of 1; `low` and `high` bound its 95 % interval where it has one. `note` says
     why the two are not compared, what it would take to tell, or what the verdict leaves out. `failed` marks a cell
     that was tried here and ended without a value. `divisors` are the rows whose times its own were divided by: both
-    values then are ratios to their geometric mean.
+    values then are ratios to their geometric mean. `exempt` marks a cell that no baseline could be compared with, such
+    as the row that the others' times are divided by.
     """
 
     row: str
@@ -56,6 +57,7 @@ class Verdict:
     note: str = ""
     failed: bool = False
     divisors: tuple[str, ...] = ()
+    exempt: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,10 +88,26 @@ def word_of(change: float, better: str) -> str:
     return "better" if (change > 0) == (better == "higher") else "worse"
 
 
+def by_column(verdicts: Iterable[Verdict]) -> list[list[Verdict]]:
+    """The verdicts of each quantity with its title, in their order."""
+    groups: dict[tuple[str, str], list[Verdict]] = {}
+    for each in verdicts:
+        groups.setdefault((each.quantity, each.title), []).append(each)
+    return list(groups.values())
+
+
+def uncompared(verdicts: Iterable[Verdict]) -> list[list[Verdict]]:
+    """Of each column that could be compared in no row, its verdicts but those that are exempt."""
+    columns = [[each for each in column if not each.exempt] for column in by_column(verdicts)]
+    return [column for column in columns if column and {each.word for each in column} == {"not comparable"}]
+
+
 def exit_code(verdicts: Sequence[Verdict]) -> int:
-    """1 where something is worse; 2 where a cell failed here, or nothing that may have changed was compared; else 0."""
-    words = {verdict.word for verdict in verdicts}
+    """1 where something is worse; 2 where a cell failed here, a column could be compared in no row, or nothing that may
+    have changed was compared; else 0."""
+    words = {verdict.word for verdict in verdicts if not verdict.exempt}
     if "worse" in words:
         return 1
     compared = words.intersection(MEASURED) or words == {"unchanged"}
-    return 2 if any(verdict.failed for verdict in verdicts) or not compared else 0
+    lacking = any(verdict.failed for verdict in verdicts) or uncompared(verdicts)
+    return 2 if lacking or not compared else 0

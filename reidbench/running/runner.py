@@ -44,11 +44,16 @@ SECONDS_TO_LEAVE = 10.0
 
 @dataclass
 class Runner:
-    """One run of one or more plans. `failures` are the records of cells that did not succeed, in order of time."""
+    """One run of one or more plans.
+
+    `failures` are the records of cells that did not succeed, in order of time; `stored` are those that it found and
+    left as they were.
+    """
 
     store: Store
     display: Display
     failures: list[Record] = field(default_factory=list)
+    stored: list[Record] = field(default_factory=list)
     _processes: set[subprocess.Popen[str]] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _stopping: bool = False
@@ -70,6 +75,7 @@ class Runner:
             record = None if fresh else self.store.load(cell)
             if record is not None and _stands(record):
                 self.display.state(cell, "stored", record)
+                self.stored.append(record)
             else:
                 missing.append(cell)
         if missing:

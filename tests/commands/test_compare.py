@@ -27,10 +27,11 @@ sys.exit(CODE)
 
 @pytest.fixture
 def folders(tmp_path: Path) -> tuple[Path, Path]:
-    """The committed records of a machine's counts, and a copy that can be changed."""
+    """The committed records of a machine's costs, and a copy that can be changed."""
     name = machines(ROOT / "results")[0]
     for side in ("a", "b"):
-        shutil.copytree(ROOT / "results" / name / "complexity", tmp_path / side / name / "complexity")
+        for measurement in ("complexity", "latency", "throughput", "memory"):
+            shutil.copytree(ROOT / "results" / name / measurement, tmp_path / side / name / measurement)
         shutil.copy(ROOT / "results" / name / "machine.json", tmp_path / side / name)
     return tmp_path / "a", tmp_path / "b"
 
@@ -66,12 +67,16 @@ def test_two_folders_are_compared_as_they_are(folders: tuple[Path, Path], tmp_pa
     assert "the same records on both sides" in capsys.readouterr().err
     assert main(["compare", *map(str, reversed(folders)), "--only", "cost"]) == 0
     assert "better" in capsys.readouterr().out
+    shutil.rmtree(next(folders[1].glob("*/throughput")))
+    assert main(["compare", *map(str, reversed(folders)), "--only", "cost"]) == 2
+    said = capsys.readouterr().err
+    assert "not compared in any row: Throughput, cpu fp32 (missing there: the baseline has no record of it)" in said
 
 
 def test_what_is_not_there_to_compare_is_one_line(folders: tuple[Path, Path], capsys) -> None:
     assert main(["compare", *map(str, folders), "--machine", "nosuch"]) == 2
     said = capsys.readouterr().err
-    assert "holds no machine 'nosuch'; there is" in said and said.count("\n") == 1
+    assert f"holds no machine 'nosuch'; give {folders[0]}" in said and said.count("\n") == 1
     assert main(["compare", *map(str, folders), "--suite", "overhead", "--only", "accuracy"]) == 2
     said = capsys.readouterr().err
     assert "suite overhead has no accuracy column; leave --only out" in said and said.count("\n") == 1
@@ -146,6 +151,32 @@ def test_a_plugin_is_each_revisions_own_where_they_hold_it(repository: Path, tmp
         assert f"{path}: is in neither revision" in said and "use check" in said
     with pytest.raises(UserError, match=r"later\.py: one does not hold it"):
         compare._plugins([str(repository / "later.py")], trees)
+
+
+def test_revisions_are_refused_where_all_plugins_lie_in_another_repository(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    """For its revisions are meant, be they ones of this repository too or not."""
+    mine = tmp_path / "mine"
+    tree = tmp_path / "tree"
+    mine.mkdir()
+    for command in (["init", "--quiet", str(mine)], ["worktree", "add", "--quiet", "--detach", str(tree), "two"]):
+        subprocess.run(["git", *command], cwd=repository, check=True, capture_output=True)
+    for folder in (mine, tree, tmp_path):
+        shutil.copy(ROOT / "docs" / "examples" / "mynet.py", folder / "net.py")
+    measured = []
+    monkeypatch.setattr(compare, "measure_in_turns", lambda *_: measured.append(1))
+    for name in ("one", "nowhere"):
+        assert main(["compare", name, "two", f"--plugin={mine / 'net.py'}"]) == 2
+        said = capsys.readouterr().err
+        assert f"{name} and two: are looked for in reidbench's own checkout {repository}" in said
+        assert said.count("\n") == 1
+        assert f"--plugin {mine / 'net.py'} lies in another repository" in said and "use check" in said
+    assert not measured
+    # A plugin of this repository's own, of another work tree of it, or of no repository.
+    for other in (repository / "bench.py", tree / "net.py", tmp_path / "net.py"):
+        compare._check_own(["one", "two"], [str(mine / "net.py"), str(other)])
+    compare._check_own(["one", "two"], [])
 
 
 def test_a_number_of_seeds_that_cannot_be_is_left_to_the_first_turn_to_refuse(repository: Path, tmp_path: Path) -> None:

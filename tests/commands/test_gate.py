@@ -217,6 +217,20 @@ def test_recorded_measures_nothing_and_calls_stale_what_is(bench: Bench) -> None
     assert code == 2 and text.count("stale here") == 2 and "0 same" not in text
 
 
+def test_a_column_that_the_baseline_lacks_is_no_all_clear(bench: Bench, tmp_path: Path) -> None:
+    shutil.rmtree(tmp_path / "old" / "here" / "toysize")
+    code, _, said = bench.check("--format", "md", "junit", "--out", str(tmp_path / "out"))
+    why = "not compared in any row: size (missing there: the baseline has no record of it)"
+    assert code == 2 and said.endswith(f"bench.py: check: {why}\n")
+    text = (tmp_path / "out" / "toys-check.md").read_text()
+    assert text.startswith("# Toys: size not compared\n")
+    root = ElementTree.parse(tmp_path / "out" / "toys-check.xml").getroot()
+    assert [root.get(name) for name in ("failures", "errors", "skipped")] == ["0", "2", "1"]
+    bench.write(pace=0.6)
+    code, _, said = bench.check()
+    assert code == 1 and why in said
+
+
 def test_the_records_of_the_code_before_can_be_the_baseline_in_the_same_folder(bench: Bench) -> None:
     bench.write(size=9)
     code, text, said = bench.run("check", "toys", "--against", str(bench.folder / "old"), results="old")
@@ -233,6 +247,25 @@ def test_unchanged_code_is_compared_with_nothing_and_fails_nothing(bench: Bench,
         assert code == 0 and f"all rows: unchanged: one and the same {what} on both sides" in " ".join(text.split())
         assert "4 unchanged." in text and not said
         assert not list((bench.folder / results).rglob("superseded"))
+
+
+def test_records_of_another_version_of_torch_are_told_by_what_measures(bench: Bench) -> None:
+    """And not by `report`, whose records may be another machine's, nor of what was measured just now."""
+    assert not bench.run("toys", results="old")[2]
+    shutil.copytree(bench.folder / "old", bench.folder / "new")
+    for record in (bench.folder / "new").rglob("toy*/*.json"):
+        content = json.loads(record.read_text())
+        del content["digest"]
+        content["versions"]["torch"] = "2.0.0"
+        record.write_text(json.dumps(content))
+    told = "measured with torch 2.0.0 ("
+    code, _, said = bench.run("toys")
+    assert code == 0 and said.startswith(f"bench.py: {told}") and said.endswith("installed): --fresh measures again\n")
+    code, text, _ = bench.check()
+    assert code == 0 and told in text and "bench.py toys --fresh measures again." in " ".join(text.split())
+    assert told not in bench.check("--recorded")[1]
+    assert bench.run("report", "toys")[2] == ""
+    assert told not in bench.run("toys", "--fresh")[2] and not bench.run("toys")[2]
 
 
 def test_a_baseline_without_a_record_of_the_suite_is_no_baseline_of_its_own(bench: Bench) -> None:
@@ -275,9 +308,15 @@ def test_the_baseline_is_a_machines_folder_or_a_results_folder(tmp_path: Path) -
         (tmp_path / name / "machine.json").write_text("{}")
         if name == "one":
             assert find_store(str(tmp_path), "--against").name == "one"
-            with pytest.raises(UserError, match=r"holds no machine 'other'; there is one$"):
+            with pytest.raises(UserError, match=r"holds no machine 'other'; give --against .*/one$"):
                 find_store(str(tmp_path), "--against", "other")
+            with pytest.raises(UserError, match=r"^A .*: holds no machine 'other'; give /.*/one$"):
+                find_store(str(tmp_path), "A", "other")
+            with pytest.raises(UserError, match=r"--results .*: holds no machine 'other'; there is one$"):
+                find_store(str(tmp_path), "--results", "other")
     with pytest.raises(UserError, match=r"several machines, and not this one; give the folder of one: .*one, .*two"):
         find_store(str(tmp_path), "--against")
+    with pytest.raises(UserError, match=r"holds no machine 'other'; give the folder of one: .*one, .*two$"):
+        find_store(str(tmp_path), "--against", "other")
     assert find_store(str(tmp_path), "--against", "two").name == "two"
     assert find_store(str(tmp_path / "one"), "--against").folder == tmp_path / "one"

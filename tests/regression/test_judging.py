@@ -164,7 +164,8 @@ def test_one_seed_tells_what_no_chance_of_training_explains(ap: float, word: str
 
 
 def test_the_memory_of_another_machine_is_not_compared(tmp_path: Path) -> None:
-    assert verdicts(*two_sides(tmp_path), same_machine=False)["memory"].word == "not comparable"
+    found = verdicts(*two_sides(tmp_path), same_machine=False)["memory"]
+    assert found.word == "not comparable" and found.exempt
 
 
 def test_a_smaller_limit_makes_a_small_change_count(tmp_path: Path) -> None:
@@ -241,7 +242,10 @@ def test_a_value_that_one_record_lacks_is_named(tmp_path: Path) -> None:
     without = replace(pair, there=(replace(pair.there[0], values={}),))
     (verdict,) = judge([without], Limits(), Circumstances())
     assert verdict.word == "not comparable" and "record there holds nothing" in verdict.note
+    assert not verdict.exempt, "the baseline might have it"
     assert verdict.before is None and verdict.after == pair.here[0].values["params"] / 1e6
+    (verdict,) = judge([replace(without, here=without.there)], Limits(), Circumstances())
+    assert verdict.word == "not comparable" and verdict.exempt, "no record could have it"
 
 
 def test_one_identity_cannot_tell_whatever_the_seeds() -> None:

@@ -151,6 +151,7 @@ def test_times_are_divided_by_the_rows_that_did_not_change(tmp_path: Path) -> No
         assert found["Slim"].divisors == found["Other 10"].divisors == ("Base", "Other 8", "Other 9")
         assert found["Other 8"].divisors == ("Base", "Other 9")
         assert found["Base"].reason == "it is the row whose times the others' are divided by"
+        assert [name for name, pair in found.items() if pair.exempt] == ["Base"]
         assert all({"Other 8", "Other 9"} <= set(beside) for beside in found["Slim"].beside_here)
     assert pairs(*with_others(tmp_path / "none", 1, ()))["latency"].divisors == ("Base",)
 

@@ -1,12 +1,13 @@
 """A comparison as text, Markdown, JUnit XML and JSON: complete, narrow, and well-formed with any name."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
-from reidbench.regression.presentation import FORMATS, junit, terminal_text, to_json
+from reidbench.regression.presentation import FORMATS, gaps, junit, terminal_text, to_json
 from reidbench.regression.verdicts import MEASURED, WORDS, Comparison, Limits, Verdict, exit_code
 
 HOSTILE = "<b>&\"'|`]]>\x00\x0b _x_ ünï"
@@ -14,7 +15,8 @@ HOSTILE = "<b>&\"'|`]]>\x00\x0b _x_ ünï"
 
 def verdict(word: str, row: str = "Row", kind: str = "time", **more) -> Verdict:
     known = {"before": 1.0, "after": 1.2, "change": 0.2, "low": 0.1, "high": 0.3} if word in MEASURED else {}
-    return Verdict(row, "latency.ratio", "Latency ratio", kind, word, unit="x", **{**known, **more})
+    place = {"quantity": "latency.ratio", "title": "Latency ratio"}
+    return Verdict(row=row, kind=kind, word=word, unit="x", **{**place, **known, **more})
 
 
 def comparison(*verdicts: Verdict, notes: tuple[str, ...] = ()) -> Comparison:
@@ -43,6 +45,60 @@ ALL = comparison(
 )
 def test_exit_codes(words: list[str], code: int) -> None:
     assert exit_code([verdict(word) for word in words]) == code
+
+
+MISSING = "missing there: the baseline has no record of it"
+
+
+def column(title: str, *words: str, exempt: bool = False) -> list[Verdict]:
+    """One column; what is not comparable in it is missing from the baseline or, as row 0 if `exempt`, by its nature."""
+    return [
+        verdict(
+            word,
+            f"row {i}",
+            quantity=title.lower(),
+            title=title,
+            note=MISSING if word == "not comparable" else "",
+            exempt=exempt and i == 0,
+        )
+        for i, word in enumerate(words)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rest", "code"), [(["same"], 0), (["unchanged"], 0), (["same", "cannot tell"], 0), (["worse"], 1)]
+)
+def test_a_column_that_is_compared_in_no_row_is_no_all_clear(rest: list[str], code: int) -> None:
+    sound, lacking = column("Parameters", *rest), code or 2
+    assert exit_code(sound) == code
+    assert exit_code([*sound, *column("mAP", "not comparable", "not comparable")]) == lacking
+    assert exit_code([*sound, *column("Latency ratio", "not comparable", exempt=True)]) == code
+    assert exit_code([*sound, *column("Latency ratio", "not comparable", "not comparable", exempt=True)]) == lacking
+    if rest != ["unchanged"]:
+        assert exit_code([*sound, *column("mAP", "same", "not comparable")]) == code
+
+
+def test_a_column_that_is_compared_in_no_row_is_named_everywhere() -> None:
+    titles = ("mAP", "top-1", "GFLOPs", "Latency ratio")
+    lacking = [column(title, "not comparable", "not comparable", exempt=title == "Latency ratio") for title in titles]
+    found = comparison(*column("Parameters", "same"), *lacking[0], *lacking[3])
+    assert gaps(found) == f"mAP; Latency ratio ({MISSING})"
+    text = FORMATS["md"][1](found)
+    assert text.startswith("# A made-up suite: mAP; Latency ratio not compared\n")
+    assert f"Not compared in any row: mAP; Latency ratio ({MISSING})." in text.replace("\n", " ")
+    root = ElementTree.fromstring(junit(found))
+    assert [root.get(name) for name in ("tests", "errors", "skipped")] == ["5", "3", "1"]
+    assert [case.get("name") for case in root.iter("testcase") if case.find("skipped") is not None] == ["row 0"]
+    assert json.loads(to_json(found))["uncompared"] == ["mAP", "Latency ratio"]
+    many = comparison(*column("Parameters", "worse"), *(each for part in lacking for each in part))
+    assert FORMATS["md"][1](many).startswith("# A made-up suite: 1 cell worse; 4 of 5 columns not compared\n")
+    assert gaps(comparison(*column("mAP", "same", "not comparable"))) == ""
+
+
+def test_several_reasons_of_a_column_are_counted() -> None:
+    verdicts = column("mAP", "not comparable", "not comparable")
+    found = comparison(verdicts[0], replace(verdicts[1], note="another recipe"))
+    assert gaps(found) == f"mAP ({MISSING}; 1 more)"
 
 
 def test_a_cell_that_failed_here_is_no_success() -> None:
@@ -113,7 +169,7 @@ def test_json_holds_every_verdict_and_the_counts() -> None:
 
 def test_the_markdown_names_the_outcome_first(tmp_path: Path) -> None:
     text = FORMATS["md"][1](ALL)
-    assert text.startswith("# A made-up suite: 1 cell worse")
+    assert text.startswith("# A made-up suite: 1 cell worse; 1 cell failed\n")
     assert "**worse**" in text and "## Worse" in text and "Mann-Whitney" in text
     assert FORMATS["md"][1](comparison(verdict("same"))).startswith("# A made-up suite: no regression\n")
     assert FORMATS["md"][1](comparison(verdict("unchanged"))).startswith("# A made-up suite: nothing has changed\n")

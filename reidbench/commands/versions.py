@@ -1,0 +1,34 @@
+"""Which records were measured with other versions of packages than are installed now. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from importlib import metadata
+
+from reidbench.machine import PACKAGES
+from reidbench.spec import Record
+
+GENERAL = {"python", *PACKAGES} - {"torch"}
+"""What records hold the versions of beside torch and a backend's own packages: these change hardly any number."""
+
+
+def outdated(records: Iterable[Record]) -> str:
+    """ "torch 2.9.0 (2.13.0 is installed)", for each package that ran the networks and has another version now.
+
+    "" where there is none; a package that is not installed now cannot be measured with, and is left out.
+    """
+    found: dict[str, set[str]] = {}
+    for record in records:
+        for name, version in record.versions.items():
+            if version and name not in GENERAL:
+                found.setdefault(name, set()).add(version)
+    now = {name: _installed(name) for name in found}
+    told = {name: sorted(versions - {now[name]}) for name, versions in found.items() if now[name]}
+    return ", ".join(f"{name} {' and '.join(old)} ({now[name]} is installed)" for name, old in told.items() if old)
+
+
+def _installed(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return ""
