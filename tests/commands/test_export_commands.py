@@ -70,6 +70,7 @@ def test_the_file_gives_the_vector_of_the_weights(capsys: pytest.CaptureFixture[
         (("--out", "b.onnx", "--precision", "int8"), "onnx is written in fp32"),
         (("--out", "b.pt2", "--batch", "0"), "--batch 0: give 1 or more, or any"),
         (("--out", "b.pt2", "--batch", "few"), "--batch few: give 1 or more, or any"),
+        (("--out", "b.ts", "--device", "cuda"), "export: unknown argument '--device'"),
         (("--out", "b.ts", "--batch", "any"), "--batch any: torchscript is written for one number of clips"),
     ],
 )
