@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
@@ -20,6 +21,7 @@ from typing import Any
 from reidbench.spec import UserError, canonical_json
 
 PACKAGES = ("reidbench", "torch", "numpy", "fvcore", "ptflops", "pillow", "scipy")
+"""Whose versions every record holds; one measured on a backend holds those of the backend's packages, too."""
 
 BUSY = 0.1
 """The share of the cores in use that other processes may take, on average, while something is timed: above that a time
@@ -112,10 +114,10 @@ def now() -> str:
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
 
-def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that can change a number; "" where one is not installed."""
+def versions(others: Sequence[str] = ()) -> dict[str, str]:
+    """Versions of Python, of the packages that can change any number, and of others; "" where one is not installed."""
     found = {"python": platform.python_version()}
-    for package in PACKAGES:
+    for package in (*PACKAGES, *others):
         try:
             found[package] = metadata.version(package)
         except metadata.PackageNotFoundError:

@@ -1,11 +1,18 @@
-"""The examples of docs/extending.md: the page shows the files as they are, and each does what the page says."""
+"""The examples of the documentation: a page shows each file as it is, and each does what the page says."""
 
 from __future__ import annotations
 
+import ast
 import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -13,12 +20,18 @@ from PIL import Image
 from reidbench import registry
 from reidbench.cli import main
 from reidbench.commands.reports import check_figures
-from reidbench.planning.plan import Request, make_plan
+from reidbench.machine import physical_cores
+from reidbench.planning.plan import Request, choose_preset, make_plan, model_cell
+from reidbench.reporting.tables.layout import block_title
+from reidbench.reporting.tables.table import assemble
 from reidbench.spec import Cell, Suite, UserError
 from reidbench.store import Store
+from reidbench.training.checkpoint import save_model
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 EXAMPLES = sorted((DOCS / "examples").glob("*.py"))
+SCRIPT = DOCS / "examples" / "match.py"
+PLUGINS = [path for path in EXAMPLES if path != SCRIPT]
 SLIM = {"width": 8, "blocks": (1, 1, 1, 1)}
 
 
@@ -27,16 +40,17 @@ def add(*names: str) -> None:
         registry.add_plugin(DOCS / "examples" / f"{name}.py")
 
 
-def test_the_page_shows_every_example_as_it_is() -> None:
-    shown = re.findall(r"<!-- examples/(\w+\.py) -->\n\n```python\n(.*?)```", (DOCS / "extending.md").read_text(), re.S)
+def test_a_page_shows_every_example_as_it_is() -> None:
+    pages = "".join((DOCS / f"{name}.md").read_text() for name in ("extending", "deployment"))
+    shown = re.findall(r"<!-- examples/(\w+\.py) -->\n\n```python\n(.*?)```", pages, re.S)
     assert [name for name, _ in sorted(shown)] == [path.name for path in EXAMPLES]
     assert dict(shown) == {path.name: path.read_text() for path in EXAMPLES}
 
 
 def test_all_are_listed_together(capsys) -> None:
-    assert main(["list", *(f"--plugin={path}" for path in EXAMPLES)]) == 0
+    assert main(["list", *(f"--plugin={path}" for path in PLUGINS)]) == 0
     listed = capsys.readouterr().out
-    for name in ("mynet", "mydata", "mymars", "mysuite", "mymeasurement", "activations"):
+    for name in ("mynet", "mydata", "mymars", "mysuite", "mydeployment", "mymeasurement", "activations"):
         assert re.search(rf"^  {name} +[A-Z]", listed, flags=re.MULTILINE), name
 
 
@@ -124,3 +138,94 @@ def test_the_measurement_counts_what_convolutions_put_out(tmp_path: Path) -> Non
     stages = 2 * 8 * 16 * 8 + 3 * 16 * 8 * 4 + 3 * 32 * 4 * 2 + 3 * 64 * 4 * 2
     assert cell is tiny and notes
     assert outcome.values == {"per_frame": 8 * 32 * 16 + stages}
+
+
+def test_the_suite_of_backends_is_planned_on_all_cores_and_on_one(tmp_path: Path) -> None:
+    add("mynet", "mydeployment")
+    suite = registry.suite("mydeployment")
+    plan = make_plan("mydeployment", suite, Request(), Store(tmp_path, "here"))
+    assert not plan.absent
+    times = [cell for cell in plan.all_cells() if cell.measurement == "latency" and cell.row == "mynet"]
+    ran = {(cell.settings["backend"], cell.settings["precision"], cell.settings["threads"]) for cell in times}
+    everywhere = {(backend, precision) for backend, precision, _ in ran}
+    assert len(everywhere) == 5 and ("openvino", "int8") in everywhere
+    assert ran == {(*each, threads) for each in everywhere for threads in (1, physical_cores())}
+    table = assemble(plan, Store(tmp_path, "here"))
+    titles = {block_title(heading, table) for heading in table.headings}
+    assert "Cost: cpu, fp32, openvino, 1 thread, the paper's scale" in titles
+    assert "Cost: cpu, fp32, openvino, the paper's scale" in titles
+
+
+@pytest.fixture
+def embedded(tmp_path: Path, write_mars: Callable[..., Path], own_cache: None, monkeypatch, capsys) -> dict[str, Any]:
+    """Untrained weights of a small network, `model.pt`, and the features `eager.npz` of the tracklets below `ROOT`."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(SCRIPT.parent)
+    write_mars("ROOT", size=(90, 50))
+    cell = model_cell("baseline", {}, choose_preset(Request(preset="tiny")))
+    torch.manual_seed(3)
+    model = registry.build(cell.model, **cell.options)
+    save_model(Path("model.pt"), model, name=cell.model, options=cell.identity["options"], about={"preset": "tiny"})
+    assert main(["embed", *MODEL, "--out", "eager.npz"]) == 0
+    with np.load("eager.npz") as file:
+        return {name: file[name] for name in ("name", "vector")}
+
+
+MODEL = ("baseline", "--weights=model.pt", "--dataset=mars", "--subset", "--root=ROOT")
+
+
+def frames_of(name: str) -> list[Path]:
+    first = Path("ROOT") / name
+    return sorted(first.parent.glob(f"{first.name[:11]}*.jpg"))
+
+
+def unit(vectors: np.ndarray) -> np.ndarray:
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+def test_the_script_needs_nothing_of_this_project() -> None:
+    tree = ast.parse(SCRIPT.read_text())
+    imported = {name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names}
+    imported |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert imported == {"json", "sys", "pathlib", "numpy", "PIL", "onnxruntime", "openvino"}
+
+
+def test_the_script_embeds_as_the_project_does_by_what_the_note_says(embedded: dict[str, Any], capsys) -> None:
+    """And so what the note says is true: frames to fill the last clip, filter, scale, mean, deviation, names."""
+    import match
+
+    assert main(["export", *MODEL[:2], "--out", "b.onnx"]) == 0
+    network, clips = match.load("b.onnx")
+    lengths = {len(frames_of(name)) for name in embedded["name"]}
+    assert min(lengths) < 4 and max(lengths) == 17, "one shorter than a clip, and one that does not fill its last"
+
+    def differs(clips: dict[str, Any]) -> float:
+        own = np.stack([match.embed(network, clips, frames_of(name)) for name in embedded["name"]])
+        return float(1 - (own * unit(embedded["vector"])).sum(1).min())
+
+    right = differs(clips)
+    assert right < 1e-5
+    others = {"resize": {"filter": "bilinear"}, "scale": 128, "mean": [0.5] * 3, "deviation": [0.2] * 3}
+    for name, wrong in others.items():
+        assert differs({**clips, name: wrong}) > 10 * max(right, 1e-6), name
+
+    for number, name in enumerate(embedded["name"]):
+        Path(f"all/{number}").mkdir(parents=True)
+        for path in frames_of(name):
+            shutil.copy(path, f"all/{number}")
+    command = [sys.executable, "-I", str(SCRIPT), "b.onnx", "all", "all"]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert len(told) == len(embedded["name"])
+    for line in told:
+        query, best = line.split("  ")[:2]
+        assert best == f"{query} 1.000"
+
+
+def test_the_page_tells_what_int8_loses(embedded: dict[str, Any], capsys) -> None:
+    assert main(["export", *MODEL, "--out", "tks.xml", "--precision", "int8"]) == 0
+    assert "of random clips, which tell nothing of accuracy" in " ".join(capsys.readouterr().out.split())
+    exec((DOCS / "deployment.md").read_text().partition("<!-- tested -->\n\n```python\n")[2].partition("```")[0], {})
+    with np.load("int8.npz") as file:
+        assert 0 < 1 - (unit(file["vector"]) * unit(embedded["vector"])).sum(1).max() < 0.5
+    assert main(["score", "eager.npz", "int8.npz", "--protocol", "release"]) == 0
+    assert "features int8.npz, dataset mars (a subset), less eager.npz" in capsys.readouterr().out

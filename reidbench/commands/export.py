@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from reidbench import machine
 from reidbench.commands.asked import accuracy_cell_of, given_options, request_of
 from reidbench.commands.output import print_result
 from reidbench.commands.scoring import weights_of
@@ -19,6 +20,8 @@ from reidbench.registry import lookup
 from reidbench.spec import Cell, Recipe, UserError
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from reidbench.deployment.files import Format
     from reidbench.deployment.network import Network
 
@@ -30,6 +33,12 @@ ANY = "any"
 
 ANY_TRIED = (1, 2, 5)
 """Numbers of clips that such a file is checked with."""
+
+TRAINING = ("preset", "dataset", "dataset_options", "split", "seed", "trunk", "row", "converted_from")
+"""What is said of the training of weights, where they say it themselves."""
+
+OWN_DATA = ", which tell nothing of accuracy; for your data see docs/deployment.md"
+"""What is added to the check of an int8 file."""
 
 LIMIT = 1e-6
 """The cosine error above which a float32 file is not what the model computes: a hundred times float32's rounding."""
@@ -49,16 +58,19 @@ def export(arguments: Namespace) -> int:
     if not out.parent.is_dir():
         raise UserError(f"--out {out}: there is no folder {out.parent}")
     network, cell, recipe = _network(arguments)
+    any_batch = arguments.batch == ANY
     shapes = [[batch, recipe.frames, 3, *recipe.size] for batch in batches]
     # What is wrong with the model itself is told by it, not by an exporter's account of it.
     try_model(arguments.model, network.model, shapes[0])
     calibration = _calibration(arguments, recipe, batches[0])
-    any_batch = arguments.batch == ANY
+    clips = clips_of(shapes[0])
+    shape = [ANY if any_batch else batches[0], *shapes[0][1:]]
+    about = _about(arguments, cell, shape, _length(network, clips), found)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as draft:
         # What lies at --out already stays until the new file has been checked.
         draft_file = Path(draft) / out.name
-        clips = clips_of(shapes[0])
-        written = files.write(network, clips, draft_file, name, calibration=calibration, any_batch=any_batch)
+        how: dict[str, Any] = {"calibration": calibration, "any_batch": any_batch, "note": json.dumps(about)}
+        written = files.write(network, clips, draft_file, name, **how)
         checked = agreement.compare(network, runtimes.load(written[0], name, precision=arguments.precision), *shapes)
         if not math.isfinite(checked.cosine_error):
             raise UserError(f"{out}: would compute vectors that are not finite; not written")
@@ -66,8 +78,7 @@ def export(arguments: Namespace) -> int:
             error = f"{checked.cosine_error:.1e}"
             raise UserError(f"{out}: would compute other vectors than the model (1 - cosine {error}); not written")
         written = [file.replace(out.with_name(file.name)) for file in written]
-    shape = [ANY if any_batch else batches[0], *shapes[0][1:]]
-    about = _about(arguments, cell, shape, checked)
+    about["checked_against_float64"] = {"clips": "random", **asdict(checked)}
     note = out.with_name(f"{out.name}.json")
     write_text(note, json.dumps(about, indent=1) + "\n")
     trials = agreement.TRIALS * len(shapes)
@@ -75,9 +86,10 @@ def export(arguments: Namespace) -> int:
         "written": ", ".join(map(str, [*written, note])),
         "size": f"{files.size_of(out) / 1e6:.1f} MB",
         "clips": f"float32 [{', '.join(map(str, shape))}], {about['clips']['values']}",
-        "vector": about["vector"],
+        "vector": about["vector"]["about"],
         "weights": arguments.checkpoint,
-        "checked": f"1 - cosine at most {checked.cosine_error:.1e} to eager float64, over {trials} batches",
+        "checked": f"1 - cosine at most {checked.cosine_error:.1e} to eager float64, over {trials} batches of random "
+        f"clips{OWN_DATA if arguments.precision == 'int8' else ''}",
     }
     return print_result({**about, "written": [*map(str, written), str(note)]} if arguments.json else told, arguments)
 
@@ -154,22 +166,54 @@ def _calibration(arguments: Namespace, recipe: Recipe, batch: int) -> Any:
     return [part for part in clips.split(batch) if len(part) == batch]
 
 
-def _about(arguments: Namespace, cell: Cell, shape: list[int | str], checked: Any) -> dict[str, Any]:
+def _length(network: Network, clips: Tensor) -> int:
+    """The numbers of a clip's vector."""
+    import torch
+
+    with torch.inference_mode():
+        return int(network(clips).shape[1])
+
+
+def _about(arguments: Namespace, cell: Cell, shape: list[int | str], length: int, found: Format) -> dict[str, Any]:
+    """What the file is, how it is fed and what to do with what it gives, as far as it is known before it is written."""
     from reidbench.data.clips import MEAN, STD
+    from reidbench.deployment.files import INPUT, OUTPUT
     from reidbench.experiments.scoring import file_hash
 
     weights = arguments.checkpoint
     return {
         **{name: cell.identity[name] for name in ("model", "options", "source")},
         "weights": weights if weights == RANDOM else file_hash(Path(weights)),
+        "training": _training(weights),
         "precision": arguments.precision,
         "clips": {
+            "input": INPUT,
+            "dtype": "float32",
             "shape": shape,
             "axes": "clip, frame, channel, row, column",
+            "frames": f"all of a tracklet in order, {shape[1]} a clip; the last is filled up from the tracklet's start",
+            "resize": {"filter": "bicubic", "by": "Pillow", "aspect": "not kept"},
             "values": "RGB / 255, less the mean, by the deviation",
+            "scale": 255,
             "mean": MEAN,
             "deviation": STD,
         },
-        "vector": "one a clip, after the neck; a tracklet's is the mean of its clips', compared by cosine",
-        "checked_against_float64": asdict(checked),
+        "vector": {
+            "output": OUTPUT,
+            "dtype": "float32",
+            "length": length,
+            "unit_length": False,
+            "about": "one a clip, after the neck, of any norm; a tracklet's is their mean; compared by cosine",
+        },
+        "versions": machine.versions(found.packages),
     }
+
+
+def _training(weights: str) -> dict[str, Any]:
+    """What the weights say of how they were trained; those that came from elsewhere say nothing of it."""
+    from reidbench.training.checkpoint import read_checkpoint
+
+    checkpoint = None if weights == RANDOM else read_checkpoint(Path(weights))
+    if checkpoint is None or checkpoint.kind != "model":
+        return {}
+    return {name: checkpoint.about[name] for name in TRAINING if name in checkpoint.about}

@@ -147,12 +147,12 @@ def add_training(add: Add) -> None:
 def add_scoring(add: Add) -> None:
     """Adds the commands."""
     about = "accuracy of one model with given weights, recorded under the weights' SHA-256"
-    sub = add("evaluate", "scoring.evaluate", about, given_weights(), protocol())
+    sub = add("evaluate", "scoring.evaluate", about, given_weights(), device(), protocol())
     sub.add_argument("--fresh", action="store_true", help="measure again what is already recorded")
     about = "how far the protocol alone moves the accuracy of one model with given weights"
-    add("protocols", "scoring.protocols", about, given_weights())
+    add("protocols", "scoring.protocols", about, given_weights(), device())
     about = "write the features of one model with given weights, for others to score"
-    sub = add("embed", "scoring.embed", about, given_weights(), protocol())
+    sub = add("embed", "scoring.embed", about, given_weights(), device(), protocol())
     about = "FILE.npz, which score reads, or FILE.parquet for other programs, where pyarrow is installed"
     sub.add_argument("--out", required=True, metavar="FILE", help=about)
     about = "score the features of a file under one protocol or more; of several files the difference to the first"
@@ -174,6 +174,7 @@ def add_export(add: Add) -> None:
     """Adds the command."""
     about = "write a network as ONNX, OpenVINO, TorchScript or pt2, for others to run, and check it"
     sub = add("export", "export.export", about, given_weights("; or random, for a network to be timed"))
+    sub.set_defaults(device="cpu")  # no file depends on where it was written
     sub.add_argument(
         "--out", default="", metavar="FILE", help="the file to write (default: MODEL and the format's ending)"
     )

@@ -95,7 +95,7 @@ def training(title: str = "") -> Parser:
 
 def given_weights(other: str = "") -> Parser:
     """A model, its weights and the data they are put to; `other` says what else the weights may be."""
-    parser = Parser(add_help=False, parents=[model(), data(), device()])
+    parser = Parser(add_help=False, parents=[model(), data()])
     about = "tiny, quick, standard, fine, full or paper (default: the first that the weights fit)"
     parser.add_argument("--preset", default="", help=about)
     about = f"a checkpoint: ours, as .pt or .safetensors, the authors' .pth.tar, or a state dict of one's own{other}"

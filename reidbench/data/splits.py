@@ -71,9 +71,14 @@ def split_of(settings: Mapping[str, Any]) -> int | None:
 
 
 def trained_on(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """What weights are to say of a training on one split: on the others its persons may be those who are tested."""
-    split = split_of(settings)
-    return {} if split is None else {"dataset": settings["dataset"]["name"], "split": split}
+    """What weights are to say of their training, by a cell's settings: its dataset, seed, and where the trunk began.
+
+    And its split, where the dataset has some: on the others its persons may be those who are tested.
+    """
+    dataset, split = settings["dataset"], split_of(settings)
+    told = {"dataset": dataset["name"], "dataset_options": dict(dataset["options"])}
+    told |= {name: settings[name] for name in ("seed", "trunk") if name in settings}
+    return told if split is None else {**told, "split": split}
 
 
 def splits_of(settings: Iterable[Mapping[str, Any]]) -> Splits:

@@ -97,9 +97,9 @@ def _version_of_torch() -> tuple[int, ...]:
     return tuple(int(part) for part in version("torch").split(".")[:2])
 
 
-def versions(name: str) -> dict[str, str]:
-    """The versions of the packages that a backend runs with; torch's own have none beside torch's."""
-    return {package: version(package) for package in BACKENDS[name].packages}
+def packages_of(settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """The packages that a measurement's backend runs with, by its settings; torch's own have none beside torch."""
+    return BACKENDS[settings.get("backend", EAGER)].packages
 
 
 def check_backend(name: str, device: str, precision: str) -> Backend:

@@ -7,7 +7,7 @@ import logging
 import re
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +24,15 @@ OPSET = 20
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 """What exporters colour their messages with on a terminal."""
 
+BATCH = "batch"
+"""What the free dimension of a file for any number of clips is called."""
+
+INPUT, OUTPUT = "clips", "vector"
+"""What an ONNX or OpenVINO file calls what goes in and what comes out."""
+
+NOTE = "reidbench"
+"""Under which a file holds what is said of it, as its format's own metadata."""
+
 Exportable = nn.Module | ExportedProgram
 
 
@@ -31,13 +40,13 @@ Exportable = nn.Module | ExportedProgram
 class Format:
     """A kind of file: its suffix, the packages that write it with the extra they come with, and the writer.
 
-    `write(exportable, clips, path, calibration)` writes a network, or a program of one, for clips of that shape; with
-    `calibration`, batches of clips, its products are quantised to int8, where the format has `int8`. Where it has
-    `any_batch`, a program's file takes as many clips at a time as the program does.
+    `write(exportable, clips, path, calibration, notes)` writes a network, or a program of one, for clips of that shape;
+    with `calibration`, batches of clips, its products are quantised to int8, where the format has `int8`. Where it has
+    `any_batch`, a program's file takes as many clips at a time as the program does. `notes` are its metadata, by name.
     """
 
     suffix: str
-    write: Callable[[Exportable, Tensor, Path, Sequence[Tensor]], None]
+    write: Callable[[Exportable, Tensor, Path, Sequence[Tensor], Mapping[str, str]], None]
     packages: tuple[str, ...] = ()
     extra: str = ""
     int8: bool = False
@@ -52,17 +61,18 @@ def write(
     *,
     calibration: Sequence[Tensor] = (),
     any_batch: bool = False,
+    note: str = "",
 ) -> list[Path]:
     """Writes a network in evaluation mode under a format's `name`; returns the files, the first one `path`.
 
-    `clips` `[B, T, 3, H, W]` fix the shape that the file is for, or with `any_batch` all of it but B. Raises UserError
-    if the exporter refuses the network.
+    `clips` `[B, T, 3, H, W]` fix the shape that the file is for, or with `any_batch` all of it but B. The file holds
+    `note`, if there is one, among its metadata. Raises UserError if the exporter refuses the network.
     """
     found = lookup("format", name, FORMATS)
     try:
         with quiet(), torch.no_grad():
             exportable = _program_of_any_batch(network.eval(), clips) if any_batch else network.eval()
-            found.write(exportable, clips, path, calibration)
+            found.write(exportable, clips, path, calibration, {NOTE: note} if note else {})
     except (RuntimeError, ValueError, TypeError, torch.onnx.OnnxExporterError) as error:
         cause: BaseException = error
         while cause.__cause__:  # what the exporter itself says is advice on how to debug it
@@ -85,30 +95,37 @@ def size_of(path: Path) -> int:
 def _program_of_any_batch(network: nn.Module, clips: Tensor) -> ExportedProgram:
     # Seen with one clip, a batch is taken for a constant; and only the strict way can follow a `len(clips)`.
     several = clips if len(clips) > 1 else torch.cat([clips, clips])
-    dynamic = ({0: torch.export.Dim("batch", min=1)},)
+    dynamic = ({0: torch.export.Dim(BATCH, min=1)},)
     return torch.export.export(network, (several,), dynamic_shapes=dynamic, strict=True)
 
 
-def _write_onnx(exportable: Exportable, clips: Tensor, path: Path, calibration: Sequence[Tensor]) -> None:
+def _write_onnx(
+    exportable: Exportable, clips: Tensor, path: Path, calibration: Sequence[Tensor], notes: Mapping[str, str]
+) -> None:
     program = torch.onnx.export(
         exportable,
         (clips,),
         dynamo=True,
         opset_version=OPSET,
-        input_names=["clips"],
-        output_names=["vector"],
+        input_names=[INPUT],
+        output_names=[OUTPUT],
+        # The program's own name of the dimension would be lost.
+        dynamic_shapes=({0: BATCH},) if isinstance(exportable, ExportedProgram) else None,
         verbose=False,
     )
     assert program is not None
+    program.model.metadata_props.update(notes)
     program.save(path, external_data=False)
 
 
-def _write_openvino(exportable: Exportable, clips: Tensor, path: Path, calibration: Sequence[Tensor]) -> None:
+def _write_openvino(
+    exportable: Exportable, clips: Tensor, path: Path, calibration: Sequence[Tensor], notes: Mapping[str, str]
+) -> None:
     import openvino
 
     with tempfile.TemporaryDirectory() as folder:
         graph = Path(folder) / "network.onnx"
-        _write_onnx(exportable, clips, graph, ())
+        _write_onnx(exportable, clips, graph, (), notes)  # whose metadata OpenVINO takes over
         model = openvino.Core().read_model(graph)
         if calibration:
             import nncf
@@ -119,13 +136,17 @@ def _write_openvino(exportable: Exportable, clips: Tensor, path: Path, calibrati
         openvino.save_model(model, path, compress_to_fp16=False)
 
 
-def _write_torchscript(exportable: Exportable, clips: Tensor, path: Path, calibration: Sequence[Tensor]) -> None:
-    torch.jit.freeze(torch.jit.trace(exportable, clips)).save(str(path))
+def _write_torchscript(
+    exportable: Exportable, clips: Tensor, path: Path, calibration: Sequence[Tensor], notes: Mapping[str, str]
+) -> None:
+    torch.jit.freeze(torch.jit.trace(exportable, clips)).save(str(path), _extra_files=dict(notes))
 
 
-def _write_pt2(exportable: Exportable, clips: Tensor, path: Path, calibration: Sequence[Tensor]) -> None:
+def _write_pt2(
+    exportable: Exportable, clips: Tensor, path: Path, calibration: Sequence[Tensor], notes: Mapping[str, str]
+) -> None:
     program = exportable if isinstance(exportable, ExportedProgram) else torch.export.export(exportable, (clips,))
-    torch.export.save(program, path)
+    torch.export.save(program, path, extra_files=dict(notes))
 
 
 FORMATS = {

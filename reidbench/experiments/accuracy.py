@@ -15,7 +15,7 @@ from torch import nn
 from reidbench import distributed, machine, registry
 from reidbench.data import opening
 from reidbench.data.cache import scratch_folder
-from reidbench.data.splits import trained_on
+from reidbench.data.splits import split_of, trained_on
 from reidbench.data.synthetic import content_hash
 from reidbench.data.tracklets import Dataset
 from reidbench.discovery.source import REQUIRED
@@ -177,11 +177,11 @@ def load_trained(cell: Cell, path: Path) -> nn.Module:
     """
     model: nn.Module = registry.build(cell.model, **cell.options)
     checkpoint = load_weights(model, path)
-    here, there = trained_on(cell.settings), checkpoint.about
-    if here and there.get("dataset") == here["dataset"] and there.get("split") != here["split"]:
+    split, there = split_of(cell.settings), checkpoint.about
+    if split and there.get("dataset") == cell.settings["dataset"]["name"] and there.get("split") != split:
         raise UserError(
-            f"{path}: was trained on split {there.get('split')} of {here['dataset']}, on persons whom split "
-            f"{here['split']} tests; give --data split={there.get('split')}"
+            f"{path}: was trained on split {there.get('split')} of {there['dataset']}, on persons whom split "
+            f"{split} tests; give --data split={there.get('split')}"
         )
     if checkpoint.kind == "model":
         wanted = {"model": cell.model, **cell.identity["options"]}

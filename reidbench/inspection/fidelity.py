@@ -16,7 +16,7 @@ from reidbench.data.clips import evaluation_clips, normalise
 from reidbench.data.frames import open_frames
 from reidbench.data.tracklets import Dataset
 from reidbench.deployment import files, runtimes
-from reidbench.deployment.backends import check_backend, versions
+from reidbench.deployment.backends import check_backend
 from reidbench.deployment.network import Deployed, Infer, Network
 from reidbench.experiments.accuracy import recipe_of
 from reidbench.precision import without_tf32
@@ -54,8 +54,7 @@ def look_at_fidelity(model: nn.Module, dataset: Dataset, cell: Cell, progress: A
         "lost": (eager.ap - scores.ap)[scores.valid].tolist(),
         "cosine_error": errors[scores.valid].tolist(),
     }
-    context = {"queries": int(scores.valid.sum()), "backend_versions": versions(cell.settings["backend"])}
-    return Outcome({"worst": float(errors.max())}, samples, context)
+    return Outcome({"worst": float(errors.max())}, samples, {"queries": int(scores.valid.sum())})
 
 
 def cosine_errors(first: np.ndarray, second: np.ndarray) -> np.ndarray:

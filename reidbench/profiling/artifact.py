@@ -13,7 +13,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +52,7 @@ def artifact(model: str, options: Mapping[str, Any], shape: Sequence[int], name:
         "format": name,
         "int8": int8,
         "writer": [WRITER, files.OPSET, *([CALIBRATION_BATCHES] if int8 else [])],
-        "versions": {**machine.versions(), **{package: version(package) for package in found.packages}},
+        "versions": machine.versions(found.packages),
     }
     key = hashlib.sha256(canonical_json(wanted).encode()).hexdigest()[:12]
     folder = cache_folder() / "networks" / f"{machine.slug(model)}-{key}"

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from reidbench import machine, registry
 from reidbench.deployment import runtimes
-from reidbench.deployment.backends import BACKENDS, EAGER, check_backend, versions
+from reidbench.deployment.backends import BACKENDS, EAGER, check_backend
 from reidbench.deployment.files import size_of
 from reidbench.deployment.network import Deployed, Infer, Network, clips_of
 from reidbench.precision import PRECISIONS
@@ -209,6 +209,4 @@ def threads_of(count: int) -> Iterator[int]:
 def context(cells: Sequence[Cell], threads: int, load: Load) -> dict[str, Any]:
     """What a reader of a record needs to know of the session that the rows shared."""
     shared: dict[str, Any] = {"peers": [cell.row for cell in cells], "threads": threads, "other_load": load.cores}
-    if found := versions(cells[0].settings.get("backend", EAGER)):
-        shared["backend_versions"] = found
     return shared | machine.gpu_facts(cells[0].settings["device"])

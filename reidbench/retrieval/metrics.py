@@ -19,6 +19,10 @@ from reidbench.spec import Protocol, UserError
 RANKS = (1, 5, 10, 20)
 
 
+AMONG_QUERIES = "queries match each other: to search among them, too, use release_with_queries"
+"""What to do where every tracklet is a query, say, and a protocol has them search in the gallery alone."""
+
+
 @dataclass(frozen=True)
 class QueryScores:
     """One entry a query, in order; NaN (rank 0) where it is not `valid`, that is, has no match to be found.
@@ -60,8 +64,15 @@ def evaluate(query: Features, gallery: Features, protocol: Protocol) -> QuerySco
         if len(found.twins):
             twin_auc[row] = _auc(found.matches, found.twins)
     if not (first > 0).any():
-        raise UserError(f"protocol {protocol.name}: no query has a match in another camera; use another protocol")
+        advice = AMONG_QUERIES if _match_each_other(query) else "use another protocol"
+        raise UserError(f"protocol {protocol.name}: no query has a match in another camera; {advice}")
     return QueryScores(ap, first, inp, twin_auc, first > 0)
+
+
+def _match_each_other(query: Features) -> bool:
+    """Whether any identity is queried from two cameras."""
+    seen = np.unique(np.stack([query.identities, query.cameras]), axis=1)[0]
+    return len(np.unique(seen)) < len(seen)
 
 
 def score_samples(scores: QueryScores, query: Sequence[Tracklet]) -> dict[str, list[float]]:

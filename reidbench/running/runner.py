@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 from reidbench import machine, registry
 from reidbench.data.cache import cache_folder
-from reidbench.deployment.backends import is_installed
+from reidbench.deployment.backends import is_installed, packages_of
 from reidbench.experiments.weights import forget
 from reidbench.files import alone, refused, sweep_tree
 from reidbench.planning.plan import Plan, all_cells
@@ -226,7 +226,7 @@ class Runner:
             samples=outcome.samples,
             context=outcome.context,
             machine=self.store.name,
-            versions=machine.versions(),
+            versions=machine.versions(packages_of(cell.settings)),
             started=started,
             seconds=round(seconds, 3),
             error=error,

@@ -15,6 +15,7 @@ from safetensors import safe_open
 from safetensors.torch import save as safetensors_bytes
 from torch import Tensor
 
+from reidbench.deployment.files import FORMATS
 from reidbench.files import replacing, write_bytes
 from reidbench.spec import UserError
 
@@ -35,6 +36,12 @@ ALONE = (
     "'state_dict': torch.save(torch.load(FILE, weights_only=False)[KEY], NEW)"
 )
 """What to do with a training script's checkpoint that holds its arguments, too."""
+
+BEGINS = {b"<?xml": "openvino", **{bytes([8, version, 18]): "onnx" for version in range(3, 32)}}
+"""What exported networks begin with: an ONNX file with its field 1, the version of its format, and field 2."""
+
+EXPORTED = "give the checkpoint that it was made from; docs/deployment.md says how to score what a file itself gives"
+"""What to do with an exported network, of which no command reads weights."""
 
 CARRIES_CODE = re.compile("unsupported global|unrecognized function", re.IGNORECASE)
 """How torch words its refusal of a pickle that names a function or a class beyond tensors and plain values."""
@@ -63,6 +70,8 @@ def read_archive(path: Path) -> Any:
             warnings.simplefilter("ignore")
             return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged archive raises errors of a dozen types
+        if kind := exported_kind(path):
+            raise _unreadable(path, f"an exported network, {kind}", EXPORTED) from error
         if CARRIES_CODE.search(str(error)):
             found = NAMED.search(str(error))
             reason = f"beside weights it carries code or objects{f' such as {found[1]}' if found else ''}"
@@ -74,6 +83,15 @@ def read_archive(path: Path) -> Any:
         else:
             reason = "damaged, or no checkpoint"
         raise _unreadable(path, reason) from error
+
+
+def exported_kind(path: Path) -> str:
+    """What kind of exported network a file is, by its ending or else its first bytes; "" where it seems to be none."""
+    by_suffix = {found.suffix: name for name, found in FORMATS.items()}
+    with path.open("rb") as file:
+        start = file.read(max(map(len, BEGINS)))
+    by_bytes = (name for begin, name in BEGINS.items() if start.startswith(begin))
+    return by_suffix.get(path.suffix) or next(by_bytes, "")
 
 
 def write_safetensors(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str, str]) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 import torch
 
@@ -29,7 +31,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     cell = model_cell("baseline", {}, choose_preset(Request()))
     torch.manual_seed(3)
     model = registry.build(cell.model, **cell.options)
-    save_model(Path("model.pt"), model, name=cell.model, options=cell.identity["options"])
+    about = {"preset": "quick", "dataset": "synthetic", "seed": 3, "losses": [[1, 2.0]]}
+    save_model(Path("model.pt"), model, name=cell.model, options=cell.identity["options"], about=about)
     yield
     torch.set_num_threads(threads)
 
@@ -67,6 +70,7 @@ def test_the_file_gives_the_vector_of_the_weights(capsys: pytest.CaptureFixture[
         (("--out", "b.onnx", "--precision", "int8"), "onnx is written in fp32"),
         (("--out", "b.pt2", "--batch", "0"), "--batch 0: give 1 or more, or any"),
         (("--out", "b.pt2", "--batch", "few"), "--batch few: give 1 or more, or any"),
+        (("--out", "b.ts", "--device", "cuda"), "export: unknown argument '--device'"),
         (("--out", "b.ts", "--batch", "any"), "--batch any: torchscript is written for one number of clips"),
     ],
 )
@@ -77,14 +81,32 @@ def test_mistakes_are_one_line(arguments: tuple[str, ...], said: str, capsys: py
 def test_a_file_for_any_number_of_clips_is_checked_with_several(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["export", "baseline", "--weights", "model.pt", "--out", "b.pt2", "--batch", "any"]) == 0
     said = capsys.readouterr().out
-    assert "float32 [any, 8, 3, 64, 32]" in said and "over 9 batches" in said
+    assert "float32 [any, 8, 3, 64, 32]" in said and "over 9 batches of random clips\n" in said
     assert json.loads(Path("b.pt2.json").read_text())["clips"]["shape"] == ["any", 8, 3, 64, 32]
+
+
+def test_the_note_says_what_the_file_is_and_the_file_holds_it_too() -> None:
+    arguments = ("--weights", "model.pt", "--out", "b.onnx", "--batch", "any")
+    assert main(["export", "baseline", *arguments]) == 0
+    note = json.loads(Path("b.onnx.json").read_text())
+    assert note["training"] == {"preset": "quick", "dataset": "synthetic", "seed": 3}
+    for package in ("torch", "onnx", "onnxscript"):
+        assert note["versions"][package] == version(package)
+    session = onnxruntime.InferenceSession("b.onnx")
+    (given,), (found,) = session.get_inputs(), session.get_outputs()
+    assert (given.name, given.type) == (note["clips"]["input"], "tensor(float)")
+    assert given.shape == ["batch", *note["clips"]["shape"][1:]]
+    assert (found.name, found.shape) == (note["vector"]["output"], ["batch", note["vector"]["length"]])
+    checked = note.pop("checked_against_float64")
+    assert checked["clips"] == "random" and checked["cosine_error"] < 1e-6
+    assert json.loads(session.get_modelmeta().custom_metadata_map["reidbench"]) == note
 
 
 def test_weights_are_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
     assert "--weights FILE" in refused("baseline", "--out", "b.onnx", capsys=capsys)
     assert main(["export", "baseline", "--weights", "random", "--preset", "quick", "--out", "b.pt2", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["weights"] == "random"
+    note = json.loads(capsys.readouterr().out)
+    assert (note["weights"], note["training"]) == ("random", {})
 
 
 def test_what_is_wrong_with_the_model_is_told_by_it(capsys: pytest.CaptureFixture[str]) -> None:

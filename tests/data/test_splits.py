@@ -69,9 +69,11 @@ def test_only_a_dataset_that_has_splits_is_of_one() -> None:
     assert splits_of([settings()]) == Splits()
 
 
-def test_weights_say_which_split_they_were_trained_on() -> None:
-    assert trained_on(settings(3)) == {"dataset": "ilids", "split": 3}
-    assert trained_on(settings()) == {}
+def test_weights_say_what_they_were_trained_on() -> None:
+    of_a_split = {"dataset": "ilids", "dataset_options": settings(3)["dataset"]["options"], "seed": 1, "split": 3}
+    assert trained_on(settings(3, 1)) == of_a_split
+    assert trained_on({**settings(), "trunk": "synthetic"})["trunk"] == "synthetic"
+    assert "split" not in trained_on(settings())
 
 
 def test_records_of_a_split_come_together_in_the_order_of_splits() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reidbench.deployment import backends
-from reidbench.deployment.backends import BACKENDS, check_backend, missing, ran_on, versions
+from reidbench.deployment.backends import BACKENDS, check_backend, missing, packages_of, ran_on
 from reidbench.deployment.files import FORMATS
 from reidbench.deployment.runtimes import IN_TORCH
 from reidbench.spec import UserError
@@ -49,9 +49,9 @@ def test_onnx_needs_a_torch_that_its_exporter_knows(version: str, enough: bool, 
     assert missing((), "") == ""
 
 
-def test_a_record_can_name_the_versions_it_ran_with() -> None:
-    assert set(versions("openvino")) == {"openvino", "nncf", "onnx", "onnxscript"}
-    assert versions("eager") == {}
+def test_the_packages_of_a_measurement_are_its_backends() -> None:
+    assert set(packages_of({"backend": "openvino"})) == {"openvino", "nncf", "onnx", "onnxscript"}
+    assert packages_of({"backend": "eager"}) == packages_of({}) == ()
 
 
 def test_eager_goes_unsaid() -> None:

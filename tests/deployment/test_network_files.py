@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import copy
+import json
 import math
 from dataclasses import replace
 from pathlib import Path
 
+import onnx
+import openvino
 import pytest
 import torch
 from exportable import SHAPE, clips, tiny_model
@@ -63,6 +66,21 @@ def test_a_file_for_any_number_of_clips_takes_them_as_they_come(name: str, tmp_p
     for number in (1, 2, 5):
         given = torch.randn(number, 3, 3, 8, 8)
         torch.testing.assert_close(infer(given), network(given).detach(), rtol=1e-4, atol=1e-5)
+
+
+def test_every_file_holds_what_is_said_of_it(tmp_path: Path) -> None:
+    said = json.dumps({"model": 'the "tiny" one', "seed": 3})
+    paths = {name: tmp_path / f"network{found.suffix}" for name, found in files.FORMATS.items()}
+    for name, path in paths.items():
+        files.write(Counting(), torch.randn(2, 3, 3, 8, 8), path, name, note=said)
+    held = {"onnx": onnx.load(paths["onnx"]).metadata_props[0].value}
+    held["openvino"] = openvino.Core().read_model(paths["openvino"]).get_rt_info(["framework", "reidbench"]).value
+    script, program = {"reidbench": ""}, {"reidbench": ""}
+    with files.quiet():
+        torch.jit.load(paths["torchscript"], _extra_files=script)
+        torch.export.load(paths["pt2"], extra_files=program)
+    held |= {"torchscript": script["reidbench"].decode(), "pt2": program["reidbench"]}
+    assert held == dict.fromkeys(files.FORMATS, said)
 
 
 def test_bf16_is_what_openvino_then_computes_in(written: dict[str, Path]) -> None:

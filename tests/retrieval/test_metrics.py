@@ -234,6 +234,17 @@ def test_no_query_with_a_match_is_refused() -> None:
         evaluate(one(), line([0.5], [1], [2]), replace(RECTANGULAR, ap="11-point"))
 
 
+def test_where_queries_match_each_other_the_protocol_that_searches_among_them_is_named() -> None:
+    nobody = line([0.5], [9], [1])
+    with pytest.raises(UserError, match=r"in another camera; use another protocol$"):
+        evaluate(line([0.5, 0.4, 0.3], [1, 1, 2], [1, 1, 2]), nobody, RECTANGULAR)
+    each_other = line([0.5, 0.4], [1, 1], [1, 2])
+    with pytest.raises(UserError, match=r"in another camera; .* use release_with_queries$"):
+        evaluate(each_other, nobody, RECTANGULAR)
+    assert PROTOCOLS["release_with_queries"].queries_in_gallery
+    assert evaluate(each_other, each_other, RECTANGULAR).valid.all()
+
+
 def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     query, gallery = random_set(1, queries=30)
     whole = evaluate(query, gallery, RECTANGULAR)

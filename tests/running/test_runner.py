@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -151,6 +152,17 @@ def test_records_come_and_only_what_is_missing_runs_again(make, tmp_path: Path) 
     assert runs(tmp_path) == ["well", "prints"]
     run(plan, store, fresh=True)
     assert runs(tmp_path) == ["well", "prints"] * 2
+
+
+def test_a_record_says_what_its_backend_ran_with(make) -> None:
+    plan, store = make()
+    plain = plan.cells["well", 0][0]
+    on_backend = replace(plain, settings={**plain.settings, "backend": "openvino"})
+    run(replace(plan, cells={("well", 0): (plain, on_backend)}), store)
+    without, having = store.load(plain), store.load(on_backend)
+    assert without and having and "openvino" not in without.versions
+    for package in ("openvino", "nncf", "onnx", "onnxscript"):
+        assert having.versions[package] == version(package)
 
 
 def test_kept_weights_last_until_everything_is_measured_again(make) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import shutil
 from argparse import Namespace
 from pathlib import Path
 
@@ -11,7 +12,9 @@ import numpy as np
 import pytest
 import safetensors.torch
 import torch
+from torch import nn
 
+from reidbench.deployment import files
 from reidbench.spec import UserError
 from reidbench.training.archive import read_archive, read_safetensors, write_archive, write_safetensors
 
@@ -67,6 +70,18 @@ def test_what_is_no_archive_is_refused(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(UserError, match=r"x\.pt: cannot be read as a checkpoint") as error:
         read_archive(tmp_path / "x.pt")
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("kind", files.FORMATS)
+def test_an_exported_network_is_told_with_what_to_do(kind: str, tmp_path: Path) -> None:
+    """By the name's ending, or where it has lost it by what an ONNX or OpenVINO file begins with."""
+    path = tmp_path / f"a{files.FORMATS[kind].suffix}"
+    files.write(nn.Linear(2, 2), torch.zeros(1, 2), path, kind)
+    renamed = [Path(shutil.copy(path, tmp_path / "x.pt"))] if kind in ("onnx", "openvino") else []
+    for each in (path, *renamed):
+        with pytest.raises(UserError, match=rf"an exported network, {kind}\); give the checkpoint") as error:
+            read_archive(each)
+        assert "\n" not in str(error.value)
 
 
 def test_a_truncated_archive_and_a_missing_one_are_refused(tmp_path: Path) -> None:

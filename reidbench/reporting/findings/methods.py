@@ -11,6 +11,7 @@ from reidbench.data.splits import split_of
 from reidbench.data.synthetic import LIMITS, SHOWS
 from reidbench.deployment.backends import BACKENDS, EAGER, ran_on
 from reidbench.disturbance import STEADY, busy, unsteady
+from reidbench.machine import PACKAGES
 from reidbench.reporting.documents.document import Part, Section, items, section
 from reidbench.reporting.findings.scope import SYNTHETIC, dataset_name
 from reidbench.reporting.tables.layout import is_measured, seeds_text
@@ -266,13 +267,21 @@ def _recipes(table: Table, *, lookalikes: bool) -> Iterator[str]:
 def _machine(tables: Sequence[Table], place: str, machine: Mapping[str, Any]) -> Iterator[str]:
     yield f"{place}: " + ", ".join(f"{name} {value}" for name, value in machine.items() if value)
     shown = [record for table in tables for record in shown_records(table)]
-    for versions in dict.fromkeys(tuple(sorted(record.versions.items())) for record in shown):
-        yield "Versions: " + ", ".join(f"{name} {version}" for name, version in versions if version)
+    yield from dict.fromkeys(line for record in shown for line in _versions("Versions", record, of_all=True))
+    yield from dict.fromkeys(line for record in shown for line in _versions("Backend", record, of_all=False))
     yield from dict.fromkeys(line for record in shown for line in _gpu_software(record))
     if shown:
         started = sorted(record.started for record in shown)
         yield f"Measured from {started[0]} to {started[-1]}; {len({r.key for r in shown})} records."
     yield from dict.fromkeys(line for record in shown for line in _disturbances(record))
+
+
+def _versions(label: str, record: Record, *, of_all: bool) -> Iterator[str]:
+    """One line of the versions that a record holds, as all do, or of those that it holds for its backend's sake."""
+    known = {name: version for name, version in sorted(record.versions.items()) if version}
+    told = [f"{name} {version}" for name, version in known.items() if (name in ("python", *PACKAGES)) == of_all]
+    if told:
+        yield f"{label}: {', '.join(told)}"
 
 
 def _gpu_software(record: Record) -> Iterator[str]:

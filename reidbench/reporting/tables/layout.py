@@ -146,7 +146,7 @@ def block_title(heading: Heading, table: Table) -> str:
         return f"{what}: {', '.join([*where, about])}"
     if "device" not in settings:
         return "Cost: counted at the paper's scale"
-    return f"Cost: {', '.join(ran_on(settings))}, the paper's scale"
+    return f"Cost: {', '.join(_ran_on(heading))}, the paper's scale"
 
 
 def group_name(heading: Heading, table: Table) -> str:
@@ -154,9 +154,15 @@ def group_name(heading: Heading, table: Table) -> str:
     settings = heading.settings
     if not is_measured(table.column(heading).values()):
         return "Published"
-    where = ran_on(settings) if "device" in settings and not (heading.training and "backend" not in settings) else []
+    where = _ran_on(heading) if "device" in settings and not (heading.training and "backend" not in settings) else []
     what = [heading.column.measurement.capitalize()] if heading.training else [] if where else ["Counted"]
     return ", ".join([*what, *where])
+
+
+def _ran_on(heading: Heading) -> list[str]:
+    """What a column ran on; the threads where its suite asks for a number of them, for else they are the machine's."""
+    threads = heading.column.settings.get("threads", 0)
+    return [*ran_on(heading.settings), *([f"{threads} thread{'s' if threads != 1 else ''}"] if threads else [])]
 
 
 def training_text(settings: Mapping[str, Any], plan: Plan) -> str:

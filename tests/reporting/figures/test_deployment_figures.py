@@ -43,7 +43,8 @@ def test_what_is_found_is_the_ratio_to_the_reference_and_no_other(filled: Fill) 
     assert first is not None
     assert first.text.startswith("BiCnet-TKS: 1.00x [1.00, 1.00] (not told from 1) Base-B's time (cpu, fp32) and ")
     (found,) = ratio_findings(table)
-    run = "run otherwise: 1.00x [1.00, 1.00] (not told from 1) on cpu, fp32, openvino."
+    on = ("fp32", "bf16", "int8")
+    run = f"run otherwise: {'; '.join(f'1.00x [1.00, 1.00] (not told from 1) on cpu, {p}, openvino' for p in on)}."
     assert found == f"BiCnet-TKS over Base-B, time, {run}"
     assert not list(ratio_findings(filled("scale"))), "nor of scoring to the matrix product"
 
@@ -54,6 +55,8 @@ def test_every_setting_has_a_panel_of_its_own(filled: Fill) -> None:
     assert [axis.get_title() for axis in figure.axes[::2]] == [
         "cpu, fp32, 2 threads",
         "cpu, fp32, openvino, 2 threads",
+        "cpu, bf16, openvino, 2 threads",
+        "cpu, int8, openvino, 2 threads",
         "cuda, fp32",
     ]
 

@@ -61,6 +61,15 @@ def test_every_dataset_that_a_table_trains_on_is_described(bench):
     assert sum("It has no weather." in line for line in lines) == 1
 
 
+def test_what_a_backend_ran_with_stands_once_under_the_versions_of_all(bench):
+    bench.save_all()
+    record = next(iter(bench.store.records()))
+    bench.store.save(replace(record, versions={**record.versions, "openvino": "2026.4.1", "nncf": "3.4.0"}))
+    (place,) = methods([assemble(bench.plan, bench.store)], "made-up", {})[2].parts
+    told = [line for line in place.lines if line.startswith(("Versions: ", "Backend: "))]
+    assert told == ["Versions: python 3.11.0, torch 2.9.0", "Backend: nncf 3.4.0, openvino 2026.4.1"]
+
+
 TAUGHT = "The shared trunk was taught 768 persons, half of them at 32x16. There the coat flap stood still."
 """What a trunk's text begins with, and what it has of the cues of the synthetic data."""
 
