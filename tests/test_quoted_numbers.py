@@ -258,7 +258,7 @@ def test_the_sessions_that_a_change_takes_are_those_of_the_calibration(name: str
     text = page(f"results/{MACHINE.name}/calibration.md")
     sessions, start, end = re.search(r"(\d+) interleaved sessions of .*? from (\S+) to (\S+), one after", text).groups()
     minutes = (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds() / 60
-    assert round(minutes) == 7 and f"come from {sessions} sessions within seven minutes" in page(name)
+    assert round(minutes) == 12 and f"come from {sessions} sessions within twelve minutes" in page(name)
 
 
 def test_the_times_of_suites_are_those_that_their_files_tell() -> None:
