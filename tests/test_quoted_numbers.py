@@ -63,6 +63,14 @@ def cell(report: str, row: str, column: str, under: str = "", machine: Path = MA
         ("{} ms by OpenVINO in fp32", "backends", "BiCnet-TKS", "Latency (ms)", "Cost: cpu, fp32, openvino"),
         ("and {} ms in int8", "backends", "BiCnet-TKS", "Latency (ms)", "Cost: cpu, int8, openvino"),
         ("takes {} times Base-B's time", "end_to_end", "BiCnet-TKS", "Whole tracklet, ratio (x)", ""),
+        (
+            "takes {} ms for the tracklet",
+            "end_to_end",
+            "BiCnet-TKS",
+            "Whole tracklet (ms)",
+            "Cost: cpu, int8, openvino",
+        ),
+        (", {} times Base-B's.", "end_to_end", "BiCnet-TKS", "Whole tracklet, ratio (x)", "Cost: cpu, int8"),
     ],
 )
 def test_results_quotes_the_reports(text: str, report: str, row: str, column: str, under: str) -> None:
