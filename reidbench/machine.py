@@ -115,7 +115,7 @@ def now() -> str:
 
 
 def versions(others: Sequence[str] = ()) -> dict[str, str]:
-    """Versions of Python, of the packages that can change any number, and of others; "" where one is not installed."""
+    """Versions of Python, of the packages that can change a number, and of others; "" where one is not installed."""
     found = {"python": platform.python_version()}
     for package in (*PACKAGES, *others):
         try:

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from reidbench.spec import Quantity
-from reidbench.statistics import LEVEL, Estimate, Floats, widened
+from reidbench.statistics import LEVEL, Estimate, Floats, as_readings, widened
 
 FILE = "calibration.json"
 
@@ -71,7 +71,7 @@ def noise_by_device(folder: Path) -> dict[str, Noise]:
     try:
         found = json.loads((folder / FILE).read_text(encoding="utf-8"))
         device, noise = found["about"]["device"], noise_of(found["log_ratios"])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError):
         return {}
     sound = noise is not None and hypot(noise.shared, noise.own) <= MOST_NOISE and isinstance(device, str)
     return {device: noise} if noise and sound else {}
@@ -86,8 +86,11 @@ def noise_of(series: LogRatios) -> Noise | None:
     """The noise that some sessions show, the same ones of each row; None where no row has two.
 
     A single row does not tell what it shares, and all of its noise counts as its own: divided by more rows than the
-    reference row, that is the more careful choice. Raises ValueError where the rows do not have the same sessions.
+    reference row, that is the more careful choice. Raises ValueError where the rows do not have the same sessions, or
+    readings are none or no finite numbers.
     """
+    for readings in (readings for sessions in series.values() for readings in sessions):
+        as_readings(readings)
     between, _ = scatter(series)
     if isnan(between):
         return None

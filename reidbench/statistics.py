@@ -28,6 +28,9 @@ FEWEST_READINGS = 6
 EXACT = 1000
 """Readings up to which the interval of a median is taken from the binomial distribution itself."""
 
+ROUNDING = 1e-9
+"""How far from 0 and 1 the sums of a share may come to lie by rounding."""
+
 Floats = NDArray[np.float64]
 
 
@@ -294,6 +297,8 @@ def _over_groups(plain: Estimate, pulls: Floats, level: float) -> Estimate:
 
 def _mean_of_groups(plain: Estimate, pulls: Floats, share: bool) -> Estimate:
     """A mean with its interval over two or more groups that differ, or that are all 0 or all 1 of a share."""
+    if share and abs(plain.value - round(plain.value)) <= ROUNDING:
+        plain = replace(plain, value=float(round(plain.value)))
     differ = bool(np.abs(pulls).max() * len(pulls) > 1e-12 * abs(plain.value) + 1e-15)
     if len(pulls) < 2 or not (differ or (share and plain.value in (0, 1))):
         return plain
@@ -301,7 +306,8 @@ def _mean_of_groups(plain: Estimate, pulls: Floats, share: bool) -> Estimate:
 
 
 def _is_share(values: Floats) -> bool:
-    return bool(values.min() >= 0 and values.max() <= 1)
+    """Whether values lie from 0 to 1, to rounding."""
+    return bool(values.min() >= -ROUNDING and values.max() <= 1 + ROUNDING)
 
 
 def _share_interval(plain: Estimate, pulls: Floats) -> Estimate:

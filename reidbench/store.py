@@ -6,7 +6,7 @@ import hashlib
 import itertools
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -259,7 +259,16 @@ def read_sealed(path: Path) -> tuple[Record, bool]:
         raise UserError(f"{path}: not a record of this version of reidbench; move it away") from None
     if fault := record_fault(record):
         raise UserError(f"{path}: damaged ({fault}); move it away to measure the cell again")
-    return record, seal is not None
+    return _as_today(record), seal is not None
+
+
+def _as_today(record: Record) -> Record:
+    """A record with the versions of a backend's packages beside all others, where an older one kept them apart."""
+    apart = record.context.get("backend_versions")
+    if not isinstance(apart, dict):
+        return record
+    context = {name: value for name, value in record.context.items() if name != "backend_versions"}
+    return replace(record, versions={**record.versions, **apart}, context=context)
 
 
 def digest(content: Mapping[str, Any]) -> str:

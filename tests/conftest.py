@@ -52,7 +52,7 @@ QUERIES: tuple[int, ...] = (3, 5)
 def undisturbed_by_other_workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Tests that run side by side do not wait for each other at the lock of one cache, nor for the disk.
 
-    What is written is synced for a power cut, which no test has; a file that cannot be synced is still an error.
+    What is written is synced for a power cut, which no test has; that records are is held by the tests of the store.
     """
     with pytest.MonkeyPatch.context() as patch:
         if "PYTEST_XDIST_WORKER" in os.environ:

@@ -93,6 +93,11 @@ TWO = {"a": [[0.1, 0.2], [0.1, 0.3]], "b": [[0.1, 0.2], [0.1, 0.3]]}
     [
         *({"log_ratios": series} for series in ({}, [], None, {"a": [[0.1]]}, {**TWO, "b": [[0.1, 0.2]]})),
         *({"log_ratios": {**TWO, "b": [[0.1, value], [0.1, 0.3]]}} for value in ("x", None, {})),
+        *(
+            {"log_ratios": {**TWO, "b": [[0.1, value], [0.1, 0.3]]}}
+            for value in (float("nan"), float("inf"), int("9" * 400))
+        ),
+        {"log_ratios": {"a": [[], []]}},
         {"log_ratios": {"a": [[0.0, 0.0], [9.0, 9.0]]}},
         {"log_ratios": TWO, "about": {"device": ["cpu"]}},
         {"log_ratios": TWO, "about": {}},

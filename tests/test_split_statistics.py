@@ -52,7 +52,7 @@ def test_one_split_is_as_a_dataset_without_splits() -> None:
     )
 
 
-def test_the_persons_of_the_records_are_drawn_over_all_splits() -> None:
+def test_the_persons_of_the_records_count_over_all_splits() -> None:
     values, people = [[1.0, 0.0, 1.0, 1.0], [1.0, 1.0, 0.0, 0.0]], [[1, 1, 2, 2], [2, 2, 3, 4]]
     found = estimate(ALL, "top1", [record(1, values[0], people[0]), record(2, values[1], people[1])])
     assert found == mean_over_splits(values, people, share=True)
@@ -81,7 +81,7 @@ def split_persons(rng: np.random.Generator, persons: int) -> list[np.ndarray]:
     return [rng.permutation(persons)[: persons // 2] for _ in range(10)]
 
 
-def test_the_interval_covers_the_choice_of_persons_which_drawing_each_split_by_itself_does_not() -> None:
+def test_the_interval_covers_the_choice_of_persons_which_counting_each_split_by_itself_does_not() -> None:
     """300 simulated experiments of 60 persons, who differ in how hard they are: 95 % is what the interval claims."""
     rng = np.random.default_rng(1)
     joint = apart = 0

@@ -300,6 +300,14 @@ def test_a_record_older_than_digests_is_valid(store: Store) -> None:
     assert read_sealed(path) == (record(), False) and store.load(CELL) == record()
 
 
+def test_an_older_record_gives_the_versions_of_its_backend_beside_the_others(store: Store) -> None:
+    older = replace(record(), context={"other_load": 0.1, "backend_versions": {"openvino": "2026.4"}})
+    store.save(older)
+    found = store.load(CELL)
+    assert found is not None and found.versions == {**older.versions, "openvino": "2026.4"}
+    assert found.context == {"other_load": 0.1}
+
+
 def test_nothing_half_written_stays_when_writing_fails(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     store.save(record())
 

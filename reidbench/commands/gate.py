@@ -52,7 +52,7 @@ def check(arguments: Namespace) -> int:
         failures += measure(again, store, fresh=True)
         found = compare_stores(arguments.suite, plans, store, baseline, limits)
     if not arguments.recorded and (others := outdated(_recorded(plans, store))):
-        advice = f"bench.py {arguments.suite} --fresh measures again"
+        advice = "their suite's run into this folder measures again with --fresh, and trains nothing with --only cost"
         found = replace(found, notes=(*found.notes, f"records here were measured with {others}: {advice}"))
     tell_failures(failures)
     return tell(found, store.folder, arguments)
@@ -87,7 +87,7 @@ def compare_stores(
     pairs: dict[tuple[str, str, str], Pair] = {}
     for plan in plans.values():
         for pair in pairs_of(plan, *sides, exactly=exactly):
-            pairs.setdefault((pair.row, pair.name, pair.title), pair)
+            pairs.setdefault((pair.row, pair.name, pair.subject), pair)
     same_machine = here.machine() == there.machine()
     known = session_noise(calibrated or here.folder)
     under = Circumstances(same_machine, {**noise_between(list(pairs.values())), **known})

@@ -9,7 +9,7 @@ from reidbench.machine import PACKAGES
 from reidbench.spec import Record
 
 GENERAL = {"python", *PACKAGES} - {"torch"}
-"""What records hold the versions of beside torch and a backend's own packages: these change hardly any number."""
+"""What records hold the versions of beside torch and a backend's own packages: these run no network."""
 
 
 def outdated(records: Iterable[Record]) -> str:

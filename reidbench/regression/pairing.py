@@ -27,7 +27,8 @@ class Pair:
     A time is divided by those of `divisors`, rows of its sessions whose code is the same on both sides, or by the
     `reference` row's where there is none. `beside_here` and `beside_there` hold, for each session, the records of other
     rows by name. `reason` says why the two are not comparable, `failed` that the cell was tried here in vain,
-    `unchanged` that both sides are one and the same, `exempt` that no baseline could be compared with.
+    `unchanged` that both sides are one and the same, `exempt` that no baseline could be compared with. `subject` tells
+    what is measured from all else, in words for no reader.
     """
 
     row: str
@@ -45,6 +46,7 @@ class Pair:
     failed: bool = False
     unchanged: bool = False
     exempt: bool = False
+    subject: str = ""
 
     @property
     def field(self) -> str:
@@ -73,11 +75,13 @@ def pairs_of(plan: Plan, here: Side, there: Side, *, exactly: bool) -> list[Pair
             if not cells or not quantity.better:
                 continue
             name = f"{measurement.name}.{field}"
-            key = row.name, name, subject(cells[0].identity)
+            what = subject(cells[0].identity)
+            key = row.name, name, what
             if key not in found:
                 title = _title(column, quantity, cells[0])
                 unjudged = kind == "accuracy" and quantity.scale != PERCENT
-                blank = Pair(row.name, name, title, quantity, kind, reference=plan.suite.reference, exempt=unjudged)
+                reference = plan.suite.reference
+                blank = Pair(row.name, name, title, quantity, kind, reference=reference, exempt=unjudged, subject=what)
                 firsts = {split_of(cell.settings): cell for cell in reversed(cells)}
                 parts = [_filled(blank, cell, (here, there), exactly) for cell in firsts.values()]
                 pair = parts[0] if len(parts) == 1 else _over_splits(dict(zip(firsts, parts, strict=True)))

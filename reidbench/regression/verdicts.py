@@ -103,11 +103,11 @@ def uncompared(verdicts: Iterable[Verdict]) -> list[list[Verdict]]:
 
 
 def exit_code(verdicts: Sequence[Verdict]) -> int:
-    """1 where something is worse; 2 where a cell failed here, a column could be compared in no row, or nothing that may
-    have changed was compared; else 0."""
+    """1 where something is worse; 2 where a cell failed here, a column could be compared in no row, or nothing could be
+    compared; else 0."""
     words = {verdict.word for verdict in verdicts if not verdict.exempt}
     if "worse" in words:
         return 1
-    compared = words.intersection(MEASURED) or words == {"unchanged"}
+    compared = words.intersection({*MEASURED, "unchanged"})
     lacking = any(verdict.failed for verdict in verdicts) or uncompared(verdicts)
     return 2 if lacking or not compared else 0
