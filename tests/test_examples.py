@@ -221,6 +221,25 @@ def test_the_script_embeds_as_the_project_does_by_what_the_note_says(embedded: d
         assert best == f"{query} 1.000"
 
 
+def test_the_script_takes_every_jpeg_and_tells_where_there_is_none(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.syspath_prepend(SCRIPT.parent)
+    import match
+
+    names = ("a/1.JPG", "a/2.jpg", "b/c/1.jpeg", "b/c/2.Jpeg", "b/notes.txt", "none/1.png")
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    a, c = tmp_path / "a", tmp_path / "b" / "c"
+    assert match.tracklets(tmp_path) == {a: [a / "1.JPG", a / "2.jpg"], c: [c / "1.jpeg", c / "2.Jpeg"]}
+
+    monkeypatch.setattr(match, "load", lambda file: (None, {}))
+    for folders in ((a, tmp_path / "none"), (tmp_path / "none", a), (a, tmp_path / "mistyped")):
+        with pytest.raises(SystemExit) as ended:
+            match.main("b.onnx", *folders)
+        (wrong,) = set(folders) - {a}
+        assert ended.value.code == f"{wrong}: no folder in it holds a JPEG (.jpg or .jpeg)"
+
+
 def test_the_page_tells_what_int8_loses(embedded: dict[str, Any], capsys) -> None:
     assert main(["export", *MODEL, "--out", "tks.xml", "--precision", "int8"]) == 0
     assert "of random clips, which tell nothing of accuracy" in " ".join(capsys.readouterr().out.split())

@@ -43,18 +43,19 @@ def embed(network, clips, paths):
 
 
 def tracklets(root):
-    """The tracklets below a folder: each one's folder with its frames."""
+    """The tracklets below a folder: each one's folder with its frames, .jpg or .jpeg. Ends the script without any."""
     found = {}
-    for path in sorted(Path(root).rglob("*.jpg")):
-        found.setdefault(path.parent, []).append(path)
-    return found
+    for path in sorted(Path(root).rglob("*")):
+        if path.suffix.lower() in (".jpg", ".jpeg"):
+            found.setdefault(path.parent, []).append(path)
+    return found or sys.exit(f"{root}: no folder in it holds a JPEG (.jpg or .jpeg)")
 
 
 def main(file, queries, gallery):
     network, clips = load(file)
-    known = {folder: embed(network, clips, paths) for folder, paths in tracklets(gallery).items()}
-    folders, vectors = list(known), np.stack(list(known.values()))
-    for folder, paths in tracklets(queries).items():
+    asked, known = tracklets(queries), tracklets(gallery)
+    folders, vectors = list(known), np.stack([embed(network, clips, paths) for paths in known.values()])
+    for folder, paths in asked.items():
         cosines = vectors @ embed(network, clips, paths)
         best = np.argsort(-cosines)[:BEST]
         print(folder, *(f"{folders[number]} {cosines[number]:.3f}" for number in best), sep="  ")

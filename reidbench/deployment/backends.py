@@ -113,7 +113,11 @@ def check_backend(name: str, device: str, precision: str) -> Backend:
     return found
 
 
-def ran_on(settings: Mapping[str, Any]) -> list[str]:
-    """Device, precision and backend of a measurement's settings, as far as they are there; eager torch goes unsaid."""
+def ran_on(settings: Mapping[str, Any], threads: int = 0) -> list[str]:
+    """Device, precision and backend of a measurement's settings, as far as they are there; eager torch goes unsaid.
+
+    The number of threads comes last where one is given.
+    """
     words = [str(settings[name]) for name in ("device", "precision") if name in settings]
-    return words if settings.get("backend", EAGER) == EAGER else [*words, settings["backend"]]
+    words += [str(settings["backend"])] if settings.get("backend", EAGER) != EAGER else []
+    return [*words, f"{threads} thread{'s' if threads != 1 else ''}"] if threads else words

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from reidbench.deployment.backends import ran_on
 from reidbench.reporting.documents.block import Block
 from reidbench.reporting.documents.document import (
     Chapter,
@@ -166,7 +165,7 @@ def _where(heading: Heading, table: Table) -> str:
     if heading.training:
         dataset: str = settings.get("dataset", {}).get("name", table.plan.preset.dataset)
         return heading.column.dataset or dataset
-    return " ".join(ran_on(settings))
+    return " ".join(heading.ran_on)
 
 
 def _reading(tables: Sequence[Table]) -> Section | None:

@@ -58,3 +58,10 @@ def test_eager_goes_unsaid() -> None:
     assert ran_on({"device": "cpu", "precision": "bf16", "backend": "eager"}) == ["cpu", "bf16"]
     assert ran_on({"device": "cpu", "precision": "fp32", "backend": "openvino"}) == ["cpu", "fp32", "openvino"]
     assert ran_on({"shape": [1]}) == []
+
+
+def test_threads_are_said_last_where_a_number_is_given() -> None:
+    settings = {"device": "cpu", "precision": "int8", "backend": "openvino", "threads": 8}
+    assert ran_on(settings, 1) == ["cpu", "int8", "openvino", "1 thread"]
+    assert ran_on({**settings, "backend": "eager"}, 2) == ["cpu", "int8", "2 threads"]
+    assert ran_on(settings) == ["cpu", "int8", "openvino"]

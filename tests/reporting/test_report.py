@@ -79,6 +79,14 @@ def test_an_empty_store_still_makes_a_report(bench):
     assert "not run" in text and "Kendall" not in text and "ahead of" not in text
 
 
+def test_what_was_not_run_on_a_number_of_threads_that_the_suite_names_says_it(bench):
+    table = assemble(bench.plan, bench.store)
+    (timed,) = (found for found in table.headings if found.index == 5)
+    on_one = replace(timed, column=replace(timed.column, settings={"threads": 1}))
+    text = markdown(single_report(replace(table, headings=(timed, on_one)), {}, [], ""))
+    assert "latency on cpu fp32 / cpu fp32 1 thread: missing, all rows: " in text
+
+
 def test_seeds_and_their_spread_are_printed_and_judged(bench):
     bench.seeds = 3
     bench.save_all()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from reidbench import registry
-from reidbench.reporting.tables.components import is_combination
+from reidbench.reporting.tables.components import one_apart
 from reidbench.spec import Column, Suite, UserError
 
 TIMES = ("s", "ms", "us")
@@ -58,7 +58,8 @@ GROUPS = Need(
     lambda suite: sum(map(_is_mean_ap, suite.columns)) >= 2,
 )
 COMBINATION = Need(
-    "a row with all of the options csp, attention and temporal", lambda suite: any(map(is_combination, suite.rows))
+    "two rows with all of the options csp, attention and temporal that differ in exactly one component",
+    lambda suite: one_apart(suite.rows),
 )
 FOCUS = Need("a row in `focus`", lambda suite: bool(suite.focus))
 

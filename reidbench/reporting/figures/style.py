@@ -141,8 +141,7 @@ def setting(table: Table, heading: Heading) -> str:
     settings = heading.settings
     if heading.training:
         return training_text(settings, table.plan)
-    threads = f", {settings['threads']} threads" if settings.get("device") == "cpu" and "threads" in settings else ""
-    return f"{', '.join(ran_on(settings))}{threads}"
+    return ", ".join(ran_on(settings, settings.get("threads", 0) if settings.get("device") == "cpu" else 0))
 
 
 def which_training(record: Record) -> str:

@@ -9,7 +9,6 @@ from math import isnan
 
 import numpy as np
 
-from reidbench.deployment.backends import ran_on
 from reidbench.reporting.tables.comparison import Readings, compare, excludes_zero, rests_on_two
 from reidbench.reporting.tables.components import effects
 from reidbench.reporting.tables.layout import column_name
@@ -139,7 +138,7 @@ def _gaps(table: Table) -> Iterator[Family]:
         quantity = heading.quantity
         if quantity.unit == DIFFERENCE and quantity.statistic == "mean":
             gaps = [(name, estimated_gap(quantity, rows), (rows,)) for name, rows in table.fresh(heading).items()]
-            where = " ".join(ran_on(heading.settings)) if "backend" in heading.settings else ""
+            where = " ".join(heading.ran_on) if "backend" in heading.settings else ""
             yield Family(f"{column_name(heading)} ({quantity.unit})", quantity, _known(gaps), setting=where)
 
 

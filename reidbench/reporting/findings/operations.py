@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from reidbench.deployment.backends import ran_on
 from reidbench.reporting.findings.verdict import short_name
 from reidbench.reporting.tables.table import Heading, Table, heading_of
 from reidbench.spec import Record
@@ -50,7 +49,7 @@ def attained_findings(table: Table) -> Iterator[str]:
             if len(rates) > 1:
                 ends = (min(rates, key=rates.__getitem__), max(rates, key=rates.__getitem__))
                 text = " to ".join(f"{rate_text(rates[n])} ({short_name(n, table.plan.suite)})" for n in ends)
-                told[f"{text} on {', '.join(ran_on(heading.settings))}"] = None
+                told[f"{text} on {', '.join(heading.ran_on)}"] = None
     if told:
         yield f"Speed reached (here a multiply-accumulate counts as two operations): {'; '.join(told)}."
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from math import isnan
 
-from reidbench.deployment.backends import ran_on
 from reidbench.estimates import seed_means
 from reidbench.reporting.findings.differences import Family, families
 from reidbench.reporting.findings.family_text import family_findings
@@ -154,12 +153,12 @@ def ratio_findings(table: Table) -> Iterator[str]:
     suite, focused = table.plan.suite, focused_ratios(table)
     reference = short_name(suite.reference, suite)
     if focused[1:]:
-        times = (f"{time_text(table, h, suite.focus)} on {', '.join(ran_on(h.settings))}" for h in focused[1:])
+        times = (f"{time_text(table, h, suite.focus)} on {', '.join(h.ran_on)}" for h in focused[1:])
         what = f"{short_name(suite.focus, suite)} over {reference}, {what_is_timed(focused[0])}"
         yield f"{what}, run otherwise: {'; '.join(times)}."
     for heading in ratio_headings(table) if not focused else ():
         rows = {name: known.value for name, (known, _) in table.fresh(heading).items() if name != suite.reference}
         ends = dict.fromkeys((min(rows, key=lambda name: rows[name]), max(rows, key=lambda name: rows[name])))
         told = " to ".join(f"{time_text(table, heading, name)} ({name})" for name in ends)
-        where = ", ".join(ran_on(heading.settings))
+        where = ", ".join(heading.ran_on)
         yield f"{what_is_timed(heading).capitalize()} over {reference}'s, on {where}: {told}."

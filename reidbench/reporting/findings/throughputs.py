@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from reidbench.deployment.backends import ran_on
 from reidbench.measurements.costs import BATCH
 from reidbench.reporting.findings.verdict import ratio_text, short_name
 from reidbench.reporting.tables.matching import session_of
@@ -49,7 +48,7 @@ def _text(table: Table, heading: Heading) -> str:
     text = ratio_text(RATIO, noise.covered(ratio) if noise else Estimate(ratio.value))
     batches = _best_batches(records)
     clips = "one clip each" if set(batches) == {1} else f"{' and '.join(map(str, batches))} clips"
-    where = f"{text} on {', '.join(ran_on(heading.settings))} ({clips}"
+    where = f"{text} on {', '.join(heading.ran_on)} ({clips}"
     by_batch = ratios_by_batch(table, heading)
     slower = [batch for batch, found in by_batch.items() if found >= 1]
     pays = [batch for batch in by_batch if batch > max(slower, default=0)]

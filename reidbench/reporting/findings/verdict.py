@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import isnan
 
-from reidbench.deployment.backends import ran_on
 from reidbench.reporting.findings.family_text import two_say_little
 from reidbench.reporting.tables.comparison import compare, excludes_zero, rests_on_two
 from reidbench.reporting.tables.intervals import difference_text, interval_text
@@ -149,7 +148,7 @@ def _times(table: Table, known: set[str]) -> Iterator[tuple[str, str]]:
     for heading in headings[:1]:
         known |= {record.key for record in table.fresh(heading)[focus][1]}
         how = ["one clip at a time"] if heading.column.measurement == "latency" else []
-        how += [", ".join(ran_on(heading.settings))] if len(headings) > 1 else []
+        how += [", ".join(heading.ran_on)] if len(headings) > 1 else []
         where = f" ({'; '.join(how)})" if how else ""
         yield time_text(table, heading, focus), f"{what_is_timed(heading)}{where}"
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import combinations as choices
 
 from reidbench.reporting.tables.comparison import contrast
 from reidbench.reporting.tables.table import Heading, Table
@@ -24,7 +26,7 @@ class Effect:
 
 def combinations(table: Table) -> dict[str, frozenset[str]]:
     """The components of each row that says of all of them whether it has them."""
-    return {row.name: _parts(row) for row in table.plan.suite.rows if is_combination(row)}
+    return {row.name: _parts(row) for row in table.plan.suite.rows if _is_combination(row)}
 
 
 def effects(table: Table, heading: Heading) -> list[Effect]:
@@ -47,7 +49,13 @@ def effects(table: Table, heading: Heading) -> list[Effect]:
     return found
 
 
-def is_combination(row: Row) -> bool:
+def one_apart(rows: Iterable[Row]) -> bool:
+    """Whether any two rows that can be measured differ in exactly one component, without which there is no effect."""
+    held = [_parts(row) for row in rows if row.model and _is_combination(row)]
+    return any(len(one ^ other) == 1 for one, other in choices(held, 2))
+
+
+def _is_combination(row: Row) -> bool:
     """Whether a row says of each component whether it has it."""
     return all(option in row.options for option, _ in PARTS.values())
 

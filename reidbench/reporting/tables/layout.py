@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from reidbench.deployment.backends import ran_on
 from reidbench.planning.plan import NOT_HERE, PUBLISHED_ONLY, Plan
 from reidbench.reporting.documents.block import CONTINUED, WORDS, Block
 from reidbench.reporting.tables.intervals import estimate_text
@@ -142,11 +141,11 @@ def block_title(heading: Heading, table: Table) -> str:
         what = heading.column.measurement.capitalize()
         about = f"dataset {training_text(settings, table.plan)}"
         # Where a model was trained is no part of its accuracy, but what runs it is.
-        where = ran_on(settings) if "backend" in settings else []
+        where = heading.ran_on if "backend" in settings else []
         return f"{what}: {', '.join([*where, about])}"
     if "device" not in settings:
         return "Cost: counted at the paper's scale"
-    return f"Cost: {', '.join(_ran_on(heading))}, the paper's scale"
+    return f"Cost: {', '.join(heading.ran_on)}, the paper's scale"
 
 
 def group_name(heading: Heading, table: Table) -> str:
@@ -154,15 +153,9 @@ def group_name(heading: Heading, table: Table) -> str:
     settings = heading.settings
     if not is_measured(table.column(heading).values()):
         return "Published"
-    where = _ran_on(heading) if "device" in settings and not (heading.training and "backend" not in settings) else []
+    where = heading.ran_on if "device" in settings and not (heading.training and "backend" not in settings) else []
     what = [heading.column.measurement.capitalize()] if heading.training else [] if where else ["Counted"]
     return ", ".join([*what, *where])
-
-
-def _ran_on(heading: Heading) -> list[str]:
-    """What a column ran on; the threads where its suite asks for a number of them, for else they are the machine's."""
-    threads = heading.column.settings.get("threads", 0)
-    return [*ran_on(heading.settings), *([f"{threads} thread{'s' if threads != 1 else ''}"] if threads else [])]
 
 
 def training_text(settings: Mapping[str, Any], plan: Plan) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from reidbench import registry
 from reidbench.data.splits import trainings_text
+from reidbench.deployment.backends import ran_on
 from reidbench.estimates import estimate
 from reidbench.planning.plan import Plan
 from reidbench.presets import PRESETS
@@ -64,6 +65,11 @@ class Heading:
     training: bool
     settings: Mapping[str, Any]
     best: str = ""
+
+    @property
+    def ran_on(self) -> list[str]:
+        """Device, precision and backend; the threads where its suite asks for a number: else they are the machine's."""
+        return ran_on(self.settings, self.column.settings.get("threads", 0))
 
 
 @dataclass(frozen=True)

@@ -64,6 +64,22 @@ def test_the_sentence_has_the_ratio_at_the_best_batches_and_where_it_comes_below
     assert said.startswith(f"{start}{first}; 0.50x on cpu, bf16") and said.count("below 1 from 4 on") == 5
 
 
+def test_a_number_of_threads_that_the_suite_names_is_said(timed) -> None:
+    table = timed()
+    heading = next(h for h in table.headings if h.column.measurement == "throughput")
+    on_one = replace(heading, column=replace(heading.column, settings={"threads": 1}))
+    (said,) = throughput_findings(replace(table, headings=(on_one,)))
+    assert said.endswith(": 0.50x on cpu, fp32, 1 thread (4 and 4 clips; below 1 from 4 on).")
+
+
+def test_a_line_says_how_many_threads_ran_it(timed) -> None:
+    table = timed()
+    heading = next(h for h in table.headings if h.column.measurement == "throughput")
+    figure = batches_figure(replace(table, headings=(replace(heading, settings={**heading.settings, "threads": 1}),)))
+    assert figure is not None
+    assert "cpu, fp32, 1 thread" in [str(line.get_label()) for line in figure.axes[0].lines]
+
+
 def test_one_clip_is_not_called_many(timed) -> None:
     (said,) = throughput_findings(timed(batch=1.0))
     assert said.startswith("BiCnet-TKS over Base-B, time per frame, each at its best batch: 0.50x on cpu, fp32 (one")

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import combinations
 
 import pytest
 
 from reidbench import registry
 from reidbench.commands.reports import check_figures
 from reidbench.reporting.figures import FIGURES
-from reidbench.reporting.figures.needs import Need
+from reidbench.reporting.figures.needs import Need, check_needs
 from reidbench.reporting.tables.table import Heading, Table
 from reidbench.spec import Column, Row, Suite, UserError
 
@@ -70,14 +71,40 @@ def test_the_levels_of_scale_are_those_of_the_columns_that_it_draws() -> None:
     check_figures({"mine": suite_of("scoring.added", figures=("scale",), level=True)})
 
 
-def test_components_need_a_row_that_says_of_all_of_them_whether_it_has_them() -> None:
-    suite = suite_of("accuracy.mAP", figures=("components",))
-    with pytest.raises(UserError, match="needs a row with all of the options csp, attention and temporal"):
-        check_figures({"mine": suite})
-    row = Row("TB", "bicnet", {"csp": False, "attention": "none", "temporal": "none"})
-    check_figures({"mine": replace(suite, rows=(row,))})
+COMPONENTS = ("Base-B (256x128)", "TB", "TB+CSP", "TB+TKS", "TB+CSP+DAO+TKS")
+
+
+@pytest.mark.parametrize("count", range(1, len(COMPONENTS) + 1))
+def test_components_need_two_rows_that_differ_in_one_of_them_and_are_drawn_of_these(
+    count: int, once: Callable[..., Table]
+) -> None:
+    table = once("components", gpu="Imaginary GPU")
+    found = set()
+    for names in combinations(COMPONENTS, count):
+        suite = replace(table.plan.suite, rows=tuple(row for row in table.plan.suite.rows if row.name in names))
+        enough = "TB" in names and bool({"TB+CSP", "TB+TKS"} & {*names})
+        found.add(enough)
+        if enough:
+            check_needs("components", FIGURES["components"].needs, suite)
+        else:
+            with pytest.raises(UserError, match="needs two rows with all of the options csp, attention and temporal "):
+                check_needs("components", FIGURES["components"].needs, suite)
+        drawn = FIGURES["components"].draw(replace(table, plan=replace(table.plan, suite=suite)))
+        assert (drawn is not None) == enough, names
+    assert found == {1: {False}, 5: {True}}.get(count, {False, True})
+
+
+def test_components_need_a_column_that_shows_what_each_adds() -> None:
+    rows = tuple(
+        Row(name, "bicnet", {"csp": csp, "attention": "none", "temporal": "none"})
+        for name, csp in (("TB", False), ("TB+CSP", True))
+    )
+    suite = replace(suite_of("accuracy.mAP", figures=("components",)), rows=rows)
+    check_figures({"mine": suite})
     with pytest.raises(UserError, match=r"needs a column of accuracy\.mAP or "):
-        check_figures({"mine": replace(suite, rows=(row,), columns=(Column("accuracy.top1"),))})
+        check_figures({"mine": replace(suite, columns=(Column("accuracy.top1"),))})
+    with pytest.raises(UserError, match="needs two rows"):
+        check_figures({"mine": replace(suite, rows=(rows[0], replace(rows[1], model="")))})
 
 
 def test_a_figure_of_the_row_in_focus_needs_one() -> None:
@@ -109,5 +136,8 @@ def _without(need: Need, table: Table) -> Table:
             if not need.met(replace(suite, columns=tuple(each.column for each in (*kept, heading)))):
                 kept.append(heading)
         return replace(table, headings=tuple(kept))
-    rows = tuple(row for row in suite.rows if not need.met(replace(suite, rows=(row,))))
-    return replace(table, plan=replace(table.plan, suite=replace(suite, rows=rows, focus="")))
+    rows: list[Row] = []
+    for row in suite.rows:
+        if not need.met(replace(suite, rows=(*rows, row))):
+            rows.append(row)
+    return replace(table, plan=replace(table.plan, suite=replace(suite, rows=tuple(rows), focus="")))

@@ -64,6 +64,15 @@ def test_the_rates_of_computing_are_those_of_whole_clips(bench):
     assert said == f"{start}28 GFLOP/s (Small) to 80 GFLOP/s (Base) on cpu, fp32."
 
 
+def test_the_rates_on_a_number_of_threads_that_the_suite_names_say_it(bench):
+    table = table_of(bench, {"Small": 0.2e9, "Base": 2.3e9, "Full": 1e9})
+    (timed,) = (found for found in table.headings if found.index == 5)
+    on_one = replace(timed, column=replace(timed.column, settings={"threads": 1}))
+    (said,) = attained_findings(replace(table, headings=(*table.headings, on_one)))
+    rates = "28 GFLOP/s (Small) to 80 GFLOP/s (Base)"
+    assert said.endswith(f": {rates} on cpu, fp32; {rates} on cpu, fp32, 1 thread.")
+
+
 def test_rates_have_the_unit_that_suits_them():
     assert [rate_text(rate) for rate in (2e9, 999e9, 1e12, 107.94e12)] == [
         *("2 GFLOP/s", "999 GFLOP/s", "1.0 TFLOP/s", "107.9 TFLOP/s")

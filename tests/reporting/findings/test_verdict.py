@@ -67,6 +67,31 @@ def test_without_a_row_to_compare_the_range_over_the_rows_is_told(bench, focus):
     assert line.endswith("on cpu, fp32: 0.25x [0.25, 0.25] (Small) to 0.65x [0.65, 0.66] (Full).")
 
 
+def with_ratios_on(table, *threads):
+    """The table with its column of ratios once for each number of threads; 0: the suite names none."""
+    (ratio,) = (heading for heading in table.headings if heading.column == COLUMNS[6])
+    asked = [{"threads": number} if number else {} for number in threads]
+    ratios = (replace(ratio, column=replace(ratio.column, settings=settings)) for settings in asked)
+    return replace(table, headings=(*(heading for heading in table.headings if heading != ratio), *ratios))
+
+
+def test_ratios_on_a_number_of_threads_that_the_suite_names_say_it(bench):
+    bench.focus = "Full"
+    bench.save_all()
+    table = with_ratios_on(table_of(bench), 2, 1)
+    assert " its time per frame (one clip at a time; cpu, fp32, 2 threads) and " in verdict(table).text
+    (line,) = (line for line in findings(table) if ", run otherwise: " in line)
+    assert line == "Full over Base, time per frame, run otherwise: 0.65x [0.65, 0.66] on cpu, fp32, 1 thread."
+
+
+def test_the_range_over_the_rows_says_the_threads_that_the_suite_names(bench):
+    bench.save_all()
+    lines = [line for line in findings(with_ratios_on(table_of(bench), 0, 1)) if line.startswith("Time per frame over")]
+    assert [line.partition(":")[0] for line in lines] == [
+        f"Time per frame over Base's, on cpu, fp32{threads}" for threads in ("", ", 1 thread")
+    ]
+
+
 def test_a_ratio_within_what_sessions_scatter_is_not_told_from_1(bench):
     bench.focus = "Full"
     bench.save_all()
