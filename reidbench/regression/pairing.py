@@ -123,8 +123,8 @@ def _judged(column: Column, measurement: Measurement) -> tuple[str, Quantity, st
 
 def _title(column: Column, quantity: Quantity, cell: Cell) -> str:
     """The quantity with what tells its columns apart: the data it was trained on, or the device it ran on."""
-    settings = cell.settings
-    where = [] if "recipe" in settings and "backend" not in settings else ran_on(settings)
+    settings, threads = cell.settings, column.settings.get("threads", 0)
+    where = [] if "recipe" in settings and "backend" not in settings else ran_on(settings, threads)
     level = [column.title] if column.title and column.level[0] else []
     return ", ".join([quantity.title, *level, *filter(None, [" ".join(where)])])
 

@@ -8,7 +8,7 @@ import pytest
 from sides_made_up import COLUMNS, ROWS, Code, two_sides
 
 from reidbench import registry
-from reidbench.planning.plan import Plan
+from reidbench.planning.plan import Plan, Request, make_plan
 from reidbench.regression.pairing import Pair, _judged, doubtful_cells, pairs_of
 from reidbench.regression.sides import Side
 from reidbench.spec import Column, Row
@@ -46,6 +46,15 @@ def test_the_two_columns_of_one_latency_are_one_pair(tmp_path: Path) -> None:
     found = pairs_of(new.plan, Side(new.store), Side(old.store), exactly=True)
     assert [pair.name for pair in found if pair.row == "Slim" and pair.name.startswith("latency")] == ["latency.ratio"]
     assert len(found) == (len(COLUMNS) - 1) * len(ROWS)
+
+
+def test_columns_that_differ_in_threads_are_judged_each(tmp_path: Path) -> None:
+    new, old = two_sides(tmp_path)
+    suite = replace(new.plan.suite, columns=(Column("latency.ratio"), Column("latency.ratio", settings={"threads": 1})))
+    plan = make_plan("toys", suite, Request(), new.store)
+    found = [pair for pair in pairs_of(plan, Side(new.store), Side(old.store), exactly=True) if pair.row == "Slim"]
+    assert [pair.title for pair in found] == ["Latency ratio, cpu fp32", "Latency ratio, cpu fp32 1 thread"]
+    assert len({pair.subject for pair in found}) == 2
 
 
 @pytest.mark.parametrize(
