@@ -20,7 +20,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 FAULT = Trial("all quantities", 3, 3, 20, {"worse": 20}, 20, 20, (-0.3, -0.4, -0.2), fault="neck")
 
 PLUGIN = '''"""A row whose pace is noisy."""
-import random, time
+import pathlib, random, time
 from reidbench.registry import measurement, model
 from reidbench.spec import Column, Outcome, Quantity, Row, Suite
 
@@ -31,9 +31,15 @@ def toy(*, classes=0, slim=False):
 @measurement(quantities={"ratio": Quantity("pace", "x", "lower", 2, statistic="ratio", sample="seconds",
              over="reference")}, mode="interleaved", needs=("device", "reference"))
 def noisypace(cells, progress):
-    """Timed, with noise; a session is known by the second that it began in, which is to be over before the next."""
+    """Timed, with noise, another one in each session and the same in every run of the test.
+
+    A session is known by the second that it began in, which is to be over before the next.
+    """
     time.sleep(1.01 - time.time() % 1)
-    draw = random.Random(time.time_ns())
+    begun = pathlib.Path(__file__).with_suffix(".begun")
+    number = int(begun.read_text()) + 1 if begun.exists() else 1
+    begun.write_text(str(number))
+    draw = random.Random(number)
     for cell in cells:
         seconds = [draw.lognormvariate(0, 0.01) for _ in range(15)]
         yield cell, Outcome(samples={"seconds": seconds, "reference": [1.0] * 15})
