@@ -317,7 +317,7 @@ def _share_interval(plain: Estimate, pulls: Floats) -> Estimate:
     interval that is symmetric, and it ends there. Where all values are 0, or all 1, each group counts as one value.
     """
     value, groups = plain.value, len(pulls)
-    squared = float(stdtrit(groups - 1, (1 + LEVEL) / 2)) ** 2
+    squared = _reach(1.0, groups - 1, LEVEL) ** 2
     size = groups if value in (0, 1) else value * (1 - value) / _error(pulls) ** 2
     middle = (value + squared / (2 * size)) / (1 + squared / size)
     half = sqrt(squared * (value * (1 - value) / size + squared / (4 * size**2))) / (1 + squared / size)

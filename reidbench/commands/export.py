@@ -69,8 +69,9 @@ def export(arguments: Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as draft:
         # What lies at --out already stays until the new file has been checked.
         draft_file = Path(draft) / out.name
-        how: dict[str, Any] = {"calibration": calibration, "any_batch": any_batch, "note": json.dumps(about)}
-        written = files.write(network, clips, draft_file, name, **how)
+        written = files.write(
+            network, clips, draft_file, name, calibration=calibration, any_batch=any_batch, note=json.dumps(about)
+        )
         checked = agreement.compare(network, runtimes.load(written[0], name, precision=arguments.precision), *shapes)
         if not math.isfinite(checked.cosine_error):
             raise UserError(f"{out}: would compute vectors that are not finite; not written")

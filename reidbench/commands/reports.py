@@ -29,8 +29,8 @@ FIRST, PAPER = "table2", "paper"
 
 
 def check_figures(suites: Mapping[str, Suite]) -> None:
-    """Raises UserError for a figure that there is not, or that cannot be drawn of its suite, before
-    anything is measured for its report. Of a suite that names none is drawn what can be."""
+    """Raises UserError for a figure that there is not, or that cannot be drawn of its suite, before anything of it is
+    measured. Of a suite that names none is drawn what can be."""
     from reidbench.reporting.figures import FIGURES
     from reidbench.reporting.figures.needs import check_needs
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from importlib import metadata
 
-from reidbench.machine import PACKAGES
+from reidbench import machine
 from reidbench.spec import Record
 
-GENERAL = {"python", *PACKAGES} - {"torch"}
+GENERAL = {"python", *machine.PACKAGES} - {"torch"}
 """What records hold the versions of beside torch and a backend's own packages: these run no network."""
 
 
@@ -22,13 +21,6 @@ def outdated(records: Iterable[Record]) -> str:
         for name, version in record.versions.items():
             if version and name not in GENERAL:
                 found.setdefault(name, set()).add(version)
-    now = {name: _installed(name) for name in found}
+    now = machine.versions(tuple(found))
     told = {name: sorted(versions - {now[name]}) for name, versions in found.items() if now[name]}
     return ", ".join(f"{name} {' and '.join(old)} ({now[name]} is installed)" for name, old in told.items() if old)
-
-
-def _installed(package: str) -> str:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return ""
