@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -21,6 +21,9 @@ from reidbench.statistics import (
 
 PERCENT = "%"
 """The unit of a share of all, which lies between 0 and 100."""
+
+IDENTITY, GROUP = "identity", "group"
+"""The samples that hold of each query its person, and the first of the persons who look alike with that one."""
 
 
 def estimate(quantity: Quantity, field: str, records: Sequence[Record | Outcome]) -> Estimate | None:
@@ -46,6 +49,21 @@ def estimate(quantity: Quantity, field: str, records: Sequence[Record | Outcome]
     if quantity.statistic == "mean":
         return _mean_over_seeds(quantity, records)
     raise ValueError(f"quantity {field}: unknown statistic {quantity.statistic!r}")
+
+
+def groups_of(samples: Mapping[str, Sequence[float]], by: str) -> Floats:
+    """The groups that a mean counts: of each reading its `by` `[n]`, or of an identity with look-alikes known `[n, 2]`.
+
+    Those are one group, for who scores badly does so beside look-alikes, who do so, too. Before its label stands how
+    many identities it has: a dataset has so many groups of each size, whoever is in them.
+    """
+    labels = np.asarray(samples[by], dtype=float)
+    if by != IDENTITY or not samples.get(GROUP):
+        return labels
+    groups = np.asarray(samples[GROUP], dtype=float)
+    _, persons = np.unique(labels, return_index=True)
+    names, sizes = np.unique(groups[persons], return_counts=True)
+    return np.stack([sizes[np.searchsorted(names, groups)], groups], axis=1)
 
 
 def seed_means(quantity: Quantity, records: Sequence[Record | Outcome]) -> list[float]:
@@ -86,7 +104,7 @@ def _mean_over_splits(quantity: Quantity, splits: Sequence[Sequence[Record | Out
 def _queries(quantity: Quantity, records: Sequence[Record | Outcome]) -> tuple[Floats, Floats | None, Floats]:
     """Of all records: the values, what their groups are, and 1 where they count."""
     values = _pooled(records, quantity.sample)
-    groups = _pooled(records, quantity.by) if quantity.by else None
+    groups = np.concatenate([groups_of(each.samples, quantity.by) for each in records]) if quantity.by else None
     return values, groups, _pooled(records, quantity.where) if quantity.where else np.ones(len(values))
 
 

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 from reidbench import machine
 from reidbench.data.cache import cache_folder
+from reidbench.data.lookalikes import groups_by_factor
 from reidbench.files import alone, check_writable, refused, sweep_tree, write_text
 from reidbench.soundness import cell_fault, machine_fault, record_fault, tree_fault
 from reidbench.spec import Cell, Record, UserError, canonical_json
@@ -263,12 +264,18 @@ def read_sealed(path: Path) -> tuple[Record, bool]:
 
 
 def _as_today(record: Record) -> Record:
-    """A record with the versions of a backend's packages beside all others, where an older one kept them apart."""
-    apart = record.context.get("backend_versions")
-    if not isinstance(apart, dict):
+    """A record with what older ones say otherwise.
+
+    They keep the versions of a backend's packages apart, and hold no `group` of a query, which follows from what they
+    hold (see `groups_by_factor`).
+    """
+    apart, samples = record.context.get("backend_versions"), record.samples
+    if isinstance(apart, dict):
+        context = {name: value for name, value in record.context.items() if name != "backend_versions"}
+        record = replace(record, versions={**record.versions, **apart}, context=context)
+    if "group" in samples or "identity" not in samples or not (known := groups_by_factor(samples)):
         return record
-    context = {name: value for name, value in record.context.items() if name != "backend_versions"}
-    return replace(record, versions={**record.versions, **apart}, context=context)
+    return replace(record, samples={**samples, "group": known})
 
 
 def digest(content: Mapping[str, Any]) -> str:

@@ -1,11 +1,12 @@
 """What records say about a quantity, by its statistic."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from reidbench.estimates import estimate, seed_means
+from reidbench.estimates import estimate, groups_of, seed_means
 from reidbench.spec import Quantity, Record
 from reidbench.statistics import Estimate, mean_interval
 
@@ -67,6 +68,18 @@ def test_estimate_with_a_mark_uses_the_marked_queries_alone():
     assert estimate(MASKED, "mAP_occluded", [made]).value == pytest.approx(0.65)
     assert estimate(MASKED, "mAP_occluded", [record(ap=[0.2], identity=[1], occluded=[0])]) is None
     assert estimate(MASKED, "mAP_occluded", [record(ap=[0.2], identity=[1])]) is None
+
+
+def test_look_alikes_are_one_group_of_the_kind_that_its_size_tells():
+    """Of persons 1 to 5 the first three and the last two look alike."""
+    samples = {"identity": [1, 1, 2, 3, 4, 5], "group": [1, 1, 1, 1, 4, 4], "ap": [0.1, 0.3, 0.2, 0.9, 0.5, 0.6]}
+    groups = groups_of(samples, "identity")
+    assert groups.tolist() == [[3, 1]] * 4 + [[2, 4]] * 2
+    assert groups_of({"identity": [3, 1]}, "identity").tolist() == [3, 1]
+    assert groups_of({**samples, "frame": [1] * 6}, "frame").tolist() == [1] * 6
+    assert estimate(MEAN, "mAP", [record(**samples)]) == replace(
+        mean_interval(samples["ap"], groups, share=True), n=1, sd=pytest.approx(math.nan, nan_ok=True)
+    )
 
 
 def test_estimate_refuses_an_unknown_statistic():

@@ -184,6 +184,39 @@ def test_the_error_of_a_mean_over_persons_is_that_of_a_ratio():
     assert found.high - found.value == pytest.approx(stats.t.ppf(0.975, 59) * jackknife, rel=0.05)
 
 
+def test_of_groups_of_several_kinds_only_what_those_of_one_kind_differ_by_counts():
+    """Three groups of kind 1 and two of kind 2, a value each, whose kinds lie far apart."""
+    values, groups = np.array([1.0, 2.0, 3.0, 11.0, 13.0]), [[1, 5], [1, 6], [1, 7], [2, 8], [2, 9]]
+    pulls = (values - values.mean()) / 5
+    first, second = 3 * pulls[:3].var(ddof=1), 2 * pulls[3:].var(ddof=1)
+    freedom = (first + second) ** 2 / (first**2 / 2 + second**2)
+    reach = stats.t.ppf(0.975, freedom) * math.sqrt(first + second)
+    found, together = mean_interval(values, groups), mean_interval(values)
+    assert (found.low, found.high) == pytest.approx((6 - reach, 6 + reach))
+    assert together.high - together.low > 2 * (found.high - found.low)
+    alone = mean_interval(values[:4], groups[:4])
+    assert alone == mean_interval(values[:4]), "a kind of one group tells nothing of others: one kind"
+    alike = mean_interval([1.0, 1.0, 2.0, 2.0], [[1, 1], [1, 2], [2, 3], [2, 4]])
+    assert math.isnan(alike.low), "within each kind all are alike"
+
+
+@pytest.mark.parametrize("kind", ["all", "fours", "difference"])
+def test_look_alikes_cover_the_truth_about_as_often_as_they_claim(kind):
+    """10 groups of four and 20 of two with levels of their own. Persons taken for themselves hold 91, 78 and 83 %."""
+    rng = np.random.default_rng(8)
+    groups = np.array([[4, g] for g in range(10) for _ in range(4)] + [[2, g] for g in range(10, 30) for _ in range(2)])
+    fours = groups[:, 0] == 4
+    hits = 0
+    for _ in range(1000):
+        a, b = (np.where(fours, 2, 0) + rng.normal(size=30)[groups[:, 1]] + rng.normal(size=80) for _ in "ab")
+        if kind == "difference":
+            found, truth = paired_difference(a, b, groups), 0.0
+        else:
+            found, truth = mean_interval(a, groups, fours if kind == "fours" else None), 2.0 if kind == "fours" else 1.0
+        hits += found.low <= truth <= found.high
+    assert 0.93 <= hits / 1000 <= 0.97
+
+
 def test_persons_are_alike_or_not_whatever_the_unit():
     values = np.array([1.0, 2.0, 4.0, 3.0, 2.0])
     plain, small = mean_interval(values), mean_interval(1e-9 * values)

@@ -308,6 +308,19 @@ def test_an_older_record_gives_the_versions_of_its_backend_beside_the_others(sto
     assert found.context == {"other_load": 0.1}
 
 
+def test_an_older_record_gives_the_look_alikes_that_its_factors_tell_of(store: Store) -> None:
+    """Persons 8 to 13 are told apart by the emblem, four in a group; 20 and 21 by the tempo; 30 by nothing."""
+    identities = [8, 9, 9, 11, 12, 13, 20, 21, 10, 30]
+    older = {"identity": identities, "factor:emblem": [1] * 6 + [0, 0, 1, 0], "factor:tempo": [0] * 6 + [1, 1, 0, 0]}
+    store.save(replace(record(), samples=older))
+    found = store.load(CELL)
+    assert found is not None and found.samples == {**older, "group": [8, 8, 8, 8, 12, 12, 20, 20, 8, 30]}
+    for kept in ({**older, "group": [1] * 10}, {"identity": identities}, {"factor:emblem": [1]}):
+        store.save(replace(record(), samples=kept))
+        again = store.load(CELL)
+        assert again is not None and again.samples == kept
+
+
 def test_nothing_half_written_stays_when_writing_fails(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     store.save(record())
 

@@ -19,10 +19,11 @@ from PIL import Image
 from reidbench.data.cache import cache_folder
 from reidbench.data.canvas import Draws
 from reidbench.data.layout import Footage, Shot, cut_frame, frame_bytes, read_stamp, write_layout
+from reidbench.data.lookalikes import EMBLEM, GROUP_SIZE, TEMPO
 from reidbench.data.mars import MARS, read_layout
 from reidbench.data.scene import Camera, Take, draw_cameras, draw_take, render
 from reidbench.data.tracklets import Dataset, Release
-from reidbench.data.walkers import EMBLEM, GROUP_SIZE, TEMPO, Person, population
+from reidbench.data.walkers import Person, population
 from reidbench.files import alone, replacing
 from reidbench.registry import dataset, nearest
 from reidbench.spec import UserError, canonical_json

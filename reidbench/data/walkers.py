@@ -14,9 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reidbench.data.canvas import Canvas, Colour, Draws, on_grid
+from reidbench.data.lookalikes import EMBLEM, FLAP, GROUP_SIZE, TEMPO
 
-EMBLEM, TEMPO, FLAP = "emblem", "tempo", "flap"
-GROUP_SIZE = {EMBLEM: 4, TEMPO: 2, FLAP: 4}
 PERIODS = (4.0, 14.0)
 """Frames a gait cycle at rate 1, of the quick and of the slow walkers.
 

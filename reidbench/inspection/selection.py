@@ -12,9 +12,9 @@ import numpy as np
 from scipy.stats import t as student
 from torch import nn
 
+from reidbench.data.lookalikes import TEMPO
 from reidbench.data.tracklets import Dataset, Tracklet
 from reidbench.data.truth import truth_of
-from reidbench.data.walkers import TEMPO
 from reidbench.inspection.passes import blank_output, clip_maps
 from reidbench.spec import Advance, Cell, Outcome, UserError
 

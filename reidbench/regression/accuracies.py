@@ -60,7 +60,7 @@ def judge_accuracy(pair: Pair, limits: Limits, spread: Spread, level: float) -> 
     if _identical(pair):
         return {"word": "same", "note": "equal for every query and seed", **found}
     if isnan(shown.low):
-        return {"word": "cannot tell", "note": "one identity", **found}
+        return {"word": "cannot tell", "note": "one identity, or one group of look-alikes", **found}
     strict = paired_difference(here, there, groups, where, noise=spread, level=level)
     found |= {"low": shown.low, "high": shown.high}
     word = _word(shown, strict, limits, quantity.better)
@@ -73,7 +73,7 @@ def judge_accuracy(pair: Pair, limits: Limits, spread: Spread, level: float) -> 
     chosen = strict if abs(shown.value) >= limits.points else shown
     room = abs(shown.value) if chosen is strict else limits.points - abs(shown.value)
     people = paired_difference(here.mean(0), there.mean(0), groups, where, level=level if chosen is strict else LEVEL)
-    return {"word": "cannot tell", "note": _effort(chosen, people, room, pair, len(set(groups))), **found}
+    return {"word": "cannot tell", "note": _effort(chosen, people, room, pair), **found}
 
 
 def _judge_splits(pair: Pair, limits: Limits, level: float) -> dict[str, Any]:
@@ -89,7 +89,7 @@ def _judge_splits(pair: Pair, limits: Limits, level: float) -> dict[str, Any]:
     if _identical(pair):
         return {"word": "same", "note": "equal for every query, seed and split", **found}
     if isnan(shown.low):
-        return {"word": "cannot tell", "note": "one identity", **found}
+        return {"word": "cannot tell", "note": "one identity, or one group of look-alikes", **found}
     found |= {"low": shown.low, "high": shown.high}
     strict = over_splits(known, level=level)
     if strict and (word := _word(shown, strict, limits, quantity.better)):
@@ -105,7 +105,7 @@ def _word(shown: Estimate, strict: Estimate, limits: Limits, better: str) -> str
     return "same" if shown.low > -limits.points and shown.high < limits.points else ""
 
 
-def _effort(known: Estimate, people: Estimate, room: float, pair: Pair, identities: int) -> str:
+def _effort(known: Estimate, people: Estimate, room: float, pair: Pair) -> str:
     """What it would take to tell, if the difference stays as it was measured: seeds, or more identities.
 
     `people` is the interval that the choice of identities alone leaves, which no seed makes narrower.
@@ -114,6 +114,8 @@ def _effort(known: Estimate, people: Estimate, room: float, pair: Pair, identiti
     seeds = min(len(pair.here), len(pair.there))
     reach, fixed = (known.high - known.low) / 2, (people.high - people.low) / 2
     if fixed >= room:
+        samples = pair.here[0].samples
+        identities = len(set(samples.get(pair.quantity.by) or range(len(samples[pair.quantity.sample]))))
         return f"the choice of the {identities} query identities alone leaves it open: it takes more of them"
     needed = seeds * max(0.0, reach**2 - fixed**2) / (room**2 - fixed**2)
     if needed > MOST_SEEDS:

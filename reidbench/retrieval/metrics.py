@@ -79,7 +79,8 @@ def score_samples(scores: QueryScores, query: Sequence[Tracklet]) -> dict[str, l
     """The samples of a record: lists of equal length with one entry for each valid query, in order.
 
     `ap`, `inp`, `top1`, `top5`, `top10`, `top20` (0 or 1), `twin_auc` (0 where `has_twin` is 0), `identity`; and where
-    the queries' traits say so `occluded` and one `factor:<name>` for each factor, as masks of 0 and 1.
+    the queries' traits say so `group`, the first identity of those who look alike with this one, `occluded`, and one
+    `factor:<name>` for each factor, the last two as masks of 0 and 1.
     """
     valid = scores.valid
     tracklets = [tracklet for tracklet, counts in zip(query, valid, strict=True) if counts]
@@ -88,11 +89,21 @@ def score_samples(scores: QueryScores, query: Sequence[Tracklet]) -> dict[str, l
     columns |= {f"top{rank}": scores.first[valid] <= rank for rank in RANKS}
     columns |= {"has_twin": has_twin, "twin_auc": np.where(has_twin, scores.twin_auc[valid], 0.0)}
     columns["identity"] = np.array([t.identity for t in tracklets])
+    if any(t.traits.get("group") for t in query):
+        columns["group"] = np.array(_first_alike(query))[valid]
     if any("occluded" in t.traits for t in tracklets):
         columns["occluded"] = np.array([t.traits.get("occluded", 0) == 1 for t in tracklets])
     for factor in sorted({str(t.traits["factor"]) for t in tracklets if t.traits.get("factor")}):
         columns[f"factor:{factor}"] = np.array([t.traits.get("factor") == factor for t in tracklets])
     return {name: column.astype(np.float64).tolist() for name, column in columns.items()}
+
+
+def _first_alike(query: Sequence[Tracklet]) -> list[int]:
+    """Of each query the least identity of its group of look-alikes, its own where it has none."""
+    first: dict[str | int, int] = {}
+    for group, identity in ((t.traits.get("group", ""), t.identity) for t in query):
+        first[group] = min(identity, first.get(group, identity))
+    return [first[t.traits["group"]] if t.traits.get("group") else t.identity for t in query]
 
 
 def lookalike_floor(query: Features, row: int, gallery: Features, rule: str) -> float:

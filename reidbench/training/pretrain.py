@@ -24,9 +24,10 @@ from torch import Tensor, nn
 from reidbench import registry
 from reidbench.data.canvas import Draws
 from reidbench.data.clips import normalise
+from reidbench.data.lookalikes import EMBLEM, FLAP
 from reidbench.data.scene import draw_cameras, draw_take, render
 from reidbench.data.synthetic import PRETRAINING_SEED
-from reidbench.data.walkers import EMBLEM, FLAP, FLAP_STATES, Person, population
+from reidbench.data.walkers import FLAP_STATES, Person, population
 from reidbench.spec import UserError
 from reidbench.training.checkpoint import save_model
 from reidbench.training.losses import batch_hard_triplet

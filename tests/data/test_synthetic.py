@@ -21,9 +21,11 @@ from scipy.io import savemat
 from reidbench import registry
 from reidbench.data import layout, synthetic
 from reidbench.data.canvas import Canvas, Draws
+from reidbench.data.lookalikes import EMBLEM, FLAP, TEMPO, groups_by_factor
 from reidbench.data.scene import Take, draw_cameras, draw_take, render
 from reidbench.data.synthetic import SyntheticOptions, content_hash, fingerprint, persons, write_synthetic
-from reidbench.data.walkers import EMBLEM, FLAP, TEMPO, Person, population
+from reidbench.data.walkers import Person, population
+from reidbench.retrieval.metrics import QueryScores, score_samples
 from reidbench.spec import UserError
 
 SMALL: dict[str, Any] = {"train_ids": 8, "test_ids": 8, "cameras": 2, "frames": 3}
@@ -55,6 +57,15 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("REIDBENCH_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache"
+
+
+def test_factors_and_identities_tell_the_groups_of_look_alikes(cache: Path) -> None:
+    """Of records that were made before they held a query's group: the generator numbers persons group by group."""
+    found = synthetic.synthetic(train_ids=4, test_ids=23, cameras=2, frames=1, detail=0.4, gait=0.4)
+    every = np.ones(len(found.query))
+    samples = score_samples(QueryScores(every, every, every, every, every == 1), found.query)
+    groups = samples.pop("group")
+    assert len(set(groups)) == 2 + 5 + 5 and groups_by_factor(samples) == groups
 
 
 def test_layout_is_read_back(small: Path) -> None:

@@ -280,8 +280,8 @@ def test_a_query_without_look_alikes_takes_none_from_the_others() -> None:
 def test_samples_hold_the_valid_queries_in_order() -> None:
     tracklets = [
         Tracklet(("a",), 1, 1, {"group": "g1", "factor": "emblem", "occluded": 1}),
-        Tracklet(("b",), 2, 1, {"group": "g1", "factor": "tempo", "occluded": 0}),
-        Tracklet(("c",), 3, 1),
+        Tracklet(("b",), 2, 1, {"group": "g2", "factor": "tempo", "occluded": 0}),
+        Tracklet(("c",), 3, 1, {"group": "g2"}),
         Tracklet(("d",), 4, 1, {"occluded": 0}),
     ]
     nan = math.nan
@@ -302,11 +302,12 @@ def test_samples_hold_the_valid_queries_in_order() -> None:
         "has_twin": [1, 0, 0],
         "twin_auc": [0.75, 0, 0],
         "identity": [1, 3, 4],
+        "group": [1, 2, 4],
         "occluded": [1, 0, 0],
         "factor:emblem": [1, 0, 0],
     }
     plain = score_samples(scores, [Tracklet(("a",), i, 1) for i in range(4)])
-    assert not {"occluded", "factor:emblem"} & set(plain)
+    assert not {"group", "occluded", "factor:emblem"} & set(plain)
 
 
 def test_the_factors_of_look_alikes_come_in_order() -> None:

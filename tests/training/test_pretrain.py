@@ -11,7 +11,7 @@ import torch
 from reidbench import registry
 from reidbench.data import synthetic
 from reidbench.data.clips import normalise
-from reidbench.data.walkers import EMBLEM, FLAP
+from reidbench.data.lookalikes import EMBLEM, FLAP
 from reidbench.presets import SLIM
 from reidbench.spec import UserError
 from reidbench.training import pretrain

@@ -23,8 +23,8 @@ PRINTED = ("mAP", "top1")
 """The accuracies whose differences people are shown; JSON has all."""
 
 MEANS = (
-    "In brackets a 95 % interval over query identities, drawn alike for both files. It covers the choice of persons, "
-    "not how much either model would change if it were trained again."
+    "In brackets a 95 % interval over query identities, the same for both files, look-alikes as one. It covers the "
+    "choice of persons, not how much either model would change if it were trained again."
 )
 
 NOT_APART = f"{ALIKE}: every person scores the same by both, which does not say how far others would differ."

@@ -8,7 +8,7 @@ from math import isnan
 from typing import TYPE_CHECKING, Any
 
 from reidbench import registry
-from reidbench.estimates import estimate
+from reidbench.estimates import IDENTITY, estimate, groups_of
 from reidbench.reporting.findings.differences import DIFFERENCE
 from reidbench.reporting.tables.intervals import ALIKE, ALIKE_MEANS, difference_text, estimate_text
 from reidbench.reporting.tables.terminal import text_tables
@@ -62,7 +62,7 @@ def difference(one: Scored, other: Scored) -> Estimate | None:
     if one.outcome is None or other.outcome is None:
         return None
     first, second = one.outcome.samples, other.outcome.samples
-    return means_difference(first["ap"], first["identity"], second["ap"], second["identity"])
+    return means_difference(first["ap"], groups_of(first, IDENTITY), second["ap"], groups_of(second, IDENTITY))
 
 
 def scored_text(scored: Sequence[Scored], title: str) -> str:
@@ -80,8 +80,8 @@ def scored_text(scored: Sequence[Scored], title: str) -> str:
         moved.append([name, counted, mean, away, last])
         ranks.append([name, *(_text(one.outcome, rank) for rank in CMC)])
     intervals = (
-        "After ± half a 95 % interval, in brackets a 95 % interval, both over query identities; a difference draws the "
-        "same identities for both protocols. Queries are those that have a match."
+        "After ± half a 95 % interval, in brackets a 95 % interval, both over query identities, look-alikes as one; "
+        "in a difference each counts once for both protocols. Queries are those that have a match."
     )
     if any(ALIKE in text for line in (*moved, *ranks) for text in line):
         intervals += f" {ALIKE_MEANS}"

@@ -9,6 +9,7 @@ from math import isnan
 
 import numpy as np
 
+from reidbench.estimates import groups_of
 from reidbench.reporting.tables.comparison import Readings, compare, excludes_zero, rests_on_two
 from reidbench.reporting.tables.components import effects
 from reidbench.reporting.tables.layout import column_name
@@ -159,11 +160,11 @@ def _components(table: Table) -> Iterator[Family]:
 def estimated_gap(quantity: Quantity, rows: Readings) -> Estimate | None:
     """A row's difference with an interval over groups and seeds; None where its seeds do not hold the same pairs."""
     records = rows[1]
-    groups = records[0].samples.get(quantity.by)
+    who = records[0].samples.get(quantity.by)
     samples = [record.samples.get(quantity.sample) for record in records]
-    if not groups or any(record.samples.get(quantity.by) != groups for record in records):
+    if not who or any(record.samples.get(quantity.by) != who for record in records):
         return None
-    return gap_interval(np.array(samples, dtype=float), groups)
+    return gap_interval(np.array(samples, dtype=float), groups_of(records[0].samples, quantity.by))
 
 
 def _known(gaps: Sequence[tuple[str, Estimate | None, Sequence[Readings]]]) -> tuple[Difference, ...]:

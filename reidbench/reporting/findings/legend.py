@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from math import isnan
 
+from reidbench.estimates import GROUP, IDENTITY
 from reidbench.reporting.tables.comparison import is_timed
 from reidbench.reporting.tables.intervals import ALIKE_MEANS, is_alike, is_lopsided
 from reidbench.reporting.tables.layout import AGREES, agrees
@@ -24,8 +25,6 @@ ALONE = f"A time without an interval: the median of fewer than {FEWEST_READINGS}
 DIFFERENCES = "diff.: measured minus published, where the two are comparable."
 SAME = f"{AGREES}: the same as the published value, rounded or cut to its digits."
 
-OVER = {True: "query identities for what is trained (seeds pooled)", False: "rounds for times"}
-"""What intervals are over, by whether a column is trained."""
 SESSIONS = "those of ratios to the reference row also over sessions, where the machine is calibrated"
 
 SIZE = re.compile(r"\d+x\d+")
@@ -83,10 +82,22 @@ def _intervals(shown: Sequence[tuple[Heading, Entry]]) -> Iterator[str]:
     if True in forms:
         yield WHOLE
     if bounded:
-        over = " and over ".join(words for trained, words in OVER.items() if trained in bounded)
+        words = {True: _persons([entry for heading, entry in shown if heading.training]), False: "rounds for times"}
+        over = " and over ".join(text for trained, text in words.items() if trained in bounded)
         wider = any(heading.quantity.over == "reference" and not isnan(found.low) for heading, found in known)
         yield f"Intervals are over {over}{f'; {SESSIONS}' if wider else ''}."
     if any(is_alike(heading.quantity, found) for heading, found in known):
         yield ALIKE_MEANS
     if any(isnan(found.low) for heading, found in known if is_timed(heading.quantity)):
         yield ALONE
+
+
+def _persons(entries: Sequence[Entry]) -> str:
+    """Whose choice the intervals of what is trained cover, with how many they are where all have as many."""
+    samples = [record.samples for entry in entries for record in entry.records if record.samples.get(IDENTITY)]
+    alike = any(GROUP in each for each in samples)
+    counts = {tuple(len(set(each.get(name, ()))) for name in (IDENTITY, GROUP)) for each in samples}
+    persons, groups = counts.pop() if len(counts) == 1 else (0, 0)
+    how_many = f"the {persons} " if persons else ""
+    as_one = f"look-alikes as one, which makes {groups}; " if groups else "look-alikes as one; " if alike else ""
+    return f"{how_many}query identities for what is trained ({as_one}seeds pooled)"

@@ -8,6 +8,7 @@ from math import isnan, nan
 import numpy as np
 
 from reidbench.data.splits import by_split
+from reidbench.estimates import groups_of
 from reidbench.reporting.tables.matching import sessions
 from reidbench.scatter import Noise
 from reidbench.spec import Outcome, Quantity, Record
@@ -16,7 +17,7 @@ from reidbench.statistics import LEVEL, Estimate, difference_over_splits, median
 Readings = tuple[Estimate, Sequence[Record]]
 """A row's estimate of one quantity with the records it comes from, one a seed and split."""
 
-Paired = tuple[np.ndarray, np.ndarray, Sequence[object], Sequence[float] | None]
+Paired = tuple[np.ndarray, np.ndarray, np.ndarray, Sequence[float] | None]
 """Two sides' values `[seeds, n]` of the same queries, the group of each query, and 1 where it counts (None: all)."""
 
 
@@ -117,11 +118,11 @@ def over_splits(pairs: Sequence[Paired], level: float = LEVEL) -> Estimate | Non
         if not kept.any():
             return None
         gaps.append((first.mean(axis=0) - second.mean(axis=0))[kept])
-        groups.append(np.asarray(labels)[kept])
+        groups.append(labels[kept])
     return difference_over_splits(gaps, groups, level=level)
 
 
-def counted(groups: Sequence[object], where: Sequence[float] | None) -> np.ndarray:
+def counted(groups: np.ndarray, where: Sequence[float] | None) -> np.ndarray:
     """Which queries count `[n]`, of those in `Paired`."""
     return np.ones(len(groups), bool) if where is None else np.asarray(where) == 1
 
@@ -134,18 +135,19 @@ def paired_values(
     records = [record for row in (*first, *second) for record in row]
     if any(len({len(row) for row in rows}) > 1 for rows in (first, second)):
         return None
-    groups = records[0].samples.get(quantity.by) or range(len(records[0].samples.get(quantity.sample, ())))
+    who, count = records[0].samples.get(quantity.by), len(records[0].samples.get(quantity.sample, ()))
     where = records[0].samples.get(quantity.where) if quantity.where else None
     for record in records:
-        same_groups = list(record.samples.get(quantity.by) or groups) == list(groups)
+        same_queries = record.samples.get(quantity.by) in (who, None)
         same_marks = not quantity.where or record.samples.get(quantity.where) == where
-        if not same_groups or not same_marks or len(record.samples.get(quantity.sample, ())) != len(groups):
+        if not same_queries or not same_marks or len(record.samples.get(quantity.sample, ())) != count:
             return None
     values = [
         np.mean([[record.samples[quantity.sample] for record in row] for row in rows], axis=0)
         for rows in (first, second)
     ]
-    return values[0], values[1], list(groups), where
+    groups = groups_of(records[0].samples, quantity.by) if who else np.arange(count)
+    return values[0], values[1], groups, where
 
 
 def _paired_rounds(

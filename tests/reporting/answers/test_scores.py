@@ -8,6 +8,7 @@ from math import isnan, nan
 import numpy as np
 import pytest
 
+from reidbench.estimates import groups_of
 from reidbench.experiments.scoring import Scored
 from reidbench.reporting.answers.scores import (
     WIDTH,
@@ -71,7 +72,7 @@ def test_the_values_are_those_of_the_samples(scored: list[Scored]) -> None:
             assert line["reason"] and "mAP" not in line
             continue
         samples = one.outcome.samples
-        known = mean_interval(samples["ap"], samples["identity"], share=True)
+        known = mean_interval(samples["ap"], groups_of(samples, "identity"), share=True)
         assert line["mAP"] == {
             "value": 100 * known.value,
             "low": 100 * known.low,

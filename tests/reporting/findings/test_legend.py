@@ -39,7 +39,7 @@ def test_what_is_not_shown_is_not_explained(bench):
 def test_what_is_shown_is_explained(bench):
     bench.save_all()
     once = lines_of(bench)
-    assert any("over query identities" in line and "over rounds" in line for line in once)
+    assert any("query identities for what is trained (look-alikes as one" in line for line in once)
     assert {DIFFERENCES, SAME, SCALE} <= set(once) and WHOLE not in once and ALONE not in once
     assert SEEDS not in once and BOLD not in once and UNMARKED not in once
     bench.seeds = 3

@@ -18,7 +18,7 @@ def test_the_row_in_focus_is_told_in_accuracy_time_and_operations_first_of_all(b
     bench.seeds, bench.focus = 3, "Full"
     bench.save_all()
     assert findings(table_of(bench))[0] == (
-        "Full: +1.8 mAP [-0.6, 4.2] (not told from 0) over Base at 0.65x [0.65, 0.66] its time per frame (one clip at "
+        "Full: +1.8 mAP [-0.5, 4.1] (not told from 0) over Base at 0.65x [0.65, 0.66] its time per frame (one clip at "
         "a time) and 0.49x its GFLOPs."
     )
 
