@@ -26,7 +26,7 @@ def batch_norm_neck(features: int) -> nn.BatchNorm1d:
 
 
 def identity_classifier(features: int, classes: int) -> nn.Linear:
-    """The classifier `[B, features] -> [B, classes]`, near zero at first: N(0, 0.001) and no bias."""
+    """The classifier `[B, features] -> [B, classes]`, near zero at first: N(0, 0.001), its bias 0."""
     classifier = nn.Linear(features, classes)
     nn.init.normal_(classifier.weight, std=0.001)
     nn.init.zeros_(classifier.bias)

@@ -62,8 +62,8 @@ class M3D(nn.Module):
     Output: `feature` `[B, 128]`, averaged over the segments, or `[B, 256]` with the second stream; one of `logits` and
     `embeddings` a stream. The method compares features as they are: the neck does no more than bring each stream's to
     unit length, and the batch norms `norm` stand, with a ReLU and dropout, before the classifiers only. The release
-    trains the streams one after the other with cross entropy alone; here they are trained at once, which is the same,
-    for they share nothing. Raises ValueError for clips that are not a multiple of 8 frames.
+    trains the streams one after the other with cross entropy alone, the one over time from where the other came to;
+    here they are trained at once and share nothing. Raises ValueError for clips that are not a multiple of 8 frames.
     """
 
     def __init__(self, trunk: ResNet, single: ResNet | None, classes: int, zero_start: bool) -> None:

@@ -4,7 +4,7 @@ Spatial-Temporal Graph Convolutional Network for Video-based Person Re-Identific
 no public code of the authors': this is approximate. What is known of the method is followed: patches as nodes,
 adjacencies that are learned products squared and normalised, residual layers, a maximum over the nodes, three branches
 side by side. The number of layers, the width of the learned products, and that batch norm stands in the layers, are
-ours; they are chosen so that the network has about as many parameters as is known of it, 45 million.
+ours; they are chosen so that the network has about 45 million parameters, our own estimate of the published one.
 """
 
 from __future__ import annotations

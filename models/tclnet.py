@@ -23,6 +23,8 @@ from .resnet import ResNet, fold_frames, load_backbone
 SEGMENT = 4
 LEARNERS = 2
 ERASED_ROWS = 3
+FULL_ROWS = 16
+"""Rows of the map of stage 3 at 256x128, of which the release erases 3."""
 TEMPERATURE = 5.0
 
 
@@ -38,15 +40,16 @@ def tclnet(
 ) -> TCLNet:
     """ResNet whose last block is two ordered learners, the second of which sees what the first left out.
 
-    Clips are 4-frame segments. `size` is the (height, width) of the clips in pixels. Raises ValueError where the map of
-    stage 3 has too few rows to erase 3 of them.
+    Clips are 4-frame segments. `size` is the (height, width) of the clips in pixels. Of the map of stage 3 the release
+    erases 3 rows, whose height is 3/16 of the person at 256x128; where 1 comes nearer to that share, on maps of up to
+    10 rows, it is 1, which is ours. Raises ValueError where the map has a single row.
     """
     trunk = ResNet(depth, width=width, blocks=blocks, last_stride=last_stride)
     rows = math.ceil(size[0] / trunk.strides[2])
-    if rows <= ERASED_ROWS:
-        needed = ERASED_ROWS * trunk.strides[2] + 1
-        raise ValueError(f"size={size[0]}x{size[1]}: erasing {ERASED_ROWS} rows needs a height of at least {needed}")
-    return TCLNet(trunk, classes, size)
+    if rows < 2:
+        raise ValueError(f"size={size[0]}x{size[1]}: erasing a row needs a height of at least {trunk.strides[2] + 1}")
+    erased = ERASED_ROWS if ERASED_ROWS * rows >= 2 * FULL_ROWS else 1
+    return TCLNet(trunk, classes, size, erased)
 
 
 class TCLNet(nn.Module):
@@ -62,13 +65,13 @@ class TCLNet(nn.Module):
     statistics. Raises ValueError for clips of another size or a wrong number of frames.
     """
 
-    def __init__(self, trunk: ResNet, classes: int, size: tuple[int, int]) -> None:
+    def __init__(self, trunk: ResNet, classes: int, size: tuple[int, int], erased: int) -> None:
         super().__init__()
         features = trunk.channels[3]
         self.size = tuple(size)
         self.trunk = trunk
         self.tsb = SaliencyBoosting(trunk.channels[1])
-        self.tse = SaliencyErasing(trunk.channels[2], features, trunk.layer4.pop(-1))
+        self.tse = SaliencyErasing(trunk.channels[2], features, trunk.layer4.pop(-1), erased)
         self.neck = PairNeck(features)
         heads = [identity_classifier(features, classes) for _ in range(LEARNERS)] if classes else []
         self.classifier = nn.ModuleList(heads) if classes else None
@@ -134,14 +137,16 @@ class SaliencyBoosting(nn.Module):
 class SaliencyErasing(nn.Module):
     """Temporal saliency erasing (TSE): the second frame of a pair loses what the first one's learner attended to.
 
-    The mean of the first learner's map (no gradient) is correlated with every position of the second frame. The 3 rows
-    (fewer at an edge) around the most similar row are erased; what is left, weighed by a softmax of the correlation
-    over the remaining positions, passes a linear layer and a batch norm that starts at zero and is added everywhere,
-    which is how the correlation learns. The first frame gets the same with uniform weights and nothing erased.
+    The mean of the first learner's map (no gradient) is correlated with every position of the second frame. The
+    `erased` rows (an odd number, fewer at an edge) around the most similar row are erased; what is left, weighed by a
+    softmax of the correlation over the remaining positions, passes a linear layer and a batch norm that starts at zero
+    and is added everywhere, which is how the correlation learns. The first frame gets the same with uniform weights and
+    nothing erased.
     """
 
-    def __init__(self, channels: int, features: int, last_block: nn.Module) -> None:
+    def __init__(self, channels: int, features: int, last_block: nn.Module, erased: int) -> None:
         super().__init__()
+        self.erased = erased
         self.learners = nn.ModuleList([last_block, copy.deepcopy(last_block)])
         self.reduce = nn.Linear(features, channels, bias=False)
         nn.init.kaiming_normal_(self.reduce.weight, mode="fan_out", nonlinearity="relu")
@@ -159,7 +164,7 @@ class SaliencyErasing(nn.Module):
         positions = _positions(second)
         summary = self.reduce(seen.detach().mean((2, 3)))
         saliency = torch.matmul(positions, summary.unsqueeze(2)).squeeze(2) / math.sqrt(summary.shape[1])
-        kept = _kept_rows(saliency.detach().unflatten(1, second.shape[2:]).mean(2)).unsqueeze(2)
+        kept = _kept_rows(saliency.detach().unflatten(1, second.shape[2:]).mean(2), self.erased).unsqueeze(2)
         erased = (~kept).expand(-1, -1, second.shape[3]).flatten(1)
         weights = saliency.masked_fill(erased, -torch.inf).softmax(1)
         rest = torch.matmul(weights.unsqueeze(1), positions).squeeze(1)
@@ -182,11 +187,11 @@ class PairNeck(nn.Module):
         return torch.cat([F.normalize(half, dim=1) for half in self.normalise(feature)], 1)
 
 
-def _kept_rows(saliency: Tensor) -> Tensor:
-    """From row saliencies `[N, H]`, which rows `[N, H]` lie outside the most salient block of 3."""
-    blocks = F.avg_pool1d(saliency.unsqueeze(1), ERASED_ROWS, stride=1, padding=ERASED_ROWS // 2).squeeze(1)
+def _kept_rows(saliency: Tensor, erased: int) -> Tensor:
+    """From row saliencies `[N, H]`, which rows `[N, H]` lie outside the most salient block of `erased`."""
+    blocks = F.avg_pool1d(saliency.unsqueeze(1), erased, stride=1, padding=erased // 2).squeeze(1)
     centre = blocks.argmax(1, keepdim=True)
-    return (torch.arange(saliency.shape[1], device=saliency.device) - centre).abs() > ERASED_ROWS // 2
+    return (torch.arange(saliency.shape[1], device=saliency.device) - centre).abs() > erased // 2
 
 
 def _positions(maps: Tensor) -> Tensor:

@@ -6,18 +6,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from reidbench.clusters import mean_interval, mean_over_splits
 from reidbench.data.splits import by_split
 from reidbench.spec import Outcome, Quantity, Record
-from reidbench.statistics import (
-    Estimate,
-    Floats,
-    as_readings,
-    mean_interval,
-    mean_over_splits,
-    median_interval,
-    ratio_interval,
-    spread,
-)
+from reidbench.statistics import Estimate, Floats, as_readings, median_interval, ratio_interval, spread
 
 PERCENT = "%"
 """The unit of a share of all, which lies between 0 and 100."""

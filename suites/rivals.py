@@ -125,11 +125,13 @@ SUITE = Suite(
         *TABLE1.notes[1:],
         "I3D and P3D with frames halved are those of M3D's authors: all their blocks convolve in time, and three "
         "stages halve the frames. The published values of I3D and P3D on LS-VID are, as far as we know, theirs, and "
-        "stand with them here.",
+        "stand with them here. This P3D starts otherwise than released, as M3D does: there its kernels over time stay "
+        "at zero (zero_start=True).",
         "STMP's trunk is not the ResNet of most rows. What of its cost and accuracy is the trunk's is told by two "
         "rows: Base on Inception-v3, that trunk alone, averaged over positions and frames; and STMP on ResNet-50, "
         "approximate, its modules on the trunk of the others.",
-        "STAFormer is approximate: its transformers are the authors', its trunk is a ResNet instead of a ResNeSt-50.",
+        "STAFormer is approximate: its transformers are the authors', its trunk is a ResNet instead of a ResNeSt-50. "
+        "At 64x32 it has one local token of a frame instead of eight.",
         "CLIP ViT-B/16, TF-CLIP and VSLA-CLIP stand on CLIP's vision transformer, which its authors taught on 400 "
         "million images with texts; the slim one of the presets on synthetic data saw what the slim ResNet saw. CLIP's "
         "weights are given with "
@@ -141,7 +143,9 @@ SUITE = Suite(
         "rate STMP and the two transformers forgot what they were taught. Base on Inception-v3 was as good with either "
         "there; in a run of the preset quick the whole rate was the better for it.",
         "Operations and times are those of a frame, for clips differ in length: GLTP's have 16 frames, DRSA's and "
-        "STMN's 6, all others 8; memory is that of a clip. What is compared at test time are as many numbers as the "
-        "column Feature says, of 4 bytes each.",
+        "STMN's 6, all others 8; memory is that of a clip. SINet, SBNet, IDNet and SANet are published with 4, too; of "
+        "all that are, a frame costs less there by IAUnet, the non-local network and AP3D+NL (bench.py profile NAME "
+        "--frames 4). STMN's published accuracy is of clips averaged with their mirror images, at twice the cost "
+        "shown. What is compared at test time are as many numbers as the column Feature says, of 4 bytes each.",
     ),
 )

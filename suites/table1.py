@@ -78,18 +78,28 @@ SUITE = Suite(
     figures=("accuracy", "latency"),
     notes=(
         "The paper's table has no Base-B; it stands here as the reference of the latency ratios. Latency "
-        "is the time of a clip divided by its frames: GLTP's clips have 16, DRSA's 6, all others 8.",
+        "is the time of a clip divided by its frames: GLTP's clips have 16, DRSA's 6, all others 8. "
+        "IAUnet, AP3D and those compared with it, TCLNet and COSAM are published with clips of 4; of these only IAUnet "
+        "costs less a frame there (bench.py profile iaunet --frames 4).",
         "COSAM is the network that its authors' release trains, on the ResNet of all rows; its published values are of "
         "the variant on SE-ResNet-50.",
         "I3D and P3D (P3D-C) are those of AP3D's authors. The paper does not name the source of its values: "
         "those on LS-VID are, as far as we know, of the implementations of M3D's authors, which halve the frames and "
         "are measured in the suite rivals.",
-        "M3D is approximate: its two streams are the authors', their fusion, side by side at unit length, is ours.",
+        "M3D is approximate: its two streams are the authors', their fusion, side by side at unit length, is ours, and "
+        "so is their start: as released the kernels over time stay at zero (zero_start=True), and the stream over time "
+        "starts from the trained one on single frames.",
         "IAUnet is the block for videos of its authors' release in their image network; this assembly is ours. Its "
         "products of channels are half of its cost, and ptflops, which counts the GFLOPs, does not see them.",
         "MGRAFA and STGCN are approximate: their authors have no public code, and what is not known of them is "
         "filled in by us. DRSA is approximate: of its authors' code the attention over positions is public; the one "
         "over frames, and a neck in place of online instance matching, are ours.",
+        "At 64x32, the frames of the presets tiny, quick and standard, the last maps have 4x2 positions, too few for "
+        "parts of a fixed size: the finest stripes of MGH and the coarsest grids of MG-RAFA are alike, and TCLNet "
+        "erases 1 row of 4 where it erases 3 of 16 at 256x128. What these rows gain there says little of the methods.",
+        "All rows are trained by one recipe, under the preset paper by that of BiCnet-TKS. The authors of the others "
+        "have recipes of their own: other rates, margins and numbers of epochs, label smoothing, frames of a clip "
+        "spread over the tracklet. So no accuracy here is what a method reaches by its own.",
         "STMP stands on an Inception-v3, which makes all frames square: 299x299 pixels in the published network, whose "
         "costs are shown. It is approximate: the network is its authors', the triplet losses that they take on each "
         "row of the map are left out.",

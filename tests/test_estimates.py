@@ -6,9 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from reidbench.clusters import mean_interval
 from reidbench.estimates import estimate, groups_of, seed_means
 from reidbench.spec import Quantity, Record
-from reidbench.statistics import Estimate, mean_interval
+from reidbench.statistics import Estimate
 
 MEAN = Quantity("mAP", "%", "higher", statistic="mean", sample="ap", by="identity")
 MASKED = Quantity("mAP", "%", "higher", statistic="mean", sample="ap", by="identity", where="occluded")

@@ -28,6 +28,7 @@ LAYERS = [
     {"reidbench.experiments"},
     {"reidbench.training", "reidbench.retrieval", "reidbench.profiling", "reidbench.store"},
     {"reidbench.estimates", "reidbench.disturbance", "reidbench.scatter"},
+    {"reidbench.clusters"},
     {"reidbench.statistics", "reidbench.deployment"},
     {"reidbench.data", "reidbench.machine", "reidbench.precision", "reidbench.distributed"},
     {"models"},

@@ -6,10 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from reidbench.clusters import difference_over_splits, mean_interval, mean_over_splits
 from reidbench.estimates import estimate
 from reidbench.reporting.tables.comparison import compare, exceeds_noise
 from reidbench.spec import Quantity, Record
-from reidbench.statistics import Estimate, difference_over_splits, mean_interval, mean_over_splits
+from reidbench.statistics import Estimate
 
 TOP1 = Quantity("top-1", "%", "higher", 1, 100, "", "mean", "top1", by="identity", where="counts")
 ALL = Quantity("top-1", "%", "higher", 1, 100, "", "mean", "top1", by="identity")

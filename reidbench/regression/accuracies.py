@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from math import ceil, isnan
 from typing import Any
 
+from reidbench.clusters import paired_difference
 from reidbench.data.splits import by_split, split_of
 from reidbench.estimates import estimate, seed_means
 from reidbench.regression.pairing import Pair
 from reidbench.regression.verdicts import Limits, word_of
 from reidbench.reporting.tables.comparison import counted, over_splits, paired_values
-from reidbench.statistics import LEVEL, Estimate, paired_difference, pooled_spread
+from reidbench.statistics import LEVEL, Estimate, pooled_spread
 
 MOST_SEEDS = 30
 

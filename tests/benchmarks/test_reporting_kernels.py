@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from reidbench import registry
+from reidbench.clusters import mean_interval, paired_difference
 from reidbench.planning.plan import Plan, Request, make_plan
 from reidbench.reporting.tables.table import assemble
 from reidbench.reporting.tables.terminal import terminal_text
@@ -18,7 +19,7 @@ from reidbench.retrieval.features import Features
 from reidbench.retrieval.metrics import evaluate
 from reidbench.retrieval.protocols import PROTOCOLS
 from reidbench.spec import Cell, Record
-from reidbench.statistics import mean_interval, paired_difference, ratio_interval
+from reidbench.statistics import ratio_interval
 from reidbench.store import Store
 
 IDENTITIES = 600

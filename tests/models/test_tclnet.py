@@ -73,12 +73,23 @@ def test_what_is_erased_is_not_seen() -> None:
 
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.integers(-9, 9), min_size=4, max_size=12))
-def test_erased_block_has_the_largest_sum_of_three_rows(saliency: list[int]) -> None:
+def test_erased_block_has_the_largest_sum_of_as_many_rows(saliency: list[int]) -> None:
     padded = [0, *saliency, 0]
-    sums = [sum(padded[i : i + 3]) for i in range(len(saliency))]
-    centre = sums.index(max(sums))
-    kept = _kept_rows(torch.tensor([saliency], dtype=torch.float64))[0].tolist()
-    assert kept == [abs(row - centre) > 1 for row in range(len(saliency))]
+    for erased, sums in ((1, saliency), (3, [sum(padded[i : i + 3]) for i in range(len(saliency))])):
+        centre = sums.index(max(sums))
+        kept = _kept_rows(torch.tensor([saliency], dtype=torch.float64), erased)[0].tolist()
+        assert kept == [abs(row - centre) > erased // 2 for row in range(len(saliency))]
+
+
+@pytest.mark.parametrize(
+    ("height", "rows", "erased"), [(256, 16, 3), (384, 24, 3), (176, 11, 3), (160, 10, 1), (64, 4, 1)]
+)
+def test_as_near_as_can_be_to_the_share_of_the_map_that_the_release_erases(height: int, rows: int, erased: int) -> None:
+    model = registry.build("tclnet", **{**SLIM, "size": (height, 32)}).eval()
+    with torch.no_grad():
+        shown = model(torch.randn(1, 4, 3, height, 32)).maps["tse_erased"]
+    assert shown.shape == (1, 2, rows, 1) and model.tse.erased == erased
+    assert (erased + 1) // 2 <= shown.sum((2, 3)).min() and shown.sum((2, 3)).max() <= erased
 
 
 @torch.no_grad()
@@ -128,5 +139,5 @@ def test_clips_of_another_size_are_refused() -> None:
 
 
 def test_a_map_too_low_to_erase_is_refused() -> None:
-    with pytest.raises(UserError, match="size=48x32: erasing 3 rows needs a height of at least 49"):
-        registry.build("tclnet", size=(48, 32))
+    with pytest.raises(UserError, match="size=16x32: erasing a row needs a height of at least 17"):
+        registry.build("tclnet", size=(16, 32))

@@ -176,7 +176,8 @@ def test_a_trunk_of_another_kind_learns_at_its_own_rate_and_what_it_starts_from_
         assert preset_name(other["recipe"]) == preset_name(resnet["recipe"]) == "quick"
         assert other["trunk"] != resnet["trunk"] and other["trunk"].startswith("synthetic ")
     on_real_data = accuracy_cell("tf_clip", {}, Request(preset="paper", dataset="synthetic"), 0, store).settings
-    assert on_real_data["recipe"]["rates"] == {"trunk.": pytest.approx(1 / 70)}
+    parts = {"trunk.": 1 / 70, "diffuse.": 1 / 70, "adapters.": 2 / 7}
+    assert on_real_data["recipe"]["rates"] == pytest.approx(parts)
     assert {kind for preset in PRESETS.values() for kind in preset.rates_by_trunk} <= set(SYNTHETIC)
 
 

@@ -8,13 +8,14 @@ from math import isnan
 from typing import TYPE_CHECKING, Any
 
 from reidbench import registry
+from reidbench.clusters import paired_difference
 from reidbench.reporting.answers.scores import WIDTH, score_values, scored_values
 from reidbench.reporting.documents.block import text_lines
 from reidbench.reporting.findings.differences import DIFFERENCE
 from reidbench.reporting.tables.comparison import paired_values
 from reidbench.reporting.tables.intervals import ALIKE, difference_text
 from reidbench.spec import Outcome, Quantity
-from reidbench.statistics import Estimate, paired_difference
+from reidbench.statistics import Estimate
 
 if TYPE_CHECKING:
     from reidbench.experiments.scoring import Scored

@@ -8,13 +8,14 @@ from math import isnan
 from typing import TYPE_CHECKING, Any
 
 from reidbench import registry
+from reidbench.clusters import means_difference
 from reidbench.estimates import IDENTITY, estimate, groups_of
 from reidbench.reporting.findings.differences import DIFFERENCE
 from reidbench.reporting.tables.intervals import ALIKE, ALIKE_MEANS, difference_text, estimate_text
 from reidbench.reporting.tables.terminal import text_tables
 from reidbench.retrieval.protocols import in_full
 from reidbench.spec import Outcome, Quantity, Record
-from reidbench.statistics import Estimate, means_difference
+from reidbench.statistics import Estimate
 
 if TYPE_CHECKING:
     from reidbench.experiments.scoring import Scored

@@ -9,13 +9,14 @@ from math import isnan
 
 import numpy as np
 
+from reidbench.clusters import gap_interval
 from reidbench.estimates import groups_of
 from reidbench.reporting.tables.comparison import Readings, compare, excludes_zero, rests_on_two
 from reidbench.reporting.tables.components import effects
 from reidbench.reporting.tables.layout import column_name
 from reidbench.reporting.tables.table import Table
 from reidbench.spec import Quantity
-from reidbench.statistics import Estimate, gap_interval
+from reidbench.statistics import Estimate
 
 DIFFERENCE = "pp"
 """The unit of a quantity that is a difference: percentage points."""

@@ -7,12 +7,13 @@ from math import isnan, nan
 
 import numpy as np
 
+from reidbench.clusters import difference_over_splits, paired_difference
 from reidbench.data.splits import by_split
 from reidbench.estimates import groups_of
 from reidbench.reporting.tables.matching import sessions
 from reidbench.scatter import Noise
 from reidbench.spec import Outcome, Quantity, Record
-from reidbench.statistics import LEVEL, Estimate, difference_over_splits, median_interval, paired_difference
+from reidbench.statistics import LEVEL, Estimate, median_interval
 
 Readings = tuple[Estimate, Sequence[Record]]
 """A row's estimate of one quantity with the records it comes from, one a seed and split."""

@@ -7,12 +7,12 @@ from math import isnan
 import numpy as np
 import pytest
 
+from reidbench.clusters import paired_difference
 from reidbench.experiments.scoring import Scored
 from reidbench.reporting.answers.paired_scores import MEANS, NOT_APART, paired_differences, paired_json, paired_text
 from reidbench.reporting.answers.scores import WIDTH
 from reidbench.retrieval.protocols import PROTOCOLS
 from reidbench.spec import Outcome
-from reidbench.statistics import paired_difference
 
 
 @pytest.fixture(autouse=True)

@@ -8,6 +8,7 @@ from math import isnan, nan
 import numpy as np
 import pytest
 
+from reidbench.clusters import mean_interval
 from reidbench.estimates import groups_of
 from reidbench.experiments.scoring import Scored
 from reidbench.reporting.answers.scores import (
@@ -21,7 +22,6 @@ from reidbench.reporting.answers.scores import (
 from reidbench.reporting.tables.intervals import ALIKE_MEANS
 from reidbench.retrieval.protocols import PROTOCOLS, in_full
 from reidbench.spec import Outcome
-from reidbench.statistics import mean_interval
 
 
 @pytest.fixture(autouse=True)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from reidbench.clusters import gap_interval
 from reidbench.reporting.findings.differences import estimated_gap
 from reidbench.reporting.findings.sentences import findings
 from reidbench.spec import Quantity, Record
-from reidbench.statistics import Estimate, gap_interval
+from reidbench.statistics import Estimate
 
 GAP = Quantity("Slow - fast", "pp", "", 2, 100, "", "mean", "gap", by="pair")
 PAIRS = [float(i // 2) for i in range(40)]
