@@ -43,14 +43,15 @@ def estimate(quantity: Quantity, field: str, records: Sequence[Record | Outcome]
     raise ValueError(f"quantity {field}: unknown statistic {quantity.statistic!r}")
 
 
-def groups_of(samples: Mapping[str, Sequence[float]], by: str) -> Floats:
+def groups_of(samples: Mapping[str, Sequence[float]], by: str, *, join: bool = True) -> Floats:
     """The groups that a mean counts: of each reading its `by` `[n]`, or of an identity with look-alikes known `[n, 2]`.
 
     Those are one group, for who scores badly does so beside look-alikes, who do so, too. Before its label stands how
-    many identities it has: a dataset has so many groups of each size, whoever is in them.
+    many identities it has: a dataset has so many groups of each size, whoever is in them. Without `join` an identity is
+    a group.
     """
     labels = np.asarray(samples[by], dtype=float)
-    if by != IDENTITY or not samples.get(GROUP):
+    if not join or by != IDENTITY or not samples.get(GROUP):
         return labels
     groups = np.asarray(samples[GROUP], dtype=float)
     _, persons = np.unique(labels, return_index=True)

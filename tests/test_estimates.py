@@ -77,6 +77,7 @@ def test_look_alikes_are_one_group_of_the_kind_that_its_size_tells():
     groups = groups_of(samples, "identity")
     assert groups.tolist() == [[3, 1]] * 4 + [[2, 4]] * 2
     assert groups_of({"identity": [3, 1]}, "identity").tolist() == [3, 1]
+    assert groups_of(samples, "identity", join=False).tolist() == samples["identity"]
     assert groups_of({**samples, "frame": [1] * 6}, "frame").tolist() == [1] * 6
     assert estimate(MEAN, "mAP", [record(**samples)]) == replace(
         mean_interval(samples["ap"], groups, share=True), n=1, sd=pytest.approx(math.nan, nan_ok=True)

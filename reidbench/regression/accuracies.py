@@ -38,15 +38,16 @@ def spreads(pairs: Sequence[Pair]) -> Mapping[tuple[str, str], Spread]:
 def judge_accuracy(pair: Pair, limits: Limits, spread: Spread, level: float) -> dict[str, Any]:
     """By the paired difference, with an interval over query identities and seeds, and a minimum difference.
 
-    Worse or better is what differs by at least `Limits.points` with an interval at `level` without 0; the same is what
-    lies, with its 95 % interval, within that, or equals the baseline bit by bit. The spread is the column's, or the
-    row's own where that is larger; `ASSUMED` where no row has two seeds. Over several random splits of a dataset it is
-    the spread over these.
+    Both sides answer the same queries, and other persons are not at stake. So look-alikes count for themselves: what
+    many persons share is surer than what a few do. Worse or better is what differs by at least `Limits.points` with an
+    interval at `level` without 0; the same is what lies, with its 95 % interval, within that, or equals the baseline
+    bit by bit. The spread is the column's, or the row's own where that is larger; `ASSUMED` where no row has two seeds.
+    Over several random splits of a dataset it is the spread over these.
     """
     quantity = pair.quantity
     if len(by_split(pair.here)) > 1:
         return _judge_splits(pair, limits, level)
-    paired = paired_values(quantity, [pair.here], [pair.there])
+    paired = paired_values(quantity, [pair.here], [pair.there], join=False)
     if paired is None or not (kept := counted(*paired[2:])).any():
         return {"word": "not comparable", "note": "the queries are not the same on both sides"}
     here, there, groups, where = paired
@@ -61,7 +62,7 @@ def judge_accuracy(pair: Pair, limits: Limits, spread: Spread, level: float) -> 
     if _identical(pair):
         return {"word": "same", "note": "equal for every query and seed", **found}
     if isnan(shown.low):
-        return {"word": "cannot tell", "note": "one identity, or one group of look-alikes", **found}
+        return {"word": "cannot tell", "note": "one identity", **found}
     strict = paired_difference(here, there, groups, where, noise=spread, level=level)
     found |= {"low": shown.low, "high": shown.high}
     word = _word(shown, strict, limits, quantity.better)
@@ -74,13 +75,13 @@ def judge_accuracy(pair: Pair, limits: Limits, spread: Spread, level: float) -> 
     chosen = strict if abs(shown.value) >= limits.points else shown
     room = abs(shown.value) if chosen is strict else limits.points - abs(shown.value)
     people = paired_difference(here.mean(0), there.mean(0), groups, where, level=level if chosen is strict else LEVEL)
-    return {"word": "cannot tell", "note": _effort(chosen, people, room, pair), **found}
+    return {"word": "cannot tell", "note": _effort(chosen, people, room, pair, len(set(groups.tolist()))), **found}
 
 
 def _judge_splits(pair: Pair, limits: Limits, level: float) -> dict[str, Any]:
     """Of a dataset with random splits, by the mean over the splits of the difference in each."""
     quantity, sides = pair.quantity, (by_split(pair.here), by_split(pair.there))
-    pairs = [paired_values(quantity, [sides[0][split]], [sides[1][split]]) for split in sides[0]]
+    pairs = [paired_values(quantity, [sides[0][split]], [sides[1][split]], join=False) for split in sides[0]]
     known = [each for each in pairs if each]
     shown = over_splits(known) if len(known) == len(pairs) else None
     before, after = (estimate(quantity, pair.field, side) for side in (pair.there, pair.here))
@@ -90,7 +91,7 @@ def _judge_splits(pair: Pair, limits: Limits, level: float) -> dict[str, Any]:
     if _identical(pair):
         return {"word": "same", "note": "equal for every query, seed and split", **found}
     if isnan(shown.low):
-        return {"word": "cannot tell", "note": "one identity, or one group of look-alikes", **found}
+        return {"word": "cannot tell", "note": "one identity", **found}
     found |= {"low": shown.low, "high": shown.high}
     strict = over_splits(known, level=level)
     if strict and (word := _word(shown, strict, limits, quantity.better)):
@@ -106,7 +107,7 @@ def _word(shown: Estimate, strict: Estimate, limits: Limits, better: str) -> str
     return "same" if shown.low > -limits.points and shown.high < limits.points else ""
 
 
-def _effort(known: Estimate, people: Estimate, room: float, pair: Pair) -> str:
+def _effort(known: Estimate, people: Estimate, room: float, pair: Pair, identities: int) -> str:
     """What it would take to tell, if the difference stays as it was measured: seeds, or more identities.
 
     `people` is the interval that the choice of identities alone leaves, which no seed makes narrower.
@@ -115,8 +116,6 @@ def _effort(known: Estimate, people: Estimate, room: float, pair: Pair) -> str:
     seeds = min(len(pair.here), len(pair.there))
     reach, fixed = (known.high - known.low) / 2, (people.high - people.low) / 2
     if fixed >= room:
-        samples = pair.here[0].samples
-        identities = len(set(samples.get(pair.quantity.by) or range(len(samples[pair.quantity.sample]))))
         return f"the choice of the {identities} query identities alone leaves it open: it takes more of them"
     needed = seeds * max(0.0, reach**2 - fixed**2) / (room**2 - fixed**2)
     if needed > MOST_SEEDS:

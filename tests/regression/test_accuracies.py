@@ -62,6 +62,15 @@ def test_a_difference_that_hardly_scatters_is_called_by_the_limit_alone(gap: flo
     assert (found["low"], found["high"]) == pytest.approx((gap - reach, gap + reach), abs=0.1 * reach)
 
 
+def test_look_alikes_count_for_themselves() -> None:
+    uneven = pair(0.05 + 0.08 * np.tile([1.0, -1.0, 1.0, 1.0, -1.0, -1.0, 1.0, -1.0], 5))
+    sides = [tuple(replace(r, samples={**r.samples, "group": (PEOPLE // 8).tolist()}) for r in uneven.here)]
+    sides.append(tuple(replace(r, samples={**r.samples, "group": (PEOPLE // 8).tolist()}) for r in uneven.there))
+    alone = judge_accuracy(uneven, LIMITS, (0.002, 100), 0.99)
+    assert judge_accuracy(replace(uneven, here=sides[0], there=sides[1]), LIMITS, (0.002, 100), 0.99) == alone
+    assert alone["word"] == "better"
+
+
 @pytest.mark.parametrize(
     ("gap", "spread", "note"),
     [
@@ -153,5 +162,5 @@ def test_one_person_over_several_splits_cannot_tell() -> None:
     found = judge_accuracy(pair(0.0, here=here, there=there), LIMITS, (nan, 0), 0.99)
     assert (found["word"], found["note"]) == (
         "cannot tell",
-        "one identity, or one group of look-alikes",
+        "one identity",
     ) and "low" not in found

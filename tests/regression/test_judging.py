@@ -251,7 +251,7 @@ def test_a_value_that_one_record_lacks_is_named(tmp_path: Path) -> None:
 def test_one_identity_cannot_tell_whatever_the_seeds() -> None:
     here, there = ([of_split(None, np.full(6, value), [1.0] * 6)] * 3 for value in (0.3, 0.2))
     (verdict,) = judge([replace(PAIR, here=tuple(here), there=tuple(there))], Limits(), Circumstances())
-    assert (verdict.word, verdict.note) == ("cannot tell", "one identity, or one group of look-alikes")
+    assert (verdict.word, verdict.note) == ("cannot tell", "one identity")
 
 
 def test_queries_that_differ_or_of_which_none_counts_are_not_compared() -> None:

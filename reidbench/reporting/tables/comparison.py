@@ -129,10 +129,14 @@ def counted(groups: np.ndarray, where: Sequence[float] | None) -> np.ndarray:
 
 
 def paired_values(
-    quantity: Quantity, first: Sequence[Sequence[Record | Outcome]], second: Sequence[Sequence[Record | Outcome]]
+    quantity: Quantity,
+    first: Sequence[Sequence[Record | Outcome]],
+    second: Sequence[Sequence[Record | Outcome]],
+    *,
+    join: bool = True,
 ) -> Paired | None:
     """The values of two groups of rows, whose records are one a seed, averaged over the rows; None where they differ in
-    queries, or rows of a group in the number of seeds."""
+    queries, or rows of a group in the number of seeds. `join` is that of `groups_of`."""
     records = [record for row in (*first, *second) for record in row]
     if any(len({len(row) for row in rows}) > 1 for rows in (first, second)):
         return None
@@ -147,7 +151,7 @@ def paired_values(
         np.mean([[record.samples[quantity.sample] for record in row] for row in rows], axis=0)
         for rows in (first, second)
     ]
-    groups = groups_of(records[0].samples, quantity.by) if who else np.arange(count)
+    groups = groups_of(records[0].samples, quantity.by, join=join) if who else np.arange(count)
     return values[0], values[1], groups, where
 
 
