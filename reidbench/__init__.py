@@ -62,7 +62,7 @@ def profile(
     - `macs`: multiply-accumulates a frame by counter: "torch" (its FlopCounterMode; MACs/frame in tables), "fvcore",
       "ptflops" (its backend `pytorch`; GFLOPs/frame in tables) and "ptflops_aten"; None where a counter has none
     - `absent`: why a counter has none
-    - `disagreements`: the modules on which a counter differs from "torch", each with `operations`: the MACs of a clip
+    - `disagreements`: each a `module` on which a `counter` differs from "torch", with `operations`: the MACs of a clip
       that the counter has beyond it, by kind of operation (below 0: that it misses)
     - `latency`: seconds for all B clips: `seconds` of each round, their `median`, and its 95 % `interval`, None where
       the rounds are too few
@@ -143,7 +143,7 @@ def load_differences(suite: str, results: str | Path = "results", *, plugins: It
     - `measurement`, `quantity`: as in `load_records`; `unit`: "pp" (percentage points) of what is in percent
     - `value`, `low`, `high`: the difference and its 95 % interval, in that unit, NaN where there is no interval
     - `n`: the seeds, or random splits, of each side. With 1 the interval lacks the noise of training
-    - `beyond`: whether 0 lies outside the interval: more than the noise. Each difference is tested by itself
+    - `beyond`: whether 0 lies outside the interval, so beyond the noise that it covers; each difference is tested alone
     - `preset`, `dataset`, `dataset_fingerprint`, `protocol`, `device`, `machine`: as in `load_records`; "" where they
       differ within a report
 
