@@ -133,7 +133,7 @@ def load_records(
 
 
 def load_differences(suite: str, results: str | Path = "results", *, plugins: Iterable[str | Path] = ()) -> DataFrame:
-    """The differences that the reports of a suite test, as a pandas frame, one line a difference.
+    """The differences that the reports of a suite, or of a collection, test: a pandas frame, one line a difference.
 
     Rows answer the same queries, so that a difference has an interval of its own, which those of the two rows do not
     tell. Only values that are up to date are compared. Of each machine there are the differences of its usual report,

@@ -25,24 +25,26 @@ DIFFERENCE_COLUMNS = (
 
 
 def difference_frame(suite: str, results: str = "results") -> pd.DataFrame:
-    """The differences of all reports of a suite that there can be, `DIFFERENCE_COLUMNS`, as `load_differences` says.
+    """The differences of all reports of a suite, or of each of a collection, that there can be, as `load_differences`
+    says: `DIFFERENCE_COLUMNS`.
 
     The machines' lines stand one after the other, of each those of its usual report first. Raises UserError where there
     are no records at all.
     """
     import pandas as pd
 
-    found = registry.suite(suite)
+    suites = registry.suites_of(suite)
+    recorded = [(store, Records(store)) for store in stores(results)]
     lines = [
-        {"suite": suite, **line, "machine": store.name}
-        for store in stores(results)
-        for line in _lines_of(suite, found, store)
+        {"suite": name, **line, "machine": store.name}
+        for name, found in suites.items()
+        for store, records in recorded
+        for line in _lines_of(name, found, store, records)
     ]
     return pd.DataFrame(lines, columns=list(DIFFERENCE_COLUMNS))
 
 
-def _lines_of(name: str, suite: Suite, store: Store) -> Iterator[dict[str, Any]]:
-    records = Records(store)
+def _lines_of(name: str, suite: Suite, store: Store, records: Records) -> Iterator[dict[str, Any]]:
     for request in reports_of(suite, store):
         table = assemble(recorded_plan(name, suite, request, store), store, records)
         trained = [heading.settings for heading in table.headings if heading.training and table.fresh(heading)]

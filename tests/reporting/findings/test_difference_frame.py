@@ -6,6 +6,7 @@ import re
 from dataclasses import asdict
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import reidbench
@@ -137,6 +138,15 @@ def test_a_training_on_a_gpu_is_told_with_what_asks_for_it() -> None:
     store = Store(RESULTS, GPU)
     plan = make_plan("table2", registry.suite("table2"), Request(only="accuracy"), store)
     assert trained_otherwise([plan], store) == ["--preset tiny --dataset synthetic --device cuda"]
+
+
+def test_a_collection_has_the_differences_of_its_suites(monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen = {name: registry.suite(name) for name in ("backends", "figure1")}
+    monkeypatch.setattr(registry, "suites_of", lambda name: chosen if name == "paper" else {name: chosen[name]})
+    alone = [reidbench.load_differences(name, RESULTS) for name in chosen]
+    together = reidbench.load_differences("paper", RESULTS)
+    pd.testing.assert_frame_equal(together, pd.concat(alone, ignore_index=True))
+    assert set(together.suite) == set(chosen)
 
 
 def test_a_suite_that_trains_nothing_has_no_differences() -> None:
