@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 __version__ = "0.1.0"
-__all__ = ["UserError", "add_plugin", "build", "load_records", "profile", "score"]
+__all__ = ["UserError", "add_plugin", "build", "load_differences", "load_records", "profile", "score"]
 
 _root = Path(__file__).resolve().parent.parent
 if (_root / "bench.py").is_file():
@@ -54,9 +54,22 @@ def profile(
 ) -> dict[str, Any]:
     """All costs of a model, an `nn.Module` or a registered name, for clips of `shape` `[B, T, 3, H, W]`.
 
-    Measured in this process: parameters (without the classifier), MACs a frame by counter, latency in seconds for the
-    whole batch, memory in bytes; what each entry means stands at `reidbench.profiling.profile`. A module given is
-    copied, never changed. Raises UserError for what cannot be measured.
+    Measured in this process, in evaluation mode. Times and memory are those in channels_last, weights and clips
+    converted to the precision (no autocast). A module given is copied, never changed. The entries:
+
+    - `model`, `shape`, `device`, `precision`: what was measured; `threads`: how many torch has in this process
+    - `parameters`: their number, the classifier left out
+    - `macs`: multiply-accumulates a frame by counter: "torch" (its FlopCounterMode; MACs/frame in tables), "fvcore",
+      "ptflops" (its backend `pytorch`; GFLOPs/frame in tables) and "ptflops_aten"; None where a counter has none
+    - `absent`: why a counter has none
+    - `disagreements`: each a `module` on which a `counter` differs from "torch", with `operations`: the MACs of a clip
+      that the counter has beyond it, by kind of operation (below 0: that it misses)
+    - `latency`: seconds for all B clips: `seconds` of each round, their `median`, and its 95 % `interval`, None where
+      the rounds are too few
+    - `memory`: bytes: `peak`, on a CPU of all that the process holds, on CUDA of torch's allocator; `added`, the peak
+      less what was held before the model was there: compare this one; `reserved`, what that allocator took (0 on a CPU)
+
+    Raises UserError for what cannot be measured.
     """
     from reidbench.profiling.profile import profile as measure
 
@@ -91,13 +104,53 @@ def load_records(
 ) -> DataFrame:
     """The stored records of a suite as a pandas frame, one line a row, quantity, setting and state.
 
-    Values that are out of date are there too, and `reason` says in what: choose `frame[frame.state == "ok"]`. `low` and
-    `high` bound the 95 % interval that a report gives, NaN where it gives none; `n` and `sd` count and scatter the
-    seeds of an accuracy or the rounds of a time; `reidbench.reporting.tables.dataframe.frame` describes all columns.
-    `plugins` are files to register before. Raises UserError.
+    Values that are out of date are there too: choose `frame[frame.state == "ok"]`. The columns, text where nothing else
+    is said, "" where it does not apply:
+
+    - `suite`, `row`, `model`: the suite, the name of the row in it, and the registered model
+    - `measurement`, `quantity`: what was measured, as in "accuracy" and "mAP"; `unit`: that of all numbers of the line
+    - `value`: a float; `low`, `high`: its 95 % interval as a report gives it, NaN where it gives none
+    - `n`, `sd`: number and standard deviation of the seeds or splits (accuracy) or rounds (time); NaN for one
+    - `published`: the value as it is printed, a text; `published_dataset`: what it was published on
+    - `difference`: `value` less `published`, a float; NaN where the two cannot be compared
+    - `preset`, `dataset`, `dataset_options`, `splits`, `dataset_fingerprint`, `protocol`: by what an accuracy was
+      trained and scored; the fingerprint names the content of the data
+    - `device`, `precision` (of an accuracy: in which it was trained), `backend`: what computed it
+    - `threads`: a float, NaN where none were set; 0 for a training on a GPU
+    - `shape`: of the clips of a cost, as in "1x8x3x256x128" (`frame["shape"]`, for `frame.shape` is that of the frame)
+    - `settings`: what only some measurements have, such as the length of a tracklet
+    - `machine`: its folder; `state`: "ok", "stale" (out of date), "failed", "out-of-memory" or "skipped"; `reason`: why
+      it is not "ok"
+
+    With `all_data` accuracies on data with options that the suite does not ask for are there too. `plugins` are files
+    to register before. Raises UserError, also where there are no records at all.
     """
     from reidbench.reporting.tables.dataframe import frame
 
     for plugin in [plugins] if isinstance(plugins, (str, Path)) else plugins:
         add_plugin(plugin)
     return frame(suite, str(results), all_data=all_data)
+
+
+def load_differences(suite: str, results: str | Path = "results", *, plugins: Iterable[str | Path] = ()) -> DataFrame:
+    """The differences that the reports of a suite, or of a collection, test: a pandas frame, one line a difference.
+
+    Rows answer the same queries, so that a difference has an interval of its own, which those of the two rows do not
+    tell. Only values that are up to date are compared. Of each machine there are the differences of its usual report,
+    then those of other presets, datasets, protocols and of trainings on a GPU. The columns:
+
+    - `suite`; `family`: what is compared with what, the title of the report's table; `name`: which difference it is
+    - `measurement`, `quantity`: as in `load_records`; `unit`: "pp" (percentage points) of what is in percent
+    - `value`, `low`, `high`: the difference and its 95 % interval, in that unit, NaN where there is no interval
+    - `n`: the seeds, or random splits, of each side. With 1 the interval lacks the noise of training
+    - `beyond`: whether 0 lies outside the interval, so beyond the noise that it covers; each difference is tested alone
+    - `preset`, `dataset`, `dataset_fingerprint`, `protocol`, `device`, `machine`: as in `load_records`; "" where they
+      differ within a report
+
+    `plugins` are files to register before. Raises UserError, also where there are no records at all.
+    """
+    from reidbench.reporting.findings.difference_frame import difference_frame
+
+    for plugin in [plugins] if isinstance(plugins, (str, Path)) else plugins:
+        add_plugin(plugin)
+    return difference_frame(suite, str(results))

@@ -110,7 +110,7 @@ def _jointly(command: Callable[[argparse.Namespace], int], namespace: argparse.N
 
     with (
         joined(namespace.device) as place,
-        Path(os.devnull).open("w") as nowhere,
+        Path(os.devnull).open("w", encoding="utf-8") as nowhere,
         redirect_stdout(sys.stdout if place.leads else nowhere),
     ):
         return command(namespace)

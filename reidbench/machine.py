@@ -179,7 +179,7 @@ def _cpu() -> str:
     if not cpuinfo.is_file():
         return platform.processor() or platform.machine()
     fields: dict[str, str] = {}
-    for line in cpuinfo.read_text(errors="replace").splitlines():
+    for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
         label, _, value = line.partition(":")
         fields.setdefault(label.strip(), value.strip())
     model = re.sub(r"\(R\)|\(TM\)|CPU|Processor", "", fields.get("model name", platform.machine()))

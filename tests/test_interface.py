@@ -1,6 +1,7 @@
 """What `import reidbench` offers: names that say what they take, and plugins from Python."""
 
 import inspect
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,8 @@ import pytest
 from torch import nn
 
 import reidbench
+from reidbench.reporting.findings.difference_frame import DIFFERENCE_COLUMNS
+from reidbench.reporting.tables.dataframe import FRAME_COLUMNS
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "docs" / "examples"
@@ -39,7 +42,19 @@ def test_records_of_ones_own_suite_are_found_by_its_files(tmp_path: Path) -> Non
 
 def test_records_are_loaded_without_torch() -> None:
     code = (
-        "import sys, reidbench; frame = reidbench.load_records('figure1', sys.argv[1]); "
-        "assert len(frame); sys.exit('torch' in sys.modules)"
+        "import sys, reidbench; results = sys.argv[1]; assert len(reidbench.load_records('figure1', results)); "
+        "assert len(reidbench.load_differences('figure1', results)); sys.exit('torch' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code, str(ROOT / "results")], cwd=ROOT, check=True)
+
+
+def test_the_docstring_lists_every_column_of_a_frame_and_every_entry_of_a_profile() -> None:
+    entries = reidbench.profile("baseline", shape=(1, 1, 3, 64, 32), rounds=1)
+    inner = [*entries["macs"], *entries["latency"], *entries["memory"]]
+    for documented, names in (
+        (reidbench.load_records, FRAME_COLUMNS),
+        (reidbench.load_differences, DIFFERENCE_COLUMNS),
+        (reidbench.profile, [*entries, *inner, "operations"]),
+    ):
+        told = set(re.findall(r"[`\"](\w+)[`\"]", documented.__doc__ or ""))
+        assert set(names) <= told, set(names) - told

@@ -2,8 +2,12 @@
 
 import subprocess
 import sys
+import tarfile
+import tomllib
 import zipfile
 from pathlib import Path
+
+import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -25,6 +29,30 @@ def test_the_wheel_holds_exactly_the_package(tmp_path: Path) -> None:
     packed = {name for name in names if ".dist-info/" not in name}
     inside = {f"reidbench/{n}" if n.startswith(("models/", "suites/")) else n for n in wanted}
     assert packed == {name for name in inside if name.startswith("reidbench/")}
+
+
+def test_the_source_distribution_is_a_checkout_without_tests(tmp_path: Path) -> None:
+    """What runs is whole in it, and so is what is to be read with it."""
+    for name in tracked("."):
+        if name.partition("/")[0] not in ("results", "docs"):
+            (tmp_path / "source" / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / "source" / name).write_bytes((ROOT / name).read_bytes())
+    command = [sys.executable, "-m", "build", "--sdist", "--no-isolation", "--outdir", str(tmp_path)]
+    subprocess.run([*command, str(tmp_path / "source")], check=True, capture_output=True)
+    with tarfile.open(next(tmp_path.glob("*.tar.gz"))) as archive:
+        packed = {name.partition("/")[2] for name in archive.getnames()}
+    wanted = tracked("reidbench", "models", "suites", "bench.py", "pyproject.toml", *(f"*.{e}" for e in ("md", "cff")))
+    assert {name for name in wanted if not name.startswith(("docs/", "results/", "tests/", "CONTRIBUTING"))} <= packed
+    assert not any(name.startswith("tests") for name in packed)
+
+
+def test_the_citation_has_what_its_format_asks_for() -> None:
+    found = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert {"cff-version", "message", "title", "authors"} <= set(found)
+    (paper,) = found["references"]
+    assert {"type", "title", "authors"} <= set(paper)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert (found["authors"], found["license"]) == (project["authors"], project["license"])
 
 
 def test_runs_from_a_checkout_that_is_not_installed() -> None:

@@ -123,9 +123,10 @@ def test_order_agreement_is_kendalls_tau_b(pairs):
 def test_widening_adds_noise_in_quadrature():
     wide = widened(Estimate(1.0, 0.7, 1.3), 0.4 / 1.959964)
     assert wide.low == pytest.approx(0.5) and wide.high == pytest.approx(1.5)
-    assert widened(Estimate(1.0, 0.7, 1.3), 0.0) == Estimate(1.0, 0.7, 1.3)
+    assert widened(Estimate(1.0, 0.7, 1.3, sd=0.1), 0.0) == Estimate(1.0, 0.7, 1.3, sd=0.1)
     few = widened(Estimate(1.0, 0.7, 1.3), 0.1, freedom=1)
     assert few.high == pytest.approx(1 + math.hypot(0.3, 1.27062), abs=1e-5)
-    assert widened(Estimate(1.0, 0.7, 1.3), math.nan, freedom=0) == Estimate(1.0, 0.7, 1.3), "of which nothing is known"
+    known = Estimate(1.0, 0.7, 1.3)
+    assert widened(known, math.nan, freedom=0) is known, "of which nothing is known"
     strict = widened(Estimate(1.0, 1.0, 1.0), 0.1, level=0.99)
     assert (strict.low, strict.high) == pytest.approx((1 - 0.2575829, 1 + 0.2575829))

@@ -4,6 +4,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,24 @@ def parsed(arguments: list[str]) -> Any:
 
 def test_there_is_a_workflow_with_tests_the_quick_suite_and_the_gate() -> None:
     assert [path.name for path in OWN] == ["ci.yml"]
-    assert set(jobs(OWN[0])) == {"tests", "quick", "gate"}
+    assert set(jobs(OWN[0])) == {"tests", "newest", "oldest", "quick", "gate"}
+
+
+def test_the_oldest_and_the_newest_that_is_promised_is_tested() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    named = re.findall(r"Python :: (3\.\d+)", "".join(project["classifiers"]))
+    tested = {
+        name: step["with"]["python-version"]
+        for name, job in jobs(OWN[0]).items()
+        for step in job["steps"]
+        if "setup-python" in step.get("uses", "")
+    }
+    assert (f">={tested['oldest']}", tested["newest"]) == (project["requires-python"], named[-1])
+    assert tested["oldest"] == named[0]
+    scripts = [step.get("run", "") for step in jobs(OWN[0])["oldest"]["steps"]]
+    (tests,) = [line for line in scripts if line.startswith("pytest")]
+    for given in (word for word in tests.split() if word.startswith("tests/")):
+        assert [*ROOT.glob(given)], given
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)

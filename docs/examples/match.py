@@ -17,7 +17,7 @@ BEST = 5  # of the gallery, for each query
 
 def load(file):
     """The network, a function from one clip [1, T, 3, H, W] to its vector [1, D], and how its clips are made."""
-    clips = json.loads(Path(f"{file}.json").read_text())["clips"]
+    clips = json.loads(Path(f"{file}.json").read_text(encoding="utf-8"))["clips"]
     if file.endswith(".xml"):
         import openvino
 

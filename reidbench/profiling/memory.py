@@ -128,7 +128,7 @@ def peak_resident() -> int:
 def _linux_status() -> dict[str, int]:
     """The sizes in /proc/self/status in kB by name; empty elsewhere."""
     try:
-        text = Path("/proc/self/status").read_text()
+        text = Path("/proc/self/status").read_text(encoding="utf-8")
     except OSError:
         return {}
     lines = (line.split() for line in text.splitlines())
@@ -138,6 +138,6 @@ def _linux_status() -> dict[str, int]:
 def _forget_peak() -> None:
     """Sets VmHWM back to the present size where the kernel allows it."""
     try:
-        Path("/proc/self/clear_refs").write_text("5")
+        Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
     except OSError:
         return

@@ -33,11 +33,10 @@ def profile(
 ) -> dict[str, Any]:
     """All costs of a model, an `nn.Module` or a registered name, for clips of `shape` `[B, T, 3, H, W]`.
 
-    Parameters leave the classifier out; MACs are per frame by counter (None: see `absent`), operations counted once a
-    multiply-accumulate; latency is in seconds for the whole batch, with the threads torch has now, its interval None
-    where the rounds are too few for one; memory is in bytes and read in this process. A module given is copied, never
-    changed. Raises UserError for an unknown name or device, a shape or rounds that are none, and a model that fails on
-    such clips or does not fit in memory.
+    `reidbench.profile` describes the entries. Times and memory are those in channels_last, in evaluation mode, weights
+    and clips converted to the precision (no autocast); a named model has the same random weights each time. Raises
+    UserError for an unknown name or device, a shape or rounds that are none, and a model that fails on such clips or
+    does not fit in memory.
     """
     if len(shape) != 5 or not all(isinstance(length, int) and length > 0 for length in shape):
         raise UserError(f"shape {tuple(shape)}: give [B, T, 3, H, W], whole numbers above 0")

@@ -96,7 +96,7 @@ def _end_with_the_runner(stdin: int) -> None:
 def _prefer_as_victim() -> None:
     """Tells Linux to end this process before others, the runner among them, where memory runs out."""
     with contextlib.suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text("1000")
+        Path("/proc/self/oom_score_adj").write_text("1000", encoding="utf-8")
 
 
 def _one_line(error: Exception) -> str:

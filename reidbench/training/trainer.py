@@ -77,6 +77,10 @@ def train(
 ) -> TrainingResult:
     """Trains `model` in place on `dataset.train` by `recipe`, and leaves it in evaluation mode on `device`.
 
+    It starts from the weights that the model has: `recipe.trunk` is not loaded, for which there is
+    `trunk_weights.start_trunk`. `seed` draws batches, clips, augmentation and the model's own noise, but not the model:
+    call `torch.manual_seed` before that is built.
+
     With a `workdir` the state is saved there every `save_every` seconds, at the end, and on Ctrl-C, which waits for
     the end of the step; a state that is there already is taken up, as one line on stderr says, if it is of the same
     `run`, a text that names whatever determines the result; `settings` are the same in words, for another run's

@@ -71,7 +71,7 @@ SIGNS = {
     "β": r"\ensuremath{\beta}",
     "\N{GREEK SMALL LETTER GAMMA}": r"\ensuremath{\gamma}",
     "μ": r"\ensuremath{\mu}",
-    "µ": r"\ensuremath{\mu}",
+    "\N{MICRO SIGN}": r"\ensuremath{\mu}",
     "\N{GREEK SMALL LETTER SIGMA}": r"\ensuremath{\sigma}",
     "τ": r"\ensuremath{\tau}",
     "\N{EN DASH}": "--",

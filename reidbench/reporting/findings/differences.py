@@ -10,7 +10,7 @@ from math import isnan
 import numpy as np
 
 from reidbench.clusters import gap_interval
-from reidbench.estimates import groups_of
+from reidbench.estimates import PERCENT, groups_of
 from reidbench.reporting.tables.comparison import Readings, compare, excludes_zero, rests_on_two
 from reidbench.reporting.tables.components import effects
 from reidbench.reporting.tables.layout import column_name
@@ -72,6 +72,11 @@ class Family:
     @property
     def name(self) -> str:
         return f"{self.title} by {self.setting}" if self.setting else self.title
+
+    @property
+    def unit(self) -> str:
+        """The unit of the differences: that of the quantity, or percentage points of one in percent."""
+        return DIFFERENCE if self.quantity.unit == PERCENT else self.quantity.unit
 
     @property
     def told(self) -> list[Difference]:

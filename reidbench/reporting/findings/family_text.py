@@ -80,7 +80,6 @@ def two_say_little(over: str) -> str:
 def family_block(family: Family) -> Block:
     """All differences of a family with their intervals."""
     quantity = family.quantity
-    unit = DIFFERENCE if quantity.unit == "%" else quantity.unit
     lines = [
         (
             each.name,
@@ -90,7 +89,7 @@ def family_block(family: Family) -> Block:
         )
         for each in family.differences
     ]
-    header = ("difference", titled(quantity.title, unit), "95 % interval", "contains 0")
+    header = ("difference", titled(quantity.title, family.unit), "95 % interval", "contains 0")
     return Block(family.name, header, tuple(lines), frozenset(), (f"{_sentence(noise_text(family))}.",))
 
 

@@ -64,15 +64,20 @@ def frame(suite: str, results: str = "results", *, all_data: bool = False) -> pd
     import pandas as pd
 
     found = registry.suite(suite)
+    lines = [
+        {"suite": suite, **line, "machine": store.name}
+        for store in stores(results)
+        for line in _lines_of(found, store, all_data)
+    ]
+    return pd.DataFrame(lines, columns=list(FRAME_COLUMNS))
+
+
+def stores(results: str) -> list[Store]:
+    """The machines' records in a results folder. Raises UserError where there are none."""
     known = machines(results)
     if not known:
         raise UserError(f"no records under {results}: run the suite first")
-    lines = [
-        {"suite": suite, **line, "machine": name}
-        for name in known
-        for line in _lines_of(found, Store(results, name), all_data)
-    ]
-    return pd.DataFrame(lines, columns=list(FRAME_COLUMNS))
+    return [Store(results, name) for name in known]
 
 
 def _lines_of(suite: Suite, store: Store, all_data: bool) -> Iterator[dict[str, Any]]:
