@@ -15,7 +15,7 @@ from reidbench.precision import tf32_restored
 from reidbench.profiling.complexity import count, disagreements
 from reidbench.profiling.counters import COUNTERS
 from reidbench.profiling.latency import Run, inference, interleave
-from reidbench.profiling.memory import peak_memory
+from reidbench.profiling.memory import give_back, peak_memory
 from reidbench.profiling.trial import failure_told
 from reidbench.resources import is_out_of_memory
 from reidbench.spec import COST_SHAPE, PAPER_SIZE, UserError
@@ -60,7 +60,9 @@ def profile(
         return checked
 
     try:
-        # First of all: what the counters and their copies leave in the process is none of the model's.
+        # First of all: what the counters and their copies leave in the process is none of the model's. Nor would what
+        # earlier calls have freed there be counted, if it were used again.
+        give_back()
         memory = peak_memory(start, device=device)
     except Exception as error:
         if is_out_of_memory(error):

@@ -37,7 +37,10 @@ class Pooling(NamedTuple):
 
     @classmethod
     def of(cls, protocol: Protocol, frames: int) -> Pooling:
-        """A protocol's, where the recipe's clips have `frames` frames."""
+        """A protocol's, where the recipe's clips have `frames` frames. Raises UserError for values that are unknown."""
+        for option, known in (("clips", ("all", "first")), ("neck", ("after", "before"))):
+            if (value := getattr(protocol, option)) not in known:
+                raise UserError(f"protocol {protocol.name}: {option} is {value!r}; choose {' or '.join(known)}")
         return cls(protocol.frames or frames, protocol.clips, protocol.neck)
 
 

@@ -144,6 +144,20 @@ def test_the_public_profile_has_the_settings_of_the_one_that_measures() -> None:
     assert settings(reidbench.profile) == settings(profiling.profile)
 
 
+class Wide(nn.Module):
+    """Makes 16 MB of numbers in pieces that the C library keeps when they are freed."""
+
+    def forward(self, clips: Tensor) -> Output:
+        pieces = [clips.new_ones(16 * 2**10) for _ in range(256)]
+        return Output(clips.mean((1, 3, 4)) + torch.stack([piece.mean() for piece in pieces]).mean())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="what a process has freed is given back by glibc")
+def test_each_profile_of_a_process_counts_what_its_own_passes_take() -> None:
+    added = [reidbench.profile(Wide(), shape=SHAPE, rounds=1)["memory"]["added"] for _ in range(4)]
+    assert all(8 * 2**20 < found < 64 * 2**20 for found in added[1:]), added
+
+
 def test_the_peak_is_free_of_what_counting_takes(monkeypatch: pytest.MonkeyPatch) -> None:
     counting, taken = profiling.count, 256 * 2**20
     held = []
