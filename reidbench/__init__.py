@@ -70,9 +70,10 @@ def score(
 
     Of N tracklets, in any order, `vectors` [N, D] are floats, `identities` and `cameras` integers [N] (identity 0 is a
     distractor, -1 junk), and `is_query` bool [N]. Queries are not searched for among each other unless the protocol
-    says so (`release_with_queries`). Gives mAP, top1 to top20 and mINP, each as {"value", "low", "high"} in percent,
-    the 95 % interval over query identities. Raises UserError for features that cannot be scored, and for an unknown
-    protocol or one that decides how clips become a vector.
+    says so (`release_with_queries`). Gives mAP, top1 to top20 and mINP, each as {"value", "low", "high", "queries"}:
+    the first three in percent, low and high the 95 % interval over query identities, and how many queries it is the
+    mean over, those that have a match. Raises UserError for features that cannot be scored, and for an unknown protocol
+    or one that decides how clips become a vector.
     """
     from reidbench.experiments.scoring import score_protocols
     from reidbench.registry import lookup
@@ -83,7 +84,8 @@ def score(
     chosen = lookup("protocol", protocol, PROTOCOLS)
     (scored,) = score_protocols(given_features(vectors, identities, cameras, is_query), [chosen])
     assert scored.outcome is not None
-    return score_values(scored.outcome)
+    queries = scored.outcome.context["queries"]
+    return {name: {**bounds, "queries": queries} for name, bounds in score_values(scored.outcome).items()}
 
 
 def load_records(
