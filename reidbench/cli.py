@@ -9,8 +9,8 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Sequence
-from contextlib import redirect_stdout
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
@@ -39,10 +39,13 @@ JOINT = ("training.train", "scoring.evaluate", "scoring.protocols", "scoring.emb
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command. Returns 0, 2 after an error that the user can mend, 130 after Ctrl-C or SIGTERM."""
-    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    with _ended_as_by_ctrl_c():
+        return _run(sys.argv[1:] if arguments is None else list(arguments))
+
+
+def _run(arguments: list[str]) -> int:
     show_traceback = "--traceback" in arguments
     _print_anything()
-    _end_as_by_ctrl_c()
     try:
         for argument in arguments:
             if argument.startswith("--") and argument.endswith("=--"):  # argparse would make an empty list of it
@@ -95,11 +98,18 @@ def _print_anything() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def _end_as_by_ctrl_c() -> None:
+@contextmanager
+def _ended_as_by_ctrl_c() -> Iterator[None]:
     """Has SIGTERM, by which a scheduler or a system that shuts down ends a run, lose no more than Ctrl-C does."""
     main = threading.current_thread() is threading.main_thread()
-    if main and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if not main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _jointly(command: Callable[[argparse.Namespace], int], namespace: argparse.Namespace) -> int:

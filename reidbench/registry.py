@@ -10,6 +10,8 @@ import ast
 import difflib
 import hashlib
 import importlib
+import numbers
+import operator
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Mapping
@@ -334,9 +336,10 @@ def build(name: str, *, classes: int = 0, **options: Any) -> Any:
     for a value the model refuses, and for a plugin's function that fails.
     """
     entry = lookup("model", name, models())
+    classes = _as_pythons(classes)
     if not isinstance(classes, int) or classes < 0:
         raise UserError(f"model {name}: classes={classes!r}; give their number, or 0 for no classifier")
-    resolved = resolve_options(name, options)
+    resolved = resolve_options(name, {option: _as_pythons(value) for option, value in options.items()})
     try:
         return entry.load()(**{**_tuples(resolved), "classes": classes})
     except (ValueError, TypeError) as error:
@@ -364,6 +367,13 @@ def check_source(name: str, planned: str) -> None:
     """Raises UserError where the code of a model is another than the one that a cell was planned for."""
     if model_source(name) != planned:
         raise UserError(f"{models()[name].path}: its code has changed since the run was planned; start again")
+
+
+def _as_pythons(value: Any) -> Any:
+    """A whole number of NumPy's, alone or in a tuple, as Python's own; anything else as it is."""
+    if isinstance(value, (tuple, list)):
+        return type(value)(map(_as_pythons, value))
+    return operator.index(value) if isinstance(value, numbers.Integral) and not isinstance(value, bool) else value
 
 
 def _tuples(options: Mapping[str, Any]) -> dict[str, Any]:

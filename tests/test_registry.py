@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from reidbench import registry
@@ -45,6 +46,13 @@ def test_errors_are_one_line_and_propose_the_nearest_name(call, message: str) ->
     with pytest.raises(UserError, match=message) as caught:
         call()
     assert "\n" not in str(caught.value)
+
+
+def test_numbers_of_numpy_are_whole_numbers_too() -> None:
+    model = registry.build("baseline", classes=np.int64(3), width=np.int32(4), blocks=(np.int8(1),) * 4)
+    assert model.classifier.out_features == 3
+    with pytest.raises(UserError, match="width=True must be a whole number"):
+        registry.build("baseline", width=True)
 
 
 COMMANDS = ("list", "audit", "report", "profile", "train", "evaluate", "data", *registry.suite_paths())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -39,18 +40,20 @@ def profile(
     changed. Raises UserError for an unknown name or device, a shape or rounds that are none, and a model that fails on
     such clips or does not fit in memory.
     """
-    if len(shape) != 5 or not all(isinstance(length, int) and length > 0 for length in shape):
+    if len(shape) != 5 or not (lengths := _counts(shape)):
         raise UserError(f"shape {tuple(shape)}: give [B, T, 3, H, W], whole numbers above 0")
-    if not isinstance(rounds, int) or rounds < 1:
+    if not _counts([rounds]):
         raise UserError(f"rounds={rounds!r}: give a whole number above 0")
-    device = str(device)
+    shape, device = lengths, str(device)
     if not isinstance(model, (str, nn.Module)):
         raise UserError(f"{model!r}: give an nn.Module, or the name of a registered model")
-
     name = model if isinstance(model, str) else type(model).__name__
+    if isinstance(model, torch.jit.ScriptModule) or hasattr(model, "_orig_mod"):
+        raise UserError(f"model {name}: was compiled or traced; give the nn.Module that it was made from")
 
     def start() -> Run:
-        run = inference(_own(model, shape), shape, device=device, precision=precision)
+        with failure_told(f"model {name}"):
+            run = inference(_own(model, shape), shape, device=device, precision=precision)
 
         def checked() -> None:
             with failure_told(f"model {name}"):
@@ -88,6 +91,15 @@ def profile(
         "latency": {"median": middle.value, "interval": interval, "seconds": seconds},
         "memory": {"peak": memory.peak, "added": memory.added, "reserved": memory.reserved},
     }
+
+
+def _counts(given: Sequence[int]) -> tuple[int, ...]:
+    """Whole numbers above 0, NumPy's too, as Python's own; none where one of them is something else."""
+    try:
+        found = tuple(map(operator.index, given))
+    except TypeError:
+        return ()
+    return found if all(length > 0 for length in found) else ()
 
 
 def _check_feature(name: str, output: object, clips: int) -> None:

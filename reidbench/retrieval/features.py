@@ -110,7 +110,7 @@ def embed_dataset(
     recipe: Recipe,
     protocol: Protocol,
     *,
-    device: torch.device,
+    device: torch.device | str,
     progress: Advance | None = None,
 ) -> tuple[Features, Features]:
     """The features of a dataset's queries and of the gallery that `protocol` puts them to.
@@ -127,14 +127,14 @@ def embed_test(
     recipe: Recipe,
     protocols: Sequence[Protocol],
     *,
-    device: torch.device,
+    device: torch.device | str,
     progress: Advance | None = None,
 ) -> Embedded:
     """The test tracklets of a dataset, embedded for all of some protocols: one pass over the clips of each length.
 
     A length that the model cannot take is noted where there are others; else it raises UnfitClips.
     """
-    dropped = left_out(*protocols)
+    device, dropped = torch.device(device), left_out(*protocols)
     tracklets = (*dataset.query, *(t for t in dataset.gallery if t.identity not in dropped))
     by_length: dict[int, dict[Pooling, None]] = {}
     for protocol in protocols:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -40,6 +41,17 @@ class Small(nn.Module):
 
     def forward(self, clips: Tensor) -> Output:
         return Output(self.conv(clips.flatten(0, 1)).amax((2, 3)).unflatten(0, clips.shape[:2]).mean(1))
+
+
+class Unmoved(Small):
+    def _apply(self, *_: object, **__: object) -> nn.Module:
+        raise AssertionError("not to be moved")
+
+
+def test_numbers_of_numpy_are_taken() -> None:
+    shape = np.array(SHAPE)
+    costs = reidbench.profile(Small(), shape=shape, rounds=np.int64(1), device=torch.device("cpu"))  # type: ignore[arg-type]
+    assert json.loads(json.dumps(costs))["shape"] == list(SHAPE)
 
 
 def test_profiles_a_module_and_leaves_it_alone() -> None:
@@ -128,6 +140,7 @@ def test_an_unknown_name_is_answered_with_the_nearest() -> None:
             {"shape": SHAPE},
             "clips 1x2x3x32x16 do not fit in the memory of cpu",
         ),
+        (Unmoved(), {}, "model Unmoved: AssertionError: not to be moved"),
         ("baseline", {"rounds": 0}, "rounds=0: give a whole number above 0"),
         ("baseline", {"rounds": 2.5}, "rounds=2.5: give a whole number"),
     ],
@@ -135,6 +148,14 @@ def test_an_unknown_name_is_answered_with_the_nearest() -> None:
 def test_what_cannot_be_profiled_is_told_in_one_line(model: object, settings: dict, message: str) -> None:
     with pytest.raises(reidbench.UserError, match=message):
         reidbench.profile(model, **settings)  # type: ignore[arg-type]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("make", [lambda module: torch.jit.trace(module, torch.zeros(SHAPE)), torch.compile])
+def test_what_was_made_from_a_module_is_not_taken_for_one(make: Callable[[nn.Module], nn.Module]) -> None:
+    made = make(Giving(lambda clips: clips.mean((1, 3, 4))))
+    with pytest.raises(UserError, match=r"was compiled or traced; give the nn\.Module that it was made from"):
+        reidbench.profile(made, shape=SHAPE, rounds=1)
 
 
 def test_the_public_profile_has_the_settings_of_the_one_that_measures() -> None:
