@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from reidbench.program import HERE, in_checkout
 from reidbench.spec import COST_SHAPE, UserError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from numpy.typing import ArrayLike
     from pandas import DataFrame
     from torch import nn
@@ -16,10 +18,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = ["UserError", "add_plugin", "build", "load_records", "profile", "score"]
 
-_root = Path(__file__).resolve().parent.parent
-if (_root / "bench.py").is_file():
-    # In a checkout `models/` and `suites/` lie beside this package; installed, they lie inside it.
-    __path__.append(str(_root))
+if in_checkout():
+    # There `models/` and `suites/` lie beside this package; installed, they lie inside it.
+    __path__.append(str(HERE.parent))
 
 
 def add_plugin(path: str | Path) -> None:
