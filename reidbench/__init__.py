@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from reidbench.program import HERE, in_checkout
 from reidbench.spec import COST_SHAPE, UserError
 
 if TYPE_CHECKING:
@@ -16,10 +17,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = ["UserError", "add_plugin", "build", "load_differences", "load_records", "profile", "score"]
 
-_root = Path(__file__).resolve().parent.parent
-if (_root / "bench.py").is_file():
-    # In a checkout `models/` and `suites/` lie beside this package; installed, they lie inside it.
-    __path__.append(str(_root))
+if in_checkout():
+    # There `models/` and `suites/` lie beside this package; installed, they lie inside it.
+    __path__.append(str(HERE.parent))
 
 
 def add_plugin(path: str | Path) -> None:
@@ -83,9 +83,10 @@ def score(
 
     Of N tracklets, in any order, `vectors` [N, D] are floats, `identities` and `cameras` integers [N] (identity 0 is a
     distractor, -1 junk), and `is_query` bool [N]. Queries are not searched for among each other unless the protocol
-    says so (`release_with_queries`). Gives mAP, top1 to top20 and mINP, each as {"value", "low", "high"} in percent,
-    the 95 % interval over query identities. Raises UserError for features that cannot be scored, and for an unknown
-    protocol or one that decides how clips become a vector.
+    says so (`release_with_queries`). Gives mAP, top1 to top20 and mINP, each as {"value", "low", "high", "queries"}:
+    the first three in percent, low and high the 95 % interval over query identities, and how many queries it is the
+    mean over, those that have a match. Raises UserError for features that cannot be scored, and for an unknown protocol
+    or one that decides how clips become a vector.
     """
     from reidbench.experiments.scoring import score_protocols
     from reidbench.registry import lookup
@@ -96,7 +97,8 @@ def score(
     chosen = lookup("protocol", protocol, PROTOCOLS)
     (scored,) = score_protocols(given_features(vectors, identities, cameras, is_query), [chosen])
     assert scored.outcome is not None
-    return score_values(scored.outcome)
+    queries = scored.outcome.context["queries"]
+    return {name: {**bounds, "queries": queries} for name, bounds in score_values(scored.outcome).items()}
 
 
 def load_records(

@@ -9,14 +9,14 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Sequence
-from contextlib import redirect_stdout
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
 
-from reidbench import registry
-from reidbench.commands.help_page import USAGE, help_page
+from reidbench import __version__, registry
+from reidbench.commands.help_page import help_page, usage
 from reidbench.commands.options import (
     add_data,
     add_doctor,
@@ -29,6 +29,7 @@ from reidbench.commands.options import (
 )
 from reidbench.commands.parser import Parser, common
 from reidbench.launch import launched, refuse_several
+from reidbench.program import HERE, beginning, program
 from reidbench.registry import nearest
 from reidbench.spec import UserError, printable
 
@@ -39,10 +40,13 @@ JOINT = ("training.train", "scoring.evaluate", "scoring.protocols", "scoring.emb
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command. Returns 0, 2 after an error that the user can mend, 130 after Ctrl-C or SIGTERM."""
-    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    with _ended_as_by_ctrl_c():
+        return _run(sys.argv[1:] if arguments is None else list(arguments))
+
+
+def _run(arguments: list[str]) -> int:
     show_traceback = "--traceback" in arguments
     _print_anything()
-    _end_as_by_ctrl_c()
     try:
         for argument in arguments:
             if argument.startswith("--") and argument.endswith("=--"):  # argparse would make an empty list of it
@@ -58,12 +62,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             parser.print_help()
             return 0
         namespace = parser.parse_all(arguments)
-        namespace.command_line = printable(f"python bench.py {shlex.join(arguments)}")
+        namespace.command_line = printable(shlex.join([*beginning(), *arguments]))
         module, _, function = namespace.run.partition(".")
         command = getattr(import_module(f"reidbench.commands.{module}"), function)
         return int(_jointly(command, namespace) if launched().world > 1 else command(namespace))
     except KeyboardInterrupt:
-        print("bench.py: interrupted; records and checkpoints written so far are kept", file=sys.stderr)
+        print(f"{program()}: interrupted; records and checkpoints written so far are kept", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -74,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             traceback.print_exc()
         named = isinstance(error, OSError) and error.filename and error.strerror
         what = f"{error.filename}: {error.strerror}" if named else str(error)  # type: ignore[union-attr]
-        print(f"bench.py: {printable(what)}", file=sys.stderr)
+        print(f"{program()}: {printable(what)}", file=sys.stderr)
         return 2
     except Exception as error:
         from reidbench.resources import is_out_of_memory
@@ -84,7 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if show_traceback:
             traceback.print_exc()
         said = printable(" ".join(str(error).split()))[:200]
-        print(f"bench.py: out of memory: try fewer clips, fewer frames or a smaller model ({said})", file=sys.stderr)
+        print(f"{program()}: out of memory: try fewer clips, fewer frames or a smaller model ({said})", file=sys.stderr)
         return 2
 
 
@@ -95,11 +99,18 @@ def _print_anything() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def _end_as_by_ctrl_c() -> None:
+@contextmanager
+def _ended_as_by_ctrl_c() -> Iterator[None]:
     """Has SIGTERM, by which a scheduler or a system that shuts down ends a run, lose no more than Ctrl-C does."""
     main = threading.current_thread() is threading.main_thread()
-    if main and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if not main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _jointly(command: Callable[[argparse.Namespace], int], namespace: argparse.Namespace) -> int:
@@ -125,14 +136,18 @@ def _plugins(arguments: Sequence[str]) -> list[str]:
 
 def _parser() -> Parser:
     parser = Parser(
-        prog="bench.py",
-        usage=USAGE,
+        prog=program(),
+        usage=usage(),
         description="Benchmark and efficiency profiling for video person re-identification.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
+    version = f"reidbench {__version__} in {HERE}"
+    parser.add_argument(
+        "--version", action="version", version=version, help="show the version and its folder, and exit"
+    )
     commands = parser.add_subparsers(
-        prog="bench.py", metavar="COMMAND", dest="command", required=True, help=argparse.SUPPRESS
+        prog=program(), metavar="COMMAND", dest="command", required=True, help=argparse.SUPPRESS
     )
     abouts: dict[str, str] = {}
 

@@ -18,6 +18,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from reidbench import __version__
 from reidbench.spec import UserError, canonical_json
 
 PACKAGES = ("reidbench", "torch", "numpy", "fvcore", "ptflops", "pillow", "scipy")
@@ -122,10 +123,8 @@ def versions(others: Sequence[str] = ()) -> dict[str, str]:
             found[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
             found[package] = ""
-    if not found["reidbench"]:
-        from reidbench import __version__
-
-        found["reidbench"] = __version__
+    # That of the code that runs: another one may be installed.
+    found["reidbench"] = __version__
     return found
 
 

@@ -10,7 +10,10 @@ import ast
 import difflib
 import hashlib
 import importlib
+import numbers
+import operator
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -18,8 +21,18 @@ from pathlib import Path
 from typing import Any, TypeVar, overload
 
 from reidbench.discovery.entries import Entry, read_entries
-from reidbench.discovery.importing import HERE, check_imports, folder, import_file
-from reidbench.discovery.source import REQUIRED, code, decorated, defines, first_line, parse, with_siblings
+from reidbench.discovery.importing import HERE, check_imports, folder, forget_import, import_file, module_name
+from reidbench.discovery.source import (
+    REQUIRED,
+    changed,
+    code,
+    decorated,
+    defines,
+    first_line,
+    forget,
+    parse,
+    with_siblings,
+)
 from reidbench.files import resolved
 from reidbench.options import fits, kind
 from reidbench.spec import PAPER_SIZE, Collection, Column, Quantity, Suite, UserError
@@ -48,7 +61,7 @@ def model(function: Any = None, *, presets: Mapping[str, Mapping[str, Any]] | No
     from: "none" for one that starts as it is built, or from a file. Both must be literals, for they are read from the
     source text.
     """
-    return function or (lambda builder: builder)
+    return _known_by_file(function, "model")
 
 
 @overload
@@ -61,7 +74,21 @@ def dataset(function: Any = None, *, splits: int = 0) -> Any:
     `splits`, a literal, says how many random splits it has: its option `split` chooses one, from 1. An accuracy is the
     mean over them.
     """
-    return function or (lambda made: made)
+    return _known_by_file(function, "dataset")
+
+
+def _known_by_file(function: Any, kind: str) -> Any:
+    """The function as it is, or the decorator that leaves one as it is; a warning where no file holds it."""
+
+    def check(made: Any) -> Any:
+        if made.__module__ == "__main__" and not hasattr(sys.modules["__main__"], "__file__"):
+            advice = "write it into a file, and give that to reidbench.add_plugin"
+            warnings.warn(
+                f"@{kind} {made.__name__}: is not registered, for only files are read; {advice}", stacklevel=2
+            )
+        return made
+
+    return check if function is None else check(function)
 
 
 def measurement(
@@ -120,13 +147,16 @@ _plugins: list[Path] = []
 def add_plugin(path: str | Path) -> None:
     """Makes the models, datasets, measurements and suite of a user's file known.
 
-    Raises UserError if it has none, takes a name that is taken, or cannot be imported; then it is as if never added.
+    One that was added and has changed since is read anew. Raises UserError if it has none, takes a name that is taken,
+    or cannot be imported; then it is as if never added.
     """
     file = resolved(Path(path))
     if not file.is_file():
         raise UserError(f"--plugin {path}: no such file")
     if file in _plugins:
-        return
+        if not changed(file):
+            return
+        _take_away(file)
     check_imports(file)
     tree = parse(file)
     if not defines(tree, "SUITE") and not any(decorated(tree, kind) for kind in DECORATORS):
@@ -144,12 +174,19 @@ def add_plugin(path: str | Path) -> None:
             import_file(file)
     except UserError:
         # So that the file can be added again in this process, once it is mended.
-        _plugins.remove(file)
-        forget_found()
-        parse.cache_clear()
-        for name in MEASUREMENTS.keys() - (before or MEASUREMENTS).keys():
-            del MEASUREMENTS[name]
+        _take_away(file)
         raise
+
+
+def _take_away(file: Path) -> None:
+    """Has a plugin's file as if it had never been added."""
+    _plugins.remove(file)
+    forget(file)
+    forget_import(file)
+    forget_found()
+    for name, known in list(MEASUREMENTS.items()):
+        if known.function.__module__ == module_name(file):
+            del MEASUREMENTS[name]
 
 
 def forget_found() -> None:
@@ -299,9 +336,10 @@ def build(name: str, *, classes: int = 0, **options: Any) -> Any:
     for a value the model refuses, and for a plugin's function that fails.
     """
     entry = lookup("model", name, models())
+    classes = _as_pythons(classes)
     if not isinstance(classes, int) or classes < 0:
         raise UserError(f"model {name}: classes={classes!r}; give their number, or 0 for no classifier")
-    resolved = resolve_options(name, options)
+    resolved = resolve_options(name, {option: _as_pythons(value) for option, value in options.items()})
     try:
         return entry.load()(**{**_tuples(resolved), "classes": classes})
     except (ValueError, TypeError) as error:
@@ -323,6 +361,19 @@ def model_source(name: str) -> str:
     for file in sorted(with_siblings(path), key=lambda p: p.name):
         digest.update(f"{file.name}\n{code(parse(file))}\n".encode())
     return digest.hexdigest()[:12]
+
+
+def check_source(name: str, planned: str) -> None:
+    """Raises UserError where the code of a model is another than the one that a cell was planned for."""
+    if model_source(name) != planned:
+        raise UserError(f"{models()[name].path}: its code has changed since the run was planned; start again")
+
+
+def _as_pythons(value: Any) -> Any:
+    """A whole number of NumPy's, alone or in a tuple, as Python's own; anything else as it is."""
+    if isinstance(value, (tuple, list)):
+        return type(value)(map(_as_pythons, value))
+    return operator.index(value) if isinstance(value, numbers.Integral) and not isinstance(value, bool) else value
 
 
 def _tuples(options: Mapping[str, Any]) -> dict[str, Any]:

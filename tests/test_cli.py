@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -532,3 +533,12 @@ def test_a_report_that_cannot_be_made_is_refused(
 ) -> None:
     assert main([*arguments, *recorded]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_a_command_that_a_program_runs_leaves_its_signals_as_they_were(capsys: pytest.CaptureFixture[str]) -> None:
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        assert main(["list", "--json"]) == 0 and main(["nosuch"]) == 2
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 LAYERS = [
-    {"bench"},
+    {"bench", "reidbench.__main__"},
     {"reidbench.cli"},
     {"reidbench.commands"},
     {"reidbench.regression"},
@@ -38,7 +38,7 @@ LAYERS = [
     {"reidbench.discovery"},
     {"reidbench.files", "reidbench.options", "reidbench.resources"},
     {"reidbench.launch", "reidbench.trunks"},
-    {"reidbench.spec", "reidbench.json_trees"},
+    {"reidbench.spec", "reidbench.json_trees", "reidbench.program"},
 ]
 """From the top down. A module may import those below it and, inside its own package, its neighbours."""
 

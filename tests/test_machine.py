@@ -9,6 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+import reidbench
 from reidbench import machine
 from reidbench.cli import main
 from reidbench.commands.asked import check_gpu
@@ -123,3 +124,10 @@ def test_a_torch_that_does_not_answer_makes_no_other_machine(
     assert main(["table2"]) == 2
     assert "torch: did not say within 0.1 s what GPU it sees; try again" in capsys.readouterr().err
     assert main(["list"]) == 0, "which has no need to ask"
+
+
+def test_the_version_of_this_project_is_that_of_the_code_that_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine.metadata, "version", lambda package: "9.9 installed")
+    found = machine.versions()
+    assert found["reidbench"] == reidbench.__version__ and found["numpy"] == "9.9 installed"
+    assert list(found)[:2] == ["python", "reidbench"]

@@ -1,13 +1,17 @@
 """The registry: what exists is read from source text, wrong names get the nearest one, hashes follow the code."""
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from reidbench import registry
 from reidbench.discovery import source
+from reidbench.discovery.importing import child_environment
 from reidbench.planning.plan import cost_options
 from reidbench.spec import Row, UserError
 
@@ -42,6 +46,13 @@ def test_errors_are_one_line_and_propose_the_nearest_name(call, message: str) ->
     with pytest.raises(UserError, match=message) as caught:
         call()
     assert "\n" not in str(caught.value)
+
+
+def test_numbers_of_numpy_are_whole_numbers_too() -> None:
+    model = registry.build("baseline", classes=np.int64(3), width=np.int32(4), blocks=(np.int8(1),) * 4)
+    assert model.classifier.out_features == 3
+    with pytest.raises(UserError, match="width=True must be a whole number"):
+        registry.build("baseline", width=True)
 
 
 COMMANDS = ("list", "audit", "report", "profile", "train", "evaluate", "data", *registry.suite_paths())
@@ -220,6 +231,52 @@ def test_a_plugin_that_was_refused_is_as_if_never_added_and_can_be_mended(text: 
     path.write_text(text.replace("bicnet", "mine").replace("complexity", "mine").replace("aloone", "alone"))
     registry.add_plugin(path)
     assert {"mine", "again"} & {*registry.models(), *registry.measurements()}
+
+
+def test_a_plugin_that_was_edited_is_read_anew_when_it_is_added_again(tmp_path: Path) -> None:
+    path = tmp_path / "edited.py"
+    path.write_text(PLUGIN.format(name="edited") + MEASUREMENT.format(name="of_before", mode="batch"))
+    registry.add_plugin(path)
+    source, plugins = registry.model_source("edited"), registry.plugins()
+    assert registry.build("edited") == 3
+    path.write_text(PLUGIN.format(name="edited").replace("depth=3", "depth=4").replace('"Mine"', '"Edited"'))
+    registry.add_plugin(path)
+    assert registry.build("edited") == 4 and registry.suite("edited").title == "Edited"
+    assert registry.model_source("edited") != source
+    assert registry.plugins() == plugins and "of_before" not in registry.measurements()
+    path.write_text("def (")
+    with pytest.raises(UserError, match="not a Python file"):
+        registry.add_plugin(path)
+    assert "edited" not in registry.models()
+
+
+CELL = """
+from reidbench.registry import dataset, model
+
+@model
+def celled(*, classes=0): ...
+
+@dataset(splits=2)
+def data(root): ...
+"""
+
+
+def run_as_main(*command: str) -> list[str]:
+    command = (sys.executable, *command)
+    told = subprocess.run(command, capture_output=True, text=True, check=True, env=child_environment())
+    return [line for line in told.stderr.splitlines() if "Warning" in line]
+
+
+def test_what_is_registered_in_a_notebooks_cell_is_said_to_be_unknown_and_a_scripts_own_file_is_not(
+    tmp_path: Path,
+) -> None:
+    said = run_as_main("-c", CELL)
+    assert len(said) == 2
+    assert "UserWarning: @model celled: is not registered, for only files are read; write it into a file" in said[0]
+    assert "@dataset data: is not registered" in said[1]
+    script = tmp_path / "mine.py"
+    script.write_text(f"import reidbench\n{CELL}\nreidbench.add_plugin(__file__)\nreidbench.build('celled')\n")
+    assert run_as_main("-P", str(script)) == []
 
 
 def test_a_model_stands_on_a_resnet_where_it_does_not_say_otherwise(plugin: Path) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from reidbench import machine, registry
 from reidbench.options import parse_options, written_options
 from reidbench.planning.plan import Plan, Request, accuracy_cell, cost_options, make_plan
+from reidbench.program import program
 from reidbench.spec import CLIP_FRAMES, COST_SHAPE, Cell, Places, Row, Suite, UserError
 from reidbench.store import MACHINE, Store, machines
 
@@ -88,7 +89,7 @@ def plans_of(
     if refused and (chosen or not plans):
         raise UserError(next(iter(refused)))
     for reason, names in refused.items():
-        print(f"bench.py: left out: {', '.join(names)}: {reason}", file=sys.stderr)
+        print(f"{program()}: left out: {', '.join(names)}: {reason}", file=sys.stderr)
     found = _with_columns(plans, request.only)
     _check_measurable(found)
     return found
@@ -99,7 +100,7 @@ def _with_columns(plans: Mapping[str, Plan], only: str) -> dict[str, Plan]:
     if not found:
         raise UserError(f"--only {only}: suite {' and '.join(plans)} has no {only} column; leave --only out")
     if without := [name for name in plans if name not in found]:
-        print(f"bench.py: --only {only} leaves out what has no such column: {', '.join(without)}", file=sys.stderr)
+        print(f"{program()}: --only {only} leaves out what has no such column: {', '.join(without)}", file=sys.stderr)
     return found
 
 

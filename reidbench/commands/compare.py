@@ -19,6 +19,7 @@ from reidbench.commands.asked import find_store, plans_of
 from reidbench.commands.gate import asked_of, compare_stores, tell
 from reidbench.data.cache import cache_folder
 from reidbench.planning.plan import NAMED_TRUNKS
+from reidbench.program import program
 from reidbench.spec import UserError
 from reidbench.store import Store
 
@@ -130,7 +131,7 @@ def _plugins(paths: Sequence[str], trees: Mapping[str, Path]) -> dict[str, list[
             raise UserError(f"--plugin {path}: {without} does not hold it, so that nothing can be compared with it")
         if not held:
             about = "is in neither revision, so that both are measured with the file as it is now"
-            print(f"bench.py: --plugin {path}: {about}; to see a change of it use check", file=sys.stderr)
+            print(f"{program()}: --plugin {path}: {about}; to see a change of it use check", file=sys.stderr)
         for name, own in found.items():
             own.append(held.get(name, file))
     return found

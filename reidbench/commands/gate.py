@@ -15,6 +15,7 @@ from reidbench.commands.output import tell_failures
 from reidbench.commands.versions import outdated
 from reidbench.files import write_text
 from reidbench.planning.plan import Plan, all_cells
+from reidbench.program import program
 from reidbench.regression.calibration import noise_between, session_noise
 from reidbench.regression.judging import Circumstances, judge
 from reidbench.regression.pairing import Pair, companions, doubtful_cells, pairs_of
@@ -200,7 +201,7 @@ def _notes(pairs: Sequence[Pair], under: Circumstances, calibrated: Iterable[str
         notes.append("two machines, whose ratios of times may differ by more than the noise of either")
     for device in sorted(timed.difference(calibrated)):
         covers = "the scatter between the few sessions compared" if device in under.noise else "rounds only"
-        how = f"bench.py calibrate --device {device}"
+        how = f"{program()} calibrate --device {device}"
         notes.append(f"times on {device} are not calibrated on this machine ({how}): their intervals cover {covers}")
     over_itself = [pair for pair in pairs if pair.divisors == (pair.reference,)]
     if any(_reference_code(pair.here) != _reference_code(pair.there) for pair in over_itself):
@@ -248,7 +249,7 @@ def tell(found: Comparison, folder: Path, arguments: Namespace) -> int:
             print(f"written: {path}")
     code = exit_code(found.verdicts)
     if lacking := gaps(found):
-        print(f"bench.py: {arguments.command}: not compared in any row: {lacking}", file=sys.stderr)
+        print(f"{program()}: {arguments.command}: not compared in any row: {lacking}", file=sys.stderr)
     elif code == 2:
-        print(f"bench.py: {arguments.command}: not everything could be measured or compared", file=sys.stderr)
+        print(f"{program()}: {arguments.command}: not everything could be measured or compared", file=sys.stderr)
     return code

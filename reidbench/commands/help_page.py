@@ -6,6 +6,8 @@ import shutil
 import textwrap
 from collections.abc import Mapping
 
+from reidbench.program import program
+
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "see what there is": ("list", "data", "doctor"),
     "measure and record": ("SUITE", "profile", "audit", "evaluate"),
@@ -19,9 +21,12 @@ COMMANDS = tuple(name for names in GROUPS.values() for name in names if name != 
 
 SUITE = "measure what a suite lacks, and write its report"
 
-USAGE = "bench.py COMMAND [options]\n       bench.py COMMAND --help"
+TO_BEGIN = ("doctor", "table2 --preset tiny", "profile bicnet_tks")
 
-START = "To begin: bench.py doctor, bench.py table2 --preset tiny, bench.py profile bicnet_tks"
+
+def usage() -> str:
+    """How the command is called."""
+    return f"{program()} COMMAND [options]\n       {program()} COMMAND --help"
 
 
 def help_page(abouts: Mapping[str, str]) -> str:
@@ -29,11 +34,12 @@ def help_page(abouts: Mapping[str, str]) -> str:
     suites = {name: about for name, about in abouts.items() if name not in COMMANDS}
     width = min(max(shutil.get_terminal_size().columns, 60), 120)
     column = max(map(len, abouts))
+    to_begin = f"To begin: {', '.join(f'{program()} {command}' for command in TO_BEGIN)}"
     parts = [
         _group(title, {name: abouts.get(name, SUITE) for name in names}, column, width)
         for title, names in GROUPS.items()
     ]
-    return "\n\n".join([*parts, _group("suites", suites, column, width), START])
+    return "\n\n".join([*parts, _group("suites", suites, column, width), to_begin])
 
 
 def _group(title: str, entries: Mapping[str, str], column: int, width: int) -> str:

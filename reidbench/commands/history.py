@@ -16,6 +16,7 @@ from reidbench import machine, registry
 from reidbench.commands.output import print_json
 from reidbench.files import resolved
 from reidbench.planning.dataset_identity import is_usual
+from reidbench.program import program
 from reidbench.regression.series import Point, Series, collect, series_of
 from reidbench.scatter import noise_by_device
 from reidbench.spec import Quantity, Record, UserError
@@ -61,7 +62,9 @@ def _likely_row(arguments: Namespace, measurement: str) -> str:
     }
     if arguments.row in rows:
         return "; commit it first" if arguments.all else "; commit it first, or give --all for data made with options"
-    return registry.nearest(arguments.row, rows, otherwise="; bench.py list SUITE shows the names of a suite's rows")
+    return registry.nearest(
+        arguments.row, rows, otherwise=f"; {program()} list SUITE shows the names of a suite's rows"
+    )
 
 
 def recorded(results: Path, measurement: str, row: str) -> Iterator[tuple[str, str, list[Record]]]:

@@ -12,6 +12,7 @@ from typing import Any
 from reidbench import presets, registry
 from reidbench.discovery.entries import Entry
 from reidbench.discovery.source import REQUIRED, parse
+from reidbench.program import program
 from reidbench.reporting.documents.block import titled
 from reidbench.spec import NO_TRUNK, Suite, UserError
 
@@ -45,7 +46,9 @@ def facts_of(name: str) -> list[dict[str, Any]]:
     }
     if found := [facts(name) for names, facts in kinds.values() if name in names]:
         return found
-    hint = registry.nearest(name, [one for names, _ in kinds.values() for one in names], "; bench.py list names all")
+    hint = registry.nearest(
+        name, [one for names, _ in kinds.values() for one in names], f"; {program()} list names all"
+    )
     *first, last = kinds
     raise UserError(f"no {', '.join(first)} or {last} is named {name!r}{hint}")
 

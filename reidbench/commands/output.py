@@ -13,6 +13,7 @@ from dataclasses import asdict
 from typing import Any
 
 from reidbench.launch import launched
+from reidbench.program import program
 from reidbench.running.pace import LINE_EVERY, Pace
 from reidbench.spec import Advance, Record
 
@@ -68,4 +69,4 @@ def telling_progress() -> Iterator[Advance]:
 def tell_failures(failures: Iterable[Record]) -> None:
     """Names on stderr what could not be measured."""
     for failure in failures:
-        print(f"bench.py: {failure.row} · {failure.cell['measurement']}: {failure.error}", file=sys.stderr)
+        print(f"{program()}: {failure.row} · {failure.cell['measurement']}: {failure.error}", file=sys.stderr)

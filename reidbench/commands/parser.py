@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
+from reidbench.program import program
 from reidbench.registry import nearest
 from reidbench.spec import UserError
 
@@ -16,7 +17,7 @@ Adding = argparse._ActionsContainer
 """What options are added to: a parser, or a section of its help."""
 
 WEIGHTS = "--weights"
-ASKED_WEIGHTS = "a checkpoint of this model, as bench.py train MODEL --out DIR makes one"
+ASKED_WEIGHTS = f"a checkpoint of this model, as {program()} train MODEL --out DIR makes one"
 
 
 class Parser(argparse.ArgumentParser):
@@ -107,7 +108,7 @@ def given_weights(other: str = "") -> Parser:
 def protocol(title: str = "") -> Parser:
     """How features are scored."""
     parser = Parser(add_help=False)
-    about = "how features are scored; bench.py list names all (default: release)"
+    about = f"how features are scored; {program()} list names all (default: release)"
     _section(parser, title).add_argument("--protocol", default="release", metavar="NAME", help=about)
     return parser
 
@@ -132,7 +133,7 @@ def data(title: str = "") -> Parser:
 
 def add_data_options(parser: Adding) -> None:
     """Options of the dataset itself."""
-    about = "an option of the dataset, such as occlusion=0.5 (bench.py list NAME shows all); may be repeated"
+    about = f"an option of the dataset, such as occlusion=0.5 ({program()} list NAME shows all); may be repeated"
     parser.add_argument(
         "--data", dest="dataset_options", action="append", default=[], metavar="OPTION=VALUE", help=about
     )
@@ -174,7 +175,7 @@ def model() -> Parser:
     """One model and its options."""
     parser = Parser(add_help=False)
     parser.add_argument("model", metavar="MODEL", help="a registered model")
-    about = "a model option, such as width=32 (bench.py list MODEL shows all); may be repeated"
+    about = f"a model option, such as width=32 ({program()} list MODEL shows all); may be repeated"
     parser.add_argument("--set", action="append", default=[], metavar="OPTION=VALUE", help=about)
     return parser
 

@@ -16,6 +16,7 @@ from reidbench.commands.output import print_json
 from reidbench.commands.suites import run
 from reidbench.data.cache import cache_folder
 from reidbench.files import alone, check_writable
+from reidbench.program import program
 from reidbench.spec import Column, Row, Suite, UserError
 
 if TYPE_CHECKING:
@@ -171,7 +172,7 @@ def _alone_in_timing() -> Iterator[None]:
         try:
             stack.enter_context(alone(path, patience=0))
         except TimeoutError:
-            print("bench.py: waiting for another bench.py on this machine, which is timing", file=sys.stderr)
+            print(f"{program()}: waiting for another run on this machine, which is timing", file=sys.stderr)
             stack.enter_context(alone(path))
         yield
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from reidbench import presets, registry
 from reidbench.commands.asked import request_of
 from reidbench.commands.output import print_json
+from reidbench.program import beginning
 from reidbench.registry import lookup
 from reidbench.spec import Suite, UserError
 from reidbench.store import Store
@@ -163,7 +164,7 @@ def report_audit(store: Store, arguments: Namespace) -> None:
     found = carry_out(audited_suites(), store)
     if not found.mostly_counted:
         counted = f"{len(found.records)} of {found.wanted} networks are counted"
-        raise UserError(f"{store.folder}: {counted}, too few for verdicts; run `python bench.py audit` first")
+        raise UserError(f"{store.folder}: {counted}, too few for verdicts; run `{' '.join(beginning())} audit` first")
     written = write_audit(found, store, made_by=arguments.command_line, **_output(arguments))
     if arguments.json:
         print_json(to_json(found))

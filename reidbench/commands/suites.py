@@ -24,6 +24,7 @@ from reidbench.commands.versions import outdated
 from reidbench.files import check_writable
 from reidbench.planning.plan import Plan, all_cells
 from reidbench.planning.recorded import recorded_plan, with_recorded_seeds
+from reidbench.program import program
 from reidbench.running.display import open_display
 from reidbench.running.runner import Runner
 from reidbench.spec import Suite, UserError
@@ -135,6 +136,6 @@ def _tell(runner: Runner) -> int:
     """Says on stderr what was found recorded with other versions of packages, and names what could not be measured;
     returns the exit code."""
     if found := outdated(runner.stored):
-        print(f"bench.py: measured with {found}: --fresh measures again", file=sys.stderr)
+        print(f"{program()}: measured with {found}: --fresh measures again", file=sys.stderr)
     tell_failures(runner.failures)
     return 2 if runner.failures else 0

@@ -82,7 +82,10 @@ def normalise(clips: Tensor) -> Tensor:
     """uint8 [B, T, H, W, 3] to float32 [B, T, 3, H, W] with ImageNet's mean and deviation.
 
     The result is a view: its memory keeps the channels last, so that frames folded into the batch are channels_last.
+    Raises ValueError for clips of another type.
     """
+    if clips.dtype != torch.uint8:
+        raise ValueError(f"clips are {clips.dtype}; give uint8 pixels, 0 to 255")
     batch, frames, height, width, _ = clips.shape
     # Along whole rows of pixels: over the three channels alone, the loop of each operation is three numbers long.
     mean, std = _row_of_pixels(MEAN, width, clips.device), _row_of_pixels(STD, width, clips.device)

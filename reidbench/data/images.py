@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,8 +10,8 @@ from PIL import Image, UnidentifiedImageError
 
 from reidbench.spec import UserError
 
-# A frame of a person is small. What claims to be 90 million pixels is refused, as PIL does from twice that on.
-warnings.simplefilter("error", Image.DecompressionBombWarning)
+MOST_PIXELS = 2**30 // 12
+"""A frame of a person is small. What claims to have more pixels, of which PIL only warns, is refused."""
 
 
 def read_image(path: Path) -> Image.Image:
@@ -38,6 +37,8 @@ def _opened(path: Path) -> Iterator[Image.Image]:
         raise missing(path)
     try:
         with Image.open(path, formats=("JPEG", "PNG")) as image:
+            if image.width * image.height > MOST_PIXELS:
+                raise ValueError(f"claims {image.width}x{image.height} pixels")
             yield image
     except UnidentifiedImageError as error:
         raise UserError(f"{path}: damaged frame (neither JPEG nor PNG); restore it") from error

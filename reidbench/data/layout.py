@@ -22,6 +22,7 @@ from PIL import Image
 from reidbench.data.info_files import read_json
 from reidbench.data.mars import read_layout
 from reidbench.files import refused, sweep_drafts
+from reidbench.program import beginning
 from reidbench.spec import UserError
 
 STAMP = "info/synthetic.json"
@@ -84,7 +85,7 @@ def read_stamp(root: Path) -> dict[str, Any]:
     """The stamp of a tree that `write_layout` wrote. Raises UserError if there is none, or a damaged one."""
     file = root / STAMP
     if not file.exists():
-        advice = "write one with `python bench.py data synthetic OUT`"
+        advice = f"write one with `{' '.join(beginning())} data synthetic OUT`"
         raise UserError(f"{file}: missing, so {root} is no synthetic dataset; {advice}")
     try:
         stamp = read_json(file)

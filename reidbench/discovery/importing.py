@@ -12,7 +12,7 @@ import traceback
 from pathlib import Path
 from types import ModuleType
 
-from reidbench.discovery.source import parse
+from reidbench.discovery.source import changed, parse, with_siblings
 from reidbench.spec import UserError
 
 HERE = Path(__file__).resolve().parents[1]
@@ -60,15 +60,18 @@ def _is_installed(package: str) -> bool:
 def import_file(path: Path) -> ModuleType:
     """Imports a file of the project under its package name, any other file under a name of its own.
 
-    Raises UserError, naming the file and the line, if it cannot be imported.
+    Raises UserError, naming the file and the line, if it cannot be imported or is no longer what was read of it.
     """
+    name = module_name(path)
+    if name in sys.modules:
+        return sys.modules[name]
     try:
-        for home in ("models", "suites"):
-            if path.parent == folder(home):
-                return importlib.import_module(f"reidbench.{home}.{path.stem}")
-        if path.is_relative_to(HERE):
-            return importlib.import_module(".".join(("reidbench", *path.relative_to(HERE).with_suffix("").parts)))
-        return _import_alone(path)
+        module = importlib.import_module(name) if name.startswith("reidbench.") else _import_alone(path, name)
+        if any(map(changed, with_siblings(path))):
+            # What runs would be other code than what records are filed under.
+            forget_import(path)
+            raise UserError("has changed since it was read; start again, or in Python call add_plugin again")
+        return module
     except (Exception, SystemExit) as error:
         lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
         where = f"{path}, line {lines[-1]}" if lines else str(path)
@@ -76,16 +79,29 @@ def import_file(path: Path) -> ModuleType:
         raise UserError(f"{where}: {' '.join(what.replace('.__init__()', '()').split())}") from error
 
 
-def _import_alone(path: Path) -> ModuleType:
-    name = f"reidbench_plugin_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, path)
-        assert spec and spec.loader
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-        try:
-            spec.loader.exec_module(module)
-        except BaseException:
-            del sys.modules[name]
-            raise
-    return sys.modules[name]
+def forget_import(path: Path) -> None:
+    """Has a file imported anew when it is next asked for."""
+    sys.modules.pop(module_name(path), None)
+
+
+def module_name(path: Path) -> str:
+    """The name that a file is imported under."""
+    for home in ("models", "suites"):
+        if path.parent == folder(home):
+            return f"reidbench.{home}.{path.stem}"
+    if path.is_relative_to(HERE):
+        return ".".join(("reidbench", *path.relative_to(HERE).with_suffix("").parts))
+    return f"reidbench_plugin_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+
+
+def _import_alone(path: Path, name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +12,32 @@ REQUIRED = object()
 """The default of an argument that has none."""
 
 
-@cache
+_read: dict[Path, tuple[str, ast.Module]] = {}
+"""What each file said when it was read: its text and its syntax tree."""
+
+
 def parse(path: Path) -> ast.Module:
-    """The syntax tree of a file. Raises UserError naming a file that is not Python."""
+    """The syntax tree of a file, which is read once. Raises UserError naming a file that is not Python."""
+    if path not in _read:
+        try:
+            text = path.read_text(encoding="utf-8")
+            _read[path] = text, ast.parse(text, filename=str(path))
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+            raise UserError(f"{path}: not a Python file: {error or 'too deeply nested'}") from error
+    return _read[path][1]
+
+
+def changed(path: Path) -> bool:
+    """Whether a file that was read says something else now, or cannot be read any more."""
     try:
-        return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise UserError(f"{path}: not a Python file: {error or 'too deeply nested'}") from error
+        return path in _read and path.read_text(encoding="utf-8") != _read[path][0]
+    except (OSError, ValueError):
+        return True
+
+
+def forget(path: Path) -> None:
+    """Has a file read anew when it is next asked for."""
+    _read.pop(path, None)
 
 
 def decorated(tree: ast.Module, name: str) -> list[tuple[ast.FunctionDef, ast.expr]]:

@@ -17,8 +17,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from reidbench import machine
+from reidbench import __version__, machine
 from reidbench.doctor.findings import Finding
+from reidbench.program import HERE
 
 NAME = "reidbench"
 DEVELOPERS = "test"
@@ -47,7 +48,7 @@ class Declared:
 def examine() -> list[Finding]:
     """All findings on the installation, in the order in which they are shown."""
     needs = declared()
-    return [python(needs), *required(needs), torch_itself(), compiler(), *extras(needs)]
+    return [itself(), python(needs), *required(needs), torch_itself(), compiler(), *extras(needs)]
 
 
 def declared() -> Declared:
@@ -65,6 +66,12 @@ def declared() -> Declared:
     return Declared(
         about["Requires-Python"] or "", tuple(needs.pop("")), {name: tuple(lines) for name, lines in needs.items()}
     )
+
+
+def itself() -> Finding:
+    """The version of this project that runs, and where it lies: another may be installed."""
+    facts = {"version": __version__, "folder": str(HERE)}
+    return Finding(NAME, f"{__version__} in {HERE}", facts=facts)
 
 
 def python(needs: Declared) -> Finding:

@@ -13,6 +13,7 @@ from reidbench import machine
 from reidbench.data.cache import cache_folder
 from reidbench.doctor.findings import Finding
 from reidbench.files import alone
+from reidbench.program import beginning
 from reidbench.spec import UserError
 
 PRODUCT_SIDE = 768
@@ -72,12 +73,12 @@ class Scatter:
 
 
 def examine(seconds: float) -> list[Finding]:
-    """Times the kernels for some seconds and judges the noise; not while another bench.py is timing."""
+    """Times the kernels for some seconds and judges the noise; not while another run is timing."""
     with contextlib.ExitStack() as stack:
         try:
             stack.enter_context(alone(cache_folder() / "timing", patience=0))
         except TimeoutError:
-            return [Finding("noise", "not measured: another bench.py is timing, which that would disturb", "note")]
+            return [Finding("noise", "not measured: another run is timing, which that would disturb", "note")]
         except UserError:
             pass  # An unusable cache folder is a finding of its own.
         return judge(measure(seconds))
@@ -183,7 +184,7 @@ def _host(noise: Noise) -> Finding:
 def _advice(cores: int) -> str:
     return (
         "no other process is to blame: set the governor to performance where there is one, pin the threads "
-        f"(taskset -c 0-{cores - 1} python bench.py ...), let the machine cool, wait and look again, or let "
+        f"(taskset -c 0-{cores - 1} {' '.join(beginning())} ...), let the machine cool, wait and look again, or let "
         "more rounds make up for it (check --sessions 12)"
     )
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from reidbench.doctor.findings import Finding
 from reidbench.doctor.integrity import Fault, Survey, survey
 from reidbench.doctor.repair import repair
+from reidbench.program import program
 from reidbench.spec import UserError
 from reidbench.store import MACHINE, Store, machines
 
@@ -94,7 +95,7 @@ def _text(faults: list[Fault], folder: Path) -> str:
     named = [f"{fault.path.relative_to(folder)}: {fault.what}" for fault in faults[:NAMED]]
     named += [f"and {len(faults) - NAMED} more"] if len(faults) > NAMED else []
     mended = any(fault.target is not None for fault in faults)
-    return "\n".join([*named, *(["bench.py doctor --repair mends it, and deletes nothing"] if mended else [])])
+    return "\n".join([*named, *([f"{program()} doctor --repair mends it, and deletes nothing"] if mended else [])])
 
 
 def _fact(fault: Fault) -> dict[str, str]:

@@ -26,8 +26,9 @@ WATCHED_EVERY = 0.003
 class Memory:
     """Bytes. On a CPU the peak of the process's resident memory, on CUDA the peak of what torch's allocator gave out.
 
-    `before` is the same memory just before the model was built; `reserved` is the peak of what the CUDA allocator
-    took from the device (0 on a CPU).
+    `peak` holds all that the process has, whoever's it is: of networks in one process compare `added`. `before` is the
+    same memory just before the network was started; `reserved` is the peak of what the CUDA allocator took from the
+    device (0 on a CPU).
     """
 
     peak: int
@@ -36,7 +37,11 @@ class Memory:
 
     @property
     def added(self) -> int:
-        """What the model, its clips and its activations need on top of the process."""
+        """What the model, its clips and its activations need on top of the process.
+
+        Less what the process had freed and kept: too little in one that has computed before, unless that was given back
+        (`give_back`).
+        """
         return self.peak - self.before
 
 
@@ -72,7 +77,7 @@ def added_privately(run: Callable[[], object]) -> int | None:
     Read every few milliseconds from another thread. Memory that the process has freed and kept is given back before,
     or what the call takes of it would not show. None where the system does not tell (it is not Linux).
     """
-    _give_back()
+    give_back()
     before = _linux_status().get("RssAnon")
     if before is None:
         return None
@@ -93,7 +98,7 @@ def added_privately(run: Callable[[], object]) -> int | None:
     return 1024 * (peak - before)
 
 
-def _give_back() -> None:
+def give_back() -> None:
     """Gives the system what was freed and kept, where the C library can."""
     gc.collect()
     with contextlib.suppress(AttributeError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,7 +16,7 @@ from reidbench.precision import tf32_restored
 from reidbench.profiling.complexity import count, disagreements
 from reidbench.profiling.counters import COUNTERS
 from reidbench.profiling.latency import Run, inference, interleave
-from reidbench.profiling.memory import peak_memory
+from reidbench.profiling.memory import give_back, peak_memory
 from reidbench.profiling.trial import failure_told
 from reidbench.resources import is_out_of_memory
 from reidbench.spec import COST_SHAPE, PAPER_SIZE, UserError
@@ -38,18 +39,20 @@ def profile(
     UserError for an unknown name or device, a shape or rounds that are none, and a model that fails on such clips or
     does not fit in memory.
     """
-    if len(shape) != 5 or not all(isinstance(length, int) and length > 0 for length in shape):
+    if len(shape) != 5 or not (lengths := _counts(shape)):
         raise UserError(f"shape {tuple(shape)}: give [B, T, 3, H, W], whole numbers above 0")
-    if not isinstance(rounds, int) or rounds < 1:
+    if not _counts([rounds]):
         raise UserError(f"rounds={rounds!r}: give a whole number above 0")
-    device = str(device)
+    shape, device = lengths, str(device)
     if not isinstance(model, (str, nn.Module)):
         raise UserError(f"{model!r}: give an nn.Module, or the name of a registered model")
-
     name = model if isinstance(model, str) else type(model).__name__
+    if isinstance(model, torch.jit.ScriptModule) or hasattr(model, "_orig_mod"):
+        raise UserError(f"model {name}: was compiled or traced; give the nn.Module that it was made from")
 
     def start() -> Run:
-        run = inference(_own(model, shape), shape, device=device, precision=precision)
+        with failure_told(f"model {name}"):
+            run = inference(_own(model, shape), shape, device=device, precision=precision)
 
         def checked() -> None:
             with failure_told(f"model {name}"):
@@ -59,7 +62,9 @@ def profile(
         return checked
 
     try:
-        # First of all: what the counters and their copies leave in the process is none of the model's.
+        # First of all: what the counters and their copies leave in the process is none of the model's. Nor would what
+        # earlier calls have freed there be counted, if it were used again.
+        give_back()
         memory = peak_memory(start, device=device)
     except Exception as error:
         if is_out_of_memory(error):
@@ -85,6 +90,15 @@ def profile(
         "latency": {"median": middle.value, "interval": interval, "seconds": seconds},
         "memory": {"peak": memory.peak, "added": memory.added, "reserved": memory.reserved},
     }
+
+
+def _counts(given: Sequence[int]) -> tuple[int, ...]:
+    """Whole numbers above 0, NumPy's too, as Python's own; none where one of them is something else."""
+    try:
+        found = tuple(map(operator.index, given))
+    except TypeError:
+        return ()
+    return found if all(length > 0 for length in found) else ()
 
 
 def _check_feature(name: str, output: object, clips: int) -> None:

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from reidbench.program import program
 from reidbench.regression.judging import Circumstances, judge
 from reidbench.regression.pairing import Pair
 from reidbench.regression.times import log_ratios
@@ -111,7 +112,7 @@ def recorded(folder: Path) -> Calibration | None:
     except (OSError, ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError):
         sound = False
     if not sound:
-        raise UserError(f"{path}: damaged; move it away and calibrate again (bench.py calibrate)")
+        raise UserError(f"{path}: damaged; move it away and calibrate again ({program()} calibrate)")
     return found
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from scipy.stats import beta
 
+from reidbench.program import beginning
 from reidbench.regression.calibration import ANY, FAULTS, Calibration, Trial, commands_by_half
 from reidbench.regression.presentation import rule
 from reidbench.regression.verdicts import MEASURED
@@ -50,7 +51,7 @@ def _commands(found: Calibration, times: bool, accuracies: Sequence[Trial]) -> l
         seeds = [f"--seeds {trial.here + trial.there}" for trial in accuracies if not trial.fault][:1]
         preset = PRESET.match(str(found.about.get("recipe", "")))
         asked = [*([f"--preset {preset[1]}"] if preset else []), *seeds]
-        commands.append(known.get("accuracy") or " ".join(["python bench.py calibrate --only accuracy", *asked]))
+        commands.append(known.get("accuracy") or " ".join([*beginning(), "calibrate --only accuracy", *asked]))
     return list(dict.fromkeys(filter(None, commands)))
 
 

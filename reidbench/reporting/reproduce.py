@@ -13,6 +13,7 @@ from reidbench.data.splits import OPTION, written_splits
 from reidbench.discovery.source import REQUIRED
 from reidbench.options import written_options
 from reidbench.planning.plan import Plan
+from reidbench.program import beginning
 from reidbench.spec import CLIP_FRAMES
 
 PROFILE = "profile"
@@ -28,7 +29,7 @@ def command(plan: Plan) -> str:
     parts = _of_profile(plan) if is_profile else _of_suite(plan)
     for path in registry.plugins():
         parts += ["--plugin", _from_here(Path(path))]
-    return shlex.join(["python", "bench.py", PROFILE if is_profile else plan.name, *parts])
+    return shlex.join([*beginning(), PROFILE if is_profile else plan.name, *parts])
 
 
 def _from_here(path: Path) -> str:

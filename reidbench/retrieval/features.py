@@ -37,7 +37,10 @@ class Pooling(NamedTuple):
 
     @classmethod
     def of(cls, protocol: Protocol, frames: int) -> Pooling:
-        """A protocol's, where the recipe's clips have `frames` frames."""
+        """A protocol's, where the recipe's clips have `frames` frames. Raises UserError for values that are unknown."""
+        for option, known in (("clips", ("all", "first")), ("neck", ("after", "before"))):
+            if (value := getattr(protocol, option)) not in known:
+                raise UserError(f"protocol {protocol.name}: {option} is {value!r}; choose {' or '.join(known)}")
         return cls(protocol.frames or frames, protocol.clips, protocol.neck)
 
 
@@ -107,7 +110,7 @@ def embed_dataset(
     recipe: Recipe,
     protocol: Protocol,
     *,
-    device: torch.device,
+    device: torch.device | str,
     progress: Advance | None = None,
 ) -> tuple[Features, Features]:
     """The features of a dataset's queries and of the gallery that `protocol` puts them to.
@@ -124,14 +127,14 @@ def embed_test(
     recipe: Recipe,
     protocols: Sequence[Protocol],
     *,
-    device: torch.device,
+    device: torch.device | str,
     progress: Advance | None = None,
 ) -> Embedded:
     """The test tracklets of a dataset, embedded for all of some protocols: one pass over the clips of each length.
 
     A length that the model cannot take is noted where there are others; else it raises UnfitClips.
     """
-    dropped = left_out(*protocols)
+    device, dropped = torch.device(device), left_out(*protocols)
     tracklets = (*dataset.query, *(t for t in dataset.gallery if t.identity not in dropped))
     by_length: dict[int, dict[Pooling, None]] = {}
     for protocol in protocols:

@@ -8,22 +8,27 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from reidbench.data.tracklets import DISTRACTOR, Dataset, Tracklet
 from reidbench.files import replacing
 from reidbench.retrieval.blocks import BLOCK
 from reidbench.retrieval.features import Embedded, Pooling
-from reidbench.retrieval.mapped import are_at_most, map_array
+from reidbench.retrieval.mapped import map_array, rows_beyond
 from reidbench.spec import CLIP_FRAMES, Protocol, UserError
 
 FORMAT = "reidbench-features-1"
 
-KINDS = {"vector": "f", "identity": "i", "camera": "i", "query": "b", "name": "U", "group": "U", "about": "U"}
-"""The arrays of a file and the kind of what each holds. The first four must be there."""
+KINDS = {"vector": "f", "identity": "iu", "camera": "iu", "query": "b", "name": "U", "group": "U", "about": "U"}
+"""The arrays of a file and the kinds of what each may hold. The first four must be there."""
 
-KIND_NAMES = {"f": "floats", "i": "integers", "b": "bool", "U": "text"}
+KIND_NAMES = {"f": "floats", "iu": "integers", "b": "bool", "U": "text"}
 
 NEEDED = ("vector", "identity", "camera", "query")
+
+GIVEN = ("vectors", "identities", "cameras", "is_query")
+"""What the four are called where they are arguments."""
 
 DEFAULTS: Mapping[str, Any] = {
     "dataset": "unnamed",
@@ -105,6 +110,9 @@ def read_features(path: Path) -> tuple[Embedded, dict[str, Any]]:
     """
     arrays, about = _read_arrays(path)
     try:
+        _check(arrays, {name: name for name in arrays})
+        if (np.diff(arrays["query"].astype(int)) > 0).any():
+            raise ValueError("it must hold the queries first")
         return _embedded(arrays, about, path), about
     except ValueError as error:
         raise _unreadable(path, str(error)) from error
@@ -112,22 +120,29 @@ def read_features(path: Path) -> tuple[Embedded, dict[str, Any]]:
 
 def given_features(vectors: Any, identities: Any, cameras: Any, is_query: Any) -> Embedded:
     """The features of N tracklets in any order: `vectors` [N, D], `identities` and `cameras` integers [N], `is_query`
-    bool [N]. What a file of these would give. Raises UserError."""
+    bool [N], as arrays, lists or tensors. What a file of these would give. Raises UserError."""
     given = (vectors, identities, cameras, is_query)
     try:
-        arrays = {name: np.asarray(array) for name, array in zip(NEEDED, given, strict=True)}
-        if arrays["query"].ndim == 1 and arrays["query"].dtype.kind == "b":
-            order = np.argsort(~arrays["query"], kind="stable")
-            # Others than its length are told of below.
-            arrays = {name: a[order] if a.shape[:1] == order.shape else a for name, a in arrays.items()}
-        return _embedded(arrays, DEFAULTS, Path())
-    except ValueError as error:
+        arrays = {name: _array(values) for name, values in zip(NEEDED, given, strict=True)}
+        _check(arrays, dict(zip(NEEDED, GIVEN, strict=True)))
+        order = np.argsort(~arrays["query"], kind="stable")
+        return _embedded({name: array[order] for name, array in arrays.items()}, DEFAULTS, Path())
+    except (ValueError, TypeError) as error:
         raise UserError(f"score: cannot take these features ({error})") from error
 
 
+def _array(given: Any) -> np.ndarray:
+    if isinstance(given, Tensor):
+        given = given.detach().cpu()
+        given = given.float() if given.dtype == torch.bfloat16 else given  # which NumPy does not know
+    return np.asarray(given)
+
+
 def _embedded(given: Mapping[str, np.ndarray], about: Mapping[str, Any], path: Path) -> Embedded:
-    """The arrays and what is known about them, checked. Raises ValueError saying what is wrong."""
-    arrays = _checked(given)
+    """Checked arrays, the queries first, and what is known about them. Raises ValueError for what is not."""
+    # Names of their own: by them re-ranking knows a query that is in the gallery, too.
+    count = len(given["query"])
+    arrays = {"name": np.arange(count).astype(np.str_), "group": np.full(count, "", dtype=np.str_), **given}
     rows = zip(*(arrays[name].tolist() for name in ("identity", "camera", "name", "group")), strict=True)
     tracklets = tuple(Tracklet((name,), identity, camera, {"group": group}) for identity, camera, name, group in rows)
     queries = int(arrays["query"].sum())
@@ -174,23 +189,26 @@ def _read_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     return arrays, about
 
 
-def _checked(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The arrays, with names and groups where they have none. Raises ValueError for those that are no features."""
+def _check(arrays: Mapping[str, np.ndarray], called: Mapping[str, str]) -> None:
+    """Raises ValueError for arrays that are no features, by what the user calls them."""
     if odd := [name for name, array in arrays.items() if not isinstance(array, np.ndarray)]:
-        raise ValueError(f"{odd[0]} is no array")
-    count = len(arrays["vector"]) if arrays["vector"].ndim == 2 else -1
-    for name, array in arrays.items():
-        if array.dtype.kind != KINDS[name] or (array.shape != (count,) and name != "vector"):
-            shape = "[tracklets, D]" if name == "vector" else "[tracklets]"
-            raise ValueError(f"{name} is of another kind or length; let it be {KIND_NAMES[KINDS[name]]} {shape}")
-    if count < 1 or not arrays["vector"].size or not are_at_most(arrays["vector"], LARGEST):
-        raise ValueError(f"vector holds no numbers [tracklets, D] up to {LARGEST:g}")
-    if not arrays["query"].any() or (np.diff(arrays["query"].astype(int)) > 0).any():
-        raise ValueError("it must hold queries, and those first")
+        raise ValueError(f"{called[odd[0]]} is no array")
+    vectors = arrays["vector"]
+    for name, array in sorted(arrays.items(), key=lambda item: item[0] != "vector"):
+        length = array.ndim == 2 if name == "vector" else array.shape == vectors.shape[:1]
+        if not length or array.dtype.kind not in KINDS[name] or array.dtype == np.uint64:
+            wanted = f"{KIND_NAMES[KINDS[name]]} {'[tracklets, D]' if name == 'vector' else '[tracklets]'}"
+            found = f"{array.dtype} {list(array.shape)}"
+            raise ValueError(f"{called[name]} is of another kind or length, {found}; let it be {wanted}")
+    if not vectors.size:
+        raise ValueError(f"{called['vector']} holds no numbers")
+    if len(beyond := rows_beyond(vectors, LARGEST)):
+        what = f"NaN or numbers beyond {LARGEST:g} in {len(beyond)} of {len(vectors)} rows, first in row {beyond[0]}"
+        raise ValueError(f"{called['vector']} holds {what} (from 0)")
+    if not arrays["query"].any():
+        raise ValueError(f"{called['query']} is true nowhere; let it mark the queries")
     if (arrays["identity"][arrays["query"]] <= DISTRACTOR).any():
         raise ValueError("a query is junk or a distractor, not a person to be found")
-    # Names of their own: by them re-ranking knows a query that is in the gallery, too.
-    return {"name": np.arange(count).astype(np.str_), "group": np.full(count, "", dtype=np.str_), **arrays}
 
 
 def _vectors(path: Path, file: Any) -> np.ndarray:

@@ -64,9 +64,11 @@ def map_array(path: Path, name: str) -> np.ndarray | None:
     return np.memmap(path, dtype, "r", begin, shape, "F" if fortran else "C")
 
 
-def are_at_most(vectors: np.ndarray, largest: float) -> bool:
-    """Whether all numbers of vectors [N, D] are finite and no larger, looked at some at a time."""
+def rows_beyond(vectors: np.ndarray, largest: float) -> np.ndarray:
+    """Which rows of vectors [N, D] hold NaN or a number larger than that, by their positions; some are looked at at a
+    time."""
     at_once = max(1, AT_ONCE // max(1, vectors.shape[1]))
     parts = (vectors[i : i + at_once] for i in range(0, len(vectors), at_once))
-    # As a float of Python: NumPy would bring `largest` to half precision, where it may be infinite.
-    return all(float(np.abs(part).max(initial=0)) <= largest for part in parts)
+    # In double precision: NumPy would bring `largest` to half precision, where it may be infinite.
+    most = [np.abs(part).max(axis=1, initial=0).astype(np.float64) for part in parts]
+    return np.flatnonzero(~(np.concatenate(most) <= largest)) if most else np.empty(0, np.int64)

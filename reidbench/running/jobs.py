@@ -17,6 +17,9 @@ KEEP_FREED_MEMORY = {
 """For training and timing on a CPU: glibc gives large blocks back to the system at each step otherwise. That takes a
 quarter of the time, and of a clip's time more or less of it by how the memory lies, which differs between sessions."""
 
+IN_WORKER = "REIDBENCH_IN_WORKER"
+"""The variable that is set in a worker's environment, where no suite can be run: its plugins are imported there."""
+
 ON_ONE_GPU = 4
 """Processes side by side that read peaks of memory on a GPU: torch counts each process's own, about one GB."""
 
@@ -76,7 +79,7 @@ def make_jobs(cells: Iterable[Cell]) -> list[Job]:
 
 def environment(job: Job, places: Places) -> dict[str, str]:
     """The environment of a job's worker: where things lie, its threads, and what glibc does with freed memory."""
-    found = child_environment(**places.environment())
+    found = child_environment(**places.environment(), **{IN_WORKER: "1"})
     threads = 0 if job.trial else job.cells[0].settings.get("threads", 1)
     if threads:
         found["OMP_NUM_THREADS"] = found["MKL_NUM_THREADS"] = str(threads)

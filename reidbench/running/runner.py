@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -23,11 +24,11 @@ from reidbench.experiments.weights import forget
 from reidbench.files import alone, refused, sweep_tree
 from reidbench.planning.plan import Plan, all_cells
 from reidbench.running.events import LONGEST, read_event
-from reidbench.running.jobs import Job, environment, make_jobs
+from reidbench.running.jobs import IN_WORKER, Job, environment, make_jobs
 from reidbench.running.trials import cells_to_try
 from reidbench.running.watching import Ending, Limits, Watch, Watched, kill_group
 from reidbench.soundness import record_fault
-from reidbench.spec import Cell, Outcome, Places, Record
+from reidbench.spec import Cell, Outcome, Places, Record, UserError
 from reidbench.store import Store
 
 
@@ -66,8 +67,11 @@ class Runner:
 
         What several plans share is measured once, and what they time alike in one session; all have the same places.
 
-        Raises UserError where records cannot be written; KeyboardInterrupt ends the workers and keeps all records.
+        Raises UserError where records cannot be written, and in a worker, which a plugin would start without end;
+        KeyboardInterrupt ends the workers and keeps all records.
         """
+        if IN_WORKER in os.environ:
+            raise UserError('runs a suite when it is imported; put that under `if __name__ == "__main__":`')
         self._places, self._fresh = plans[0].places, fresh
         limits = Limits.here()
         missing = []

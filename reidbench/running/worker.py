@@ -41,9 +41,16 @@ def main() -> int:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     events = Events(stream)
     files.while_waiting(events.waits)
-    for plugin in job["plugins"]:
-        registry.add_plugin(plugin)
     cells = [Cell(**cell) for cell in job["cells"]]
+    try:
+        for plugin in job["plugins"]:
+            registry.add_plugin(plugin)
+    except UserError as error:
+        tell_refused(cells, error, events)
+        return 0
+    cells = as_planned(cells, events)
+    if not cells:
+        return 0
     if job["trial"]:
         try_models(cells, events)
         return 0
@@ -52,6 +59,29 @@ def main() -> int:
     for some in jointly:
         measure(measurement, some, events)
     return 0
+
+
+def as_planned(cells: Iterable[Cell], events: Events) -> list[Cell]:
+    """The cells whose model, and reference row's, has the code that they are filed under; the others have failed."""
+    kept = []
+    for cell in cells:
+        wanted = [(cell.model, cell.source)]
+        if reference := cell.settings.get("reference"):
+            wanted.append((reference["model"], reference["source"]))
+        try:
+            for model, source in wanted:
+                registry.check_source(model, source)
+        except UserError as error:
+            tell_refused([cell], error, events)
+        else:
+            kept.append(cell)
+    return kept
+
+
+def tell_refused(cells: Iterable[Cell], error: UserError, events: Events) -> None:
+    """Tells that cells failed before they were measured."""
+    keys = [cell.key for cell in cells]
+    events.emit("error", keys=keys, started=machine.now(), seconds=0.0, status="failed", error=_one_line(error))
 
 
 def measure(measurement: Measurement, cells: Sequence[Cell], events: Events) -> None:

@@ -52,11 +52,11 @@ class Checkpoint:
 
 
 def save_model(
-    path: Path, model: nn.Module, *, name: str, options: Mapping[str, Any], about: Mapping[str, Any] | None = None
+    path: str | Path, model: nn.Module, *, name: str, options: Mapping[str, Any], about: Mapping[str, Any] | None = None
 ) -> None:
     """Writes a model's weights with its registered name and options, atomically; `about` holds plain values."""
     state = {key: value.cpu() for key, value in model.state_dict().items()}
-    write_checkpoint(path, Checkpoint("model", state, name, options, about or {}))
+    write_checkpoint(Path(path), Checkpoint("model", state, name, options, about or {}))
 
 
 def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
@@ -100,12 +100,13 @@ def convert(source: Path, target: Path) -> Checkpoint:
     return written
 
 
-def read_checkpoint(path: Path) -> Checkpoint:
+def read_checkpoint(path: str | Path) -> Checkpoint:
     """Reads any of the four kinds of file; half-precision weights of a trunk alone become float32, others stay.
 
     What is none of ours may hold its state dict under `state_dict` or `model`; `module.` before all names, which
     PyTorch's data parallelism puts there, is left out. Raises UserError for a file that holds no state dict.
     """
+    path = Path(path)
     content = _safetensors_content(path) if path.suffix == SAFETENSORS else read_archive(path)
     if not isinstance(content, dict):
         content = {}
@@ -165,11 +166,12 @@ def _trunk_in(state: Mapping[str, Tensor], path: Path) -> Mapping[str, Tensor] |
         raise UserError(f"{path}: {error}; give another file") from error
 
 
-def load_weights(model: nn.Module, path: Path) -> Checkpoint:
+def load_weights(model: nn.Module, path: str | Path) -> Checkpoint:
     """Loads a whole model's weights into `model`, or none of them; the classifier's are left out if it has none.
 
     Raises UserError, one line, naming the parameters that are missing, unexpected or of another shape.
     """
+    path = Path(path)
     checkpoint = read_checkpoint(path)
     if checkpoint.kind == "trunk":
         raise UserError(f"{path}: holds a trunk alone; train from it, or give the checkpoint of a whole model")

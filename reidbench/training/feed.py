@@ -40,6 +40,11 @@ class Feed:
     seed: int
     device: torch.device
 
+    @property
+    def classes(self) -> int:
+        """How many identities are trained, each with a label of its own from 0."""
+        return int(self.labels.max()) + 1
+
     def batch(self, step: int) -> Batch:
         """This process's share of a step's batch, with what one process would draw for those clips.
 

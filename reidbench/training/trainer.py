@@ -66,8 +66,8 @@ def train(
     recipe: Recipe,
     *,
     seed: int,
-    device: torch.device,
-    workdir: Path | None = None,
+    device: torch.device | str,
+    workdir: str | Path | None = None,
     run: str = "",
     settings: Mapping[str, Any] | None = None,
     progress: Advance | None = None,
@@ -94,7 +94,8 @@ def train(
     Raises UserError for a recipe that cannot be followed, a `workdir` that cannot be written, another run's
     checkpoint, or a loss that is not finite.
     """
-    leads = distributed.current().leads
+    leads, device = distributed.current().leads, torch.device(device)
+    workdir = Path(workdir) if workdir else None
     state, feed = start(
         model,
         dataset,
@@ -138,6 +139,8 @@ def start(
     _check(recipe, device)
     check_shares(recipe, sync_bn)
     feed = open_feed(dataset, recipe, seed, device, cache_limit)
+    if not len(feed.plan):
+        raise UserError("recipe: asks for no step; give it steps, or epochs")
     distributed.wait_for_all()
     distributed.check_alike(run, "are about to train different models, by other recipes or on other data")
     if sync_bn:
@@ -255,6 +258,8 @@ def take_step(state: State, feed: Feed, step: int, batch: Batch, stage: Stage = 
     with torch.autocast(device.type, PRECISIONS[recipe.precision], enabled=recipe.precision != "fp32"):
         with stage(FORWARD):
             output = state.model(clips)
+        if step == 0:
+            _check_output(output, feed.classes)
         with stage(LOSSES):
             loss = objective(of_all(output), labels, recipe)
     with stage(BACKWARD):
@@ -266,6 +271,19 @@ def take_step(state: State, feed: Feed, step: int, batch: Batch, stage: Stage = 
         state.scaler.step(state.optimiser)
         state.scaler.update()
     return loss.detach()
+
+
+def _check_output(output: object, classes: int) -> None:
+    """Raises UserError for what a model that was not built for so many identities gives in training."""
+    if not isinstance(output, Output):
+        raise UserError(f"the model's forward returns {type(output).__name__}; let it return a reidbench.spec.Output")
+    if not output.logits:
+        raise UserError(f"the model gives no logits in training; build it for {classes} identities (classes={classes})")
+    for logits in output.logits:
+        if logits.shape[-1] != classes:
+            raise UserError(
+                f"the model has {logits.shape[-1]} classes for {classes} identities; build it with classes={classes}"
+            )
 
 
 def refuse_non_finite(losses: Tensor) -> None:

@@ -150,7 +150,7 @@ def test_waits_for_what_another_times_and_says_so(
     with alone(cache_folder() / "timing"):
         waiter.start()
         assert told.written.wait(60)
-        assert "waiting for another bench.py" in told.getvalue() and not ended
+        assert "waiting for another run" in told.getvalue() and not ended
     waiter.join(60)
     assert ended == [0] and told.getvalue().count("\n") == 1
 

@@ -305,8 +305,12 @@ def test_features_of_ones_own_score_the_same_from_python_and_from_a_file(capsys:
     assert {line["protocol"] for line in said["protocols"]} >= {"release", "release_with_queries", "reranked"}
     for line in said["protocols"]:
         found = reidbench.score(vector, identity, camera, query, protocol=line["protocol"])
-        assert as_json(found) == {name: line[name] for name in found}
+        assert as_json(found) == {name: {**line[name], "queries": line["queries"]} for name in found}
         assert {"mAP", "top1", "mINP"} <= found.keys()
+    alone = np.where(np.arange(60) < 5, 100 + np.arange(60), identity)  # five queries without a match
+    found = reidbench.score(vector, alone, camera, query)
+    matched = [((alone == alone[q]) & (camera != camera[q]) & ~query).any() for q in range(20)]
+    assert {accuracy["queries"] for accuracy in found.values()} == {sum(matched)} and sum(matched) <= 15
     with pytest.raises(UserError, match="protocol first_clip: these features are not of the first"):
         reidbench.score(vector, identity, camera, query, protocol="first_clip")
     with pytest.raises(UserError, match="no protocol is named 'relaese'"):
@@ -382,4 +386,5 @@ def test_the_lines_of_the_page_run_and_give_the_commands_numbers(capsys: pytest.
     exec(page.partition("<!-- tested -->\n\n```python\n")[2].partition("```")[0], names)
     capsys.readouterr()
     said = json.loads(run("score", "mine.npz", "--protocol", "release", "--json", capsys=capsys))["protocols"][0]
-    assert as_json(names["scores"]) == {name: said[name] for name in names["scores"]}
+    queries = {"queries": said["queries"]}
+    assert as_json(names["scores"]) == {name: {**said[name], **queries} for name in names["scores"]}

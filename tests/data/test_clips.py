@@ -85,6 +85,13 @@ def test_normalise_is_the_same_to_the_last_bit_whatever_it_is_laid_out_along() -
     assert torch.equal(normalise(clips[:, ::2]), wanted[:, ::2])
 
 
+def test_clips_of_another_type_are_refused_and_stay_as_they_are() -> None:
+    clips = torch.full((1, 2, 4, 2, 3), 127.0)
+    with pytest.raises(ValueError, match=r"clips are torch\.float32; give uint8 pixels, 0 to 255"):
+        normalise(clips)
+    assert (clips == 127).all()
+
+
 def test_augment_against_a_loop() -> None:
     rng = np.random.default_rng(1)
     clips = torch.from_numpy(rng.integers(0, 256, (6, 2, 12, 8, 3), dtype=np.uint8))

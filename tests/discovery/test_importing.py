@@ -73,3 +73,16 @@ def test_a_child_finds_this_package_first_and_what_was_on_the_path(monkeypatch: 
     assert found == {**os.environ, "PYTHONPATH": f"{home}{os.pathsep}elsewhere", "REIDBENCH_ROOT": "there"}
     monkeypatch.delenv("PYTHONPATH")
     assert child_environment()["PYTHONPATH"] == home
+
+
+def test_a_file_that_changed_between_being_read_and_being_imported_is_not_run_under_what_was_read(
+    tmp_path: Path,
+) -> None:
+    path = file(tmp_path, "from reidbench.registry import model\n\n\n@model\ndef mine(*, classes=0): return 1\n")
+    registry.add_plugin(path)
+    text = path.read_text()
+    path.write_text(text.replace("return 1", "return 2"))
+    with pytest.raises(UserError, match=r"mine\.py: has changed since it was read; start again, or .* add_plugin"):
+        registry.build("mine")
+    registry.add_plugin(path)
+    assert registry.build("mine") == 2

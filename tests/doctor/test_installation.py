@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import reidbench
 from reidbench.doctor import installation
 from reidbench.doctor.installation import Declared
 
@@ -125,3 +126,11 @@ def test_a_torch_that_cannot_be_imported_is_wrong(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(installation, "installed", lambda _: "")
     monkeypatch.setattr(subprocess, "run", None)
     assert installation.torch_itself().text.startswith("not installed")
+
+
+def test_what_runs_is_named_first_with_its_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(installation, "torch_itself", lambda: installation.Finding("torch", "imports"))
+    folder = Path(reidbench.__file__).parent
+    first = installation.examine()[0]
+    assert (first.subject, first.text) == ("reidbench", f"{reidbench.__version__} in {folder}")
+    assert first.facts == {"version": reidbench.__version__, "folder": str(folder)}

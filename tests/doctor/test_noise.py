@@ -97,4 +97,4 @@ def test_another_bench_that_is_timing_is_not_disturbed(tmp_path: Path, monkeypat
     monkeypatch.setattr(noise, "measure", None)
     with FileLock(tmp_path / ".timing.lock"):
         (finding,) = noise.examine(1.0)
-    assert finding.mark == "note" and "another bench.py is timing" in finding.text
+    assert finding.mark == "note" and "another run is timing" in finding.text

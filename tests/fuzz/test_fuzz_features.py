@@ -115,7 +115,7 @@ def test_score_commands(sample: bytes, data: st.DataObject) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"vector": np.full((10, 6), 1e300)}, "vector holds no numbers"),
+        ({"vector": np.full((10, 6), 1e300)}, "vector holds NaN or numbers beyond"),
         ({"vector": np.zeros((10, 0), np.float32)}, "vector holds no numbers"),
         ({"identity": np.full(10, -1)}, "a query is junk or a distractor"),
         ({"about": {"dataset_options": 3}}, "about.dataset_options is of another type"),

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
-import gc
 import multiprocessing
 import sys
 import time
@@ -18,7 +15,7 @@ from torch import Tensor, nn
 
 from reidbench.profiling import memory
 from reidbench.profiling.latency import Run, inference
-from reidbench.profiling.memory import Memory, added_privately, peak_memory, peak_resident, resident
+from reidbench.profiling.memory import Memory, added_privately, give_back, peak_memory, peak_resident, resident
 from reidbench.spec import UserError
 
 MB = 1_000_000
@@ -38,13 +35,6 @@ class Heavy(nn.Module):
 
     def forward(self, clips: Tensor) -> Tensor:
         return torch.ones(ACTIVATIONS // 4).sum() + clips.sum()
-
-
-def give_back() -> None:
-    """Gives the system what other tests have freed: were it given back meanwhile, what is added would lack it."""
-    gc.collect()
-    with contextlib.suppress(AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def heavy_after_more() -> Memory:

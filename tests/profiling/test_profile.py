@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -40,6 +41,17 @@ class Small(nn.Module):
 
     def forward(self, clips: Tensor) -> Output:
         return Output(self.conv(clips.flatten(0, 1)).amax((2, 3)).unflatten(0, clips.shape[:2]).mean(1))
+
+
+class Unmoved(Small):
+    def _apply(self, *_: object, **__: object) -> nn.Module:
+        raise AssertionError("not to be moved")
+
+
+def test_numbers_of_numpy_are_taken() -> None:
+    shape = np.array(SHAPE)
+    costs = reidbench.profile(Small(), shape=shape, rounds=np.int64(1), device=torch.device("cpu"))  # type: ignore[arg-type]
+    assert json.loads(json.dumps(costs))["shape"] == list(SHAPE)
 
 
 def test_profiles_a_module_and_leaves_it_alone() -> None:
@@ -128,6 +140,7 @@ def test_an_unknown_name_is_answered_with_the_nearest() -> None:
             {"shape": SHAPE},
             "clips 1x2x3x32x16 do not fit in the memory of cpu",
         ),
+        (Unmoved(), {}, "model Unmoved: AssertionError: not to be moved"),
         ("baseline", {"rounds": 0}, "rounds=0: give a whole number above 0"),
         ("baseline", {"rounds": 2.5}, "rounds=2.5: give a whole number"),
     ],
@@ -137,11 +150,33 @@ def test_what_cannot_be_profiled_is_told_in_one_line(model: object, settings: di
         reidbench.profile(model, **settings)  # type: ignore[arg-type]
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("make", [lambda module: torch.jit.trace(module, torch.zeros(SHAPE)), torch.compile])
+def test_what_was_made_from_a_module_is_not_taken_for_one(make: Callable[[nn.Module], nn.Module]) -> None:
+    made = make(Giving(lambda clips: clips.mean((1, 3, 4))))
+    with pytest.raises(UserError, match=r"was compiled or traced; give the nn\.Module that it was made from"):
+        reidbench.profile(made, shape=SHAPE, rounds=1)
+
+
 def test_the_public_profile_has_the_settings_of_the_one_that_measures() -> None:
     def settings(function: object) -> object:
         return [(p.name, p.default) for p in inspect.signature(function).parameters.values()]  # type: ignore[arg-type]
 
     assert settings(reidbench.profile) == settings(profiling.profile)
+
+
+class Wide(nn.Module):
+    """Makes 16 MB of numbers in pieces that the C library keeps when they are freed."""
+
+    def forward(self, clips: Tensor) -> Output:
+        pieces = [clips.new_ones(16 * 2**10) for _ in range(256)]
+        return Output(clips.mean((1, 3, 4)) + torch.stack([piece.mean() for piece in pieces]).mean())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="what a process has freed is given back by glibc")
+def test_each_profile_of_a_process_counts_what_its_own_passes_take() -> None:
+    added = [reidbench.profile(Wide(), shape=SHAPE, rounds=1)["memory"]["added"] for _ in range(4)]
+    assert all(8 * 2**20 < found < 64 * 2**20 for found in added[1:]), added
 
 
 def test_the_peak_is_free_of_what_counting_takes(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,6 +45,7 @@ def toy(tmp_path, monkeypatch):
     monkeypatch.setattr(registry, "_plugins", [path])
     registry.models.cache_clear()
     monkeypatch.setattr(registry, "suite", lambda name: SUITE)
+    monkeypatch.setattr(registry, "suites_of", lambda name: {name: SUITE})
     yield
     monkeypatch.undo()
     registry.models.cache_clear()

@@ -113,7 +113,7 @@ def test_vectors_that_are_not_finite_are_not_ranked(dataset: Dataset) -> None:
 
     count = len(dataset.query) + sum(t.identity != -1 for t in dataset.gallery)
     with pytest.raises(UserError, match=f"^the vectors of 2 of {count} tracklets are not finite"):
-        embed_dataset(Overflows(), dataset, RECIPE, PROTOCOLS["release"], device=CPU)
+        embed_dataset(Overflows(), dataset, RECIPE, PROTOCOLS["release"], device="cpu")
 
 
 def test_a_clip_length_that_the_model_refuses_is_one_line(dataset: Dataset) -> None:

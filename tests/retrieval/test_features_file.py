@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from reidbench.data.tracklets import DISTRACTOR, Dataset, Tracklet
 from reidbench.retrieval.features import Embedded, Pooling
@@ -78,7 +79,7 @@ def test_anybody_can_read_the_arrays_without_pickles(embedded: Embedded, tmp_pat
     with np.load(tmp_path / "f.npz", allow_pickle=False) as file:
         arrays = dict(file)
     assert arrays.keys() == KINDS.keys()
-    assert all(array.dtype.kind == KINDS[name] for name, array in arrays.items())
+    assert all(array.dtype.kind == KINDS[name][0] for name, array in arrays.items())
     assert arrays["query"].tolist() == [True] * 3 + [False] * 7
     assert arrays["identity"].tolist() == [1, 2, 3, 0, 1, 1, 2, 2, 3, 3]
     assert arrays["name"][0] == "1/0é.jpg" and arrays["group"].tolist()[3:5] == ["", "g0"]
@@ -132,10 +133,11 @@ def test_code_in_a_file_is_not_run(embedded: Embedded, tmp_path: Path, monkeypat
     [
         ({"camera": np.arange(9)}, "camera is of another kind or length"),
         ({"identity": np.arange(10) / 2}, "identity is of another kind or length"),
-        ({"vector": np.zeros(10, np.float32)}, "is of another kind or length"),
-        ({"vector": np.full((10, 2), np.nan, np.float32)}, "vector holds no numbers"),
-        ({"query": np.arange(10) > 4}, "it must hold queries, and those first"),
-        ({"query": np.zeros(10, bool)}, "it must hold queries, and those first"),
+        ({"identity": np.arange(1, 11).astype(np.uint64)}, "identity is of another kind or length"),
+        ({"vector": np.zeros(10, np.float32)}, "vector is of another kind or length"),
+        ({"vector": np.full((10, 2), np.nan, np.float32)}, "vector holds NaN"),
+        ({"query": np.arange(10) > 4}, "it must hold the queries first"),
+        ({"query": np.zeros(10, bool)}, "query is true nowhere"),
         ({"about": np.array("{}")}, f"about does not say format {FORMAT}"),
         ({"about": np.array("[")}, "Expecting value"),
         ({"about": np.array(json.dumps({"format": FORMAT}))}, "it does not say 'dataset'"),
@@ -202,17 +204,50 @@ def test_arrays_are_taken_in_any_order(embedded: Embedded) -> None:
     np.testing.assert_allclose(*ap, rtol=1e-12)
 
 
+def test_tensors_and_unsigned_numbers_are_taken_as_a_training_has_them(embedded: Embedded) -> None:
+    vectors = np.round(embedded.vectors[POOLING] * 8) / 8  # which bfloat16 holds as they are
+    identity, camera = (np.array([getattr(t, name) for t in embedded.tracklets]) for name in ("identity", "camera"))
+    query = np.arange(10) < 3
+    kept = identity >= 0
+    plain = [array[kept] for array in (vectors, identity, camera, query)]
+    wanted = given_features(*plain)
+    tensors = [torch.from_numpy(array) for array in plain]
+    tensors[0] = tensors[0].requires_grad_()
+    short = [plain[0].astype(np.float16), plain[1].astype(np.uint8), plain[2].astype(np.uint16), plain[3]]
+    for given in (tensors, [tensors[0].bfloat16(), *tensors[1:]], short):
+        found = given_features(*given)
+        assert found.tracklets == wanted.tracklets
+        np.testing.assert_array_equal(found.vectors[POOLING], wanted.vectors[POOLING])
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"vectors": np.zeros((9, 2))}, "of another kind or length; let it be integers [tracklets]"),
-        ({"vectors": np.zeros((10, 2), int)}, "vector is of another kind or length; let it be floats [tracklets, D]"),
+        (
+            {"vectors": np.zeros((9, 2))},
+            "identities is of another kind or length, int64 [10]; let it be integers [track",
+        ),
+        (
+            {"vectors": np.zeros((10, 2), int)},
+            "vectors is of another kind or length, int64 [10, 2]; let it be floats [",
+        ),
+        (
+            {"vectors": np.zeros(10)},
+            "vectors is of another kind or length, float64 [10]; let it be floats [tracklets, D]",
+        ),
+        ({"vectors": np.zeros((10, 1, 2))}, "vectors is of another kind or length, float64 [10, 1, 2]"),
         ({"vectors": [[0.0], [0.0, 1.0]]}, "inhomogeneous"),
-        ({"vectors": np.full((10, 2), np.nan)}, "vector holds no numbers [tracklets, D]"),
+        ({"vectors": np.zeros((10, 0))}, "vectors holds no numbers"),
+        (
+            {"vectors": np.where(np.arange(20).reshape(10, 2) // 10 == 1, np.nan, 1.0), "is_query": np.arange(10) > 6},
+            "vectors holds NaN or numbers beyond 1e+15 in 5 of 10 rows, first in row 5 (from 0)",
+        ),
         ({"identities": np.full(10, 0)}, "a query is junk or a distractor"),
-        ({"cameras": 1}, "camera is of another kind or length"),
-        ({"is_query": np.zeros(10, bool)}, "it must hold queries"),
-        ({"is_query": np.ones(10, int)}, "query is of another kind or length; let it be bool [tracklets]"),
+        ({"identities": [f"p{k}" for k in range(10)]}, "identities is of another kind or length"),
+        ({"cameras": 1}, "cameras is of another kind or length"),
+        ({"is_query": np.zeros(10, bool)}, "is_query is true nowhere; let it mark the queries"),
+        ({"is_query": np.ones(10, int)}, "is_query is of another kind or length, int64 [10]; let it be bool [track"),
+        ({"vectors": torch.ones(10, 2).to_sparse()}, "can't convert"),
     ],
 )
 def test_arrays_that_are_no_features_are_refused(change: dict[str, object], reason: str) -> None:

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from reidbench.retrieval.mapped import UnitVectors, are_at_most, map_array
+from reidbench.retrieval.mapped import UnitVectors, map_array, rows_beyond
 
 VECTORS = np.random.default_rng(0).normal(size=(50, 6)).astype(np.float32)
 
@@ -75,12 +75,12 @@ def test_memory_does_not_hold_the_whole(tmp_path: Path) -> None:
 
 def test_a_number_that_is_too_large_or_none_is_found_wherever_it_stands(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("reidbench.retrieval.mapped.AT_ONCE", 20)
-    assert are_at_most(VECTORS, 100)
+    assert not len(rows_beyond(VECTORS, 100)) and not len(rows_beyond(VECTORS[:0], 100))
     for row, value in ((0, np.inf), (17, np.nan), (49, -101)):
         spoilt = VECTORS.copy()
         spoilt[row, 3] = value
-        assert not are_at_most(spoilt, 100)
+        assert rows_beyond(spoilt, 100).tolist() == [row]
     half = VECTORS.astype(np.float16)
-    assert are_at_most(half, 1e18)
+    assert not len(rows_beyond(half, 1e18))
     half[3, 3] = np.inf
-    assert not are_at_most(half, 1e18)
+    assert rows_beyond(half, 1e18).tolist() == [3]

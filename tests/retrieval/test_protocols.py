@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from reidbench.retrieval.features import Pooling
 from reidbench.retrieval.protocols import MARS_MATLAB, PROTOCOLS, in_full
 from reidbench.retrieval.reranking import K1, K2, LAMBDA
-from reidbench.spec import LATER_FIELDS, Protocol
+from reidbench.spec import LATER_FIELDS, Protocol, UserError
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORDS = sorted(ROOT.glob("results/*/accuracy/*.json"))
@@ -25,6 +26,18 @@ def test_protocols_are_named_as_they_are_listed(name: str) -> None:
     assert protocol.name == name and protocol.about
     assert protocol.clips in ("all", "first") and protocol.neck in ("after", "before")
     assert protocol.ap in ("rectangular", "trapezoid") and protocol.distance in ("cosine", "euclidean")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"clips": "middle"}, "protocol mine: clips is 'middle'; choose all or first"),
+        ({"neck": "affter"}, "protocol mine: neck is 'affter'; choose after or before"),
+    ],
+)
+def test_values_that_no_embedding_knows_are_refused(wrong: dict[str, str], told: str) -> None:
+    with pytest.raises(UserError, match=told):
+        Pooling.of(replace(Protocol("mine"), **wrong), 8)
 
 
 def test_no_two_names_mean_the_same() -> None:

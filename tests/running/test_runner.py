@@ -14,7 +14,6 @@ import pytest
 from launching import none_left
 
 from reidbench import registry
-from reidbench.discovery import source
 from reidbench.experiments.weights import weights_file
 from reidbench.files import write_text
 from reidbench.planning.plan import Plan, Request, make_plan
@@ -117,7 +116,6 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator:
         path = tmp_path / "toys.py"
         text = PLUGIN.replace("ROWS", repr(("well", *rows))).replace("COLUMNS", repr((column,)))
         path.write_text(text)
-        source.parse.cache_clear()
         registry.add_plugin(path)
         added.append(path)
         return make_plan("toys", registry.suite("toys"), Request(), store), store

@@ -22,8 +22,10 @@ def test_our_own_round_trip(tmp_path: Path) -> None:
     path = tmp_path / "model.pt"
     model, other = tiny(), tiny()
     torch.nn.init.normal_(model.tks)
-    save_model(path, model, name="tiny", options={"alpha": 3, "kernels": (3, 5)}, about={"dataset": "mars", "seed": 1})
-    found = load_weights(other, path)
+    save_model(
+        str(path), model, name="tiny", options={"alpha": 3, "kernels": (3, 5)}, about={"dataset": "mars", "seed": 1}
+    )
+    found = load_weights(other, str(path))
     assert torch.equal(other.tks, model.tks)
     assert (found.kind, found.model) == ("model", "tiny")
     assert dict(found.options) == {"alpha": 3, "kernels": (3, 5)} and found.about["seed"] == 1

@@ -8,12 +8,13 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from shared import untrained
 from tiny import RECIPE, Tiny, tiny
-from torch import nn
+from torch import Tensor, nn
 
 import reidbench
 from reidbench import registry
@@ -263,11 +264,38 @@ def test_a_loss_that_is_not_finite_stops_and_is_not_saved(dataset: Dataset, tmp_
         ({"precision": "int8"}, "precision is 'int8'"),
         ({"precision": "fp16"}, "needs --device cuda"),
         ({"identities": 16}, "do not fill a batch of 16"),
+        ({"steps": 0, "epochs": 0}, "recipe: asks for no step; give it steps, or epochs"),
     ],
 )
 def test_recipes_that_cannot_be_followed(dataset: Dataset, changes: dict[str, object], message: str) -> None:
     with pytest.raises(UserError, match=message):
         train(tiny(), dataset, replace(RECIPE, **changes), seed=1, device=CPU)  # type: ignore[arg-type]
+
+
+class Bare(Tiny):
+    def forward(self, clips: Tensor) -> Any:
+        return super().forward(clips).feature
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (lambda: tiny(0), r"gives no logits in training; build it for 3 identities \(classes=3\)"),
+        (lambda: tiny(2), "has 2 classes for 3 identities; build it with classes=3"),
+        (lambda: tiny(4), "has 4 classes for 3 identities; build it with classes=3"),
+        (lambda: Bare(3), "forward returns Tensor; let it return a reidbench.spec.Output"),
+    ],
+)
+def test_a_model_that_was_not_built_for_the_identities_is_refused(
+    dataset: Dataset, model: Callable[[], nn.Module], message: str
+) -> None:
+    with pytest.raises(UserError, match=message):
+        train(model(), dataset, RECIPE, seed=1, device=CPU)
+
+
+def test_a_device_and_a_folder_may_be_texts(dataset: Dataset, tmp_path: Path) -> None:
+    train(tiny(), dataset, replace(RECIPE, steps=1), seed=1, device="cpu", workdir=str(tmp_path / "out"))
+    assert any((tmp_path / "out").iterdir())
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,9 @@ from reidbench import registry
 from reidbench.audit.assembly import NAME, Audit
 from reidbench.audit.rules import ABOUT, AFTERTHOUGHTS, Rule, decimals, gap, label
 from reidbench.audit.verdicts import Judgement, Printed, Reading, Step, Verdict
+from reidbench.program import beginning
 
-COMMAND = f"python bench.py {NAME}"
+COMMAND = " ".join((*beginning(), NAME))
 COLUMNS = {"gflops": "GFLOPs", "params": "Param."}
 """What the paper calls the columns."""
 

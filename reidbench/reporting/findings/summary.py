@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from math import isnan
 
 from reidbench.disturbance import busy, unsteady
+from reidbench.program import program
 from reidbench.reporting.documents.block import WORDS
 from reidbench.reporting.findings.differences import families
 from reidbench.reporting.findings.methods import shown_records
@@ -165,10 +166,10 @@ def _sessions(tables: Sequence[Table]) -> Iterator[str]:
         noise = noises.get(device)
         more = (
             f"those of ratios to the reference row also the {100 * noise.of([1.0]):.1f} % by which such a ratio "
-            f"differs between sessions (bench.py calibrate: standard deviation over {noise.freedom + 1:.0f})"
+            f"differs between sessions ({program()} calibrate: standard deviation over {noise.freedom + 1:.0f})"
             if noise
-            else "how much sessions differ was not calibrated here (bench.py calibrate), so that no time is bold, and "
-            "a ratio that is told from 1 is so within its session"
+            else f"how much sessions differ was not calibrated here ({program()} calibrate), so that no time is bold, "
+            "and a ratio that is told from 1 is so within its session"
         )
         yield f"Intervals of times on {device} cover the {rounds} of one session; {more}."
 

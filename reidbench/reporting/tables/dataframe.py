@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reidbench import registry
@@ -18,7 +19,7 @@ from reidbench.reporting.tables.matching import against_published, outdated, pri
 from reidbench.reporting.tables.table import Entry, Table, preset_name, shared
 from reidbench.scatter import Noise, covering, noise_by_device, on_device
 from reidbench.spec import Column, Quantity, Record, Row, Suite, UserError, canonical_json
-from reidbench.store import Store, machines
+from reidbench.store import MACHINE, Store, machines
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,26 +64,30 @@ def frame(suite: str, results: str = "results", *, all_data: bool = False) -> pd
     """
     import pandas as pd
 
-    found = registry.suite(suite)
+    suites = registry.suites_of(suite)
+    recorded = [(store, store.records()) for store in stores(results)]
     lines = [
-        {"suite": suite, **line, "machine": store.name}
-        for store in stores(results)
-        for line in _lines_of(found, store, all_data)
+        {"suite": name, **line, "machine": store.name}
+        for name, found in suites.items()
+        for store, records in recorded
+        for line in _lines_of(found, store, records, all_data)
     ]
     return pd.DataFrame(lines, columns=list(FRAME_COLUMNS))
 
 
 def stores(results: str) -> list[Store]:
-    """The machines' records in a results folder. Raises UserError where there are none."""
-    known = machines(results)
-    if not known:
-        raise UserError(f"no records under {results}: run the suite first")
-    return [Store(results, name) for name in known]
+    """Those of all machines in a results folder, or the one whose folder it is. Raises UserError for none."""
+    folder = Path(results).absolute()
+    if (folder / MACHINE).is_file():
+        return [Store(folder.resolve().parent, folder.resolve().name)]
+    found = [Store(folder, name) for name in machines(folder)]
+    if not found:
+        raise UserError(f"no records under {folder}: run the suite first, or give the folder that holds its results")
+    return found
 
 
-def _lines_of(suite: Suite, store: Store, all_data: bool) -> Iterator[dict[str, Any]]:
+def _lines_of(suite: Suite, store: Store, recorded: Sequence[Record], all_data: bool) -> Iterator[dict[str, Any]]:
     """The lines of one machine's records, in the order of rows and columns."""
-    recorded = store.records()
     latest, noises = latest_contents(recorded), noise_by_device(store.folder)
     groups = _over_splits(_over_seeds(recorded))
     places = {column.quantity: place for place, column in reversed([*enumerate(suite.columns)])}

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
-from made_up import COLUMNS, ROWS
+from made_up import COLUMNS, ROWS, SUITE
 
 from reidbench import registry
 from reidbench.data import synthetic
@@ -113,3 +113,25 @@ def test_a_frame_of_no_records_is_refused(bench, toy, tmp_path):
     nowhere = str(tmp_path / "none")
     with pytest.raises(UserError, match=f"no records under {nowhere}"):
         frame("made_up", nowhere)
+
+
+def test_what_is_not_found_is_told_with_where_it_was_looked_for(bench, toy, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(
+        UserError, match=f"no records under {tmp_path}/results: run the suite first, or give the folder"
+    ):
+        frame("made_up")
+
+
+def test_the_folder_of_one_machine_and_a_collection_are_taken(bench, toy, tmp_path, monkeypatch):
+    bench.source = registry.model_source("toy")
+    bench.save_all()
+    everything = frame("made_up", str(bench.store.folder.parent))
+    pd.testing.assert_frame_equal(frame("made_up", str(bench.store.folder)), everything)
+    monkeypatch.chdir(bench.store.folder)
+    pd.testing.assert_frame_equal(frame("made_up", "."), everything)
+    slim = replace(SUITE, rows=ROWS[:1])
+    monkeypatch.setattr(registry, "suites_of", lambda name: {"made_up": SUITE, "slim": slim})
+    both = frame("both", str(bench.store.folder))
+    pd.testing.assert_frame_equal(both[both.suite == "made_up"], everything)
+    assert set(both[both.suite == "slim"].row) == {ROWS[0].name}
