@@ -26,6 +26,9 @@ DEVELOPERS = "test"
 
 SECONDS_TO_IMPORT = 120
 
+SAFE_READER = ">=2.10"
+"""The versions of torch whose reader of weights a hostile file cannot make corrupt memory, as CVE-2026-24747 says."""
+
 ASK_TORCH = """import json, torch
 print(json.dumps({
     "version": torch.__version__,
@@ -47,7 +50,8 @@ class Declared:
 def examine() -> list[Finding]:
     """All findings on the installation, in the order in which they are shown."""
     needs = declared()
-    return [python(needs), *required(needs), torch_itself(), compiler(), *extras(needs)]
+    reader = reader_of_weights(installed("torch"))
+    return [python(needs), *required(needs), torch_itself(), *reader, compiler(), *extras(needs)]
 
 
 def declared() -> Declared:
@@ -121,6 +125,16 @@ def about_torch(facts: Mapping[str, Any], gpu: str) -> Finding:
         return Finding("torch", f"{text}; {advice}", "wrong", facts)
     advice = f"it is a build for CPUs, though there is a {gpu}: install a CUDA build to measure on it"
     return Finding("torch", f"{text}; {advice}", "note", facts)
+
+
+def reader_of_weights(version: str) -> Iterator[Finding]:
+    """A note where the installed torch ("" for none) does not read the weights of strangers safely."""
+    if version and not fits(version, SAFE_READER):
+        text = (
+            f"torch {version} can be made to corrupt memory by a hostile .pt file (CVE-2026-24747): install torch "
+            f"{SAFE_READER}, or read .pt files only of those whom you trust; .safetensors is not concerned"
+        )
+        yield Finding("weights", text, "note", {"version": version, "range": SAFE_READER})
 
 
 def gpu_of_driver() -> str:

@@ -108,6 +108,21 @@ def test_what_torch_sees_is_held_against_the_driver(
     assert found.mark == mark and part in found.text
 
 
+@pytest.mark.parametrize(("version", "noted"), [("2.6.0+cu124", True), ("2.9.1", True), ("2.10.0", False), ("", False)])
+def test_a_torch_that_reads_weights_unsafely_is_noted(version: str, noted: bool) -> None:
+    found = list(installation.reader_of_weights(version))
+    assert [finding.mark for finding in found] == ["note"] * noted
+    assert not noted or found[0].text.startswith(f"torch {version} can be made to corrupt memory")
+
+
+def test_an_old_reader_is_among_the_findings(versions: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(installation, "torch_itself", lambda: installation.Finding("torch", "imports"))
+    versions |= {"torch": "2.6.0"}
+    assert "weights" in [finding.subject for finding in installation.examine()]
+    versions |= {"torch": "2.13.0"}
+    assert "weights" not in [finding.subject for finding in installation.examine()]
+
+
 def test_torch_is_asked_in_a_process_of_its_own() -> None:
     found = installation.torch_itself()
     assert found.mark == "ok" and found.facts["threads"] >= 1
