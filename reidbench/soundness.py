@@ -165,4 +165,4 @@ def _are_plain_numbers(values: Collection[Any]) -> bool:
     if not isinstance(values, list) or not set(map(type, values)) <= {int, float}:
         return False
     # NaN hides from `min` and `max`, but not from the sum.
-    return not values or (-LARGEST <= min(values) and max(values) <= LARGEST and not math.isnan(sum(values)))
+    return not values or (min(values) >= -LARGEST and max(values) <= LARGEST and not math.isnan(sum(values)))

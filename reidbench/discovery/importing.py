@@ -27,6 +27,12 @@ def folder(name: str) -> Path:
     raise UserError(f"the folder {name}/ is missing beside {HERE}: reinstall reidbench")
 
 
+def install_command(extra: str) -> str:
+    """What installs an extra of this project: from the folder in a checkout, for no package index has it yet."""
+    checkout = (HERE.parent / "pyproject.toml").is_file()
+    return f"pip install -e '.[{extra}]'" if checkout else f"pip install 'reidbench[{extra}]'"
+
+
 def child_environment(**more: str) -> dict[str, str]:
     """The environment of a process of this project's that is started from here: it finds the same package.
 

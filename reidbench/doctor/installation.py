@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from reidbench import machine
+from reidbench.discovery.importing import install_command
 from reidbench.doctor.findings import Finding
 
 NAME = "reidbench"
@@ -166,7 +167,7 @@ def extras(needs: Declared) -> Iterator[Finding]:
     """One finding on each package of an extra but the developers'."""
     for extra, lines in needs.extras.items():
         for name, wanted in map(split, lines if extra != DEVELOPERS else ()):
-            version, install = installed(name), f"pip install '{NAME}[{extra}]'"
+            version, install = installed(name), install_command(extra)
             facts = {"version": version, "range": wanted, "extra": extra}
             if not version:
                 yield Finding(name, f"not installed: {install}", "note", facts)

@@ -91,10 +91,8 @@ def test_what_a_suite_is_called_cannot_command_the_terminal(tmp_path: Path, caps
         'SUITE = Suite("T", (Row("A \\x1b[2J", "baseline"),), (Column("complexity.params"),), "A \\x1b[2J")\n'
     )
     for names in ((), ("evil",)):
-        assert (
-            "\x1b" not in (said := listed(capsys, *names, "--plugin", str(path)))
-            and "Evil \\x1b]0;x\\x07 suite" in said
-        )
+        said = listed(capsys, *names, "--plugin", str(path))
+        assert "\x1b" not in said and "Evil \\x1b]0;x\\x07 suite" in said
     assert "A \\x1b[2J" in said
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from reidbench import registry
+from reidbench.discovery import importing
 from reidbench.discovery.importing import HERE, check_imports, child_environment, folder, import_file
 from reidbench.spec import UserError
 
@@ -73,3 +74,12 @@ def test_a_child_finds_this_package_first_and_what_was_on_the_path(monkeypatch: 
     assert found == {**os.environ, "PYTHONPATH": f"{home}{os.pathsep}elsewhere", "REIDBENCH_ROOT": "there"}
     monkeypatch.delenv("PYTHONPATH")
     assert child_environment()["PYTHONPATH"] == home
+
+
+def test_an_extra_is_installed_from_the_checkout_where_there_is_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where there is none, the package was installed from somewhere that has it by name."""
+    assert importing.install_command("pdf") == "pip install -e '.[pdf]'"
+    monkeypatch.setattr(importing, "HERE", tmp_path / "reidbench")
+    assert importing.install_command("pdf") == "pip install 'reidbench[pdf]'"

@@ -77,8 +77,8 @@ def test_extras_are_told_with_how_to_have_them_and_the_developers_are_not(versio
     needs = Declared("", (), {"pdf": ("typst>=0.15",), "parquet": ("pyarrow>=15",), "a": ("b",), "test": ("pytest",)})
     found = {finding.subject: finding for finding in installation.extras(needs)}
     assert {name: finding.mark for name, finding in found.items()} == {"typst": "ok", "pyarrow": "wrong", "b": "note"}
-    assert found["b"].text == "not installed: pip install 'reidbench[a]'"
-    assert found["pyarrow"].text.endswith("pip install 'reidbench[parquet]'")
+    assert found["b"].text == "not installed: pip install -e '.[a]'"
+    assert found["pyarrow"].text.endswith("pip install -e '.[parquet]'")
 
 
 def test_an_old_python_is_wrong() -> None:
