@@ -91,10 +91,16 @@ def slug(text: str) -> str:
 
 def physical_cores() -> int:
     """Physical cores this process may run on: the number of threads used for latency on a CPU."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(allowed, _cores_built_in() or allowed))
+
+
+@cache
+def _cores_built_in() -> int:
+    """Physical cores of the machine; 0 where the system does not say. On Linux a file is read for each."""
     import psutil
 
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(allowed, psutil.cpu_count(logical=False) or allowed))
+    return psutil.cpu_count(logical=False) or 0
 
 
 def most_load(cores: int = 0) -> float:

@@ -189,9 +189,15 @@ def suite_paths() -> dict[str, Path]:
 
 def measurements() -> dict[str, Measurement]:
     """Every registered measurement by name."""
+    _import_measurements()
+    return dict(sorted(MEASUREMENTS.items()))
+
+
+@cache
+def _import_measurements() -> None:
+    """Imports the project's own, once: a report asks for them ten thousand times."""
     for path in sorted((HERE / "measurements").glob("[!_]*.py")):
         importlib.import_module(f"reidbench.measurements.{path.stem}")
-    return dict(sorted(MEASUREMENTS.items()))
 
 
 def quantity(column: Column) -> Quantity:

@@ -186,3 +186,18 @@ def test_a_mac_says_which_of_apples_processors_it_has(
     monkeypatch.setattr(machine.platform, "system", lambda: "Darwin")
     monkeypatch.setattr(machine.platform, "processor", lambda: "arm" if architecture == "arm64" else "i386")
     assert cpu("", architecture) == name
+
+
+def test_the_cores_that_are_built_in_are_counted_once_and_those_allowed_each_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[bool] = []
+    monkeypatch.setattr(psutil, "cpu_count", lambda logical: asked.append(logical) or 4)
+    monkeypatch.setattr(machine.os, "sched_getaffinity", lambda _: range(8))
+    machine._cores_built_in.cache_clear()
+    try:
+        assert [machine.physical_cores() for _ in range(3)] == [4, 4, 4] and asked == [False]
+        monkeypatch.setattr(machine.os, "sched_getaffinity", lambda _: range(2))
+        assert machine.physical_cores() == 2
+    finally:
+        machine._cores_built_in.cache_clear()
