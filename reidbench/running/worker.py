@@ -25,7 +25,7 @@ from reidbench.registry import Measurement
 from reidbench.resources import is_out_of_memory
 from reidbench.running.events import Events
 from reidbench.running.trials import try_models
-from reidbench.spec import Cell, Outcome, UserError, printable
+from reidbench.spec import Cell, Outcome, UserError
 
 RUNNER_GONE = 3
 """The exit code of a worker whose runner died."""
@@ -100,7 +100,7 @@ def _prefer_as_victim() -> None:
 
 
 def _one_line(error: Exception) -> str:
-    text = printable(" ".join(str(error).split()))
+    text = " ".join(str(error).split())
     return text if isinstance(error, UserError) else f"{type(error).__name__}: {text}"[:500]
 
 
