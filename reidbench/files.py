@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import glob
 import os
+import secrets
 import shutil
 import tempfile
 import time
@@ -32,17 +33,16 @@ def replacing(path: Path) -> Iterator[Path]:
     """Gives a temporary path beside `path` to write to, and renames it onto `path` at the end.
 
     A reader sees the old file or the whole new one, whenever the process dies. On an exception the temporary file is
-    removed and `path` stays as it was. What a killed process left a day ago goes. Raises UserError, naming `path`,
-    where the system refuses (no permission, full disk).
+    removed and `path` stays as it was. What a killed process left a day ago goes. Who may read the file is what the
+    user's umask says. Raises UserError, naming `path`, where the system refuses (no permission, full disk).
     """
     temporary: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         sweep_drafts(path)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-        os.close(handle)
-        temporary = Path(name)
-        temporary.chmod(0o644)
+        draft = draft_of(path)
+        draft.touch(exist_ok=False)
+        temporary = draft
         yield temporary
         with temporary.open("rb+") as written:
             os.fsync(written.fileno())
@@ -52,6 +52,11 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def draft_of(path: Path) -> Path:
+    """A name beside `path` that no other writer takes, for what is to be renamed onto it; `sweep_drafts` knows it."""
+    return path.with_name(f".{path.name}.{secrets.token_urlsafe(6)}.part")
 
 
 def refused(path: Path, error: OSError) -> UserError:

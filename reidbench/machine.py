@@ -41,6 +41,9 @@ SIGNS_OF_A_GPU = ("/dev/nvidia*", "/proc/driver/nvidia")
 """What the driver puts there; a container has the devices, but often no nvidia-smi."""
 
 
+CPUINFO = Path("/proc/cpuinfo")
+
+
 @dataclass(frozen=True)
 class Gpu:
     """The name of the CUDA GPU that torch computes on; where it has none "", and the `reason` if one may be there."""
@@ -89,10 +92,16 @@ def slug(text: str) -> str:
 
 def physical_cores() -> int:
     """Physical cores this process may run on: the number of threads used for latency on a CPU."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(allowed, _cores_built_in() or allowed))
+
+
+@cache
+def _cores_built_in() -> int:
+    """Physical cores of the machine; 0 where the system does not say. On Linux a file is read for each."""
     import psutil
 
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(allowed, psutil.cpu_count(logical=False) or allowed))
+    return psutil.cpu_count(logical=False) or 0
 
 
 def most_load(cores: int = 0) -> float:
@@ -173,15 +182,30 @@ def gpu_facts(device: str) -> dict[str, Any]:
 
 
 def _cpu() -> str:
-    """Model name with family, model and stepping, because virtual machines shorten the name."""
-    cpuinfo = Path("/proc/cpuinfo")
-    if not cpuinfo.is_file():
-        return platform.processor() or platform.machine()
+    """Model name with family, model and stepping, because virtual machines shorten the name; on ARM, which has no such
+    name, with who made what part."""
+    if not CPUINFO.is_file():
+        return _apple_cpu() or platform.processor() or platform.machine()
     fields: dict[str, str] = {}
-    for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
+    for line in CPUINFO.read_text(encoding="utf-8", errors="replace").splitlines():
         label, _, value = line.partition(":")
         fields.setdefault(label.strip(), value.strip())
     model = re.sub(r"\(R\)|\(TM\)|CPU|Processor", "", fields.get("model name", platform.machine()))
     numbers = [fields.get(label, "") for label in ("cpu family", "model", "stepping")]
     detail = f" (family {numbers[0]} model {numbers[1]} stepping {numbers[2]})" if all(numbers) else ""
+    if "CPU implementer" in fields:
+        parts = [f"{label} {fields.get(f'CPU {label}', '')}" for label in ("implementer", "part", "variant")]
+        detail = f" ({' '.join(parts)})"
     return " ".join(model.split()) + detail
+
+
+def _apple_cpu() -> str:
+    """The name of an ARM processor of Apple's, which Python calls "arm", whichever it is; "" of any other."""
+    if (platform.system(), platform.machine()) != ("Darwin", "arm64"):
+        return ""
+    command = ["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return " ".join(answer.stdout.split())

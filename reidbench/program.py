@@ -21,3 +21,8 @@ def beginning() -> tuple[str, ...]:
 def program() -> str:
     """What stands before errors and in the help."""
     return beginning()[-1]
+
+
+def install_command(extra: str) -> str:
+    """What installs an extra of this project: from the folder in a checkout, for no package index has it yet."""
+    return f"pip install -e '.[{extra}]'" if in_checkout() else f"pip install 'reidbench[{extra}]'"

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, TypeVar, overload
 
 from reidbench.discovery.entries import Entry, read_entries
-from reidbench.discovery.importing import HERE, check_imports, folder, forget_import, import_file, module_name
+from reidbench.discovery.importing import check_imports, folder, forget_import, import_file, module_name
 from reidbench.discovery.source import (
     REQUIRED,
     changed,
@@ -35,6 +35,7 @@ from reidbench.discovery.source import (
 )
 from reidbench.files import resolved
 from reidbench.options import fits, kind
+from reidbench.program import HERE
 from reidbench.spec import PAPER_SIZE, Collection, Column, Quantity, Suite, UserError
 from reidbench.trunks import RESNET
 
@@ -226,9 +227,15 @@ def suite_paths() -> dict[str, Path]:
 
 def measurements() -> dict[str, Measurement]:
     """Every registered measurement by name."""
+    _import_measurements()
+    return dict(sorted(MEASUREMENTS.items()))
+
+
+@cache
+def _import_measurements() -> None:
+    """Imports the project's own, once: a report asks for them ten thousand times."""
     for path in sorted((HERE / "measurements").glob("[!_]*.py")):
         importlib.import_module(f"reidbench.measurements.{path.stem}")
-    return dict(sorted(MEASUREMENTS.items()))
 
 
 def quantity(column: Column) -> Quantity:

@@ -29,6 +29,13 @@ def memory_here() -> int:
     return min(found)
 
 
+def memory_free() -> int:
+    """Bytes of memory that can be had now without swapping, within what `memory_here` allows."""
+    import psutil
+
+    return min(psutil.virtual_memory().available, memory_here())
+
+
 def cpu_quota() -> float | None:
     """The cores that this process's control groups leave it, the least of all levels; None where nothing limits it."""
     found = []

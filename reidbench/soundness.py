@@ -5,7 +5,9 @@ Each function returns what is wrong in a few words, "" if nothing is. Imports no
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import math
+import re
+from collections.abc import Collection, Iterable, Mapping
 from itertools import chain
 from typing import Any
 
@@ -38,6 +40,9 @@ LARGEST = 1e100
 DEEPEST = 32
 """Lists and objects inside each other; a record has eight."""
 
+CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+"""Characters by which a text could command a terminal: it is shown there and in reports. Line ends and tabs may be."""
+
 
 def record_fault(record: Record) -> str:
     """What in a record from a file is of another type than `Record` and `Cell.identity` say, or contradicts itself."""
@@ -69,22 +74,27 @@ def machine_fault(facts: Mapping[str, Any]) -> str:
 
 
 def tree_fault(content: Any) -> str:
-    """What of JSON some reader or writer could not take: deep nesting, halves of characters, numbers like 1e999."""
+    """What of JSON some reader or writer could not take: deep nesting, halves of characters, numbers like 1e999; and
+    characters that command a terminal."""
     level = [content]
     for _ in range(DEEPEST):
         texts = [name for node in level if isinstance(node, dict) for name in node]
         inner: list[Any] = []
-        for part in chain.from_iterable(node.values() if isinstance(node, dict) else node for node in level):
+        parts = (node.values() if isinstance(node, dict) else node for node in level if not _are_plain_numbers(node))
+        for part in chain.from_iterable(parts):
             if isinstance(part, str):
                 texts.append(part)
             elif isinstance(part, (dict, list)):
                 inner.append(part)
             elif part is not None and not -LARGEST <= part <= LARGEST:
                 return f"a number beyond {LARGEST:g}"
+        joined = "".join(texts)
         try:
-            "".join(texts).encode()
+            joined.encode()
         except UnicodeEncodeError:
             return "a text that is no Unicode"
+        if CONTROLS.search(joined):
+            return "a text with control characters"
         if not inner:
             return ""
         level = inner
@@ -111,6 +121,8 @@ def cell_fault(cell: Mapping[str, Any], key: str) -> str:
     for name, kind in CELL_FIELDS.items():
         if not isinstance(cell.get(name), kind):
             return f"cell.{name} is missing or of another type"
+    if not cell["measurement"].isidentifier():  # it is a folder's name, and must not lead elsewhere
+        return "cell.measurement is no name"
     for name, fields in SETTINGS.items():
         setting = cell["settings"].get(name, {})
         if not isinstance(setting, dict):
@@ -129,7 +141,7 @@ def _numbers_fault(record: Record) -> str:
         if not _is_number(value):
             return f"values.{name} is no finite number"
     for name, readings in record.samples.items():
-        if not isinstance(readings, list) or not all(map(_is_number, readings)):
+        if not isinstance(readings, list) or not (_are_plain_numbers(readings) or all(map(_is_number, readings))):
             return f"samples.{name} is no list of finite numbers"
     load = record.context.get("other_load", 0)
     if not _is_number(load):
@@ -145,3 +157,12 @@ def _numbers_fault(record: Record) -> str:
 
 def _is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and -LARGEST <= value <= LARGEST
+
+
+def _are_plain_numbers(values: Collection[Any]) -> bool:
+    """Whether these are a list of JSON's numbers of which `_is_number` holds, told without a call for each: there are
+    millions of readings."""
+    if not isinstance(values, list) or not set(map(type, values)) <= {int, float}:
+        return False
+    # NaN hides from `min` and `max`, but not from the sum.
+    return not values or (min(values) >= -LARGEST and max(values) <= LARGEST and not math.isnan(sum(values)))

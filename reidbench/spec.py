@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 from collections.abc import Callable, Mapping
@@ -230,6 +231,12 @@ class Preset:
         # There are no weights by name for what stands on no known trunk.
         return replace(recipe, trunk="") if trunk == NO_TRUNK and recipe.trunk != "file" else recipe
 
+    @cached_property
+    def recipes(self) -> frozenset[str]:
+        """All recipes that it has, on any dataset and trunk, as `but_for_frames` has them."""
+        ways = itertools.product(("", *self.by_dataset), ("", NO_TRUNK, *self.rates_by_trunk))
+        return frozenset(but_for_frames(asdict(self.recipe_on(*way))) for way in ways)
+
 
 @dataclass(frozen=True)
 class Protocol:
@@ -388,6 +395,11 @@ class Outcome:
     values: dict[str, float] = field(default_factory=dict)
     samples: dict[str, list[float]] = field(default_factory=dict)
     context: dict[str, Any] = field(default_factory=dict)
+
+
+def but_for_frames(recipe: Mapping[str, Any]) -> str:
+    """A recipe as one text, the clips' length left out, which is the row's own."""
+    return canonical_json({name: value for name, value in recipe.items() if name != "frames"})
 
 
 def canonical_json(value: Any) -> str:

@@ -1,6 +1,6 @@
 """Backends: what runs a trained network, what that buys in time, and what it costs in accuracy.
 
-pip install 'reidbench[onnxruntime,openvino]'
+pip install -e '.[onnxruntime,openvino]'
 python bench.py backends                # quick preset, 2 CPU cores: about a quarter of an hour
 python bench.py backends --only cost    # about 10 minutes, most of it exporting and compiling
 """

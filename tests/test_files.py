@@ -124,3 +124,13 @@ def test_alone_lets_others_wait_and_survives_the_death_of_its_holder(tmp_path: P
         assert waiter.stdout and waiter.stdout.readline() == "mine\n"
     with alone(path):
         pass
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o077, 0o600), (0o022, 0o644), (0o002, 0o664)])
+def test_who_may_read_a_file_is_what_the_umask_says(tmp_path: Path, umask: int, mode: int) -> None:
+    before = os.umask(umask)
+    try:
+        files.write_text(tmp_path / "features", "of persons")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "features").stat().st_mode & 0o777 == mode

@@ -131,3 +131,81 @@ def test_the_version_of_this_project_is_that_of_the_code_that_runs(monkeypatch: 
     found = machine.versions()
     assert found["reidbench"] == reidbench.__version__ and found["numpy"] == "9.9 installed"
     assert list(found)[:2] == ["python", "reidbench"]
+
+
+ARM = """processor\t: 0
+BogoMIPS\t: 243.75
+CPU implementer\t: 0x41
+CPU architecture: 8
+CPU variant\t: {variant}
+CPU part\t: {part}
+CPU revision\t: 1
+"""
+
+X86 = """processor\t: 0
+vendor_id\t: AuthenticAMD
+cpu family\t: 25
+model\t\t: 1
+model name\t: AMD EPYC 7B13 Processor
+stepping\t: 0
+"""
+
+
+@pytest.fixture
+def cpu(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str, str], str]:
+    """The name of the processor where the system says this of it ("" for none), on such an architecture."""
+
+    def found(cpuinfo: str, architecture: str) -> str:
+        (tmp_path / "cpuinfo").write_text(cpuinfo)
+        monkeypatch.setattr(machine, "CPUINFO", tmp_path / ("cpuinfo" if cpuinfo else "none"))
+        monkeypatch.setattr(machine.platform, "machine", lambda: architecture)
+        return machine._cpu()
+
+    return found
+
+
+def test_processors_of_arm_are_told_apart(cpu: Callable[[str, str], str]) -> None:
+    """Linux has no name for them; folders of results are named by what stands before the bracket."""
+    parts = [("0xd0c", "0x3"), ("0xd40", "0x1"), ("0xd4f", "0x0"), ("0xd0c", "0x4")]
+    names = [cpu(ARM.format(part=part, variant=variant), "aarch64") for part, variant in parts]
+    assert len(set(names)) == 4 and names[0] == "aarch64 (implementer 0x41 part 0xd0c variant 0x3)"
+
+
+def test_the_names_of_other_processors_are_as_they_were(cpu: Callable[[str, str], str]) -> None:
+    """By them the folders of results are named."""
+    assert cpu(X86, "x86_64") == "AMD EPYC 7B13 (family 25 model 1 stepping 0)"
+    assert cpu("processor : 0\nhart : 0\n", "riscv64") == "riscv64"
+
+
+@pytest.mark.parametrize(
+    ("architecture", "says", "name"),
+    [("arm64", "Apple M1  Pro\n", "Apple M1 Pro"), ("arm64", None, "arm"), ("x86_64", "Intel(R) Core(TM)", "i386")],
+)
+def test_a_mac_says_which_of_apples_processors_it_has(
+    architecture: str, says: str | None, name: str, cpu: Callable[[str, str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(command: list[str], **_: object) -> object:
+        assert command[0].endswith("sysctl")
+        if says is None:
+            raise FileNotFoundError
+        return machine.subprocess.CompletedProcess(command, 0, says)
+
+    monkeypatch.setattr(machine.subprocess, "run", run)
+    monkeypatch.setattr(machine.platform, "system", lambda: "Darwin")
+    monkeypatch.setattr(machine.platform, "processor", lambda: "arm" if architecture == "arm64" else "i386")
+    assert cpu("", architecture) == name
+
+
+def test_the_cores_that_are_built_in_are_counted_once_and_those_allowed_each_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[bool] = []
+    monkeypatch.setattr(psutil, "cpu_count", lambda logical: asked.append(logical) or 4)
+    monkeypatch.setattr(machine.os, "sched_getaffinity", lambda _: range(8))
+    machine._cores_built_in.cache_clear()
+    try:
+        assert [machine.physical_cores() for _ in range(3)] == [4, 4, 4] and asked == [False]
+        monkeypatch.setattr(machine.os, "sched_getaffinity", lambda _: range(2))
+        assert machine.physical_cores() == 2
+    finally:
+        machine._cores_built_in.cache_clear()

@@ -56,3 +56,12 @@ def test_a_report_names_the_command_that_made_it(tmp_path: Path, monkeypatch: py
     assert command(plan) == "python bench.py table2 --only cost"
     monkeypatch.setattr(program, "HERE", tmp_path / "reidbench")
     assert command(plan) == "reidbench table2 --only cost"
+
+
+def test_an_extra_is_installed_from_the_checkout_where_there_is_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where there is none, the package was installed from somewhere that has it by name."""
+    assert program.install_command("pdf") == "pip install -e '.[pdf]'"
+    monkeypatch.setattr(program, "HERE", tmp_path / "reidbench")
+    assert program.install_command("pdf") == "pip install 'reidbench[pdf]'"

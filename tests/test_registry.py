@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -313,3 +314,13 @@ def test_the_source_hash_covers_the_files_a_model_imports() -> None:
     assert path.parent / "resnet.py" in source.with_siblings(path)
     assert registry.model_source("bicnet") == registry.model_source("bicnet_tks")
     assert registry.model_source("bicnet") != registry.model_source("tclnet")
+
+
+def test_the_projects_measurements_are_imported_once_and_a_plugins_are_seen_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    known = registry.measurements()
+    monkeypatch.setattr(registry.importlib, "import_module", lambda name: pytest.fail(f"{name} is imported again"))
+    assert registry.measurements() == known
+    monkeypatch.setitem(registry.MEASUREMENTS, "of_a_plugin", replace(known["latency"], name="of_a_plugin"))
+    assert registry.measurements().keys() - known.keys() == {"of_a_plugin"}

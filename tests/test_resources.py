@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
 import torch
 
 from reidbench import resources
-from reidbench.resources import is_out_of_memory, memory_here
+from reidbench.resources import is_out_of_memory, memory_free, memory_here
 
 GIB = 2**30
 
@@ -41,3 +42,11 @@ def test_running_out_of_memory_is_told_from_other_failures() -> None:
         assert is_out_of_memory(ran_out)
     for other in (RuntimeError("shape mismatch"), ValueError("out of memory")):
         assert not is_out_of_memory(other)
+
+
+def test_what_is_free_is_no_more_than_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resources, "memory_here", lambda: GIB)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=3 * GIB))
+    assert memory_free() == GIB
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=GIB // 2))
+    assert memory_free() == GIB // 2

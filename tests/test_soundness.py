@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from reidbench import soundness
 from reidbench.soundness import DEEPEST, machine_fault, record_fault, samples_fault, tree_fault
 from reidbench.spec import Quantity, Record, key_of
 
@@ -48,6 +49,12 @@ def test_what_is_read_of_a_context_is_checked(context: dict[str, Any], fault: st
         ({"samples": {"ap": 0.5}}, "samples.ap is no list of finite numbers"),
         ({"samples": {"ap": {"0": 0.5}}}, "samples.ap is no list of finite numbers"),
         ({"samples": {"ap": [0.5, math.inf]}}, "samples.ap is no list of finite numbers"),
+        ({"samples": {"ap": [0.5, math.nan, 1]}}, "samples.ap is no list of finite numbers"),
+        ({"samples": {"ap": [0.5, True]}}, "samples.ap is no list of finite numbers"),
+        ({"samples": {"ap": [0.5, "1"]}}, "samples.ap is no list of finite numbers"),
+        ({"samples": {"ap": [0.5, None]}}, "samples.ap is no list of finite numbers"),
+        ({"samples": {"ap": [10**101, 1]}}, "samples.ap is no list of finite numbers"),
+        ({"samples": {"ap": []}}, ""),
         ({"key": "other"}, "its key 'other' is not that of its cell"),
     ],
 )
@@ -134,7 +141,27 @@ def nested(depth: int) -> list[Any]:
         ({"a": {"b": -1e101}}, "a number beyond 1e+100"),
         ({"a": ["half \ud800"]}, "a text that is no Unicode"),
         ([{"half \ud800": 1}], "a text that is no Unicode"),
+        ({"a": ["boom \x1b[2J"]}, "a text with control characters"),
+        ({"a \x9b": 1}, "a text with control characters"),
+        ({"a": ["two\nlines\tand more"]}, ""),
+        ({"a": [1, 2.5, math.nan]}, "a number beyond 1e+100"),
+        ({"a": [math.nan, 1]}, "a number beyond 1e+100"),
+        ({"a": [1, 2, -1e101]}, "a number beyond 1e+100"),
+        ({"a": [10**400, 1]}, "a number beyond 1e+100"),
+        ({"a": [[1, 2], [3, "\x07"]]}, "a text with control characters"),
     ],
 )
 def test_what_no_reader_could_take_is_found_wherever_it_stands(content: Any, fault: str) -> None:
     assert tree_fault(content) == fault
+
+
+@pytest.mark.parametrize("measurement", ["../../../escaped", "/tmp/escaped", "..", "", "a.b", "accuracy\n"])
+def test_a_measurement_is_a_name_and_no_path(measurement: str) -> None:
+    """Its records lie in a folder of that name."""
+    assert record_fault(record({}, measurement=measurement)) == "cell.measurement is no name"
+
+
+def test_millions_of_readings_are_not_looked_at_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[object] = []
+    monkeypatch.setattr(soundness, "_is_number", lambda value: looked.append(value) or True)
+    assert record_fault(replace(record({}), samples={"ap": [0.5, 1] * 1000})) == "" and len(looked) < 10

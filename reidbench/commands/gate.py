@@ -100,17 +100,14 @@ def compare_stores(
 
 def sides_of(plans: Mapping[str, Plan], here: Store, there: Store) -> tuple[Side, Side]:
     """The records here and those of the baseline, which may lie in one folder."""
-    read = _measurements(plans)
-    return Side(here, read), _code_before(plans, there) if _is_same(here, there) else Side(there, read)
+    ours = Side(here, _measurements(plans))
+    # In one folder, the baseline is what other versions of the code have recorded there.
+    same = _is_same(here, there)
+    return ours, ours.before(all_cells(plans.values())) if same else Side(there, _measurements(plans))
 
 
 def _is_same(here: Store, there: Store) -> bool:
     return here.folder.resolve() == there.folder.resolve()
-
-
-def _code_before(plans: Mapping[str, Plan], store: Store) -> Side:
-    """What other versions of the code have recorded in the folder that the records here lie in too."""
-    return Side(store, _measurements(plans), without=all_cells(plans.values()))
 
 
 def _measurements(plans: Mapping[str, Plan]) -> set[str]:

@@ -11,6 +11,7 @@ from reidbench.commands.listing_one import about_models, facts_of, lines_of
 from reidbench.commands.output import print_json
 from reidbench.deployment.backends import BACKENDS, Backend, missing
 from reidbench.retrieval.protocols import PROTOCOLS, in_full
+from reidbench.spec import printable
 
 UNWRAPPED = 1000
 """Columns of what is no terminal."""
@@ -39,7 +40,8 @@ def list_everything(arguments: Namespace) -> int:
     for title, entries in groups.items():
         print(title)
         for name, about in entries.items():
-            print(textwrap.fill(f"  {name:<{column}} {about}", width, subsequent_indent=indent, break_on_hyphens=False))
+            text = f"  {name:<{column}} {printable(about)}"
+            print(textwrap.fill(text, width, subsequent_indent=indent, break_on_hyphens=False))
     return 0
 
 
@@ -48,7 +50,7 @@ def _list_some(arguments: Namespace) -> int:
     if arguments.json:
         print_json(found)
     else:
-        print("\n\n".join("\n".join(lines_of(facts)) for facts in found))
+        print("\n\n".join("\n".join(map(printable, lines_of(facts))) for facts in found))
     return 0
 
 

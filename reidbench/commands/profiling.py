@@ -16,7 +16,7 @@ from reidbench.commands.output import print_json
 from reidbench.commands.suites import run
 from reidbench.data.cache import cache_folder
 from reidbench.files import alone, check_writable
-from reidbench.program import program
+from reidbench.program import install_command, program
 from reidbench.spec import Column, Row, Suite, UserError
 
 if TYPE_CHECKING:
@@ -198,6 +198,6 @@ def _print(*parts: Table | str) -> None:
 
 def _tell_how_to_open(file: Path, folder: str) -> int:
     print(f"written: {file}")
-    print(f"TensorBoard: pip install 'reidbench[trace]', tensorboard --logdir {folder}, tab PyTorch Profiler")
+    print(f"TensorBoard: {install_command('trace')}, tensorboard --logdir {folder}, tab PyTorch Profiler")
     print("Perfetto: open the file at https://ui.perfetto.dev (or at chrome://tracing)")
     return 0

@@ -22,6 +22,7 @@ from reidbench.store import Store
 
 if TYPE_CHECKING:
     from reidbench.planning.plan import Plan, Request
+    from reidbench.reporting.tables.matching import Records
     from reidbench.reporting.tables.table import Table
 
 
@@ -42,7 +43,7 @@ def check_figures(suites: Mapping[str, Suite]) -> None:
                 check_needs(f"{figure} of suite {name}", drawing.needs, suite)
 
 
-def report_suite(plan: Plan, store: Store, arguments: Namespace, suite: Suite) -> None:
+def report_suite(plan: Plan, store: Store, records: Records, arguments: Namespace, suite: Suite) -> None:
     """Writes a suite's report and prints the table of the part that was asked for.
 
     What `report` writes is of that part, too; a run that measures a part writes the report of the whole suite.
@@ -52,9 +53,9 @@ def report_suite(plan: Plan, store: Store, arguments: Namespace, suite: Suite) -
     from reidbench.reporting.tables.terminal import terminal_text
     from reidbench.reporting.writing import write_report
 
-    table = assemble(plan, store)
+    table = assemble(plan, store, records)
     request = request_of(arguments)
-    shown = table if _is_report(arguments) else _whole(table, suite, request, store)
+    shown = table if _is_report(arguments) else _whole(table, suite, request, store, records)
     written = write_report(shown, store, made_by=arguments.command_line, **_output(arguments))
     if arguments.json:
         _print_json([table])
@@ -71,7 +72,14 @@ def report_suite(plan: Plan, store: Store, arguments: Namespace, suite: Suite) -
 
 
 def report_several(
-    plans: Sequence[Plan], store: Store, arguments: Namespace, *, name: str, audit: bool, each: bool = False
+    plans: Sequence[Plan],
+    store: Store,
+    records: Records,
+    arguments: Namespace,
+    *,
+    name: str,
+    audit: bool,
+    each: bool = False,
 ) -> None:
     """Writes one report of the plans as `<name>.<ending>`, with the audit if asked for; prints a line on each.
 
@@ -80,7 +88,6 @@ def report_several(
     """
     from reidbench.audit.assembly import NAME, audited_suites, carry_out
     from reidbench.reporting.findings.summary import mostly_measured
-    from reidbench.reporting.tables.matching import Records
     from reidbench.reporting.tables.table import assemble
     from reidbench.reporting.writing import (
         COMBINED,
@@ -91,14 +98,14 @@ def report_several(
         write_report,
     )
 
-    records, request = Records(store), request_of(arguments)
+    request = request_of(arguments)
     tables = [assemble(plan, store, records) for plan in plans]
     tables, left_out = (tables, "") if name else mostly_measured(tables)
     if not tables:
         raise UserError(f"{store.folder}: holds less than half of every suite with these options; name the suites")
     tables = tables if name else _in_order(tables)
     if not _is_report(arguments):
-        tables = [_whole(table, table.plan.suite, request, store) for table in tables]
+        tables = [_whole(table, table.plan.suite, request, store, records) for table in tables]
     for table in tables if each else ():
         write_report(table, store, made_by=arguments.command_line)
     output, others, about = _output(arguments), [], [_coverage(table) for table in tables]
@@ -226,7 +233,7 @@ def _is_trained(plan: Plan) -> bool:
     return any("seed" in cell.settings for cell in plan.all_cells())
 
 
-def _whole(table: Table, suite: Suite, request: Request, store: Store) -> Table:
+def _whole(table: Table, suite: Suite, request: Request, store: Store, records: Records) -> Table:
     """The table with all rows and columns. Where a dataset that was not asked for cannot be had, as it is."""
     from reidbench.planning.recorded import recorded_plan
     from reidbench.reporting.tables.table import assemble
@@ -234,6 +241,7 @@ def _whole(table: Table, suite: Suite, request: Request, store: Store) -> Table:
     if not request.rows and not request.only:
         return table
     try:
-        return assemble(recorded_plan(table.plan.name, suite, replace(request, rows=(), only=""), store), store)
+        whole = replace(request, rows=(), only="")
+        return assemble(recorded_plan(table.plan.name, suite, whole, store, records.holds), store, records)
     except UserError:
         return table

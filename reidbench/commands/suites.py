@@ -5,7 +5,9 @@ from __future__ import annotations
 import sys
 from argparse import Namespace
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from reidbench import registry
 from reidbench.commands.asked import (
@@ -30,6 +32,9 @@ from reidbench.running.runner import Runner
 from reidbench.spec import Suite, UserError
 from reidbench.store import Store
 
+if TYPE_CHECKING:
+    from reidbench.reporting.tables.matching import Records
+
 
 def run_suite(arguments: Namespace) -> int:
     """Measures what a suite lacks and writes its report."""
@@ -50,6 +55,7 @@ def audit(arguments: Namespace) -> int:
 def report(arguments: Namespace) -> int:
     """Writes the report of one suite, of the audit, or of several, from the records of one machine."""
     from reidbench.audit.assembly import NAME
+    from reidbench.reporting.tables.matching import Records
     from reidbench.reporting.writing import check_formats
 
     _check_not_swallowed(arguments, {*registry.suite_paths(), NAME})
@@ -64,9 +70,11 @@ def report(arguments: Namespace) -> int:
     if not suites:
         report_audit(store, arguments)
         return 0
-    plans = plans_of(suites, arguments, store, recorded_plan, chosen=bool(arguments.suites))
+    records = Records(store)
+    make = partial(recorded_plan, holds=records.holds)
+    plans = plans_of(suites, arguments, store, make, chosen=bool(arguments.suites))
     name = "-".join(dict.fromkeys(arguments.suites))
-    _report(plans, suites, store, arguments, name=name, audit=audit)
+    _report(plans, suites, store, records, arguments, name=name, audit=audit)
     return 0
 
 
@@ -85,11 +93,14 @@ def run(suites: Mapping[str, Suite], arguments: Namespace, *, trial: bool = Fals
 
     With `trial` the command's one model is tried before, where it has to be measured.
     """
+    from reidbench.reporting.tables.matching import Records
+
     check_gpu(arguments.device)
     runner, plans = _measure(suites, arguments, trial=trial)
+    records = Records(runner.store)
     if request_of(arguments).seeds is None:
-        plans = {name: with_recorded_seeds(plan, runner.store) for name, plan in plans.items()}
-    _report(plans, suites, runner.store, arguments, name=arguments.command, each=True)
+        plans = {name: with_recorded_seeds(plan, records.holds) for name, plan in plans.items()}
+    _report(plans, suites, runner.store, records, arguments, name=arguments.command, each=True)
     return _tell(runner)
 
 
@@ -97,18 +108,19 @@ def _report(
     plans: Mapping[str, Plan],
     suites: Mapping[str, Suite],
     store: Store,
+    records: Records,
     arguments: Namespace,
     *,
     name: str,
     audit: bool = False,
     each: bool = False,
 ) -> None:
-    """The report of one suite that was named, or one of several."""
+    """The report of one suite that was named, or one of several, from the store's `records`."""
     if name and len(suites) == 1 and not audit:
         (known, plan), *_ = plans.items()
-        report_suite(plan, store, arguments, suites[known])
+        report_suite(plan, store, records, arguments, suites[known])
     else:
-        report_several(list(plans.values()), store, arguments, name=name, audit=audit, each=each)
+        report_several(list(plans.values()), store, records, arguments, name=name, audit=audit, each=each)
 
 
 def _suites(names: Iterable[str]) -> dict[str, Suite]:

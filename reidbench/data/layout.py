@@ -7,7 +7,6 @@ import io
 import json
 import os
 import shutil
-import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +20,7 @@ from PIL import Image
 
 from reidbench.data.info_files import read_json
 from reidbench.data.mars import read_layout
-from reidbench.files import refused, sweep_drafts
+from reidbench.files import draft_of, refused, sweep_drafts
 from reidbench.program import beginning
 from reidbench.spec import UserError
 
@@ -66,10 +65,10 @@ def write_layout(
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         sweep_drafts(folder)
-        draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent))
+        draft = draft_of(folder)
+        draft.mkdir()
         try:
             _fill(draft, shots, film, about)
-            draft.chmod(0o755)
             try:
                 draft.rename(folder)
             except OSError:

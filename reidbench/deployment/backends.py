@@ -9,6 +9,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from typing import Any
 
+from reidbench.program import install_command
 from reidbench.registry import lookup
 from reidbench.spec import IEEE, UserError
 
@@ -90,7 +91,7 @@ def missing(packages: tuple[str, ...], extra: str) -> str:
     absent = [package for package in packages if not is_installed(package)]
     if "onnxscript" in packages and is_installed("torch") and _version_of_torch() < ONNX_TORCH:
         absent.append(f"torch {'.'.join(map(str, ONNX_TORCH))} or newer")
-    return f"{', '.join(absent)} not installed: pip install 'reidbench[{extra}]'" if absent else ""
+    return f"{', '.join(absent)} not installed: {install_command(extra)}" if absent else ""
 
 
 def _version_of_torch() -> tuple[int, ...]:

@@ -13,10 +13,8 @@ from pathlib import Path
 from types import ModuleType
 
 from reidbench.discovery.source import changed, parse, with_siblings
+from reidbench.program import HERE
 from reidbench.spec import UserError
-
-HERE = Path(__file__).resolve().parents[1]
-"""The package's own folder."""
 
 
 def folder(name: str) -> Path:

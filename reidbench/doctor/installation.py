@@ -19,13 +19,16 @@ from typing import Any
 
 from reidbench import __version__, machine
 from reidbench.doctor.findings import Finding
-from reidbench.program import HERE
+from reidbench.program import HERE, install_command
 
 NAME = "reidbench"
 DEVELOPERS = "test"
 """The extra that only who changes the code needs."""
 
 SECONDS_TO_IMPORT = 120
+
+SAFE_READER = ">=2.10"
+"""The versions of torch whose reader of weights a hostile file cannot make corrupt memory, as CVE-2026-24747 says."""
 
 ASK_TORCH = """import json, torch
 print(json.dumps({
@@ -48,7 +51,8 @@ class Declared:
 def examine() -> list[Finding]:
     """All findings on the installation, in the order in which they are shown."""
     needs = declared()
-    return [itself(), python(needs), *required(needs), torch_itself(), compiler(), *extras(needs)]
+    reader = reader_of_weights(installed("torch"))
+    return [itself(), python(needs), *required(needs), torch_itself(), *reader, compiler(), *extras(needs)]
 
 
 def declared() -> Declared:
@@ -130,6 +134,16 @@ def about_torch(facts: Mapping[str, Any], gpu: str) -> Finding:
     return Finding("torch", f"{text}; {advice}", "note", facts)
 
 
+def reader_of_weights(version: str) -> Iterator[Finding]:
+    """A note where the installed torch ("" for none) does not read the weights of strangers safely."""
+    if version and not fits(version, SAFE_READER):
+        text = (
+            f"torch {version} can be made to corrupt memory by a hostile .pt file (CVE-2026-24747): install torch "
+            f"{SAFE_READER}, or read .pt files only of those whom you trust; .safetensors is not concerned"
+        )
+        yield Finding("weights", text, "note", {"version": version, "range": SAFE_READER})
+
+
 def gpu_of_driver() -> str:
     """The first GPU that the driver names; "" for none, and where it is kept from programs on purpose."""
     if not shutil.which("nvidia-smi") or machine.hides_gpus():
@@ -159,7 +173,7 @@ def extras(needs: Declared) -> Iterator[Finding]:
     """One finding on each package of an extra but the developers'."""
     for extra, lines in needs.extras.items():
         for name, wanted in map(split, lines if extra != DEVELOPERS else ()):
-            version, install = installed(name), f"pip install '{NAME}[{extra}]'"
+            version, install = installed(name), install_command(extra)
             facts = {"version": version, "range": wanted, "extra": extra}
             if not version:
                 yield Finding(name, f"not installed: {install}", "note", facts)

@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from reidbench.planning.plan import Plan, Request, make_plan
 from reidbench.spec import Cell, Suite
 from reidbench.store import Store
 
+Holds = Callable[[Cell], bool]
+"""Whether a cell has a successful record: `Store.holds`, or what reads each record once for more than this."""
 
-def recorded_plan(name: str, suite: Suite, request: Request, store: Store) -> Plan:
+
+def recorded_plan(name: str, suite: Suite, request: Request, store: Store, holds: Holds) -> Plan:
     """The plan of a report: where no number of seeds is asked for, with those recorded."""
     plan = make_plan(name, suite, request, store)
-    return plan if request.seeds is not None else with_recorded_seeds(plan, store)
+    return plan if request.seeds is not None else with_recorded_seeds(plan, holds)
 
 
-def with_recorded_seeds(plan: Plan, store: Store) -> Plan:
+def with_recorded_seeds(plan: Plan, holds: Holds) -> Plan:
     """The plan with as many seeds as most rows have recorded, no fewer than it has; its dataset is not opened again.
 
     "Most" is half of what the first seed is recorded of (of each split, where the dataset has any): neither does a row
     that failed take the other rows' seeds out of a report, nor do further seeds of one row leave the others incomplete.
     """
     firsts = {cell.key: cell for own in plan.cells.values() for cell in own if cell.settings.get("seed") == 0}.values()
-    least = sum(store.holds(cell) for cell in firsts) / 2
+    least = sum(map(holds, firsts)) / 2
     seeds = 1
-    while 0 < least <= sum(store.holds(_with_seed(cell, seeds)) for cell in firsts):
+    while 0 < least <= sum(holds(_with_seed(cell, seeds)) for cell in firsts):
         seeds += 1
     return _with_seeds(plan, max(seeds, plan.preset.seeds))
 

@@ -9,6 +9,7 @@ from typing import Any
 from reidbench import registry
 from reidbench.deployment.backends import BACKENDS
 from reidbench.registry import check_options, lookup
+from reidbench.soundness import CONTROLS
 from reidbench.spec import Column, Published, Row, Suite, UserError, canonical_json
 
 PARTS = {"rows": Row, "columns": Column, "notes": str, "figures": str}
@@ -122,12 +123,14 @@ def _is_plain(value: Mapping[Any, Any]) -> bool:
 
 
 def _check_texts(what: str, texts: Any) -> None:
-    """Raises UserError for a text that could not be written, for it holds halves of characters."""
+    """Raises UserError for a text that could not be written, for it holds halves of characters, or be shown safely."""
     for text in texts:
         try:
             text.encode()
         except UnicodeEncodeError:
             raise UserError(f"{what} is {_short(text)}, which is no Unicode text") from None
+        if CONTROLS.search(text):
+            raise UserError(f"{what} is {_short(text)}; leave the control characters out")
 
 
 def _short(value: object) -> str:

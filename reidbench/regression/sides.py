@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from copy import copy
 from typing import Any
 
 from reidbench import registry
@@ -53,26 +54,34 @@ class Side:
     """One store's successful records, each read once.
 
     Those of interleaved measurements include the sessions before the last one, of others only the last is a result.
-    Only those of some `measurements` are read, or of all. Records of what the cells in `without` measure, by the same
-    code, count as not there: of any seed.
+    Only those of some `measurements` are read, or of all.
     """
 
-    def __init__(self, store: Store, measurements: Collection[str] = (), without: Iterable[Cell] = ()) -> None:
+    def __init__(self, store: Store, measurements: Collection[str] = ()) -> None:
         known = registry.measurements()
         self.store = store
-        self.records: dict[str, list[Record]] = {}
         self._every: dict[str, list[Record]] = {}
         earlier = [
             record
             for record in store.superseded(*measurements)
             if (found := known.get(record.cell["measurement"])) and found.mode == "interleaved"
         ]
-        self._without = {(subject(cell.identity), code_of(cell.identity)) for cell in without}
         for record in (*store.records(*measurements), *earlier):
             if record.status == "ok":
                 self._every.setdefault(subject(record.cell), []).append(record)
-                if not self.is_without(record.cell):
-                    self.records.setdefault(subject(record.cell), []).append(record)
+        self.records, self._without = self._every, set[tuple[str, tuple[str, str]]]()
+
+    def before(self, cells: Iterable[Cell]) -> Side:
+        """The same records, read once, of which those of what some cells measure, by the same code and of any seed,
+        count as not there."""
+        found = copy(self)
+        found._without = {(subject(cell.identity), code_of(cell.identity)) for cell in cells}
+        kept = {
+            what: [record for record in records if not found.is_without(record.cell)]
+            for what, records in self._every.items()
+        }
+        found.records = {what: records for what, records in kept.items() if records}
+        return found
 
     def is_without(self, cell: Mapping[str, Any]) -> bool:
         """Whether records of this identity, whatever their seed, count as not there."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,8 @@ from torch import Tensor
 
 from reidbench.data.tracklets import DISTRACTOR, Dataset, Tracklet
 from reidbench.files import replacing
+from reidbench.program import install_command
+from reidbench.resources import memory_free
 from reidbench.retrieval.blocks import BLOCK
 from reidbench.retrieval.features import Embedded, Pooling
 from reidbench.retrieval.mapped import map_array, rows_beyond
@@ -63,9 +65,8 @@ def check_name(path: Path) -> None:
         try:
             import pyarrow  # noqa: F401
         except ImportError:
-            raise UserError(
-                f"--out {path}: needs pyarrow, which is not installed; pip install 'reidbench[parquet]', or end it .npz"
-            ) from None
+            how = install_command("parquet")
+            raise UserError(f"--out {path}: needs pyarrow, which is not installed; {how}, or end it .npz") from None
 
 
 def write_features(path: Path, embedded: Embedded, about: Mapping[str, Any]) -> None:
@@ -172,7 +173,9 @@ def _read_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         raise _unreadable(path, "it is no file")
     try:
         with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in KINDS if name != "vector" and (name in file or name in NEEDED)}
+            others = [name for name in KINDS if name != "vector" and (name in file or name in NEEDED)]
+            _check_fits(file, others)
+            arrays = {name: file[name] for name in others}
             arrays["vector"] = _vectors(path, file)
         about = json.loads(str(arrays.pop("about"))) if "about" in arrays else {"format": FORMAT, **DEFAULTS}
     except FileNotFoundError as error:
@@ -214,7 +217,17 @@ def _check(arrays: Mapping[str, np.ndarray], called: Mapping[str, str]) -> None:
 def _vectors(path: Path, file: Any) -> np.ndarray:
     """Left in the file where they would not fit a block."""
     mapped = map_array(path, "vector")
-    return mapped if mapped is not None and mapped.size > BLOCK else file["vector"]
+    if mapped is not None and mapped.size > BLOCK:
+        return mapped
+    _check_fits(file, ["vector"])
+    return file["vector"]
+
+
+def _check_fits(file: Any, names: Collection[str]) -> None:
+    """Raises ValueError for arrays that memory does not hold: a small file can unpack to a thousand times its size."""
+    size = sum(each.file_size for each in file.zip.infolist() if each.filename.removesuffix(".npy") in names)
+    if size > (free := memory_free()):
+        raise ValueError(f"{' and '.join(names)} would take {size / 1e9:.3g} GB of memory, {free / 1e9:.3g} are free")
 
 
 def _single(vectors: np.ndarray) -> np.ndarray:

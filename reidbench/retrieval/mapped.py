@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 import zipfile
 from dataclasses import dataclass
@@ -59,7 +60,7 @@ def map_array(path: Path, name: str) -> np.ndarray | None:
     with path.open("rb") as file:
         file.seek(member.header_offset + LOCAL_HEADER - 4)
         begin += member.header_offset + LOCAL_HEADER + sum(struct.unpack("<HH", file.read(4)))
-    if dtype.hasobject or begin % dtype.itemsize or begin + dtype.itemsize * int(np.prod(shape)) > path.stat().st_size:
+    if dtype.hasobject or begin % dtype.itemsize or begin + dtype.itemsize * math.prod(shape) > path.stat().st_size:
         return None
     return np.memmap(path, dtype, "r", begin, shape, "F" if fortran else "C")
 

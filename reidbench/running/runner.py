@@ -27,8 +27,8 @@ from reidbench.running.events import LONGEST, read_event
 from reidbench.running.jobs import IN_WORKER, Job, environment, make_jobs
 from reidbench.running.trials import cells_to_try
 from reidbench.running.watching import Ending, Limits, Watch, Watched, kill_group
-from reidbench.soundness import record_fault
-from reidbench.spec import Cell, Outcome, Places, Record, UserError
+from reidbench.soundness import record_fault, tree_fault
+from reidbench.spec import Cell, Outcome, Places, Record, UserError, printable
 from reidbench.store import Store
 
 
@@ -233,13 +233,14 @@ class Runner:
             versions=machine.versions(packages_of(cell.settings)),
             started=started,
             seconds=round(seconds, 3),
-            error=error,
+            error=printable(error),
         )
-        if fault := record_fault(record) or (_lacks_quantities(record) if status == "ok" else ""):
+        fault = record_fault(record) or tree_fault(vars(record))
+        if fault := fault or (_lacks_quantities(record) if status == "ok" else ""):
             # A measurement of a plugin, say; what was written could never be read again, or would be shown nowhere.
             error = f"its outcome cannot be recorded ({fault}); log: {log}"
             nothing = asdict(Outcome())
-            record = replace(record, status="failed", seconds=0.0, error=error, **nothing)
+            record = replace(record, status="failed", seconds=0.0, error=printable(error), **nothing)
         with self._lock:
             self.store.save(record)
             if record.status != "ok":

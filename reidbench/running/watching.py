@@ -162,6 +162,8 @@ class Watch:
 def kill_group(process: subprocess.Popen[str]) -> None:
     """Kills a process that leads a group, and what it started, also where it is itself gone already."""
     process.kill()
+    if not hasattr(os, "killpg"):  # Windows has no groups of processes
+        return
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import re
 import warnings
-from collections.abc import Mapping
+import zipfile
+from collections.abc import Iterator, Mapping
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +63,8 @@ def write_archive(path: Path, content: Mapping[str, Any]) -> None:
 def read_archive(path: Path) -> Any:
     """Reads what `torch.save` wrote onto the CPU: tensors and plain values, never code.
 
+    Before version 2.10 torch's reader can be made to corrupt memory, which is not to be prevented from here.
+
     Raises UserError for a file that is missing, damaged, no such archive, or that carries anything else.
     """
     _check_file(path)
@@ -68,7 +72,9 @@ def read_archive(path: Path) -> Any:
         with torch.serialization.safe_globals(NUMPY_SCALARS), warnings.catch_warnings():
             # torch warns of a pickle's protocol before it refuses it; the refusal below says it in one line.
             warnings.simplefilter("ignore")
-            return torch.load(path, map_location="cpu", weights_only=True)
+            content = torch.load(path, map_location="cpu", weights_only=True)
+        check_whole(content, path)
+        return content
     except Exception as error:  # a damaged archive raises errors of a dozen types
         if kind := exported_kind(path):
             raise _unreadable(path, f"an exported network, {kind}", EXPORTED) from error
@@ -83,6 +89,34 @@ def read_archive(path: Path) -> Any:
         else:
             reason = "damaged, or no checkpoint"
         raise _unreadable(path, reason) from error
+
+
+def check_whole(content: Any, path: Path) -> None:
+    """Raises ValueError where the tensors that were read of an archive are longer than what it holds: torch before 2.10
+    takes the memory behind a cut one for the rest of it.
+
+    Each must have a part of the file for itself that is as long.
+    """
+    if not zipfile.is_zipfile(path):
+        return  # the format of torch before 1.6, of which any torch misses what is cut off
+    with zipfile.ZipFile(path) as archive:
+        held = [member.file_size for member in archive.infolist() if "/data/" in member.filename]
+    read = {storage.data_ptr(): storage.nbytes() for storage in map(Tensor.untyped_storage, _tensors(content))}
+    pairs = zip_longest(sorted(read.values(), reverse=True), sorted(held, reverse=True), fillvalue=0)
+    if any(length > there for length, there in pairs):
+        raise ValueError("a tensor of which bytes are missing")
+
+
+def _tensors(content: Any) -> Iterator[Tensor]:
+    """The tensors with numbers in memory, in containers inside each other; a container may hold itself."""
+    seen, waiting = set(), [content]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, Tensor) and part.layout == torch.strided and not part.is_meta:
+            yield part
+        elif isinstance(part, (dict, list, tuple, set)) and id(part) not in seen:
+            seen.add(id(part))
+            waiting += part.values() if isinstance(part, dict) else part
 
 
 def exported_kind(path: Path) -> str:

@@ -76,19 +76,28 @@ def imagenet_weights(trunk: int | str, *, address: str = IMAGENET_ADDRESS) -> Pa
 
     It is fetched once into the cache folder.
 
-    Raises UserError if it cannot be fetched or its SHA-256 does not begin as its name says.
+    Raises UserError if it cannot be fetched or read, or if its SHA-256, also that of a file which lies there, does not
+    begin as its name says.
     """
     name = IMAGENET_FILES[trunk]
-    path = cache_folder() / "weights" / name
+    path, wanted = cache_folder() / "weights" / name, name.removesuffix(".pth").rpartition("-")[2]
     if not path.exists():
         with replacing(path) as temporary:
             _download(address + name, temporary, path)
-            wanted = name.removesuffix(".pth").partition("-")[2]
-            with temporary.open("rb") as file:
-                found = hashlib.file_digest(file, "sha256").hexdigest()
-            if not found.startswith(wanted):
-                raise UserError(f"{address}{name}: arrived damaged (SHA-256 {found[:8]}, not {wanted}); try again")
+            if (found := _sha256(temporary)) != wanted:
+                raise UserError(f"{address}{name}: arrived damaged (SHA-256 {found}, not {wanted}); try again")
+    elif (found := _sha256(path)) != wanted:
+        raise UserError(f"{path}: is not torchvision's file of that name (SHA-256 {found}, not {wanted}); remove it")
     return path
+
+
+def _sha256(path: Path) -> str:
+    """The first 8 digits of a file's SHA-256, which torchvision's names end with."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()[:8]
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror or error}); remove it") from error
 
 
 def _download(address: str, temporary: Path, path: Path) -> None:

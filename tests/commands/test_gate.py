@@ -10,14 +10,16 @@ from xml.etree import ElementTree
 
 import pytest
 
+from reidbench import registry
 from reidbench.cli import main
 from reidbench.commands import gate
 from reidbench.commands.gate import find_store
+from reidbench.planning.plan import Request, make_plan
 from reidbench.regression.judging import Circumstances
 from reidbench.regression.pairing import Pair
 from reidbench.scatter import Noise
 from reidbench.spec import Quantity, Record, UserError
-from reidbench.store import machines
+from reidbench.store import Store, machines
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -320,3 +322,14 @@ def test_the_baseline_is_a_machines_folder_or_a_results_folder(tmp_path: Path) -
         find_store(str(tmp_path), "--against", "other")
     assert find_store(str(tmp_path), "--against", "two").name == "two"
     assert find_store(str(tmp_path / "one"), "--against").folder == tmp_path / "one"
+
+
+def test_one_folder_that_is_both_sides_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    monkeypatch.setattr(Store, "records", lambda store, *_: read.append(store.name) or [])
+    one, other = Store(tmp_path, "one"), Store(tmp_path, "other")
+    plans = {"table3": make_plan("table3", registry.suite("table3"), Request(), one)}
+    gate.sides_of(plans, one, Store(tmp_path, "one"))
+    assert read == ["one"]
+    gate.sides_of(plans, one, other)
+    assert read == ["one", "one", "other"]

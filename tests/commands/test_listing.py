@@ -84,6 +84,18 @@ def test_the_models_whose_rows_are_marked_as_approximate_are_called_so(capsys) -
         assert f"{abouts[name]}\n" in listed(capsys, name)
 
 
+def test_what_a_suite_is_called_cannot_command_the_terminal(tmp_path: Path, capsys) -> None:
+    path = tmp_path / "evil.py"
+    path.write_text(
+        '"""Evil \\x1b]0;x\\x07 suite."""\nfrom reidbench.spec import Column, Row, Suite\n'
+        'SUITE = Suite("T", (Row("A \\x1b[2J", "baseline"),), (Column("complexity.params"),), "A \\x1b[2J")\n'
+    )
+    for names in ((), ("evil",)):
+        said = listed(capsys, *names, "--plugin", str(path))
+        assert "\x1b" not in said and "Evil \\x1b]0;x\\x07 suite" in said
+    assert "A \\x1b[2J" in said
+
+
 def test_what_has_no_default_is_required(tmp_path: Path, capsys) -> None:
     path = tmp_path / "mine.py"
     path.write_text("from reidbench.registry import dataset\n\n@dataset\ndef mine(part): ...\n")

@@ -7,6 +7,7 @@ import pytest
 from reidbench import registry
 from reidbench.commands.reports import _in_order, _whole
 from reidbench.planning.plan import Request, make_plan
+from reidbench.reporting.tables.matching import Records
 from reidbench.reporting.tables.table import assemble
 from reidbench.spec import Record
 from reidbench.store import Store
@@ -20,7 +21,7 @@ def test_the_report_behind_a_part_is_whole(tmp_path: Path, seeds: int | None, sh
         store.save(Record(cell.identity, cell.key, cell.row, "ok", *found))
     request = Request(rows=("1",), only="accuracy", seeds=seeds)
     part = assemble(make_plan("table3", suite, request, store), store)
-    whole = _whole(part, suite, request, store).plan
+    whole = _whole(part, suite, request, store, Records(store)).plan
     assert (len(whole.suite.rows), whole.only, whole.preset.seeds) == (5, "", shown)
 
 

@@ -1,13 +1,17 @@
 """The commands that measure suites: when a model is tried before it is measured."""
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from reidbench import registry, store
 from reidbench.cli import main
 from reidbench.commands import suites
-from reidbench.planning.plan import all_cells
+from reidbench.planning.plan import Request, all_cells, make_plan
+from reidbench.reporting import figures
 from reidbench.spec import Record
+from reidbench.store import Store
 
 
 @pytest.mark.parametrize(("status", "tries"), [("ok", 1), ("failed", 2)])
@@ -26,3 +30,27 @@ def test_a_model_is_tried_until_it_is_measured(
     for _ in range(2):
         assert main(["profile", "bicnet", "--results", str(tmp_path), "--machine", "here"]) == 0
     assert tried == ["bicnet"] * tries
+
+
+def test_a_report_reads_each_record_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Which seeds are recorded and what the table shows is taken from one reading."""
+    place, home = Store(tmp_path, "here"), ["--results", str(tmp_path), "--machine", "here"]
+    place.introduce_machine()
+    cells = make_plan("table3", registry.suite("table3"), Request(only="accuracy", seeds=2), place).all_cells()
+    for cell in cells:
+        found = ({}, {"ap": [1.0], "top1": [1.0], "identity": [1.0]}, {}, "here", {}, "2026", 1.0)
+        place.save(Record(cell.identity, cell.key, cell.row, "ok", *found))
+    read: Counter[str] = Counter()
+    whole = store.read_record
+
+    def counted(path: Path) -> Record:
+        read[path.name] += 1
+        return whole(path)
+
+    monkeypatch.setattr(store, "read_record", counted)
+    monkeypatch.setattr(figures, "draw_figures", lambda *_, **__: [])
+    assert main(["report", "table3", "--only", "accuracy", *home]) == 0
+    assert len(read) == len(cells) and set(read.values()) == {1}
+    assert "2 seeds" in capsys.readouterr().out

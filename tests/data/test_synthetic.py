@@ -487,3 +487,13 @@ def test_sample_sheet_shows_two_look_alikes_of_each_factor(small: Path, tmp_path
     synthetic.sample_sheet(synthetic.synthetic(str(small)), tmp_path / "sheet.png")
     with Image.open(tmp_path / "sheet.png") as sheet:
         assert sheet.size == (3 * 32 * 3, 2 * 2 * 2 * 64 * 3)
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o077, 0o700), (0o022, 0o755)])
+def test_who_may_look_into_a_dataset_is_what_the_umask_says(umask: int, mode: int, tmp_path: Path) -> None:
+    before = os.umask(umask)
+    try:
+        write_synthetic(tmp_path / "out", **SMALL)
+    finally:
+        os.umask(before)
+    assert (tmp_path / "out").stat().st_mode & 0o777 == mode

@@ -36,7 +36,7 @@ def test_what_cannot_be_is_refused(name: str, device: str, precision: str, said:
 
 def test_what_is_not_installed_is_named_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backends, "is_installed", lambda package: package != "nncf")
-    assert missing(("openvino", "nncf"), "openvino") == "nncf not installed: pip install 'reidbench[openvino]'"
+    assert missing(("openvino", "nncf"), "openvino") == "nncf not installed: pip install -e '.[openvino]'"
     assert missing(("openvino",), "openvino") == ""
 
 
@@ -44,7 +44,7 @@ def test_what_is_not_installed_is_named_with_what_to_do(monkeypatch: pytest.Monk
 def test_onnx_needs_a_torch_that_its_exporter_knows(version: str, enough: bool, monkeypatch) -> None:
     monkeypatch.setattr(backends, "version", lambda package: version)
     monkeypatch.setattr(backends, "is_installed", lambda package: True)
-    lacking = "torch 2.8 or newer not installed: pip install 'reidbench[onnxruntime]'"
+    lacking = "torch 2.8 or newer not installed: pip install -e '.[onnxruntime]'"
     assert missing(BACKENDS["onnxruntime"].packages, "onnxruntime") == ("" if enough else lacking)
     assert missing((), "") == ""
 

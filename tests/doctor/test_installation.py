@@ -78,8 +78,8 @@ def test_extras_are_told_with_how_to_have_them_and_the_developers_are_not(versio
     needs = Declared("", (), {"pdf": ("typst>=0.15",), "parquet": ("pyarrow>=15",), "a": ("b",), "test": ("pytest",)})
     found = {finding.subject: finding for finding in installation.extras(needs)}
     assert {name: finding.mark for name, finding in found.items()} == {"typst": "ok", "pyarrow": "wrong", "b": "note"}
-    assert found["b"].text == "not installed: pip install 'reidbench[a]'"
-    assert found["pyarrow"].text.endswith("pip install 'reidbench[parquet]'")
+    assert found["b"].text == "not installed: pip install -e '.[a]'"
+    assert found["pyarrow"].text.endswith("pip install -e '.[parquet]'")
 
 
 def test_an_old_python_is_wrong() -> None:
@@ -107,6 +107,21 @@ def test_what_torch_sees_is_held_against_the_driver(
 ) -> None:
     found = installation.about_torch({"version": "2", "cuda": cuda, "devices": devices, "threads": 2}, gpu)
     assert found.mark == mark and part in found.text
+
+
+@pytest.mark.parametrize(("version", "noted"), [("2.6.0+cu124", True), ("2.9.1", True), ("2.10.0", False), ("", False)])
+def test_a_torch_that_reads_weights_unsafely_is_noted(version: str, noted: bool) -> None:
+    found = list(installation.reader_of_weights(version))
+    assert [finding.mark for finding in found] == ["note"] * noted
+    assert not noted or found[0].text.startswith(f"torch {version} can be made to corrupt memory")
+
+
+def test_an_old_reader_is_among_the_findings(versions: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(installation, "torch_itself", lambda: installation.Finding("torch", "imports"))
+    versions |= {"torch": "2.6.0"}
+    assert "weights" in [finding.subject for finding in installation.examine()]
+    versions |= {"torch": "2.13.0"}
+    assert "weights" not in [finding.subject for finding in installation.examine()]
 
 
 def test_torch_is_asked_in_a_process_of_its_own() -> None:

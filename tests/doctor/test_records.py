@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from kept import new_store, record, write
 
 from reidbench.doctor.records import NAMED, examine, mend, stores
-from reidbench.spec import UserError
+from reidbench.spec import UserError, key_of
 
 
 def test_every_machine_with_records_is_looked_at_and_other_folders_are_not(tmp_path: Path) -> None:
@@ -77,3 +78,11 @@ def test_what_only_the_user_can_mend_does_not_promise_a_repair(tmp_path: Path) -
     _, missing = examine(store)
     assert missing.subject == "machine.json" and "copy it from where" in missing.text
     assert "--repair" not in missing.text and mend(store) == []
+
+
+def test_a_repair_of_records_that_name_places_outside_is_told_as_any(tmp_path: Path) -> None:
+    store = new_store(tmp_path)
+    cell = {**record().cell, "measurement": str(tmp_path / "escaped")}
+    write(store.folder / "complexity" / "evil.json", replace(record(), cell=cell, key=key_of(cell)))
+    (moved,) = mend(store)
+    assert moved.text.startswith("complexity/evil.json to complexity/damaged/evil.json.")

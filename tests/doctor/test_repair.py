@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from reidbench import machine
 from reidbench import store as store_module
 from reidbench.doctor.integrity import STILL_WRITTEN, survey
 from reidbench.doctor.repair import repair
-from reidbench.spec import Cell, UserError
+from reidbench.spec import Cell, UserError, key_of
 from reidbench.store import Store
 
 CELL = Cell(**{name: value for name, value in record().cell.items() if name != "format"}, row="Base-B")
@@ -130,3 +131,34 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(Path, "rename", refuse)
     with pytest.raises(UserError, match="Read-only file system"):
         repair(store, faults)
+
+
+@pytest.mark.parametrize("place", ["../../escaped", "/ESCAPED"])
+def test_a_record_cannot_name_a_place_outside(tmp_path: Path, place: str) -> None:
+    """Its measurement is the name of a folder: one that leads elsewhere makes it damaged, and it stays inside."""
+    store = new_store(tmp_path)
+    cell = {**record().cell, "measurement": place.replace("/ESCAPED", str(tmp_path / "escaped"))}
+    write(store.folder / "complexity" / "evil.json", replace(record(), cell=cell, key=key_of(cell)))
+    (fault,) = survey(store).faults
+    assert fault.kind == "damaged" and "measurement is no name" in fault.what
+    ((_, target),) = repair(store, [fault])
+    assert target.parent == store.folder / "complexity" / "damaged" and not (tmp_path / "escaped").exists()
+
+
+def test_nothing_is_moved_through_a_link_out_of_the_folder(tmp_path: Path) -> None:
+    store = new_store(tmp_path)
+    (tmp_path / "elsewhere").mkdir()
+    (store.folder / "latency").symlink_to(tmp_path / "elsewhere")
+    cell = {**record().cell, "measurement": "latency"}
+    write(store.folder / "complexity" / "linked.json", replace(record(), cell=cell, key=key_of(cell)))
+    with pytest.raises(UserError, match=r"latency/.*: a link leads out of .*here; move .*linked\.json by hand"):
+        repair(store, survey(store).faults)
+    assert not list((tmp_path / "elsewhere").iterdir())
+
+
+def test_a_place_whose_name_is_too_long_is_named(tmp_path: Path) -> None:
+    store = new_store(tmp_path)
+    write(store.folder / "complexity" / "long.json", replace(record(), row="r" * 300))
+    faults = [fault for fault in survey(store).faults if fault.kind == "misnamed"]
+    with pytest.raises(UserError, match="cannot be written"):
+        repair(store, faults or survey(store).faults)

@@ -39,23 +39,24 @@ def record(store: Store, **seeds: int) -> None:
 def test_a_report_takes_the_seeds_that_most_rows_have(tmp_path: Path, recorded: dict[str, int], seeds: int) -> None:
     store = Store(tmp_path, "here")
     record(store, **recorded)
-    found = recorded_plan("three", SUITE, Request(), store)
+    found = recorded_plan("three", SUITE, Request(), store, store.holds)
     assert found == make_plan("three", SUITE, Request(seeds=seeds), store)
 
 
 def test_what_was_asked_for_goes_first(tmp_path: Path) -> None:
     store = Store(tmp_path, "here")
     record(store, A=3, B=3, C=3)
-    assert recorded_plan("three", SUITE, Request(seeds=2), store).preset.seeds == 2
+    assert recorded_plan("three", SUITE, Request(seeds=2), store, store.holds).preset.seeds == 2
 
 
 def test_a_preset_of_several_seeds_says_what_is_missing_of_them(tmp_path: Path) -> None:
-    found = recorded_plan("three", SUITE, Request(preset="standard"), Store(tmp_path, "here"))
+    store = Store(tmp_path, "here")
+    found = recorded_plan("three", SUITE, Request(preset="standard"), store, store.holds)
     assert found.preset.seeds == len(found.cells["A", 1]) == 3
 
 
 def test_costs_alone_have_no_seeds(tmp_path: Path) -> None:
     store = Store(tmp_path, "here")
-    assert recorded_plan("three", SUITE, Request(only="cost"), store) == make_plan(
+    assert recorded_plan("three", SUITE, Request(only="cost"), store, store.holds) == make_plan(
         "three", SUITE, Request(only="cost"), store
     )

@@ -27,6 +27,9 @@ def test_a_suite_that_can_be_planned_is_let_through() -> None:
         ),
         ({"focus": "C"}, "no row for its focus is named 'C'; there are A, B, Elsewhere"),
         ({"focus": None}, "Suite.focus is None; give a text"),
+        ({"title": "T\x1b[2J"}, "Suite.title is 'T\\x1b[2J'; leave the control characters out"),
+        ({"rows": (A, B, Row("C \x1b]0;x\x07"))}, "Row.name is 'C \\x1b]0;x\\x07'; leave the control characters out"),
+        ({"notes": ("a \x9b",)}, "note is 'a \\x9b'; leave the control characters out"),
         ({"rows": (A, B, Row("C", absent=["no code"]))}, "Row.absent is ['no code']; give a text"),  # type: ignore
         ({"rows": (A, B, A)}, "2 rows are named 'A'; give each a name of its own"),
         ({"rows": B}, "rows must be a tuple of Row, with a comma after a single one"),

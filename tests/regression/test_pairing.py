@@ -195,7 +195,7 @@ def test_one_folder_has_the_rows_that_did_not_change_on_both_sides(tmp_path: Pat
     new, old = with_others(tmp_path, 1, ("Base", "Other 8"))
     old.save(session=1)
     replace(new, store=old.store).save(session=2)
-    found = pairs_of(new.plan, Side(old.store), Side(old.store, without=new.plan.all_cells()), exactly=True)
+    found = pairs_of(new.plan, Side(old.store), Side(old.store).before(new.plan.all_cells()), exactly=True)
     (slim,) = [pair for pair in found if pair.row == "Slim" and pair.name == "latency.ratio"]
     assert slim.divisors == ("Base", "Other 8") and (len(slim.here), len(slim.there)) == (1, 2)
 
@@ -310,14 +310,14 @@ def test_code_is_not_compared_with_its_own_further_seeds(tmp_path: Path) -> None
     plan = replace(new, seeds=1).plan
     (base, *_) = [cell for cell in plan.all_cells() if cell.measurement == "accuracy"]
     assert {record.cell["source"] for record in Side(new.store).of(base)} == {"new"}
-    before = Side(new.store, without=plan.all_cells()).of(base)
+    before = Side(new.store).before(plan.all_cells()).of(base)
     assert [record.cell["source"] for record in before] == ["old"] * 3
 
 
 def test_a_folder_against_itself_says_of_what_is_the_same_that_it_is(tmp_path: Path) -> None:
     """And not that it is missing, or of another precision than some other record."""
     new, _ = two_sides(tmp_path)
-    found = pairs_of(new.plan, Side(new.store), Side(new.store, without=new.plan.all_cells()), exactly=True)
+    found = pairs_of(new.plan, Side(new.store), Side(new.store).before(new.plan.all_cells()), exactly=True)
     assert {(pair.reason, pair.unchanged) for pair in found} == {("one and the same code on both sides", True)}
     assert all(pair.here for pair in found)
 

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from reidbench.data.tracklets import DISTRACTOR, Dataset, Tracklet
+from reidbench.retrieval import features_file
 from reidbench.retrieval.features import Embedded, Pooling
 from reidbench.retrieval.features_file import (
     FORMAT,
@@ -100,7 +101,7 @@ def test_parquet_holds_the_same(embedded: Embedded, tmp_path: Path) -> None:
 
 def test_without_pyarrow_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(UserError, match=r"--out f\.parquet: .*pip install 'reidbench\[parquet\]'") as error:
+    with pytest.raises(UserError, match=r"--out f\.parquet: .*pip install -e '\.\[parquet\]'") as error:
         check_name(Path("f.parquet"))
     assert "\n" not in str(error.value)
     check_name(Path("f.npz"))
@@ -255,3 +256,24 @@ def test_arrays_that_are_no_features_are_refused(change: dict[str, object], reas
     with pytest.raises(UserError) as caught:
         given_features(**{**given, "is_query": np.arange(10) < 3, **change})
     assert reason in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["vector", "identity"])
+def test_what_unpacks_to_more_than_memory_holds_is_not_unpacked(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four megabytes of zeros, packed, can be four gigabytes."""
+    arrays = {
+        "vector": np.ones((4, 1000 if name == "vector" else 2), np.float32),
+        "identity": np.ones(4 if name == "vector" else 4000, np.int64),
+        "camera": np.arange(4),
+        "query": np.array([True, False, False, False]),
+    }
+    np.savez_compressed(tmp_path / "f.npz", **arrays)
+    monkeypatch.setattr(features_file, "memory_free", lambda: 10_000)
+    with pytest.raises(UserError, match=rf"{name}.* would take \S+ GB of memory, 1e-05 are free") as error:
+        read_features(tmp_path / "f.npz")
+    assert "\n" not in str(error.value)
+    monkeypatch.setattr(features_file, "memory_free", lambda: 100_000)
+    if name == "vector":
+        assert read_features(tmp_path / "f.npz")[0].vectors[POOLING].shape == (4, 1000)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import tracemalloc
 import zipfile
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from numpy.lib import format as npy
 from torch.nn import functional
 
 from reidbench.retrieval.mapped import UnitVectors, map_array, rows_beyond
@@ -84,3 +86,13 @@ def test_a_number_that_is_too_large_or_none_is_found_wherever_it_stands(monkeypa
     assert not len(rows_beyond(half, 1e18))
     half[3, 3] = np.inf
     assert rows_beyond(half, 1e18).tolist() == [3]
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_shape_beyond_all_numbers_of_numpy_is_not_mapped(tmp_path: Path) -> None:
+    """Its product wraps round to 0 in NumPy, which warns of that."""
+    header = io.BytesIO()
+    npy.write_array_header_1_0(header, {"descr": "<f4", "fortran_order": False, "shape": (2**32, 2**32)})
+    with zipfile.ZipFile(tmp_path / "f.npz", "w") as archive:
+        archive.writestr("vector.npy", header.getvalue() + bytes(64))
+    assert map_array(tmp_path / "f.npz", "vector") is None

@@ -46,6 +46,10 @@ def act(cell, folder=os.environ.get("TOY_FOLDER", "")):
         os.write(1, b"more garbage\\n")
     if does == "raises":
         raise ValueError("of two\\nlines")
+    if does == "colours":
+        raise ValueError("\x1b[31mred\x1b[0m")
+    if does == "commands":
+        return Outcome({"length": 4.0}, context={"note": "\x1b[2J"})
     if does == "names":
         raise UserError("toy.jpg: damaged frame")
     if does == "dies":
@@ -183,6 +187,8 @@ def test_kept_weights_last_until_everything_is_measured_again(make) -> None:
         ("names", "failed", "toy.jpg: damaged frame; log: "),
         ("dies", "failed", "was ended by SIGKILL"),
         ("eats", "out-of-memory", "MemoryError"),
+        ("colours", "failed", "ValueError: \\x1b[31mred\\x1b[0m; log: "),
+        ("commands", "failed", "cannot be recorded (a text with control characters); log: "),
         ("errs", "failed", "cannot be recorded (toybatch declares length, and gave lenght); log: "),
     ],
 )

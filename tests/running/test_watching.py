@@ -1,6 +1,7 @@
 """Workers are ended when they hang, hold too much or flood their log, and not while they work, report or wait."""
 
 import math
+import os
 import subprocess
 import sys
 import time
@@ -10,7 +11,7 @@ import psutil
 import pytest
 
 from reidbench.resources import memory_here
-from reidbench.running.watching import Ending, Limits, Watch
+from reidbench.running.watching import Ending, Limits, Watch, kill_group
 from reidbench.spec import UserError
 
 NONE = Limits(idle=math.inf, silent=math.inf, memory=math.inf, log=math.inf)
@@ -99,3 +100,11 @@ def test_limits_come_from_the_environment_and_are_refused_in_one_line() -> None:
     for text in ("0", "-1", "nan", "an hour"):
         with pytest.raises(UserError, match=f"REIDBENCH_SILENT_LIMIT is '{text}'; give a number"):
             Limits.here({"REIDBENCH_SILENT_LIMIT": text})
+
+
+def test_where_there_are_no_groups_the_process_itself_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on Windows."""
+    monkeypatch.delattr(os, "killpg")
+    with start(SLEEPS) as process:
+        kill_group(process)
+        assert process.wait(10) != 0

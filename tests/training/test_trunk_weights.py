@@ -159,6 +159,19 @@ def test_imagenet_weights_are_fetched_once(trunk: int | str, server: tuple[str, 
     assert imagenet_weights(trunk, address=address) == first and len(asked) == 1
 
 
+def test_a_file_that_lies_there_is_checked_too(server: tuple[str, list[str]], tmp_path: Path) -> None:
+    """Also one that was put there by hand: random numbers under that name would be trained from without a word."""
+    path = imagenet_weights(18, address=server[0])
+    path.write_bytes(b"others" * 1000)
+    with pytest.raises(UserError, match=r"resnet18-\w+\.pth: is not torchvision's file .*; remove it") as error:
+        imagenet_weights(18, address=server[0])
+    assert "\n" not in str(error.value) and path.is_file() and len(server[1]) == 1
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(UserError, match=r"resnet18-\w+\.pth: cannot be read \(Is a directory\); remove it"):
+        imagenet_weights(18, address=server[0])
+
+
 def test_damaged_and_missing_downloads_leave_nothing(server: tuple[str, list[str]], tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"resnet34-00000000\.pth: arrived damaged"):
         imagenet_weights(34, address=server[0])

@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import ModuleType
 
+from reidbench.program import install_command
 from reidbench.reporting.documents.block import Block
 from reidbench.reporting.documents.document import (
     Code,
@@ -51,7 +52,7 @@ def require_typst() -> ModuleType:
     try:
         import typst
     except ImportError:
-        raise UserError("--format pdf needs the package typst: pip install 'reidbench[pdf]'") from None
+        raise UserError(f"--format pdf needs the package typst: {install_command('pdf')}") from None
     return typst
 
 

@@ -46,7 +46,7 @@ def difference_frame(suite: str, results: str = "results") -> pd.DataFrame:
 
 def _lines_of(name: str, suite: Suite, store: Store, records: Records) -> Iterator[dict[str, Any]]:
     for request in reports_of(suite, store):
-        table = assemble(recorded_plan(name, suite, request, store), store, records)
+        table = assemble(recorded_plan(name, suite, request, store, records.holds), store, records)
         trained = [heading.settings for heading in table.headings if heading.training and table.fresh(heading)]
         settings = shared(trained) if trained else {}
         for family in families(table):

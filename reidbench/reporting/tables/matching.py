@@ -54,6 +54,11 @@ class Records:
             self._by_key[cell.key] = self._store.load(cell)
         return self._by_key[cell.key]
 
+    def holds(self, cell: Cell) -> bool:
+        """Whether a cell has a successful record: an attempt that failed is none."""
+        record = self.fresh(cell)
+        return record is not None and record.status == "ok"
+
     def stale(self, cell: Cell) -> tuple[Record, str] | None:
         """The latest record that differs only as a stale one may, with where it differs."""
         if cell.key not in self._stale:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -17,7 +16,7 @@ from reidbench.presets import PRESETS
 from reidbench.reporting.tables.comparison import Readings, clear_best
 from reidbench.reporting.tables.matching import Records, against_published, misplaced, mixtures, printed_value
 from reidbench.scatter import Noise, covering, noise_by_device, on_device
-from reidbench.spec import NO_TRUNK, Cell, Column, Quantity, Record, Row, canonical_json
+from reidbench.spec import Cell, Column, Quantity, Record, Row, but_for_frames
 from reidbench.statistics import Estimate
 from reidbench.store import Store
 
@@ -243,13 +242,5 @@ def shared(settings: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 def preset_name(recipe: Mapping[str, Any]) -> str:
     """The preset that has this recipe on some dataset, the clips' length apart, which is the row's own; "" if none."""
-
-    def comparable(known: Mapping[str, Any]) -> str:
-        return canonical_json({name: value for name, value in known.items() if name != "frames"})
-
-    wanted = comparable(recipe)
-    for name, preset in PRESETS.items():
-        ways = itertools.product(("", *preset.by_dataset), ("", NO_TRUNK, *preset.rates_by_trunk))
-        if any(comparable(asdict(preset.recipe_on(*way))) == wanted for way in ways):
-            return name
-    return ""
+    wanted = but_for_frames(recipe)
+    return next((name for name, preset in PRESETS.items() if wanted in preset.recipes), "")

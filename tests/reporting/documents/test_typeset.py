@@ -40,5 +40,5 @@ def test_quoted_text_is_one_string(text: str) -> None:
 
 def test_without_the_package_one_line_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "typst", None)
-    with pytest.raises(UserError, match=r"pip install 'reidbench\[pdf\]'"):
+    with pytest.raises(UserError, match=r"pip install -e '\.\[pdf\]'"):
         pdf(Document("t", (Paragraph("x"),)))

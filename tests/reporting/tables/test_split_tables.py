@@ -137,7 +137,7 @@ def test_a_report_has_as_many_seeds_as_most_splits_of_most_rows(bench):
         for split in ALL.numbers:
             bench.save(bench.cell(row, COLUMNS[MEAN_AP], 1, split))
     bench.seeds = 1
-    found = with_recorded_seeds(bench.plan, bench.store)
+    found = with_recorded_seeds(bench.plan, bench.store.holds)
     assert found.preset.seeds == 2 and len(found.cells["Full", MEAN_AP]) == 20
     assert {cell.settings["dataset"]["options"]["split"] for cell in found.cells["Full", MEAN_AP]} == {*ALL.numbers}
     assert found.cells["Full", 3] == bench.plan.cells["Full", 3]
