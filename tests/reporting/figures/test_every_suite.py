@@ -16,7 +16,7 @@ from reidbench import registry
 from reidbench.reporting.documents.document import Picture
 from reidbench.reporting.documents.markdown import markdown
 from reidbench.reporting.figures import FIGURES, caption, draw_figures, shown, undrawn
-from reidbench.reporting.figures.style import STYLE
+from reidbench.reporting.figures.style import STYLE, TALLEST
 from reidbench.reporting.report import single_report
 from reidbench.reporting.tables.table import Table
 
@@ -51,6 +51,14 @@ def test_text_can_be_read_and_labels_do_not_collide(suite: str, name: str, once:
             for labels in _labels(axis):
                 for a, b in combinations(labels, 2):
                     assert not _overlap(a, b), f"{suite}-{name}: two labels cover each other"
+
+
+@pytest.mark.parametrize("gpu", ["", "Imaginary GPU"])
+@pytest.mark.parametrize(("suite", "name"), [(suite, name) for suite, name in NAMED if not FIGURES[name].pixels])
+def test_a_page_has_room_for_a_figure_with_its_caption(suite: str, name: str, gpu: str, once: Fill) -> None:
+    for figure in drawn(once(suite, gpu=gpu or gpu_of(suite)), name):
+        width, height = figure.get_size_inches()
+        assert height <= TALLEST * width
 
 
 @pytest.mark.parametrize("suite", sorted({suite for suite, _ in NAMED}))
