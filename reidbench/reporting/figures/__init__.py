@@ -135,8 +135,8 @@ FIGURES = {
     "batches": Drawing(
         batches_figure,
         "Time of the row in focus relative to the reference row's over the clips computed at once, as far as both were "
-        "tried, by one reading each after one that warms up; left of one clip the ratio of the latencies, a median with "
-        "its 95 % interval; dashed horizontal, where they are counted, the ratio of the MACs",
+        "tried, by one reading each after one that warms up; left of one clip the ratio of the latencies, medians "
+        "with 95 % intervals; dashed horizontal, where they are counted, the ratio of the MACs",
         needs=(one_of("throughput.throughput"), FOCUS),
     ),
     "stress": Drawing(

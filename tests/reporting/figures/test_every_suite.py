@@ -79,7 +79,7 @@ def test_latex_is_given_a_drawing_as_pdf_and_pixels_as_png(suite: str, name: str
     assert undrawn(one, tmp_path / suite, printed=True) == 1
     written = draw_figures(one, tmp_path / suite, printed=True)
     assert undrawn(one, tmp_path / suite, printed=True) == 0
-    (picture,) = (Picture(path, "") for path in shown(written))
+    (picture,) = (Picture(path, "", "") for path in shown(written))
     assert picture.printed in written and picture.printed.suffix == (".png" if FIGURES[name].pixels else ".pdf")
     if picture.printed.suffix == ".pdf":
         first = picture.printed.read_bytes()
