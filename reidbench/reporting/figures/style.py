@@ -257,7 +257,8 @@ def title(table: Table, what: str) -> str:
 def entitle(figure: Figure, table: Table, what: str, detail: str = "") -> None:
     """Writes the title of a figure, and below it in small print a detail and the machine; fixes the layout."""
     about = f"{ABOUT} approximate" if any(row.model and row.approximate for row in table.plan.suite.rows) else ""
-    small = textwrap.fill("; ".join(filter(None, (detail, about, f"on {table.machine}"))), SMALL_PRINT)
+    told = "; ".join(filter(None, (detail, about, f"on {table.machine}")))
+    small = textwrap.fill(told, SMALL_PRINT, break_on_hyphens=False)
     # Empty lines hold the place of the small print while the layout is made, which knows of no second title.
     words = title(table, what)
     head = figure.suptitle(words + "\n" * (1 + small.count("\n")), fontsize=10)

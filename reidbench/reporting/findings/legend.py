@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from math import isnan
 
 from reidbench.estimates import GROUP, IDENTITY
+from reidbench.reporting.findings.differences import DIFFERENCE
+from reidbench.reporting.findings.family_text import POINTS
 from reidbench.reporting.tables.comparison import is_timed
 from reidbench.reporting.tables.intervals import ALIKE_MEANS, is_alike, is_lopsided
 from reidbench.reporting.tables.layout import AGREES, agrees
@@ -50,6 +52,8 @@ def _lines(tables: Sequence[Table]) -> Iterator[str]:
         if entry.estimate
     ]
     yield from _intervals(shown)
+    if any(heading.quantity.unit == DIFFERENCE for heading, _ in shown):
+        yield POINTS
     if any(heading.training and not isnan(entry.estimate.sd) for heading, entry in shown if entry.estimate):
         yield SEEDS
     if any(table.plan.splits.several for table in tables):
