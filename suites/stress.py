@@ -8,10 +8,10 @@ from reidbench.spec import Column, Row, Suite
 
 LEVELS = {
     "occlusion rate": [(level, {"occlusion": level}) for level in (0.0, 0.2, 0.5, 0.8)],
-    "share told by detail": [(level, {"detail": level, "gait": 0.0}) for level in (0.0, 0.5, 1.0)],
-    "share told by tempo": [(level, {"detail": 0.0, "gait": level}) for level in (0.0, 0.5, 1.0)],
-    "frame rate": [(level, {"rate": level, "occlusion": 0.0}) for level in (0.5, 1.0, 2.0, 4.0)],
-    "misaligned boxes": [(level, {"misalignment": level}) for level in (0.0, 1.0, 3.0, 6.0)],
+    "share told by the emblem": [(level, {"detail": level, "gait": 0.0}) for level in (0.0, 0.5, 1.0)],
+    "share told by the tempo": [(level, {"detail": 0.0, "gait": level}) for level in (0.0, 0.5, 1.0)],
+    "frame rate (x default)": [(level, {"rate": level, "occlusion": 0.0}) for level in (0.5, 1.0, 2.0, 4.0)],
+    "misaligned boxes (x default)": [(level, {"misalignment": level}) for level in (0.0, 1.0, 3.0, 6.0)],
 }
 """The levels of each factor, with the options of the dataset. The frame rate is varied without occluders, which would
 stay for more frames at a higher one."""

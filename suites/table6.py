@@ -30,7 +30,7 @@ SUITE = Suite(
         _row((2, 3), "2.09", "35.7", "85.8", "90.3"),
     ),
     columns=(*ACCURACY, *COMPLEXITY, *LATENCY),
-    figures=("rows", "accuracy", "latency"),
+    figures=("accuracy", "latency"),
     notes=(
         "The paper's table has no Base-B; it stands here as the reference of the latency ratios. TKS pools its maps to "
         "4x2 regions, or to as many as the small maps have positions: in frames of 64x32 pixels 2x1 after stages 3 and "

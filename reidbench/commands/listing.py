@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import textwrap
 from argparse import Namespace
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import Any
 
 from reidbench import presets, registry
 from reidbench.commands.listing_one import about_models, facts_of, lines_of
@@ -50,8 +54,32 @@ def _list_some(arguments: Namespace) -> int:
     if arguments.json:
         print_json(found)
     else:
-        print("\n\n".join("\n".join(map(printable, lines_of(facts))) for facts in found))
+        width = shutil.get_terminal_size((UNWRAPPED, 24)).columns
+        print("\n\n".join("\n".join(map(printable, _wrapped(lines_of(facts), width))) for facts in found))
     return 0
+
+
+def _wrapped(lines: Sequence[str], width: int) -> Iterator[str]:
+    """The lines for a terminal: those of a paragraph filled anew, those of a table over as many as they take.
+
+    Commands, which are to be copied, stay as they are; so does all where `width` is that of no terminal.
+    """
+    style: Any = {"break_on_hyphens": False, "break_long_words": False}
+    for kind, own in groupby(lines, key=_kind):
+        if width == UNWRAPPED or kind in ("command", ""):
+            yield from own
+        elif kind == "prose":
+            yield textwrap.fill(" ".join(own), width, **style)
+        else:
+            for line in own:
+                beside = re.match(r" +\S.*?  +", line)
+                yield textwrap.fill(line, width, subsequent_indent=" " * (beside.end() if beside else 4), **style)
+
+
+def _kind(line: str) -> str:
+    if not line or line.startswith("python "):
+        return line and "command"
+    return "table" if line.startswith(" ") else "prose"
 
 
 def _backend_text(backend: Backend) -> str:

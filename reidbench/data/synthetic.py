@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from reidbench.data.cache import cache_folder
 from reidbench.data.canvas import Draws
@@ -212,19 +212,37 @@ def take_of(options: SyntheticOptions, identity: int, camera: int, track: int) -
     return draw_take(draws, options.frames, options.occlusion, rate=options.rate, misalignment=options.misalignment)
 
 
+SHEET_LABELS, SHEET_GAP = 120, 12
+"""Pixels of a sample sheet left of its rows, for what they are called, and between two persons."""
+
+
 def sample_sheet(found: Dataset, path: Path) -> None:
-    """Draws a PNG: for each factor two look-alikes, each before two cameras, a tracklet a row, its first 8 frames."""
-    strips = []
+    """Draws a PNG: for each factor two look-alikes, each before two cameras, a tracklet a row, its first 8 frames.
+
+    Left of each row stands whose it is; a gap parts the persons.
+    """
+    strips: list[tuple[int, str, Image.Image]] = []
     for factor in sorted({str(t.traits.get("factor", "")) for t in found.query}):
         some = [t for t in found.query if t.traits.get("factor", "") == factor]
         group = [t for t in some if t.traits.get("group") == some[0].traits.get("group")]
         identities, views = sorted({t.identity for t in group})[:2], sorted({t.camera for t in group})[:2]
         for tracklet in (t for t in group if t.identity in identities and t.camera in views):
             pictures = [np.asarray(Image.open(found.root / frame)) for frame in tracklet.frames[:8]]
-            strips.append(np.concatenate(pictures, axis=1))
-    sheet = Image.fromarray(np.concatenate(strips))
+            strip = Image.fromarray(np.concatenate(pictures, axis=1))
+            twin = f"{factor}\ntwin {'AB'[identities.index(tracklet.identity)]},\n" if factor else ""
+            large = strip.resize((3 * strip.width, 3 * strip.height), Image.Resampling.NEAREST)
+            strips.append((tracklet.identity, f"{twin}camera {tracklet.camera}", large))
+    width, height = strips[0][2].size
+    persons = list(dict.fromkeys(identity for identity, _, _ in strips))
+    whole = len(strips) * height + (len(persons) - 1) * SHEET_GAP
+    sheet = Image.new("RGB", (SHEET_LABELS + width, whole), "white")
+    text: Any = {"font": ImageFont.load_default(20), "fill": "black", "align": "right", "anchor": "rm"}
+    for place, (identity, about, strip) in enumerate(strips):
+        top = place * height + persons.index(identity) * SHEET_GAP
+        sheet.paste(strip, (SHEET_LABELS, top))
+        ImageDraw.Draw(sheet).multiline_text((SHEET_LABELS - 10, top + height / 2), about, **text)
     with replacing(path) as temporary:
-        sheet.resize((sheet.width * 3, sheet.height * 3), Image.Resampling.NEAREST).save(temporary, "png")
+        sheet.save(temporary, "png")
 
 
 def _defaults() -> dict[str, Any]:

@@ -221,7 +221,7 @@ def _range(low: float, high: float) -> str:
 def _pictures(figures: Iterable[Path]) -> Iterator[Picture]:
     for path in figures:
         if path.suffix == ".svg":
-            yield Picture(path, CAPTION)
+            yield Picture(path, CAPTION, "The audit: every printed cost beside ours; the numbers are in the tables")
 
 
 CAPTION = (

@@ -130,7 +130,9 @@ def _pictures(table: Table, figures: Iterable[Path]) -> Iterator[Picture]:
 
     synthetic = any(dataset_name(table, heading) == SYNTHETIC for heading in table.headings if heading.training)
     for path in shown(figures):
-        yield Picture(path, caption(path, over=several(table.plan), synthetic=synthetic))
+        about = caption(path, over=several(table.plan), synthetic=synthetic)
+        alternative = f"{table.plan.suite.title}: {about.partition(';')[0]}; the numbers are in the tables above"
+        yield Picture(path, about, alternative)
 
 
 def _shortcomings(table: Table) -> Iterator[Section | None]:

@@ -120,7 +120,7 @@ def test_report_audit_writes_from_records_without_torch(store):
     assert "Of 62 printed costs" in answer.stdout
     names = {path.name for path in store.folder.glob("audit*")}
     assert names == {"audit.md", "audit-deviations.svg", "audit-deviations.png"}
-    assert "![Ours less the printed value" in (store.folder / "audit.md").read_text()
+    assert "![The audit: every printed cost beside ours" in (store.folder / "audit.md").read_text()
 
 
 def test_the_command_counts_what_is_missing(tmp_path, monkeypatch, capsys):

@@ -105,3 +105,15 @@ def test_what_has_no_default_is_required(tmp_path: Path, capsys) -> None:
 def test_the_protocol_of_the_release_is_told_for_rows_with_clips_of_any_length(capsys) -> None:
     about = json.loads(listed(capsys, "--json"))["protocols"]["release"]
     assert "clips as long as those that the row was trained with" in about and "8-frame" not in about
+
+
+def test_on_a_terminal_paragraphs_and_tables_are_wrapped_and_commands_are_not(
+    monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    assert main(["list", "bicnet_tks", "accuracy", "quick", "table2"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert all(len(line) <= 60 or line.startswith("python ") for line in lines)
+    assert any(line.startswith("python bench.py table2 ") and len(line) > 60 for line in lines)
+    (mean,) = (i for i, line in enumerate(lines) if line.startswith("  mAP "))
+    assert lines[mean + 1].startswith(" " * 16) and lines[mean + 1].strip(), "beside the first"

@@ -486,7 +486,15 @@ def test_fingerprint_needs_no_torch() -> None:
 def test_sample_sheet_shows_two_look_alikes_of_each_factor(small: Path, tmp_path: Path) -> None:
     synthetic.sample_sheet(synthetic.synthetic(str(small)), tmp_path / "sheet.png")
     with Image.open(tmp_path / "sheet.png") as sheet:
-        assert sheet.size == (3 * 32 * 3, 2 * 2 * 2 * 64 * 3)
+        row, labels = 64 * 3, synthetic.SHEET_LABELS
+        assert sheet.size == (labels + 3 * 32 * 3, 2 * 2 * 2 * row + 3 * synthetic.SHEET_GAP)
+        pixels = np.asarray(sheet.convert("L"))
+    tops = [place * row + synthetic.SHEET_GAP * (place // 2) for place in range(8)]
+    assert all(pixels[top : top + row, :labels].min() < 50 for top in tops), "a label beside each row"
+    gaps = [
+        slice(2 * n * row + (n - 1) * synthetic.SHEET_GAP, 2 * n * row + n * synthetic.SHEET_GAP) for n in (1, 2, 3)
+    ]
+    assert all((pixels[gap] == 255).all() for gap in gaps), "a gap between persons"
 
 
 @pytest.mark.parametrize(("umask", "mode"), [(0o077, 0o700), (0o022, 0o755)])

@@ -188,7 +188,7 @@ def hostile_document(folder: Path) -> Document:
         Paragraph(HOSTILE),
         Items((HOSTILE,)),
         Tabular((block,)),
-        Picture(path, HOSTILE),
+        Picture(path, HOSTILE, HOSTILE),
         Code(HOSTILE),
     )
     return Document(HOSTILE, (Section(HOSTILE, parts),))

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 from pylatexenc.latexwalker import LatexEnvironmentNode, LatexGroupNode, LatexMacroNode, LatexWalker
 from pypdf import PdfReader
 
-VOID = {"meta", "input", "br", "img", "hr"}
+VOID = {"meta", "input", "br", "wbr", "img", "hr"}
 
 
 class Reader(HTMLParser):

@@ -16,7 +16,16 @@ from reidbench.reporting.figures.front import KEPT, Point, front
 from reidbench.reporting.figures.images import sheet_title
 from reidbench.reporting.figures.latency import latency_figure
 from reidbench.reporting.figures.rows import rows_figure
-from reidbench.reporting.figures.style import LOOKALIKES, OTHER_SCALE, SEED, STYLE, seed_values, title
+from reidbench.reporting.figures.style import (
+    LOOKALIKES,
+    OTHER_SCALE,
+    SEED,
+    STYLE,
+    entitle,
+    new_figure,
+    seed_values,
+    title,
+)
 from reidbench.reporting.tables.table import assemble
 from reidbench.store import Store
 
@@ -97,7 +106,10 @@ def test_the_picture_itself_says_what_whiskers_and_small_marks_are(bench, draw):
         bench.seeds = seeds
         bench.save_all()
         small = " ".join(draw(assemble(bench.plan, bench.store)).texts[-1].get_text().split())
-        assert "whiskers: 95 % over identities" in small and ("small hollow marks: seeds" in small) == told
+        assert (
+            "identities, look-alikes as one, without the chance of training" in small and "whiskers: 95 % over" in small
+        )
+        assert ("small hollow marks: seeds" in small) == told
 
 
 @pytest.mark.parametrize("draw", [accuracy_figure, rows_figure])
@@ -184,36 +196,29 @@ def test_a_long_name_of_a_machine_leaves_the_title_within_the_figure(bench):
 
 
 @pytest.mark.parametrize(
-    ("name", "suite_title", "title_of_figure"),
+    ("name", "what", "title_of_figure"),
     [
-        ("table12", "Mine", "Table 12: mAP by row"),
-        ("figure3", "Mine", "Figure 3: mAP by row"),
-        ("table2b", "Mine beside three", "Mine beside three: mAP by row"),
-        ("mine", "Mine: a title", "Mine: a title:\nmAP by row"),
-        ("mine", "m" * 76, f"{'m' * 76}: mAP by row"),
-        ("mine", "m" * 77, f"{'m' * 77}:\nmAP by row"),
-        ("mine", " ".join("m" * 60), f"{' '.join('m' * 44)}\n{' '.join('m' * 16)}:\nmAP by row"),
-        ("mine", "", "mine: mAP by row"),
+        ("table12", "mAP by row", "Paper's Table 12: mAP by row"),
+        ("figure3", "where it lies", "Paper's Figure 3: where it lies"),
+        ("table2b", "where it lies", "Where it lies"),
+        ("mine", "mAP by row", "mAP by row"),
+        ("mine", " ".join("m" * 60), f"M {' '.join('m' * 43)}\n{' '.join('m' * 16)}"),
     ],
 )
-def test_a_figure_bears_the_title_of_its_suite_or_its_number(bench, name, suite_title, title_of_figure):
-    plan = bench.plan
-    table = assemble(replace(plan, name=name, suite=replace(plan.suite, title=suite_title)), bench.store)
-    assert title(table, "mAP by row") == title_of_figure
+def test_a_figure_says_what_it_shows_and_which_table_of_the_paper_it_is_of(bench, name, what, title_of_figure):
+    assert title(assemble(replace(bench.plan, name=name), bench.store), what) == title_of_figure
 
 
 def test_a_title_of_two_lines_keeps_clear_of_the_small_print(bench):
-    bench.save_all()
-    plan = bench.plan
-    long = replace(
-        plan, suite=replace(plan.suite, title="A title that says at length what this suite is of: all of it")
-    )
-    table = assemble(long, bench.store)
+    table = assemble(bench.plan, bench.store)
+    what = "a title that says at length what the figure is of, which is all of it, and that takes two lines"
     with matplotlib.rc_context(STYLE):
-        figure = rows_figure(table)
+        figure = new_figure(7.2, 2)
+        figure.subplots()
+        entitle(figure, table, what)
         sheet = Figure(figsize=(7.2, 2))
         FigureCanvasAgg(sheet)
-        sheet_title(sheet, title(table, "mAP by row"), f"on {table.machine}")
+        sheet_title(sheet, title(table, what), f"on {table.machine}")
         for drawn in (figure, sheet):
             drawn.draw_without_rendering()
             (head,) = (text for text in drawn.findobj(Text) if "at length" in text.get_text())

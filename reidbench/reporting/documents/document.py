@@ -43,10 +43,14 @@ class Tabular:
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure. `path` is the file to show, its SVG or its PNG; `raster` its PNG; `printed` what LaTeX takes in."""
+    """A figure. `path` is the file to show, its SVG or its PNG; `raster` its PNG; `printed` what LaTeX takes in.
+
+    `alternative` is for who does not see it: of what it is, where the caption below it says what it shows.
+    """
 
     path: Path
     caption: str
+    alternative: str
 
     @property
     def raster(self) -> Path:

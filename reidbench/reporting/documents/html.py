@@ -28,8 +28,6 @@ from reidbench.spec import UserError
 HERE = Path(__file__).parent
 SVG = "http://www.w3.org/2000/svg"
 XLINK = "http://www.w3.org/1999/xlink"
-TABLE = 4
-"""The level of a table's heading, below those that the table of contents may show."""
 
 
 class _Anchors:
@@ -61,9 +59,9 @@ class _Page:
         for part in parts:
             match part:
                 case Paragraph(text):
-                    yield f"<p>{escape(text)}</p>"
+                    yield f"<p>{_prose(text)}</p>"
                 case Items(lines):
-                    yield "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in lines) + "</ul>"
+                    yield "<ul>" + "".join(f"<li>{_prose(line)}</li>" for line in lines) + "</ul>"
                 case Code(text):
                     yield f'<pre tabindex="0"><code>{escape(text)}</code></pre>'
                 case Tabular():
@@ -76,16 +74,17 @@ class _Page:
                     yield from self.parts(inner, level + 1, f"{name or path} ".strip())
                     yield "</section>"
 
-    def heading(self, title: str, level: int, name: str, path: str) -> tuple[str, str]:
+    def heading(self, title: str, level: int, name: str, path: str, *, listed: bool = True) -> tuple[str, str]:
+        """The anchor and the element of a heading, which the table of contents shows where it is `listed`."""
         anchor = self.anchors.new(f"{path} {name}")
-        if level <= self.levels + 1:
+        if listed and level <= self.levels + 1:
             self.contents.append((level, anchor, title))
         depth = min(level, 6)
         link = f'<a class="anchor" href="#{anchor}" aria-label="Link to: {escape(title)}">#</a>'
         return anchor, f'<h{depth} id="{anchor}">{escape(title)} {link}</h{depth}>'
 
     def table(self, table: Tabular, level: int, path: str) -> Iterator[str]:
-        anchor, heading = self.heading(table.title, max(level, TABLE), table.title, path)
+        anchor, heading = self.heading(table.title, level, table.title, path, listed=False)
         yield f'<div class="table" role="group" aria-labelledby="{anchor}">{heading}'
         for block in table.pieces:
             if block.title.endswith(CONTINUED):
@@ -99,8 +98,9 @@ class _Page:
     def figure(self, picture: Picture) -> str:
         self.figures += 1
         image = _inline_svg(picture, self.figures) if picture.path.suffix == ".svg" else _inline_image(picture)
-        caption = f"<figcaption>Figure {self.figures}. {escape(picture.caption)}.</figcaption>"
-        return f'<figure><div class="scroll card" tabindex="0">{image}</div>{caption}</figure>'
+        caption = f"<figcaption>Figure {self.figures}. {_prose(picture.caption)}.</figcaption>"
+        card = f'<div class="scroll card" role="group" aria-label="Figure {self.figures}">{image}</div>'
+        return f"<figure>{card}{caption}</figure>"
 
     def navigation(self) -> str:
         links = "".join(
@@ -146,12 +146,17 @@ def html(document: Document) -> str:
 """
 
 
+def _prose(text: str) -> str:
+    """Text in which no line ends between a number and its %."""
+    return escape(text).replace(" %", "\N{NO-BREAK SPACE}%")
+
+
 def _table(block: Block) -> str:
     words = [' class="words"' if has_words(block, x) else "" for x in range(len(block.header))]
     head = "".join(f'<th scope="col"{side}>{escape(text)}</th>' for text, side in zip(block.header, words, strict=True))
     lines = []
     for y, (name, *cells) in enumerate(block.lines):
-        first = f'<th scope="row">{escape(name)}</th>'
+        first = f'<th scope="row">{escape(name).replace("+", "+<wbr>")}</th>'
         others = (_cell(text, words[x], (y, x) in block.bold) for x, text in enumerate(cells, 1))
         lines.append(f"<tr>{first}{''.join(others)}</tr>")
     return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
@@ -183,10 +188,10 @@ def _inline_svg(picture: Picture, number: int) -> str:
             elif "url(#" in value:
                 element.set(name, value.replace("url(#", f"url(#figure{number}-"))
     root.set("role", "img")
-    root.set("aria-label", picture.caption)
+    root.set("aria-label", picture.alternative)
     return ElementTree.tostring(root, encoding="unicode")
 
 
 def _inline_image(picture: Picture) -> str:
     content = base64.b64encode(picture.path.read_bytes()).decode()
-    return f'<img src="data:image/png;base64,{content}" alt="{escape(picture.caption)}">'
+    return f'<img src="data:image/png;base64,{content}" alt="{escape(picture.alternative)}">'

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import accumulate, count, pairwise
 
-from reidbench.reporting.documents.block import Block
+from reidbench.reporting.documents.block import CONTINUED, Block
 from reidbench.reporting.documents.document import (
     Code,
     Document,
@@ -30,6 +30,7 @@ PREAMBLE = r"""\documentclass[a4paper,10pt]{article}
 \usepackage{booktabs}
 \usepackage{adjustbox}
 \usepackage{graphicx}
+\usepackage{caption}
 \usepackage{placeins}
 \usepackage{listings}
 \usepackage[hidelinks]{hyperref}
@@ -91,6 +92,9 @@ _REPLACED = re.compile("|".join((*map(re.escape, PRINTED), *LIGATURES)))
 PLACE = "{max width=\\linewidth,max totalheight=0.85\\textheight}"
 """How large a table may be."""
 
+HIGHEST = "max totalheight=0.8\\textheight"
+"""How high a figure may be that is as wide as the line: so that there is room for its caption."""
+
 MADE = "% Made by reidbench. "
 """What the file of a table begins with."""
 
@@ -144,9 +148,10 @@ def _parts(parts: Sequence[Part], level: int, tables: dict[str, str], names: Ite
 
 
 def _table(block: Block, name: str) -> str:
-    """The file of the block under its caption."""
+    """The file of the block under its caption; the pieces of one table have one number."""
     notes = [f"\\par\\smallskip{{\\footnotesize {escape(note)}}}" for note in block.notes]
     inner = [
+        *(["\\ContinuedFloat"] if block.title.endswith(CONTINUED) else []),
         "\\centering\\small",
         f"\\caption{{{escape(block.title)}}}",
         f"\\input{{\\detokenize{{{name}}}}}",
@@ -200,7 +205,7 @@ def _row(cells: Sequence[str]) -> str:
 def _figure(picture: Picture) -> str:
     inner = [
         "\\centering",
-        f"\\includegraphics[width=\\linewidth]{{\\detokenize{{{picture.printed.name}}}}}",
+        f"\\adjustbox{{{HIGHEST}}}{{\\includegraphics[width=\\linewidth]{{\\detokenize{{{picture.printed.name}}}}}}}",
         f"\\caption{{{escape(picture.caption)}}}",
     ]
     return _environment("figure", inner, "[!htbp]")

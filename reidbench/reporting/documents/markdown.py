@@ -28,9 +28,8 @@ def _parts(parts: Sequence[Part], level: int) -> Iterator[str]:
                 for block in pieces:
                     yield f"{_marks(level)} {escape(block.title)}"
                     yield markdown_table(block)
-            case Picture(path, caption):
-                # The caption stands below as well: who sees the picture is not shown its alternative text.
-                yield f"![{escape(caption.partition(';')[0])}]({quote(path.name)})"
+            case Picture(path, caption, alternative):
+                yield f"![{escape(alternative)}]({quote(path.name)})"
                 yield f"{escape(caption)}."
             case Code(text):
                 yield f"```\n{text}\n```"

@@ -75,6 +75,9 @@
     button.type = "button";
     const enlarge = (large) => {
       figure.classList.toggle("large", large);
+      // Only what scrolls is a stop of the tab key.
+      if (large) card.tabIndex = 0;
+      else card.removeAttribute("tabindex");
       button.textContent = large ? "Fit the figure to the screen" : "Enlarge the figure, then scroll it";
       button.setAttribute("aria-pressed", large);
     };

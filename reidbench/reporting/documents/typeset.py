@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from types import ModuleType
 
 from reidbench.program import install_command
-from reidbench.reporting.documents.block import Block
+from reidbench.reporting.documents.block import CONTINUED, Block
 from reidbench.reporting.documents.document import (
     Code,
     Document,
@@ -73,7 +73,7 @@ def _parts(parts: Sequence[Part], level: int) -> Iterator[str]:
                 yield f"#list({', '.join(map(quoted, lines))})"
             case Tabular(pieces):
                 yield from map(_table, pieces)
-            case Picture(path, caption):
+            case Picture(path, caption, _):
                 yield f"#picture({quoted(path.name)}, {quoted(caption)})"
             case Code(text):
                 code = "\\n".join(quoted(line)[1:-1] for line in text.splitlines())
@@ -90,8 +90,9 @@ def _table(block: Block) -> str:
         for x, text in enumerate(line)
     ]
     header, notes = _array(map(quoted, block.header)), _array(map(quoted, block.notes))
+    continued = ", continued: true" if block.title.endswith(CONTINUED) else ""
     sides = _array("left" if has_words(block, x) else "right" for x in range(len(block.header)))
-    return f"#piece({quoted(block.title)}, {sides}, {header}, {_array(cells)}, {notes})"
+    return f"#piece({quoted(block.title)}, {sides}, {header}, {_array(cells)}, {notes}{continued})"
 
 
 def _array(values: Iterable[str]) -> str:

@@ -101,7 +101,7 @@ FIGURES = {
     "latency": Drawing(
         latency_figure,
         "Median latency with its 95 % interval over rounds, of a frame where clips differ in length; after x the ratio "
-        "to the reference row, time per frame; each panel has a scale of its own",
+        "to the reference row, time per frame",
         needs=(TIMED,),
     ),
     "factors": Drawing(
@@ -135,7 +135,8 @@ FIGURES = {
     "batches": Drawing(
         batches_figure,
         "Time of the row in focus relative to the reference row's over the clips computed at once, as far as both were "
-        "tried, by one reading each after one that warms up; dashed, where they are counted, the ratio of the MACs",
+        "tried, by one reading each after one that warms up; left of one clip the ratio of the latencies, medians "
+        "with 95 % intervals; dashed horizontal, where they are counted, the ratio of the MACs",
         needs=(one_of("throughput.throughput"), FOCUS),
     ),
     "stress": Drawing(

@@ -35,6 +35,7 @@ from reidbench.reporting.figures.style import (
 )
 from reidbench.reporting.tables.matching import as_number, printed_value
 from reidbench.reporting.tables.table import Heading, Table
+from reidbench.spec import Quantity
 
 COSTS = ("macs", "gflops")
 """What cost is taken by, the first that the table has: a count of GFLOPs may miss operations."""
@@ -63,8 +64,9 @@ def accuracy_figure(table: Table) -> Figure | None:
         set_rows(axis, [row_labels(table)[name] for name in names])
     better = is_better(accuracy)
     stands = standings(measured, beyond_noise(table, accuracy), better)
-    _costs(axes[0], names, measured, {point.name: point.x for point in published}, stands, cost.quantity.digits)
-    axes[0].set_xlabel(axis_label(cost.quantity) + ("\nupright: published GFLOPs" if published else ""))
+    _costs(axes[0], names, measured, {point.name: point.x for point in published}, stands, cost.quantity)
+    if published:
+        axes[0].set_xlabel(f"{axes[0].get_xlabel()}\nupright: published GFLOPs")
     axes[0].set_title("counted at the\npaper's scale")
     _accuracies(axes[1], names, measured, stands)
     about = f"measured: {setting(table, accuracy)}{missing(measured, sum(bool(row.model) for row in rows))}"
@@ -76,8 +78,8 @@ def accuracy_figure(table: Table) -> Figure | None:
         axes[2].set_title(wrapped(about + missing(published, possible), PUBLISHED - beside))
     for axis in axes[1:]:
         axis.set_xlabel(axis_label(accuracy.quantity))
-    figure.legend(handles=front_handles(), loc="outside lower center", ncol=3, frameon=False, fontsize=8)
-    entitle(figure, table, f"{accuracy.quantity.title} against cost, the cheapest row on top", marks(table))
+    figure.legend(handles=front_handles(table), loc="outside lower center", ncol=3, frameon=False, fontsize=8)
+    entitle(figure, table, f"{accuracy.quantity.title} against cost, the cheapest row on top", marks(table, [accuracy]))
     return figure
 
 
@@ -96,18 +98,18 @@ def _costs(
     measured: Sequence[Point],
     published: Mapping[str, float],
     stands: Mapping[str, int],
-    digits: int,
+    quantity: Quantity,
 ) -> None:
     """The counted costs with their values, and upright strokes at the published ones."""
     costs = [*(point.x for point in measured), *published.values()]
-    set_cost_scale(axis, costs, room=1.6)
+    set_cost_scale(axis, costs, axis_label(quantity), room=1.6)
     for name, x in published.items():
         axis.plot(x, names.index(name), "|", color="black", ms=13, mew=1.2, zorder=4)
     for point in measured:
         place = names.index(point.name)
         axis.plot(point.x, place, **MARKS[stands[point.name]])
         right = max(point.x, published.get(point.name, point.x))
-        text = f"{point.x:.{digits}f}"
+        text = f"{point.x:.{quantity.digits}f}"
         axis.annotate(text, (right, place), (6, 0), textcoords="offset points", va="center", fontsize=8)
 
 

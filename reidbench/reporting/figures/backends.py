@@ -17,6 +17,7 @@ from reidbench.reporting.figures.style import (
     entitle,
     grid,
     new_figure,
+    rounds,
     shown_arrays,
 )
 from reidbench.reporting.tables.table import Heading, Table, heading_of, over_reference
@@ -39,7 +40,8 @@ def backends_figure(table: Table) -> Figure | None:
     colours = dict(zip(rows, OKABE_ITO, strict=False))
     _time_bars(above, table, times, colours)
     _ratio_points(below, table, ratios, colours)
-    entitle(figure, table, "one clip by backend, median and 95 % interval")
+    detail = f"medians with 95 % intervals over {rounds(table, [*times, *ratios])}"
+    entitle(figure, table, "latency of one clip by backend", detail)
     return figure
 
 

@@ -23,15 +23,17 @@ from reidbench.reporting.figures.style import (
     seed_values,
     setting,
     shown_arrays,
+    wrapped,
 )
+from reidbench.reporting.findings.differences import DIFFERENCE
 from reidbench.reporting.tables.components import PARTS, Effect, combinations, effects
 from reidbench.reporting.tables.table import Heading, Table, heading_of
 
 PANELS = ("accuracy.mAP", "accuracy.mAP_emblem", "accuracy.mAP_tempo", "complexity.macs", "latency.ratio")
 """Whose effects stand to the right, where the suite has them."""
 
-POINTS = "points"
-"""The unit of a difference of two percentages."""
+LETTERS = 60
+"""Of a line of small print over the left half."""
 
 
 def components_figure(table: Table) -> Figure | None:
@@ -51,9 +53,11 @@ def components_figure(table: Table) -> Figure | None:
     _combinations(bars, matrix, table, accuracy, held)
     for axis, heading in zip(np.atleast_1d(right.subplots(len(panels), 1)), panels, strict=True):
         _effects(axis, table, heading, effects(table, heading))
-    right.suptitle(f"with a component minus without it\n({WHISKERS})", fontsize=9)
-    left.suptitle(f"each combination\n({setting(table, accuracy)};\n{marks(table)})", fontsize=9)
-    entitle(figure, table, "what each of them adds")
+    right.suptitle(f"with a component minus without it\n({WHISKERS}; pp: percentage points)", fontsize=9)
+    left.suptitle(
+        f"each combination\n({setting(table, accuracy)};\n{wrapped(marks(table, [accuracy]), LETTERS)})", fontsize=9
+    )
+    entitle(figure, table, "what each component adds")
     return figure
 
 
@@ -103,8 +107,8 @@ def _effects(axis: Axes, table: Table, heading: Heading, found: Sequence[Effect]
     axis.invert_yaxis()
     axis.margins(x=0.1)
     axis.xaxis.set_major_locator(MaxNLocator(4))
-    points = replace(quantity, unit=POINTS) if quantity.unit == "%" else quantity
-    axis.set_title(f"{axis_label(points)}{'' if heading.training else ', ' + where(table, heading)}", loc="left")
+    shown = replace(quantity, unit=DIFFERENCE) if quantity.unit == "%" else quantity
+    axis.set_title(f"{axis_label(shown)}{'' if heading.training else ', ' + where(table, heading)}", loc="left")
 
 
 def where(table: Table, heading: Heading) -> str:

@@ -19,6 +19,8 @@ from reidbench.reporting.figures.style import (
     error_lengths,
     grid,
     new_figure,
+    page_figure,
+    rounds,
     row_labels,
     setting,
     shown_arrays,
@@ -35,7 +37,7 @@ def overhead_figure(table: Table) -> Figure | None:
         return None
     columns = min(2, len(panels))
     lines = ceil(len(panels) / columns)
-    figure = new_figure(7.2, (0.75 + 0.28 * len(macs)) * lines + 0.9)
+    figure = page_figure((0.75 + 0.28 * len(macs)) * lines + 0.9)
     axes = list(figure.subplots(lines, columns, squeeze=False, sharex=True, sharey=True).flat)
     for axis, heading in zip(axes, panels, strict=False):
         _time_and_macs(axis, table, macs, heading)
@@ -49,7 +51,7 @@ def overhead_figure(table: Table) -> Figure | None:
     handles, labels = axes[0].get_legend_handles_labels()
     known = dict(zip(labels, handles, strict=True))
     figure.legend(known.values(), known.keys(), loc="outside lower center", ncol=2, frameon=False, fontsize=8)
-    entitle(figure, table, "time against operations", WHISKERS)
+    entitle(figure, table, "time against operations", f"{WHISKERS} over {rounds(table, panels)}")
     return figure
 
 
@@ -81,7 +83,7 @@ def formula_figure(table: Table) -> Figure | None:
     )
     grid(axis, "y", behind=False)
     axis.legend(frameon=False, fontsize=8)
-    entitle(figure, table, "relative to Base-B", WHISKERS)
+    entitle(figure, table, "cost over alpha, relative to Base-B", f"{WHISKERS} over {rounds(table, ratios)}")
     return figure
 
 

@@ -55,7 +55,9 @@ def factor_figure(table: Table) -> Figure | None:
     axis.set_ylabel(axis_label(groups[0].quantity))
     axis.set_ylim(bottom=0)
     axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncol=len(groups) + 1, frameon=False, fontsize=8)
-    entitle(figure, table, "mAP by what tells the identities apart", f"{setting(table, groups[0])}; {marks(table)}")
+    whole = [heading for heading in groups if not heading.quantity.where]
+    detail = f"{setting(table, groups[0])}; {marks(table, whole)}; of a group, over its own"
+    entitle(figure, table, "mAP by what tells the identities apart", detail)
     return figure
 
 

@@ -37,6 +37,7 @@ from reidbench.reporting.tables.table import Heading, Table
 COSTS = ("complexity.macs", "latency.per_frame")
 LETTERS = 76
 """Of the titles of all panels side by side."""
+ABOUT_PANELS = "left, marks by any of the costs; dotted: the reference row"
 
 
 def field_figure(table: Table) -> Figure | None:
@@ -72,9 +73,9 @@ def field_figure(table: Table) -> Figure | None:
         axes[0].plot(point.seeds, [place + 0.28] * len(point.seeds), **SEED)
     axes[0].set_xlabel(axis_label(accuracy.quantity))
     _cross(axes[0], table, {point.name: point.y for point in accuracies.values()})
-    figure.legend(handles=front_handles(), loc="outside lower center", ncol=3, frameon=False, fontsize=8)
+    figure.legend(handles=front_handles(table), loc="outside lower center", ncol=3, frameon=False, fontsize=8)
     what = f"{accuracy.quantity.title} and what it costs, the most accurate row on top"
-    entitle(figure, table, what, f"{setting(table, accuracy)}; {marks(table)}")
+    entitle(figure, table, what, f"{setting(table, accuracy)}; {marks(table, [accuracy])}; {ABOUT_PANELS}")
     return figure
 
 
@@ -88,11 +89,10 @@ def _costs(
     letters: int,
 ) -> None:
     """Draws a panel of costs, whose title has lines of so many letters."""
-    set_cost_scale(axis, [point.x for point in points])
+    set_cost_scale(axis, [point.x for point in points], axis_label(cost.quantity))
     for point in points:
         axis.plot(point.x, names.index(point.name), **MARKS[stands[point.name]])
     _cross(axis, table, {point.name: point.x for point in points})
-    axis.set_xlabel(axis_label(cost.quantity))
     where = "counted at the paper's scale" if cost.column.measurement == "complexity" else timed(table, cost)
     possible = sum(bool(row.model) for row in table.plan.suite.rows)
     axis.set_title(wrapped(where + missing(points, possible), letters))

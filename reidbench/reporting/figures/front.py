@@ -10,8 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
-from reidbench.reporting.figures.style import OKABE_ITO, Style, grid, seed_values, shown_values
+from reidbench.reporting.figures.style import LOG_SCALE, OKABE_ITO, Style, grid, seed_values, shown_values
 from reidbench.reporting.tables.comparison import compare, excludes_zero
+from reidbench.reporting.tables.layout import several
 from reidbench.reporting.tables.table import Heading, Table
 
 KEPT: Style = {"color": OKABE_ITO[0], "marker": "s", "linestyle": "none", "ms": 5.5, "mew": 1.2, "zorder": 3}
@@ -86,19 +87,27 @@ def standings(points: Sequence[Point], beats: Beats, better: Beats) -> dict[str,
     return {point.name: 0 if point.name in ahead else 1 if point.name in kept else 2 for point in points}
 
 
-def front_handles() -> list[Line2D]:
+def front_handles(table: Table) -> list[Line2D]:
     """The marks in words."""
-    words = ("no row of the same cost or less is better", "one is, within the interval", "one is, beyond it")
+    seeds = f" ({over} included)" if (over := several(table.plan)) else ""
+    words = (
+        "none of its cost or less is better",
+        f"one is, within the 95 % interval\nof the difference{seeds}",
+        "one is, beyond it",
+    )
     return [Line2D([], [], **mark, label=text) for mark, text in zip(MARKS, words, strict=True)]
 
 
-def set_cost_scale(axis: Axes, costs: Sequence[float], room: float = 1.15) -> None:
-    """An axis of costs from 0, or a logarithmic one where the dearest row would press all others together.
+def set_cost_scale(axis: Axes, costs: Sequence[float], label: str, room: float = 1.15) -> None:
+    """An axis of costs from 0, or a logarithmic one, which its label then says, where the dearest row would press all
+    others together.
 
     `room` is where it ends, as a multiple of the highest cost; a logarithmic one has about as much room.
     """
     least, most = min(costs), max(costs)
-    if least > 0 and most > WIDE * least:
+    logarithmic = least > 0 and most > WIDE * least
+    axis.set_xlabel(label + (LOG_SCALE if logarithmic else ""))
+    if logarithmic:
         axis.set_xscale("log")
         axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axis.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))

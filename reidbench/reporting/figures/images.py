@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
-from reidbench.reporting.figures.style import new_figure, setting, which_training
+from reidbench.reporting.figures.style import WIDTH, new_figure, setting, which_training
 from reidbench.reporting.tables.table import Table
 from reidbench.spec import Record, UserError
 
@@ -30,8 +30,8 @@ COLOURS = "magma"
 """From dark to light without a step, so that it reads in grey."""
 STRENGTH = 0.55
 """The share of a map's colour in a pixel; the rest is the frame, in grey."""
-WIDTH = 7.2
-"""Inches: the width of a page's text."""
+MIXED = f"In the strips {100 * STRENGTH:.0f} % of a colour lie over the frame in grey: it is duller than on the bar."
+"""What a note below a bar of colours says of those over frames."""
 MARGIN = 0.1
 LABELS = 1.2
 """Inches to the left of the strips, for their names."""
@@ -184,7 +184,10 @@ def blocks_height(blocks: Sequence[Block]) -> float:
 
 
 def colour_bar(figure: Figure, top: float, highest: float, label: str) -> None:
-    """A small horizontal bar of the colours of a map, from 0 to its highest value, with a label to its right."""
+    """A small horizontal bar of the colours of a map, from 0 to its highest value, with a label to its right.
+
+    It shows them as they are before they are laid over frames, which `MIXED` says.
+    """
     axis = place(figure, LABELS, top, 1.2, 0.11)
     scale = ScalarMappable(Normalize(0, highest), COLOURS)
     figure.colorbar(scale, cax=axis, orientation="horizontal", ticks=np.unique([0, min(1, highest), highest]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import ceil
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -10,25 +11,38 @@ from matplotlib.figure import Figure
 from reidbench.reporting.figures.needs import is_time
 from reidbench.reporting.figures.style import (
     OKABE_ITO,
+    OWN_SCALES,
+    TALLEST,
+    TITLE,
+    WIDTH,
     axis_label,
     comparable_times,
     entitle,
     error_lengths,
-    new_figure,
+    page_figure,
     reach,
+    rounds,
     row_labels,
     shown_values,
     timed,
+    wrapped,
 )
 from reidbench.reporting.tables.table import Heading, Table
 from reidbench.spec import Quantity
 from reidbench.statistics import Estimate
 
+HEAD = 0.5
+"""Inches for the title."""
+
+ROOM = {1: 1.45, 2: 2.0}
+"""Where an axis ends, in longest bars, so that the text beside these fits: by how many panels stand side by side."""
+
 
 def latency_figure(table: Table) -> Figure | None:
-    """The median latency of each row with its interval, and its ratio to the reference row; one panel a device.
+    """The median latency of each row with its interval, and its ratio to the reference row; one panel a setting.
 
-    Times are those of a clip, but of a frame where the clips of the rows differ in length.
+    Panels stand in two columns where the figure would else be higher than a page has room for. Times are those
+    of a clip, but of a frame where the clips of the rows differ in length.
     """
     columns = [heading for heading in table.headings if is_time(heading.column)]
     # A table that has the times of clips and of frames may show those of frames twice.
@@ -41,11 +55,20 @@ def latency_figure(table: Table) -> Figure | None:
         return None
     # A row that only a publication has values for has no time here.
     rows = [row.name for row in table.plan.suite.rows if row.model]
-    figure = new_figure(7.2, len(panels) * (0.85 + 0.22 * len(rows)) + 0.5)
-    axes = figure.subplots(len(panels), 1, squeeze=False)[:, 0]
-    for axis, (heading, quantity, shown) in zip(axes, panels.values(), strict=True):
+    panel = 0.85 + 0.22 * len(rows)
+    across = 1 if len(panels) * panel + HEAD <= TALLEST * WIDTH else 2
+    lines = ceil(len(panels) / across)
+    figure = page_figure(lines * panel + HEAD)
+    axes = list(figure.subplots(lines, across, squeeze=False, sharey=True).flat)
+    for axis, (heading, quantity, shown) in zip(axes, panels.values(), strict=False):
         _bars(axis, table, heading, quantity, shown, rows)
-    entitle(figure, table, "latency, median and 95 % interval")
+        axis.set_xlim(0, max(reach(known, quantity) for known in shown.values()) * ROOM[across])
+        axis.set_title(wrapped(timed(table, heading), TITLE // across))
+    for axis in axes[len(panels) :]:
+        axis.set_axis_off()
+    over = rounds(table, (heading for heading, _, _ in panels.values()))
+    detail = "; ".join([f"over {over}", *([OWN_SCALES] if len(panels) > 1 else [])])
+    entitle(figure, table, "latency, median and 95 % interval", detail)
     return figure
 
 
@@ -68,9 +91,7 @@ def _bars(
         axis.text(reach(shown[name], quantity), place, text, va="center", fontsize=8)
     axis.set_yticks(range(len(rows)), [row_labels(table)[name] for name in rows])
     axis.set_ylim(len(rows) - 0.4, -0.6)
-    axis.set_xlim(0, max(reach(known, quantity) for known in shown.values()) * 1.45)
     axis.set_xlabel(axis_label(quantity))
-    axis.set_title(timed(table, heading))
 
 
 def _ratios(table: Table, latency: Heading) -> dict[str, str]:

@@ -13,7 +13,7 @@ from reidbench.reporting.figures.images import (
     LABELS,
     LINE,
     MARGIN,
-    WIDTH,
+    MIXED,
     Block,
     blank_figure,
     blocks_height,
@@ -34,6 +34,7 @@ from reidbench.reporting.figures.style import (
     MARKERS,
     OKABE_ITO,
     SEED,
+    WIDTH,
     axis_label,
     error_lengths,
     grid,
@@ -59,11 +60,11 @@ def activation_figure(table: Table) -> Figure | None:
         blocks = [_pair_block(list(first.values()), i) for i in range(_shared(first, "pairs"))]
     if not blocks:
         return None
-    figure = blank_figure(HEAD + blocks_height(blocks) + 3 * LINE + 0.15)
+    figure = blank_figure(HEAD + blocks_height(blocks) + 4 * LINE + 0.15)
     sheet_title(figure, title(table, "where the similarity of a pair lies"), made_of(table, first, "maps"))
     bottom = draw_blocks(figure, blocks, HEAD, ["frames", *first])
     colour_bar(figure, bottom, 1.0, "activation, in parts of the highest of its frame")
-    note(figure, bottom + 0.3, f"{EVENLY} Blocks are the positions of a map: {_grids(first)}.")
+    note(figure, bottom + 0.3, f"{EVENLY} Blocks are the positions of a map: {_grids(first)}. {MIXED}")
     return figure
 
 
@@ -81,14 +82,14 @@ def attention_figure(table: Table) -> Figure | None:
         small = [int(frame) for frame in next(iter(first.values())).context["small_frames"]]
     if not blocks:
         return None
-    figure = blank_figure(HEAD + blocks_height(blocks) + 0.75 + 2.2)
+    figure = blank_figure(HEAD + blocks_height(blocks) + 0.75 + 2.2 + LINE)
     sheet_title(figure, title(table, "attention frame by frame"), made_of(table, first, "maps"))
     bottom = draw_blocks(figure, blocks, HEAD, ["frames", *first])
     colour_bar(figure, bottom, highest, "attention, in multiples of an even map's")
     grid = f"{rows} rows" if columns == 1 else f"{rows} x {columns} positions"
-    note(figure, bottom + 0.3, f"{EVENLY} A map has {grid}; frames {_listed(small)} are the small ones.")
-    _overlap_panel(place(figure, LABELS, bottom + 0.95, 1.7, 1.35), table, overlap)
-    _mean_panels(figure, means, small, highest, bottom + 0.95)
+    note(figure, bottom + 0.3, f"{EVENLY} A map has {grid}; frames {_listed(small)} are the small ones. {MIXED}")
+    _overlap_panel(place(figure, LABELS, bottom + 0.95 + LINE, 1.7, 1.35), table, overlap)
+    _mean_panels(figure, means, small, highest, bottom + 0.95 + LINE)
     return figure
 
 

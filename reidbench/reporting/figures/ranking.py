@@ -11,7 +11,6 @@ from matplotlib.patches import Rectangle
 from reidbench.reporting.figures.images import (
     LINE,
     MARGIN,
-    WIDTH,
     Pixels,
     blank_figure,
     frames_of,
@@ -23,7 +22,7 @@ from reidbench.reporting.figures.images import (
     strip_name,
     write,
 )
-from reidbench.reporting.figures.style import OKABE_ITO, title
+from reidbench.reporting.figures.style import OKABE_ITO, WIDTH, title
 from reidbench.reporting.tables.table import Table
 
 

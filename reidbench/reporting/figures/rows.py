@@ -48,7 +48,7 @@ def rows_figure(table: Table) -> Figure | None:
         axes[1].plot(list(published.values()), [rows.index(name) for name in published], **LOOK | {"mfc": "white"})
         axes[1].set_title(f"{published_title(table, heading.column)}\n({OTHER_SCALE})")
         axes[1].tick_params(left=False)
-    entitle(figure, table, f"{heading.quantity.title} by row", marks(table))
+    entitle(figure, table, f"{heading.quantity.title} by row", marks(table, [heading]))
     return figure
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from math import isnan
 from typing import Any
 
 import numpy as np
@@ -21,6 +23,7 @@ from reidbench.reporting.figures.style import (
     shown_arrays,
 )
 from reidbench.reporting.tables.table import Heading, Table
+from reidbench.spec import Record
 
 PANELS = ("scoring.query", "scoring.added")
 
@@ -39,10 +42,23 @@ def scale_figure(table: Table) -> Figure | None:
     for axis, headings in zip(axes, panels.values(), strict=True):
         _panel(axis, table, sorted(headings, key=lambda heading: heading.column.level[1]))
     known = {label: line for axis in axes for line, label in zip(*axis.get_legend_handles_labels(), strict=True)}
-    figure.legend(known.values(), known.keys(), loc="outside lower center", ncol=4, frameon=False, fontsize=8)
+    figure.legend(known.values(), known.keys(), loc="outside lower center", ncol=3, frameon=False, fontsize=8)
     first = next(iter(panels.values()))[0]
-    entitle(figure, table, "time and memory", setting(table, first))
+    detail = [setting(table, first)]
+    if not any(_bounded(table, heading) for headings in panels.values() for heading in headings):
+        detail.append("medians of few readings, no intervals")
+    entitle(figure, table, "time and memory of scoring", "; ".join(detail))
     return figure
+
+
+def _bounded(table: Table, heading: Heading) -> bool:
+    return any(not isnan(known.low) for known, _ in table.fresh(heading).values())
+
+
+def _label(table: Table, name: str, records: Sequence[Record]) -> str:
+    """A row with the length of its feature, which is all that its cost depends on."""
+    length = records[0].context.get("dimension")
+    return row_labels(table)[name] + (f" ({length:.0f} numbers)" if length else "")
 
 
 def _panel(axis: Axes, table: Table, headings: list[Heading]) -> None:
@@ -56,18 +72,20 @@ def _panel(axis: Axes, table: Table, headings: list[Heading]) -> None:
         colour, marker, dash = OKABE_ITO[i % 7], MARKERS[i % len(MARKERS)], DASHES[i % len(DASHES)]
         known = [size for size, _ in shown]
         look: Any = {"color": colour, "marker": marker, "linestyle": dash, "markersize": 5, "linewidth": 1}
-        axis.plot(known, values, label=row_labels(table)[row.name], **look)
+        records = next(table.fresh(heading)[row.name][1] for heading in headings if row.name in table.fresh(heading))
+        axis.plot(known, values, label=_label(table, row.name, records), **look)
         if lengths.any():
             axis.errorbar(known, values, lengths, fmt="none", ecolor=colour, elinewidth=0.8, capsize=2.5)
         highest = max(highest, float(values.max()))
         sets.append((known[-1], float(values[-1])))
-    axis.set(xlabel="entries of the gallery", ylabel=axis_label(quantity), xscale="log")
+    axis.set(xlabel="entries of the gallery, log scale", ylabel=axis_label(quantity), xscale="log")
     axis.set_xticks(sizes, [f"{size / 1e6:g}M" if size >= 1e6 else f"{size / 1000:g}k" for size in sizes])
     axis.set_xticks([], minor=True)
     if quantity.unit == "MB":
         axis.set_ylim(0, 1.3 * highest)
     else:
         axis.set_yscale("log")
+        axis.set_ylabel(f"{axis_label(quantity)}, log scale")
         axis.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
         axis.yaxis.set_minor_formatter(lambda value, _: "")
         ends = np.array([min(sizes), max(sizes)])

@@ -19,12 +19,14 @@ from reidbench.reporting.figures.style import (
     entitle,
     error_lengths,
     grid,
+    identities,
     new_figure,
     seed_values,
     setting,
     shown_values,
 )
 from reidbench.reporting.findings.differences import estimated_gap
+from reidbench.reporting.tables.layout import several
 from reidbench.reporting.tables.table import Heading, Table
 from reidbench.spec import Quantity, Record
 
@@ -62,15 +64,25 @@ def selection_figure(table: Table) -> Figure | None:
         for axis, heading in zip(panels, gaps, strict=True):
             _gaps(axis, table, heading, list(found))
     heading = next(h for h in table.headings if h.training)
-    entitle(figure, table, "weights that TKS gives its kernels", f"{setting(table, heading)}; {_about(table, apart)}")
+    about = _about(table, apart, gaps=bool(gaps))
+    entitle(figure, table, "weights that TKS gives its kernels", f"{setting(table, heading)}; {about}")
     return figure
 
 
-def _about(table: Table, apart: float) -> str:
-    """What the marks are, and how little their axes span: no weight differs by more than `apart` points from even."""
-    each = "split" if table.plan.splits.several else "seed"
-    within = f"{ceil(10 * apart) / 10:.1f} points"
-    return f"a mark a {each}; whiskers: 95 % over identities; the axes are cut: all weights lie within {within} of even"
+def _about(table: Table, apart: float, *, gaps: bool) -> str:
+    """What the marks are, those below too where `gaps` are drawn, and how little the axes of the weights span.
+
+    No weight differs by more than `apart` points from even.
+    """
+    over = several(table.plan)
+    persons = identities(table, [heading for heading in table.headings if heading.training])
+    above = f"above: a mark a {'split' if table.plan.splits.several else 'seed'}, whiskers 95 % over {persons}"
+    within = (
+        f"the axes above are cut, all weights lie within {ceil(10 * apart) / 10:.1f} pp (percentage points) of even"
+    )
+    means = f"means, hollow circles {over}" if over else "values"
+    below = f"below: diamonds are {means}, whiskers 95 % over persons or pairs{f' and {over}' if over else ''}"
+    return "; ".join([above, within, *([below] if gaps else [])])
 
 
 def _weights(axis: Axes, quantity: Quantity, records: Sequence[Record], looks: Mapping[int, tuple[str, str]]) -> float:
@@ -127,6 +139,6 @@ def _gaps(axis: Axes, table: Table, heading: Heading, rows: Sequence[str]) -> No
         axis.plot(values, [place] * len(values), **SEED)
     axis.set_yticks(range(len(rows)), rows)
     axis.set_ylim(len(rows) - 0.5, -0.5)
-    axis.set_xlabel("longest kernel's weight (percentage points)")
+    axis.set_xlabel("longest kernel's weight (pp)")
     axis.set_title(heading.quantity.title, loc="left")
     axis.margins(x=0.15)

@@ -13,12 +13,14 @@ from matplotlib.figure import Figure
 from reidbench.reporting.figures.style import (
     HATCHES,
     OKABE_ITO,
+    OWN_SCALES,
     WHISKERS,
     axis_label,
     entitle,
     error_lengths,
     grid,
-    new_figure,
+    page_figure,
+    rounds,
     row_labels,
     shown_values,
     timed,
@@ -41,7 +43,7 @@ def end_to_end_figure(table: Table) -> Figure | None:
     if not wholes:
         return None
     rows = len(table.plan.suite.rows)
-    figure = new_figure(7.2, len(wholes) * (0.36 * rows + 0.9) + 0.8)
+    figure = page_figure(len(wholes) * (0.27 * rows + 0.9) + 0.8)
     axes = figure.subplots(len(wholes), 2, squeeze=False, sharey="row", width_ratios=(1.7, 1))
     for (left, right), whole in zip(axes, wholes, strict=True):
         stages, names = panels[whole.index], list(table.fresh(whole))
@@ -53,7 +55,8 @@ def end_to_end_figure(table: Table) -> Figure | None:
         left.set_ylim(len(names) - 0.5, -0.5)
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncol=len(labels), frameon=False, fontsize=8)
-    entitle(figure, table, "where the time goes", WHISKERS)
+    detail = "; ".join([f"{WHISKERS} over {rounds(table, wholes)}", OWN_SCALES])
+    entitle(figure, table, "where the time of a tracklet goes", detail)
     return figure
 
 

@@ -24,9 +24,13 @@ from reidbench.reporting.figures.style import (
     seed_values,
     setting,
     shown_arrays,
+    wrapped,
 )
 from reidbench.reporting.findings.levels import held_text
 from reidbench.reporting.tables.table import Heading, Table, lookalike_floor
+
+LETTERS = 34
+"""Of a line below a panel."""
 
 
 def stress_figure(table: Table) -> Figure | None:
@@ -39,7 +43,7 @@ def stress_figure(table: Table) -> Figure | None:
         return None
     columns = {2: 2, 4: 2}.get(len(factors), min(3, len(factors)))
     lines = ceil(len(factors) / columns)
-    figure = new_figure(7.2, 2.6 * lines + 0.75)
+    figure = new_figure(7.2, 2.6 * lines + 1.2)
     axes = list(figure.subplots(lines, columns, squeeze=False, sharey=True).flat)
     for axis, (factor, headings) in zip(axes, factors.items(), strict=False):
         _panel(axis, table, factor, headings)
@@ -47,8 +51,10 @@ def stress_figure(table: Table) -> Figure | None:
         axis.set_axis_off()
     _legend(figure, axes, len(factors))
     first = next(iter(factors.values()))[0]
-    what = f"{first.quantity.title} by its level"
-    entitle(figure, table, what, f"{setting(table, first)}; {marks(table)}")
+    what = f"{first.quantity.title} by the level of one factor"
+    entitle(
+        figure, table, what, f"{setting(table, first)}; {marks(table, (h for each in factors.values() for h in each))}"
+    )
     return figure
 
 
@@ -98,13 +104,19 @@ def _panel(axis: Axes, table: Table, factor: str, headings: list[Heading]) -> No
     axis.label_outer(remove_inner_ticks=False)
     axis.tick_params(labelbottom=True)
     held = held_text([heading for heading in table.headings if heading.column.level[0] == factor])
-    axis.set_xlabel(f"{factor}{held}")
+    axis.set_xlabel(wrapped(f"{factor}{', log scale' if _doubles(levels) else ''}\n{held.strip()}", LETTERS))
     grid(axis, "y", behind=False)
+
+
+def _doubles(levels: Sequence[float]) -> bool:
+    """Whether each of three levels or more is the same multiple of the one before."""
+    known = np.array(levels, dtype=float)
+    if len(known) < 3 or known[0] <= 0:
+        return False
+    return bool(np.ptp(known[1:] / known[:-1]) < 0.01 * known[1] / known[0])
 
 
 def _places(levels: Sequence[float]) -> np.ndarray:
     """Where rising levels stand `[n]`, from 0 to n - 1: by value, by logarithm where they double."""
-    known = np.array(levels, dtype=float)
-    if len(known) > 2 and known[0] > 0 and np.ptp(known[1:] / known[:-1]) < 0.01 * known[1] / known[0]:
-        known = np.log(known)
+    known = np.log(levels) if _doubles(levels) else np.array(levels, dtype=float)
     return (len(known) - 1) * (known - known[0]) / ((known[-1] - known[0]) or 1.0)

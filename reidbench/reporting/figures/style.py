@@ -20,9 +20,11 @@ from reidbench.data.splits import by_split, split_of
 from reidbench.deployment.backends import ran_on
 from reidbench.estimates import seed_means
 from reidbench.reporting.documents.block import titled
+from reidbench.reporting.findings.legend import persons_and_groups
 from reidbench.reporting.tables.layout import ABOUT, several, training_text
 from reidbench.reporting.tables.matching import has_ratio, sessions
 from reidbench.reporting.tables.table import Heading, Table
+from reidbench.scatter import on_device
 from reidbench.spec import Column, Quantity, Record
 from reidbench.statistics import Estimate
 
@@ -59,8 +61,20 @@ SEED: Any = {"linestyle": "none", "marker": "o", "mfc": "white", "mec": "black",
 
 WHISKERS = "whiskers: 95 % intervals"
 
+WIDTH = 7.2
+"""Inches: the width of a page's text, which figures are made for."""
+
+TALLEST = 1.4
+"""How high a figure may be, in widths: a page of that shape has room for its caption."""
+
+OWN_SCALES = "each panel has its own scale"
+"""Said of a figure whose panels show one quantity over different spans."""
+
 OTHER_SCALE = "another scale"
 """Said of a panel whose axis has another span than the one beside it, of the same quantity."""
+
+LOG_SCALE = ",\nlog scale"
+"""Ends the label of a logarithmic axis."""
 
 LOOKALIKES = "look-alikes not told apart"
 """The level of a model that finds every group of look-alikes and tells none apart; one that confuses groups lies
@@ -75,6 +89,11 @@ def new_figure(width: float, height: float) -> Figure:
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
+
+
+def page_figure(height: float) -> Figure:
+    """A figure of a page's width, of a height in inches but for what a page has no room for."""
+    return new_figure(WIDTH, min(height, TALLEST * WIDTH))
 
 
 def settle(figure: Figure) -> None:
@@ -151,10 +170,30 @@ def which_training(record: Record) -> str:
     return f"seed {settings.get('seed', 0)}" + ("" if split is None else f" of split {split}")
 
 
-def marks(table: Table) -> str:
-    """What whiskers and the marks of `SEED` are in a figure of accuracies."""
+def identities(table: Table, headings: Iterable[Heading]) -> str:
+    """Whose choice the intervals of accuracies cover: "80 identities, look-alikes as one"."""
+    fresh = (readings for heading in headings for readings in table.fresh(heading).values())
+    persons, groups = persons_and_groups(record for _, records in fresh for record in records)
+    return (f"{persons} identities" if persons else "identities") + ("" if groups is None else ", look-alikes as one")
+
+
+def marks(table: Table, headings: Iterable[Heading]) -> str:
+    """What whiskers and the marks of `SEED` are in a figure of the accuracies of some columns."""
     over = several(table.plan)
-    return "whiskers: 95 % over identities" + (f"; small hollow marks: {over}" if over else "")
+    whiskers = f"whiskers: 95 % over {identities(table, headings)}, without the chance of training"
+    return whiskers + (f"; small hollow marks: {over}" if over else "")
+
+
+def rounds(table: Table, headings: Iterable[Heading]) -> str:
+    """What the intervals of columns of times are over: "6 to 15 rounds", of ratios with "and between sessions" where
+    that is known."""
+    headings = list(headings)
+    known = [found for heading in headings for found, _ in table.fresh(heading).values() if not isnan(found.low)]
+    if not known:
+        return "too few rounds for an interval"
+    least, most = min(found.n for found in known), max(found.n for found in known)
+    between = any(h.quantity.over == "reference" and on_device(table.noise, h.settings) for h in headings)
+    return f"{least if least == most else f'{least} to {most}'} rounds" + (" and between sessions" if between else "")
 
 
 def published_title(table: Table, column: Column) -> str:
@@ -204,20 +243,22 @@ NUMBERED = re.compile(r"(table|figure)(\d+)")
 
 
 def title(table: Table, what: str) -> str:
-    """What a figure is called: "Table 2: mAP against cost", or by its suite's title where the suite has no number.
+    """What a figure is called: what it shows, after the number of the paper's table or figure that it is of, if any.
 
-    A title that leaves no room for the rest, or that has a colon of its own, stands on a line of its own.
+    The document in which it stands counts its own tables and figures.
     """
     numbered = NUMBERED.fullmatch(table.plan.name)
-    name = " ".join(numbered.groups()).capitalize() if numbered else table.plan.suite.title or table.plan.name
-    parts = [f"{name}: {what}"] if ":" not in name and len(f"{name}: {what}") <= TITLE else [f"{name}:", what]
-    return "\n".join(textwrap.fill(part, TITLE) for part in parts)
+    if numbered:
+        return textwrap.fill(f"Paper's {' '.join(numbered.groups()).capitalize()}: {what}", TITLE)
+    first, _, _ = what.partition(" ")
+    return textwrap.fill(what[0].upper() + what[1:] if first.islower() else what, TITLE)
 
 
 def entitle(figure: Figure, table: Table, what: str, detail: str = "") -> None:
     """Writes the title of a figure, and below it in small print a detail and the machine; fixes the layout."""
     about = f"{ABOUT} approximate" if any(row.model and row.approximate for row in table.plan.suite.rows) else ""
-    small = textwrap.fill("; ".join(filter(None, (detail, about, f"on {table.machine}"))), SMALL_PRINT)
+    told = "; ".join(filter(None, (detail, about, f"on {table.machine}")))
+    small = textwrap.fill(told, SMALL_PRINT, break_on_hyphens=False)
     # Empty lines hold the place of the small print while the layout is made, which knows of no second title.
     words = title(table, what)
     head = figure.suptitle(words + "\n" * (1 + small.count("\n")), fontsize=10)

@@ -8,6 +8,8 @@ from reidbench.reporting.documents.block import Block, titled
 from reidbench.reporting.findings.differences import DIFFERENCE, Difference, Family
 from reidbench.reporting.tables.intervals import difference_text, interval_text
 
+POINTS = f"{DIFFERENCE}: percentage points."
+
 FEW = 4
 """Differences that are named although they are within the noise, or in a summary of several tables told in full."""
 
@@ -90,7 +92,8 @@ def family_block(family: Family) -> Block:
         for each in family.differences
     ]
     header = ("difference", titled(quantity.title, family.unit), "95 % interval", "contains 0")
-    return Block(family.name, header, tuple(lines), frozenset(), (f"{_sentence(noise_text(family))}.",))
+    notes = (f"{_sentence(noise_text(family))}.", *([POINTS] if family.unit == DIFFERENCE else []))
+    return Block(family.name, header, tuple(lines), frozenset(), notes)
 
 
 def _word(each: Difference) -> str:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from math import isnan
 
 from reidbench.estimates import GROUP, IDENTITY
+from reidbench.reporting.findings.differences import DIFFERENCE
+from reidbench.reporting.findings.family_text import POINTS
 from reidbench.reporting.tables.comparison import is_timed
 from reidbench.reporting.tables.intervals import ALIKE_MEANS, is_alike, is_lopsided
 from reidbench.reporting.tables.layout import AGREES, agrees
 from reidbench.reporting.tables.table import Entry, Heading, Table
-from reidbench.spec import PAPER_SIZE
+from reidbench.spec import PAPER_SIZE, Record
 from reidbench.statistics import FEWEST_READINGS
 
 SEEDS = "(s): the standard deviation over training seeds. The interval does not contain it."
@@ -50,6 +52,8 @@ def _lines(tables: Sequence[Table]) -> Iterator[str]:
         if entry.estimate
     ]
     yield from _intervals(shown)
+    if any(heading.quantity.unit == DIFFERENCE for heading, _ in shown):
+        yield POINTS
     if any(heading.training and not isnan(entry.estimate.sd) for heading, entry in shown if entry.estimate):
         yield SEEDS
     if any(table.plan.splits.several for table in tables):
@@ -92,12 +96,23 @@ def _intervals(shown: Sequence[tuple[Heading, Entry]]) -> Iterator[str]:
         yield ALONE
 
 
+def persons_and_groups(records: Iterable[Record]) -> tuple[int, int | None]:
+    """How many query identities the records of what is trained hold, and groups of look-alikes that count as one.
+
+    Each is 0 where not all hold as many; None stands for groups where none holds any.
+    """
+    samples = [record.samples for record in records if record.samples.get(IDENTITY)]
+    persons, groups = ({len(set(each.get(name, ()))) for each in samples} for name in (IDENTITY, GROUP))
+    one_each = [counts.pop() if len(counts) == 1 else 0 for counts in (persons, groups)]
+    return one_each[0], one_each[1] if any(GROUP in each for each in samples) else None
+
+
 def _persons(entries: Sequence[Entry]) -> str:
     """Whose choice the intervals of what is trained cover, with how many they are where all have as many."""
-    samples = [record.samples for entry in entries for record in entry.records if record.samples.get(IDENTITY)]
-    alike = any(GROUP in each for each in samples)
-    counts = {tuple(len(set(each.get(name, ()))) for name in (IDENTITY, GROUP)) for each in samples}
-    persons, groups = counts.pop() if len(counts) == 1 else (0, 0)
+    records = [record for entry in entries for record in entry.records]
+    persons, groups = persons_and_groups(records)
     how_many = f"the {persons} " if persons else ""
-    as_one = f"look-alikes as one, which makes {groups}; " if groups else "look-alikes as one; " if alike else ""
+    as_one = (
+        f"look-alikes as one, which makes {groups}; " if groups else "" if groups is None else "look-alikes as one; "
+    )
     return f"{how_many}query identities for what is trained ({as_one}seeds pooled)"

@@ -8,6 +8,9 @@ from reidbench.reporting.documents.block import titled
 from reidbench.reporting.tables.comparison import is_timed
 from reidbench.reporting.tables.table import Heading, Table, shared
 
+OFF = {"detail": "no emblem twins", "gait": "no tempo twins", "occlusion": "no occluders"}
+"""What options of the synthetic data are called where they are 0."""
+
 MOST = 3
 """Rows that are told where none is in focus."""
 
@@ -15,8 +18,15 @@ MOST = 3
 def held_text(headings: Sequence[Heading]) -> str:
     """What the columns at the levels of a factor set alike beside it, in parentheses; "" for nothing."""
     held = shared([heading.column.data for heading in headings]) if len(headings) > 1 else {}
-    told = (f"{name} {f'{value:g}' if isinstance(value, float) else value}" for name, value in held.items())
+    told = (_held(name, value) for name, value in held.items())
     return f" ({', '.join(told)})" if held else ""
+
+
+def _held(name: str, value: object) -> str:
+    """An option of the dataset with its value; one of the synthetic data that is off, in words."""
+    if value == 0 and name in OFF:
+        return OFF[name]
+    return f"{name} {f'{value:g}' if isinstance(value, float) else value}"
 
 
 def growth_findings(table: Table) -> Iterator[str]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import isnan
 
 from reidbench.estimates import PERCENT
 from reidbench.reporting.tables.comparison import is_timed
 from reidbench.spec import Quantity
 from reidbench.statistics import Estimate
+
+EXACTLY = 1e-6
+"""Half an interval over the value up to which it is one of rounding."""
 
 ALIKE = "[none]"
 """Stands for the interval of a mean over persons who are all alike, which does not say how far others would lie."""
@@ -20,17 +24,30 @@ def estimate_text(quantity: Quantity, known: Estimate, *, training: bool = False
 
     For several seeds or splits their standard deviation follows in parentheses.
     """
-    scale, digits = quantity.scale, quantity.digits
+    scale, digits = quantity.scale, shown_digits(quantity, known)
     text = f"{known.value * scale:z.{digits}f}"
     if is_alike(quantity, known):
         text += f" {ALIKE}"
     elif is_lopsided(quantity, known):
-        text += f" {interval_text(quantity, known)}"
+        text += f" {interval_text(replace(quantity, digits=digits), known)}"
     elif not isnan(known.low):
         text += f" ± {(known.high - known.low) / 2 * scale:.{digits}f}"
     if training and not isnan(known.sd):
         text += f" ({known.sd * scale:.{digits}f})"
     return text
+
+
+def shown_digits(quantity: Quantity, known: Estimate) -> int:
+    """The digits of a value after the point: those of its quantity, more where half its interval would read as 0.
+
+    What is less than a millionth of the value is taken for 0.
+    """
+    half, digits = (known.high - known.low) / 2 * quantity.scale, quantity.digits
+    if isnan(half) or half <= EXACTLY * abs(known.value * quantity.scale):
+        return digits
+    while not round(half, digits):
+        digits += 1
+    return digits
 
 
 def is_alike(quantity: Quantity, known: Estimate) -> bool:
@@ -45,7 +62,7 @@ def is_lopsided(quantity: Quantity, known: Estimate) -> bool:
         return False
     if _leaves_the_scale(quantity, known):
         return True
-    unit = quantity.scale * 10.0**quantity.digits
+    unit = quantity.scale * 10.0 ** shown_digits(quantity, known)
     ends = [bound * unit for bound in (known.low, known.value, known.high)]
     return all(_is_uneven(low, value, high) for low, value, high in (ends, map(round, ends)))
 
@@ -54,10 +71,11 @@ def _leaves_the_scale(quantity: Quantity, known: Estimate) -> bool:
     """Whether a value ± half the width of its interval, as printed, leads beyond an end of its scale and the interval
     does not."""
     parts = (known.value, (known.high - known.low) / 2, known.low, known.high)
-    value, half, low, high = (round(part * quantity.scale * 10.0**quantity.digits) for part in parts)
+    unit = 10.0 ** shown_digits(quantity, known)
+    value, half, low, high = (round(part * quantity.scale * unit) for part in parts)
     if value - half < 0 <= low:
         return quantity.unit == PERCENT or is_timed(quantity)
-    return quantity.unit == PERCENT and value + half > round(100 * 10.0**quantity.digits) >= high
+    return quantity.unit == PERCENT and value + half > round(100 * unit) >= high
 
 
 def _is_uneven(low: float, value: float, high: float) -> bool:

@@ -2,22 +2,38 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
 from collections.abc import Sequence
 
 from reidbench.reporting.documents.block import text_lines
 from reidbench.reporting.tables.layout import blocks
 from reidbench.reporting.tables.table import Table
 
+MARKS = {
+    "±": "±: half the width of a 95 % interval",
+    r"\[-?[\d.]+, ": "[l, u]: a 95 % interval",
+    r"\(\d[\d.]*\)": "(s): the standard deviation over trainings, which intervals leave out",
+    r"\*$": "*: best of its column by more than the noise",
+}
+"""What stands in cells, as a regular expression, and what it means."""
+
 
 def terminal_text(table: Table, width: int) -> str:
-    """The table for a terminal: no markup; the best of a column is marked with an asterisk."""
+    """The table for a terminal: no markup; the best of a column is marked with an asterisk. A last line says what the
+    marks in its cells mean."""
     parts = []
+    cells: list[str] = []
     for block in blocks(table, width):
         lines = [
             [text + "*" if (y, x) in block.bold else text for x, text in enumerate(line)]
             for y, line in enumerate(block.lines)
         ]
+        cells += (text for _, *own in lines for text in own)
         parts.append("\n".join([block.title, *text_lines([block.header, *lines]), *block.notes]))
+    told = [meaning for mark, meaning in MARKS.items() if any(re.search(mark, text) for text in cells)]
+    if told:
+        parts.append(textwrap.fill("; ".join(told) + ".", width, break_on_hyphens=False))
     return "\n\n".join(parts)
 
 

@@ -34,7 +34,7 @@ def test_what_is_empty_has_no_heading():
 
 
 def test_pictures_of_inner_sections_are_found_in_order():
-    first, second = Picture(Path("a.svg"), "A"), Picture(Path("b.png"), "B")
+    first, second = Picture(Path("a.svg"), "A", "a"), Picture(Path("b.png"), "B", "b")
     parts = (Section("s", (Paragraph("x"), first, Section("t", (second,)))),)
     assert list(pictures(parts)) == [first, second]
     assert first.raster == Path("a.png") and second.raster == second.path

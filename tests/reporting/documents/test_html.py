@@ -6,6 +6,8 @@ import pytest
 from made_up import HOSTILE, Bench, document_of, hostile_document
 from reading import Reader, read_html
 
+from reidbench.reporting.documents.block import Block
+from reidbench.reporting.documents.document import Document, Paragraph, Section, Tabular
 from reidbench.reporting.documents.html import html
 
 LOADING = {"src", "srcset", "data", "action", "poster", "background", "ping"}
@@ -49,5 +51,30 @@ def test_hostile_names_are_text(tmp_path: Path) -> None:
     reader = read_html(html(hostile_document(tmp_path)))
     assert reader.tags["script"] == 1 and reader.tags["img"] == 1
     whole = [tag for tag, text in reader.texts if text.strip() == HOSTILE]
-    assert Counter(whole) == Counter(["title", "h1", "a", "h2", "h4", "p", "p", "li", "th", "th", "td", "code"])
+    assert Counter(whole) == Counter(["title", "h1", "a", "h2", "h3", "p", "p", "li", "th", "th", "td", "code"])
     assert ("img", "alt", HOSTILE) in reader.attributes
+
+
+def test_headings_go_down_one_level_at_a_time_and_those_of_tables_are_not_in_the_contents(page: Reader) -> None:
+    text = html(Document("t", (Section("One", (Tabular((BLOCK,)), Section("Two", (Tabular((BLOCK,)),)))),)))
+    levels = [int(level) for level in re.findall(r"<h(\d)", text)]
+    assert levels == [1, 2, 3, 3, 4]
+    contents = text[text.index("<nav") : text.index("</nav>")]
+    assert "One" in contents and "Two" in contents and BLOCK.title not in contents
+    assert page.tags["h3"] and not page.tags["h5"]
+
+
+def test_a_long_name_may_be_broken_after_a_plus_and_a_number_stays_with_its_percent() -> None:
+    text = html(Document("t", (Paragraph("95 % of all"), Tabular((BLOCK,)))))
+    assert "<p>95\N{NO-BREAK SPACE}% of all</p>" in text and ">TB+<wbr>CSP</th>" in text
+
+
+def test_a_figure_is_no_stop_of_the_tab_key_and_is_named_apart_from_its_caption(page: Reader) -> None:
+    groups = [value for tag, name, value in page.attributes if (tag, name) == ("div", "aria-label")]
+    assert {"Figure 1", "Figure 2"} <= set(groups)
+    labels = [value for tag, name, value in page.attributes if (tag, name) == ("svg", "aria-label")]
+    assert labels and all(label.startswith("A made-up suite: ") and "tables above" in label for label in labels)
+    assert len(set(labels)) == len(labels)
+
+
+BLOCK = Block("Cost", ("row", "x"), (("TB+CSP", "1.0"),), frozenset(), ())

@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from made_up import HOSTILE, Bench, document_of, hostile_document
+from PIL import Image
 from pylatexenc.latex2text import LatexNodes2Text, MacroTextSpec, get_default_latex_context_db
 from pylatexenc.latexwalker import LatexEnvironmentNode, LatexMacroNode
 from reading import latex_nodes
 
-from reidbench.reporting.documents.block import Block
-from reidbench.reporting.documents.document import Document, Tabular
+from reidbench.reporting.documents.block import CONTINUED, Block
+from reidbench.reporting.documents.document import Document, Picture, Tabular
 from reidbench.reporting.documents.latex import MADE, SIGNS, escape, latex
 
 NAMED = {
@@ -196,3 +197,18 @@ def test_escaped_text_reads_as_it_was(text: str) -> None:
 @pytest.mark.parametrize(("text", "expected"), [("1 ± 2", r"1 \ensuremath{\pm} 2"), ("a¹", r"a\textsuperscript{1}")])
 def test_signs_that_old_fonts_lack_are_spelled(text: str, expected: str) -> None:
     assert escape(text) == expected
+
+
+def test_the_pieces_of_one_table_have_one_number_and_a_figure_leaves_room_for_its_caption(tmp_path: Path) -> None:
+    first = Block("Cost", ("row", "x"), (("a", "1.0"),), frozenset(), ())
+    pieces = (first, replace(first, title=f"Cost{CONTINUED}"))
+    other = Tabular((replace(first, title="Accuracy"),))
+    path = tmp_path / "tall.png"
+    Image.new("RGB", (10, 90), "white").save(path)
+    text = latex(Document("t", (Tabular(pieces), other, Picture(path, "Tall", "tall"))), "t")["t.tex"]
+    assert text.count("\\ContinuedFloat") == 1
+    assert text.index("caption{Cost}") < text.index("\\ContinuedFloat") < text.index("caption{Accuracy}")
+    assert "\\adjustbox{max totalheight=0.8\\textheight}{\\includegraphics[width=\\linewidth]" in text
+    if shutil.which("pdflatex"):
+        files = latex(Document("t", (Tabular(pieces), other, Picture(path, "Tall", "tall"))), "t")
+        assert "Float too large" not in compiled(tmp_path, files, "t")

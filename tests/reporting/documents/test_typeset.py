@@ -1,15 +1,18 @@
 import io
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from made_up import HOSTILE, Bench, document_of, hostile_document
+from PIL import Image
 from pypdf import PdfReader
 from reading import pdf_text
 
-from reidbench.reporting.documents.document import Document, Paragraph
+from reidbench.reporting.documents.block import CONTINUED, Block
+from reidbench.reporting.documents.document import Document, Paragraph, Picture, Tabular
 from reidbench.reporting.documents.typeset import pdf, quoted
 from reidbench.spec import UserError
 
@@ -42,3 +45,24 @@ def test_without_the_package_one_line_says_how_to_get_it(monkeypatch: pytest.Mon
     monkeypatch.setitem(sys.modules, "typst", None)
     with pytest.raises(UserError, match=r"pip install -e '\.\[pdf\]'"):
         pdf(Document("t", (Paragraph("x"),)))
+
+
+def test_the_pieces_of_one_table_have_one_number() -> None:
+    first = Block("Cost", ("row", "x"), (("a", "1.0"),), frozenset(), ())
+    pieces = (first, replace(first, title=f"Cost{CONTINUED}"))
+    text = pdf_text(pdf(Document("t", (Tabular(pieces), Tabular((replace(first, title="Other"),))))))
+    assert "Table 1: Cost" in text and "Table 2: Other" in text and "Cost (continued)" in text
+
+
+@pytest.mark.parametrize("height", [10, 90])
+def test_a_figure_leaves_room_for_its_caption(height: int, tmp_path: Path) -> None:
+    path = tmp_path / "picture.png"
+    Image.new("RGB", (10, height), "white").save(path)
+    (page,) = PdfReader(io.BytesIO(pdf(Document("t", (Picture(path, "Below it", "picture"),))))).pages
+    places: list[float] = []
+
+    def visit(text: str, place: list[float], *others: object) -> None:
+        places.extend([place[5]] if "Below" in text else [])
+
+    page.extract_text(visitor_text=visit)
+    assert places and min(places) > 0, "within the page"

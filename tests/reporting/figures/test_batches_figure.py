@@ -48,13 +48,44 @@ def test_a_line_for_each_setting_goes_over_the_batches_of_both_rows(timed) -> No
     figure = batches_figure(timed())
     assert figure is not None
     (axis,) = figure.axes
-    lines = {str(line.get_label()): line for line in axis.lines}
+    lines = {str(line.get_label()): line for line in axis.lines if line.get_label() != "_nolegend_"}
     assert list(lines)[1:] == [
         *("MACs: 0.44", "cpu, fp32, 2 threads", "cpu, bf16, 2 threads"),
         *("cuda, fp32", "cuda, ieee32", "cuda, bf16"),
     ]
     assert [list(axis) for axis in lines["cuda, fp32"].get_data()] == [[1, 2, 4], pytest.approx([2.25, 1.0, 0.9])]
     assert [label.get_text() for label in axis.get_xticklabels()] == ["1", "2", "4"]
+
+
+def test_left_of_one_clip_stands_the_latency_ratio_with_its_interval_and_single_readings_are_called_so(timed) -> None:
+    table = timed()
+    figure = batches_figure(table)
+    assert figure is not None
+    (axis,) = figure.axes
+    marks = [container[0] for container in axis.containers]
+    places = [float(mark.get_xdata()[0]) for mark in marks]
+    assert len(marks) == 5 and places == sorted(places) and places[0] > 0.5 and places[-1] < 1
+    heading = next(h for h in table.headings if h.column.quantity == "latency.ratio")
+    assert marks[0].get_ydata()[0] == table.fresh(heading)["BiCnet-TKS"][0].value
+    small = " ".join(figure.texts[-1].get_text().split())
+    assert "one reading a point, no interval; left of 1 clip" in small and "over 20 rounds" in small
+    alone = replace(table, headings=tuple(h for h in table.headings if h.column.measurement != "latency"))
+    figure = batches_figure(alone)
+    assert figure is not None and not figure.axes[0].containers
+    assert "one reading a point, no interval; on" in " ".join(figure.texts[-1].get_text().split())
+
+
+def test_precisions_differ_in_dash_and_backends_in_mark_so_that_grey_tells_them_apart(filled: Fill) -> None:
+    figure = batches_figure(filled("gpu", gpu="Imaginary GPU"))
+    assert figure is not None
+    looks = {
+        str(line.get_label()): (str(line._unscaled_dash_pattern), line.get_marker())
+        for line in figure.axes[0].lines
+        if str(line.get_label()).startswith("cuda")
+    }
+    assert len(looks) == len(set(looks.values())) == 4
+    assert looks["cuda, fp32"][0] == looks["cuda, fp32, cudagraph"][0] != looks["cuda, bf16"][0]
+    assert looks["cuda, bf16"][1] == looks["cuda, fp32"][1] != looks["cuda, fp32, cudagraph"][1]
 
 
 def test_the_sentence_has_the_ratio_at_the_best_batches_and_where_it_comes_below_1(timed) -> None:

@@ -77,9 +77,9 @@ def test_differences_of_percentages_are_in_points_and_no_title_says_a_thing_twic
     bars, _, *effects_of = figure.axes
     assert bars.get_ylabel() == "mAP (%)"
     titles = [axis.get_title(loc="left") for axis in effects_of]
-    assert titles[:3] == ["mAP (points)", "mAP emblem (points)", "mAP tempo (points)"]
+    assert titles[:3] == ["mAP (pp)", "mAP emblem (pp)", "mAP tempo (pp)"]
     assert not any("%" in title for title in titles)
-    assert figure.get_suptitle() == "Every combination of CSP, DAO and TKS: what each of them adds"
+    assert figure.get_suptitle() == "What each component adds"
 
 
 def test_each_seed_has_a_mark_over_its_bar(filled: Fill) -> None:

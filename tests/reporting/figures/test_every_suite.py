@@ -16,7 +16,7 @@ from reidbench import registry
 from reidbench.reporting.documents.document import Picture
 from reidbench.reporting.documents.markdown import markdown
 from reidbench.reporting.figures import FIGURES, caption, draw_figures, shown, undrawn
-from reidbench.reporting.figures.style import STYLE
+from reidbench.reporting.figures.style import STYLE, TALLEST
 from reidbench.reporting.report import single_report
 from reidbench.reporting.tables.table import Table
 
@@ -53,6 +53,14 @@ def test_text_can_be_read_and_labels_do_not_collide(suite: str, name: str, once:
                     assert not _overlap(a, b), f"{suite}-{name}: two labels cover each other"
 
 
+@pytest.mark.parametrize("gpu", ["", "Imaginary GPU"])
+@pytest.mark.parametrize(("suite", "name"), [(suite, name) for suite, name in NAMED if not FIGURES[name].pixels])
+def test_a_page_has_room_for_a_figure_with_its_caption(suite: str, name: str, gpu: str, once: Fill) -> None:
+    for figure in drawn(once(suite, gpu=gpu or gpu_of(suite)), name):
+        width, height = figure.get_size_inches()
+        assert height <= TALLEST * width
+
+
 @pytest.mark.parametrize("suite", sorted({suite for suite, _ in NAMED}))
 def test_files_are_written_with_a_caption(suite: str, once: Fill, tmp_path: Path) -> None:
     written = {path.name for path in draw_figures(once(suite, gpu=gpu_of(suite)), tmp_path / suite)}
@@ -71,7 +79,7 @@ def test_latex_is_given_a_drawing_as_pdf_and_pixels_as_png(suite: str, name: str
     assert undrawn(one, tmp_path / suite, printed=True) == 1
     written = draw_figures(one, tmp_path / suite, printed=True)
     assert undrawn(one, tmp_path / suite, printed=True) == 0
-    (picture,) = (Picture(path, "") for path in shown(written))
+    (picture,) = (Picture(path, "", "") for path in shown(written))
     assert picture.printed in written and picture.printed.suffix == (".png" if FIGURES[name].pixels else ".pdf")
     if picture.printed.suffix == ".pdf":
         first = picture.printed.read_bytes()

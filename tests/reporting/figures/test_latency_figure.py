@@ -7,6 +7,7 @@ import pytest
 
 from reidbench import registry
 from reidbench.reporting.figures.latency import latency_figure
+from reidbench.reporting.figures.style import OWN_SCALES
 from reidbench.reporting.tables.table import Table, heading_of
 from reidbench.spec import Cell, Column
 
@@ -53,3 +54,24 @@ def test_rows_take_the_height_of_the_panel(filled: Fill) -> None:
     figure = latency_figure(table)
     assert figure is not None
     assert figure.axes[0].get_ylim() == (pytest.approx(37.6), -0.6)
+
+
+def test_panels_that_would_be_higher_than_a_page_stand_in_two_columns(filled: Fill) -> None:
+    figure = latency_figure(filled("overhead", in_turn, gpu="Imaginary GPU"))
+    assert figure is not None
+    panels = [axis for axis in figure.axes if axis.axison]
+    assert len(panels) > 4
+    lefts = {round(axis.get_position().x0, 3) for axis in panels}
+    assert len(lefts) == 2
+    figure.draw_without_rendering()
+    for axis in panels:
+        for text in axis.texts:
+            assert text.get_window_extent().x1 <= axis.get_window_extent().x1 + 10, "the text beside a bar fits"
+
+
+def test_the_picture_says_how_many_rounds_there_were_and_that_panels_have_scales_of_their_own(filled: Fill) -> None:
+    for gpu, told in (("", False), ("Imaginary GPU", True)):
+        figure = latency_figure(filled("table1", in_turn, gpu=gpu))
+        assert figure is not None
+        small = figure.texts[-1].get_text()
+        assert small.startswith("over 20 rounds; ") and (OWN_SCALES in small) == told == (len(figure.axes) > 1)

@@ -108,8 +108,9 @@ def test_right_and_wrong_differ_in_line_and_sign_and_not_in_colour_alone(filled:
 def test_selection_says_that_its_axes_are_cut_and_how_far_from_even_its_marks_are(filled: Fill) -> None:
     figure = drawn(filled("kernels", seeds=3), "selection")
     small = " ".join(figure.texts[-1].get_text().split())
-    assert "a mark a seed; whiskers: 95 % over identities; the axes are cut" in small
-    told = float(re.search(r"within ([\d.]+) points of even", small)[1])  # type: ignore[index]
+    assert "above: a mark a seed, whiskers 95 % over 20 identities; the axes above are cut" in small
+    assert "below: diamonds are means, hollow circles seeds, whiskers 95 % over persons or pairs and seeds" in small
+    told = float(re.search(r"within ([\d.]+) pp", small)[1])  # type: ignore[index]
     farthest = 0.0
     for axis in figure.axes[:3]:
         (even,) = (line.get_ydata()[0] for line in axis.lines if line.get_linestyle() == "--")

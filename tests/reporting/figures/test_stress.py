@@ -23,7 +23,7 @@ def by_occlusion(cell: Cell) -> float:
 
 def factor(axis: Axes) -> str:
     """What a panel varies, without what it sets beside it."""
-    return axis.get_xlabel().partition(" (")[0]
+    return axis.get_xlabel().partition("\n")[0].removesuffix(", log scale")
 
 
 def test_lines_follow_the_level_of_the_factor(once: Fill) -> None:
@@ -31,7 +31,8 @@ def test_lines_follow_the_level_of_the_factor(once: Fill) -> None:
     assert figure is not None
     axes = {factor(axis): axis for axis in figure.axes if axis.get_xlabel()}
     assert list(axes) == [
-        *("occlusion rate", "share told by detail", "share told by tempo", "frame rate", "misaligned boxes")
+        *("occlusion rate", "share told by the emblem", "share told by the tempo"),
+        *("frame rate (x default)", "misaligned boxes (x default)"),
     ]
     panel = axes["occlusion rate"]
     assert [tick.get_text() for tick in panel.get_xticklabels()] == ["0", "0.2", "0.5", "0.8"]
@@ -44,7 +45,7 @@ def test_lines_follow_the_level_of_the_factor(once: Fill) -> None:
     assert np.diff(places) / (places[-1] - places[0]) == pytest.approx([0.25, 0.375, 0.375]), "true to scale"
     ends = [x for line in floors for x in line.get_xdata()]
     assert ends == sorted(ends), "and none covers another"
-    assert np.ptp(np.diff(axes["frame rate"].get_xticks())) == pytest.approx(0), "but levels that double evenly spaced"
+    assert np.ptp(np.diff(axes["frame rate (x default)"].get_xticks())) == pytest.approx(0), "doubling ones evenly"
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 5])
@@ -95,17 +96,17 @@ def test_the_findings_compare_the_pairs_of_the_suite_at_every_level(filled: Fill
     beyond = line.partition("within the noise")[0]
     assert "beyond the noise occlusion rate 0 +10." in beyond and "occlusion rate 0.8 +10." in beyond
     assert beyond.count("[") == 15, "at every level of every factor, the levels that are the same data once"
-    assert "frame rate 2 " in beyond and "frame rate 1 " not in beyond
+    assert "default) 2 " in beyond and "default) 1 +" not in beyond.replace("boxes (x default) 1 +", "")
 
 
 def test_a_panel_names_what_it_sets_beside_its_factor(once: Fill) -> None:
     panels = {axis.get_xlabel() for axis in stress_figure(once("stress", by_occlusion)).axes if axis.axison}
     assert panels == {
         "occlusion rate",
-        "share told by detail (gait 0)",
-        "share told by tempo (detail 0)",
-        "frame rate (occlusion 0)",
-        "misaligned boxes",
+        "share told by the emblem\n(no tempo twins)",
+        "share told by the tempo\n(no emblem twins)",
+        "frame rate (x default), log scale\n(no occluders)",
+        "misaligned boxes (x default)",
     }
     note, *_ = registry.suite("stress").notes
-    assert "detail, all at gait 0; share told by tempo, all at detail 0; frame rate, all at occlusion 0." in note
+    assert "the emblem, all at gait 0; share told by the tempo, all at detail 0; frame rate (x default), all at" in note

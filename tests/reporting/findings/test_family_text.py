@@ -64,5 +64,7 @@ def test_why_an_interval_is_wide_is_said_where_two_seeds_make_it_so():
     )
     clause = "two seeds say little of how training varies, so that intervals of differences are wide"
     assert family_finding(few, brief=True).endswith(f"(95 % intervals over queries and seeds; {clause}).")
-    assert family_block(few).notes == (f"95 % intervals over queries and seeds; {clause}.",)
+    assert family_block(few).notes == (f"95 % intervals over queries and seeds; {clause}.", "pp: percentage points.")
+    count = replace(few, quantity=replace(few.quantity, unit="G"))
+    assert len(family_block(count).notes) == 1
     assert clause not in family_finding(family(TOLD, WITHIN), brief=True)

@@ -62,6 +62,12 @@ def test_what_all_levels_set_alike_is_named_and_what_varies_is_not(bench):
     table = with_levels(bench, MEAN_AP, (0.5, 1.0))
     data = ({"rate": 0.5, "occlusion": 0.0}, {"occlusion": 0.0})
     headings = [replace(h, column=replace(h.column, data=own)) for h, own in zip(table.headings, data, strict=True)]
-    assert held_text(headings) == " (occlusion 0)" and held_text(headings[:1]) == held_text(table.headings) == ""
+    assert held_text(headings) == " (no occluders)" and held_text(headings[:1]) == held_text(table.headings) == ""
     (found,) = growth_findings(replace(table, headings=tuple(headings)))
-    assert found.startswith("mAP (%), from gallery 0.5 to 1 (occlusion 0): ")
+    assert found.startswith("mAP (%), from gallery 0.5 to 1 (no occluders): ")
+    for own, told in (
+        ({"occlusion": 0.5}, "occlusion 0.5"),
+        ({"detail": 0.0, "gait": 0.0}, "no emblem twins, no tempo twins"),
+    ):
+        alike = [replace(h, column=replace(h.column, data=own)) for h in headings]
+        assert held_text(alike) == f" ({told})"

@@ -28,7 +28,11 @@ RATE = Quantity("Rate", "/s", "higher", 1, 10.0)
         (Estimate(18.16, 17.96, 18.56), "181.6 ± 3.0"),
         (Estimate(18.16, 17.96, 18.57), "181.6 [179.6, 185.7]"),
         (Estimate(18.16, 18.16, 18.56), "181.6 [181.6, 185.6]"),
-        (Estimate(18.16, 18.159, 18.163), "181.6 ± 0.0"),
+        (Estimate(18.16, 18.158, 18.163), "181.60 ± 0.02"),
+        (Estimate(18.16, 18.159, 18.163), "181.60 [181.59, 181.63]"),
+        (Estimate(18.16, 18.1598, 18.1602), "181.600 ± 0.002"),
+        (Estimate(18.16, 18.16, 18.16), "181.6 ± 0.0"),
+        (Estimate(18.16, 18.16 - 1e-12, 18.16 + 1e-12), "181.6 ± 0.0"),
         (Estimate(2.256, 2.25, 2.264), "22.6 ± 0.1"),
         (Estimate(18.16), "181.6"),
         (Estimate(18.16, nan, nan, 3, 0.2), "181.6 (2.0)"),
@@ -62,7 +66,9 @@ def test_no_percentage_is_said_to_lie_beyond_0_or_100(known, text):
     ("known", "text"),
     [
         (Estimate(1.0, 0.996, 1.012), "1.00 [1.00, 1.01]"),
-        (Estimate(1.0, 0.999, 1.004), "1.00 ± 0.00"),
+        (Estimate(1.0, 0.997, 1.004), "1.000 ± 0.004"),
+        (Estimate(1.0, 0.998, 1.002), "1.000 ± 0.002"),
+        (Estimate(1.0, 1.0, 1.0), "1.00 ± 0.00"),
         (Estimate(97.0, 93.0, 100.0), "97.00 [93.00, 100.00]"),
         (Estimate(97.0, 94.0, 100.0), "97.00 ± 3.00"),
     ],
@@ -113,7 +119,7 @@ def test_an_interval_without_0_does_not_read_as_if_it_held_it(low, high, text):
 
 
 def test_no_zero_is_negative():
-    quantity, small = Quantity("Gap", "pp", "", 2, 100.0), Estimate(-1e-6, -2e-6, -1e-7)
+    quantity, small = Quantity("Gap", "pp", "", 2, 100.0), Estimate(-1e-6, -1e-6, -1e-6)
     shown = (estimate_text(quantity, small), interval_text(quantity, small), difference_text(quantity, small))
     assert shown == ("0.00 ± 0.00", "[0.00, 0.00]", "+0.00 [0.00, 0.00]")
 

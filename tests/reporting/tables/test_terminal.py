@@ -33,3 +33,15 @@ def test_the_table_of_a_suite_is_as_narrow(bench: Bench, width: int) -> None:
     bench.save_all()
     text = terminal_text(assemble(bench.plan, bench.store), width)
     assert max(map(len, text.splitlines())) <= width and "Cost: cpu" in text
+
+
+def test_the_marks_in_cells_are_explained_and_no_others(bench: Bench) -> None:
+    assert "interval" not in terminal_text(assemble(bench.plan, bench.store), 80)
+    bench.save_all()
+    once = terminal_text(assemble(bench.plan, bench.store), 80).replace("\n", " ")
+    assert "±: half the width of a 95 % interval." in once and "(s)" not in once and "*:" not in once
+    bench.seeds = 3
+    bench.save_all()
+    bench.calibrate()
+    several = terminal_text(assemble(bench.plan, bench.store), 80).replace("\n", " ")
+    assert "(s): the standard deviation over trainings" in several and "*: best of its column" in several
