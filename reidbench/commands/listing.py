@@ -55,7 +55,7 @@ def _list_some(arguments: Namespace) -> int:
         print_json(found)
     else:
         width = shutil.get_terminal_size((UNWRAPPED, 24)).columns
-        print("\n\n".join("\n".join(map(printable, _wrapped(lines_of(facts), width))) for facts in found))
+        print("\n\n".join("\n".join(_wrapped([*map(printable, lines_of(facts))], width)) for facts in found))
     return 0
 
 
