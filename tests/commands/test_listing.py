@@ -12,6 +12,12 @@ from reidbench import presets, registry
 from reidbench.cli import main
 
 
+@pytest.fixture(autouse=True)
+def no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests that run side by side are told a width, which would wrap what they look for."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+
 def listed(capsys: pytest.CaptureFixture[str], *names: str) -> str:
     assert main(["list", *names]) == 0
     return capsys.readouterr().out
