@@ -203,9 +203,12 @@ def _apple_cpu() -> str:
     """The name of an ARM processor of Apple's, which Python calls "arm", whichever it is; "" of any other."""
     if (platform.system(), platform.machine()) != ("Darwin", "arm64"):
         return ""
-    command = ["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"]
+    return " ".join(answer_of("/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string").split())
+
+
+def answer_of(*command: str) -> str:
+    """What a program of the system prints; "" where it is missing, fails or takes too long."""
     try:
-        answer = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
+        return subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout
     except (OSError, subprocess.SubprocessError):
         return ""
-    return " ".join(answer.stdout.split())

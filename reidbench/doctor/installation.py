@@ -148,12 +148,7 @@ def gpu_of_driver() -> str:
     """The first GPU that the driver names; "" for none, and where it is kept from programs on purpose."""
     if not shutil.which("nvidia-smi") or machine.hides_gpus():
         return ""
-    command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
-    try:
-        answer = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return answer.stdout.strip().partition("\n")[0]
+    return machine.answer_of("nvidia-smi", "--query-gpu=name", "--format=csv,noheader").strip().partition("\n")[0]
 
 
 def compiler() -> Finding:
