@@ -1,11 +1,17 @@
-"""How much is trained and measured: tiny, quick, standard, fine, full, paper. Data only."""
+"""How much is trained and measured: tiny, quick, standard, fine, full, paper, authors."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache
+from typing import Any
 
 from reidbench import trunks
-from reidbench.spec import Preset, Recipe
+from reidbench.authors import AUTHORS
+from reidbench.recipes import Preset, Recipe, but_for_frames
+from reidbench.spec import canonical_json
 
 SHORT_RUN = (
     "The rates were chosen on validation identities, and favour the rows with temporal kernels: TKS learns at 4 times "
@@ -23,6 +29,13 @@ LONGER = (
 ONE_RECIPE = (
     "All rows are trained by the recipe of BiCnet-TKS. The authors of other methods have recipes of their own, by "
     "which published accuracies were reached.",
+)
+
+OWN_RECIPES = (
+    "Each method is trained by the recipe of its authors' public code, as far as this trainer follows it: "
+    "docs/presets.md says what it does not follow, and which recipes are inferred. Those without public training code "
+    "have the recipe of BiCnet-TKS. Clips are as long in training and test as theirs; costs are those of clips as long "
+    "as in the other tables.",
 )
 
 SLIM = {option: value for options in trunks.SLIM.values() for option, value in options.items()}
@@ -110,5 +123,30 @@ PRESETS = {
             rates_by_trunk=AS_PUBLISHED,
             notes=ONE_RECIPE,
         ),
+        Preset(
+            "authors",
+            "as paper, but each method by the recipe of its own authors: a GPU, hours to weeks a row",
+            Recipe(),
+            "mars",
+            by_dataset={"lsvid": {"metric_loss": "contrastive"}},
+            by_model=AUTHORS,
+            notes=OWN_RECIPES,
+        ),
     )
 }
+
+
+def preset_name(recipe: Mapping[str, Any], own: Mapping[str, Any] | None = None) -> str:
+    """The preset that has this recipe on some dataset, the clips' length apart, which is the row's own; "" if none has.
+
+    `own` is what the row's training has otherwise under any preset (`Row.recipe`).
+    """
+    return _names(canonical_json(own or {})).get(but_for_frames(recipe), "")
+
+
+@cache
+def _names(own: str) -> dict[str, str]:
+    """The first preset that has each recipe, changed by a row's own settings (as JSON)."""
+    changes = json.loads(own)
+    pairs = [(known.but(changes), name) for name, preset in PRESETS.items() for known in preset.recipes]
+    return {but_for_frames(recipe.identity): name for recipe, name in reversed(pairs)}

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Container, Mapping
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
     from torch import Tensor
 
 FORMAT = 1
@@ -68,7 +68,9 @@ class Row:
     Without a `model` the row shows only what was published, and `absent` says why, in words that follow the name in
     parentheses. `frames` are those of a clip, in training and for costs: a
     model that splits its frames over branches needs a multiple. `published` holds one entry a dataset. An `approximate`
-    row is not the published method in every respect: it is marked, and the suite's notes say why.
+    row is not the published method in every respect: it is marked, and the suite's notes say why. `recipe` holds what
+    the row's training has otherwise than the preset's recipe, under any preset. `against` names the row that its
+    accuracy is compared with, where that is not the suite's reference.
     """
 
     name: str
@@ -78,6 +80,8 @@ class Row:
     frames: int = CLIP_FRAMES
     approximate: bool = False
     absent: str = ""
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+    against: str = ""
 
     def publication(self, key: str, dataset: str = "") -> Published | None:
         """What was published under a key, on a dataset where one is named; None if nothing was."""
@@ -118,8 +122,8 @@ class Suite:
 
     `reference` names the row that latency ratios are taken to, `focus` the one that a report's verdict compares with
     it ("" where the suite proposes none), `figures` what is drawn of it (`reporting.figures`).
-    Accuracies are compared with the reference row's, or in an `ablation`, where each row adds to the one above it, with
-    that one's; and besides those of each pair (first, second) in `contrasts`, in every column.
+    Accuracies are compared with the reference row's (or `Row.against`), or in an `ablation`, where each row adds to the
+    one above it, with that one's; and besides those of each pair (first, second) in `contrasts`, in every column.
     """
 
     title: str
@@ -168,85 +172,15 @@ class Quantity:
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """How a model is trained. The defaults are the paper's (section 4.1), filled in from the authors' release.
-
-    `size` is (height, width) in pixels; a batch holds `identities` x `clips_per_identity` clips of `frames` frames
-    taken every `stride` frames. Training lasts `epochs`, or `steps` optimiser steps where that is not 0. `schedule` is
-    "step" (times `gamma` at each epoch of `milestones`) or "cosine" (to 0 over the steps, after `warmup_steps`).
-    `rates` multiplies the learning rate of parameters whose name starts with a prefix. `metric_loss` is "triplet"
-    (batch-hard, cosine) or "contrastive". `trunk` names the weights the trunk starts from: "" for random, "imagenet",
-    "synthetic" (the slim one shipped of its kind), or "file" (`Places.trunk`). `grouped` keeps look-alike identities (a
-    dataset's `group` trait) in one batch.
-    """
-
-    size: tuple[int, int] = PAPER_SIZE
-    frames: int = CLIP_FRAMES
-    stride: int = 4
-    identities: int = 16
-    clips_per_identity: int = 4
-    epochs: int = 150
-    steps: int = 0
-    lr: float = 3.5e-4
-    weight_decay: float = 5e-4
-    schedule: str = "step"
-    milestones: tuple[int, ...] = (40, 80, 120)
-    gamma: float = 0.1
-    warmup_steps: int = 0
-    rates: Mapping[str, float] = field(default_factory=dict)
-    metric_loss: str = "triplet"
-    metric_weight: float = 1.0
-    margin: float = 0.5
-    flip: float = 0.5
-    erase: float = 0.5
-    trunk: str = "imagenet"
-    grouped: bool = False
-    precision: str = "fp32"
-
-
-@dataclass(frozen=True)
-class Preset:
-    """How much: the recipe, the options given to every model that has them, the dataset and the number of seeds.
-
-    `notes` are printed with every result: the choices that favour some rows, and how they were made. `by_dataset` holds
-    what the recipe has otherwise on a dataset, `rates_by_trunk` the rates that it has beside its own where a model
-    stands on a kind of trunk (`reidbench.trunks`).
-    """
-
-    name: str
-    about: str
-    recipe: Recipe
-    dataset: str
-    dataset_options: Mapping[str, Any] = field(default_factory=dict)
-    model_options: Mapping[str, Any] = field(default_factory=dict)
-    seeds: int = 1
-    notes: tuple[str, ...] = ()
-    by_dataset: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    rates_by_trunk: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-
-    def recipe_on(self, dataset: str, trunk: str = "") -> Recipe:
-        """The recipe as it is followed on a dataset, and by models on a kind of trunk."""
-        recipe = replace(self.recipe, **self.by_dataset.get(dataset, {}))
-        recipe = replace(recipe, rates={**recipe.rates, **self.rates_by_trunk.get(trunk, {})})
-        # There are no weights by name for what stands on no known trunk.
-        return replace(recipe, trunk="") if trunk == NO_TRUNK and recipe.trunk != "file" else recipe
-
-    @cached_property
-    def recipes(self) -> frozenset[str]:
-        """All recipes that it has, on any dataset and trunk, as `but_for_frames` has them."""
-        ways = itertools.product(("", *self.by_dataset), ("", NO_TRUNK, *self.rates_by_trunk))
-        return frozenset(but_for_frames(asdict(self.recipe_on(*way))) for way in ways)
-
-
-@dataclass(frozen=True)
 class Protocol:
     """How features become an accuracy. Every accuracy carries its protocol's name.
 
-    `clips` is "all" (all frames in chunks of the clip length, the tracklet loop-padded from its start) or "first" (one
-    clip from the first frames). `neck` is "after" or "before" the mean over clips. `queries_in_gallery` adds the query
-    tracklets to the gallery (None: as the dataset prescribes). Same-identity same-camera entries and junk are always
-    left out of a query's ranking; distractors stay unless `distractors` is False. `ap` is "rectangular" (mean precision
-    at the positives) or "trapezoid" (the MARS authors' MATLAB). `frames` is the clip length (0: the recipe's).
+    `clips` is "all" (all frames in chunks of the clip length, the tracklet loop-padded from its start), "first" (one
+    clip from the first frames) or "restricted" (one clip, of the first frame of each of as many equal parts). `neck` is
+    "after" or "before" the mean over clips. `queries_in_gallery` adds the query tracklets to the gallery (None: as the
+    dataset prescribes). Same-identity same-camera entries and junk are always left out of a query's ranking;
+    distractors stay unless `distractors` is False. `ap` is "rectangular" (mean precision at the positives) or
+    "trapezoid" (the MARS authors' MATLAB). `frames` is the clip length (0: the recipe's).
     `distance` is "cosine" or "euclidean" (of the vectors as they are, at no unit length), and with `reranking` the
     distances are those of k-reciprocal re-ranking (`retrieval.reranking`).
     """
@@ -265,17 +199,24 @@ class Protocol:
     @property
     def identity(self) -> dict[str, Any]:
         """What a cell's key holds of it: every field, but those in `LATER_FIELDS` only where they have been set."""
-        fresh = Protocol()
-        return {
-            name: value
-            for name, value in asdict(self).items()
-            if name not in LATER_FIELDS or value != getattr(fresh, name)
-        }
+        return identity_of(self, LATER_FIELDS)
 
 
 LATER_FIELDS = ("frames", "distance", "reranking")
-"""Fields of `Protocol` younger than the first records. At its default, where it changes no number, such a field is left
-out of a cell's identity, so that records made before it came stay valid. A new field belongs here."""
+"""Fields of `Protocol` younger than the first records; see `identity_of`. A new field belongs here."""
+
+
+def identity_of(part: DataclassInstance, later: Container[str]) -> dict[str, Any]:
+    """The fields of a dataclass that a cell's identity holds.
+
+    One that came `later` than the first records is left out at its default, where it changes no number, so that records
+    made before it came stay valid.
+    """
+    return {
+        each.name: value
+        for each in fields(part)
+        if (value := getattr(part, each.name)) != each.default or each.name not in later
+    }
 
 
 class Loss(NamedTuple):
@@ -395,11 +336,6 @@ class Outcome:
     values: dict[str, float] = field(default_factory=dict)
     samples: dict[str, list[float]] = field(default_factory=dict)
     context: dict[str, Any] = field(default_factory=dict)
-
-
-def but_for_frames(recipe: Mapping[str, Any]) -> str:
-    """A recipe as one text, the clips' length left out, which is the row's own."""
-    return canonical_json({name: value for name, value in recipe.items() if name != "frames"})
 
 
 def canonical_json(value: Any) -> str:

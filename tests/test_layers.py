@@ -37,7 +37,7 @@ LAYERS = [
     {"reidbench.registry"},
     {"reidbench.discovery"},
     {"reidbench.files", "reidbench.options", "reidbench.resources"},
-    {"reidbench.launch", "reidbench.trunks"},
+    {"reidbench.launch", "reidbench.trunks", "reidbench.recipes", "reidbench.authors"},
     {"reidbench.spec", "reidbench.json_trees", "reidbench.program"},
 ]
 """From the top down. A module may import those below it and, inside its own package, its neighbours."""

@@ -11,9 +11,10 @@ from reidbench import machine, presets, registry
 from reidbench.files import write_text
 from reidbench.planning.plan import Request, all_cells, make_plan
 from reidbench.presets import QUICK
+from reidbench.recipes import Preset
 from reidbench.reporting.tables.table import assemble
 from reidbench.running.jobs import make_jobs
-from reidbench.spec import Preset, Record
+from reidbench.spec import Record
 from reidbench.store import Store
 
 TINY = Preset(

@@ -16,8 +16,9 @@ from reidbench.commands.output import print_result
 from reidbench.commands.scoring import weights_of
 from reidbench.deployment.backends import missing
 from reidbench.files import write_text
+from reidbench.recipes import Recipe
 from reidbench.registry import lookup
-from reidbench.spec import Cell, Recipe, UserError
+from reidbench.spec import Cell, UserError
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -145,13 +145,14 @@ def _measurement_facts(name: str) -> dict[str, Any]:
 
 
 def _preset_facts(name: str) -> dict[str, Any]:
-    """A preset's dataset, seeds and options, then its recipe (`spec.Recipe`), with what is otherwise on some data."""
+    """A preset's dataset, seeds and options, then its recipe, with what is otherwise on some data or for a model."""
     preset = presets.PRESETS[name]
     settings: dict[str, Any] = {"dataset": preset.dataset, "seeds": preset.seeds}
     settings |= {"dataset options": dict(preset.dataset_options), "model options": dict(preset.model_options)}
     settings |= asdict(preset.recipe)
     settings |= {f"on {dataset}": dict(own) for dataset, own in preset.by_dataset.items()}
     settings |= {f"rates with trunk {trunk}": dict(own) for trunk, own in preset.rates_by_trunk.items()}
+    settings |= {f"for model {model}": dict(own) for model, own in preset.by_model.items()}
     return {"kind": "preset", "name": name, "about": "\n\n".join([preset.about, *preset.notes]), "settings": settings}
 
 

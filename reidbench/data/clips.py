@@ -44,12 +44,25 @@ def training_clip(length: int, frames: int, stride: int, rng: np.random.Generato
     return np.sort(rng.choice(length, size=frames, replace=length < frames)).astype(np.int64)
 
 
+def restricted_clip(length: int, frames: int, rng: np.random.Generator | None = None) -> np.ndarray:
+    """One frame of each of `frames` equal parts of a tracklet of `length` frames, in order, int64 [frames].
+
+    It is drawn from the part (restricted random sampling; Li et al., CVPR 2018), or without `rng` its first one. A
+    tracklet with fewer frames than parts gives some of them again.
+    """
+    bounds = np.arange(frames + 1) * length // frames
+    first = bounds[:-1]
+    return first if rng is None else rng.integers(first, np.maximum(bounds[1:], first + 1))
+
+
 def evaluation_clips(length: int, frames: int, clips: str = "all") -> np.ndarray:
     """The frames of the test clips of a tracklet of `length` frames, int64 [clips, frames].
 
     "all": every frame in contiguous chunks, the tracklet continued from its own start up to a multiple of `frames`.
-    "first": the first of those chunks.
+    "first": the first of those chunks. "restricted": one clip, the first frame of each of `frames` equal parts.
     """
+    if clips == "restricted":
+        return restricted_clip(length, frames)[None]
     count = -(-length // frames) if clips == "all" else 1
     return (np.arange(count * frames) % length).reshape(count, frames)
 

@@ -36,11 +36,13 @@ def plan_batches(
     epochs: int,
     steps: int = 0,
     groups: Sequence[str] | None = None,
+    epoch_of: str = "tracklets",
 ) -> BatchPlan:
     """Plans `epochs` epochs, or exactly `steps` batches where that is not 0, of `per_batch` identities x `clips` clips.
 
     `identities` holds each tracklet's; `groups`, where given, each tracklet's group of look-alikes ("": none), and
-    then whole groups come into one batch. Each epoch follows from (seed, epoch).
+    then whole groups come into one batch. Each epoch follows from (seed, epoch); it is of all "tracklets", or with
+    `epoch_of` "identities" of one pack of each.
 
     Raises UserError if the data cannot fill a batch.
     """
@@ -49,7 +51,7 @@ def plan_batches(
     epoch = 0
     while len(rows) < steps if steps else epoch < epochs:
         rng = np.random.default_rng([seed, epoch])
-        batches = epoch_batches(identities, per_batch=per_batch, clips=clips, rng=rng, groups=groups)
+        batches = epoch_batches(identities, per_batch=per_batch, clips=clips, rng=rng, groups=groups, epoch_of=epoch_of)
         if not batches:
             raise UserError(
                 f"{len(set(identities))} training identities in {len(identities)} tracklets do not fill a batch of "
@@ -69,12 +71,14 @@ def epoch_batches(
     clips: int,
     rng: np.random.Generator,
     groups: Sequence[str] | None = None,
+    epoch_of: str = "tracklets",
 ) -> list[np.ndarray]:
     """The batches of one epoch, each int64 [per_batch * clips] positions of tracklets.
 
     As the authors' release: an identity's tracklets are shuffled and dealt in packs of `clips`, what is left over is
     dropped, an identity with fewer is drawn from with repetition; all packs are shuffled and `per_batch` after another
-    make a batch, which may so hold two packs of one identity. An incomplete last batch is dropped.
+    make a batch, which may so hold two packs of one identity. An incomplete last batch is dropped. With `epoch_of`
+    "identities" only the first pack of each identity takes part.
 
     With `groups`, the n-th packs of all identities of a group form a bundle; shuffled bundles go each into the first
     batch that has room for the whole of it.
@@ -83,6 +87,8 @@ def epoch_batches(
     for position, identity in enumerate(identities):
         members[identity].append(position)
     dealt = {identity: _deal(members[identity], clips, rng) for identity in sorted(members)}
+    if epoch_of == "identities":
+        dealt = {identity: packs[:1] for identity, packs in dealt.items()}
     if groups is None:
         packs = [pack for of_identity in dealt.values() for pack in of_identity]
         bundles = [[packs[n]] for n in rng.permutation(len(packs))]

@@ -23,9 +23,10 @@ from reidbench.experiments.weights import drop_scratch, training_key, weights_fi
 from reidbench.files import alone
 from reidbench.profiling.latency import check_device
 from reidbench.profiling.trial import try_model
+from reidbench.recipes import Recipe
 from reidbench.retrieval.features import Features, embed_dataset
 from reidbench.retrieval.metrics import evaluate, lookalike_floor, score_samples
-from reidbench.spec import Advance, Cell, Outcome, Places, Protocol, Recipe, UserError
+from reidbench.spec import Advance, Cell, Outcome, Places, Protocol, UserError
 from reidbench.training.checkpoint import load_weights, save_model
 from reidbench.training.pretrain import taught
 from reidbench.training.trainer import TrainingResult, train

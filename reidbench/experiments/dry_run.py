@@ -18,8 +18,9 @@ from reidbench.data.frames import CACHE_LIMIT, Frames, cache_file, check_present
 from reidbench.data.tracklets import Dataset
 from reidbench.experiments.accuracy import prepare_device, recipe_of, told_settings, untrained
 from reidbench.profiling.memory import peak_resident
+from reidbench.recipes import Recipe
 from reidbench.resources import is_out_of_memory
-from reidbench.spec import Cell, Places, Recipe, UserError
+from reidbench.spec import Cell, Places, UserError
 from reidbench.training.feed import Feed
 from reidbench.training.state import State, resume
 from reidbench.training.trainer import refuse_non_finite, start, take_step

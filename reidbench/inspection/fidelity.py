@@ -20,9 +20,10 @@ from reidbench.deployment.backends import check_backend
 from reidbench.deployment.network import Deployed, Infer, Network
 from reidbench.experiments.accuracy import recipe_of
 from reidbench.precision import without_tf32
+from reidbench.recipes import Recipe
 from reidbench.retrieval.features import embed_dataset
 from reidbench.retrieval.metrics import evaluate, score_samples
-from reidbench.spec import Advance, Cell, Outcome, Protocol, Recipe
+from reidbench.spec import Advance, Cell, Outcome, Protocol
 
 CALIBRATION_CLIPS = 128
 """Training clips, one a tracklet, that int8 is calibrated with."""

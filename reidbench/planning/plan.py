@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,10 @@ from reidbench.deployment.backends import BACKENDS, EAGER, check_backend, missin
 from reidbench.planning.dataset_identity import AskedData, choose_splits, identities
 from reidbench.planning.rows import choose_rows
 from reidbench.planning.wellformed import check_suite
+from reidbench.recipes import Preset, Recipe
 from reidbench.registry import lookup, nearest, resolve_options
 from reidbench.retrieval.protocols import PROTOCOLS
-from reidbench.spec import COST_SHAPE, NO_TRUNK, Cell, Column, Places, Preset, Row, Suite, UserError, canonical_json
+from reidbench.spec import COST_SHAPE, NO_TRUNK, Cell, Column, Places, Row, Suite, UserError, canonical_json
 from reidbench.store import Store
 from reidbench.trunks import SYNTHETIC, cannot_start
 
@@ -71,6 +72,12 @@ class Plan:
         """Every cell once, in the order of rows and columns."""
         return list({cell.key: cell for cells in self.cells.values() for cell in cells}.values())
 
+    @property
+    def own(self) -> frozenset[str]:
+        """The settings of the recipe that some row has otherwise than the preset."""
+        by_model = self.preset.by_model
+        return frozenset(name for row in self.suite.rows for name in (*row.recipe, *by_model.get(row.model, ())))
+
 
 def all_cells(plans: Iterable[Plan]) -> list[Cell]:
     """The cells of several plans, each once: what they share is measured once."""
@@ -87,7 +94,7 @@ def make_plan(name: str, suite: Suite, request: Request, store: Store) -> Plan:
     machine = store.machine()
     reference = next(row for row in suite.rows if row.name == suite.reference)
     splits = choose_splits(asked_data(request, preset))
-    training: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    opened: dict[str, list[dict[str, Any]]] = {}
     cells: dict[tuple[str, int], tuple[Cell, ...]] = {}
     absent: dict[tuple[str, int], str] = {}
     for index, column in _wanted_columns(suite, request, preset.dataset):
@@ -100,15 +107,16 @@ def make_plan(name: str, suite: Suite, request: Request, store: Store) -> Plan:
                 absent[row.name, index] = reason or f"{PUBLISHED_ONLY}: {row.absent or NOT_HERE}"
                 continue
             if trains:
-                kind = registry.trunk_of(row.model)
-                if cannot := cannot_start(kind, preset.recipe.trunk):
+                recipe = trained_by(row, preset)
+                if cannot := cannot_start(registry.trunk_of(row.model), recipe.trunk):
                     absent[row.name, index] = cannot
                     continue
-                shared = (canonical_json(column.data), kind)
-                if shared not in training:
+                data = canonical_json(column.data)
+                if data not in opened:
                     asked = replace(request, dataset_options=options)
-                    training[shared] = _training_settings(asked, preset, splits, store, kind)
-                found = _accuracy_cells(row, column, preset, training[shared])
+                    opened[data] = identities(asked_data(asked, preset), splits, store)
+                training = _training_settings(row, recipe, request)
+                found = _accuracy_cells(row, column, preset, training, opened[data])
             else:
                 settings = _cost_settings(row, column, reference, machine)
                 found = (_cell(row, column.measurement, cost_options(row), settings),)
@@ -173,9 +181,11 @@ def accuracy_cell(model: str, options: Mapping[str, Any], request: Request, seed
             f"--weights {request.weights}: there are none for {model}, which stands on no known trunk and starts as it "
             "is built; leave it out, or give a file that its load_trunk can take"
         )
-    training, *_ = _training_settings(request, preset, Splits(), store, kind)
     row = Row(model, model, options)
-    return _cell(row, "accuracy", model_options(row, preset), {**training, "seed": seed})
+    recipe = trained_by(row, preset)
+    dataset, *_ = identities(asked_data(request, preset), Splits(), store)
+    settings = {**_training_settings(row, recipe, request), "dataset": dataset, "seed": seed}
+    return _cell(row, "accuracy", model_options(row, preset), settings)
 
 
 def model_cell(model: str, options: Mapping[str, Any], preset: Preset) -> Cell:
@@ -220,22 +230,26 @@ def asked_data(request: Request, preset: Preset) -> AskedData:
     return AskedData(preset.dataset, options, request.root, request.subset, request.splits)
 
 
+def trained_by(row: Row, preset: Preset) -> Recipe:
+    """The recipe that a row is trained by under a preset: the preset's for its model, then the row's own."""
+    recipe = preset.recipe_on(preset.dataset, registry.trunk_of(row.model), row.model)
+    frames = preset.by_model.get(row.model, {}).get("frames", row.frames)
+    return replace(recipe.but(row.recipe), frames=frames)
+
+
 def model_options(row: Row, preset: Preset) -> dict[str, Any]:
     """A row's options under a preset: those of the preset that the model has, the frame size, then the row's own."""
     known = lookup("model", row.model, registry.models()).options
-    wanted = {**preset.model_options, "size": preset.recipe.size}
-    return {**{name: value for name, value in wanted.items() if name in known}, **row_options(row)}
-
-
-def row_options(row: Row) -> dict[str, Any]:
-    """A row's own options, with the length of its clips where the model is built for one."""
-    known = lookup("model", row.model, registry.models()).options
-    return {**({"frames": row.frames} if "frames" in known else {}), **row.options}
+    recipe = trained_by(row, preset)
+    wanted = {**preset.model_options, "size": recipe.size, "frames": recipe.frames}
+    return {**{name: value for name, value in wanted.items() if name in known}, **row.options}
 
 
 def cost_options(row: Row) -> dict[str, Any]:
-    """The options that a row's costs are measured with, at the paper's size of frames."""
-    return {**registry.size_of_costs(row.model), **row_options(row)}
+    """The options that a row's costs are measured with, at the paper's size of frames and its own length of clips."""
+    known = lookup("model", row.model, registry.models()).options
+    length = {"frames": row.frames} if "frames" in known else {}
+    return {**registry.size_of_costs(row.model), **length, **row.options}
 
 
 def _cell(row: Row, measurement: str, options: Mapping[str, Any], settings: Mapping[str, Any]) -> Cell:
@@ -268,21 +282,17 @@ def cost_shape(row: Row) -> tuple[int, ...]:
     return (1, row.frames, *COST_SHAPE[2:])
 
 
-def _training_settings(
-    request: Request, preset: Preset, splits: Splits, store: Store, kind: str
-) -> list[dict[str, Any]]:
-    """The settings that all trained cells on one kind of trunk share, once for each split."""
+def _training_settings(row: Row, recipe: Recipe, request: Request) -> dict[str, Any]:
+    """The settings of a row's trained cells, but for the dataset and the seed."""
     protocol = lookup("protocol", request.protocol, PROTOCOLS)
-    recipe = preset.recipe_on(preset.dataset, kind)
-    settings = {
+    return {
         "version": registry.measurements()["accuracy"].version,
-        "recipe": asdict(recipe),
-        "trunk": trunk_identity(recipe.trunk, request.weights, kind),
+        "recipe": recipe.identity,
+        "trunk": trunk_identity(recipe.trunk, request.weights, registry.trunk_of(row.model)),
         "protocol": protocol.identity,
         "device": request.device,
         "threads": 1 if request.device == "cpu" else 0,
     }
-    return [{**settings, "dataset": dataset} for dataset in identities(asked_data(request, preset), splits, store)]
 
 
 def trunk_identity(trunk: str, file: str, kind: str) -> str:
@@ -300,16 +310,15 @@ def trunk_identity(trunk: str, file: str, kind: str) -> str:
 
 
 def _accuracy_cells(
-    row: Row, column: Column, preset: Preset, training: Iterable[Mapping[str, Any]]
+    row: Row, column: Column, preset: Preset, training: Mapping[str, Any], datasets: Iterable[Mapping[str, Any]]
 ) -> tuple[Cell, ...]:
-    """One cell for each split, which `training` holds the settings of, and seed."""
-    options = model_options(row, preset)
-    cells = []
-    for each in training:
-        settings = {**each, "recipe": {**each["recipe"], "frames": row.frames}}
-        if column.measurement != "accuracy":
-            version = registry.measurements()[column.measurement].version
-            settings |= {"version": version, "training": each["version"]}
-        for seed in range(preset.seeds):
-            cells.append(_cell(row, column.measurement, options, {**settings, "seed": seed, **column.settings}))
-    return tuple(cells)
+    """One cell for each dataset, of which there are as many as splits, and seed."""
+    options, settings = model_options(row, preset), dict(training)
+    if column.measurement != "accuracy":
+        version = registry.measurements()[column.measurement].version
+        settings |= {"version": version, "training": training["version"]}
+    return tuple(
+        _cell(row, column.measurement, options, {**settings, "dataset": dataset, "seed": seed, **column.settings})
+        for dataset in datasets
+        for seed in range(preset.seeds)
+    )

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from reidbench import registry
 from reidbench.deployment.backends import BACKENDS
+from reidbench.recipes import Recipe, check_recipe
 from reidbench.registry import check_options, lookup
 from reidbench.soundness import CONTROLS
 from reidbench.spec import Column, Published, Row, Suite, UserError, canonical_json
@@ -17,7 +19,16 @@ PARTS = {"rows": Row, "columns": Column, "notes": str, "figures": str}
 
 FIELDS: Mapping[type, Mapping[str, type]] = {
     Suite: {"title": str, "reference": str, "source": str, "focus": str, "ablation": bool, "contrasts": tuple},
-    Row: {"name": str, "model": str, "options": Mapping, "frames": int, "approximate": bool, "absent": str},
+    Row: {
+        "name": str,
+        "model": str,
+        "options": Mapping,
+        "frames": int,
+        "approximate": bool,
+        "absent": str,
+        "recipe": Mapping,
+        "against": str,
+    },
     Column: {
         "quantity": str,
         "published": str,
@@ -46,6 +57,9 @@ CHOICES: Mapping[str, Iterable[str]] = {
 }
 """What the texts may be; which go together is found out where they are to be measured."""
 
+ALIKE = ((float, int), (tuple, list))
+"""The type of a recipe's setting, and another that is as good."""
+
 CALLED: Mapping[type, str] = {str: "a text", bool: "True or False", int: "a whole number", tuple: "a tuple"}
 
 
@@ -71,6 +85,9 @@ def check_suite(name: str, suite: Suite) -> None:
                 raise UserError("contrasts must be a tuple of pairs of rows' names, such as (('A', 'B'),)")
             for row_name in pair:
                 lookup("row for its contrasts", row_name, names)
+        for row in suite.rows:
+            if row.against:
+                lookup(f"row that {row.name!r} is compared with", row.against, names)
         for column in suite.columns:
             measurement = lookup("measurement", column.measurement, registry.measurements())
             lookup(f"quantity of {column.measurement}", column.field, measurement.quantities)
@@ -157,5 +174,21 @@ def _check_row(row: Row) -> None:
             raise UserError(f"Published.values is {_short(published.values)}; give every value as printed, as a text")
     if row.model and row.absent:
         raise UserError(f"it has the model {row.model!r}, and `absent` says why it has none; drop one of them")
+    _check_recipe(row.recipe)
     if row.model:
         check_options("model", lookup("model", row.model, registry.models()), row.options)
+
+
+def _check_recipe(own: Mapping[str, Any]) -> None:
+    """Raises UserError for what a row's training cannot have otherwise than the preset's recipe: a setting that there
+    is not, a value of another kind, one that is chosen elsewhere."""
+    usual = asdict(Recipe())
+    for name, value in own.items():
+        known = lookup("setting of a recipe", name, usual)
+        if type(value) is not type(known) and (type(known), type(value)) not in ALIKE:
+            raise UserError(f"its recipe has {name} {_short(value)}; give something such as {known!r}")
+    if "frames" in own:
+        raise UserError("its recipe sets frames; give them as Row.frames")
+    if own.get("trunk"):
+        raise UserError("its recipe names weights of the trunk; give these by --weights, or trunk '' for none")
+    check_recipe(Recipe().but(own))

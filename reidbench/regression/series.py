@@ -9,8 +9,8 @@ from typing import Any
 
 from reidbench.deployment.backends import ran_on
 from reidbench.estimates import estimate
+from reidbench.presets import preset_name
 from reidbench.regression.sides import code_of, subject
-from reidbench.reporting.tables.table import preset_name
 from reidbench.scatter import Noise, covering, on_device
 from reidbench.spec import Quantity, Record
 from reidbench.statistics import Estimate

@@ -8,8 +8,8 @@ from typing import Any
 
 from reidbench import registry
 from reidbench.json_trees import differences, without
+from reidbench.presets import preset_name
 from reidbench.reporting.tables.matching import session_of
-from reidbench.reporting.tables.table import preset_name
 from reidbench.spec import Cell, Record, canonical_json
 from reidbench.store import Store
 

@@ -16,9 +16,10 @@ from reidbench.data.frames import CACHE_LIMIT, Frames, in_turn, open_frames
 from reidbench.data.tracklets import DISTRACTOR, JUNK, Dataset, Tracklet
 from reidbench.distributed import current
 from reidbench.precision import PRECISIONS
+from reidbench.recipes import Recipe
 from reidbench.retrieval.mapped import UnitVectors
 from reidbench.retrieval.shards import own, whole
-from reidbench.spec import Advance, Protocol, Recipe, UserError
+from reidbench.spec import Advance, Protocol, UserError
 
 CLIPS_AT_ONCE = 32
 """Clips in a forward pass: with the frames of these alone in memory, a tracklet may have any length."""
@@ -38,10 +39,15 @@ class Pooling(NamedTuple):
     @classmethod
     def of(cls, protocol: Protocol, frames: int) -> Pooling:
         """A protocol's, where the recipe's clips have `frames` frames. Raises UserError for values that are unknown."""
-        for option, known in (("clips", ("all", "first")), ("neck", ("after", "before"))):
+        for option, known in (("clips", ("all", "first", "restricted")), ("neck", ("after", "before"))):
             if (value := getattr(protocol, option)) not in known:
-                raise UserError(f"protocol {protocol.name}: {option} is {value!r}; choose {' or '.join(known)}")
+                raise UserError(f"protocol {protocol.name}: {option} is {value!r}; choose {', '.join(known)}")
         return cls(protocol.frames or frames, protocol.clips, protocol.neck)
+
+    @property
+    def clips_of(self) -> tuple[int, bool]:
+        """What poolings of the same clips have alike: the length, and whether frames are chosen all over a tracklet."""
+        return self.frames, self.clips == "restricted"
 
 
 @dataclass(frozen=True)
@@ -130,23 +136,23 @@ def embed_test(
     device: torch.device | str,
     progress: Advance | None = None,
 ) -> Embedded:
-    """The test tracklets of a dataset, embedded for all of some protocols: one pass over the clips of each length.
+    """The test tracklets of a dataset, embedded for all of some protocols: one pass over the same clips for all.
 
     A length that the model cannot take is noted where there are others; else it raises UnfitClips.
     """
     device, dropped = torch.device(device), left_out(*protocols)
     tracklets = (*dataset.query, *(t for t in dataset.gallery if t.identity not in dropped))
-    by_length: dict[int, dict[Pooling, None]] = {}
+    passes: dict[tuple[int, bool], dict[Pooling, None]] = {}
     for protocol in protocols:
         pooling = Pooling.of(protocol, recipe.frames)
-        by_length.setdefault(pooling.frames, {})[pooling] = None
+        passes.setdefault(pooling.clips_of, {})[pooling] = None
     vectors: dict[Pooling, np.ndarray] = {}
     refused: dict[int, str] = {}
-    for length, poolings in by_length.items():
+    for (length, _), poolings in passes.items():
         try:
             vectors |= embed(model, dataset, tracklets, recipe, poolings, device=device, progress=progress)
         except UnfitClips as error:
-            if len(by_length) == 1:
+            if len({length for length, _ in passes}) == 1:
                 raise
             refused[length] = str(error)
     return Embedded(dataset, tracklets, vectors, recipe.frames, refused)
@@ -179,7 +185,7 @@ def embed(
     cache_limit: int = CACHE_LIMIT,
     progress: Advance | None = None,
 ) -> dict[Pooling, np.ndarray]:
-    """For each pooling, all of one clip length, the vectors of `tracklets`, float32 [tracklets, D], made in one pass.
+    """For each pooling the vectors of `tracklets`, float32 [tracklets, D], made in one pass: all are of the same clips.
 
     A tracklet's vector is the mean of its clips' features, then the neck (or the neck first, if the pooling says so).
     The model is on `device` and left in evaluation mode. Frame size and precision are the recipe's. Clips of many
@@ -204,8 +210,8 @@ def _mean_clips(
     device: torch.device,
     progress: Advance | None,
 ) -> dict[Pooling, Tensor]:
-    """For each pooling of one clip length the mean of every tracklet's clips, float32 [tracklets, D]."""
-    which = "all" if any(pooling.clips == "all" for pooling in poolings) else "first"
+    """For each pooling of the same clips the mean of every tracklet's clips, float32 [tracklets, D]."""
+    which = "all" if any(pooling.clips == "all" for pooling in poolings) else poolings[0].clips
     owners, numbers = all_clips(frames, poolings[0].frames, which)
     is_first = np.diff(owners, prepend=-1) > 0
     sums: dict[Pooling, Tensor] = {}
@@ -278,5 +284,5 @@ def _finite(vectors: np.ndarray) -> np.ndarray:
 
 
 def _pooling_text(pooling: Pooling) -> str:
-    which = "all frames in" if pooling.clips == "all" else "the first of the"
-    return f"{which} {pooling.frames}-frame clips, the neck {pooling.neck} the mean"
+    which = {"all": "all frames in", "first": "the first of the", "restricted": "frames all over a tracklet in"}
+    return f"{which[pooling.clips]} {pooling.frames}-frame clips, the neck {pooling.neck} the mean"

@@ -44,6 +44,11 @@ PROTOCOLS = {
             ap="trapezoid",
         ),
         Protocol(name="first_clip", about="as release, from the first clip of a tracklet alone", clips="first"),
+        Protocol(
+            name="restricted",
+            about="as release, from one clip alone: the first frame of each of as many equal parts of a tracklet",
+            clips="restricted",
+        ),
         Protocol(name="four_frames", about="as release, all frames in 4-frame chunks", frames=4),
         Protocol(name="neck_before", about="as release, each clip through the neck before the mean", neck="before"),
         Protocol(

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from reidbench import distributed
-from reidbench.data.clips import Augmentation, draw_augmentation, training_clip
+from reidbench.data.clips import Augmentation, draw_augmentation, restricted_clip, training_clip
 from reidbench.data.frames import CACHE_LIMIT, Frames, open_frames
 from reidbench.data.sampler import BatchPlan, plan_batches
 from reidbench.data.tracklets import Dataset
-from reidbench.spec import Recipe
+from reidbench.recipes import Recipe
 
 
 @dataclass(frozen=True)
@@ -53,9 +53,7 @@ class Feed:
         recipe, rows, place = self.recipe, self.plan.tracklets[step], distributed.current()
         rng = np.random.default_rng([self.seed, step, 1])
         starts = self.frames.starts
-        numbers = np.stack(
-            [starts[r] + training_clip(starts[r + 1] - starts[r], recipe.frames, recipe.stride, rng) for r in rows]
-        )
+        numbers = np.stack([starts[r] + self._clip(starts[r + 1] - starts[r], rng) for r in rows])
         drawn = draw_augmentation(rng, len(rows), recipe.size, flip=recipe.flip, erase=recipe.erase)
         share = place.share(len(rows))
         clips, labels = self.frames.gather(numbers[share]), torch.from_numpy(self.labels[rows])
@@ -64,6 +62,12 @@ class Feed:
             labels = labels.pin_memory()
         augmentation = Augmentation(drawn.flips[share], drawn.boxes[share])
         return Batch(clips, augmentation, labels, int(rng.integers(1 << 63)) + place.rank)
+
+    def _clip(self, length: int, rng: np.random.Generator) -> np.ndarray:
+        """The frames of a clip of a tracklet of `length` frames, int64 [frames], as the recipe samples them."""
+        if self.recipe.sampling == "restricted":
+            return restricted_clip(length, self.recipe.frames, rng)
+        return training_clip(length, self.recipe.frames, self.recipe.stride, rng)
 
 
 def open_feed(
@@ -82,6 +86,7 @@ def open_feed(
         seed=seed,
         epochs=recipe.epochs,
         steps=recipe.steps,
+        epoch_of=recipe.epoch_of,
         groups=[str(t.traits.get("group", "")) for t in tracklets] if recipe.grouped else None,
     )
     frames = open_frames(dataset, tracklets, recipe.size, limit=cache_limit).on(device)

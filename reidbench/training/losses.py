@@ -1,4 +1,4 @@
-"""Metric losses over the embeddings of a batch, both on cosine similarity."""
+"""Metric losses over the embeddings of a batch."""
 
 from __future__ import annotations
 
@@ -7,17 +7,22 @@ from torch import Tensor
 from torch.nn import functional
 
 
-def batch_hard_triplet(embeddings: Tensor, labels: Tensor, margin: float = 0.5) -> Tensor:
-    """Batch-hard triplet loss (Hermans et al., arXiv:1703.07737) with the negative cosine similarity as distance.
+def batch_hard_triplet(
+    embeddings: Tensor, labels: Tensor, margin: float = 0.5, distance: str = "cosine", *, soft: bool = False
+) -> Tensor:
+    """Batch-hard triplet loss (Hermans et al., arXiv:1703.07737) with the negative cosine similarity as distance, or
+    the Euclidean one of the embeddings as they are.
 
     `embeddings` [B, D], `labels` int64 [B]; the scalar mean over anchors of relu(farthest positive - nearest negative
-    + margin). An anchor is a positive of itself; one without a negative in the batch adds 0. Computed in float32.
+    + margin), or where it is `soft` of softplus(farthest positive - nearest negative). An anchor is a positive of
+    itself; one without a negative in the batch adds 0. Computed in float32.
     """
-    distances = -_similarities(embeddings)
+    distances = -_similarities(embeddings) if distance == "cosine" else _euclidean(embeddings)
     same = labels[:, None] == labels[None, :]
     positive = distances.masked_fill(~same, -torch.inf).amax(dim=1)
     negative = distances.masked_fill(same, torch.inf).amin(dim=1)
-    return functional.relu(positive - negative + margin).mean()
+    gap = positive - negative
+    return (functional.softplus(gap) if soft else functional.relu(gap + margin)).mean()
 
 
 def supervised_contrastive(embeddings: Tensor, labels: Tensor, scale: float = 16.0) -> Tensor:
@@ -35,6 +40,13 @@ def supervised_contrastive(embeddings: Tensor, labels: Tensor, scale: float = 16
     counts = positive.sum(dim=1)
     per_anchor = costs.sum(dim=1) / counts.clamp(min=1)
     return per_anchor.sum() / (counts > 0).sum().clamp(min=1)
+
+
+def _euclidean(embeddings: Tensor) -> Tensor:
+    """Every distance [B, B], from the differences: a product would not have 0 where vectors coincide."""
+    with torch.autocast(embeddings.device.type, enabled=False):
+        vectors = embeddings.float()
+        return torch.cdist(vectors, vectors, compute_mode="donot_use_mm_for_euclid_dist")
 
 
 def _similarities(embeddings: Tensor) -> Tensor:

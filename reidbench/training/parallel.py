@@ -15,7 +15,8 @@ from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from reidbench import distributed
-from reidbench.spec import Loss, Output, Recipe, UserError
+from reidbench.recipes import Recipe
+from reidbench.spec import Loss, Output, UserError
 
 
 def check_shares(recipe: Recipe, sync_bn: bool) -> None:

@@ -1,4 +1,4 @@
-"""One trainer for every model: Adam on cross entropy, a metric loss and a model's own losses, resumable to the bit.
+"""One trainer for every model: cross entropy, a metric loss and a model's own losses, resumable to the bit.
 
 Nothing random outlives a step: batches follow from (seed, epoch); clips, augmentation and the model's own noise from
 (seed, step). A run that was killed goes on from its last checkpoint and, on a CPU, ends with the same bits. Processes
@@ -7,7 +7,6 @@ that are joined (`reidbench.distributed`) share each batch; the first of them ke
 
 from __future__ import annotations
 
-import math
 import sys
 import time
 from collections.abc import Mapping
@@ -18,7 +17,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from reidbench import distributed
 from reidbench.data.clips import augment
@@ -26,10 +24,11 @@ from reidbench.data.frames import CACHE_LIMIT, in_turn
 from reidbench.data.tracklets import Dataset
 from reidbench.files import check_writable
 from reidbench.precision import PRECISIONS, TRAINED
-from reidbench.spec import Advance, Output, Recipe, UserError
+from reidbench.recipes import Recipe, check_recipe
+from reidbench.spec import Advance, Output, UserError
 from reidbench.training.feed import Batch, Feed, open_feed
 from reidbench.training.interrupts import interrupts_held
-from reidbench.training.losses import batch_hard_triplet, supervised_contrastive
+from reidbench.training.optimisation import make_optimiser, objective, schedule_factor
 from reidbench.training.parallel import (
     average_statistics,
     check_shares,
@@ -148,9 +147,7 @@ def start(
     model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     start_alike(model)
     model.train()
-    optimiser = torch.optim.Adam(
-        parameter_groups(model, recipe), lr=recipe.lr, weight_decay=recipe.weight_decay, fused=True
-    )
+    optimiser = make_optimiser(model, recipe)
     scaler = torch.amp.GradScaler(device.type, enabled=recipe.precision == "fp16")
     apart = 1 if sync_bn else distributed.current().world
     if apart > 1:
@@ -165,48 +162,10 @@ def start(
     ), feed
 
 
-def objective(output: Output, labels: Tensor, recipe: Recipe) -> Tensor:
-    """Cross entropy and `metric_weight` x metric loss, summed over the heads, and the weighted losses of the model."""
-    total = torch.stack([functional.cross_entropy(logits.float(), labels) for logits in output.logits]).sum()
-    for embeddings in output.embeddings:
-        if recipe.metric_loss == "triplet":
-            metric = batch_hard_triplet(embeddings, labels, recipe.margin)
-        else:
-            metric = supervised_contrastive(embeddings, labels)
-        total = total + recipe.metric_weight * metric
-    for loss in output.losses.values():
-        total = total + loss.weight * loss.value
-    return total
-
-
-def parameter_groups(model: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
-    """Adam's groups: `rate` is that of the longest prefix in `recipe.rates` a parameter's name begins with, or 1."""
-    groups: dict[float, list[nn.Parameter]] = {}
-    for name, parameter in model.named_parameters():
-        if parameter.requires_grad:
-            prefix = max((p for p in recipe.rates if name.startswith(p)), key=len, default=None)
-            rate = 1.0 if prefix is None else recipe.rates[prefix]
-            groups.setdefault(rate, []).append(parameter)
-    return [{"params": parameters, "rate": rate} for rate, parameters in sorted(groups.items())]
-
-
-def schedule_factor(recipe: Recipe, step: int, epoch: int, total: int) -> float:
-    """What the learning rate is multiplied by in `step` of `total` (from 0), which belongs to `epoch` (from 0)."""
-    if step < recipe.warmup_steps:
-        return (step + 1) / recipe.warmup_steps
-    if recipe.schedule == "cosine":
-        return 0.5 * (1 + math.cos(math.pi * (step - recipe.warmup_steps) / (total - recipe.warmup_steps)))
-    return recipe.gamma ** sum(epoch >= milestone for milestone in recipe.milestones)
-
-
 def _check(recipe: Recipe, device: torch.device) -> None:
-    for option, known in (
-        ("schedule", ("step", "cosine")),
-        ("metric_loss", ("triplet", "contrastive")),
-        ("precision", TRAINED),
-    ):
-        if getattr(recipe, option) not in known:
-            raise UserError(f"recipe: {option} is {getattr(recipe, option)!r}; choose one of {', '.join(known)}")
+    check_recipe(recipe)
+    if recipe.precision not in TRAINED:
+        raise UserError(f"recipe: precision is {recipe.precision!r}; choose one of {', '.join(TRAINED)}")
     if recipe.precision == "fp16" and device.type != "cuda":
         raise UserError("recipe: precision fp16 needs --device cuda; use fp32 or bf16 on a CPU")
 

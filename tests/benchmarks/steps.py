@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from reidbench import registry
 from reidbench.precision import PRECISIONS
 from reidbench.presets import QUICK
-from reidbench.spec import Recipe
-from reidbench.training.trainer import objective, parameter_groups
+from reidbench.recipes import Recipe
+from reidbench.training.optimisation import objective, parameter_groups
 from reidbench.trunks import RESNET, SLIM
 
 PAPER = replace(Recipe(), identities=2, clips_per_identity=2)

@@ -11,8 +11,9 @@ from release_layout import inflated, release_clips, release_layout
 from torch import Tensor, nn
 
 from reidbench import registry
-from reidbench.spec import Output, Recipe
-from reidbench.training.trainer import objective
+from reidbench.recipes import Recipe
+from reidbench.spec import Output
+from reidbench.training.optimisation import objective
 
 SLIM = {"size": (64, 32), "width": 8, "blocks": (1, 1, 1, 1), "classes": 3}
 MODELS = [("baseline", {}), ("bicnet_tks", {}), ("bicnet_tks", {"small": "input"})]

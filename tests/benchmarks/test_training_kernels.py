@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from reidbench.data.clips import augment, draw_augmentation, training_clip
 from reidbench.data.frames import Frames
 from reidbench.presets import PRESETS
+from reidbench.recipes import Recipe
 from reidbench.retrieval.features import Pooling, _mean_clips
-from reidbench.spec import Output, Protocol, Recipe
+from reidbench.spec import Output, Protocol
 from reidbench.training.losses import batch_hard_triplet
 
 TRACKLETS = 64

@@ -15,6 +15,7 @@ from reidbench.data.clips import (
     draw_augmentation,
     evaluation_clips,
     normalise,
+    restricted_clip,
     training_clip,
 )
 
@@ -43,6 +44,22 @@ def test_every_start_of_a_strided_clip_is_drawn() -> None:
 def test_short_tracklets_use_every_frame_in_the_long_run() -> None:
     rng = np.random.default_rng(0)
     assert set(np.concatenate([training_clip(31, 8, 4, rng) for _ in range(200)])) == set(range(31))
+
+
+@given(st.integers(1, 200), st.integers(1, 16), st.integers(0, 2**32))
+def test_a_restricted_clip_has_one_frame_of_each_equal_part(length: int, frames: int, seed: int) -> None:
+    drawn, firsts = restricted_clip(length, frames, np.random.default_rng(seed)), restricted_clip(length, frames)
+    assert drawn.shape == (frames,) and drawn.dtype == firsts.dtype == np.int64
+    ends = [*firsts[1:], length]
+    assert firsts[0] == 0 and np.ptp(np.diff([*firsts, length])) <= 1
+    assert all(first <= n < max(end, first + 1) for n, first, end in zip(drawn, firsts, ends, strict=True))
+    assert evaluation_clips(length, frames, "restricted").tolist() == [firsts.tolist()]
+
+
+def test_every_frame_of_a_part_is_drawn() -> None:
+    rng = np.random.default_rng(0)
+    drawn = np.stack([restricted_clip(10, 4, rng) for _ in range(200)])
+    assert [set(column) for column in drawn.T] == [{0, 1}, {2, 3, 4}, {5, 6}, {7, 8, 9}]
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,8 @@ from reidbench import registry
 from reidbench.data import synthetic
 from reidbench.inspection import fidelity
 from reidbench.inspection.fidelity import check_fidelity, cosine_errors, look_at_fidelity, training_clips
-from reidbench.spec import Cell, Protocol, Recipe, UserError
+from reidbench.recipes import Recipe
+from reidbench.spec import Cell, Protocol, UserError
 
 SIZE = (32, 16)
 

@@ -16,9 +16,9 @@ from rule_made import digest, rule_clips, rule_model
 from torch.utils.flop_counter import FlopCounterMode
 
 from reidbench import registry
-from reidbench.spec import Recipe
+from reidbench.recipes import Recipe
 from reidbench.training.checkpoint import load_weights, save_model
-from reidbench.training.trainer import parameter_groups
+from reidbench.training.optimisation import parameter_groups
 
 SLIM = {"size": (64, 32), "vit_depth": 2, "vit_width": 64}
 GOLDEN = {"size": (64, 32), "vit_width": 192, "classes": 10}

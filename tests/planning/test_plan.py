@@ -1,7 +1,7 @@
 """The plan: rows x columns x seeds become cells whose keys hold exactly what can change a value."""
 
 import hashlib
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,10 +21,10 @@ from reidbench.planning.plan import (
     make_plan,
     model_options,
 )
-from reidbench.presets import PRESETS
-from reidbench.reporting.tables.table import preset_name
+from reidbench.presets import PRESETS, preset_name
+from reidbench.recipes import Recipe
 from reidbench.running.jobs import make_jobs
-from reidbench.spec import Cell, Column, Recipe, Record, Row, Suite, UserError
+from reidbench.spec import Cell, Column, Record, Row, Suite, UserError
 from reidbench.store import Store
 from reidbench.trunks import SYNTHETIC
 
@@ -163,7 +163,7 @@ def test_the_paper_trains_on_lsvid_with_another_metric_loss() -> None:
         "lsvid": "contrastive",
     }
     assert replace(recipes["lsvid"], metric_loss="triplet") == recipes["mars"]
-    assert {preset_name(asdict(recipe)) for recipe in recipes.values()} == {"paper"}
+    assert {preset_name(recipe.identity) for recipe in recipes.values()} == {"paper"}
 
 
 def test_a_trunk_of_another_kind_learns_at_its_own_rate_and_what_it_starts_from_is_its_kinds(tmp_path: Path) -> None:
@@ -246,6 +246,36 @@ def test_a_row_has_its_own_clip_length_in_training_and_costs(tmp_path: Path) -> 
     assert cell(made, "A", 1).settings["reference"]["shape"] == (1, 8, 3, 256, 128), "the reference keeps its own"
     (timed,) = (job for job in make_jobs(made.all_cells()) if job.cells[0].measurement == "latency")
     assert len(timed.cells) == 2, "and they are timed in one session"
+
+
+def test_a_row_can_be_trained_otherwise_and_costs_the_same(tmp_path: Path) -> None:
+    own = {"smoothing": 0.1, "trunk": "", "size": (32, 16)}
+    rows = (Row("B", "two_branch"), Row("A", "two_branch", recipe=own, against="B"))
+    made = plan(tmp_path, replace(SUITE, rows=rows))
+    usual, other = cell(made, "B", 2).settings, cell(made, "A", 2).settings
+    assert other["recipe"] == {**usual["recipe"], **own} and "smoothing" not in usual["recipe"]
+    assert usual["trunk"].startswith("synthetic ") and other["trunk"] == ""
+    assert cell(made, "A", 2).options["size"] == (32, 16) and cell(made, "B", 2).options["size"] == (64, 32)
+    assert cell(made, "A", 0).key == cell(made, "B", 0).key
+    assert made.own == set(own) and plan(tmp_path).own == set()
+    alone = plan(tmp_path, replace(SUITE, rows=rows), weights="imagenet")
+    assert [cell(alone, row, 2).settings["trunk"] for row in "BA"] == ["imagenet", ""]
+
+
+def test_a_preset_can_have_a_recipe_for_each_model(tmp_path: Path) -> None:
+    rows = (Row("B", "baseline"), Row("A", "ap3d"), Row("M", "stmn", frames=6))
+    made = plan(tmp_path, replace(SUITE, rows=rows), preset="authors", dataset="synthetic")
+    recipes = {name: cell(made, name, 2).settings["recipe"] for name in "BAM"}
+    paper = plan(tmp_path, replace(SUITE, rows=rows), preset="paper", dataset="synthetic")
+    assert cell(made, "B", 2).key == cell(paper, "B", 2).key
+    assert {k: recipes["A"][k] for k in ("frames", "stride", "epochs", "margin")} == {
+        "frames": 4,
+        "stride": 8,
+        "epochs": 240,
+        "margin": 0.3,
+    }
+    assert recipes["M"]["epoch_of"] == "identities" and cell(made, "M", 2).options["frames"] == 6
+    assert cell(made, "A", 0).settings["shape"] == (1, 8, 3, 256, 128), "costs are those of the row"
 
 
 def test_a_row_without_a_model_is_published_only(tmp_path: Path) -> None:

@@ -72,6 +72,29 @@ def test_a_suite_that_can_be_planned_is_let_through() -> None:
             {"rows": (replace(A, published=Published({"mAP": "1"})), B)},  # type: ignore[arg-type]
             "row 'A': published must be a tuple of Published, with a comma after a single one",
         ),
+        ({"rows": (replace(A, against="b"), B)}, "no row that 'A' is compared with is named 'b'; did you mean 'B'?"),
+        ({"rows": (replace(A, recipe=("lr",)), B)}, "Row.recipe is ('lr',); give a dict"),  # type: ignore[arg-type]
+        (
+            {"rows": (replace(A, recipe={"rate": 1.0}), B)},
+            "row 'A': no setting of a recipe is named 'rate'; did you mean 'rates'?",
+        ),
+        ({"rows": (replace(A, recipe={"frames": 4}), B)}, "row 'A': its recipe sets frames; give them as Row.frames"),
+        (
+            {"rows": (replace(A, recipe={"trunk": "imagenet"}), B)},
+            "row 'A': its recipe names weights of the trunk; give these by --weights, or trunk '' for none",
+        ),
+        (
+            {"rows": (replace(A, recipe={"epochs": 2.5}), B)},
+            "row 'A': its recipe has epochs 2.5; give something such as 150",
+        ),
+        (
+            {"rows": (replace(A, recipe={"steps": True}), B)},
+            "row 'A': its recipe has steps True; give something such as 0",
+        ),
+        (
+            {"rows": (replace(A, recipe={"metric_loss": "arcface"}), B)},
+            "row 'A': recipe: metric_loss is 'arcface'; choose one of triplet, soft_triplet, contrastive",
+        ),
     ],
 )
 def test_what_is_wrong_is_named(changes: dict[str, Any], message: str) -> None:

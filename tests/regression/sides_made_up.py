@@ -58,7 +58,7 @@ class Code:
     def cell(self, row: Row, column: Column, seed: int = 0) -> Cell:
         settings: dict[str, Any] = {"shape": SHAPE, "version": 1}
         if column.measurement == "accuracy":
-            settings = {"recipe": asdict(PRESETS["quick"].recipe), "protocol": asdict(Protocol()), "version": 1}
+            settings = {"recipe": PRESETS["quick"].recipe.identity, "protocol": asdict(Protocol()), "version": 1}
             settings |= {"dataset": {"name": "synthetic", "fingerprint": "f00d"}, "device": "cpu", "seed": seed}
         elif column.measurement != "complexity":
             settings |= {"device": "cpu", "precision": "fp32", "threads": 2}

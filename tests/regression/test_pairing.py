@@ -94,13 +94,12 @@ def test_what_differs_is_named(measurement: str, settings: dict, reason: str, tm
 
 
 def test_another_preset_is_named_as_one(tmp_path: Path) -> None:
-    from dataclasses import asdict
 
     from reidbench.presets import PRESETS
 
     new, old = two_sides(tmp_path)
     other = replace(old, store=Store(tmp_path / "other", "machine"))
-    other.settings = {"recipe": asdict(PRESETS["standard"].recipe)}
+    other.settings = {"recipe": PRESETS["standard"].recipe.identity}
     other.save(only=["accuracy"])
     assert pairs(new, other)["accuracy"].reason == "another preset (quick, there standard)"
 

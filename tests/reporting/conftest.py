@@ -2,10 +2,11 @@ import json
 from pathlib import Path
 
 import pytest
-from made_up import QUANTITIES, SUITE, Bench
+from made_up import QUANTITIES, RECIPE, SUITE, Bench
 
-from reidbench import registry
+from reidbench import presets, registry
 from reidbench.files import write_text
+from reidbench.recipes import Preset
 from reidbench.registry import Measurement
 from reidbench.store import Store
 
@@ -46,6 +47,9 @@ def toy(tmp_path, monkeypatch):
     registry.models.cache_clear()
     monkeypatch.setattr(registry, "suite", lambda name: SUITE)
     monkeypatch.setattr(registry, "suites_of", lambda name: {name: SUITE})
+    monkeypatch.setitem(presets.PRESETS, "made-up", Preset("made-up", "", RECIPE, "synthetic"))
+    presets._names.cache_clear()
     yield
     monkeypatch.undo()
     registry.models.cache_clear()
+    presets._names.cache_clear()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +13,13 @@ from scipy import stats
 from reidbench.data.splits import Splits, split_of
 from reidbench.files import write_text
 from reidbench.planning.plan import Plan
+from reidbench.recipes import Preset, Recipe
 from reidbench.reporting.documents.block import Block
 from reidbench.reporting.documents.document import Code, Document, Items, Paragraph, Picture, Section, Tabular
 from reidbench.reporting.figures import draw_figures
 from reidbench.reporting.report import single_report
 from reidbench.reporting.tables.table import assemble
-from reidbench.spec import Cell, Column, Preset, Protocol, Published, Quantity, Recipe, Record, Row, Suite
+from reidbench.spec import Cell, Column, Protocol, Published, Quantity, Record, Row, Suite
 from reidbench.store import Store
 
 QUANTITIES = {
@@ -92,7 +93,12 @@ class Bench:
                 {"fingerprint": f"f{split}", "options": {"split": split}, "splits": self.splits.count} if split else {}
             )
             dataset = {**self.dataset, **own}
-            settings = {"recipe": asdict(RECIPE), "dataset": dataset, "protocol": protocol, "device": "cpu"}
+            settings = {
+                "recipe": RECIPE.but(row.recipe).identity,
+                "dataset": dataset,
+                "protocol": protocol,
+                "device": "cpu",
+            }
             settings |= {"seed": seed}
         elif column.measurement == "latency":
             settings |= {"device": "cpu", "precision": "fp32", "threads": 2, "backend": "eager"}

@@ -9,8 +9,9 @@ import torch
 
 from reidbench import distributed, registry
 from reidbench.data.mars import read_layout
+from reidbench.recipes import Recipe
 from reidbench.retrieval.features import Features, embed_dataset
-from reidbench.spec import Protocol, Recipe
+from reidbench.spec import Protocol
 
 
 def embedded(root: Path) -> tuple[Features, Features]:

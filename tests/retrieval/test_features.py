@@ -16,11 +16,12 @@ from reidbench.data.clips import evaluation_clips, normalise
 from reidbench.data.frames import decode_frames
 from reidbench.data.mars import read_layout
 from reidbench.data.tracklets import DISTRACTOR, JUNK, Dataset
+from reidbench.recipes import Recipe
 from reidbench.retrieval import features as module
 from reidbench.retrieval.features import Pooling, UnfitClips, embed, embed_dataset, embed_test, gallery_of, left_out
 from reidbench.retrieval.metrics import evaluate
 from reidbench.retrieval.protocols import PROTOCOLS
-from reidbench.spec import Output, Protocol, Recipe, UserError
+from reidbench.spec import Output, Protocol, UserError
 
 CPU = torch.device("cpu")
 RECIPE = Recipe(size=(16, 8), frames=4)
@@ -76,13 +77,16 @@ POOLINGS = {
     "neck_before": Pooling(4, "all", "before"),
     "two frames": Pooling(2, "all", "after"),
     "first, before": Pooling(4, "first", "before"),
+    "restricted": Pooling(4, "restricted", "after"),
 }
 
 
-TOGETHER = [name for name, pooling in POOLINGS.items() if pooling.frames == 4]
+TOGETHER = [name for name, pooling in POOLINGS.items() if pooling.frames == 4 and name != "restricted"]
 
 
-@pytest.mark.parametrize("names", [["release"], ["first_clip"], ["neck_before"], ["two frames"], TOGETHER])
+@pytest.mark.parametrize(
+    "names", [["release"], ["first_clip"], ["neck_before"], ["two frames"], ["restricted"], TOGETHER]
+)
 @pytest.mark.parametrize("limit", [0, 1 << 30])
 @pytest.mark.parametrize("at_once", [1, 3, 32])
 def test_against_one_clip_at_a_time(
@@ -151,9 +155,8 @@ def test_one_embedding_serves_every_protocol_that_it_was_made_for(dataset: Datas
     protocols = [protocol for name, protocol in PROTOCOLS.items() if name != "four_frames"]
     model = Means()
     together = embed_test(model, dataset, RECIPE, protocols, device=CPU)
-    assert model.clips == {
-        4: sum(-(-len(t.frames) // 4) for t in (*dataset.query, *dataset.gallery) if t.identity >= 0)
-    }
+    kept = [t for t in (*dataset.query, *dataset.gallery) if t.identity >= 0]
+    assert model.clips == {4: sum(-(-len(t.frames) // 4) for t in kept) + len(kept)}  # and the restricted ones
     for protocol in protocols:
         alone = embed_dataset(Means(), dataset, RECIPE, protocol, device=CPU)
         for one, other in zip(together.under(protocol), alone, strict=True):

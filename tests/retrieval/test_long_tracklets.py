@@ -15,9 +15,10 @@ from reidbench.data import frames as module
 from reidbench.data.frames import Frames, open_frames
 from reidbench.data.mars import read_layout
 from reidbench.data.tracklets import Dataset
+from reidbench.recipes import Recipe
 from reidbench.retrieval.features import CLIPS_AT_ONCE, Pooling, embed
 from reidbench.retrieval.protocols import PROTOCOLS
-from reidbench.spec import Output, Recipe
+from reidbench.spec import Output
 from reidbench.training.trainer import train
 
 LONGEST = 9324

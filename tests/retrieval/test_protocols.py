@@ -24,15 +24,15 @@ FIRST = ("name", "about", "clips", "neck", "queries_in_gallery", "distractors", 
 def test_protocols_are_named_as_they_are_listed(name: str) -> None:
     protocol = PROTOCOLS[name]
     assert protocol.name == name and protocol.about
-    assert protocol.clips in ("all", "first") and protocol.neck in ("after", "before")
+    assert protocol.clips in ("all", "first", "restricted") and protocol.neck in ("after", "before")
     assert protocol.ap in ("rectangular", "trapezoid") and protocol.distance in ("cosine", "euclidean")
 
 
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [
-        ({"clips": "middle"}, "protocol mine: clips is 'middle'; choose all or first"),
-        ({"neck": "affter"}, "protocol mine: neck is 'affter'; choose after or before"),
+        ({"clips": "middle"}, "protocol mine: clips is 'middle'; choose all, first, restricted"),
+        ({"neck": "affter"}, "protocol mine: neck is 'affter'; choose after, before"),
     ],
 )
 def test_values_that_no_embedding_knows_are_refused(wrong: dict[str, str], told: str) -> None:

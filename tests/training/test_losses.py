@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import pytest
 import torch
@@ -9,15 +10,17 @@ from torch import Tensor
 from reidbench.training.losses import batch_hard_triplet, supervised_contrastive
 
 
-def naive_triplet(embeddings: Tensor, labels: Tensor, margin: float) -> float:
-    rows = [row / row.norm() for row in embeddings.double()]
+def naive_triplet(
+    embeddings: Tensor, labels: Tensor, margin: float, distance: str = "cosine", *, soft: bool = False
+) -> float:
+    rows = [row / row.norm() if distance == "cosine" else row for row in embeddings.double()]
     costs = []
     for anchor, label in zip(rows, labels, strict=True):
-        positive = max(float(-anchor @ other) for other, o in zip(rows, labels, strict=True) if o == label)
-        negative = min(
-            (float(-anchor @ other) for other, o in zip(rows, labels, strict=True) if o != label), default=9e9
-        )
-        costs.append(max(0.0, positive - negative + margin))
+        apart = [float(-anchor @ row if distance == "cosine" else (anchor - row).norm()) for row in rows]
+        positive = max(d for d, o in zip(apart, labels, strict=True) if o == label)
+        negative = min((d for d, o in zip(apart, labels, strict=True) if o != label), default=9e9)
+        gap = positive - negative
+        costs.append(math.log1p(math.exp(gap)) if soft else max(0.0, gap + margin))
     return sum(costs) / len(costs)
 
 
@@ -42,10 +45,13 @@ LABELS = [[0, 0, 1, 1, 2, 2], [0, 0, 0, 0, 1, 1, 1, 1], [3, 1, 3, 1, 1, 2], [0, 
 
 @pytest.mark.parametrize("labels", LABELS)
 @pytest.mark.parametrize("margin", [0.0, 0.3, 0.5])
-def test_triplet_against_a_loop(labels: list[int], margin: float) -> None:
+@pytest.mark.parametrize("distance", ["cosine", "euclidean"])
+@pytest.mark.parametrize("soft", [False, True])
+def test_triplet_against_a_loop(labels: list[int], margin: float, distance: str, soft: bool) -> None:
     embeddings = torch.randn(len(labels), 5, generator=torch.Generator().manual_seed(len(labels)))
-    found = batch_hard_triplet(embeddings, torch.tensor(labels), margin)
-    assert found.item() == pytest.approx(naive_triplet(embeddings, torch.tensor(labels), margin), abs=1e-6)
+    found = batch_hard_triplet(embeddings, torch.tensor(labels), margin, distance, soft=soft)
+    wanted = naive_triplet(embeddings, torch.tensor(labels), margin, distance, soft=soft)
+    assert found.item() == pytest.approx(wanted, abs=2e-6)
 
 
 @pytest.mark.parametrize("labels", LABELS)
@@ -54,6 +60,13 @@ def test_contrastive_against_a_loop(labels: list[int], scale: float) -> None:
     embeddings = torch.randn(len(labels), 5, generator=torch.Generator().manual_seed(len(labels)))
     found = supervised_contrastive(embeddings, torch.tensor(labels), scale)
     assert found.item() == pytest.approx(naive_contrastive(embeddings, torch.tensor(labels), scale), abs=1e-5)
+
+
+@pytest.mark.parametrize("loss", [batch_hard_triplet, partial(batch_hard_triplet, distance="euclidean", soft=True)])
+def test_gradients_of_triplets_are_finite_where_vectors_coincide(loss) -> None:
+    embeddings = torch.ones(4, 3).requires_grad_()
+    loss(embeddings, torch.tensor([0, 0, 1, 1])).backward()
+    assert embeddings.grad is not None and embeddings.grad.isfinite().all()
 
 
 @pytest.mark.parametrize("loss", [batch_hard_triplet, supervised_contrastive])

@@ -18,12 +18,14 @@ from torch import Tensor, nn
 
 import reidbench
 from reidbench import registry
+from reidbench.data.frames import decode_frames
 from reidbench.data.mars import read_layout
 from reidbench.data.tracklets import Dataset
-from reidbench.spec import Loss, Output, Recipe, UserError
+from reidbench.recipes import Recipe
+from reidbench.spec import UserError
 from reidbench.training import trainer
-from reidbench.training.losses import batch_hard_triplet, supervised_contrastive
-from reidbench.training.trainer import TrainingResult, objective, parameter_groups, schedule_factor, train
+from reidbench.training.feed import open_feed
+from reidbench.training.trainer import TrainingResult, train
 
 CPU = torch.device("cpu")
 
@@ -261,6 +263,8 @@ def test_a_loss_that_is_not_finite_stops_and_is_not_saved(dataset: Dataset, tmp_
     [
         ({"schedule": "linear"}, "schedule is 'linear'; choose one of step, cosine"),
         ({"metric_loss": "arcface"}, "metric_loss is 'arcface'"),
+        ({"sampling": "dense"}, "sampling is 'dense'; choose one of stride, restricted"),
+        ({"smoothing": 1.0}, "smoothing is 1; give 0 to less than 1"),
         ({"precision": "int8"}, "precision is 'int8'"),
         ({"precision": "fp16"}, "needs --device cuda"),
         ({"identities": 16}, "do not fill a batch of 16"),
@@ -299,44 +303,33 @@ def test_a_device_and_a_folder_may_be_texts(dataset: Dataset, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    "changes", [{"precision": "bf16"}, {"metric_loss": "contrastive"}, {"schedule": "step", "steps": 0, "epochs": 2}]
+    "changes",
+    [
+        {"precision": "bf16"},
+        {"metric_loss": "contrastive"},
+        {"schedule": "step", "steps": 0, "epochs": 2},
+        {"optimiser": "sgd", "metric_weight": 0.0, "clips_per_identity": 1},
+        {"sampling": "restricted", "smoothing": 0.1, "metric_loss": "soft_triplet", "metric_distance": "euclidean"},
+        {"schedule": "step", "steps": 0, "epochs": 2, "epoch_of": "identities", "warmup_epochs": 1},
+    ],
 )
 def test_other_recipes_run(dataset: Dataset, changes: dict[str, object]) -> None:
-    result: TrainingResult = train(tiny(), dataset, replace(RECIPE, **changes), seed=1, device=CPU)  # type: ignore[arg-type]
+    model, usual = tiny(), tiny()
+    result: TrainingResult = train(model, dataset, replace(RECIPE, **changes), seed=1, device=CPU)  # type: ignore[arg-type]
     assert all(math.isfinite(loss) for _, loss in result.losses)
+    train(usual, dataset, RECIPE, seed=1, device=CPU)
+    assert not same(model, usual)
 
 
-def test_objective_adds_up_heads_and_losses() -> None:
-    generator = torch.Generator().manual_seed(0)
-    labels = torch.tensor([0, 0, 1, 1])
-    logits = [torch.randn(4, 2, generator=generator) for _ in range(2)]
-    embeddings = [torch.randn(4, 5, generator=generator) for _ in range(2)]
-    losses = {"divergence": Loss(0.25, torch.tensor(2.0)), "other": Loss(2.0, torch.tensor(1.5))}
-    output = Output(embeddings[0], tuple(logits), tuple(embeddings), losses)
-    cross = sum(float(nn.functional.cross_entropy(x, labels)) for x in logits)
-    triplet = sum(float(batch_hard_triplet(x, labels, 0.3)) for x in embeddings)
-    contrastive = sum(float(supervised_contrastive(x, labels)) for x in embeddings)
-    recipe = Recipe(margin=0.3, metric_weight=3.0)
-    assert objective(output, labels, recipe).item() == pytest.approx(cross + 3 * triplet + 3.5)
-    recipe = replace(recipe, metric_loss="contrastive")
-    assert objective(output, labels, recipe).item() == pytest.approx(cross + 3 * contrastive + 3.5)
-
-
-def test_rates_go_by_the_longest_prefix() -> None:
-    model = nn.ModuleDict({"tks": nn.Linear(2, 3), "tks_out": nn.Linear(2, 5), "trunk": nn.Linear(2, 7)})
-    model["trunk"].bias.requires_grad_(False)
-    groups = parameter_groups(model, replace(RECIPE, rates={"tks": 4.0, "tks_out": 0.1, "csp": 9.0}))
-    found = {group["rate"]: [tuple(p.shape) for p in group["params"]] for group in groups}
-    assert found == {4.0: [(3, 2), (3,)], 0.1: [(5, 2), (5,)], 1.0: [(7, 2)]}
-
-
-def test_schedules() -> None:
-    step = Recipe()
-    assert [schedule_factor(step, 0, epoch, 1) for epoch in (0, 39, 40, 80, 120, 149)] == pytest.approx(
-        [1, 1, 0.1, 0.01, 0.001, 0.001]
-    )
-    cosine = Recipe(schedule="cosine", warmup_steps=4)
-    factors = [schedule_factor(cosine, s, 0, 24) for s in range(24)]
-    assert factors[:5] == pytest.approx([0.25, 0.5, 0.75, 1.0, 1.0])
-    assert factors[14] == pytest.approx(0.5) and 0 < factors[-1] < 0.01
-    assert factors[4:] == sorted(factors[4:], reverse=True)
+def test_frames_and_identities_are_those_that_the_recipe_asks_for(dataset: Dataset) -> None:
+    recipe = replace(RECIPE, frames=2, sampling="restricted", steps=0, epochs=1, identities=1, clips_per_identity=1)
+    every = open_feed(dataset, recipe, 1, CPU)
+    assert sorted(every.plan.tracklets.ravel().tolist()) == list(range(len(dataset.train)))
+    one = open_feed(dataset, replace(recipe, epoch_of="identities"), 1, CPU)
+    assert sorted(one.labels[one.plan.tracklets.ravel()].tolist()) == list(range(len(dataset.train_identities)))
+    for step, row in enumerate(every.plan.tracklets.ravel()):
+        pixels = decode_frames(dataset.root, dataset.train[row].frames, recipe.size, threads=1)
+        half = len(pixels) // 2
+        first, second = every.batch(step).clips[0].numpy()
+        assert any((first == frame).all() for frame in pixels[: max(half, 1)])
+        assert any((second == frame).all() for frame in pixels[half:])

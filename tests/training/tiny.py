@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from reidbench import registry
 from reidbench.data.mars import read_layout
-from reidbench.spec import Loss, Output, Recipe
+from reidbench.recipes import Recipe
+from reidbench.spec import Loss, Output
 from reidbench.training.trainer import train
 
 RECIPE = Recipe(

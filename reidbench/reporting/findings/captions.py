@@ -50,5 +50,9 @@ def _is_small(heading: Heading) -> bool:
 def _remarks(part: Table) -> Iterator[str]:
     """What stands below the table on a terminal: sessions that were disturbed, values that were not measured alike."""
     yield from disturbances(part)
-    joined = (text for heading in part.headings for text in joined_unequal(part.machine, heading, part.column(heading)))
+    joined = (
+        text
+        for heading in part.headings
+        for text in joined_unequal(part.plan, part.machine, heading, part.column(heading))
+    )
     yield from dict.fromkeys(f"Joined unequal: {text}." for text in joined)

@@ -108,18 +108,22 @@ def families(table: Table) -> list[Family]:
 
 
 def _steps(table: Table) -> Iterator[Family]:
-    """Of the columns that rows are judged by: each row against the measured one above, or the reference row."""
+    """Of the columns that rows are judged by: each row against the measured one above, or the one it is to be compared
+    with, the reference row where none is named."""
     suite = table.plan.suite
     for heading in table.judged:
         rows = table.fresh(heading)
+        pairs: dict[str, list[tuple[str, str, str]]] = {}
         if suite.ablation:
-            pairs = [(lower, upper, f"{lower} over {upper}") for upper, lower in pairwise(rows)]
+            pairs["the one above it"] = [(lower, upper, f"{lower} over {upper}") for upper, lower in pairwise(rows)]
         else:
-            others = [name for name in rows if name != suite.reference and suite.reference in rows]
-            pairs = [(name, suite.reference, name) for name in others]
-        gaps = [(text, compare(heading.quantity, rows[a], rows[b]), (rows[a], rows[b])) for a, b, text in pairs]
-        against = "the one above it" if suite.ablation else suite.reference
-        yield Family(f"{column_name(heading)}, each row against {against}", heading.quantity, _known(gaps))
+            for row in suite.rows:
+                other = row.against or suite.reference
+                if row.name != other and row.name in rows and other in rows:
+                    pairs.setdefault(other, []).append((row.name, other, row.name))
+        for against, some in pairs.items():
+            gaps = [(text, compare(heading.quantity, rows[a], rows[b]), (rows[a], rows[b])) for a, b, text in some]
+            yield Family(f"{column_name(heading)}, each row against {against}", heading.quantity, _known(gaps))
 
 
 def _contrasts(table: Table) -> Iterator[Family]:

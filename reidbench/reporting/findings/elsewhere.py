@@ -10,8 +10,7 @@ from reidbench import registry
 from reidbench.data.splits import OPTION
 from reidbench.machine import slug
 from reidbench.planning.plan import Plan, Request
-from reidbench.presets import PRESETS
-from reidbench.reporting.tables.table import preset_name
+from reidbench.presets import PRESETS, preset_name
 from reidbench.retrieval.protocols import PROTOCOLS
 from reidbench.spec import Suite
 from reidbench.store import Store
@@ -23,10 +22,10 @@ def trained_otherwise(plans: Sequence[Plan], store: Store) -> list[str]:
     Left out are recipes that are no preset's, and data made with options of its own.
     """
     trained = [cell for plan in plans for cell in plan.all_cells() if "recipe" in cell.settings]
-    rows = {slug(row.name) for plan in plans for row in plan.suite.rows}
+    own = {slug(row.name): row.recipe for plan in plans for row in plan.suite.rows}
     cells = store.cells(*{cell.measurement for cell in trained}) if trained else ()
-    found = {_options(asked) for row, cell in cells if row in rows and (asked := asked_by(cell["settings"]))}
-    shown = {_options(asked) for cell in trained if (asked := asked_by(cell.settings))}
+    found = {_options(asked) for row, cell in cells if row in own and (asked := asked_by(cell["settings"], own[row]))}
+    shown = {_options(asked) for cell in trained if (asked := asked_by(cell.settings, own[slug(cell.row)]))}
     return sorted(found - shown)
 
 
@@ -43,9 +42,10 @@ def reports_of(suite: Suite, store: Store) -> list[Request]:
     return [usual, *(each for _, each in sorted(others.items()) if each != usual)]
 
 
-def asked_by(settings: Mapping[str, Any]) -> Request | None:
-    """What asks for a training with these settings; None if nothing but options of its own does."""
-    preset, data = PRESETS.get(preset_name(settings["recipe"])), settings["dataset"]
+def asked_by(settings: Mapping[str, Any], own: Mapping[str, Any] | None = None) -> Request | None:
+    """What asks for a training with these settings, of a row with an `own` part of the recipe; None if nothing but
+    options of its own does."""
+    preset, data = PRESETS.get(preset_name(settings["recipe"], own)), settings["dataset"]
     if preset is None:
         return None
     known = preset.dataset_options if data["name"] == preset.dataset else {}

@@ -13,11 +13,12 @@ from reidbench.deployment.backends import BACKENDS, EAGER, ran_on
 from reidbench.disturbance import STEADY, busy, unsteady
 from reidbench.machine import PACKAGES
 from reidbench.reporting.documents.document import Part, Section, items, section
+from reidbench.reporting.findings.recipe_text import recipe_text
 from reidbench.reporting.findings.scope import SYNTHETIC, dataset_name
 from reidbench.reporting.tables.layout import is_measured, seeds_text
 from reidbench.reporting.tables.table import Heading, Table, lookalike_levels
 from reidbench.retrieval.protocols import in_full
-from reidbench.spec import IEEE, NO_TRUNK, Record
+from reidbench.spec import IEEE, Record
 
 FLOAT32 = ("fp32", IEEE)
 """Precisions of which it is told where a GPU rounds them to TF32."""
@@ -63,39 +64,6 @@ def methods(tables: Sequence[Table], place: str, machine: Mapping[str, Any]) -> 
         section("Machine and versions", items(_machine(tables, place, machine))),
     )
     return [found for found in sections if found]
-
-
-def recipe_text(recipe: Mapping[str, Any], trunk: str = "") -> str:
-    """A recipe's settings (`spec.Recipe` as a mapping) in words, as models on a kind of trunk follow it."""
-    height, width = recipe["size"]
-    clips = recipe["identities"] * recipe["clips_per_identity"]
-    length = f"{recipe['steps']} steps" if recipe["steps"] else f"{recipe['epochs']} epochs"
-    if recipe["schedule"] == "cosine":
-        decay = f"cosine decay after {recipe['warmup_steps']} warm-up steps"
-    else:
-        decay = f"times {recipe['gamma']} at epochs {', '.join(map(str, recipe['milestones']))}"
-    rates = ", ".join(f"{name.rstrip('.')} x{factor:g}" for name, factor in recipe.get("rates", {}).items())
-    return (
-        f"{length} of {clips} clips ({recipe['identities']} identities x {recipe['clips_per_identity']}"
-        f"{', look-alikes together' if recipe.get('grouped') else ''}), {recipe['frames']} frames of {height}x{width} "
-        f"pixels, {_spacing(recipe['stride'])}; Adam {recipe['lr']:g}{f' ({rates})' if rates else ''}, weight decay "
-        f"{recipe['weight_decay']:g}, {decay}; cross entropy + {recipe['metric_weight']:g} x {recipe['metric_loss']} "
-        f"(margin {recipe['margin']:g}); flip {recipe['flip']:g}, erasing {recipe['erase']:g}; "
-        f"{_start(recipe['trunk'], trunk)}; {recipe['precision']}."
-    )
-
-
-def _start(weights: str, trunk: str) -> str:
-    """What a training starts from, by the recipe and the kind of trunk."""
-    if trunk == NO_TRUNK:
-        return "started from a file of weights" if weights else "started as the model's own code builds it"
-    return f"trunk from {weights or 'random weights'}"
-
-
-def _spacing(stride: int) -> str:
-    """Which frames of a tracklet a clip has."""
-    ending = {2: "nd", 3: "rd"}.get(stride, "th")
-    return "consecutive" if stride == 1 else f"every {stride}{ending}"
 
 
 def disturbances(table: Table) -> list[str]:

@@ -9,7 +9,7 @@ from reidbench.reporting.tables.table import Heading, Table
 from reidbench.spec import PAPER_SIZE
 
 FAVOURED = {"tks": "temporal kernels (TKS)"}
-"""Parts of networks that a preset's recipe may let learn faster than the rest (`spec.Recipe.rates`), in words."""
+"""Parts of networks that a preset's recipe may let learn faster than the rest (`recipes.Recipe.rates`), in words."""
 
 SYNTHETIC = "synthetic"
 """The dataset that ships with the project, of rendered walkers."""

@@ -14,9 +14,9 @@ from reidbench.json_trees import differences
 from reidbench.planning.dataset_identity import is_usual
 from reidbench.planning.plan import cost_shape, model_options
 from reidbench.planning.today import as_of_today, latest_contents
-from reidbench.presets import PRESETS
+from reidbench.presets import PRESETS, preset_name
 from reidbench.reporting.tables.matching import against_published, outdated, printed_value
-from reidbench.reporting.tables.table import Entry, Table, preset_name, shared
+from reidbench.reporting.tables.table import Entry, Table, shared
 from reidbench.scatter import Noise, covering, noise_by_device, on_device
 from reidbench.spec import Column, Quantity, Record, Row, Suite, UserError, canonical_json
 from reidbench.store import MACHINE, Store, machines
@@ -48,7 +48,8 @@ def to_frame(table: Table) -> pd.DataFrame:
             entry = table.entries[row.name, heading.index]
             splits = plan.splits.numbers if heading.training else ()
             line = _line(row, heading.column, heading.quantity, entry, heading.settings, splits)
-            lines.append({"suite": plan.name, **line, "machine": table.machine})
+            preset = preset_name(plan.preset.recipe.identity) if heading.training else ""
+            lines.append({"suite": plan.name, **line, "preset": preset, "machine": table.machine})
     return pd.DataFrame(lines, columns=list(FRAME_COLUMNS))
 
 
@@ -128,7 +129,7 @@ def _line(
         "published": entry.published,
         "published_dataset": published.dataset if published else "",
         "difference": entry.difference,
-        "preset": preset_name(recipe),
+        "preset": preset_name(recipe, row.recipe) if recipe else "",
         "dataset": dataset.get("name", ""),
         "dataset_options": ", ".join(f"{name} {value}" for name, value in dataset.get("options", {}).items()),
         "splits": written_splits(splits),
@@ -171,7 +172,7 @@ def _recorded_line(
 
 
 def _of_row(row: Row, groups: Sequence[list[Record]]) -> list[list[Record]]:
-    """The records of a row's model with its options, as they are for costs or under any preset."""
+    """The records of a row's model with its options, as they are for costs or under any preset, and by its recipe."""
     if not row.model:
         return []
     function = registry.lookup("model", row.model, registry.models()).function
@@ -180,7 +181,20 @@ def _of_row(row: Row, groups: Sequence[list[Record]]) -> list[list[Record]]:
         resolved = registry.resolve_options(row.model, options)
         resolved.pop("classes", None)
         identities.add(canonical_json([function, resolved]))
-    return [g for g in groups if canonical_json([g[0].cell["model"], g[0].cell["options"]]) in identities]
+    return [
+        group
+        for group in groups
+        if canonical_json([group[0].cell["model"], group[0].cell["options"]]) in identities
+        and _is_trained_as(row, group[0].cell["settings"].get("recipe"))
+    ]
+
+
+def _is_trained_as(row: Row, recipe: Mapping[str, Any] | None) -> bool:
+    """Whether a recipe is a row's under some preset, whatever weights were given with it; so where there is none."""
+    if recipe is None:
+        return True
+    usual = {preset.recipe.trunk for preset in PRESETS.values()} if recipe.get("trunk") else ()
+    return any(preset_name({**recipe, "trunk": trunk}, row.recipe) for trunk in {recipe.get("trunk"), *usual})
 
 
 def _columns_of(suite: Suite, row: Row, record: Record, all_data: bool) -> list[Column]:

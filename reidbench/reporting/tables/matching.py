@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -33,7 +33,8 @@ JOINED = {
     "device": "device",
     "thread count": "threads",
 }
-"""What must be one and the same in all records of a column, beside the dataset, and which setting of a cell it is."""
+"""What must be one and the same in all records of a column, beside the dataset and what is a row's own, and which
+setting of a cell it is."""
 
 OF_A_TRUNK = ("recipe", "trunk")
 """What must be the same only in those whose models stand on one kind of trunk."""
@@ -130,16 +131,17 @@ def prints_as(number: float, text: str) -> bool:
         return False
 
 
-def mixtures(measurement: str, rows: Sequence[tuple[str, Record]]) -> Iterable[str]:
+def mixtures(measurement: str, rows: Sequence[tuple[str, Record]], own: Collection[str] = ()) -> Iterable[str]:
     """One sentence for each thing that differs between the records of a column, given as (row, record).
 
-    The length of its clips is a row's own and no such thing.
+    The length of its clips is a row's own and no such thing; nor are the `own` settings of the recipe.
     """
     if not rows:
         return
     kinds: dict[str, list[Any]] = {"dataset": _contents(rows)}
     for label, name in JOINED.items():
-        kinds[label] = [_without_frames(record.cell["settings"].get(name)) for _, record in rows]
+        if name not in own:
+            kinds[label] = [_without(record.cell["settings"].get(name), {"frames", *own}) for _, record in rows]
     kinds["splits"] = _splits(rows)
     kinds["machine"] = [record.machine for _, record in rows]
     gpus = [str(record.context.get("gpu", "")) for _, record in rows]
@@ -228,5 +230,5 @@ def _incomparable(published: Published, column: Column, each: Sequence[Mapping[s
     return "" if size == PAPER_SIZE else f"another scale: measured on frames of {size[0]}x{size[1]} pixels"
 
 
-def _without_frames(value: Any) -> Any:
-    return {k: v for k, v in value.items() if k != "frames"} if isinstance(value, Mapping) else value
+def _without(value: Any, own: Collection[str]) -> Any:
+    return {k: v for k, v in value.items() if k not in own} if isinstance(value, Mapping) else value

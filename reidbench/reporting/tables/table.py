@@ -12,11 +12,10 @@ from reidbench.data.splits import trainings_text
 from reidbench.deployment.backends import ran_on
 from reidbench.estimates import estimate
 from reidbench.planning.plan import Plan
-from reidbench.presets import PRESETS
 from reidbench.reporting.tables.comparison import Readings, clear_best
 from reidbench.reporting.tables.matching import Records, against_published, misplaced, mixtures, printed_value
 from reidbench.scatter import Noise, covering, noise_by_device, on_device
-from reidbench.spec import Cell, Column, Quantity, Record, Row, but_for_frames
+from reidbench.spec import Cell, Column, Quantity, Record, Row
 from reidbench.statistics import Estimate
 from reidbench.store import Store
 
@@ -131,14 +130,14 @@ def assemble(plan: Plan, store: Store, records: Records | None = None) -> Table:
         best = clear_best(quantity, fresh, noise, plan.suite.reference)
         headings.append(Heading(index, column, quantity, measurement.needs_training, settings, best))
         entries |= {(name, index): entry for name, entry in filled.items()}
-        warnings |= dict.fromkeys(joined_unequal(store.name, headings[-1], filled))
+        warnings |= dict.fromkeys(joined_unequal(plan, store.name, headings[-1], filled))
     return Table(plan, store.name, tuple(headings), entries, tuple(warnings), noises)
 
 
-def joined_unequal(machine: str, heading: Heading, entries: Mapping[str, Entry]) -> Iterator[str]:
+def joined_unequal(plan: Plan, machine: str, heading: Heading, entries: Mapping[str, Entry]) -> Iterator[str]:
     """What is otherwise between the values of a column, given by row name, that stand side by side."""
     joined = [(name, record) for name, entry in entries.items() if entry.estimate for record in entry.records]
-    yield from mixtures(heading.column.measurement, joined)
+    yield from mixtures(heading.column.measurement, joined, plan.own)
     yield from misplaced(machine, (record for _, record in joined))
 
 
@@ -238,9 +237,3 @@ def shared(settings: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         elif isinstance(first, Mapping) and all(isinstance(other, Mapping) for other in others):
             found[name] = shared([first, *(other for other in others if isinstance(other, Mapping))])
     return found
-
-
-def preset_name(recipe: Mapping[str, Any]) -> str:
-    """The preset that has this recipe on some dataset, the clips' length apart, which is the row's own; "" if none."""
-    wanted = but_for_frames(recipe)
-    return next((name for name, preset in PRESETS.items() if wanted in preset.recipes), "")

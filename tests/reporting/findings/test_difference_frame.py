@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict
 from pathlib import Path
 
 import pandas as pd
@@ -95,7 +94,7 @@ def test_the_values_are_those_of_the_rows_less_each_other() -> None:
 def recorded(store: Store, monkeypatch: pytest.MonkeyPatch, *changes: dict) -> None:
     """Has the store tell of as many trainings, the settings of each changed."""
     settings = {
-        "recipe": asdict(PRESETS["tiny"].recipe),
+        "recipe": PRESETS["tiny"].recipe.identity,
         "dataset": {"name": "synthetic", "options": {}, "subset": False},
         "protocol": Protocol().identity,
         "device": "cpu",
@@ -116,12 +115,12 @@ def test_reports_are_those_that_options_ask_for_the_usual_one_first(
         store,
         monkeypatch,
         {},
-        {"recipe": asdict(PRESETS["quick"].recipe)},
+        {"recipe": PRESETS["quick"].recipe.identity},
         {"device": "cuda"},
         mars,
         {"protocol": {**Protocol().identity, "name": "reranked"}},
         {"backend": "openvino", "device": "cuda"},
-        {"recipe": {**asdict(PRESETS["tiny"].recipe), "steps": 151}},
+        {"recipe": {**PRESETS["tiny"].recipe.identity, "steps": 151}},
         {"dataset": {"name": "synthetic", "options": {"occlusion": 0.5}, "subset": False}},
         {"dataset": {"name": "of_a_plugin", "options": {}, "subset": False}},
         {"protocol": {**Protocol().identity, "name": "of_once"}},

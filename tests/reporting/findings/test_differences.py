@@ -2,8 +2,20 @@
 
 from dataclasses import replace
 
+from made_up import ROWS
+
 from reidbench.reporting.findings.differences import families
 from reidbench.reporting.tables.table import assemble
+
+
+def test_rows_are_compared_with_the_reference_or_the_one_they_name(bench):
+    bench.save_all()
+    rows = (ROWS[0], ROWS[1], replace(ROWS[2], against="Small"))
+    plan = replace(bench.plan, suite=replace(bench.plan.suite, rows=rows, ablation=False))
+    found = {
+        family.name: [each.name for each in family.differences] for family in families(assemble(plan, bench.store))
+    }
+    assert found == {"mAP, each row against Base": ["Small"], "mAP, each row against Small": ["Full"]}
 
 
 def test_a_pair_of_rows_is_compared_in_each_quantity_under_its_own_name(bench):

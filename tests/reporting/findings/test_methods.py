@@ -1,4 +1,4 @@
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import pytest
 from made_up import COLUMNS, RECIPE, ROWS
@@ -15,24 +15,9 @@ from reidbench.reporting.findings.methods import (
     _together,
     disturbances,
     methods,
-    recipe_text,
 )
 from reidbench.reporting.findings.summary import certainty
 from reidbench.reporting.tables.table import assemble
-from reidbench.spec import NO_TRUNK, Recipe
-
-
-def test_a_recipe_in_words():
-    text = recipe_text(asdict(Recipe()))
-    assert text.startswith(
-        "150 epochs of 64 clips (16 identities x 4), 8 frames of 256x128 pixels, every 4th; Adam 0.00035"
-    )
-    given = recipe_text(asdict(Recipe(stride=1, rates={"tks": 4.0, "trunk.": 0.1})))
-    assert "8 frames of 256x128 pixels, consecutive; Adam 0.00035 (tks x4, trunk x0.1), " in given
-    assert "times 0.1 at epochs 40, 80, 120" in text and "trunk from imagenet" in text
-    for weights, told in (("", "; started as the model's own code builds it; fp32."), ("file", "a file of weights; ")):
-        text = recipe_text(asdict(Recipe(trunk=weights)), NO_TRUNK)
-        assert told in text and "trunk" not in text
 
 
 def test_what_tables_share_stands_once_and_what_they_do_not_names_them():

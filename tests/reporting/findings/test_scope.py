@@ -3,9 +3,9 @@ from dataclasses import replace
 import pytest
 from made_up import COLUMNS, ROWS
 
+from reidbench.recipes import Preset, Recipe
 from reidbench.reporting.findings.scope import scope
 from reidbench.reporting.tables.table import assemble
-from reidbench.spec import Preset, Recipe
 
 UNREAL = "Their accuracies do not stand for those on a real dataset, nor does their order."
 COSTS = "Costs are those at the paper's scale, 256x128 pixels."

@@ -68,6 +68,24 @@ def test_frame_identifies_every_line_and_leaves_out_what_is_no_cell_of_the_suite
     assert len(more) > len(found) and "occlusion 0.5" in set(more.dataset_options)
 
 
+def test_rows_that_differ_in_their_recipe_alone_are_told_apart(bench, toy, monkeypatch):
+    bench.source, bench.dataset = registry.model_source("toy"), TODAY
+    own = replace(ROWS[2], name="Full, smoothed", recipe={"smoothing": 0.1})
+    bench.rows = (*ROWS, own)
+    bench.save_all(without=own.name)
+    for recipe in (own.recipe, {"smoothing": 0.2}):
+        bench.save(bench.cell(replace(ROWS[2], recipe=recipe), COLUMNS[MEAN_AP]))
+    plain = frame("made_up", str(bench.store.folder.parent))
+    monkeypatch.setattr(registry, "suites_of", lambda name: {name: replace(SUITE, rows=bench.rows)})
+    both = frame("made_up", str(bench.store.folder.parent))
+    for found, rows in ((plain, {"Full"}), (both, {"Full", "Full, smoothed"})):
+        lines = found[(found.quantity == "mAP") & found.row.str.startswith("Full")]
+        assert list(lines.preset) == ["made-up"] * len(rows) and set(lines.row) == rows
+    table = assemble(bench.plan, bench.store)
+    assert set(to_frame(table)[lambda line: line.quantity == "mAP"].preset) == {"made-up"}
+    assert table.warnings == ()
+
+
 @pytest.mark.parametrize(
     ("changes", "where"),
     [

@@ -1,17 +1,16 @@
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import made_up
 import pytest
 from made_up import COLUMNS, GFLOPS, RECIPE, ROWS
 
-from reidbench.presets import PRESETS
 from reidbench.reporting.documents.block import CONTINUED, WORDS, text_lines
 from reidbench.reporting.figures.style import setting
 from reidbench.reporting.tables import matching
 from reidbench.reporting.tables.layout import PUBLISHED, block_title, blocks
-from reidbench.reporting.tables.table import assemble, heading_of, over_reference, preset_name
+from reidbench.reporting.tables.table import assemble, heading_of, over_reference
 from reidbench.reporting.tables.terminal import terminal_text
-from reidbench.spec import Column, Preset, Published, Row
+from reidbench.spec import Column, Published, Row
 
 MEAN_AP, EMBLEM, TEMPO, GFLOPS_AT, PARAMS_AT, LATENCY, RATIO, CUDA = range(8)
 
@@ -87,7 +86,7 @@ def test_a_latency_against_an_older_reference_row_is_stale_and_against_another_o
 @pytest.mark.parametrize(
     "other",
     [
-        {"recipe": {**asdict(RECIPE), "steps": 1}},
+        {"recipe": {**RECIPE.identity, "steps": 1}},
         {"dataset": {"name": "synthetic", "fingerprint": "f00d", "options": {"people": 9}}},
         {"protocol": {"name": "other"}},
         {"device": "cuda"},
@@ -305,17 +304,3 @@ def test_that_data_are_a_subset_is_said_in_tables_and_figures(bench) -> None:
 
 def test_numbers_are_right_aligned() -> None:
     assert text_lines([("", "found"), ("frames", "7")]) == ["        found", "frames      7"]
-
-
-def test_a_preset_is_known_by_its_recipe_without_making_all_recipes_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a dataset of its own, with a trunk of its own and with clips of any length."""
-    recipes = {
-        (name, dataset, trunk): asdict(replace(preset.recipe_on(dataset, trunk), frames=5))
-        for name, preset in PRESETS.items()
-        for dataset in ("", *preset.by_dataset)
-        for trunk in ("", "none", *preset.rates_by_trunk)
-    }
-    assert [preset_name(recipe) for recipe in recipes.values()] == [name for name, *_ in recipes]
-    assert preset_name({**recipes["quick", "", ""], "lr": 7.0}) == ""
-    monkeypatch.setattr(Preset, "recipe_on", lambda *_: pytest.fail("made again"))
-    assert preset_name(recipes["quick", "", "none"]) == "quick"
