@@ -1,6 +1,6 @@
 """By what recipe the authors of each method trained it on MARS, as their public code has it by default. Data only.
 
-What is the same as in `Recipe()`, that of BiCnet-TKS, is left out. docs/presets.md says what of these recipes the
+What is the same as in `Recipe()`, that of BiCnet-TKS, is left out. docs/models.md says what of these recipes the
 trainer does not follow, and which are inferred. Methods without public training code have none here.
 """
 

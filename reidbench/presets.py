@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import cache
 from typing import Any
 
 from reidbench import trunks
 from reidbench.authors import AUTHORS
-from reidbench.recipes import Preset, Recipe, but_for_frames
-from reidbench.spec import canonical_json
+from reidbench.recipes import Preset, Recipe
 
 SHORT_RUN = (
     "The rates were chosen on validation identities, and favour the rows with temporal kernels: TKS learns at 4 times "
@@ -33,7 +30,7 @@ ONE_RECIPE = (
 
 OWN_RECIPES = (
     "Each method is trained by the recipe of its authors' public code, as far as this trainer follows it: "
-    "docs/presets.md says what it does not follow, and which recipes are inferred. Those without public training code "
+    "docs/models.md says what it does not follow, and which recipes are inferred. Those without public training code "
     "have the recipe of BiCnet-TKS. Clips are as long in training and test as theirs; costs are those of clips as long "
     "as in the other tables.",
 )
@@ -141,12 +138,4 @@ def preset_name(recipe: Mapping[str, Any], own: Mapping[str, Any] | None = None)
 
     `own` is what the row's training has otherwise under any preset (`Row.recipe`).
     """
-    return _names(canonical_json(own or {})).get(but_for_frames(recipe), "")
-
-
-@cache
-def _names(own: str) -> dict[str, str]:
-    """The first preset that has each recipe, changed by a row's own settings (as JSON)."""
-    changes = json.loads(own)
-    pairs = [(known.but(changes), name) for name, preset in PRESETS.items() for known in preset.recipes]
-    return {but_for_frames(recipe.identity): name for recipe, name in reversed(pairs)}
+    return next((name for name, preset in PRESETS.items() if preset.has(recipe, own or {})), "")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any
@@ -128,14 +128,24 @@ class Preset:
         # There are no weights by name for what stands on no known trunk.
         return replace(recipe, trunk="") if trunk == NO_TRUNK and recipe.trunk != "file" else recipe
 
+    def has(self, recipe: Mapping[str, Any], own: Mapping[str, Any]) -> bool:
+        """Whether a recorded recipe is one of its own, with a row's `own` settings, but for the length of clips."""
+        changes = canonical_json(own)
+        if changes not in self._known:
+            self._known[changes] = frozenset(_but_for_frames(known.but(own).identity) for known in self._recipes())
+        return _but_for_frames(recipe) in self._known[changes]
+
     @cached_property
-    def recipes(self) -> tuple[Recipe, ...]:
-        """All recipes that it has, on any dataset and trunk and for any model, each once."""
+    def _known(self) -> dict[str, frozenset[str]]:
+        """All its recipes as texts, by what a row has otherwise: there are many records to be asked about."""
+        return {}
+
+    def _recipes(self) -> Iterator[Recipe]:
+        """Those on any dataset and trunk and for any model."""
         ways = itertools.product(("", *self.by_dataset), ("", NO_TRUNK, *self.rates_by_trunk), ("", *self.by_model))
-        found = itertools.starmap(self.recipe_on, ways)
-        return tuple({canonical_json(recipe.identity): recipe for recipe in found}.values())
+        return itertools.starmap(self.recipe_on, ways)
 
 
-def but_for_frames(recipe: Mapping[str, Any]) -> str:
+def _but_for_frames(recipe: Mapping[str, Any]) -> str:
     """A recipe as one text, the clips' length left out, which is the row's own."""
     return canonical_json({name: value for name, value in recipe.items() if name != "frames"})

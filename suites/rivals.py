@@ -111,7 +111,7 @@ SUITE = Suite(
         Column("latency.ratio", settings=GPU),
         Column("memory.peak", settings=GPU),
     ),
-    figures=("field", "latency"),
+    figures=("field", "differences", "latency"),
     notes=(
         "Published values are those of the paper of BiCnet-TKS: of Base-S, Base-B, the two-branch network, BiCnet "
         "and BiCnet-TK of its Table 2, else of its Table 1. But those of SBNet, IDNet and SINet are what their "

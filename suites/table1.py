@@ -75,7 +75,7 @@ SUITE = Suite(
         Column("latency.per_frame", settings=GPU),
         Column("latency.ratio", settings=GPU),
     ),
-    figures=("accuracy", "latency"),
+    figures=("accuracy", "differences", "latency"),
     notes=(
         "The paper's table has no Base-B; it stands here as the reference of the latency ratios. Latency "
         "is the time of a clip divided by its frames: GLTP's clips have 16, DRSA's 6, all others 8. "

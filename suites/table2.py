@@ -31,6 +31,7 @@ SUITE = Suite(
     source="Hou et al., BiCnet-TKS, CVPR 2021, Table 2",
     reference="Base-B (256x128)",
     focus="BiCnet-TKS",
+    figures=("accuracy", "differences", "rows", "latency", "factors"),
     ablation=True,
     rows=ROWS,
     columns=(

@@ -48,8 +48,6 @@ def toy(tmp_path, monkeypatch):
     monkeypatch.setattr(registry, "suite", lambda name: SUITE)
     monkeypatch.setattr(registry, "suites_of", lambda name: {name: SUITE})
     monkeypatch.setitem(presets.PRESETS, "made-up", Preset("made-up", "", RECIPE, "synthetic"))
-    presets._names.cache_clear()
     yield
     monkeypatch.undo()
     registry.models.cache_clear()
-    presets._names.cache_clear()

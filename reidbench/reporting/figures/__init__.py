@@ -22,6 +22,7 @@ from reidbench.reporting.figures.backends import backends_figure
 from reidbench.reporting.figures.batches import batches_figure
 from reidbench.reporting.figures.components import PANELS, components_figure
 from reidbench.reporting.figures.costs import formula_figure, overhead_figure
+from reidbench.reporting.figures.differences import differences_figure
 from reidbench.reporting.figures.factors import factor_figure
 from reidbench.reporting.figures.field import field_figure
 from reidbench.reporting.figures.latency import latency_figure
@@ -97,6 +98,12 @@ FIGURES = {
     ),
     "rows": Drawing(
         rows_figure, f"Accuracy row by row, measured beside published; {WHISKERS}{SEEDS}", needs=(TRAINED,)
+    ),
+    "differences": Drawing(
+        differences_figure,
+        "Accuracy of each row minus that of the row it is compared with, with the 95 % interval of the difference, "
+        "over the queries that both answer[ and over seeds]; filled where 0 lies outside it",
+        needs=(TRAINED,),
     ),
     "latency": Drawing(
         latency_figure,

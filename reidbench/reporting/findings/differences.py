@@ -22,6 +22,10 @@ DIFFERENCE = "pp"
 """The unit of a quantity that is a difference: percentage points."""
 
 
+AGAINST = "each row against "
+"""What the name of a row follows, in a family's title, with which others are compared."""
+
+
 @dataclass(frozen=True)
 class Difference:
     """One difference, in SI units, with the keys of the records that it was taken from.
@@ -102,12 +106,12 @@ class Family:
 
 def families(table: Table) -> list[Family]:
     """All that the table tests, in the order of importance; none without a difference."""
-    found = (*_steps(table), *_contrasts(table), *_gaps(table), *_components(table))
+    found = (*steps(table), *_contrasts(table), *_gaps(table), *_components(table))
     over = "splits" if table.plan.splits.several else "seeds"
     return [replace(family, over=over) for family in found if family.differences]
 
 
-def _steps(table: Table) -> Iterator[Family]:
+def steps(table: Table) -> Iterator[Family]:
     """Of the columns that rows are judged by: each row against the measured one above, or the one it is to be compared
     with, the reference row where none is named."""
     suite = table.plan.suite
@@ -123,7 +127,7 @@ def _steps(table: Table) -> Iterator[Family]:
                     pairs.setdefault(other, []).append((row.name, other, row.name))
         for against, some in pairs.items():
             gaps = [(text, compare(heading.quantity, rows[a], rows[b]), (rows[a], rows[b])) for a, b, text in some]
-            yield Family(f"{column_name(heading)}, each row against {against}", heading.quantity, _known(gaps))
+            yield Family(f"{column_name(heading)}, {AGAINST}{against}", heading.quantity, _known(gaps))
 
 
 def _contrasts(table: Table) -> Iterator[Family]:
