@@ -13,7 +13,7 @@ from reidbench.deployment.backends import BACKENDS, EAGER, ran_on
 from reidbench.disturbance import STEADY, busy, unsteady
 from reidbench.machine import PACKAGES
 from reidbench.reporting.documents.document import Part, Section, items, section
-from reidbench.reporting.findings.recipe_text import recipe_text
+from reidbench.reporting.findings.recipe_text import recipe_text, settings_text
 from reidbench.reporting.findings.scope import SYNTHETIC, dataset_name
 from reidbench.reporting.tables.layout import is_measured, seeds_text
 from reidbench.reporting.tables.table import Heading, Table, lookalike_levels
@@ -37,7 +37,7 @@ ELSEWHERE = (
     "The recipe's rates were chosen on the synthetic data, where they favour the rows with temporal kernels; no other "
     "method was tuned so."
 )
-"""What a preset's notes come to on another dataset: they tell of the synthetic one."""
+"""What the notes of a preset with rates come to on another dataset: they tell of the synthetic one."""
 
 DIGITS = 12
 """Of each fingerprint, where there are several."""
@@ -149,8 +149,8 @@ def _training(table: Table) -> Iterator[str]:
     yield f"Seeds: {seeds_text(table.plan.preset.seeds)} a row{each}."
     if options := _model_options(table):
         yield f"Model options of the preset: {options}."
-    notes = table.plan.preset.notes
-    yield from notes if synthetic or not notes else [ELSEWHERE]
+    preset = table.plan.preset
+    yield from [ELSEWHERE] if preset.recipe.rates and not synthetic else preset.notes
     if any(lookalike_levels(table, heading) for heading in headings):
         yield LEVELS
     contexts = [record.context for record in shown_records(table, headings)]
@@ -210,23 +210,32 @@ def _fingerprints(table: Table, heading: Heading) -> list[str]:
 
 
 def _recipes(table: Table, *, lookalikes: bool) -> Iterator[str]:
-    """Each recipe with its rows, that of many rows last and without their names; then the clips of other lengths.
+    """Each recipe with its rows, that of many rows last and without their names; then what single rows have otherwise,
+    and the clips of other lengths.
 
     Where the data have no `lookalikes`, none can be kept together.
     """
     found: dict[str, dict[str, int]] = {}
-    usual = table.plan.preset.recipe.frames
-    for (row, _), cells in table.plan.cells.items():
-        for cell in (cell for cell in cells if "recipe" in cell.settings):
-            recipe, model = cell.settings["recipe"], registry.models().get(cell.model)
-            grouped = lookalikes and recipe.get("grouped", False)
-            text = recipe_text({**recipe, "frames": usual, "grouped": grouped}, model.trunk if model else "")
-            found.setdefault(text, {})[row] = recipe["frames"]
+    plan, own = table.plan, {row.name: row.recipe for row in table.plan.suite.rows if row.recipe}
+    usual = plan.preset.recipe.frames
+    trained = [(row, cell) for (row, _), cells in plan.cells.items() for cell in cells if "recipe" in cell.settings]
+    for row, cell in trained:
+        recipe, model = cell.settings["recipe"], registry.models().get(cell.model)
+        preset = plan.preset.recipe.identity
+        recipe = {**recipe, **{name: preset.get(name) for name in own.get(row, ())}}
+        grouped = lookalikes and recipe.get("grouped", False)
+        text = recipe_text({**recipe, "frames": usual, "grouped": grouped}, model.trunk if model else "")
+        found.setdefault(text, {})[row] = recipe["frames"]
     most = max(found, key=lambda text: len(found[text]), default="")
     unnamed = most if len(found.get(most, ())) > MANY else ""
     for text in sorted(found, key=lambda text: text == unnamed):
         whose = "" if len(found) == 1 else " of all other rows" if text == unnamed else f" of {'; '.join(found[text])}"
         yield f"Recipe{whose}: {text}"
+    changes: dict[str, dict[str, None]] = {}
+    for row in dict.fromkeys(row for row, _ in trained if row in own):
+        changes.setdefault(settings_text(own[row]), {})[row] = None
+    for text, rows in changes.items():
+        yield f"Otherwise of {'; '.join(rows)}: {text}."
     others = {row: frames for rows in found.values() for row, frames in rows.items() if frames != usual}
     if others:
         yield f"Clips of another length: {'; '.join(f'{row} ({frames} frames)' for row, frames in others.items())}."

@@ -24,6 +24,13 @@ def recipe_text(recipe: Mapping[str, Any], trunk: str = "") -> str:
     )
 
 
+def settings_text(own: Mapping[str, Any]) -> str:
+    """Some settings by their names: "smoothing 0.1, rates none"."""
+    return ", ".join(
+        f"{name} {value if isinstance(value, (int, float)) or value else 'none'}" for name, value in own.items()
+    )
+
+
 def _start(weights: str, trunk: str) -> str:
     """What a training starts from, by the recipe and the kind of trunk."""
     if trunk == NO_TRUNK:
@@ -56,7 +63,7 @@ def _losses(recipe: Mapping[str, Any]) -> str:
     distance = recipe.get("metric_distance", "cosine")
     loss = recipe["metric_loss"].replace("_", " ")
     which = f"{'' if distance == 'cosine' else distance.capitalize() + ' '}{loss}"
-    margin = "" if recipe["metric_loss"] == "soft_triplet" else f" (margin {recipe['margin']:g})"
+    margin = f" (margin {recipe['margin']:g})" if recipe["metric_loss"] == "triplet" else ""
     return f"cross entropy{smoothed} + {recipe['metric_weight']:g} x {which}{margin}"
 
 

@@ -59,10 +59,9 @@ TAUGHT = "The shared trunk was taught 768 persons, half of them at 32x16. There 
 """What a trunk's text begins with, and what it has of the cues of the synthetic data."""
 
 
-def training_lines(bench):
-    preset = replace(PRESETS["quick"], name="quick")
+def training_lines(bench, preset="quick"):
     table = assemble(bench.plan, bench.store)
-    training = methods([replace(table, plan=replace(table.plan, preset=preset))], "made-up", {})[1]
+    training = methods([replace(table, plan=replace(table.plan, preset=PRESETS[preset]))], "made-up", {})[1]
     return next(part.lines for part in training.parts if isinstance(part, Items))
 
 
@@ -84,6 +83,22 @@ def test_other_data_are_not_told_of_as_the_synthetic_ones_are(bench, monkeypatch
     text = "\n".join(lines)
     assert not any(said in text for said in ("can and cannot show", "missed the tempo", "coat flap"))
     assert ("look-alikes together" in text) == floor, "as the data have them"
+
+
+def test_a_preset_without_rates_of_its_own_says_the_same_on_any_data(bench):
+    bench.dataset = {"name": "mine", "fingerprint": "f00d", "options": {}}
+    save_grouped(bench, bench.cell(ROWS[0], COLUMNS[0]))
+    lines = training_lines(bench, "paper")
+    assert ELSEWHERE not in lines and PRESETS["paper"].notes[0] in lines
+
+
+def test_what_a_row_has_otherwise_stands_by_itself(bench):
+    own = replace(ROWS[2], name="Full, smoothed", recipe={"smoothing": 0.1, "trunk": ""})
+    bench.rows = (*ROWS, own, replace(own, name="Small, smoothed", options={"width": 1}))
+    bench.save(bench.cell(ROWS[2], COLUMNS[0]))
+    lines = training_lines(bench)
+    assert len([line for line in lines if line.startswith("Recipe: 600 steps of 64 clips")]) == 1
+    assert "Otherwise of Full, smoothed; Small, smoothed: smoothing 0.1, trunk none." in lines
 
 
 def test_the_synthetic_data_are_told_of_in_full(bench, monkeypatch):
