@@ -68,7 +68,7 @@ def test_convolutions_are_computed_as_a_deployed_models(precision: str, monkeypa
 def test_the_shortest_of_the_runs_that_the_time_holds_counts(
     seconds: float, runs: int, least: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By a clock on which half a second passes between two looks (the first after three runs), and runs that seem to take what is listed."""
+    """By a clock on which half a second passes between two looks, from the third run on; runs take what is listed."""
     ran: list[str] = []
     now, taken = itertools.count(7.0, 0.5), itertools.cycle([2.4, 2.0, 2.3, 2.2, 1.0])
     monkeypatch.setattr(module.time, "perf_counter", lambda: next(now))
