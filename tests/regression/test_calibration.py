@@ -14,6 +14,7 @@ from reidbench.regression.calibration import (
     FAULTS,
     Calibration,
     Trial,
+    _counted,
     commands_by_half,
     noise_between,
     recorded,
@@ -76,12 +77,7 @@ def test_sessions_that_are_compared_tell_their_own_scatter(tmp_path: Path) -> No
     quiet = timed(tmp_path / "quiet", 6)
     assert noise_between([quiet])["cpu"].own < 0.01
     assert noise_between([quiet])["cpu"].freedom == sum(len(side) - 1 for side in (quiet.here, quiet.there) if side)
-    pair = timed(tmp_path / "loud", 6)
-    here = [
-        replace(r, samples={**r.samples, "per_frame": [x * 1.1**i for x in r.samples["per_frame"]]})
-        for i, r in enumerate(pair.here)
-    ]
-    assert noise_between([replace(pair, here=tuple(here))])["cpu"].own > 0.1
+    assert noise_between([loud(timed(tmp_path / "loud", 6), 1.1)])["cpu"].own > 0.1
 
 
 def test_what_sessions_scatter_on_one_device_says_nothing_of_another(tmp_path: Path) -> None:
@@ -98,13 +94,31 @@ def test_what_sessions_scatter_on_one_device_says_nothing_of_another(tmp_path: P
 def test_only_times_beside_a_reference_row_tell_the_scatter_and_of_unlike_series_the_shorter_says_how_well(
     tmp_path: Path,
 ) -> None:
-    pair = timed(tmp_path, 6)
+    pair = loud(timed(tmp_path, 6), 1.1)
     known = noise_between([pair])
     itself, refused = replace(pair, row=pair.reference), replace(pair, row="Other", here=pair.here[:1], reason="stale")
     rate = replace(pair, title="rate", quantity=replace(pair.quantity, over=""))
-    assert noise_between([pair, itself, refused, rate]) == known
+    assert noise_between([pair, itself, refused, rate]) == known and known["cpu"].own > 0.1
     shorter = replace(pair, title="of another size", here=pair.here[:3])
     assert [noise_between(each)["cpu"].freedom for each in ([pair, shorter], [shorter, pair])] == [2, 2]
+    joined, own = noise_between([pair, shorter])["cpu"].own, noise_between([shorter])["cpu"].own
+    assert joined == pytest.approx(((known["cpu"].own ** 2 + own**2) / 2) ** 0.5) and own < known["cpu"].own
+
+
+def loud(pair: Pair, factor: float) -> Pair:
+    """The pair whose sessions here go up by a factor, one after the other."""
+    here = [
+        replace(r, samples={**r.samples, "per_frame": [x * factor**i for x in r.samples["per_frame"]]})
+        for i, r in enumerate(pair.here)
+    ]
+    return replace(pair, here=tuple(here))
+
+
+def test_a_check_of_several_rows_is_an_alarm_where_any_is_worse() -> None:
+    made = [Verdict("row", "q", "Q", "time", word, change=0.1 * n) for n, word in enumerate(("worse", "same", "same"))]
+    found = _counted("time", 1, 2, [[made[0], made[1]], [made[2], made[1]]])
+    assert (found.comparisons, found.words, found.checks, found.alarms) == (4, {"worse": 1, "same": 3}, 2, 1)
+    assert found.changes == pytest.approx((0.1, 0.0, 0.2)), "the median, the lowest and the highest"
 
 
 def trained(folder: Path, ap: float, seeds: int, source: str) -> list[Pair]:
