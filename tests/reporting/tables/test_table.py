@@ -9,7 +9,7 @@ from reidbench.reporting.documents.block import CONTINUED, WORDS, text_lines
 from reidbench.reporting.figures.style import setting
 from reidbench.reporting.tables import matching
 from reidbench.reporting.tables.layout import PUBLISHED, block_title, blocks
-from reidbench.reporting.tables.table import assemble, heading_of, over_reference, preset_name
+from reidbench.reporting.tables.table import assemble, heading_of, over_reference, preset_name, shared
 from reidbench.reporting.tables.terminal import terminal_text
 from reidbench.spec import Column, Preset, Published, Row
 
@@ -319,3 +319,15 @@ def test_a_preset_is_known_by_its_recipe_without_making_all_recipes_again(monkey
     assert preset_name({**recipes["quick", "", ""], "lr": 7.0}) == ""
     monkeypatch.setattr(Preset, "recipe_on", lambda *_: pytest.fail("made again"))
     assert preset_name(recipes["quick", "", "none"]) == "quick"
+
+
+def test_a_heading_says_of_its_cells_only_what_all_of_them_share():
+    one = {"device": "cpu", "threads": 2, "recipe": {"lr": 1.0, "size": [64, 32]}, "shape": {"frames": 8}}
+    other = {"device": "cpu", "threads": 1, "recipe": {"lr": 2.0, "size": [64, 32]}, "shape": {"frames": 8}}
+    assert shared([one]) == shared([one, one]) == one
+    alike = {"device": "cpu", "recipe": {"size": [64, 32]}, "shape": {"frames": 8}}
+    assert shared([one, other, one]) == shared([one, one, other]) == alike
+    assert shared([one, {**one, "recipe": "another"}, {"device": "cpu", "threads": 2}]) == {
+        "device": "cpu",
+        "threads": 2,
+    }
