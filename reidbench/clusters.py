@@ -151,7 +151,7 @@ class _Pulls:
         total = float(variances.sum())
         if not total:
             return 0.0, float(len(self) - len(counts))
-        return sqrt(total), total**2 / float((variances**2 / (counts - 1)).sum())
+        return sqrt(total), 1 / float(((variances / total) ** 2 / (counts - 1)).sum())
 
 
 def _pulls(
@@ -233,5 +233,5 @@ def _seed_noise(a: Floats, b: Floats, known: tuple[float, int]) -> tuple[float, 
     variances = [float((each if len(each) > 1 else other).var(ddof=1)) / len(each) for each, other in ((a, b), (b, a))]
     total = sum(variances)
     if total and min(len(a), len(b)) > 1:
-        return sd, sqrt(total), total**2 / sum(v**2 / (len(x) - 1) for v, x in zip(variances, (a, b), strict=True))
+        return sd, sqrt(total), 1 / sum((v / total) ** 2 / (len(x) - 1) for v, x in zip(variances, (a, b), strict=True))
     return sd, sqrt(total), freedom

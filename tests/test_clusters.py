@@ -31,12 +31,12 @@ FIVE = [1, 1, 1, 2, 2, 3, 4, 5, 5, 5, 5, 5]
 
 
 @pytest.mark.parametrize("share", [False, True])
-@pytest.mark.parametrize("value", [0.0, 1 / 3, 1.0])
+@pytest.mark.parametrize("value", [0.0, 1 / 3, 1.0, -1 / 3])
 def test_persons_who_are_all_alike_have_a_mean_without_an_interval(value, share):
     values = np.full(12, value)
     found = mean_interval(values, FIVE, share=share)
     assert found.value == pytest.approx(value) and found.n == 12 and found.sd == pytest.approx(0)
-    assert math.isnan(found.low) == math.isnan(found.high) == (not share or value == 1 / 3)
+    assert math.isnan(found.low) == math.isnan(found.high) == (not share or value not in (0, 1))
     other = mean_interval([*values[:-1], value / 2 + 0.1], FIVE, share=share)
     assert other.low < other.high, "one query of one person differs"
 
@@ -79,10 +79,11 @@ def test_the_interval_of_a_share_lies_within_0_and_1_and_turns_with_it(rows):
         assert (turned.low, turned.high) == pytest.approx((1 - found.high, 1 - found.low), abs=1e-6)
 
 
-def test_the_interval_of_a_mean_is_students_where_values_are_persons():
-    values = np.random.default_rng(2).normal(size=7)
-    found = mean_interval(values)
-    assert (found.low, found.high) == pytest.approx(stats.t.interval(0.95, 6, values.mean(), stats.sem(values)))
+@pytest.mark.parametrize("persons", [2, 7])
+def test_the_interval_of_a_mean_is_students_where_values_are_persons(persons):
+    values = np.random.default_rng(2).normal(size=persons)
+    found, known = mean_interval(values), stats.t.interval(0.95, persons - 1, values.mean(), stats.sem(values))
+    assert (found.low, found.high) == pytest.approx(known)
 
 
 def test_the_error_of_a_mean_over_persons_is_that_of_a_ratio():
@@ -195,8 +196,9 @@ def test_paired_difference_widens_by_the_spread_over_seeds_and_says_when_it_cann
     assert (shaky.n, shaky.value) == (3, pytest.approx(0.1))
 
 
-def test_rows_that_scatter_unlike_are_compared_as_welch_does():
-    seeds = np.array([[3.0, 3.2, 3.1], [0.0, 8.0, 1.0]])
+@pytest.mark.parametrize("count", [2, 3])
+def test_rows_that_scatter_unlike_are_compared_as_welch_does(count):
+    seeds = np.array([[3.0, 3.2, 3.1], [0.0, 8.0, 1.0]])[:, :count]
     wide, narrow = (np.repeat(each[:, None], 40, axis=1) for each in (seeds[1], seeds[0]))
     found = paired_difference(wide, narrow, np.arange(40))
     welch = stats.ttest_ind(seeds[1], seeds[0], equal_var=False).confidence_interval(0.95)
@@ -257,6 +259,9 @@ def test_gaps_of_several_seeds_are_widened_by_their_standard_error():
     low, high = stats.t.interval(0.95, 2, 0.6, 0.1 / math.sqrt(3))
     assert (found.value, found.n, found.sd) == (pytest.approx(0.6), 3, pytest.approx(0.1))
     assert (found.low, found.high) == pytest.approx((low, high))
+    gaps = [0.1, 0.3, 0.5, 0.9]
+    one, three = gap_interval(gaps, PEOPLE), gap_interval([gaps] * 3, PEOPLE)
+    assert (three.low, three.high) == pytest.approx((one.low, one.high)), "the persons are no others for more seeds"
 
 
 def test_a_spread_known_from_more_rows_stands_in_for_a_single_seed_and_for_a_smaller_one():
@@ -313,3 +318,8 @@ def test_who_is_in_one_list_alone_counts_there():
     assert (found.value, found.low, found.high) == pytest.approx((-0.5, -0.5 - reach, -0.5 + reach))
     one = means_difference([0.0], [1], [1.0], [1])
     assert one.value == -1 and math.isnan(one.low)
+
+
+def test_values_too_small_to_square_twice_have_an_interval():
+    found = paired_difference([1e-161, 3e-161, 2e-161], [0.0, 0.0, 0.0], [1, 2, 3])
+    assert found.low < found.value < found.high < 1e-150

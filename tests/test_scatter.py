@@ -1,13 +1,15 @@
 """The noise between sessions, found again in made-up readings of which it is known."""
 
 import json
+from dataclasses import replace
 from math import exp, isnan, sqrt
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from reidbench.scatter import Noise, noise_by_device, noise_of, on_device, scatter
+from reidbench.scatter import Noise, covering, noise_by_device, noise_of, on_device, scatter
+from reidbench.spec import Quantity
 from reidbench.statistics import Estimate
 
 ROWS = ("a", "b", "c", "d")
@@ -32,6 +34,15 @@ def test_what_all_rows_share_is_told_from_what_is_their_own(shared: float, own: 
     found = noise_of(sessions(200, shared, own, 0.02))
     assert found is not None
     assert found.shared == pytest.approx(shared, abs=0.006) and found.own == pytest.approx(own, abs=0.003)
+
+
+def test_a_few_disturbed_rounds_leave_the_scatter_as_it_is() -> None:
+    calm = sessions(60, 0.0, 0.03, 0.05)
+    disturbed = {
+        row: [[5.0, 5.0, *each[2:]] if number % 2 else each for number, each in enumerate(of_row)]
+        for row, of_row in calm.items()
+    }
+    assert scatter(disturbed) == pytest.approx(scatter(calm), rel=0.15)
 
 
 def test_one_session_says_nothing_of_the_scatter_between_them() -> None:
@@ -122,3 +133,15 @@ def test_a_ratio_covers_its_rounds_and_other_sessions_in_quadrature() -> None:
     few = Noise(0.04 / 12.7062, 0.0, freedom=1).covered(rounds)
     assert (few.low, few.high) == pytest.approx((found.low, found.high)), "two sessions say little of others"
     assert isnan(Noise(0.04, 0.0).covered(Estimate(0.5)).low), "of too few readings there is none to widen"
+    from_nothing = Estimate(0.5, 0.0, 0.7)
+    assert Noise(0.04, 0.0).covered(from_nothing) == from_nothing, "which has no logarithm"
+
+
+def test_only_a_ratio_to_the_reference_row_covers_other_sessions() -> None:
+    known, noise = Estimate(0.5, 0.4, 0.6), Noise(0.04, 0.01)
+    ratio = Quantity("", "", "lower", statistic="ratio", sample="seconds", over="reference")
+    assert covering(noise, ratio, known) == noise.covered(known) != known
+    assert covering(None, ratio, known) == known and covering(noise, ratio, None) is None
+    assert covering(noise, replace(ratio, over=""), known) == known, "a time itself"
+    itself = Estimate(1.0, 1.0, 1.0)
+    assert covering(noise, ratio, itself) == itself, "the reference row's own ratio is 1 in every session"

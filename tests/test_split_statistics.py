@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from reidbench.clusters import difference_over_splits, mean_interval, mean_over_splits
 from reidbench.estimates import estimate
@@ -68,8 +69,19 @@ def test_persons_who_are_all_alike_in_all_splits_have_no_interval() -> None:
     assert half is not None and (half.value, half.n, half.sd) == (0.5, 2, 0)
     assert math.isnan(half.low) and math.isnan(half.high)
     assert whole == replace(mean_interval([1, 1, 1], share=True), n=2), "but all of a share is as three persons' all"
-    gaps = difference_over_splits([[0.5, 0.5], [0.3, 0.3]], [[1, 2], [1, 2]])
-    assert gaps.low < gaps.value < gaps.high, "trainings differ, though persons do not"
+
+
+def test_where_persons_do_not_differ_a_difference_over_splits_is_as_uncertain_as_their_trainings() -> None:
+    gaps = difference_over_splits([[0.5, 0.5], [0.3, 0.3], [0.1, 0.1]], [[1, 2], [1, 2], [1, 2]])
+    assert (gaps.low, gaps.high) == pytest.approx(stats.t.interval(0.95, 2, 0.3, 0.2 / math.sqrt(3)))
+
+
+def test_only_of_a_share_does_the_mean_over_splits_keep_to_what_a_share_can_be() -> None:
+    groups = [[1, 2, 3], [3, 4, 5]]
+    shares, beyond = [[1.0, 1.0, 0.5], [1.0, 1.0, 0.9]], [[1.0, 1.0, 0.5], [1.0, 1.0, 1.9]]
+    share, plain = mean_over_splits(shares, groups, share=True), mean_over_splits(shares, groups)
+    assert share.high <= 1 < plain.high and plain.high - plain.value == pytest.approx(plain.value - plain.low)
+    assert mean_over_splits(beyond, groups, share=True) == mean_over_splits(beyond, groups)
 
 
 def test_only_queries_that_count_do_and_a_split_without_any_has_no_mean() -> None:

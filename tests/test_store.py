@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from reidbench.files import write_text
+from reidbench.machine import describe
 from reidbench.spec import Cell, Record, UserError
 from reidbench.store import ASIDE, Store, machines, read_record, read_sealed
 
@@ -38,7 +39,7 @@ def store(tmp_path: Path) -> Store:
 
 
 def test_a_record_comes_back_as_it_was(store: Store) -> None:
-    assert store.load(CELL) is None
+    assert store.load(CELL) is None and not store.holds(CELL)
     path = store.save(record())
     assert path.name == f"base-b-256x128-{CELL.key}.json"
     assert store.load(CELL) == record()
@@ -171,6 +172,29 @@ def test_two_writers_that_name_a_row_differently_leave_one_record(store: Store) 
     assert left in others
 
 
+def test_what_is_set_aside_in_one_second_is_all_kept(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reidbench.machine.now", lambda: "2026-01-01T00:00:00+00:00")
+    for damaged in ("{", "[", "]"):
+        store.save(record()).write_text(damaged)
+    store.save(record())
+    assert sorted(kept.read_text() for kept in (store.folder / "complexity" / ASIDE).iterdir()) == ["[", "]", "{"]
+
+
+def test_only_this_machines_records_are_joined(store: Store) -> None:
+    store.check_is_here()
+    assert store.machine() == describe() and not store.folder.exists(), "about to be introduced"
+    store.check_writable()
+    store.check_is_here()
+    path, other = store.folder / "machine.json", {**describe(), "cores": 1000}
+    path.write_text(json.dumps(other))
+    assert store.machine() == other
+    with pytest.raises(UserError, match=r"machine.json: describes another machine than this one; name a new folder"):
+        store.check_is_here()
+    path.write_text(json.dumps({**other, "cores": "many"}))
+    with pytest.raises(UserError, match=r"machine.json: damaged \(cores is no number of cores\)"):
+        store.machine()
+
+
 def test_records_without_a_description_of_their_machine_are_not_joined(store: Store) -> None:
     store.save(record())
     (store.folder / "machine.json").unlink()
@@ -203,6 +227,14 @@ def test_drafts_that_killed_writers_left_long_ago_go_before_a_run(store: Store) 
     store.check_writable()
     assert young.exists() and not old.exists()
     assert store.records() == [record()]
+
+
+def test_a_record_under_the_name_of_another_cell_does_not_answer_it(store: Store) -> None:
+    other = replace(CELL, source="abd")
+    path = store.save(record())
+    path.rename(path.with_name(path.name.replace(CELL.key, other.key)))
+    with pytest.raises(UserError, match=rf"holds the record of another cell \({CELL.key}\); move it away"):
+        store.load(other)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"key": 1}', json.dumps({**vars(record()), "status": "odd"})])

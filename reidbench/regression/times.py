@@ -86,7 +86,7 @@ def _over_divisors(
         for batch, readings in own.items():
             aligned = [each[batch] for each in divisors if len(each.get(batch, ())) == len(readings)]
             if len(aligned) == len(divisors):
-                common = np.sum(aligned, axis=0) / len(pair.divisors) if aligned else 0.0
+                common = np.sum(aligned, axis=0) / len(pair.divisors)
                 found.setdefault(batch, []).extend(np.subtract(readings, common).tolist())
     return found
 

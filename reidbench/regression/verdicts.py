@@ -99,7 +99,7 @@ def by_column(verdicts: Iterable[Verdict]) -> list[list[Verdict]]:
 def uncompared(verdicts: Iterable[Verdict]) -> list[list[Verdict]]:
     """Of each column that could be compared in no row, its verdicts but those that are exempt."""
     columns = [[each for each in column if not each.exempt] for column in by_column(verdicts)]
-    return [column for column in columns if column and {each.word for each in column} == {"not comparable"}]
+    return [column for column in columns if {each.word for each in column} == {"not comparable"}]
 
 
 def exit_code(verdicts: Sequence[Verdict]) -> int:

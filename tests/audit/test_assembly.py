@@ -2,15 +2,18 @@
 
 import tomllib
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from made_up_counts import fill
 
 from reidbench import registry
-from reidbench.audit.assembly import TABLES, audited_suites, carry_out, plan_audit
-from reidbench.audit.verdicts import networks, printed_costs
-from reidbench.spec import Suite
+from reidbench.audit.assembly import TABLES, _offsets, audited_suites, carry_out, plan_audit
+from reidbench.audit.rules import Rule
+from reidbench.audit.verdicts import Printed, networks, printed_costs
+from reidbench.spec import Row, Suite
 from reidbench.store import Store
 
 PAPER = tomllib.loads((Path(__file__).parent.parent / "published.toml").read_text())
@@ -83,6 +86,35 @@ def test_a_changed_printed_value_changes_its_verdict_and_no_count(store: Store) 
     assert verdicts[0].tried == verdicts[1].tried
     found = {two.key for two in after.two_values if "9.99" in two.places}
     assert found == {"gflops"}, "Base-B stands in Tables 3 and 4 too"
+
+
+@pytest.mark.parametrize(
+    ("texts", "offsets"),
+    [
+        (("28.3", "29.2"), {}),  # as counted
+        (("28.8", "29.7"), {"params": Fraction("0.5")}),
+        (("27.8", "28.7"), {"params": Fraction("-0.5")}),
+        (("28.8", "29.2"), {}),  # no constant mends both
+    ],
+)
+def test_a_constant_that_mends_what_a_temporal_block_costs_is_told_and_other_cells_do_not_count(
+    texts: tuple[str, str], offsets: dict[str, Fraction]
+) -> None:
+    rule = Rule("params", "all but the classifier", rounding="truncated")
+    others = ("baseline", "params", "99.9"), ("bicnet_tks", "gflops", "99.9")
+    read = [
+        SimpleNamespace(cell=Printed("t", Row(text, model), key, text), value={rule: Fraction(number)})
+        for (model, key, text), number in zip(
+            (*(("bicnet_tks", "params", text) for text in texts), *others), ("28.3", "29.2", "1", "1"), strict=True
+        )
+    ]
+    judged = [
+        SimpleNamespace(key="params", steps=(SimpleNamespace(rule=rule),)),
+        SimpleNamespace(key="gflops", steps=()),
+    ]
+    found = _offsets(judged, read)  # type: ignore[arg-type]
+    assert {key: low for key, (low, _) in found.items()} == offsets
+    assert all(high == low + Fraction("0.1") for low, high in found.values()), "by the last digit printed"
 
 
 def test_without_records_nothing_is_claimed(tmp_path: Path) -> None:

@@ -79,6 +79,7 @@ def test_one_mixture_with_two_costs_is_on_no_line() -> None:
     again = mixtures({1: "2.60"})
     [found] = bent_lines([*mixtures({1: "2.57", 3: "1.82"}), *again])
     assert [cell.text for cell in found.cells] == ["1.82", "2.57", "2.60"]
+    assert bent_lines([*again, *again, *mixtures({1: "2.57"})]) == [], "which no line has to pass"
 
 
 def read(text: str, **values: int) -> Any:

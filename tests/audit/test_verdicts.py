@@ -87,6 +87,7 @@ def test_one_rule_for_all_is_an_explanation_and_arbitrary_values_are_not() -> No
     assert judgement.explained == judgement.matched == len(cells)
     assert all(verdict.step == 1 for verdict in judgement.verdicts)
     assert judgement.levels["counted"]["ptflops"] == len(cells) > judgement.levels["unit"]["x2"]
+    assert judgement.levels["rounding"]["truncated"] == len(cells) > judgement.levels["rounding"]["rounded"]
 
     moved = [f"{float(text) + 0.01 * (3 * i % 7 - 3):.2f}" for i, text in enumerate(texts)]
     [arbitrary] = judge([Readings(replace(one, text=text), made_up) for one, text in zip(cells, moved, strict=True)])
@@ -99,6 +100,7 @@ def test_rules_can_be_left_out() -> None:
     cells = [cell(1, "4.08")]
     [judgement] = judge([Readings(one, counts(cells)) for one in cells], leave_out={"counted": "ptflops"})
     assert judgement.matched == 0 and judgement.verdicts[0].tried == 3 * 3 * 2
+    assert not judgement.steps and judgement.refused is None, "what explains nothing is not what was refused"
 
 
 @pytest.mark.parametrize(("second", "mended"), [("1.00", True), ("1.05", False)])

@@ -47,6 +47,7 @@ def test_others_are_refused_with_those_that_there_are(text: str) -> None:
 @given(st.sets(st.integers(1, 10), min_size=1))
 def test_what_is_written_is_read_back(numbers: set[int]) -> None:
     assert parse_splits(written(numbers), "ilids", 10).numbers == tuple(sorted(numbers))
+    assert written(sorted(numbers, reverse=True)) == written(numbers)
 
 
 @pytest.mark.parametrize(
@@ -54,12 +55,14 @@ def test_what_is_written_is_read_back(numbers: set[int]) -> None:
     [
         (Splits(), ""),
         (Splits((3,), 10), "split 3 of 10"),
+        (Splits((2, 3), 10), "splits 2-3 of 10"),
         (Splits((1, 2, 3, 5), 10), "splits 1-3,5 of 10"),
         (Splits(tuple(range(1, 11)), 10), "10 splits"),
     ],
 )
 def test_fewer_than_all_are_named(splits: Splits, text: str) -> None:
     assert splits.text == text
+    assert splits.several == text.startswith(("splits", "10"))
 
 
 def test_only_a_dataset_that_has_splits_is_of_one() -> None:
@@ -78,7 +81,9 @@ def test_weights_say_what_they_were_trained_on() -> None:
 
 def test_records_of_a_split_come_together_in_the_order_of_splits() -> None:
     records = [record(10), record(2), record(10, 1)]
-    assert by_split(records) == {2: [records[1]], 10: [records[0], records[2]]}
+    found = by_split([*records, record(0)])
+    assert found == {None: [record(0)], 2: [records[1]], 10: [records[0], records[2]]}
+    assert list(found) == [None, 2, 10]
     single = [replace(record(1), cell={}), record(0)]
     assert by_split(single) == {None: single}
     assert by_split([Outcome()]) == {None: [Outcome()]}

@@ -10,6 +10,7 @@ from trunkless import TRUNKLESS
 
 from reidbench import registry
 from reidbench.data.splits import Splits
+from reidbench.machine import describe
 from reidbench.planning import plan as plan_module
 from reidbench.planning.plan import (
     NOT_HERE,
@@ -50,6 +51,36 @@ def test_quantities_of_one_measurement_share_a_cell(tmp_path: Path) -> None:
     made = plan(tmp_path)
     assert cell(made, "A", 2).key == cell(made, "A", 3).key
     assert len(made.all_cells()) == 2 * 3
+
+
+def test_a_cell_holds_what_can_change_its_value_and_nothing_else(tmp_path: Path) -> None:
+    """Its settings are its key: what is too few lets one record answer another question, what is too much none."""
+    columns = ("complexity.macs", "memory.peak", "throughput.throughput", "latency.latency", "accuracy.mAP")
+    suite = replace(SUITE, columns=tuple(map(Column, columns)))
+    counted, held, rate, timed, trained = (cell(plan(tmp_path, suite), "A", index).settings for index in range(5))
+    assert counted.keys() == {"shape", "version"}
+    assert held == {**counted, "version": held["version"], "device": "cpu", "precision": "fp32", "threads": cores()}
+    assert rate == {**held, "version": rate["version"], "backend": "eager"}
+    assert timed == {**rate, "version": timed["version"], "reference": timed["reference"]}
+    known = {"version", "recipe", "trunk", "protocol", "device", "threads", "dataset", "seed"}
+    assert trained.keys() == known and trained["threads"] == 1
+    on_gpu = accuracy_cell("two_branch", {}, Request(device="cuda"), 0, Store(tmp_path, "here")).settings
+    assert on_gpu == {**trained, "device": "cuda", "threads": 0}, "where torch's threads change nothing"
+    chosen = {"backend": "compile", "precision": "bf16", "threads": 1}
+    suite = replace(SUITE, columns=(Column("latency.latency", settings=chosen),))
+    assert cell(plan(tmp_path, suite), "A", 0).settings == {**timed, **chosen}
+
+
+def cores() -> int:
+    return int(describe()["cores"])
+
+
+@pytest.mark.parametrize("request_", [{"only": "costs"}, {"device": "tpu"}, {"preset": "quik"}, {"protocol": "relase"}])
+def test_what_is_not_known_is_refused_before_anything_is_planned(tmp_path: Path, request_: dict[str, str]) -> None:
+    with pytest.raises(UserError, match=next(iter(request_.values()))):
+        plan(tmp_path, **request_)
+    with pytest.raises(UserError, match="suite two: no row for its reference is named 'C'"):
+        plan(tmp_path, replace(SUITE, reference="C"))
 
 
 def test_costs_do_not_depend_on_the_preset_and_accuracy_does(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ SUITE = Suite("Two", (A, B, Row("Elsewhere")), (Column("complexity.macs"),), "B"
 
 def test_a_suite_that_can_be_planned_is_let_through() -> None:
     check_suite("mine", SUITE)
+    check_suite("mine", replace(SUITE, rows=(replace(A, frames=1), B, Row("Elsewhere"))))
 
 
 @pytest.mark.parametrize(
@@ -43,6 +44,11 @@ def test_a_suite_that_can_be_planned_is_let_through() -> None:
             {"columns": (Column("latency.ratio", settings={"threads": "two"}),)},
             "Column.settings: threads is 'two'; give a whole number of at least 1",
         ),
+        (
+            {"columns": (Column("latency.ratio", settings={"threads": True}),)},
+            "Column.settings: threads is True; give a whole number of at least 1",
+        ),
+        ({"rows": (A, replace(B, frames=0))}, "Row.frames is 0; give 1 or more"),
         ({"columns": (Column("latency.ratio", settings={"device": 0}),)}, "Column.settings: device is 0; give a text"),
         (
             {"columns": (Column("latency.ratio", settings={"precision": "bf15"}),)},

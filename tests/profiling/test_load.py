@@ -53,8 +53,12 @@ def test_it_is_never_negative_and_told_after_a_failure(clock: dict[str, float]) 
 
 
 def test_the_time_of_children_that_still_run_is_its_own() -> None:
-    """Inductor's compile workers live on; what they use is no other program's."""
-    code = "import time\nwhile time.process_time() < 0.5: pass\nprint(flush=True)\ntime.sleep(60)"
+    """Inductor's compile workers live on; what they use, and what those that they ran used, is no other program's."""
+    busy = "import time\nwhile time.process_time() < 0.25: pass"
+    more = (
+        f"import subprocess, sys\nsubprocess.run([sys.executable, '-c', {busy!r}])\nprint(flush=True)\ntime.sleep(60)"
+    )
+    code = f"{busy}\n{more}"
     before = load.own_seconds()
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as child:
         assert child.stdout is not None

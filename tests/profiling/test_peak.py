@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 
 import pytest
@@ -50,11 +51,31 @@ def test_the_peak_is_that_of_convolutions_where_these_are_faster(monkeypatch: py
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_convolutions_are_computed_as_a_deployed_models(precision: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = []
-    monkeypatch.setattr(module, "conv2d", lambda *given, padding: found.extend(given))
+    found, maps, conv2d = [], [], module.conv2d
+
+    def noted(*given: torch.Tensor, padding: int) -> None:
+        found.extend(given)
+        maps.append(conv2d(*given, padding=padding))
+
+    monkeypatch.setattr(module, "conv2d", noted)
     measure_peak(precision=precision, sides=(), convolutions=((2, 4, 8, 6, 3),), copied=100, seconds=0)
     assert found and all(one.is_contiguous(memory_format=torch.channels_last) for one in found)
     assert {one.dtype for one in found} == {PRECISIONS[precision]}
+    assert {one.shape for one in maps} == {(2, 4, 8, 6)}, "as large as what came in, as many as are counted"
+
+
+@pytest.mark.parametrize(("seconds", "runs", "least"), [(0, 3, 2.0), (2.5, 7, 1.0)])
+def test_the_shortest_of_the_runs_that_the_time_holds_counts(
+    seconds: float, runs: int, least: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a clock on which half a second passes between two looks, from the third run on; runs take what is listed."""
+    ran: list[str] = []
+    now, taken = itertools.count(7.0, 0.5), itertools.cycle([2.4, 2.0, 2.3, 2.2, 1.0])
+    monkeypatch.setattr(module.time, "perf_counter", lambda: next(now))
+    monkeypatch.setattr(module, "clock_of", lambda device: lambda run: (run(), next(taken) if ran else 9.0)[1])
+    monkeypatch.setattr(torch, "mm", lambda *_, out: ran.append("mm"))
+    found = measure_peak(sides=(8,), convolutions=(), copied=100, seconds=seconds)
+    assert len(ran) == 1 + runs and found.flops == 2 * 8**3 / least
 
 
 def test_what_takes_long_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,8 +102,11 @@ def test_measures_something_here(precision: str) -> None:
     )
     assert found.flops > 1e6 and found.bandwidth > 1e6
     assert (found.device, found.precision) == ("cpu", precision) and found.threads >= 1
+    assert not found.rounded, "which only CUDA does"
 
 
 def test_refuses_a_device_that_there_is_not() -> None:
     with pytest.raises(UserError, match="unknown"):
         measure_peak("tpu")
+    with pytest.raises(UserError, match="precision"):
+        measure_peak(precision="fp12")

@@ -61,7 +61,10 @@ def fail(error: Exception) -> Callable[[Tensor], Any]:
         (lambda f: f, nn.Identity(), "its forward returns Tensor; let it return a reidbench.spec.Output"),
         (lambda f: Output(None), nn.Identity(), "its feature for 2 clips is NoneType; let it be [clips, D]"),  # type: ignore[arg-type]
         (lambda f: Output(f[0]), nn.Identity(), "its feature for 2 clips is [3]; let it be [clips, D]"),
+        (lambda f: Output(f[:1]), nn.Identity(), "its feature for 2 clips is [1, 3]; let it be [clips, D]"),
+        (lambda f: Output(f[..., None]), nn.Identity(), "its feature for 2 clips is [2, 3, 1]; let it be [clips, D]"),
         (lambda f: Output(f / 0 * 0), nn.Identity(), "its feature holds NaN or infinite numbers; let it be finite"),
+        (lambda f: Output(f / torch.arange(3)), nn.Identity(), "its feature holds NaN or infinite numbers"),
         (Output, None, "has no `neck`, the nn.Module that a feature [clips, D] goes through"),
         (Output, nn.Linear(4, 4), "its neck: RuntimeError: mat1 and mat2 shapes cannot be multiplied"),
         (fail(ValueError("a multiple of\n3")), nn.Identity(), "model mine: a multiple of 3"),
@@ -75,11 +78,19 @@ def fail(error: Exception) -> Callable[[Tensor], Any]:
             "logits in training are [2, 2]; let them be [2, 3], for",
         ),
         (lambda f: Output(f, (f,), (f[0],)), nn.Identity(), "embeddings in training are [3]; let them be [2, D]"),
+        (lambda f: Output(f, (f[:1],), (f,)), nn.Identity(), "logits in training are [1, 3]; let them be [2, 3]"),
+        (
+            lambda f: Output(f, (f, 1), (f,)),
+            nn.Identity(),
+            "its logits in training are a tuple; let them be a tuple, a",
+        ),  # type: ignore[arg-type]
         (lambda f: trained(f, losses=[f]), nn.Identity(), "its losses are a list; let them be a dict by name"),
         (lambda f: trained(f, losses={"x": f.sum()}), nn.Identity(), "loss 'x' is no Loss(weight, value)"),
         (lambda f: trained(f, losses={"x": Loss(1.0, f)}), nn.Identity(), "whose value is a tensor of one number"),
+        (lambda f: trained(f, losses={"x": Loss(1.0, 2.0)}), nn.Identity(), "whose value is a tensor of one number"),  # type: ignore[arg-type]
         (trained, nn.Identity(), "none of its parameters can be trained (requires_grad)"),
         (lambda f: Output(f + torch.rand(3)), nn.Identity(), "gives the same clips another feature each time"),
+        (lambda f: Output(f + torch.rand(3) * torch.eye(2, 3)), nn.Identity(), "gives the same clips another feature"),
         (lambda f: Output(f - f.mean(0)), nn.Identity(), "a clip's feature depends on the others of its batch"),
     ],
 )

@@ -90,8 +90,14 @@ def test_what_it_takes_to_tell_follows_from_the_spread_over_seeds(gap: float, sp
 
 
 def test_where_persons_alone_leave_it_open_more_seeds_are_not_asked_for() -> None:
-    found = judge_accuracy(pair(0.5 * (-1.0) ** np.arange(40)), LIMITS, (0.001, 100), 0.99)
-    assert found["note"] == "the choice of the 40 query identities alone leaves it open: it takes more of them"
+    two_each = [{"identity": (PEOPLE // 2).tolist()}] * 3
+    made = pair(0.5 * (-1.0) ** (np.arange(40) // 2))
+    here, there = (
+        tuple(replace(r, samples={**r.samples, **own}) for r, own in zip(side, two_each, strict=True))
+        for side in (made.here, made.there)
+    )
+    found = judge_accuracy(replace(made, here=here, there=there), LIMITS, (0.001, 100), 0.99)
+    assert found["note"] == "the choice of the 20 query identities alone leaves it open: it takes more of them"
 
 
 def test_seeds_make_narrower_only_what_persons_leave() -> None:

@@ -14,6 +14,7 @@ from reidbench.regression.calibration import (
     FAULTS,
     Calibration,
     Trial,
+    _counted,
     commands_by_half,
     noise_between,
     recorded,
@@ -22,9 +23,10 @@ from reidbench.regression.calibration import (
     try_times,
 )
 from reidbench.regression.calibration_report import summary, text
+from reidbench.regression.judging import Circumstances, judge
 from reidbench.regression.pairing import Pair, pairs_of
 from reidbench.regression.sides import Side
-from reidbench.regression.verdicts import Limits
+from reidbench.regression.verdicts import Limits, Verdict
 from reidbench.scatter import noise_by_device, noise_of
 from reidbench.spec import UserError
 
@@ -41,11 +43,28 @@ def test_quiet_sessions_raise_no_alarm_and_catch_a_slower_row(tmp_path: Path) ->
     trials = try_times([timed(tmp_path, 10, scatter=0.01)], Limits())
     assert {trial.divisors for trial in trials} == {1}, "there is no other row to divide by"
     by = {(trial.here, trial.there, trial.effect): trial for trial in trials}
+    assert len(by) == len(trials)
     assert set(by) == {(here, there, effect) for here, there in ((1, 1), (2, 2)) for effect in (0, 0.05, 0.1)}
     quiet, slower = by[1, 1, 0.0], by[1, 1, 0.1]
     assert quiet.comparisons >= COMPARISONS and quiet.words == {"same": quiet.comparisons} and quiet.alarms == 0
     assert slower.share("worse") == 1 and slower.alarms == slower.checks == slower.comparisons
-    assert slower.changes[0] == pytest.approx(0.1, abs=0.01)
+    middle, low, high = slower.changes
+    assert middle == pytest.approx(0.1, abs=0.01) and 0.08 < low < middle < high < 0.12
+
+
+def test_a_comparison_knows_the_scatter_from_the_sessions_that_it_does_not_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = set()
+
+    def noted(pairs: list[Pair], limits: Limits, under: Circumstances) -> list[Verdict]:
+        known.add((len(pairs[0].here), len(pairs[0].there), under.noise["cpu"].freedom))
+        return judge(pairs, limits, under)
+
+    monkeypatch.setattr("reidbench.regression.calibration.judge", noted)
+    monkeypatch.setattr("reidbench.regression.calibration.COMPARISONS", 2)
+    try_times([timed(tmp_path, 11)], Limits())
+    assert known == {(1, 1, 9 - 1), (2, 2, 7 - 1)}, "of 11 sessions, one of which tells nothing"
 
 
 def test_too_few_sessions_are_no_trial(tmp_path: Path) -> None:
@@ -58,12 +77,7 @@ def test_sessions_that_are_compared_tell_their_own_scatter(tmp_path: Path) -> No
     quiet = timed(tmp_path / "quiet", 6)
     assert noise_between([quiet])["cpu"].own < 0.01
     assert noise_between([quiet])["cpu"].freedom == sum(len(side) - 1 for side in (quiet.here, quiet.there) if side)
-    pair = timed(tmp_path / "loud", 6)
-    here = [
-        replace(r, samples={**r.samples, "per_frame": [x * 1.1**i for x in r.samples["per_frame"]]})
-        for i, r in enumerate(pair.here)
-    ]
-    assert noise_between([replace(pair, here=tuple(here))])["cpu"].own > 0.1
+    assert noise_between([loud(timed(tmp_path / "loud", 6), 1.1)])["cpu"].own > 0.1
 
 
 def test_what_sessions_scatter_on_one_device_says_nothing_of_another(tmp_path: Path) -> None:
@@ -75,6 +89,36 @@ def test_what_sessions_scatter_on_one_device_says_nothing_of_another(tmp_path: P
     ]
     found = noise_between([quiet, replace(quiet, here=tuple(here))])
     assert found["cpu"].own < 0.01 and found["cuda"].own > 0.1
+
+
+def test_only_times_beside_a_reference_row_tell_the_scatter_and_of_unlike_series_the_shorter_says_how_well(
+    tmp_path: Path,
+) -> None:
+    pair = loud(timed(tmp_path, 6), 1.1)
+    known = noise_between([pair])
+    itself, refused = replace(pair, row=pair.reference), replace(pair, row="Other", here=pair.here[:1], reason="stale")
+    rate = replace(pair, title="rate", quantity=replace(pair.quantity, over=""))
+    assert noise_between([pair, itself, refused, rate]) == known and known["cpu"].own > 0.1
+    shorter = replace(pair, title="of another size", here=pair.here[:3])
+    assert [noise_between(each)["cpu"].freedom for each in ([pair, shorter], [shorter, pair])] == [2, 2]
+    joined, own = noise_between([pair, shorter])["cpu"].own, noise_between([shorter])["cpu"].own
+    assert joined == pytest.approx(((known["cpu"].own ** 2 + own**2) / 2) ** 0.5) and own < known["cpu"].own
+
+
+def loud(pair: Pair, factor: float) -> Pair:
+    """The pair whose sessions here go up by a factor, one after the other."""
+    here = [
+        replace(r, samples={**r.samples, "per_frame": [x * factor**i for x in r.samples["per_frame"]]})
+        for i, r in enumerate(pair.here)
+    ]
+    return replace(pair, here=tuple(here))
+
+
+def test_a_check_of_several_rows_is_an_alarm_where_any_is_worse() -> None:
+    made = [Verdict("row", "q", "Q", "time", word, change=0.1 * n) for n, word in enumerate(("worse", "same", "same"))]
+    found = _counted("time", 1, 2, [[made[0], made[1]], [made[2], made[1]]])
+    assert (found.comparisons, found.words, found.checks, found.alarms) == (4, {"worse": 1, "same": 3}, 2, 1)
+    assert found.changes == pytest.approx((0.1, 0.0, 0.2)), "the median, the lowest and the highest"
 
 
 def trained(folder: Path, ap: float, seeds: int, source: str) -> list[Pair]:
@@ -92,6 +136,7 @@ def test_a_fault_is_caught_and_the_same_model_is_not(tmp_path: Path) -> None:
     assert whole.fault == "pooling" and whole.what == ANY and whole.alarms == whole.checks == 20
     assert caught.fault == "pooling" and caught.what == "mAP" and caught.share("worse") == 1
     assert caught.changes[0] == pytest.approx(-0.2, abs=0.02)
+    assert try_accuracies([replace(pair, here=pair.here[:1]) for pair in sound], {"pooling": bad}, Limits()) == []
 
 
 def made_up(*trials: Trial) -> Calibration:
@@ -169,7 +214,7 @@ def test_the_noise_is_read_from_a_machines_folder(tmp_path: Path) -> None:
     write(tmp_path, found)
     assert session_noise(tmp_path) == noise_by_device(tmp_path) == {"cpu": noise_of(series)}
     assert recorded(tmp_path) == found
-    write(tmp_path, made_up(trial))
+    write(tmp_path, replace(made_up(trial), noise=None, within=None))
     assert session_noise(tmp_path) == {}, "a calibration of accuracies alone"
 
 
@@ -180,8 +225,29 @@ def test_a_damaged_calibration_is_named(damage: str, tmp_path: Path) -> None:
         session_noise(tmp_path)
 
 
-@pytest.mark.parametrize("noise", [-1.0, "x"])
+@pytest.mark.parametrize("noise", [-1.0, "x", True, 6.0])
 def test_a_noise_that_is_none_is_named(noise: object, tmp_path: Path) -> None:
     write(tmp_path, replace(made_up(), noise=noise))  # type: ignore[arg-type]
     with pytest.raises(UserError, match="damaged"):
         session_noise(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"comparisons": 0},
+        {"comparisons": 1.5},
+        {"checks": -1},
+        {"words": {"same": 2.5}},
+        {"changes": (0.0, 0.1)},
+        {"changes": (0.0, "-", 0.1)},
+        {"fault": 3},
+    ],
+)
+def test_a_trial_that_cannot_have_been_is_named(wrong: dict[str, Any], tmp_path: Path) -> None:
+    trial = Trial("time", 1, 1, 500, {"same": 500}, 500, 0, (0.0, -0.1, 0.1))
+    write(tmp_path, made_up(trial))
+    assert recorded(tmp_path)
+    write(tmp_path, made_up(replace(trial, **wrong)))
+    with pytest.raises(UserError, match="damaged"):
+        recorded(tmp_path)

@@ -192,6 +192,16 @@ def test_cells_of_another_kind_or_not_compared_do_not_make_it_harder(tmp_path: P
     assert first.word == "worse"
 
 
+def test_the_seeds_of_what_is_not_compared_say_nothing_of_the_others(tmp_path: Path) -> None:
+    new, old = two_sides(tmp_path, ap=-0.05)
+    pairs = pairs_of(new.plan, Side(new.store), Side(old.store), exactly=True)
+    slim = next(pair for pair in pairs if pair.row == "Slim" and pair.kind == "accuracy")
+    wild = [of_split(None, np.full(6, value), [1.0] * 6) for value in (0.0, 1.0)]
+    (alone,) = judge([slim], Limits(), Circumstances())
+    beside, _ = judge([slim, replace(slim, row="Base", here=tuple(wild), reason="stale")], Limits(), Circumstances())
+    assert alone == beside and alone.word == "worse"
+
+
 def counted(before: float, after: float, kind: str = "count", **versions: str) -> Verdict:
     """The verdict on one value a side, read on a GPU; `versions` are those here."""
     there, here = (
@@ -244,6 +254,8 @@ def test_a_value_that_one_record_lacks_is_named(tmp_path: Path) -> None:
     assert verdict.word == "not comparable" and "record there holds nothing" in verdict.note
     assert not verdict.exempt, "the baseline might have it"
     assert verdict.before is None and verdict.after == pair.here[0].values["params"] / 1e6
+    (verdict,) = judge([replace(pair, here=without.there)], Limits(), Circumstances())
+    assert verdict.word == "not comparable" and "record here holds nothing" in verdict.note and not verdict.exempt
     (verdict,) = judge([replace(without, here=without.there)], Limits(), Circumstances())
     assert verdict.word == "not comparable" and verdict.exempt, "no record could have it"
 

@@ -48,6 +48,16 @@ def test_too_few_readings_have_no_bounds() -> None:
     assert known.value == 2 and np.isinf(known.low) and np.isinf(known.high) and known.n == 2
 
 
+def test_of_few_readings_that_can_refuse_something_the_extremes_are_the_bounds() -> None:
+    """Of 4 and 4, say, for the test refuses equality of such readings, and of one fewer it does not."""
+    a, b = [0.0, 1.0, 2.0, 3.0, 4.0], [10.0, 11.0, 12.0, 13.0]
+    assert mannwhitneyu(a[:4], b, method="asymptotic").pvalue < 0.05
+    known = shift_interval([(a[:4], b)])
+    assert (known.low, known.high) == (10 - 3, 13 - 0)
+    turned = shift_interval([(b, a)])
+    assert (turned.value, turned.n) == (2 - 11.5, 4) and turned.low < turned.value < turned.high < 0
+
+
 def test_a_side_without_readings_is_refused() -> None:
     with pytest.raises(ValueError, match="both sides"):
         shift_interval([([1.0], [])])

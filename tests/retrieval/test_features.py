@@ -130,6 +130,13 @@ def test_a_clip_length_that_the_model_refuses_is_one_line(dataset: Dataset) -> N
         both.under(Protocol("three", frames=3))
 
 
+@pytest.mark.parametrize("option", [{"clips": "last"}, {"neck": "without"}])
+def test_a_protocol_that_embeds_in_an_unknown_way_is_refused(option: dict[str, str], dataset: Dataset) -> None:
+    ((name, value),) = option.items()
+    with pytest.raises(UserError, match=f"protocol mine: {name} is '{value}'; choose"):
+        embed_dataset(Means(), dataset, RECIPE, Protocol("mine", **option), device=CPU)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     ("protocol", "gallery"),
     [

@@ -39,10 +39,13 @@ def test_what_is_not_aligned_is_not_mapped(tmp_path: Path) -> None:
 
 
 def test_what_is_compressed_or_holds_objects_is_not_mapped(tmp_path: Path) -> None:
-    np.savez_compressed(tmp_path / "small.npz", vector=VECTORS)
-    np.savez(tmp_path / "objects.npz", vector=np.array([{}] * 4, dtype=object))
-    assert map_array(tmp_path / "small.npz", "vector") is None
-    assert map_array(tmp_path / "objects.npz", "vector") is None
+    """Wherever it begins, and although the file goes on behind it."""
+    for letters in range(1, 9):
+        before, objects = {"n" * letters: np.arange(3)}, np.array([{}] * 4, dtype=object)
+        np.savez_compressed(tmp_path / f"{letters}.npz", **before, vector=VECTORS, last=VECTORS)
+        np.savez(tmp_path / f"{letters} objects.npz", **before, vector=objects, last=VECTORS)
+        assert map_array(tmp_path / f"{letters}.npz", "vector") is None
+        assert map_array(tmp_path / f"{letters} objects.npz", "vector") is None
 
 
 def test_one_wrong_bit_is_found(tmp_path: Path) -> None:

@@ -272,7 +272,7 @@ def test_twins_that_cannot_be_told_apart_are_even() -> None:
 
 
 def test_a_query_without_look_alikes_takes_none_from_the_others() -> None:
-    gallery = line([0.9, 0.5], [1, 2], [2, 2], ["g", "g"])
+    gallery = line([0.9, 0.5, 0.7], [1, 2, 3], [2, 2, 2], ["g", "g", ""])
     query = features(np.ones((2, 1)), [1, 2], [1, 1], ["g", ""])
     np.testing.assert_array_equal(evaluate(query, gallery, RECTANGULAR).twin_auc, [1, math.nan])
 
@@ -337,5 +337,5 @@ def test_the_floor_is_that_of_random_order_within_a_group(identities: int, camer
 @pytest.mark.parametrize("rule", ["rectangular", "trapezoid"])
 @pytest.mark.parametrize("cameras", [2, 3, 5])
 def test_the_floor_of_a_query_without_look_alikes_is_1(cameras: int, rule: str) -> None:
-    gallery = line([0.0] * cameras, [1] * cameras, list(range(cameras)))
+    gallery = line([0.0] * (cameras + 1), [*[1] * cameras, 2], list(range(cameras + 1)))
     assert lookalike_floor(gallery, 0, gallery, rule) == 1

@@ -53,9 +53,9 @@ def test_others_are_told_apart(other: Embedded, told: str) -> None:
 
 
 def test_names_tell_tracklets_of_one_person_apart() -> None:
-    other = named(features(), "abxdef")
+    other = named(features(), "0bxdef")
     told = "holds person 1 in camera 2 (x) as tracklet 3, not person 1 in camera 2 (c)"
-    assert unlike(named(features(), "abcdef"), other) == told
+    assert unlike(named(features(), "0bcdef"), other) == told, "though the first is called by its number"
 
 
 def test_where_the_queries_are_is_asked_of_each_protocol() -> None:

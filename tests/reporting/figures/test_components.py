@@ -1,6 +1,7 @@
 """Every combination over its matrix, and what each component adds over all the others."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -10,6 +11,7 @@ from reidbench.reporting.findings.sentences import findings
 from reidbench.reporting.tables.components import combinations, effects
 from reidbench.reporting.tables.table import Table, heading_of
 from reidbench.spec import Cell
+from reidbench.statistics import Estimate
 
 Fill = Callable[..., Table]
 
@@ -41,6 +43,25 @@ def test_a_cost_in_time_is_compared_within_its_session_and_a_count_as_it_is(fill
     assert ratio is not None and params is not None
     assert [e.difference.value for e in effects(table, ratio)] == pytest.approx([0.04] * 3)
     assert [(e.difference.value, e.pairs) for e in effects(table, params)] == [(0, 4)] * 3
+
+
+def test_the_effect_on_a_count_is_the_mean_over_the_pairs_of_which_both_are_measured(filled: Fill) -> None:
+    """CSP costs 4 M, TKS 1 M, and 2 M more together."""
+    table = filled("components", made_up)
+    params = heading_of(table, "complexity.params")
+    assert params is not None
+    entries = dict(table.entries)
+    for name, parts in combinations(table).items():
+        value = 4.0 * ("CSP" in parts) + ("TKS" in parts) + 2.0 * ({"CSP", "TKS"} <= parts)
+        entries[name, params.index] = replace(entries[name, params.index], estimate=Estimate(value))
+
+    def found() -> dict[str, tuple[float, int]]:
+        made = effects(replace(table, entries=entries), params)
+        return {each.part: (pytest.approx(each.difference.value), each.pairs) for each in made}
+
+    assert found() == {"CSP": ((4 + 4 + 6 + 6) / 4, 4), "DAO": (0, 4), "TKS": ((1 + 1 + 3 + 3) / 4, 4)}
+    entries["TB+CSP+TKS", params.index] = replace(entries["TB+CSP+TKS", params.index], state="failed")
+    assert found() == {"CSP": ((4 + 4 + 6) / 3, 3), "DAO": (0, 3), "TKS": ((1 + 1 + 3) / 3, 3)}
 
 
 def test_the_reference_row_is_no_combination(filled: Fill) -> None:

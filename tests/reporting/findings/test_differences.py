@@ -32,3 +32,10 @@ def test_a_pair_of_rows_is_compared_in_each_quantity_under_its_own_name(bench):
         full, small = (table.fresh(heading)[row][0].value for row in ("Full", "Small"))
         assert family.quantity is heading.quantity
         assert abs(difference.gap.value - (full - small)) < 1e-9
+
+
+def test_a_pair_of_which_one_is_not_measured_is_not_compared(bench):
+    bench.save_all(without="Small")
+    plan = replace(bench.plan, suite=replace(bench.plan.suite, contrasts=(("Full", "Small"), ("Full", "Base"))))
+    names = [family.name for family in families(assemble(plan, bench.store))]
+    assert "mAP, Full over Base" in names and not any("Small" in name for name in names)

@@ -22,19 +22,34 @@ def test_differences_told_from_0_have_their_values_and_a_loss_below_0_is_a_gain(
     )
 
 
+def test_only_a_loss_below_0_is_a_gain():
+    assert "a gain" not in family_finding(replace(family(TOLD), quantity=replace(LOST, better="higher")), brief=False)
+    assert "a gain" not in family_finding(family(Estimate(0.005, 0.001, 0.009, 3, 0.01)), brief=False)
+
+
+def test_of_rows_trained_once_the_noise_is_that_of_the_queries_alone():
+    once = family(Estimate(0.005, 0.001, 0.009), WITHIN)
+    assert family_finding(once, brief=False) == (
+        "mAP lost (pp): beyond the noise of the queries alone row 0 +0.50 [0.10, 0.90]; within the noise row 1 "
+        "(95 % intervals without the noise of training, of which there is one seed)."
+    )
+
+
 def test_the_others_are_counted_where_they_are_many_or_the_summary_is_of_several():
     assert "within the noise the other 5 (" in family_finding(family(TOLD, *[WITHIN] * 5), brief=False)
     assert "within the noise row 1; row 2 (" in family_finding(family(TOLD, WITHIN, WITHIN), brief=False)
     assert "within the noise the other 2 (" in family_finding(family(TOLD, WITHIN, WITHIN), brief=True)
     assert "within the noise all 5 (" in family_finding(family(*[WITHIN] * 5), brief=False)
     assert "[" not in family_finding(family(*[TOLD] * 5), brief=True)
+    assert family_finding(family(*[TOLD] * 4), brief=True).count("[") == 4
+    assert family_finding(family(*[TOLD] * 8, WITHIN), brief=False).count("[") == 8
     assert "[" not in family_finding(family(*[TOLD] * 9, WITHIN), brief=False), "the table has them"
     assert family_finding(family(*[TOLD] * 9), brief=False).count("[") == 9
 
 
 def test_a_few_differences_are_told_with_their_values_where_none_is_beyond_the_noise():
     text = family_finding(family(WITHIN, WITHIN), brief=True)
-    assert "within the noise row 0 +0.10 [-1.00, 2.00]; row 1 +0.10 [-1.00, 2.00] (" in text
+    assert text.startswith("mAP lost (pp): within the noise row 0 +0.10 [-1.00, 2.00]; row 1 +0.10 [-1.00, 2.00] (")
 
 
 def test_identical_sides_are_counted_once_over_all_settings():
@@ -44,6 +59,10 @@ def test_identical_sides_are_counted_once_over_all_settings():
         "mAP lost (pp) by cpu fp32 compile, cpu fp32 openvino: all 4 differences are exactly 0, of two sides that are "
         "identical."
     ]
+    other = replace(family(SAME), title="top-1")
+    assert family_findings([family(SAME, SAME), other])[1] == (
+        "top-1: the one difference is exactly 0, of two sides that are identical."
+    )
     assert family(SAME, TOLD).identical and not family(SAME).within and not family(SAME).told
 
 

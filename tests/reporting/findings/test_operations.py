@@ -64,6 +64,14 @@ def test_the_rates_of_computing_are_those_of_whole_clips(bench):
     assert said == f"{start}28 GFLOP/s (Small) to 80 GFLOP/s (Base) on cpu, fp32."
 
 
+def test_of_a_time_per_frame_the_rate_is_that_of_a_frames_operations(bench):
+    table = table_of(bench, {"Small": 0.2e9, "Base": 23e9, "Full": 1e9})
+    (timed,) = (found for found in table.headings if found.index == 5)
+    per_frame = replace(timed, column=replace(timed.column, quantity="latency.per_frame"))
+    (said,) = attained_findings(replace(table, headings=(*table.headings[:5], per_frame, table.headings[-1])))
+    assert ": 4 GFLOP/s (Small) to 100 GFLOP/s (Base) on cpu" in said, "an eighth of what 8 frames would be"
+
+
 def test_the_rates_on_a_number_of_threads_that_the_suite_names_say_it(bench):
     table = table_of(bench, {"Small": 0.2e9, "Base": 2.3e9, "Full": 1e9})
     (timed,) = (found for found in table.headings if found.index == 5)

@@ -1,11 +1,14 @@
 from dataclasses import replace
 
 import pytest
-from made_up import COLUMNS, MEAN_AP, ROWS, SECONDS
+from made_up import COLUMNS, MEAN_AP, QUANTITIES, ROWS, SECONDS
 
+from reidbench.reporting.findings import summary
+from reidbench.reporting.findings.differences import Difference, Family
 from reidbench.reporting.findings.sentences import findings, headlines
 from reidbench.reporting.findings.summary import certainty, mostly_measured, shared_headlines
 from reidbench.reporting.tables.table import assemble
+from reidbench.statistics import Estimate
 
 
 def table_of(bench):
@@ -51,6 +54,17 @@ def test_the_summary_counts_what_chance_alone_would_give(bench):
     assert certainty([table, table])[0].startswith("Of 24 table cells (48 as printed: 24 are copies of others) 21 hold")
 
 
+def test_only_differences_with_an_interval_are_tested(bench, monkeypatch):
+    gaps = {"told": (0.2, 0.1, 0.3), "within": (0.1, -0.1, 0.3), "unbounded": (0.1,)}
+    made = [Difference(name, Estimate(*gap, n=3, sd=0.1), frozenset({name})) for name, gap in gaps.items()]
+    family = Family("mAP", QUANTITIES["accuracy"]["mAP"], tuple(made))
+    assert [[each.name for each in found] for found in (family.told, family.within, family.unbounded)] == [
+        [name] for name in gaps
+    ]
+    monkeypatch.setattr(summary, "families", lambda table: [family])
+    assert any(line.startswith("1 of the 2 differences tested is beyond") for line in certainty([table_of(bench)]))
+
+
 def test_differences_whose_noise_is_not_all_known_are_not_counted_but_named(bench):
     bench.save_all()
     assert (
@@ -88,6 +102,15 @@ def test_what_intervals_of_times_cover_is_said(bench, noise, said):
         bench.calibrate(noise)
     (line,) = (line for line in certainty([table_of(bench)]) if line.startswith("Intervals of times on cpu cover"))
     assert "cover the 20 rounds of one session; " in line and said in line
+
+
+def test_the_rounds_of_intervals_are_counted_where_there_is_an_interval(bench):
+    bench.save_all()
+    for row, rounds in ((ROWS[0], 10), (ROWS[2], 3)):
+        found = bench.save(bench.cell(row, COLUMNS[5]))
+        samples = {name: readings[:rounds] for name, readings in found.samples.items()}
+        bench.store.save(replace(found, samples=samples))
+    assert any(" cpu cover the 10 to 20 rounds of one session; " in line for line in certainty([table_of(bench)]))
 
 
 def test_a_verdict_of_the_same_records_is_told_once(bench):
@@ -167,6 +190,9 @@ def test_a_table_that_only_borrows_cells_is_left_out_and_named(bench):
         [],
         "Left out, because less than half of them is measured here: made_up (0 of 21 cells).",
     )
+    for row in ROWS:
+        bench.save(bench.cell(row, COLUMNS[5]))
+    assert mostly_measured([table_of(bench)])[1].endswith(": made_up (6 of 21 cells).")
     bench.save_all(without="Full")
     most = table_of(bench)
     assert mostly_measured([most]) == ([most], "")

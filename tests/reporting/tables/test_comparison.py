@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -191,6 +192,11 @@ def test_a_tie_has_no_best_row():
 def test_numbers_without_a_measured_noise_have_no_best_row():
     small, large = row(PARAMS, {}, values={"params": 1.0}), row(PARAMS, {}, values={"params": 2.0})
     assert clear_best(PARAMS, {"small": small, "large": large}, None) == ""
+
+
+def test_what_is_neither_better_nor_worse_has_no_best_row():
+    rows = {"high": accuracy(0.5, 3), "low": accuracy(0.1, 3)}
+    assert clear_best(MEAN_AP, rows) == "high" and clear_best(replace(MEAN_AP, better=""), rows) == ""
 
 
 def test_a_row_alone_is_not_the_best():

@@ -6,6 +6,7 @@ import pytest
 from made_up import COLUMNS, ROWS
 
 from reidbench.reporting.tables import matching
+from reidbench.spec import Column, Published
 
 LATENCY = COLUMNS[5]
 DRIFT = "measured in 2 sessions, between which a machine drifts"
@@ -38,6 +39,27 @@ def test_a_session_that_names_no_rows_is_known_by_its_beginning(bench):
     found = [replace(record, context={}) for record in records(bench)]
     later = [replace(record, started="2026-01-02T00:00:00") for record in found]
     assert [matching.sessions("latency", each) for each in (found, [*found, *later], [])] == [1, 2, 0]
+
+
+def test_rows_differ_in_their_training_but_not_in_how_long_their_clips_are(bench):
+    first, second = records(bench, COLUMNS[0])[:2]
+
+    def changed(**recipe):
+        settings = second.cell["settings"]
+        return replace(
+            second, cell={**second.cell, "settings": {**settings, "recipe": {**settings["recipe"], **recipe}}}
+        )
+
+    assert told("accuracy", [first, changed(frames=4)]) == []
+    assert told("accuracy", [first, changed(frames=4, lr=7.0)]) == [
+        "accuracy: rows differ in their recipe: Base from Small"
+    ]
+
+
+def test_published_times_are_another_machines_and_published_counts_no_machines():
+    published, settings = Published({"params": "1", "latency": "2"}), [{"shape": [1, 8, 3, 256, 128]}]
+    told = [matching._incomparable(published, Column(name), settings) for name in ("latency.x", "complexity.x")]
+    assert told == ["another machine", ""]
 
 
 def test_two_gpus_in_a_column_are_told_and_a_cpu_beside_one_is_another_device(bench):

@@ -8,7 +8,7 @@ from reidbench.reporting.documents.block import CONTINUED, WORDS, text_lines
 from reidbench.reporting.figures.style import setting
 from reidbench.reporting.tables import matching
 from reidbench.reporting.tables.layout import PUBLISHED, block_title, blocks
-from reidbench.reporting.tables.table import assemble, heading_of, over_reference
+from reidbench.reporting.tables.table import assemble, heading_of, over_reference, shared
 from reidbench.reporting.tables.terminal import terminal_text
 from reidbench.spec import Column, Published, Row
 
@@ -304,3 +304,15 @@ def test_that_data_are_a_subset_is_said_in_tables_and_figures(bench) -> None:
 
 def test_numbers_are_right_aligned() -> None:
     assert text_lines([("", "found"), ("frames", "7")]) == ["        found", "frames      7"]
+
+
+def test_a_heading_says_of_its_cells_only_what_all_of_them_share():
+    one = {"device": "cpu", "threads": 2, "recipe": {"lr": 1.0, "size": [64, 32]}, "shape": {"frames": 8}}
+    other = {"device": "cpu", "threads": 1, "recipe": {"lr": 2.0, "size": [64, 32]}, "shape": {"frames": 8}}
+    assert shared([one]) == shared([one, one]) == one
+    alike = {"device": "cpu", "recipe": {"size": [64, 32]}, "shape": {"frames": 8}}
+    assert shared([one, other, one]) == shared([one, one, other]) == alike
+    assert shared([one, {**one, "recipe": "another"}, {"device": "cpu", "threads": 2}]) == {
+        "device": "cpu",
+        "threads": 2,
+    }
