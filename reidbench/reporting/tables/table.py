@@ -20,7 +20,6 @@ from reidbench.spec import Cell, Column, Quantity, Record, Row, but_for_frames
 from reidbench.statistics import Estimate
 from reidbench.store import Store
 
-
 NO_QUERY = "of no query here"
 """Why an entry is "skipped" whose queries the dataset has none of, as a real one has none with known look-alikes."""
 
