@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -92,7 +93,8 @@ def open_frames(
     The file is named by the dataset's fingerprint, the size, and every frame's path, length in bytes and time of
     change, so that it serves no other root and no overwritten frame. Frames that would take more than `limit` bytes,
     or the disk's last tenth, are decoded when asked for instead. `threads` decode in parallel (0: as many as torch may
-    use). `progress` is told how many frames have been looked at and decoded, which takes minutes for half a million.
+    use), for the file at least one a core. `progress` is told how many frames have been looked at and decoded, which
+    takes minutes for half a million.
 
     Raises UserError naming the first frame that is missing or damaged, and if the cache cannot be written.
     """
@@ -193,6 +195,20 @@ def decode_frames(root: Path, paths: Sequence[str], size: tuple[int, int], *, th
     return out
 
 
+def seconds_to_keep(frames: Frames) -> float:
+    """How long decoding all frames into their cache file will take, by some from their middle."""
+    middle = max(0, len(frames.paths) - CHUNK) // 2
+    some = frames.paths[middle : middle + CHUNK]
+    began = time.perf_counter()
+    decode_frames(frames.root, some, frames.size, threads=_writers(frames))
+    return (time.perf_counter() - began) * len(frames.paths) / len(some)
+
+
+def _writers(frames: Frames) -> int:
+    """Threads that decode a cache file: trainings on a CPU compute in one each, and all wait for the file."""
+    return max(frames.threads, os.cpu_count() or 1)
+
+
 def _files(folder: Path) -> set[str]:
     try:
         with os.scandir(folder) as entries:
@@ -230,6 +246,6 @@ def _write(file: Path, frames: Frames, progress: Advance | None) -> None:
         np.lib.format.write_array_header_1_0(out, header)
         for first in range(0, len(frames.paths), CHUNK):
             paths = frames.paths[first : first + CHUNK]
-            out.write(decode_frames(frames.root, paths, frames.size, threads=frames.threads).data)
+            out.write(decode_frames(frames.root, paths, frames.size, threads=_writers(frames)).data)
             if progress:
                 progress(first + len(paths), len(frames.paths), "frames decoded to be kept")

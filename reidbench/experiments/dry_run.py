@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 
 from reidbench import distributed
-from reidbench.data.frames import CACHE_LIMIT, Frames, cache_file, check_present, is_kept, name_frames
+from reidbench.data.frames import CACHE_LIMIT, Frames, cache_file, check_present, is_kept, name_frames, seconds_to_keep
 from reidbench.data.tracklets import Dataset
 from reidbench.experiments.accuracy import prepare_device, recipe_of, told_settings, untrained
 from reidbench.profiling.memory import peak_resident
@@ -120,12 +120,11 @@ def dry_run(
 def _told(
     dataset: Dataset, frames: Frames, cache: str, state: State, feed: Feed, timing: Timing, untouched: Mapping[str, int]
 ) -> DryRun:
-    recipe, device, first = feed.recipe, feed.device, state.step
+    device, first = feed.device, state.step
     left, overlapped = len(feed.plan) - first, device.type == "cuda"
     preparation = 0.0
     if cache == WRITTEN and left:
-        in_batch = recipe.identities * recipe.clips_per_identity * recipe.frames // distributed.current().world
-        preparation = statistics.median(timing.load) * len(frames.paths) / in_batch
+        preparation = seconds_to_keep(frames)
     each = step_seconds(timing, cache, overlapped)
     memory = torch.cuda.max_memory_reserved(device) if overlapped else peak_resident()
     return DryRun(

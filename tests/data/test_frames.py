@@ -178,6 +178,24 @@ def test_it_is_told_how_far_the_cache_is(tiny: Dataset, monkeypatch: pytest.Monk
     assert told == looked, "what is kept is not decoded"
 
 
+def test_the_cache_is_made_by_all_cores_also_where_torch_computes_in_one_thread(
+    tiny: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[int, int]] = []
+
+    def decode(root: Path, paths: Any, size: tuple[int, int], *, threads: int) -> np.ndarray:
+        asked.append((len(paths), threads))
+        return decode_frames(root, paths, size, threads=threads)
+
+    monkeypatch.setattr(os, "cpu_count", lambda: 3)
+    monkeypatch.setattr(module, "decode_frames", decode)
+    monkeypatch.setattr(module, "CHUNK", 41)
+    frames = name_frames(tiny, tiny.train, SIZE, threads=1)
+    assert module.seconds_to_keep(frames) > 0
+    open_frames(tiny, tiny.train, SIZE, threads=1)
+    assert asked == [(41, 3), (41, 3), (40, 3)]
+
+
 def test_a_truncated_frame_is_damaged(tiny: Dataset) -> None:
     name = tiny.train[0].frames[0]
     (tiny.root / name).write_bytes((tiny.root / name).read_bytes()[:-60])
