@@ -58,7 +58,7 @@ def protocols(arguments: Namespace) -> int:
         "dataset": dataset_text(**cell.settings["dataset"]),
         "clips": _clips_text(**cell.settings["recipe"]),
     }
-    return _print_scored(embedded, PROTOCOLS.values(), about, arguments)
+    return _print_scored(embedded, list(PROTOCOLS.values()), about, arguments)
 
 
 def embed(arguments: Namespace) -> int:
@@ -118,14 +118,15 @@ def _print_compared(
     from reidbench.reporting.answers.scores import scored_text, scored_values
     from reidbench.retrieval.features_file import read_features
 
-    first, compared = score_protocols(embedded, chosen), []
-    for file in others:
-        other, about = read_features(Path(file))
-        try:
-            scored = score_paired(embedded, other, chosen, all_of_them=bool(arguments.protocol))
-        except UserError as error:
-            raise UserError(f"{file}: {error}") from error
-        compared.append((_features_told(file, other, about), scored))
+    with telling_progress() as progress:
+        first, compared = score_protocols(embedded, chosen, progress), []
+        for file in others:
+            other, about = read_features(Path(file))
+            try:
+                scored = score_paired(embedded, other, chosen, progress, all_of_them=bool(arguments.protocol))
+            except UserError as error:
+                raise UserError(f"{file}: {error}") from error
+            compared.append((_features_told(file, other, about), scored))
     if arguments.json:
         lines = [{**about, "protocols": paired_json(first, scored)} for about, scored in compared]
         print_json({**told, "protocols": scored_values(first), "compared": lines})
@@ -211,11 +212,12 @@ def _shapes(model: str, options: Mapping[str, Any]) -> dict[str, Tensor]:
     return built.state_dict()
 
 
-def _print_scored(embedded: Embedded, chosen: Iterable[Protocol], about: dict[str, str], arguments: Namespace) -> int:
+def _print_scored(embedded: Embedded, chosen: Sequence[Protocol], about: dict[str, str], arguments: Namespace) -> int:
     from reidbench.experiments.scoring import score_protocols
     from reidbench.reporting.answers.scores import scored_text, scored_values
 
-    scored = score_protocols(embedded, chosen)
+    with telling_progress() as progress:
+        scored = score_protocols(embedded, chosen, progress)
     if arguments.json:
         print_json({**about, "protocols": scored_values(scored)})
     else:

@@ -121,7 +121,9 @@ def _dry_run(arguments: Namespace) -> int:
     cell, places = accuracy_cell_of(arguments, arguments.seed)
     if launched().leads:
         _check_own(Path(arguments.out), cell, arguments.sync_bn)
-    found = dry_run(cell, places, Path(arguments.out), preset=arguments.preset, sync_bn=arguments.sync_bn)
+    with telling_progress() as progress:
+        options = {"preset": arguments.preset, "sync_bn": arguments.sync_bn}
+        found = dry_run(cell, places, Path(arguments.out), progress, **options)
     trunk = places.trunk if cell.settings["recipe"]["trunk"] == "file" else cell.settings["recipe"]["trunk"]
     data = cell.settings["dataset"]
     if arguments.json:
@@ -198,13 +200,15 @@ def _lines(found: DryRun, data: str, start: str) -> dict[str, str]:
         return lines | {"whole run": f"all {found.steps} steps are done already"}
     value, low, high = found.each_step
     first = f"{found.first_step} of them done, " if found.first_step else ""
+    timed, (whole, *bounds) = len(found.timing.step), map(duration, found.whole_run)
+    times = f"{low:.3g} to {high:.3g}, {timed} steps timed" if timed > 1 else "one step timed, so no range is known"
     return lines | {
         "loss": f"{found.loss:.3f} at step {found.first_step + 1}",
-        "each step": f"{value:.3g} s ({low:.3g} to {high:.3g}, {len(found.timing.step)} steps timed)",
+        "each step": f"{value:.3g} s ({times})",
         "loading": f"{found.loading:.3g} s a batch, "
         + ("beside the steps" if found.overlapped else "within each step"),
-        "whole run": f"{found.steps} steps in {found.epochs} epochs, {first}"
-        + "{} ({} to {})".format(*map(duration, found.whole_run)),
+        "whole run": f"{found.steps} steps in {found.epochs} epochs, {first}{whole}"
+        + (f" ({' to '.join(bounds)})" if timed > 1 else ""),
     }
 
 

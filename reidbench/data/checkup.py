@@ -75,6 +75,7 @@ def check_tree(
         forget(Path(root))
     found: Dataset | None
     problems: tuple[str, ...] = ()
+    progress(0, 1, "reads the lists and folders")
     try:
         found = open_dataset(entry, arguments)
     except WrongFunctionError:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -20,6 +22,7 @@ from reidbench.data.images import missing, read_image
 from reidbench.data.jpeg import decode_jpeg
 from reidbench.data.tracklets import Dataset, Tracklet
 from reidbench.files import alone, replacing
+from reidbench.spec import Advance
 
 Made = TypeVar("Made")
 
@@ -30,7 +33,7 @@ DECODER = "1: RGB, bicubic"
 """Names how pixels are made; a change makes every cache file anew."""
 
 CHUNK = 1024
-"""Frames decoded between two writes to a cache file."""
+"""Frames between two writes to a cache file, and between two reports of how far a pass over them is."""
 
 
 @dataclass(frozen=True)
@@ -83,18 +86,20 @@ def open_frames(
     *,
     limit: int = CACHE_LIMIT,
     threads: int = 0,
+    progress: Advance | None = None,
 ) -> Frames:
     """The frames of `tracklets` at `size` (height, width), from a cache file that is made if it is not there.
 
     The file is named by the dataset's fingerprint, the size, and every frame's path, length in bytes and time of
     change, so that it serves no other root and no overwritten frame. Frames that would take more than `limit` bytes,
     or the disk's last tenth, are decoded when asked for instead. `threads` decode in parallel (0: as many as torch may
-    use).
+    use), for the file at least one a core. `progress` is told how many frames have been looked at and decoded, which
+    takes minutes for half a million.
 
     Raises UserError naming the first frame that is missing or damaged, and if the cache cannot be written.
     """
     frames = name_frames(dataset, tracklets, size, threads=threads)
-    file = cache_file(dataset, frames, limit)
+    file = cache_file(dataset, frames, limit, progress)
     if file is None:
         return frames
     pixels = _map(file, frames.shape)
@@ -102,7 +107,7 @@ def open_frames(
         with alone(file):
             pixels = _map(file, frames.shape)
             if pixels is None:
-                _write(file, frames)
+                _write(file, frames, progress)
                 pixels = _map(file, frames.shape)
     return replace(frames, pixels=pixels)
 
@@ -114,8 +119,12 @@ def name_frames(dataset: Dataset, tracklets: Sequence[Tracklet], size: tuple[int
     return Frames(dataset.root, paths, starts, size, None, threads or torch.get_num_threads())
 
 
-def cache_file(dataset: Dataset, frames: Frames, limit: int = CACHE_LIMIT) -> Path | None:
+def cache_file(
+    dataset: Dataset, frames: Frames, limit: int = CACHE_LIMIT, progress: Advance | None = None
+) -> Path | None:
     """The file that keeps these frames decoded, whether it is there or not; None where they are not to be kept.
+
+    Every frame is looked at for its name, which `progress` is told.
 
     Raises UserError naming the first frame that is missing.
     """
@@ -123,7 +132,7 @@ def cache_file(dataset: Dataset, frames: Frames, limit: int = CACHE_LIMIT) -> Pa
     if not frames.paths or need > limit:
         return None
     height, width = frames.size
-    name = f"{dataset.name}-{height}x{width}-{_key(frames, dataset.fingerprint)}.npy"
+    name = f"{dataset.name}-{height}x{width}-{_key(frames, dataset.fingerprint, progress)}.npy"
     file = cache_folder() / "frames" / name
     return file if is_kept(file, frames) or leaves_room(cache_folder(), need) else None
 
@@ -134,9 +143,13 @@ def is_kept(file: Path, frames: Frames) -> bool:
 
 
 def check_present(frames: Frames) -> None:
-    """Raises UserError naming the first frame that is missing."""
+    """Raises UserError naming the first frame that is missing: one listing of each folder, no call a frame."""
+    present: dict[str, set[str]] = {}
     for path in frames.paths:
-        if not (frames.root / path).is_file():
+        folder, _, name = path.rpartition("/")
+        if folder not in present:
+            present[folder] = _files(frames.root / folder)
+        if name not in present[folder]:
             raise missing(frames.root / path)
 
 
@@ -182,14 +195,38 @@ def decode_frames(root: Path, paths: Sequence[str], size: tuple[int, int], *, th
     return out
 
 
-def _key(frames: Frames, fingerprint: str) -> str:
+def seconds_to_keep(frames: Frames) -> float:
+    """How long decoding all frames into their cache file will take, by some from their middle."""
+    middle = max(0, len(frames.paths) - CHUNK) // 2
+    some = frames.paths[middle : middle + CHUNK]
+    began = time.perf_counter()
+    decode_frames(frames.root, some, frames.size, threads=_writers(frames))
+    return (time.perf_counter() - began) * len(frames.paths) / len(some)
+
+
+def _writers(frames: Frames) -> int:
+    """Threads that decode a cache file: trainings on a CPU compute in one each, and all wait for the file."""
+    return max(frames.threads, os.cpu_count() or 1)
+
+
+def _files(folder: Path) -> set[str]:
+    try:
+        with os.scandir(folder) as entries:
+            return {entry.name for entry in entries if entry.is_file()}
+    except OSError:
+        return set()
+
+
+def _key(frames: Frames, fingerprint: str, progress: Advance | None) -> str:
     digest = hashlib.sha256(f"{DECODER}\n{fingerprint}\n{frames.size}\n".encode())
-    for path in frames.paths:
+    for number, path in enumerate(frames.paths):
         try:
             found = (frames.root / path).stat()
         except OSError as error:
             raise missing(frames.root / path) from error
         digest.update(f"{path} {found.st_size} {found.st_mtime_ns}\n".encode())
+        if progress and number % CHUNK == 0:
+            progress(number, len(frames.paths), "frames looked at")
     return digest.hexdigest()[:16]
 
 
@@ -202,11 +239,13 @@ def _map(file: Path, shape: tuple[int, ...]) -> Tensor | None:
     return torch.from_numpy(array) if array.shape == shape and array.dtype == np.uint8 else None
 
 
-def _write(file: Path, frames: Frames) -> None:
+def _write(file: Path, frames: Frames, progress: Advance | None) -> None:
     # Written in sequence, not through a memory map: there a full disk is a signal that kills the process.
     header = {"descr": "|u1", "fortran_order": False, "shape": frames.shape}
     with replacing(file) as temporary, temporary.open("wb") as out:
         np.lib.format.write_array_header_1_0(out, header)
         for first in range(0, len(frames.paths), CHUNK):
             paths = frames.paths[first : first + CHUNK]
-            out.write(decode_frames(frames.root, paths, frames.size, threads=frames.threads).data)
+            out.write(decode_frames(frames.root, paths, frames.size, threads=_writers(frames)).data)
+            if progress:
+                progress(first + len(paths), len(frames.paths), "frames decoded to be kept")

@@ -58,6 +58,7 @@ def trained_model(cell: Cell, places: Places, progress: Advance) -> Trained:
     file = weights_file(cell)
     progress(0, 1, "waits for the weights")
     with alone(file):
+        progress(0, 1, "opens the data")
         if kept := kept_model(cell, places):
             # Its training may have been killed after the weights were kept and before the checkpoint went.
             drop_scratch(cell)

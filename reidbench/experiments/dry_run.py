@@ -14,13 +14,13 @@ from pathlib import Path
 import torch
 
 from reidbench import distributed
-from reidbench.data.frames import CACHE_LIMIT, Frames, cache_file, check_present, is_kept, name_frames
+from reidbench.data.frames import CACHE_LIMIT, Frames, cache_file, check_present, is_kept, name_frames, seconds_to_keep
 from reidbench.data.tracklets import Dataset
 from reidbench.experiments.accuracy import prepare_device, recipe_of, told_settings, untrained
 from reidbench.profiling.memory import peak_resident
 from reidbench.recipes import Recipe
 from reidbench.resources import is_out_of_memory
-from reidbench.spec import Cell, Places, UserError
+from reidbench.spec import Advance, Cell, Places, UserError
 from reidbench.training.feed import Feed
 from reidbench.training.state import State, resume
 from reidbench.training.trainer import refuse_non_finite, start, take_step
@@ -75,10 +75,19 @@ class DryRun:
     trainable: int
 
 
-def dry_run(cell: Cell, places: Places, workdir: Path, *, preset: str = "", sync_bn: bool = False) -> DryRun:
+def dry_run(
+    cell: Cell,
+    places: Places,
+    workdir: Path,
+    progress: Advance | None = None,
+    *,
+    preset: str = "",
+    sync_bn: bool = False,
+) -> DryRun:
     """Does the first steps of `train_cell` with the same arguments, and forgets them.
 
     All frames of the training part are looked for, the batches' decoded. A checkpoint in `workdir` is taken up.
+    `progress` is told of each step, of which few may take minutes.
 
     Raises UserError for whatever the training would refuse, a step that does not fit into memory included.
     """
@@ -87,7 +96,7 @@ def dry_run(cell: Cell, places: Places, workdir: Path, *, preset: str = "", sync
     model, dataset = untrained(cell, places)
     recipe, device = recipe_of(cell.settings), prepare_device(cell.settings)
     frames = name_frames(dataset, dataset.train, recipe.size)
-    file = cache_file(dataset, frames)
+    file = cache_file(dataset, frames, progress=progress)
     if file is None:
         check_present(frames)
     cache = TOO_LARGE if file is None else KEPT if is_kept(file, frames) else WRITTEN
@@ -102,21 +111,21 @@ def dry_run(cell: Cell, places: Places, workdir: Path, *, preset: str = "", sync
             settings=told_settings(cell, preset),
             cache_limit=CACHE_LIMIT if cache == KEPT else 0,
             sync_bn=sync_bn,
+            progress=progress,
         )
         resume(state, workdir)
-        timing, untouched = _time_steps(state, feed)
+        timing, untouched = _time_steps(state, feed, progress)
     return _told(dataset, frames, cache, state, feed, timing, untouched)
 
 
 def _told(
     dataset: Dataset, frames: Frames, cache: str, state: State, feed: Feed, timing: Timing, untouched: Mapping[str, int]
 ) -> DryRun:
-    recipe, device, first = feed.recipe, feed.device, state.step
+    device, first = feed.device, state.step
     left, overlapped = len(feed.plan) - first, device.type == "cuda"
     preparation = 0.0
     if cache == WRITTEN and left:
-        in_batch = recipe.identities * recipe.clips_per_identity * recipe.frames // distributed.current().world
-        preparation = statistics.median(timing.load) * len(frames.paths) / in_batch
+        preparation = seconds_to_keep(frames)
     each = step_seconds(timing, cache, overlapped)
     memory = torch.cuda.max_memory_reserved(device) if overlapped else peak_resident()
     return DryRun(
@@ -154,7 +163,7 @@ def step_seconds(timing: Timing, cache: str, overlapped: bool) -> tuple[float, f
     return statistics.median(each), min(each), max(each)
 
 
-def _time_steps(state: State, feed: Feed) -> tuple[Timing, dict[str, int]]:
+def _time_steps(state: State, feed: Feed, progress: Advance | None) -> tuple[Timing, dict[str, int]]:
     """Takes the next steps of a training, and gives the times of those after the first few, and the parameters with
     their numbers that none of the steps gave a gradient."""
     load: list[float] = []
@@ -167,6 +176,8 @@ def _time_steps(state: State, feed: Feed) -> tuple[Timing, dict[str, int]]:
         enough = len(step) >= WARMUP + STEPS and spent > ENOUGH
         if distributed.any_of(enough or (len(step) > WARMUP and spent > PATIENCE)):
             break
+        if progress:
+            progress(len(step), _steps_to_take(len(step), spent), "steps tried")
         clock = time.perf_counter()
         batch = feed.batch(number)
         load.append(time.perf_counter() - clock)
@@ -182,6 +193,12 @@ def _time_steps(state: State, feed: Feed) -> tuple[Timing, dict[str, int]]:
     # The slowest process is the one that the others wait for.
     slowest = [tuple(map(max, zip(*distributed.from_each(times[warm:]), strict=True))) for times in (load, copy, step)]
     return Timing(*slowest), {name: value.numel() for name, value in untouched.items()} if step else {}
+
+
+def _steps_to_take(done: int, spent: float) -> int:
+    """How many steps will be taken if those to come take as long as the `done` ones, which took `spent` seconds."""
+    within = math.ceil(PATIENCE * done / spent) if done else WARMUP + STEPS
+    return max(min(WARMUP + STEPS, within), WARMUP + 1, done + 1)
 
 
 @contextmanager

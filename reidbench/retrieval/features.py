@@ -193,7 +193,8 @@ def embed(
     UnfitClips for a length that the model cannot take, UserError for vectors that are not finite.
     """
     model.eval()
-    frames = open_frames(dataset, own(tracklets), recipe.size, limit=cache_limit // current().local_world)
+    limit = cache_limit // current().local_world
+    frames = open_frames(dataset, own(tracklets), recipe.size, limit=limit, progress=progress)
     vectors: dict[Pooling, np.ndarray] = {}
     with torch.inference_mode():
         for pooling, mean in _mean_clips(model, frames, recipe, tuple(poolings), device, progress).items():

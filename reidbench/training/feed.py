@@ -14,6 +14,7 @@ from reidbench.data.frames import CACHE_LIMIT, Frames, open_frames
 from reidbench.data.sampler import BatchPlan, plan_batches
 from reidbench.data.tracklets import Dataset
 from reidbench.recipes import Recipe
+from reidbench.spec import Advance
 
 
 @dataclass(frozen=True)
@@ -71,9 +72,14 @@ class Feed:
 
 
 def open_feed(
-    dataset: Dataset, recipe: Recipe, seed: int, device: torch.device, cache_limit: int = CACHE_LIMIT
+    dataset: Dataset,
+    recipe: Recipe,
+    seed: int,
+    device: torch.device,
+    cache_limit: int = CACHE_LIMIT,
+    progress: Advance | None = None,
 ) -> Feed:
-    """Plans all batches of a training and opens its frames.
+    """Plans all batches of a training and opens its frames, of which `progress` is told.
 
     Raises UserError if the data cannot fill a batch, and for a frame that is missing or damaged.
     """
@@ -89,5 +95,5 @@ def open_feed(
         epoch_of=recipe.epoch_of,
         groups=[str(t.traits.get("group", "")) for t in tracklets] if recipe.grouped else None,
     )
-    frames = open_frames(dataset, tracklets, recipe.size, limit=cache_limit).on(device)
+    frames = open_frames(dataset, tracklets, recipe.size, limit=cache_limit, progress=progress).on(device)
     return Feed(frames, np.searchsorted(dataset.train_identities, identities), plan, recipe, seed, device)

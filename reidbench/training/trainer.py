@@ -105,6 +105,7 @@ def train(
         settings=settings,
         cache_limit=cache_limit,
         sync_bn=sync_bn,
+        progress=progress,
     )
     if workdir and leads:
         check_writable(workdir)
@@ -133,11 +134,12 @@ def start(
     settings: Mapping[str, Any] | None = None,
     cache_limit: int = CACHE_LIMIT,
     sync_bn: bool = False,
+    progress: Advance | None = None,
 ) -> tuple[State, Feed]:
     """A training before its first step, alike in all joined processes, and what feeds it. Raises UserError."""
     _check(recipe, device)
     check_shares(recipe, sync_bn)
-    feed = open_feed(dataset, recipe, seed, device, cache_limit)
+    feed = open_feed(dataset, recipe, seed, device, cache_limit, progress)
     if not len(feed.plan):
         raise UserError("recipe: asks for no step; give it steps, or epochs")
     distributed.wait_for_all()

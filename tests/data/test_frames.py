@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -139,6 +141,59 @@ def test_what_is_kept_is_known_before_it_is_made(tiny: Dataset, cache: Path) -> 
     (tiny.root / tiny.train[4].frames[1]).unlink()
     with pytest.raises(UserError, match=r"0005C1T0001F002\.jpg: missing frame; restore it"):
         check_present(frames)
+
+
+def test_frames_are_looked_for_folder_by_folder(tiny: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    frames, listed, plain = name_frames(tiny, tiny.train, SIZE), [], os.scandir
+
+    def scandir(folder: Path) -> Any:
+        listed.append(folder)
+        return plain(folder)
+
+    def refuse(path: Path, **_: object) -> None:
+        raise AssertionError(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    monkeypatch.setattr(Path, "stat", refuse)
+    check_present(frames)
+    assert len(listed) == len({path.rpartition("/")[0] for path in frames.paths}) < len(frames.paths)
+    monkeypatch.undo()
+    path = tiny.root / tiny.train[4].frames[1]
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(UserError, match=r"0005C1T0001F002\.jpg: missing frame"):
+        check_present(frames)
+    with pytest.raises(UserError, match=r"nowhere/.*: missing frame"):
+        check_present(replace(frames, root=tiny.root / "nowhere"))
+
+
+def test_it_is_told_how_far_the_cache_is(tiny: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "CHUNK", 40)
+    told: list[tuple[int, int, str]] = []
+    open_frames(tiny, tiny.train, SIZE, progress=lambda *call: told.append(call))
+    looked = [(number, 81, "frames looked at") for number in (0, 40, 80)]
+    assert told == looked + [(number, 81, "frames decoded to be kept") for number in (40, 80, 81)]
+    told.clear()
+    open_frames(tiny, tiny.train, SIZE, progress=lambda *call: told.append(call))
+    assert told == looked, "what is kept is not decoded"
+
+
+def test_the_cache_is_made_by_all_cores_also_where_torch_computes_in_one_thread(
+    tiny: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[int, int]] = []
+
+    def decode(root: Path, paths: Any, size: tuple[int, int], *, threads: int) -> np.ndarray:
+        asked.append((len(paths), threads))
+        return decode_frames(root, paths, size, threads=threads)
+
+    monkeypatch.setattr(os, "cpu_count", lambda: 3)
+    monkeypatch.setattr(module, "decode_frames", decode)
+    monkeypatch.setattr(module, "CHUNK", 41)
+    frames = name_frames(tiny, tiny.train, SIZE, threads=1)
+    assert module.seconds_to_keep(frames) > 0
+    open_frames(tiny, tiny.train, SIZE, threads=1)
+    assert asked == [(41, 3), (41, 3), (40, 3)]
 
 
 def test_a_truncated_frame_is_damaged(tiny: Dataset) -> None:

@@ -32,6 +32,12 @@ def test_numbers_count_as_numbers() -> None:
     assert in_order(["F10", "F9", "F010", "a", "F1b"]) == ["F1b", "F9", "F010", "F10", "a"]
 
 
+@given(st.lists(st.from_regex(r"F[0-9]{1,3}_0[0-9]{1,2}a", fullmatch=True), unique=True))
+def test_names_with_their_digits_at_the_same_places_come_as_others_do(listed: list[str]) -> None:
+    for some in (listed, [name for name in listed if len(name) == 8 and name[4] == "_"]):
+        assert in_order(some) == sorted(some, key=lambda name: (numbers_apart(name), name))
+
+
 def test_folders_and_frames_leave_out_what_is_neither(tmp_path: Path) -> None:
     for name in ("10", "9", ".hidden"):
         (tmp_path / "part" / name).mkdir(parents=True)

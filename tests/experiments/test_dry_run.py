@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import statistics
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -48,8 +47,39 @@ def test_a_dry_run_tells_what_a_training_needs_and_keeps_nothing(root: Path, tmp
     value, low, high = found.each_step
     assert 0 < low <= value <= high
     assert found.whole_run == pytest.approx([found.preparation + 40 * seconds for seconds in found.each_step])
-    # A batch is all of the 128 frames here: two clips of each of eight identities.
-    assert found.preparation == pytest.approx(statistics.median(found.timing.load)) and found.preparation > 0
+    assert found.preparation > 0
+
+
+def test_what_writing_the_cache_takes_is_found_out_as_it_will_be_done(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "seconds_to_keep", lambda frames: 1000.0 + len(frames.paths))
+    assert dry_run(few_steps(root), Places(str(root)), tmp_path / "out").preparation == 1128
+
+
+def test_it_is_told_how_far_a_dry_run_is(root: Path, tmp_path: Path) -> None:
+    told: list[tuple[int, int, str]] = []
+    dry_run(few_steps(root), Places(str(root)), tmp_path / "out", lambda *call: told.append(call))
+    assert told[0] == (0, 128, "frames looked at")
+    steps = [call for call in told if call[2] == "steps tried"]
+    assert [done for done, _, _ in steps] == list(range(module.WARMUP + module.STEPS))
+
+
+@pytest.mark.parametrize(
+    ("done", "spent", "wanted"), [(0, 0.0, 8), (1, 1.0, 8), (1, 70.0, 3), (2, 140.0, 3), (2, 60.0, 4), (20, 1.0, 21)]
+)
+def test_slow_steps_are_fewer(done: int, spent: float, wanted: int) -> None:
+    assert module._steps_to_take(done, spent) == wanted
+
+
+def test_one_timed_step_has_no_range(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(module, "PATIENCE", 0.0)
+    assert main(["train", "baseline", "--root", str(root), "--out", str(tmp_path / "out"), "--dry-run"]) == 0
+    lines = dict(line.split("  ", 1) for line in capsys.readouterr().out.splitlines())
+    assert lines["each step"].endswith(" s (one step timed, so no range is known)")
+    assert "steps in " in lines["whole run"] and " to " not in lines["whole run"]
 
 
 def test_a_model_that_breaks_the_contract_is_told_before_a_step(
@@ -118,7 +148,7 @@ def test_what_is_done_already_is_not_counted(root: Path, tmp_path: Path) -> None
 
 
 def test_frames_too_many_for_the_cache(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "cache_file", lambda dataset, frames: None)
+    monkeypatch.setattr(module, "cache_file", lambda *_, **__: None)
     found = dry_run(few_steps(root), Places(str(root)), tmp_path / "out")
     assert found.cache == TOO_LARGE and found.preparation == 0
     pairs = zip(found.timing.load, found.timing.step, strict=True)

@@ -150,8 +150,12 @@ def test_one_embedding_scores_as_each_protocol_by_itself(root: Path, store: Stor
     cell, places = cell_of(root, store), Places(str(root))
     model, path = weights_of(cell, tmp_path / "model.pt")
     embedded = embed_weights(cell, places, path, list(PROTOCOLS.values()), ignore)
-    found = {one.protocol.name: one for one in score_protocols(embedded, PROTOCOLS.values())}
+    told: list[tuple[int, int, str]] = []
+    scored = score_protocols(embedded, list(PROTOCOLS.values()), lambda *call: told.append(call))
+    found = {one.protocol.name: one for one in scored}
     assert list(found) == list(PROTOCOLS)
+    count = len(PROTOCOLS)
+    assert told == [(0, 1, f"scores under {name}, {n} of {count} protocols") for n, name in enumerate(PROTOCOLS, 1)]
     assert found["release_no_queries"].outcome is None
     assert "no query has a match in another camera" in found["release_no_queries"].reason
     for name in set(PROTOCOLS) - {"release_no_queries"}:
@@ -168,7 +172,7 @@ def test_a_clip_length_that_a_model_refuses_is_told_beside_the_others(root: Path
     cell = accuracy_cell("bicnet", {"alpha": 7}, Request(root=str(root)), 0, store)
     _, path = weights_of(cell, tmp_path / "model.pt")
     embedded = embed_weights(cell, Places(str(root)), path, list(PROTOCOLS.values()), ignore)
-    found = {one.protocol.name: one for one in score_protocols(embedded, PROTOCOLS.values())}
+    found = {one.protocol.name: one for one in score_protocols(embedded, list(PROTOCOLS.values()))}
     assert found["release"].outcome and not found["four_frames"].outcome
     assert "the model cannot take clips of 4 frames" in found["four_frames"].reason
     with pytest.raises(UserError, match="protocol four_frames: the model cannot take clips of 4 frames"):
@@ -185,7 +189,7 @@ def test_queries_out_of_the_gallery_on_a_dataset_with_more_than_queries(
     assert isinstance(embedded.dataset, Dataset) and len(embedded.tracklets) == 6, "junk is not embedded"
     galleries = {
         one.protocol.name: one.outcome.context["gallery"]
-        for one in score_protocols(embedded, PROTOCOLS.values())
+        for one in score_protocols(embedded, list(PROTOCOLS.values()))
         if one.outcome
     }
     assert galleries.pop("release_no_queries") == 4 and galleries.pop("no_distractors") == 5

@@ -210,6 +210,7 @@ def test_progress_counts_clips(dataset: Dataset) -> None:
         progress=lambda *call: seen.append(call),
     )
     assert seen[-1] == (22, 22, "clips embedded")
+    assert seen[0][2] == "frames looked at" and any(note == "frames decoded to be kept" for _, _, note in seen)
     seen.clear()
     embed_dataset(Means(), dataset, RECIPE, Protocol(), device=CPU, progress=lambda *call: seen.append(call))
     assert seen[-1][2] == "clips embedded"
@@ -219,9 +220,9 @@ def test_processes_of_one_machine_share_the_room_for_frames(dataset: Dataset, mo
     limits: list[int] = []
     plain, place = module.open_frames, module.current()
 
-    def noted(*arguments: Any, limit: int) -> Any:
+    def noted(*arguments: Any, limit: int, **others: Any) -> Any:
         limits.append(limit)
-        return plain(*arguments, limit=limit)
+        return plain(*arguments, limit=limit, **others)
 
     monkeypatch.setattr(module, "open_frames", noted)
     monkeypatch.setattr(module, "current", lambda: replace(place, local_world=4))

@@ -12,7 +12,7 @@ from reidbench.planning.plan import NOT_HERE, PUBLISHED_ONLY, Plan
 from reidbench.reporting.documents.block import CONTINUED, WORDS, Block
 from reidbench.reporting.tables.intervals import estimate_text
 from reidbench.reporting.tables.matching import prints_as
-from reidbench.reporting.tables.table import Entry, Heading, Table
+from reidbench.reporting.tables.table import NO_QUERY, Entry, Heading, Table
 from reidbench.spec import Quantity, Row
 
 WIDTH = 100
@@ -128,8 +128,11 @@ def _meanings(rows: Sequence[Row]) -> Iterator[str]:
 
 
 def is_measured(entries: Iterable[Entry]) -> bool:
-    """Whether any row of a column can be measured here, be it done or not."""
-    return any(entry.state not in ("absent", "published") for entry in entries)
+    """Whether any row of a column can be measured here, be it done or not; not one over queries that there are not."""
+    told = list(entries)
+    if any(entry.reason == NO_QUERY for entry in told) and not any(entry.estimate for entry in told):
+        return False
+    return any(entry.state not in ("absent", "published") for entry in told)
 
 
 def block_title(heading: Heading, table: Table) -> str:

@@ -19,6 +19,9 @@ from reidbench.spec import Cell, Column, Quantity, Record, Row
 from reidbench.statistics import Estimate
 from reidbench.store import Store
 
+NO_QUERY = "of no query here"
+"""Why an entry is "skipped" whose queries the dataset has none of, as a real one has none with known look-alikes."""
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -204,7 +207,7 @@ def _measured(cells: Sequence[Cell], column: Column, quantity: Quantity, found: 
     good = tuple(record for record in records if record.status == "ok")
     value = estimate(quantity, column.field, good)
     if good and value is None:
-        none = "of no query here" if quantity.statistic == "mean" else f"the record holds nothing for {column.field}"
+        none = NO_QUERY if quantity.statistic == "mean" else f"the record holds nothing for {column.field}"
         return Entry("skipped", records=good, reason=good[0].context.get("lacking", {}).get(column.field, none))
     if len(good) == len(cells):
         return Entry("ok", value, records=good)

@@ -112,8 +112,14 @@ def test_an_accuracy_over_queries_that_a_dataset_has_not_is_skipped_for_that(ben
     record = bench.save(bench.cell(ROWS[0], COLUMNS[emblem]))
     nobody = [0.0] * len(record.samples["ap"])
     bench.store.save(replace(record, samples={**record.samples, "factor:emblem": nobody}))
-    entry = assemble(bench.plan, bench.store).entries["Small", emblem]
+    table = assemble(bench.plan, bench.store)
+    entry = table.entries["Small", emblem]
     assert (entry.state, entry.reason) == ("skipped", "of no query here")
+    names = {text for block in blocks(table) for text in block.header}
+    assert "mAP, emblem twins (%)" not in names and "mAP, tempo twins (%)" in names, "a column of nothing else"
+    bench.save(bench.cell(ROWS[1], COLUMNS[emblem]))
+    names = {text for block in blocks(assemble(bench.plan, bench.store)) for text in block.header}
+    assert "mAP, emblem twins (%)" in names
 
 
 def test_some_seeds_of_several_are_partial(bench):
