@@ -97,9 +97,9 @@ SUITE = Suite(
         "At 64x32, the frames of the presets tiny, quick and standard, the last maps have 4x2 positions, too few for "
         "parts of a fixed size: the finest stripes of MGH and the coarsest grids of MG-RAFA are alike, and TCLNet "
         "erases 1 row of 4 where it erases 3 of 16 at 256x128. What these rows gain there says little of the methods.",
-        "All rows are trained by one recipe, under the preset paper by that of BiCnet-TKS. The authors of the others "
-        "have recipes of their own: other rates, margins and numbers of epochs, label smoothing, frames of a clip "
-        "spread over the tracklet. So no accuracy here is what a method reaches by its own.",
+        "All rows are trained by one recipe, under the preset paper by that of BiCnet-TKS; under the preset authors "
+        "alone each has its authors' own: other rates, margins and numbers of epochs, label smoothing, frames of a "
+        "clip spread over the tracklet. By one recipe no accuracy is what a method reaches by its own.",
         "STMP stands on an Inception-v3, which makes all frames square: 299x299 pixels in the published network, whose "
         "costs are shown. It is approximate: the network is its authors', the triplet losses that they take on each "
         "row of the map are left out.",
