@@ -1,7 +1,7 @@
 """What each choice of the training recipe is worth: one at a time, on two networks (beyond the paper).
 
-python bench.py recipe                  # quick preset, 2 CPU cores: about 20 minutes
-python bench.py recipe --seeds 3        # with the spread of training: about an hour
+python bench.py recipe                  # quick preset, 2 CPU cores: about 10 minutes
+python bench.py recipe --seeds 3        # with the spread of training: about half an hour
 python bench.py recipe --rows 1-3       # some rows
 """
 
@@ -16,7 +16,6 @@ CHOICES: Mapping[str, Mapping[str, Any]] = {
     "Euclidean triplets": {"metric_distance": "euclidean"},
     "contrastive loss": {"metric_loss": "contrastive"},
     "frames from all over the tracklet": {"sampling": "restricted"},
-    "every 2nd frame": {"stride": 2},
     "without flips": {"flip": 0.0},
     "boxes erased": {"erase": 0.5},
     "look-alikes in any batch": {"grouped": False},

@@ -33,7 +33,9 @@ Style = dict[str, Any]
 OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
 MARKERS = "osD^vPX*"
 DASHES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)), (0, (8, 2)))
-HATCHES = ("", "///", "...", "xx", "\\\\\\", "++", "oo", "--")
+HATCHES = ("", "///", "\\\\\\", "xx", "---", "++", "|||", "/-")
+"""Of lines alone: one hatch of dots takes half of an SVG."""
+
 STYLE: Any = {
     "font.size": 9,
     "axes.titlesize": 9,

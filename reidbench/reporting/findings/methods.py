@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from reidbench import registry
@@ -221,10 +222,9 @@ def _recipes(table: Table, *, lookalikes: bool) -> Iterator[str]:
     trained = [(row, cell) for (row, _), cells in plan.cells.items() for cell in cells if "recipe" in cell.settings]
     for row, cell in trained:
         recipe, model = cell.settings["recipe"], registry.models().get(cell.model)
-        preset = plan.preset.recipe.identity
-        recipe = {**recipe, **{name: preset.get(name) for name in own.get(row, ())}}
-        grouped = lookalikes and recipe.get("grouped", False)
-        text = recipe_text({**recipe, "frames": usual, "grouped": grouped}, model.trunk if model else "")
+        shared = {**recipe, **{name: asdict(plan.preset.recipe)[name] for name in own.get(row, ())}}
+        grouped = lookalikes and shared.get("grouped", False)
+        text = recipe_text({**shared, "frames": usual, "grouped": grouped}, model.trunk if model else "")
         found.setdefault(text, {})[row] = recipe["frames"]
     most = max(found, key=lambda text: len(found[text]), default="")
     unnamed = most if len(found.get(most, ())) > MANY else ""
