@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from reidbench import registry
@@ -13,6 +13,7 @@ from reidbench.data.synthetic import LIMITS, SHOWS
 from reidbench.deployment.backends import BACKENDS, EAGER, ran_on
 from reidbench.disturbance import STEADY, busy, unsteady
 from reidbench.machine import PACKAGES
+from reidbench.planning.plan import trained_by
 from reidbench.reporting.documents.document import Part, Section, items, section
 from reidbench.reporting.findings.recipe_text import recipe_text, settings_text
 from reidbench.reporting.findings.scope import SYNTHETIC, dataset_name
@@ -217,12 +218,12 @@ def _recipes(table: Table, *, lookalikes: bool) -> Iterator[str]:
     Where the data have no `lookalikes`, none can be kept together.
     """
     found: dict[str, dict[str, int]] = {}
-    plan, own = table.plan, {row.name: row.recipe for row in table.plan.suite.rows if row.recipe}
+    plan, own = table.plan, {row.name: row for row in table.plan.suite.rows if row.recipe}
     usual = plan.preset.recipe.frames
     trained = [(row, cell) for (row, _), cells in plan.cells.items() for cell in cells if "recipe" in cell.settings]
     for row, cell in trained:
         recipe, model = cell.settings["recipe"], registry.models().get(cell.model)
-        shared = {**recipe, **{name: asdict(plan.preset.recipe)[name] for name in own.get(row, ())}}
+        shared = asdict(trained_by(replace(own[row], recipe={}), plan.preset)) if row in own else recipe
         grouped = lookalikes and shared.get("grouped", False)
         text = recipe_text({**shared, "frames": usual, "grouped": grouped}, model.trunk if model else "")
         found.setdefault(text, {})[row] = recipe["frames"]
@@ -233,7 +234,7 @@ def _recipes(table: Table, *, lookalikes: bool) -> Iterator[str]:
         yield f"Recipe{whose}: {text}"
     changes: dict[str, dict[str, None]] = {}
     for row in dict.fromkeys(row for row, _ in trained if row in own):
-        changes.setdefault(settings_text(own[row]), {})[row] = None
+        changes.setdefault(settings_text(own[row].recipe), {})[row] = None
     for text, rows in changes.items():
         yield f"Otherwise of {'; '.join(rows)}: {text}."
     others = {row: frames for rows in found.values() for row, frames in rows.items() if frames != usual}

@@ -92,12 +92,13 @@ def test_a_preset_without_rates_of_its_own_says_the_same_on_any_data(bench):
     assert ELSEWHERE not in lines and PRESETS["paper"].notes[0] in lines
 
 
-def test_what_a_row_has_otherwise_stands_by_itself(bench):
+def test_what_a_row_has_otherwise_stands_by_itself(bench, toy):
     own = replace(ROWS[2], name="Full, smoothed", recipe={"smoothing": 0.1, "trunk": ""})
     bench.rows = (*ROWS, own, replace(own, name="Small, smoothed", options={"width": 1}))
     bench.save(bench.cell(ROWS[2], COLUMNS[0]))
     lines = training_lines(bench)
-    assert len([line for line in lines if line.startswith("Recipe: 600 steps of 64 clips")]) == 1
+    (shared,) = [line for line in lines if line.startswith("Recipe of Full, smoothed; Small, smoothed: ")]
+    assert "labels smoothed" not in shared and "trunk from synthetic" in shared, "the preset's"
     assert "Otherwise of Full, smoothed; Small, smoothed: smoothing 0.1, trunk none." in lines
 
 
