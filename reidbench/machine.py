@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from reidbench import __version__
+from reidbench.resources import allowed_cores
 from reidbench.spec import UserError, canonical_json
 
 PACKAGES = ("reidbench", "torch", "numpy", "fvcore", "ptflops", "pillow", "scipy")
@@ -92,7 +93,7 @@ def slug(text: str) -> str:
 
 def physical_cores() -> int:
     """Physical cores this process may run on: the number of threads used for latency on a CPU."""
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    allowed = allowed_cores()
     return max(1, min(allowed, _cores_built_in() or allowed))
 
 

@@ -1,4 +1,4 @@
-"""The number formats that a recipe or a measurement may name."""
+"""The number formats that a measurement may name; those that a recipe may are in `recipes.CHOICES`."""
 
 from __future__ import annotations
 
@@ -11,9 +11,6 @@ import torch
 from reidbench.spec import IEEE
 
 PRECISIONS = {"fp32": torch.float32, IEEE: torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-
-TRAINED = ("fp32", "bf16", "fp16")
-"""What a recipe may name."""
 
 
 def without_tf32(precision: str) -> None:

@@ -31,8 +31,8 @@ ONE_RECIPE = (
 OWN_RECIPES = (
     "Each method is trained by the recipe of its authors' public code, as far as this trainer follows it: "
     "docs/models.md says what it does not follow, and which recipes are inferred. Those without public training code "
-    "have the recipe of BiCnet-TKS. Clips are as long in training and test as theirs; costs are those of clips as long "
-    "as in the other tables.",
+    "have the recipe of BiCnet-TKS. Clips are as long as theirs in training, and in tests too, where their authors may "
+    "have tested otherwise; costs are those of clips as long as in the other tables.",
 )
 
 SLIM = {option: value for options in trunks.SLIM.values() for option, value in options.items()}

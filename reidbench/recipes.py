@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any
@@ -65,10 +65,14 @@ class Recipe:
     warmup_epochs: int = 0
 
     def but(self, own: Mapping[str, Any]) -> Recipe:
-        """The recipe with some settings otherwise. Raises UserError for a setting that there is not."""
+        """The recipe with some settings otherwise, whole numbers and lists where it has others taken for those.
+
+        Raises UserError for a setting that there is not.
+        """
         if unknown := own.keys() - {each.name for each in fields(self)}:
             raise UserError(f"a recipe has no {', '.join(sorted(unknown))}")
-        return replace(self, **own)
+        taken = {name: ALIKE.get((type(getattr(self, name)), type(value)), _as_it_is) for name, value in own.items()}
+        return replace(self, **{name: taken[name](value) for name, value in own.items()})
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -79,6 +83,9 @@ class Recipe:
 LATER = ("smoothing", "sampling", "metric_distance", "optimiser", "epoch_of", "warmup_epochs")
 """Fields of `Recipe` younger than the first records; see `spec.identity_of`. A new field belongs here."""
 
+ALIKE: Mapping[tuple[type, type], Callable[[Any], Any]] = {(float, int): float, (tuple, list): tuple}
+"""What a setting is taken for, by the type that it has in a recipe and the one that was given: else its key differs."""
+
 CHOICES: Mapping[str, tuple[str, ...]] = {
     "schedule": ("step", "cosine"),
     "metric_loss": ("triplet", "soft_triplet", "contrastive"),
@@ -86,8 +93,20 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "sampling": ("stride", "restricted"),
     "optimiser": ("adam", "sgd"),
     "epoch_of": ("tracklets", "identities"),
+    "precision": ("fp32", "bf16", "fp16"),
 }
-"""What the texts of a recipe may be, those apart that depend on the machine or on files."""
+"""What the texts of a recipe may be, but for the weights of the trunk."""
+
+LEAST: Mapping[str, float] = {
+    **dict.fromkeys(("frames", "stride", "identities", "clips_per_identity"), 1),
+    **dict.fromkeys(("epochs", "steps", "lr", "weight_decay", "gamma", "warmup_steps", "warmup_epochs"), 0),
+    **dict.fromkeys(("metric_weight", "margin", "flip", "erase", "smoothing"), 0),
+}
+"""The least that the numbers of a recipe may be."""
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
 
 
 def check_recipe(recipe: Recipe) -> None:
@@ -95,8 +114,20 @@ def check_recipe(recipe: Recipe) -> None:
     for name, known in CHOICES.items():
         if getattr(recipe, name) not in known:
             raise UserError(f"recipe: {name} is {getattr(recipe, name)!r}; choose one of {', '.join(known)}")
-    if not 0 <= recipe.smoothing < 1:
-        raise UserError(f"recipe: smoothing is {recipe.smoothing:g}; give 0 to less than 1")
+    for name, least in LEAST.items():
+        if not least <= getattr(recipe, name) < float("inf"):
+            raise UserError(f"recipe: {name} is {getattr(recipe, name)}; give {least} or more")
+    for name in ("flip", "erase", "smoothing"):
+        if getattr(recipe, name) > 1:
+            raise UserError(f"recipe: {name} is {getattr(recipe, name)}; give 0 to 1")
+    for name, some, count in (("size", recipe.size, 2), ("milestones", recipe.milestones, len(recipe.milestones))):
+        if len(some) != count or any(type(each) is not int or each < 1 for each in some):
+            raise UserError(f"recipe: {name} is {some!r}; give {'two ' if count == 2 else ''}whole numbers from 1")
+    for name, rate in recipe.rates.items():
+        if not isinstance(rate, int | float) or not 0 <= rate < float("inf"):
+            raise UserError(f"recipe: the rate of {name} is {rate!r}; give 0 or more")
+    if recipe.warmup_epochs and recipe.schedule != "step":
+        raise UserError("recipe: warmup_epochs goes with schedule step; give warmup_steps")
 
 
 @dataclass(frozen=True)

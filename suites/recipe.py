@@ -54,10 +54,12 @@ SUITE = Suite(
         "The first row of each network is trained by the recipe of the preset, every other with one choice made "
         "otherwise. Nothing was chosen anew for it: what is worse in so short a run, at this learning rate, may be as "
         "good or better in a longer one.",
-        "Frames are consecutive by the recipe of the presets with short runs. From all over the tracklet, one is drawn "
+        "Frames are consecutive by the presets with short runs. From all over the tracklet, one is drawn "
         "of each of as many equal parts as a clip has frames (restricted random sampling); the test takes all frames, "
         "as for the other rows.",
-        "The last two rows tell what the presets' favour for TKS is worth: by the recipe TKS learns at four times the "
-        "rate of the rest and CSP at a tenth, and TKS starts at scale 1.",
+        "The last two rows tell what the favour for TKS is worth that the presets with synthetic data have: TKS learns "
+        "at four times the rate of the rest and CSP at a tenth, and TKS starts at scale 1.",
+        "The choices are those of the preset quick. Where another preset makes one of them anyway, that row is the "
+        "first one of its network over again, and is compared with nothing.",
     ),
 )

@@ -52,6 +52,40 @@ def test_the_recipe_of_other_authors_can_be_followed(name: str) -> None:
     assert all(any(p.startswith(prefix) for p in parameters) for prefix in recipe.rates), recipe.rates
 
 
+def test_the_printed_recipes_are_these() -> None:
+    """Against the authors' own files, so that a slip of the pen is noticed."""
+    names = (
+        "frames",
+        "identities",
+        "clips_per_identity",
+        "epochs",
+        "lr",
+        "weight_decay",
+        "margin",
+        "smoothing",
+        "erase",
+    )
+    wanted = {
+        "ap3d": (4, 8, 4, 240, 3e-4, 5e-4, 0.3, 0.0, 0.0),
+        "tclnet": (4, 8, 4, 150, 3e-4, 5e-4, 0.4, 0.0, 0.0),
+        "sinet": (4, 8, 4, 160, 3e-4, 5e-4, 0.3, 0.0, 0.5),
+        "staformer": (8, 8, 4, 200, 3e-4, 5e-4, 0.3, 0.1, 0.5),
+        "psta": (8, 8, 4, 500, 3.5e-4, 1.5e-3, 0.3, 0.1, 0.5),
+        "cosam": (4, 8, 4, 800, 3e-4, 5e-4, 0.3, 0.1, 0.0),
+        "mgh": (8, 8, 4, 800, 3e-4, 5e-4, 0.3, 0.1, 0.5),
+        "stmn": (6, 8, 4, 200, 1e-4, 1e-5, 0.5, 0.0, 0.5),
+        "gltp": (16, 10, 1, 501, 0.01, 5e-4, 0.5, 0.0, 0.0),
+        "m3d": (8, 20, 1, 500, 0.01, 5e-4, 0.5, 0.0, 0.0),
+        "i3d_strided": (8, 12, 1, 500, 0.01, 5e-4, 0.5, 0.0, 0.0),
+        "stmp": (8, 10, 2, 900, 0.01, 5e-4, 0.4, 0.0, 0.0),
+        "tf_clip": (8, 4, 4, 80, 5e-6, 4e-4, 0.3, 0.1, 0.5),
+        "vsla_clip": (8, 8, 4, 120, 1e-4, 1e-3, 0.3, 0.1, 0.5),
+    }
+    for model, values in wanted.items():
+        recipe = trained_by(Row(model, model), PRESETS["authors"])
+        assert tuple(getattr(recipe, name) for name in names) == values, model
+
+
 def test_on_lsvid_the_loss_of_other_authors_stays_theirs() -> None:
     found = {
         name: trained_by(Row(name, name), replace(PRESETS["authors"], dataset="lsvid")) for name in registry.models()

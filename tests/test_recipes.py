@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, fields, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from reidbench.experiments.accuracy import recipe_of
-from reidbench.recipes import CHOICES, LATER, Recipe
+from reidbench.recipes import CHOICES, LATER, Recipe, check_recipe
 from reidbench.spec import UserError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -39,6 +41,35 @@ def test_a_setting_that_there_is_not_is_named() -> None:
     assert Recipe().but({"lr": 1.0}).lr == 1.0
     with pytest.raises(UserError, match=r"^a recipe has no rate, speed$"):
         Recipe().but({"speed": 1, "rate": 2})
+
+
+def test_what_is_as_good_has_the_same_key() -> None:
+    given = Recipe().but({"erase": 1, "milestones": [10, 20], "epochs": 30})
+    assert given == replace(Recipe(), erase=1.0, milestones=(10, 20), epochs=30)
+    assert json.dumps(given.identity["erase"]) == "1.0"
+
+
+@pytest.mark.parametrize(
+    ("own", "told"),
+    [
+        ({"stride": 0}, "stride is 0; give 1 or more"),
+        ({"lr": -1.0}, "lr is -1.0; give 0 or more"),
+        ({"margin": math.nan}, "margin is nan; give 0 or more"),
+        ({"epochs": -3}, "epochs is -3; give 0 or more"),
+        ({"flip": 5.0}, "flip is 5.0; give 0 to 1"),
+        ({"smoothing": 1.5}, "smoothing is 1.5; give 0 to 1"),
+        ({"size": (64,)}, r"size is \(64,\); give two whole numbers from 1"),
+        ({"size": (64, 0)}, r"size is \(64, 0\); give two whole numbers from 1"),
+        ({"milestones": ("a",)}, r"milestones is \('a',\); give whole numbers from 1"),
+        ({"rates": {"tks": "4"}}, "the rate of tks is '4'; give 0 or more"),
+        ({"precision": "int8"}, "precision is 'int8'; choose one of fp32, bf16, fp16"),
+        ({"schedule": "cosine", "warmup_epochs": 3}, "warmup_epochs goes with schedule step; give warmup_steps"),
+    ],
+)
+def test_a_recipe_that_no_machine_can_follow_is_refused(own: dict[str, Any], told: str) -> None:
+    check_recipe(Recipe())
+    with pytest.raises(UserError, match=f"^recipe: {told}$"):
+        check_recipe(Recipe().but(own))
 
 
 def test_the_first_choice_is_the_default() -> None:

@@ -132,24 +132,26 @@ def _batches(asked: str, name: str, found: Format) -> tuple[int, ...]:
 
 
 def _network(arguments: Namespace) -> tuple[Network, Cell, Recipe]:
-    """The network with its weights, the cell that holds its identity, and the recipe of its preset."""
+    """The network with its weights, the cell that holds its identity, and its recipe under the preset."""
     import torch
 
     from reidbench import registry
     from reidbench.deployment.network import Network
     from reidbench.experiments.accuracy import load_trained
-    from reidbench.planning.plan import choose_preset, model_cell
+    from reidbench.planning.plan import choose_preset, model_cell, trained_by
+    from reidbench.spec import Row
 
     path = None if arguments.checkpoint == RANDOM else weights_of(arguments)
     arguments.preset = arguments.preset or "paper"
     preset = choose_preset(request_of(arguments))
-    cell = model_cell(arguments.model, given_options(arguments), preset)
+    options = given_options(arguments)
+    cell = model_cell(arguments.model, options, preset)
     if path is None:
         torch.manual_seed(0)
         model = registry.build(cell.model, **cell.options)
     else:
         model = load_trained(cell, path)
-    return Network(model, neck=True).eval(), cell, preset.recipe
+    return Network(model, neck=True).eval(), cell, trained_by(Row("", arguments.model, options), preset)
 
 
 def _calibration(arguments: Namespace, recipe: Recipe, batch: int) -> Any:

@@ -7,6 +7,7 @@ import ast
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
+from itertools import groupby
 from typing import Any
 
 from reidbench import presets, registry
@@ -83,9 +84,9 @@ def _table(lines: Mapping[str, str]) -> list[str]:
 def _plain(value: Any) -> str:
     """A setting in words."""
     if isinstance(value, Mapping):
-        return ", ".join(f"{name} {_plain(own)}" for name, own in value.items()) or "-"
+        return ", ".join(f"{name} {_plain(own).replace(', ', ' ')}" for name, own in value.items()) or "-"
     if isinstance(value, (tuple, list)):
-        return ", ".join(map(str, value))
+        return ", ".join(map(str, value)) or "-"
     return "-" if value == "" else f"{value:g}" if isinstance(value, float) else str(value)
 
 
@@ -152,7 +153,9 @@ def _preset_facts(name: str) -> dict[str, Any]:
     settings |= asdict(preset.recipe)
     settings |= {f"on {dataset}": dict(own) for dataset, own in preset.by_dataset.items()}
     settings |= {f"rates with trunk {trunk}": dict(own) for trunk, own in preset.rates_by_trunk.items()}
-    settings |= {f"for model {model}": dict(own) for model, own in preset.by_model.items()}
+    usual = asdict(preset.recipe)
+    for recipe, alike in groupby(preset.by_model, key=lambda model: preset.by_model[model]):
+        settings[f"for {', '.join(alike)}"] = {name: v for name, v in recipe.items() if v != usual[name]}
     return {"kind": "preset", "name": name, "about": "\n\n".join([preset.about, *preset.notes]), "settings": settings}
 
 

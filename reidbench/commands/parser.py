@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
+from reidbench.presets import PRESETS
 from reidbench.program import program
 from reidbench.registry import nearest
 from reidbench.spec import UserError
@@ -15,6 +16,9 @@ Add = Callable[..., "Parser"]
 
 Adding = argparse._ActionsContainer
 """What options are added to: a parser, or a section of its help."""
+
+*_FIRST, _LAST = PRESETS
+PRESET_NAMES = f"{', '.join(_FIRST)} or {_LAST}"
 
 WEIGHTS = "--weights"
 ASKED_WEIGHTS = f"a checkpoint of this model, as {program()} train MODEL --out DIR makes one"
@@ -89,7 +93,7 @@ def common(records: bool = True) -> Parser:
 def training(title: str = "") -> Parser:
     """How a model is trained, and on what; the help has it under a title, if one is given."""
     parser = Parser(add_help=False, parents=[data(title), device(), protocol(title)])
-    about = "tiny, quick, standard, fine, full or paper (default: quick)"
+    about = f"{PRESET_NAMES} (default: quick)"
     _section(parser, title).add_argument("--preset", default="quick", help=about)
     return parser
 
@@ -97,7 +101,7 @@ def training(title: str = "") -> Parser:
 def given_weights(other: str = "") -> Parser:
     """A model, its weights and the data they are put to; `other` says what else the weights may be."""
     parser = Parser(add_help=False, parents=[model(), data()])
-    about = "tiny, quick, standard, fine, full or paper (default: the first that the weights fit)"
+    about = f"{PRESET_NAMES} (default: the first that the weights fit)"
     parser.add_argument("--preset", default="", help=about)
     about = f"a checkpoint: ours, as .pt or .safetensors, the authors' .pth.tar, or a state dict of one's own{other}"
     parser.add_argument(WEIGHTS, dest="checkpoint", required=True, metavar="FILE", help=about)

@@ -22,6 +22,7 @@ from reidbench.data.images import missing, read_image
 from reidbench.data.jpeg import decode_jpeg
 from reidbench.data.tracklets import Dataset, Tracklet
 from reidbench.files import alone, replacing
+from reidbench.resources import allowed_cores
 from reidbench.spec import Advance
 
 Made = TypeVar("Made")
@@ -206,7 +207,7 @@ def seconds_to_keep(frames: Frames) -> float:
 
 def _writers(frames: Frames) -> int:
     """Threads that decode a cache file: trainings on a CPU compute in one each, and all wait for the file."""
-    return max(frames.threads, os.cpu_count() or 1)
+    return max(frames.threads, allowed_cores())
 
 
 def _files(folder: Path) -> set[str]:

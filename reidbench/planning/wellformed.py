@@ -9,7 +9,7 @@ from typing import Any
 
 from reidbench import registry
 from reidbench.deployment.backends import BACKENDS
-from reidbench.recipes import Recipe, check_recipe
+from reidbench.recipes import ALIKE, Recipe, check_recipe
 from reidbench.registry import check_options, lookup
 from reidbench.soundness import CONTROLS
 from reidbench.spec import Column, Published, Row, Suite, UserError, canonical_json
@@ -57,9 +57,6 @@ CHOICES: Mapping[str, Iterable[str]] = {
 }
 """What the texts may be; which go together is found out where they are to be measured."""
 
-ALIKE = ((float, int), (tuple, list))
-"""The type of a recipe's setting, and another that is as good."""
-
 CALLED: Mapping[type, str] = {str: "a text", bool: "True or False", int: "a whole number", tuple: "a tuple"}
 
 
@@ -88,6 +85,10 @@ def check_suite(name: str, suite: Suite) -> None:
         for row in suite.rows:
             if row.against:
                 lookup(f"row that {row.name!r} is compared with", row.against, names)
+            if row.against and suite.ablation:
+                raise UserError(
+                    f"row {row.name!r} names one that it is compared with: in an ablation that is the one above"
+                )
         for column in suite.columns:
             measurement = lookup("measurement", column.measurement, registry.measurements())
             lookup(f"quantity of {column.measurement}", column.field, measurement.quantities)
@@ -175,6 +176,8 @@ def _check_row(row: Row) -> None:
     if row.model and row.absent:
         raise UserError(f"it has the model {row.model!r}, and `absent` says why it has none; drop one of them")
     _check_recipe(row.recipe)
+    if row.recipe and not row.model:
+        raise UserError("it has a recipe and no model that is trained by it; drop one of them")
     if row.model:
         check_options("model", lookup("model", row.model, registry.models()), row.options)
 

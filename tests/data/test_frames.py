@@ -187,7 +187,7 @@ def test_the_cache_is_made_by_all_cores_also_where_torch_computes_in_one_thread(
         asked.append((len(paths), threads))
         return decode_frames(root, paths, size, threads=threads)
 
-    monkeypatch.setattr(os, "cpu_count", lambda: 3)
+    monkeypatch.setattr(module, "allowed_cores", lambda: 3)
     monkeypatch.setattr(module, "decode_frames", decode)
     monkeypatch.setattr(module, "CHUNK", 41)
     frames = name_frames(tiny, tiny.train, SIZE, threads=1)

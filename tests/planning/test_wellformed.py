@@ -79,6 +79,14 @@ def test_a_suite_that_can_be_planned_is_let_through() -> None:
             "row 'A': published must be a tuple of Published, with a comma after a single one",
         ),
         ({"rows": (replace(A, against="b"), B)}, "no row that 'A' is compared with is named 'b'; did you mean 'B'?"),
+        (
+            {"rows": (replace(A, against="B"), B), "ablation": True, "contrasts": ()},
+            "row 'A' names one that it is compared with: in an ablation that is the one above",
+        ),
+        (
+            {"rows": (A, B, Row("C", recipe={"lr": 1.0}))},
+            "row 'C': it has a recipe and no model that is trained by it; drop one of them",
+        ),
         ({"rows": (replace(A, recipe=("lr",)), B)}, "Row.recipe is ('lr',); give a dict"),  # type: ignore[arg-type]
         (
             {"rows": (replace(A, recipe={"rate": 1.0}), B)},

@@ -264,7 +264,7 @@ def test_a_loss_that_is_not_finite_stops_and_is_not_saved(dataset: Dataset, tmp_
         ({"schedule": "linear"}, "schedule is 'linear'; choose one of step, cosine"),
         ({"metric_loss": "arcface"}, "metric_loss is 'arcface'"),
         ({"sampling": "dense"}, "sampling is 'dense'; choose one of stride, restricted"),
-        ({"smoothing": 1.0}, "smoothing is 1; give 0 to less than 1"),
+        ({"smoothing": 1.5}, "smoothing is 1.5; give 0 to 1"),
         ({"precision": "int8"}, "precision is 'int8'"),
         ({"precision": "fp16"}, "needs --device cuda"),
         ({"identities": 16}, "do not fill a batch of 16"),

@@ -113,7 +113,7 @@ def families(table: Table) -> list[Family]:
 
 def steps(table: Table) -> Iterator[Family]:
     """Of the columns that rows are judged by: each row against the measured one above, or the one it is to be compared
-    with, the reference row where none is named."""
+    with, the reference row where none is named; not where both are the same trainings."""
     suite = table.plan.suite
     for heading in table.judged:
         rows = table.fresh(heading)
@@ -123,7 +123,7 @@ def steps(table: Table) -> Iterator[Family]:
         else:
             for row in suite.rows:
                 other = row.against or suite.reference
-                if row.name != other and row.name in rows and other in rows:
+                if row.name in rows and other in rows and _keys([rows[row.name]]) != _keys([rows[other]]):
                     pairs.setdefault(other, []).append((row.name, other, row.name))
         for against, some in pairs.items():
             gaps = [(text, compare(heading.quantity, rows[a], rows[b]), (rows[a], rows[b])) for a, b, text in some]
@@ -165,7 +165,7 @@ def _components(table: Table) -> Iterator[Family]:
         return
     counts = sorted({effect.pairs for effect in found})
     pairs = " to ".join(map(str, (counts[0], counts[-1])[: len(counts)]))
-    keys = frozenset(_keys(list(table.fresh(heading).values())))
+    keys = _keys(list(table.fresh(heading).values()))
     gaps = tuple(Difference(effect.part, effect.difference, keys | {effect.part}) for effect in found)
     title = f"{column_name(heading)} with a component minus without it, over {pairs} pairs of rows"
     yield Family(title, heading.quantity, gaps)
@@ -183,11 +183,11 @@ def estimated_gap(quantity: Quantity, rows: Readings) -> Estimate | None:
 
 def _known(gaps: Sequence[tuple[str, Estimate | None, Sequence[Readings]]]) -> tuple[Difference, ...]:
     return tuple(
-        Difference(name, gap, frozenset(_keys(rows)), rests_on_two(gap, [known for known, _ in rows]))
+        Difference(name, gap, _keys(rows), rests_on_two(gap, [known for known, _ in rows]))
         for name, gap, rows in gaps
         if gap
     )
 
 
-def _keys(rows: Sequence[Readings]) -> Iterator[str]:
-    return (record.key for _, records in rows for record in records)
+def _keys(rows: Sequence[Readings]) -> frozenset[str]:
+    return frozenset(record.key for _, records in rows for record in records)

@@ -25,7 +25,12 @@ def trained_otherwise(plans: Sequence[Plan], store: Store) -> list[str]:
     own = {slug(row.name): row.recipe for plan in plans for row in plan.suite.rows}
     cells = store.cells(*{cell.measurement for cell in trained}) if trained else ()
     found = {_options(asked) for row, cell in cells if row in own and (asked := asked_by(cell["settings"], own[row]))}
-    shown = {_options(asked) for cell in trained if (asked := asked_by(cell.settings, own[slug(cell.row)]))}
+    shown = {
+        _options(asked)
+        for plan in plans
+        for cell in plan.all_cells()
+        if "recipe" in cell.settings and (asked := asked_by(cell.settings, own[slug(cell.row)], usual=plan.preset.name))
+    }
     return sorted(found - shown)
 
 
@@ -42,10 +47,13 @@ def reports_of(suite: Suite, store: Store) -> list[Request]:
     return [usual, *(each for _, each in sorted(others.items()) if each != usual)]
 
 
-def asked_by(settings: Mapping[str, Any], own: Mapping[str, Any] | None = None) -> Request | None:
-    """What asks for a training with these settings, of a row with an `own` part of the recipe; None if nothing but
-    options of its own does."""
-    preset, data = PRESETS.get(preset_name(settings["recipe"], own)), settings["dataset"]
+def asked_by(settings: Mapping[str, Any], own: Mapping[str, Any] | None = None, *, usual: str = "") -> Request | None:
+    """What asks for a training with these settings, of a row with an `own` part of the recipe, of several presets the
+    `usual` one; None if nothing but options of its own does."""
+    recipe, data = settings["recipe"], settings["dataset"]
+    preset = PRESETS.get(usual)
+    if preset is None or not preset.has(recipe, own or {}):
+        preset = PRESETS.get(preset_name(recipe, own))
     if preset is None:
         return None
     known = preset.dataset_options if data["name"] == preset.dataset else {}

@@ -219,13 +219,14 @@ def _recipes(table: Table, *, lookalikes: bool) -> Iterator[str]:
     """
     found: dict[str, dict[str, int]] = {}
     plan, own = table.plan, {row.name: row for row in table.plan.suite.rows if row.recipe}
-    usual = plan.preset.recipe.frames
+    usual, each_its_own = plan.preset.recipe.frames, "frames" in plan.own
     trained = [(row, cell) for (row, _), cells in plan.cells.items() for cell in cells if "recipe" in cell.settings]
     for row, cell in trained:
         recipe, model = cell.settings["recipe"], registry.models().get(cell.model)
         shared = asdict(trained_by(replace(own[row], recipe={}), plan.preset)) if row in own else recipe
         grouped = lookalikes and shared.get("grouped", False)
-        text = recipe_text({**shared, "frames": usual, "grouped": grouped}, model.trunk if model else "")
+        frames = recipe["frames"] if each_its_own else usual
+        text = recipe_text({**shared, "frames": frames, "grouped": grouped}, model.trunk if model else "")
         found.setdefault(text, {})[row] = recipe["frames"]
     most = max(found, key=lambda text: len(found[text]), default="")
     unnamed = most if len(found.get(most, ())) > MANY else ""
@@ -234,11 +235,13 @@ def _recipes(table: Table, *, lookalikes: bool) -> Iterator[str]:
         yield f"Recipe{whose}: {text}"
     changes: dict[str, dict[str, None]] = {}
     for row in dict.fromkeys(row for row, _ in trained if row in own):
+        if trained_by(own[row], plan.preset) == trained_by(replace(own[row], recipe={}), plan.preset):
+            continue
         changes.setdefault(settings_text(own[row].recipe), {})[row] = None
     for text, rows in changes.items():
         yield f"Otherwise of {'; '.join(rows)}: {text}."
     others = {row: frames for rows in found.values() for row, frames in rows.items() if frames != usual}
-    if others:
+    if others and not each_its_own:
         yield f"Clips of another length: {'; '.join(f'{row} ({frames} frames)' for row, frames in others.items())}."
 
 

@@ -12,7 +12,7 @@ def recipe_text(recipe: Mapping[str, Any], trunk: str = "") -> str:
     """A recipe's settings (`recipes.Recipe` as a mapping) in words, as models on a kind of trunk follow it."""
     height, width = recipe["size"]
     clips = recipe["identities"] * recipe["clips_per_identity"]
-    epochs = "epochs of identities" if recipe.get("epoch_of") == "identities" else "epochs"
+    epochs = "epochs, each identity once in each," if recipe.get("epoch_of") == "identities" else "epochs"
     length = f"{recipe['steps']} steps" if recipe["steps"] else f"{recipe['epochs']} {epochs}"
     return (
         f"{length} of {clips} clips ({recipe['identities']} identities x {recipe['clips_per_identity']}"
@@ -25,10 +25,18 @@ def recipe_text(recipe: Mapping[str, Any], trunk: str = "") -> str:
 
 
 def settings_text(own: Mapping[str, Any]) -> str:
-    """Some settings by their names: "smoothing 0.1, rates none"."""
-    return ", ".join(
-        f"{name} {value if isinstance(value, (int, float)) or value else 'none'}" for name, value in own.items()
-    )
+    """Some settings by their names: "smoothing 0.1, rates none, milestones 60 and 120"."""
+    return ", ".join(f"{name} {_value(value)}" for name, value in own.items())
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, int | float):
+        return f"{value:g}" if isinstance(value, float) else f"{value}"
+    if not value:
+        return "none"
+    if isinstance(value, Mapping):
+        return rates_text(value)
+    return value if isinstance(value, str) else " and ".join(map(str, value))
 
 
 def _start(weights: str, trunk: str) -> str:
@@ -39,9 +47,15 @@ def _start(weights: str, trunk: str) -> str:
 
 
 def _optimiser(recipe: Mapping[str, Any]) -> str:
-    name = "SGD with momentum" if recipe.get("optimiser") == "sgd" else "Adam"
-    rates = ", ".join(f"{name.rstrip('.')} x{factor:g}" for name, factor in recipe.get("rates", {}).items())
-    return f"{name} {recipe['lr']:g}{f' ({rates})' if rates else ''}"
+    rates = f" ({rates_text(recipe['rates'])})" if recipe.get("rates") else ""
+    if recipe.get("optimiser") == "sgd":
+        return f"SGD {recipe['lr']:g}{rates} with momentum 0.9"
+    return f"Adam {recipe['lr']:g}{rates}"
+
+
+def rates_text(rates: Mapping[str, float]) -> str:
+    """Factors of the learning rate by the part of a network that has each."""
+    return ", ".join(f"{name.rstrip('.')} x{factor:g}" for name, factor in rates.items())
 
 
 def _decay(recipe: Mapping[str, Any]) -> str:

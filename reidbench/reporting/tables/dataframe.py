@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +13,10 @@ from reidbench.deployment.backends import EAGER
 from reidbench.estimates import estimate
 from reidbench.json_trees import differences
 from reidbench.planning.dataset_identity import is_usual
-from reidbench.planning.plan import cost_shape, model_options
+from reidbench.planning.plan import cost_shape, model_options, trained_by
 from reidbench.planning.today import as_of_today, latest_contents
 from reidbench.presets import PRESETS, preset_name
+from reidbench.recipes import Preset
 from reidbench.reporting.tables.matching import against_published, outdated, printed_value
 from reidbench.reporting.tables.table import Entry, Table, shared
 from reidbench.scatter import Noise, covering, noise_by_device, on_device
@@ -48,9 +50,15 @@ def to_frame(table: Table) -> pd.DataFrame:
             entry = table.entries[row.name, heading.index]
             splits = plan.splits.numbers if heading.training else ()
             line = _line(row, heading.column, heading.quantity, entry, heading.settings, splits)
-            preset = preset_name(plan.preset.recipe.identity) if heading.training else ""
+            preset = plan.preset.name if heading.training and _has_its_weights(plan.preset) else ""
             lines.append({"suite": plan.name, **line, "preset": preset, "machine": table.machine})
     return pd.DataFrame(lines, columns=list(FRAME_COLUMNS))
+
+
+def _has_its_weights(preset: Preset) -> bool:
+    """Whether trunks start from what the preset names: with others a record is of no preset."""
+    known = PRESETS.get(preset.name)
+    return known is not None and known.recipe.trunk == preset.recipe.trunk
 
 
 def frame(suite: str, results: str = "results", *, all_data: bool = False) -> pd.DataFrame:
@@ -185,16 +193,21 @@ def _of_row(row: Row, groups: Sequence[list[Record]]) -> list[list[Record]]:
         group
         for group in groups
         if canonical_json([group[0].cell["model"], group[0].cell["options"]]) in identities
-        and _is_trained_as(row, group[0].cell["settings"].get("recipe"))
+        and _is_trained_as(row, group[0].cell["settings"])
     ]
 
 
-def _is_trained_as(row: Row, recipe: Mapping[str, Any] | None) -> bool:
-    """Whether a recipe is a row's under some preset, whatever weights were given with it; so where there is none."""
-    if recipe is None:
+def _is_trained_as(row: Row, settings: Mapping[str, Any]) -> bool:
+    """Whether what a record holds of a training is a row's under some preset, whatever weights were given with it."""
+    if "recipe" not in settings:
         return True
-    usual = {preset.recipe.trunk for preset in PRESETS.values()} if recipe.get("trunk") else ()
-    return any(preset_name({**recipe, "trunk": trunk}, row.recipe) for trunk in {recipe.get("trunk"), *usual})
+    recipes = (trained_by(row, replace(preset, dataset=settings["dataset"]["name"])) for preset in PRESETS.values())
+    return any(_but_for_weights(recipe.identity) == _but_for_weights(settings["recipe"]) for recipe in recipes)
+
+
+def _but_for_weights(recipe: Mapping[str, Any]) -> str:
+    """A recipe as a text, without the length of clips, and of the weights of its trunk only whether there are any."""
+    return canonical_json({**recipe, "frames": 0, "trunk": bool(recipe.get("trunk"))})
 
 
 def _columns_of(suite: Suite, row: Row, record: Record, all_data: bool) -> list[Column]:

@@ -18,6 +18,15 @@ def test_rows_are_compared_with_the_reference_or_the_one_they_name(bench):
     assert found == {"mAP, each row against Base": ["Small"], "mAP, each row against Small": ["Full"]}
 
 
+def test_a_row_that_is_the_same_trainings_is_compared_with_nothing(bench):
+    again = replace(ROWS[2], name="Full again", against="Full")
+    bench.rows = (*ROWS, again)
+    bench.save_all()
+    table = assemble(replace(bench.plan, suite=replace(bench.plan.suite, ablation=False)), bench.store)
+    assert table.fresh(table.headings[0])["Full again"]
+    assert [family.name for family in families(table)] == ["mAP, each row against Base"]
+
+
 def test_a_pair_of_rows_is_compared_in_each_quantity_under_its_own_name(bench):
     bench.seeds = 2
     bench.save_all()

@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 from reidbench.authors import AUTHORS
 from reidbench.recipes import Recipe
-from reidbench.reporting.findings.recipe_text import recipe_text
+from reidbench.reporting.findings.recipe_text import recipe_text, settings_text
 from reidbench.spec import NO_TRUNK
 
 
@@ -27,13 +27,18 @@ def test_other_authors_recipes_in_words():
     }
     for part in (
         "501 epochs of 10 clips (10 identities x 1), 16 frames of 256x128 pixels, consecutive; ",
-        "; SGD with momentum 0.01, weight decay 0.0005, times 0.1 at epochs 120, 240, 360, 480; ",
+        "; SGD 0.01 with momentum 0.9, weight decay 0.0005, times 0.1 at epochs 120, 240, 360, 480; ",
         "; cross entropy alone; flip 0, erasing 0; ",
     ):
         assert part in texts["gltp"]
-    assert "800 epochs of identities of 32 clips" in texts["mgh"]
+    assert "800 epochs, each identity once in each, of 32 clips" in texts["mgh"]
     assert "20 warm-up epochs, times 0.1 at epochs 200, 400, 600; " in texts["mgh"]
     assert "cross entropy (labels smoothed by 0.1) + 1 x Euclidean triplet (margin 0.3)" in texts["mgh"]
     assert "6 frames of 256x128 pixels, one of each equal part of a tracklet; " in texts["stmn"]
     assert "cross entropy + 1 x Euclidean soft triplet; " in texts["stmn"]
     assert "weight decay 0.0005, constant; " in texts["stmp"] and "(trunk x0.1)" in texts["stmp"]
+
+
+def test_settings_by_their_names():
+    own = {"smoothing": 0.1, "rates": {"tks.": 2.0}, "trunk": "", "milestones": (60, 120), "flip": 0.0, "steps": 9}
+    assert settings_text(own) == "smoothing 0.1, rates tks x2, trunk none, milestones 60 and 120, flip 0, steps 9"

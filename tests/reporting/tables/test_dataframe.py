@@ -73,7 +73,7 @@ def test_rows_that_differ_in_their_recipe_alone_are_told_apart(bench, toy, monke
     own = replace(ROWS[2], name="Full, smoothed", recipe={"smoothing": 0.1})
     bench.rows = (*ROWS, own)
     bench.save_all(without=own.name)
-    for recipe in (own.recipe, {"smoothing": 0.2}):
+    for recipe in (own.recipe, {"smoothing": 0.2}, {"trunk": ""}):
         bench.save(bench.cell(replace(ROWS[2], recipe=recipe), COLUMNS[MEAN_AP]))
     plain = frame("made_up", str(bench.store.folder.parent))
     monkeypatch.setattr(registry, "suites_of", lambda name: {name: replace(SUITE, rows=bench.rows)})
@@ -82,7 +82,7 @@ def test_rows_that_differ_in_their_recipe_alone_are_told_apart(bench, toy, monke
         lines = found[(found.quantity == "mAP") & found.row.str.startswith("Full")]
         assert list(lines.preset) == ["made-up"] * len(rows) and set(lines.row) == rows
     table = assemble(bench.plan, bench.store)
-    assert set(to_frame(table)[lambda line: line.quantity == "mAP"].preset) == {"made-up"}
+    assert set(to_frame(table)[lambda line: line.quantity == "mAP"].preset) == {"quick"}, "the plan's"
     assert table.warnings == ()
 
 
