@@ -20,8 +20,8 @@ def test_rows_are_compared_with_the_reference_or_the_one_they_name(bench):
 
 def test_a_row_that_is_the_same_trainings_is_compared_with_nothing(bench):
     again = replace(ROWS[2], name="Full again", against="Full")
-    bench.rows = (*ROWS, again)
     bench.save_all()
+    bench.rows = (*ROWS, again)
     table = assemble(replace(bench.plan, suite=replace(bench.plan.suite, ablation=False)), bench.store)
     assert table.fresh(table.headings[0])["Full again"]
     assert [family.name for family in families(table)] == ["mAP, each row against Base"]
