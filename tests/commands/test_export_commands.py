@@ -85,6 +85,14 @@ def test_a_file_for_any_number_of_clips_is_checked_with_several(capsys: pytest.C
     assert json.loads(Path("b.pt2.json").read_text())["clips"]["shape"] == ["any", 8, 3, 64, 32]
 
 
+@pytest.mark.parametrize(("model", "frames"), [("stmn", 6), ("ap3d", 4)])
+def test_clips_are_as_long_as_the_recipe_of_the_model_has_them(model: str, frames: int) -> None:
+    slim = ("--set", "width=8", "--set", "blocks=(1, 1, 1, 1)")
+    given = ("--weights", "random", "--preset", "authors", *slim, "--out", "m.pt2")
+    assert main(["export", model, *given]) == 0
+    assert json.loads(Path("m.pt2.json").read_text())["clips"]["shape"] == [1, frames, 3, 256, 128]
+
+
 def test_the_note_says_what_the_file_is_and_the_file_holds_it_too() -> None:
     arguments = ("--weights", "model.pt", "--out", "b.onnx", "--batch", "any")
     assert main(["export", "baseline", *arguments]) == 0

@@ -101,7 +101,7 @@ def test_embed_writes_what_score_scores(capsys: pytest.CaptureFixture[str]) -> N
     found = json.loads(run("score", "out/f.npz", "--json", capsys=capsys))
     assert (found["model"], found["dataset"]) == ("two_branch", "synthetic")
     names = [line["protocol"] for line in found["protocols"]]
-    assert names == [n for n in PROTOCOLS if n not in ("first_clip", "four_frames", "neck_before")]
+    assert names == [n for n in PROTOCOLS if n not in ("first_clip", "restricted", "four_frames", "neck_before")]
     for line in found["protocols"]:
         assert line.get("mAP") == wanted[line["protocol"]].get("mAP")
     only = json.loads(run("score", "out/f.npz", "--protocol", "euclidean", "--json", capsys=capsys))["protocols"]
