@@ -55,8 +55,8 @@ SUITE = Suite(
         "otherwise. Nothing was chosen anew for it: what is worse in so short a run, at this learning rate, may be as "
         "good or better in a longer one.",
         "Frames are consecutive by the presets with short runs. From all over the tracklet, one is drawn "
-        "of each of as many equal parts as a clip has frames (restricted random sampling); the test takes all frames, "
-        "as for the other rows.",
+        "of each of as many equal parts as a clip has frames (restricted random sampling). The test takes all frames, "
+        "in consecutive ones, as for the other rows: it is not the one that such a training is made for.",
         "The last two rows tell what the favour for TKS is worth that the presets with synthetic data have: TKS learns "
         "at four times the rate of the rest and CSP at a tenth, and TKS starts at scale 1.",
         "The choices are those of the preset quick. Where another preset makes one of them anyway, that row is the "
