@@ -221,7 +221,7 @@ def _laid_out(content: Any, margin: str = "") -> str:
     if isinstance(content, list | tuple) and any(isinstance(value, Mapping | list | tuple) for value in content):
         entries = [_laid_out(value, inner) for value in content]
         return "[\n" + ",\n".join(inner + entry for entry in entries) + f"\n{margin}]"
-    return json.dumps(content, allow_nan=False)
+    return json.dumps(content, allow_nan=False, separators=(",", ":"))
 
 
 def _read_all(paths: Iterable[Path]) -> Iterator[tuple[Path, Record]]:

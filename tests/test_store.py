@@ -313,16 +313,16 @@ def test_a_digest_does_not_depend_on_how_the_file_is_spaced_or_ordered(store: St
 def test_a_file_has_a_line_for_every_entry_and_one_for_a_row_of_readings(store: Store) -> None:
     about = {"rows": [["Base-B", 1], {"none": {}}], "empty": []}
     text = store.save(replace(record(), samples={"ap": [0.5, 1.0, 1e-07]}, context=about)).read_text()
-    assert ' "context": {\n  "empty": [],\n  "rows": [\n   ["Base-B", 1],\n   {\n    "none": {}\n   }\n  ]\n },' in text
-    assert ' "samples": {\n  "ap": [0.5, 1, 1e-07]\n },' in text
+    assert ' "context": {\n  "empty": [],\n  "rows": [\n   ["Base-B",1],\n   {\n    "none": {}\n   }\n  ]\n },' in text
+    assert ' "samples": {\n  "ap": [0.5,1,1e-07]\n },' in text
     assert text == text.strip() + "\n"
-    assert '"shape": [1, 8, 3, 256, 128]' in text
+    assert '"shape": [1,8,3,256,128]' in text
 
 
 def test_whole_readings_are_written_short_and_stay_the_numbers_that_they_were(store: Store) -> None:
     readings = [0.0, 1.0, 3.0, 0.5, 2.0**60]
     path = store.save(replace(record(), samples={"ap": readings}))
-    assert '"ap": [0, 1, 3, 0.5, 1.152921504606847e+18]' in path.read_text()
+    assert '"ap": [0,1,3,0.5,1.152921504606847e+18]' in path.read_text()
     assert store.load(CELL).samples["ap"] == readings
 
 
