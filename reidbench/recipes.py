@@ -23,7 +23,7 @@ class Recipe:
     Length: `epochs`, or `steps` optimiser steps where that is not 0. An epoch is of all "tracklets", or with `epoch_of`
     "identities" of `clips_per_identity` tracklets of each.
 
-    Rates: `optimiser` is "adam" or "sgd" (momentum 0.9). `schedule` is "step" (times `gamma` at each epoch of
+    Rates: `optimiser` is "adam" or "sgd" (with `MOMENTUM`). `schedule` is "step" (times `gamma` at each epoch of
     `milestones`) or "cosine" (to 0 over the steps), each after a linear rise over `warmup_steps`, or `warmup_epochs`
     from one epoch to the next. `rates` multiplies the learning rate of parameters whose name starts with a prefix.
 
@@ -82,6 +82,9 @@ class Recipe:
 
 LATER = ("smoothing", "sampling", "metric_distance", "optimiser", "epoch_of", "warmup_epochs")
 """Fields of `Recipe` younger than the first records; see `spec.identity_of`. A new field belongs here."""
+
+MOMENTUM = 0.9
+"""That of SGD."""
 
 ALIKE: Mapping[tuple[type, type], Callable[[Any], Any]] = {(float, int): float, (tuple, list): tuple}
 """What a setting is taken for, by the type that it has in a recipe and the one that was given: else its key differs."""

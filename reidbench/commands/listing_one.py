@@ -150,10 +150,10 @@ def _preset_facts(name: str) -> dict[str, Any]:
     preset = presets.PRESETS[name]
     settings: dict[str, Any] = {"dataset": preset.dataset, "seeds": preset.seeds}
     settings |= {"dataset options": dict(preset.dataset_options), "model options": dict(preset.model_options)}
-    settings |= asdict(preset.recipe)
+    usual = asdict(preset.recipe)
+    settings |= usual
     settings |= {f"on {dataset}": dict(own) for dataset, own in preset.by_dataset.items()}
     settings |= {f"rates with trunk {trunk}": dict(own) for trunk, own in preset.rates_by_trunk.items()}
-    usual = asdict(preset.recipe)
     for recipe, alike in groupby(preset.by_model, key=lambda model: preset.by_model[model]):
         settings[f"for {', '.join(alike)}"] = {name: v for name, v in recipe.items() if v != usual[name]}
     return {"kind": "preset", "name": name, "about": "\n\n".join([preset.about, *preset.notes]), "settings": settings}

@@ -10,11 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from reidbench.recipes import Recipe
+from reidbench.recipes import MOMENTUM, Recipe
 from reidbench.spec import Output
 from reidbench.training.losses import batch_hard_triplet, supervised_contrastive
-
-MOMENTUM = 0.9
 
 
 def objective(output: Output, labels: Tensor, recipe: Recipe) -> Tensor:

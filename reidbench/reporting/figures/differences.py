@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 
 from reidbench.reporting.documents.block import titled
 from reidbench.reporting.figures.front import set_rows
+from reidbench.reporting.figures.rows import LOOK
 from reidbench.reporting.figures.style import (
-    OKABE_ITO,
     entitle,
     identities,
     page_figure,
@@ -24,7 +24,6 @@ from reidbench.reporting.findings.differences import AGAINST, DIFFERENCE, Family
 from reidbench.reporting.tables.layout import several
 from reidbench.reporting.tables.table import Table
 
-LOOK: Any = {"color": OKABE_ITO[0], "linestyle": "none", "marker": "s", "ms": 6, "mew": 1.3}
 LETTERS = 44
 """Of a row's name on one line."""
 

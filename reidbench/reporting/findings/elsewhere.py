@@ -21,15 +21,14 @@ def trained_otherwise(plans: Sequence[Plan], store: Store) -> list[str]:
 
     Left out are recipes that are no preset's, and data made with options of its own.
     """
-    trained = [cell for plan in plans for cell in plan.all_cells() if "recipe" in cell.settings]
+    trained = [(plan, cell) for plan in plans for cell in plan.all_cells() if "recipe" in cell.settings]
     own = {slug(row.name): row.recipe for plan in plans for row in plan.suite.rows}
-    cells = store.cells(*{cell.measurement for cell in trained}) if trained else ()
+    cells = store.cells(*{cell.measurement for _, cell in trained}) if trained else ()
     found = {_options(asked) for row, cell in cells if row in own and (asked := asked_by(cell["settings"], own[row]))}
     shown = {
         _options(asked)
-        for plan in plans
-        for cell in plan.all_cells()
-        if "recipe" in cell.settings and (asked := asked_by(cell.settings, own[slug(cell.row)], usual=plan.preset.name))
+        for plan, cell in trained
+        if (asked := asked_by(cell.settings, own[slug(cell.row)], usual=plan.preset.name))
     }
     return sorted(found - shown)
 

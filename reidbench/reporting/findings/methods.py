@@ -219,11 +219,12 @@ def _recipes(table: Table, *, lookalikes: bool) -> Iterator[str]:
     """
     found: dict[str, dict[str, int]] = {}
     plan, own = table.plan, {row.name: row for row in table.plan.suite.rows if row.recipe}
+    presets = {name: trained_by(replace(row, recipe={}), plan.preset) for name, row in own.items()}
     usual, each_its_own = plan.preset.recipe.frames, "frames" in plan.own
     trained = [(row, cell) for (row, _), cells in plan.cells.items() for cell in cells if "recipe" in cell.settings]
     for row, cell in trained:
         recipe, model = cell.settings["recipe"], registry.models().get(cell.model)
-        shared = asdict(trained_by(replace(own[row], recipe={}), plan.preset)) if row in own else recipe
+        shared = asdict(presets[row]) if row in own else recipe
         grouped = lookalikes and shared.get("grouped", False)
         frames = recipe["frames"] if each_its_own else usual
         text = recipe_text({**shared, "frames": frames, "grouped": grouped}, model.trunk if model else "")
@@ -235,9 +236,8 @@ def _recipes(table: Table, *, lookalikes: bool) -> Iterator[str]:
         yield f"Recipe{whose}: {text}"
     changes: dict[str, dict[str, None]] = {}
     for row in dict.fromkeys(row for row, _ in trained if row in own):
-        if trained_by(own[row], plan.preset) == trained_by(replace(own[row], recipe={}), plan.preset):
-            continue
-        changes.setdefault(settings_text(own[row].recipe), {})[row] = None
+        if trained_by(own[row], plan.preset) != presets[row]:
+            changes.setdefault(settings_text(own[row].recipe), {})[row] = None
     for text, rows in changes.items():
         yield f"Otherwise of {'; '.join(rows)}: {text}."
     others = {row: frames for rows in found.values() for row, frames in rows.items() if frames != usual}

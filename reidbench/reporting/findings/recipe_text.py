@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from reidbench.recipes import MOMENTUM
 from reidbench.spec import NO_TRUNK
 
 
@@ -49,7 +50,7 @@ def _start(weights: str, trunk: str) -> str:
 def _optimiser(recipe: Mapping[str, Any]) -> str:
     rates = f" ({rates_text(recipe['rates'])})" if recipe.get("rates") else ""
     if recipe.get("optimiser") == "sgd":
-        return f"SGD {recipe['lr']:g}{rates} with momentum 0.9"
+        return f"SGD {recipe['lr']:g}{rates} with momentum {MOMENTUM:g}"
     return f"Adam {recipe['lr']:g}{rates}"
 
 

@@ -185,6 +185,7 @@ def _of_row(row: Row, groups: Sequence[list[Record]]) -> list[list[Record]]:
         return []
     function = registry.lookup("model", row.model, registry.models()).function
     identities = set()
+    known: dict[str, set[str]] = {}
     for options in (row.options, *(model_options(row, preset) for preset in PRESETS.values())):
         resolved = registry.resolve_options(row.model, options)
         resolved.pop("classes", None)
@@ -193,16 +194,22 @@ def _of_row(row: Row, groups: Sequence[list[Record]]) -> list[list[Record]]:
         group
         for group in groups
         if canonical_json([group[0].cell["model"], group[0].cell["options"]]) in identities
-        and _is_trained_as(row, group[0].cell["settings"])
+        and _is_trained_as(row, group[0].cell["settings"], known)
     ]
 
 
-def _is_trained_as(row: Row, settings: Mapping[str, Any]) -> bool:
-    """Whether what a record holds of a training is a row's under some preset, whatever weights were given with it."""
+def _is_trained_as(row: Row, settings: Mapping[str, Any], known: dict[str, set[str]]) -> bool:
+    """Whether what a record holds of a training is a row's under some preset, whatever weights were given with it.
+
+    `known` keeps the row's recipes under all presets, by dataset.
+    """
     if "recipe" not in settings:
         return True
-    recipes = (trained_by(row, replace(preset, dataset=settings["dataset"]["name"])) for preset in PRESETS.values())
-    return any(_but_for_weights(recipe.identity) == _but_for_weights(settings["recipe"]) for recipe in recipes)
+    dataset = settings["dataset"]["name"]
+    if dataset not in known:
+        recipes = (trained_by(row, replace(preset, dataset=dataset)) for preset in PRESETS.values())
+        known[dataset] = {_but_for_weights(recipe.identity) for recipe in recipes}
+    return _but_for_weights(settings["recipe"]) in known[dataset]
 
 
 def _but_for_weights(recipe: Mapping[str, Any]) -> str:
