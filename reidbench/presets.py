@@ -20,7 +20,7 @@ SHORT_RUN = (
 LONGER = (
     "The rates and the start of TKS are those of the preset quick, chosen at 64x32 and in 600 steps: TKS learns at 4 "
     "times and CSP at a tenth of the rate of the rest, and the output of TKS starts at scale 1. They favour the rows "
-    "with temporal kernels, and were not tried at this size.",
+    "with temporal kernels, and none was chosen at this size.",
 )
 
 ONE_RECIPE = (

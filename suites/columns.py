@@ -9,6 +9,7 @@ GPU_GRAPH = {**GPU, "backend": "cudagraph"}
 GPU_GRAPH_BF16 = {**GPU_BF16, "backend": "cudagraph"}
 GPU_GRAPH_IEEE = {**GPU_IEEE, "backend": "cudagraph"}
 GPU_FUSED = {**GPU, "backend": "fused"}
+GPU_FUSED_IEEE = {**GPU_IEEE, "backend": "fused"}
 GPU_FUSED_BF16 = {**GPU_BF16, "backend": "fused"}
 
 ON_GPU = (

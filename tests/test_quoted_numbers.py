@@ -20,6 +20,7 @@ from reidbench.store import Store
 
 ROOT = Path(__file__).resolve().parent.parent
 MACHINE = ROOT / "results" / "amd-epyc-2-core-407a"
+FULL = ROOT / "results" / "nvidia-h200-16-core-7ae3"
 GPU = ROOT / "results" / "nvidia-h100-80gb-hbm3-16-core-c007"
 STARTED = re.compile(r"^python bench\.py (\w+) +# (.*)$", flags=re.MULTILINE)
 
@@ -175,6 +176,24 @@ def test_the_speed_of_a_training_step_on_a_gpu_is_that_of_its_page() -> None:
         in told
     )
     assert f"beside theirs in fp32 {of['fp32'][0]} and {of['fp32'][1]} times" in told
+    (_, eager) = re.findall(r"bf16, eager \| .*?\| ([\d.]+) \[", text)
+    assert f"with ours so, a step in bf16 is {eager} times as fast as theirs" in told
+    layout = re.findall(r"authors', fp32, captured \| .*?\| ([\d.]+) \[", text)
+    assert f"the layout by itself gains {layout[0]} and {layout[1]} times" in told
+
+
+def test_what_full_size_gives_is_what_its_report_has() -> None:
+    report, rows = "table2-full-accuracy-part", ("Base-B (256x128)", "BiCnet-TKS")
+    best, tempo = ([cell(report, row, f"mAP{of} (%)", "", FULL).split()[0] for row in rows] for of in ("", " tempo"))
+    seconds = {
+        record.row: record.values["training_seconds"]
+        for record in Store(ROOT / "results", FULL.name).records("accuracy")
+    }
+    minutes = [f"{seconds[row] / 60:.1f}" for row in rows]
+    told = page("docs/results.md")
+    assert f"{minutes[0]} and {minutes[1]} minutes for 3,000 steps in bf16. mAP {best[0]} and {best[1]}," in told
+    assert f"the gain is in the tempo of the gait: {tempo[0]} and {tempo[1]}." in told
+    assert f"mAP {best[0]} and {best[1]}." in page("README.md")
 
 
 def test_what_fusing_gains_is_what_was_measured() -> None:

@@ -24,7 +24,8 @@ from reidbench.training.trainer import refuse_non_finite, start, take_step
 class StepReport:
     """Seconds of each timed step, its loading included: `stages` those of each stage of a watched one.
 
-    `watched` are whole steps with the stopwatch, `alone` those in between without. `clips` [B, T, H, W] are a step's.
+    `watched` are whole steps with the stopwatch, `alone` those in between without, which on a GPU are `captured` as
+    CUDA graphs. `clips` [B, T, H, W] are a step's.
     """
 
     stages: Mapping[str, tuple[float, ...]]
@@ -32,6 +33,7 @@ class StepReport:
     alone: tuple[float, ...]
     clips: tuple[int, int, int, int]
     threads: int
+    captured: bool = False
 
     def median(self, stage: str) -> float:
         return statistics.median(self.stages[stage])
@@ -74,7 +76,8 @@ def time_steps(state: State, feed: Feed) -> StepReport:
     recipe = feed.recipe
     clips = (recipe.identities * recipe.clips_per_identity, recipe.frames, *recipe.size)
     found = {name: tuple(seconds) for name, seconds in stages.items()}
-    return StepReport(found, tuple(whole[True]), tuple(whole[False]), clips, torch.get_num_threads())
+    alone, threads, captured = tuple(whole[False]), torch.get_num_threads(), state.gradients.captures
+    return StepReport(found, tuple(whole[True]), alone, clips, threads, captured)
 
 
 def trace_steps(state: State, feed: Feed, folder: Path, *, worker: str) -> Trace:

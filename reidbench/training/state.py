@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from reidbench import distributed
 from reidbench.spec import UserError
 from reidbench.training.archive import read_archive, write_archive
+from reidbench.training.gradients import Gradients
 from reidbench.training.settings import what_differs
 
 CHECKPOINT = "training.pt"
@@ -20,9 +21,10 @@ CHECKPOINT = "training.pt"
 
 @dataclass
 class State:
-    """All that a checkpoint holds. `losses` float32 [total] is filled for the first `step` steps.
+    """All that a checkpoint holds, and what computes its `gradients`.
 
-    `settings` say what the `run` is of, as plain values, to tell in what another one differs.
+    `losses` float32 [total] is filled for the first `step` steps. `settings` say what the `run` is of, as plain
+    values, to tell in what another one differs.
     """
 
     run: str
@@ -30,6 +32,7 @@ class State:
     model: nn.Module
     optimiser: torch.optim.Optimizer
     scaler: torch.amp.GradScaler
+    gradients: Gradients
     losses: Tensor
     step: int = 0
     seconds: float = 0.0

@@ -23,21 +23,18 @@ from reidbench.data.clips import augment
 from reidbench.data.frames import CACHE_LIMIT, in_turn
 from reidbench.data.tracklets import Dataset
 from reidbench.files import check_writable
-from reidbench.precision import PRECISIONS
 from reidbench.recipes import Recipe, check_recipe
-from reidbench.spec import Advance, Output, UserError
+from reidbench.spec import Advance, UserError
 from reidbench.training.feed import Batch, Feed, open_feed
+from reidbench.training.gradients import Gradients
 from reidbench.training.interrupts import interrupts_held
-from reidbench.training.optimisation import make_optimiser, objective, schedule_factor
+from reidbench.training.optimisation import make_optimiser, schedule_factor
 from reidbench.training.parallel import (
-    average_statistics,
     check_shares,
-    of_all,
     start_alike,
-    sum_gradients,
     synchronise_norms,
 )
-from reidbench.training.stages import AUGMENT, BACKWARD, FORWARD, LOSSES, OPTIMISER, Stage, unwatched
+from reidbench.training.stages import AUGMENT, OPTIMISER, Stage, unwatched
 from reidbench.training.state import CHECKPOINT, State, resume
 
 HISTORY = 200
@@ -151,6 +148,8 @@ def start(
     model.train()
     optimiser = make_optimiser(model, recipe)
     scaler = torch.amp.GradScaler(device.type, enabled=recipe.precision == "fp16")
+    captures = device.type == "cuda" and distributed.current().world == 1
+    gradients = Gradients(model, scaler, recipe, feed.classes, captures=captures)
     apart = 1 if sync_bn else distributed.current().world
     if apart > 1:
         run = f"{run} by {apart} processes"
@@ -160,6 +159,7 @@ def start(
         model,
         optimiser,
         scaler,
+        gradients,
         torch.zeros(len(feed.plan), device=device),
     ), feed
 
@@ -214,35 +214,11 @@ def take_step(state: State, feed: Feed, step: int, batch: Batch, stage: Stage = 
     with stage(AUGMENT):
         clips = augment(batch.clips.to(device, non_blocking=True), batch.augmentation)
         labels = batch.labels.to(device, non_blocking=True)
-    with torch.autocast(device.type, PRECISIONS[recipe.precision], enabled=recipe.precision != "fp32"):
-        with stage(FORWARD):
-            output = state.model(clips)
-        if step == 0:
-            _check_output(output, feed.classes)
-        with stage(LOSSES):
-            loss = objective(of_all(output), labels, recipe)
-    with stage(BACKWARD):
-        state.optimiser.zero_grad(set_to_none=True)
-        state.scaler.scale(loss).backward()
-        sum_gradients(state.model.parameters())
-        average_statistics(state.model)
+    loss = state.gradients(clips, labels, stage)
     with stage(OPTIMISER):
         state.scaler.step(state.optimiser)
         state.scaler.update()
-    return loss.detach()
-
-
-def _check_output(output: object, classes: int) -> None:
-    """Raises UserError for what a model that was not built for so many identities gives in training."""
-    if not isinstance(output, Output):
-        raise UserError(f"the model's forward returns {type(output).__name__}; let it return a reidbench.spec.Output")
-    if not output.logits:
-        raise UserError(f"the model gives no logits in training; build it for {classes} identities (classes={classes})")
-    for logits in output.logits:
-        if logits.shape[-1] != classes:
-            raise UserError(
-                f"the model has {logits.shape[-1]} classes for {classes} identities; build it with classes={classes}"
-            )
+    return loss
 
 
 def refuse_non_finite(losses: Tensor) -> None:

@@ -12,10 +12,10 @@ from release_layout import release_clips
 from torch import Tensor, nn
 
 from reidbench import registry
-from reidbench.precision import PRECISIONS
 from reidbench.presets import QUICK
 from reidbench.recipes import Recipe
-from reidbench.training.optimisation import objective, parameter_groups
+from reidbench.training.gradients import Gradients
+from reidbench.training.optimisation import parameter_groups
 from reidbench.trunks import RESNET, SLIM
 
 PAPER = replace(Recipe(), identities=2, clips_per_identity=2)
@@ -56,16 +56,17 @@ def assert_same(model: nn.Module, reference: nn.Module, clips: Tensor) -> None:
     torch.testing.assert_close(theirs.embeddings, ours.embeddings)
 
 
-def step_of(model: nn.Module, clips: Tensor, labels: Tensor, recipe: Recipe, *, fused: bool) -> Callable[[], float]:
-    """A step as `trainer.take_step` does it."""
+def step_of(
+    model: nn.Module, clips: Tensor, labels: Tensor, recipe: Recipe, *, fused: bool, captures: bool = False
+) -> Callable[[], float]:
+    """A step as `trainer.take_step` does it, which on a GPU `captures` all but the first."""
     groups = parameter_groups(model, recipe)
+    scaler = torch.amp.GradScaler(clips.device.type, enabled=False)
+    gradients = Gradients(model, scaler, recipe, CLASSES, captures=captures)
     adam = torch.optim.Adam(groups, lr=recipe.lr, weight_decay=recipe.weight_decay, fused=fused or None)
 
     def step() -> float:
-        with torch.autocast(clips.device.type, PRECISIONS[recipe.precision], enabled=recipe.precision != "fp32"):
-            loss = objective(model(clips), labels, recipe)
-        adam.zero_grad(set_to_none=True)
-        loss.backward()
+        loss = gradients(clips, labels)
         adam.step()
         return loss.item()
 

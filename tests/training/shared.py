@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from reidbench import distributed, registry
 from reidbench.data.mars import read_layout
 from reidbench.spec import Output
+from reidbench.training import gradients as gradients_module
 from reidbench.training import parallel, trainer
 
 SHARED = replace(RECIPE, size=(64, 32), frames=8, identities=3, clips_per_identity=2, steps=3, lr=1e-4)
@@ -85,6 +86,6 @@ if __name__ == "__main__":
         found["gradients"] = {name: gradients(root, name) for name in sorted(registry.models())}
         found["baseline"] = trained(root, "baseline")
         found["own statistics"] = trained(root, "baseline", sync_bn=False)
-        trainer.of_all = without_gradients
+        gradients_module.of_all = without_gradients
         found["without gradients"] = trained(root, "baseline")
         torch.save(found, out / f"{place.rank}.pt")

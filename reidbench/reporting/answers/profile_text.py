@@ -149,11 +149,12 @@ def steps_table(report: StepReport, label: str) -> Table:
 
 
 def steps_note(report: StepReport) -> str:
-    """What the stopwatch costs."""
+    """What the stopwatch costs, with a CUDA graph's part in that."""
     alone = statistics.median(report.alone)
     change = 100 * (statistics.median(report.watched) / alone - 1)
+    way = ", from forward to backward as one CUDA graph," if report.captured else ""
     return (
-        f"{len(report.watched)} steps timed; as many in between without the stopwatch took {1e3 * alone:.2f} ms "
+        f"{len(report.watched)} steps timed; as many in between without the stopwatch{way} took {1e3 * alone:.2f} ms "
         f"(with it {change:+z.1f} %); {report.threads} thread{'s' * (report.threads != 1)}"
     )
 

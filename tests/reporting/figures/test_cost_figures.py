@@ -34,8 +34,8 @@ def test_a_gpu_brings_its_own_panels(filled: Fill) -> None:
     assert figure is not None
     assert [axis.get_title() for axis in figure.axes][2:] == [
         *("cuda, fp32", "cuda, ieee32", "cuda, bf16"),
+        *(f"cuda, {precision}, fused" for precision in ("fp32", "ieee32", "bf16")),
         *(f"cuda, {precision}, cudagraph" for precision in ("fp32", "ieee32", "bf16")),
-        *("cuda, fp32, fused", "cuda, bf16, fused"),
     ]
 
 

@@ -1,0 +1,216 @@
+"""Losses and gradients as a CUDA graph: when a step is captured, and that training is the same with it.
+
+Without a GPU what a graph replays is computed anew, into the gradients that it was captured with.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from shared import untrained
+from tiny import RECIPE, Tiny, tiny
+from torch import Tensor, nn
+
+from reidbench.data.mars import read_layout
+from reidbench.data.tracklets import Dataset
+from reidbench.spec import Output
+from reidbench.training import gradients as module
+from reidbench.training.gradients import Gradients
+from reidbench.training.state import State
+from reidbench.training.trainer import start, take_step
+
+ON_GPU = torch.cuda.is_available()
+DEVICE = torch.device("cuda" if ON_GPU else "cpu")
+on_gpu = pytest.mark.skipif(not ON_GPU, reason="needs a GPU")
+STEPS = 6
+
+
+class Graphs:
+    """Stands in for `capture`: counts, and computes nothing until a replay."""
+
+    def __init__(self) -> None:
+        self.made = self.replayed = 0
+        self.models: list[nn.Module] = []
+
+    def __call__(self, compute: Callable[[], Tensor]) -> tuple[Callable[[], None], Tensor]:
+        self.made += 1
+        held = {p: torch.zeros_like(p) for model in self.models for p in model.parameters()}
+        loss = torch.zeros(())
+        for parameter, gradient in held.items():
+            parameter.grad = gradient
+
+        def replay() -> None:
+            self.replayed += 1
+            loss.copy_(compute())
+            for parameter, gradient in held.items():
+                assert parameter.grad is not None
+                gradient.copy_(parameter.grad)
+
+        return replay, loss
+
+
+@pytest.fixture
+def graphs(monkeypatch: pytest.MonkeyPatch) -> Graphs:
+    found = Graphs()
+    monkeypatch.setattr(module, "capture", found)
+    return found
+
+
+@pytest.fixture
+def dataset(mars_tree: Path) -> Dataset:
+    return read_layout(mars_tree, name="tiny")
+
+
+def quiet(model: Tiny) -> Tiny:
+    """Without the noise that it draws, on a CPU of the CPU's generator."""
+    model.dropout.p = 0.0
+    return model
+
+
+def trained(
+    model: nn.Module, dataset: Dataset, *, captures: bool, graphs: Graphs | None = None, watched: int = -1
+) -> State:
+    """After a few steps, of which one is watched."""
+    state, feed = start(model, dataset, RECIPE, seed=1, device=DEVICE)
+    state.gradients.captures = captures
+    if graphs:
+        graphs.models.append(model)
+    for step in range(STEPS):
+        options = (lambda _: nullcontext(),) if step == watched else ()
+        state.losses[step] = take_step(state, feed, step, feed.batch(step), *options)
+    return state
+
+
+def same(a: State, b: State) -> bool:
+    pairs = zip(a.model.state_dict().values(), b.model.state_dict().values(), strict=True)
+    return torch.equal(a.losses, b.losses) and all(torch.equal(x, y) for x, y in pairs)
+
+
+@pytest.mark.parametrize("watched", [-1, 0, 1, 3, STEPS - 1])
+def test_a_training_is_the_same_captured_or_not_and_with_a_watched_step_in_between(
+    dataset: Dataset, graphs: Graphs, watched: int
+) -> None:
+    plain = trained(quiet(tiny()).to(DEVICE), dataset, captures=False)
+    found = trained(quiet(tiny()).to(DEVICE), dataset, captures=True, graphs=graphs, watched=watched)
+    assert graphs.made == 1
+    assert graphs.replayed == STEPS - 1 - (watched > 0), "all but the first and the watched one"
+    assert same(plain, found)
+
+
+def test_steps_are_captured_on_a_gpu_alone(dataset: Dataset) -> None:
+    state, _ = start(tiny(), dataset, RECIPE, seed=1, device=DEVICE)
+    assert state.gradients.captures is ON_GPU
+
+
+def test_a_batch_of_another_shape_is_not_replayed(dataset: Dataset, graphs: Graphs) -> None:
+    model = quiet(tiny())
+    graphs.models.append(model)
+    gradients = Gradients(model, torch.amp.GradScaler("cpu", enabled=False), RECIPE, 3, captures=True)
+    clips, labels = torch.rand(4, 2, 3, 16, 8), torch.tensor([0, 0, 1, 1])
+    for batch in (4, 4, 2, 4):
+        gradients(clips[:batch], labels[:batch])
+    assert (graphs.made, graphs.replayed) == (1, 2)
+
+
+class Otherwise(Tiny):
+    """Not captured: its class says so."""
+
+    captured = False
+
+
+class Draws(Tiny):
+    """Decides something by a number that a graph would hold fast."""
+
+    draw: Callable[[], object]
+
+    def forward(self, clips: Tensor) -> Output:
+        self.draw()
+        return super().forward(clips)
+
+
+@pytest.mark.parametrize(
+    "draw", [random.random, np.random.rand, lambda: torch.rand(1)], ids=["Python", "NumPy", "torch on the CPU"]
+)
+def test_a_model_that_draws_numbers_on_the_cpu_is_not_captured(
+    dataset: Dataset, graphs: Graphs, draw: Callable[[], object]
+) -> None:
+    model = Draws(3)
+    model.draw = draw
+    trained(quiet(model).to(DEVICE), dataset, captures=True)
+    assert graphs.made == 0
+
+
+def test_a_model_can_say_that_it_is_not_to_be_captured(graphs: Graphs) -> None:
+    scaler = torch.amp.GradScaler("cpu", enabled=False)
+    assert not Gradients(Otherwise(3), scaler, RECIPE, 3, captures=True).captures
+    assert Gradients(Tiny(3), scaler, RECIPE, 3, captures=True).captures
+
+
+def test_where_a_capture_is_refused_training_goes_on_as_before(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tried: list[object] = []
+
+    def refuses(compute: object) -> None:
+        tried.append(compute)
+        raise RuntimeError("operation not permitted when stream is capturing\nmore of it")
+
+    plain = trained(quiet(tiny()), dataset, captures=False)
+    monkeypatch.setattr(module, "capture", refuses)
+    found = trained(quiet(tiny()), dataset, captures=True)
+    assert len(tried) == 1 and same(plain, found)
+    told = capsys.readouterr().err
+    assert told == (
+        "training: its steps cannot be captured as a CUDA graph, and take longer "
+        "(operation not permitted when stream is capturing)\n"
+    )
+
+
+class Reads(Tiny):
+    """Looks at a number that is on the device, and draws noise."""
+
+    def forward(self, clips: Tensor) -> Output:
+        return super().forward(clips if clips.sum().item() else -clips)
+
+
+@on_gpu
+def test_on_a_gpu_a_training_is_refused_its_capture_and_goes_on(
+    dataset: Dataset, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state = trained(Reads(3), dataset, captures=True)
+    assert "cannot be captured" in capsys.readouterr().err
+    assert state.losses[:STEPS].isfinite().all()
+    other = trained(tiny(), dataset, captures=True)
+    assert other.losses[:STEPS].isfinite().all() and not capsys.readouterr().err
+
+
+@on_gpu
+@pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
+@pytest.mark.parametrize("name", ["baseline", "bicnet_tks", "gltp", "tf_clip"])
+def test_on_a_gpu_losses_are_those_of_operators_started_one_by_one(name: str, precision: str) -> None:
+    """To rounding, which few steps carry no farther; GLTP and TF-CLIP draw noise of their own."""
+    labels = torch.arange(3, device="cuda").repeat_interleave(2)
+    recipe = replace(RECIPE, precision=precision)
+    losses = []
+    for captures in (False, True):
+        model = untrained(name).cuda().train()
+        scaler = torch.amp.GradScaler("cuda", enabled=precision == "fp16")
+        gradients = Gradients(model, scaler, recipe, 3, captures=captures)
+        optimiser = torch.optim.Adam(model.parameters(), 1e-5, fused=True)
+        found = []
+        for step in range(STEPS):
+            torch.manual_seed(step)
+            clips = torch.randn(6, 8, 3, 64, 32, device="cuda")
+            found.append(gradients(clips, labels).item())
+            scaler.step(optimiser)
+            scaler.update()
+        assert (gradients._graph is not None) is captures
+        losses.append(found)
+    assert losses[1] == pytest.approx(losses[0], rel={"fp32": 1e-3, "bf16": 2e-2, "fp16": 5e-3}[precision])
