@@ -32,7 +32,7 @@ def test_time_stands_beside_operations_relative_to_the_reference(filled: Fill) -
 def test_a_gpu_brings_its_own_panels(filled: Fill) -> None:
     figure = overhead_figure(filled("overhead", gpu="Imaginary GPU"))
     assert figure is not None
-    assert [axis.get_title() for axis in figure.axes][2:] == [
+    assert [axis.get_title() for axis in figure.axes if axis.axison][2:] == [
         *("cuda, fp32", "cuda, ieee32", "cuda, bf16"),
         *(f"cuda, {precision}, fused" for precision in ("fp32", "ieee32", "bf16")),
         *(f"cuda, {precision}, cudagraph" for precision in ("fp32", "ieee32", "bf16")),
