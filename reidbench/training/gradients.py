@@ -10,8 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from reidbench import distributed
 from reidbench.precision import PRECISIONS
 from reidbench.recipes import Recipe
+from reidbench.resources import is_out_of_memory
 from reidbench.spec import Output, UserError
 from reidbench.training.optimisation import objective
 from reidbench.training.parallel import average_statistics, of_all, sum_gradients
@@ -23,9 +25,13 @@ class Gradients:
 
     The first batch is computed operator by operator. Where it `captures`, the second is captured as a CUDA graph, which
     serves all later ones of that shape: their hundreds of operators need not be started one by one, which takes longer
-    than computing them where networks or frames are small. A model is not captured whose class says `captured = False`
-    or whose forward draws numbers of Python, NumPy or the CPU, which a graph would repeat; nor is a step that is
-    watched stage by stage. Where a capture is refused, one line on stderr says so, and operators are started as before.
+    than computing them where networks or frames are small. Joined processes capture nothing, nor does a step that is
+    watched stage by stage.
+
+    A model is not captured whose class says `capturable = False`, or whose forward draws numbers of Python's, NumPy's
+    or torch's CPU generator in the first step, which a graph would repeat; nor one whose capture is refused, as where
+    it waits for the GPU. One line on stderr tells of the latter two. What a refused capture had computed may keep its
+    memory.
     """
 
     def __init__(
@@ -35,7 +41,8 @@ class Gradients:
         self.scaler = scaler
         self.recipe = recipe
         self.classes = classes
-        self.captures = captures and bool(getattr(model, "captured", True))
+        alone = distributed.current().world == 1
+        self.captures = captures and alone and bool(getattr(model, "capturable", True))
         self.begun = False
         self._graph: _StepGraph | None = None
 
@@ -51,9 +58,15 @@ class Gradients:
                 return self._graph.replay(clips, labels)
         before = _noise() if self.captures and not self.begun else None
         loss = self._compute(clips, labels, stage)
-        self.captures = self.captures and (self.begun or before == _noise())
+        if before and before != _noise():
+            self._give_up("its forward draws numbers on the CPU")
         self.begun = True
         return loss
+
+    @property
+    def captured(self) -> bool:
+        """Whether there is a graph of its steps."""
+        return self._graph is not None
 
     def _compute(self, clips: Tensor, labels: Tensor, stage: Stage = unwatched) -> Tensor:
         recipe = self.recipe
@@ -76,10 +89,15 @@ class Gradients:
         try:
             self._graph = _StepGraph(self._compute, list(self.model.parameters()), clips, labels)
         except RuntimeError as error:
-            self.captures = False
-            reason = str(error).partition("\n")[0]
-            told = f"training: its steps cannot be captured as a CUDA graph, and take longer ({reason})"
-            print(told, file=sys.stderr, flush=True)
+            self.model.zero_grad(set_to_none=True)
+            if is_out_of_memory(error):
+                raise
+            self._give_up(str(error).partition("\n")[0])
+
+    def _give_up(self, reason: str) -> None:
+        self.captures = False
+        told = f"training: its steps are not captured as a CUDA graph, and take longer ({reason})"
+        print(told, file=sys.stderr, flush=True)
 
 
 class _StepGraph:
@@ -89,7 +107,7 @@ class _StepGraph:
         self, compute: Callable[[Tensor, Tensor], Tensor], parameters: list[nn.Parameter], clips: Tensor, labels: Tensor
     ) -> None:
         self.given = (clips.clone(), labels.clone())
-        self.run, self.loss = capture(lambda: compute(*self.given))
+        self.run, self.loss = capture(lambda: compute(*self.given), clips.device)
         self.gradients = [(each, each.grad) for each in parameters]
 
     def takes(self, *batch: Tensor) -> bool:
@@ -105,22 +123,25 @@ class _StepGraph:
         return self.loss
 
 
-def capture(compute: Callable[[], Tensor]) -> tuple[Callable[[], None], Tensor]:
-    """What replays a computation on the GPU, and where that leaves its result. Raises RuntimeError."""
-    graph, stream = torch.cuda.CUDAGraph(), torch.cuda.current_stream()
-    generator = torch.cuda.default_generators[torch.cuda.current_device()]
-    noise = generator.clone_state()
-    torch.cuda.synchronize()
-    torch.cuda.empty_cache()  # or the memory of the steps before would be held beside the graph's own
-    try:
-        # Of this thread alone: another one loads the next batch meanwhile.
-        with torch.cuda.graph(graph, capture_error_mode="thread_local"):
-            result = compute()
-    except RuntimeError:
-        # A capture that fails leaves the generator in it (before torch 2.13), and its stream current.
-        generator.graphsafe_set_state(noise)
-        torch.cuda.set_stream(stream)
-        raise
+def capture(compute: Callable[[], Tensor], device: torch.device) -> tuple[Callable[[], None], Tensor]:
+    """What replays a computation on a GPU, and where that leaves its result.
+
+    Raises what broke the capture: RuntimeError for what no graph can hold.
+    """
+    with torch.cuda.device(device):
+        graph, stream = torch.cuda.CUDAGraph(), torch.cuda.current_stream()
+        generator = torch.cuda.default_generators[torch.cuda.current_device()]
+        noise = generator.clone_state()
+        try:
+            # Of this thread alone: another one loads the next batch meanwhile.
+            with torch.cuda.graph(graph, stream=torch.cuda.Stream(), capture_error_mode="thread_local"):
+                result = compute()
+        except BaseException as error:
+            # A capture that fails leaves the generator in it (before torch 2.13), and its stream current.
+            generator.graphsafe_set_state(noise)
+            torch.cuda.set_stream(stream)
+            # Where torch only says that the capture is broken, its context is what broke it.
+            raise error.__context__ or error from None
     return graph.replay, result
 
 

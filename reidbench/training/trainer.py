@@ -114,7 +114,10 @@ def train(
         told = f"goes on after step {resumed_at} of {total}" if resumed_at < total else f"all {total} steps are done"
         print(f"{file}: {told}", file=sys.stderr, flush=True)
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        _loop(state, feed, file, save_every, progress)
+        try:
+            _loop(state, feed, file, save_every, progress)
+        finally:
+            model.zero_grad(set_to_none=True)  # they lie in a CUDA graph's memory, which would all be held
     distributed.check_same(model.state_dict(), "after training")
     model.eval()
     return TrainingResult(state.step, state.seconds, _history(state.losses), resumed_at)
@@ -148,8 +151,7 @@ def start(
     model.train()
     optimiser = make_optimiser(model, recipe)
     scaler = torch.amp.GradScaler(device.type, enabled=recipe.precision == "fp16")
-    captures = device.type == "cuda" and distributed.current().world == 1
-    gradients = Gradients(model, scaler, recipe, feed.classes, captures=captures)
+    gradients = Gradients(model, scaler, recipe, feed.classes, captures=device.type == "cuda")
     apart = 1 if sync_bn else distributed.current().world
     if apart > 1:
         run = f"{run} by {apart} processes"

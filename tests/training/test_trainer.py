@@ -56,6 +56,7 @@ def test_training_lowers_the_loss(dataset: Dataset) -> None:
     assert sum(losses[-10:]) < 0.8 * sum(losses[:10])
     assert seen[-1][:2] == (60, 60) and "loss" in seen[-1][2] and "steps/s" in seen[-1][2]
     assert not model.training
+    assert all(parameter.grad is None for parameter in model.parameters())
 
 
 def test_a_long_history_is_the_mean_losses_of_equal_shares_of_the_steps(
