@@ -76,8 +76,14 @@ def time_steps(state: State, feed: Feed) -> StepReport:
     recipe = feed.recipe
     clips = (recipe.identities * recipe.clips_per_identity, recipe.frames, *recipe.size)
     found = {name: tuple(seconds) for name, seconds in stages.items()}
-    alone, threads, captured = tuple(whole[False]), torch.get_num_threads(), state.gradients.captured
-    return StepReport(found, tuple(whole[True]), alone, clips, threads, captured)
+    return StepReport(
+        found,
+        watched=tuple(whole[True]),
+        alone=tuple(whole[False]),
+        clips=clips,
+        threads=torch.get_num_threads(),
+        captured=state.gradients.captured,
+    )
 
 
 def trace_steps(state: State, feed: Feed, folder: Path, *, worker: str) -> Trace:

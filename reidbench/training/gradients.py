@@ -85,7 +85,7 @@ class Gradients:
         return loss.detach()
 
     def _capture(self, clips: Tensor, labels: Tensor) -> None:
-        self.model.zero_grad(set_to_none=True)
+        self.model.zero_grad(set_to_none=True)  # or the last step's would be held beside the graph's own
         try:
             self._graph = _StepGraph(self._compute, list(self.model.parameters()), clips, labels)
         except RuntimeError as error:
