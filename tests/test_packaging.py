@@ -17,6 +17,16 @@ def tracked(*folders: str) -> set[str]:
     return set(answer.stdout.split())
 
 
+def test_the_top_level_is_what_it_is_meant_to_be() -> None:
+    """A command or a test that was run here may have left a folder, which one commit of everything takes along."""
+    found = {name.partition("/")[0] for name in tracked(".")}
+    pages = {"README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "LICENSE", "CITATION.cff"}
+    assert found - pages == {
+        *("reidbench", "models", "suites", "results", "tests", "bench.py", "pyproject.toml", "docs"),
+        *(".ci", ".github", ".gitignore", "MANIFEST.in"),
+    }
+
+
 def test_the_wheel_holds_exactly_the_package(tmp_path: Path) -> None:
     source = tmp_path / "source"
     wanted = tracked("reidbench", "models", "suites", "pyproject.toml", "README.md", "LICENSE")

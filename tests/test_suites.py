@@ -154,14 +154,15 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Store:
 
 @pytest.mark.parametrize("name", TRAINED)
 def test_every_row_trains_and_is_measured(name: str, shared: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In this process and for two steps; of each factor of `stress` at its last level, and of the backends eager."""
+    """In this process, for two steps or three; of each factor of `stress` at its last level, of the backends eager."""
     monkeypatch.setenv("REIDBENCH_CACHE", str(shared.folder.parents[1] / "cache"))
     monkeypatch.setitem(presets.PRESETS, "tiny", TINY)
     suite, store = registry.suite(name), shared
     levels = {column.level[0]: column for column in suite.columns if column.level[0]}
     suite = replace(suite, columns=tuple(c for c in suite.columns if c in levels.values() or not c.level[0]))
     columns = tuple(c for c in suite.columns if c.settings.get("backend", "eager") == "eager")
-    suite = replace(suite, columns=columns)
+    rows = tuple(replace(r, recipe={**r.recipe, "steps": 3}) if "steps" in r.recipe else r for r in suite.rows)
+    suite = replace(suite, rows=rows, columns=columns)
     plan = make_plan(name, suite, Request(preset="tiny", only="accuracy"), store)
     for cell in plan.all_cells():
         if store.load(cell):
