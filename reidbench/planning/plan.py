@@ -67,6 +67,7 @@ class Plan:
     absent: Mapping[tuple[str, int], str]
     places: Places = field(default_factory=Places)
     splits: Splits = field(default_factory=Splits)
+    uninstalled: Mapping[tuple[str, int], tuple[Cell, ...]] = field(default_factory=dict)
 
     def all_cells(self) -> list[Cell]:
         """Every cell once, in the order of rows and columns."""
@@ -97,6 +98,7 @@ def make_plan(name: str, suite: Suite, request: Request, store: Store) -> Plan:
     opened: dict[str, list[dict[str, Any]]] = {}
     cells: dict[tuple[str, int], tuple[Cell, ...]] = {}
     absent: dict[tuple[str, int], str] = {}
+    uninstalled: dict[tuple[str, int], tuple[Cell, ...]] = {}
     for index, column in _wanted_columns(suite, request, preset.dataset):
         trains = registry.measurements()[column.measurement].needs_training
         reason = _reason_to_leave_out(column, preset.dataset, machine)
@@ -122,12 +124,12 @@ def make_plan(name: str, suite: Suite, request: Request, store: Store) -> Plan:
                 found = (_cell(row, column.measurement, cost_options(row), settings),)
             # What was recorded while it was installed is still shown.
             if lacking and not all(map(store.holds, found)):
-                absent[row.name, index] = lacking
+                absent[row.name, index], uninstalled[row.name, index] = lacking, found
             else:
                 cells[row.name, index] = found
     shown = replace(suite, rows=rows)
     places = Places(request.root, request.weights)
-    return Plan(name, shown, preset, request.only, cells, absent, places, splits)
+    return Plan(name, shown, preset, request.only, cells, absent, places, splits, uninstalled)
 
 
 def _wanted_columns(suite: Suite, request: Request, dataset: str) -> Iterator[tuple[int, Column]]:

@@ -61,17 +61,19 @@ class Pair:
 def pairs_of(plan: Plan, here: Side, there: Side, *, exactly: bool) -> list[Pair]:
     """The pairs of a plan, column by column, each thing that is measured once.
 
-    Left out are columns that cannot be measured here, and quantities that are neither better nor worse. With `exactly`
-    only records of the code that runs now count as those here.
+    Left out are columns that cannot be measured here, but for what the baseline has and no package is installed for,
+    and quantities that are neither better nor worse. With `exactly` only records of the code that runs now count as
+    those here.
     """
     found: dict[tuple[str, str, str], Pair] = {}
-    for index in sorted({index for _, index in plan.cells}):
+    for index in sorted({index for _, index in (*plan.cells, *plan.uninstalled)}):
         column = plan.suite.columns[index]
         measurement = registry.measurements()[column.measurement]
         field, quantity, kind = _judged(column, measurement)
         known = companions(plan, index, here, there, exactly=exactly) if kind == "time" else ()
         for row in plan.suite.rows:
-            cells = plan.cells.get((row.name, index), ())
+            without = plan.uninstalled.get((row.name, index), ())
+            cells = plan.cells.get((row.name, index)) or tuple(filter(there.of, without))
             if not cells or not quantity.better:
                 continue
             name = f"{measurement.name}.{field}"
@@ -85,6 +87,8 @@ def pairs_of(plan: Plan, here: Side, there: Side, *, exactly: bool) -> list[Pair
                 firsts = {split_of(cell.settings): cell for cell in reversed(cells)}
                 parts = [_filled(blank, cell, (here, there), exactly) for cell in firsts.values()]
                 pair = parts[0] if len(parts) == 1 else _over_splits(dict(zip(firsts, parts, strict=True)))
+                if without and not pair.here:
+                    pair = replace(pair, reason=plan.absent[row.name, index])
                 found[key] = _divided(pair, plan, index, known, (here, there)) if kind == "time" else pair
     return list(found.values())
 

@@ -179,6 +179,7 @@ def test_without_its_package_a_backend_shows_what_was_recorded_and_no_attempt_th
     monkeypatch.setattr(plan_module, "missing", lambda *_: "openvino not installed: pip install x")
     made = plan(tmp_path, suite)
     assert made.absent == {("A", 0): "openvino not installed: pip install x"} and set(made.cells) == {("B", 0)}
+    assert made.uninstalled == {("A", 0): installed.cells["A", 0]}
 
 
 def test_latency_names_its_reference_and_the_reference_its_source(tmp_path: Path) -> None:

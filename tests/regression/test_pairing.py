@@ -114,6 +114,24 @@ def test_what_is_missing_or_stale_is_named(tmp_path: Path) -> None:
     assert not pairs(newest, old, exactly=False)["memory"].reason
 
 
+def test_what_the_baseline_has_and_no_package_is_installed_for_is_named(tmp_path: Path) -> None:
+    """What it never had is left out."""
+    new, old = two_sides(tmp_path)
+    timed = {key: cells for key, cells in new.plan.cells.items() if COLUMNS[key[1]].measurement == "latency"}
+    cells = {key: cells for key, cells in new.plan.cells.items() if key not in timed}
+    absent = dict.fromkeys(timed, "openvino not installed")
+    plan = replace(new.plan, cells=cells, absent=absent, uninstalled=timed)
+
+    def found(here: Store, there: Store, *, exactly: bool = True) -> list[str]:
+        pairs = pairs_of(plan, Side(here), Side(there), exactly=exactly)
+        return [pair.reason for pair in pairs if pair.row == "Slim" and pair.name == "latency.ratio"]
+
+    empty = Store(tmp_path / "empty", "machine")
+    assert found(empty, old.store) == found(old.store, new.store) == ["openvino not installed"]
+    assert found(empty, empty) == []
+    assert found(old.store, new.store, exactly=False) == [""], "records of other code can be compared all the same"
+
+
 def test_a_cell_that_failed_here_is_marked(tmp_path: Path) -> None:
     new, old = two_sides(tmp_path)
     new = replace(new, store=Store(tmp_path / "broken", "machine"))
