@@ -37,8 +37,8 @@ from reidbench.training.trunk_weights import start_trunk
 class Trained:
     """A cell's trained model on its device, the dataset of the cell, and how the training went.
 
-    `about` is for the record: the training's key, when it ended, whether it was done for this record or `kept`. `row`
-    is the name that it was done under.
+    `about` is for the record: the training's key, when it ended, whether its steps were `captured` as a CUDA graph,
+    whether it was done for this record or `kept`. `row` is the name that it was done under.
     """
 
     model: nn.Module
@@ -66,7 +66,7 @@ def trained_model(cell: Cell, places: Places, progress: Advance) -> Trained:
         key = training_key(cell)
         model, dataset, result = train_cell(cell, places, scratch_folder(key), progress, run=key)
         losses = [list(point) for point in result.losses]
-        about = {"key": key, "ended": machine.now()}
+        about = {"key": key, "ended": machine.now(), "captured": result.captured}
         saved = {**about, **trained_on(cell.settings), "seconds": result.seconds, "losses": losses, "row": cell.row}
         save_model(
             file,
@@ -91,14 +91,14 @@ def kept_model(cell: Cell, places: Places) -> Trained | None:
     model = registry.build(cell.model, classes=len(dataset.train_identities), **cell.options)
     try:
         found = load_weights(model, file).about
-        about = {"key": found["key"], "ended": found["ended"], "kept": True}
+        told = {"key": found["key"], "ended": found["ended"], "captured": found.get("captured")}
         seconds, losses = float(found["seconds"]), [list(point) for point in found["losses"]]
         row = str(found.get("row", cell.row))
     except (UserError, KeyError, TypeError, ValueError) as error:
         print(f"{file}: kept weights cannot be used ({error}); the model is trained again", file=sys.stderr)
         return None
     model.to(prepare_device(cell.settings), memory_format=torch.channels_last)
-    return Trained(model.eval(), dataset, seconds, losses, about, row)
+    return Trained(model.eval(), dataset, seconds, losses, {**told, "kept": True}, row)
 
 
 def train_cell(

@@ -48,12 +48,14 @@ class TrainingResult:
     """What a training was: `losses` are at most 200 (step, mean loss of the steps up to it) pairs, steps from 1.
 
     `seconds` counts the time spent in training steps over all sessions, `resumed_at` the steps done before this one.
+    `captured` says whether those of this session were replayed from a CUDA graph.
     """
 
     steps: int
     seconds: float
     losses: tuple[tuple[int, float], ...]
     resumed_at: int
+    captured: bool = False
 
 
 def train(
@@ -120,7 +122,7 @@ def train(
             model.zero_grad(set_to_none=True)  # they lie in a CUDA graph's memory, which would all be held
     distributed.check_same(model.state_dict(), "after training")
     model.eval()
-    return TrainingResult(state.step, state.seconds, _history(state.losses), resumed_at)
+    return TrainingResult(state.step, state.seconds, _history(state.losses), resumed_at, state.gradients.captured)
 
 
 def start(

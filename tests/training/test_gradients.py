@@ -26,7 +26,7 @@ from reidbench.spec import Output
 from reidbench.training import gradients as module
 from reidbench.training.gradients import Gradients
 from reidbench.training.state import State
-from reidbench.training.trainer import start, take_step
+from reidbench.training.trainer import start, take_step, train
 
 ON_GPU = torch.cuda.is_available()
 DEVICE = torch.device("cuda" if ON_GPU else "cpu")
@@ -108,8 +108,7 @@ def test_a_training_is_the_same_captured_or_not_and_with_a_watched_step_in_betwe
 
 
 def test_steps_are_captured_on_a_gpu_alone(dataset: Dataset) -> None:
-    state, _ = start(tiny(), dataset, RECIPE, seed=1, device=DEVICE)
-    assert state.gradients.captures is ON_GPU
+    assert train(quiet(tiny()), dataset, RECIPE, seed=1, device=DEVICE).captured is ON_GPU
 
 
 def test_a_batch_of_another_shape_is_not_replayed(dataset: Dataset, graphs: Graphs) -> None:
