@@ -66,11 +66,11 @@ class Row:
     """One row of a table: a model of the registry with its options, and what was published for it.
 
     Without a `model` the row shows only what was published, and `absent` says why, in words that follow the name in
-    parentheses. `frames` are those of a clip, in training and for costs: a
-    model that splits its frames over branches needs a multiple. `published` holds one entry a dataset. An `approximate`
-    row is not the published method in every respect: it is marked, and the suite's notes say why. `recipe` holds what
-    the row's training has otherwise than the preset's recipe, under any preset. `against` names the row that its
-    accuracy is compared with, where that is not the suite's reference.
+    parentheses. `frames` are those of a clip, in training and for costs: a model that splits its frames over branches
+    needs a multiple. `published` holds one entry a dataset. An `approximate` row is not the published method in every
+    respect: it is marked, and the suite's notes say why. `recipe` holds what the row's training has otherwise than the
+    preset's recipe, under any preset. `against` names the row that its accuracy is compared with, where that is not the
+    suite's reference.
     """
 
     name: str

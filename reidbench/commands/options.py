@@ -115,14 +115,15 @@ def add_profiling(add: Add) -> None:
     sub.add_argument("--fresh", action="store_true", help="measure again what is already recorded")
     about = "the frames of a clip (default: 8)"
     sub.add_argument("--frames", type=int, default=CLIP_FRAMES, metavar="N", help=about)
+    about = "measure these too, such as compile onnxruntime openvino; bench.py list names all (default: eager torch)"
+    sub.add_argument("--backend", nargs="+", default=[], metavar="NAME", help=about)
     about = "of each module: operations, parameters, time, bytes, share of the roofline; recorded nowhere"
     sub.add_argument("--layers", action="store_true", help=about)
     sub.add_argument("--depth", type=int, metavar="N", help="with --layers: names down to which to print (default: 2)")
     about = "with --layers: draw the roofline and the memory over time, as .png or .svg"
     sub.add_argument("--out", default="", metavar="FILE", help=about)
-    sub.add_argument(
-        "--precision", default="", help="with --layers: fp32, ieee32 (no TF32), bf16 or fp16 (default: fp32)"
-    )
+    about = "with --layers or --backend: fp32, ieee32 (no TF32), bf16 or fp16; int8 by openvino (default: fp32)"
+    sub.add_argument("--precision", default="", help=about)
     about = "write a trace for TensorBoard and Perfetto; the operators that take longest"
     sub = add("trace", "profiling.trace", about, model(), training(WITH_TRAIN), start(WITH_TRAIN))
     about = "the folder for traces; each run gets a folder there"

@@ -15,8 +15,10 @@ from reidbench.commands.asked import accuracy_cell_of, clip_of, given_options, l
 from reidbench.commands.output import print_json
 from reidbench.commands.suites import run
 from reidbench.data.cache import cache_folder
+from reidbench.deployment.backends import check_backend
 from reidbench.files import alone, check_writable
 from reidbench.program import install_command, program
+from reidbench.reporting.reproduce import OF_BACKENDS_ALONE, PROFILE
 from reidbench.spec import Column, Row, Suite, UserError
 
 if TYPE_CHECKING:
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
 
 FORMATS = (".png", ".svg")
 DEPTH = 2
+OF_A_BACKEND = ("latency.latency", "latency.ratio", "throughput.throughput", "memory.added", OF_BACKENDS_ALONE)
+"""What `profile --backend` asks of each."""
+
 TRAINED_ONLY = ("preset", "protocol", "dataset", "root", "dataset_options", "subset", "weights")
 """Options of `trace` that say how a model is trained."""
 
@@ -33,19 +38,19 @@ def profile(arguments: Namespace) -> int:
     if arguments.frames < 1:
         raise UserError(f"--frames {arguments.frames}: give a whole number above 0")
     if arguments.layers:
+        if arguments.backend:
+            raise UserError("--backend: not with --layers, which takes eager torch apart")
         return _layers(arguments)
     for option, given in (("--depth", arguments.depth is not None), ("--out", arguments.out)):
         if given:
             raise UserError(f"{option}: give it with --layers")
-    if arguments.precision:
-        raise UserError("--precision: give it with --layers; the recorded costs are fp32")
+    if arguments.precision and not arguments.backend:
+        raise UserError("--precision: give it with --layers or --backend; the other costs are fp32")
     return _costs(arguments)
 
 
 def _costs(arguments: Namespace) -> int:
     """`profile` without --layers: every cost of one model, beside the suite `table2`'s reference row."""
-    from reidbench.reporting.reproduce import PROFILE
-
     table2 = registry.suite("table2")
     reference = next(row for row in table2.rows if row.name == table2.reference)
     options = given_options(arguments)
@@ -54,8 +59,20 @@ def _costs(arguments: Namespace) -> int:
         label = f"{label}, {arguments.frames} frames"
     rows = (reference, Row(label, arguments.model, options, frames=arguments.frames))
     columns = tuple(column for column in table2.columns if _measures_cost(column, arguments.device))
-    suite = Suite(f"Costs of {label}", rows, columns, reference.name)
-    return run({machine.slug(f"{PROFILE}-{label}"): suite}, arguments, trial=True)
+    further = [column for column in _of_backends(arguments) if column not in columns]
+    suite = Suite(f"Costs of {label}", rows, (*columns, *further), reference.name)
+    name = "-".join([PROFILE, label, *arguments.backend, *filter(None, [arguments.precision])])
+    return run({machine.slug(name): suite}, arguments, trial=True)
+
+
+def _of_backends(arguments: Namespace) -> Iterator[Column]:
+    """The columns of each `--backend`, by the settings that a suite's column gives for it. Raises UserError."""
+    where = {"device": arguments.device} if arguments.device != "cpu" else {}
+    precision = {"precision": arguments.precision} if arguments.precision else {}
+    for name in dict.fromkeys(arguments.backend):
+        check_backend(name, arguments.device, arguments.precision or "fp32")
+        for quantity in OF_A_BACKEND:
+            yield Column(quantity, settings={**where, "backend": name, **precision})
 
 
 def _measures_cost(column: Column, device: str) -> bool:

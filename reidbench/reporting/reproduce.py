@@ -19,6 +19,9 @@ from reidbench.spec import CLIP_FRAMES
 PROFILE = "profile"
 """What the name of a plan of `bench.py profile` begins with; the model asked for follows, which is the last row."""
 
+OF_BACKENDS_ALONE = "disk.size"
+"""The quantity that `bench.py profile` has a column of for each backend that was asked for, and no other column of."""
+
 
 def command(plan: Plan) -> str:
     """The command line whose plan this is. What lies elsewhere on every machine is left to fill in: DIR, FILE.
@@ -44,8 +47,12 @@ def _of_profile(plan: Plan) -> list[str]:
     parts = [row.model, *(part for text in written_options(row.options) for part in ("--set", text))]
     if row.frames != CLIP_FRAMES:
         parts += ["--frames", str(row.frames)]
-    on_gpu = any(column.settings.get("device") == "cuda" for column in plan.suite.columns)
-    return [*parts, "--device", "cuda"] if on_gpu else parts
+    if any(column.settings.get("device") == "cuda" for column in plan.suite.columns):
+        parts += ["--device", "cuda"]
+    by = [column.settings for column in plan.suite.columns if column.quantity == OF_BACKENDS_ALONE]
+    if by:
+        parts += ["--backend", *(settings["backend"] for settings in by)]
+    return [*parts, *(part for name in by[:1] if "precision" in name for part in ("--precision", name["precision"]))]
 
 
 def _of_suite(plan: Plan) -> list[str]:

@@ -9,6 +9,7 @@ from reidbench import cli, machine, registry
 from reidbench.commands import profiling
 from reidbench.commands.reports import request_of
 from reidbench.planning.plan import Request, make_plan
+from reidbench.planning.wellformed import check_suite
 from reidbench.reporting.reproduce import command
 from reidbench.spec import Places
 
@@ -130,13 +131,23 @@ def test_a_plugin_without_a_folder_in_common_has_its_whole_path(bench, tmp_path,
         ["bicnet", "--set", "alpha=1", "--set", "kernels=(3, 7)", "--set", "small=stem"],
     ],
 )
-@pytest.mark.parametrize("device", ["cpu", "cuda"])
-def test_a_profile_is_made_again_by_its_own_command(bench, arguments, device, monkeypatch):
+@pytest.mark.parametrize(
+    "where",
+    [
+        [],
+        ["--device", "cuda"],
+        ["--backend", "onnxruntime", "openvino", "compile"],
+        ["--precision", "int8", "--backend", "openvino"],
+        ["--backend", "eager", "--precision", "bf16"],
+        ["--device", "cuda", "--precision", "ieee32", "--backend", "fused", "cudagraph"],
+    ],
+)
+def test_a_profile_is_made_again_by_its_own_command(bench, arguments, where, monkeypatch):
     made = []
     monkeypatch.setattr(profiling, "run", lambda suites, *_, **__: made.append(suites) or 0)
-    asked = ["profile", *arguments, *(["--device", "cuda"] if device == "cuda" else [])]
-    assert cli.main(asked) == 0
+    assert cli.main(["profile", *arguments, *where]) == 0
     ((name, suite),) = made[0].items()
+    check_suite(name, suite)
     assert name.startswith(f"profile-{arguments[0].replace('_', '-')}"), "a report's own name for each model"
     found = command(make_plan(name, suite, Request(only="cost"), bench.store))
     assert cli.main(shlex.split(found)[2:]) == 0
