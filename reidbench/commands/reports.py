@@ -89,14 +89,7 @@ def report_several(
     from reidbench.audit.assembly import NAME, audited_suites, carry_out
     from reidbench.reporting.findings.summary import mostly_measured
     from reidbench.reporting.tables.table import assemble
-    from reidbench.reporting.writing import (
-        COMBINED,
-        audit_part,
-        drawing_ahead,
-        is_table,
-        write_combined,
-        write_report,
-    )
+    from reidbench.reporting.writing import COMBINED, audit_part, is_table, write_combined, write_report
 
     request = request_of(arguments)
     tables = [assemble(plan, store, records) for plan in plans]
@@ -109,24 +102,23 @@ def report_several(
     for table in tables if each else ():
         write_report(table, store, made_by=arguments.command_line)
     output, others, about = _output(arguments), [], [_coverage(table) for table in tables]
-    with drawing_ahead(tables, store, **output):
-        if audit or not name:
-            found = carry_out(audited_suites(), store)
-            counted = f"{len(found.records)} of {found.wanted} networks"
-            if audit or found.mostly_counted:
-                others.append(audit_part(found, store, **output))
-                about.append(f"{NAME:<14} {counted}")
-            else:
-                about.append(f"{NAME:<14} left out: {counted}")
-        written = write_combined(
-            tables,
-            store,
-            name=name or COMBINED,
-            others=others,
-            left_out=left_out,
-            made_by=arguments.command_line,
-            **output,
-        )
+    if audit or not name:
+        found = carry_out(audited_suites(), store)
+        counted = f"{len(found.records)} of {found.wanted} networks"
+        if audit or found.mostly_counted:
+            others.append(audit_part(found, store, **output))
+            about.append(f"{NAME:<14} {counted}")
+        else:
+            about.append(f"{NAME:<14} left out: {counted}")
+    written = write_combined(
+        tables,
+        store,
+        name=name or COMBINED,
+        others=others,
+        left_out=left_out,
+        made_by=arguments.command_line,
+        **output,
+    )
     if arguments.json:
         _print_json(tables)
         return

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from reidbench.reporting.documents.html import html
 from reidbench.reporting.documents.latex import MADE, latex
 from reidbench.reporting.documents.markdown import markdown
 from reidbench.reporting.documents.typeset import pdf, require_typst
-from reidbench.reporting.figures.stamps import bears, bring, figure_stamp, stamp_of
+from reidbench.reporting.figures.stamps import bring, figure_stamp, stamp_of
 from reidbench.reporting.findings.summary import shared_headlines
 from reidbench.reporting.naming import report_stem, several_stem
 from reidbench.reporting.report import chapter, combined_report, single_report
@@ -92,9 +91,8 @@ def write_combined(
     """
     check_formats(formats)
     home = folder or store.folder
-    # From the last one on: a second process (`drawing_ahead`) draws from the first one on.
     printed = "latex" in formats
-    figures = {table.plan.name: _draw(table, store, home, printed=printed) for table in reversed(tables)}
+    figures = {table.plan.name: _draw(table, store, home, printed=printed) for table in tables}
     found = shared_headlines(tables)
     machine = store.machine()
     own = (chapter(table, machine, figures[table.plan.name], found[table.plan.name]) for table in tables)
@@ -104,21 +102,6 @@ def write_combined(
     shown = [picture for one in others for picture in pictures(one.parts)]
     drawn = [path for one in shown for path in (one.path, one.raster, *([one.printed] if printed else []))]
     return [*written, *(path for table in tables for path in figures[table.plan.name]), *drawn]
-
-
-@contextmanager
-def drawing_ahead(
-    tables: Sequence[Table], store: Store, *, formats: Sequence[str] = (), folder: Path | None = None
-) -> Iterator[None]:
-    """Draws in a second process, where it is worth it, what `write_combined` will need, while the caller goes on."""
-    from reidbench.reporting.figures.drawing import drawing_beside
-
-    home = folder or store.folder
-    for table in tables:
-        _bring(table, store, home)
-    work = [(table, home / report_stem(table.plan)) for table in tables]
-    with drawing_beside(work, printed="latex" in formats):
-        yield
 
 
 def write_audit(
@@ -160,7 +143,7 @@ def _bring(table: Table, store: Store, folder: Path) -> None:
 
 def is_table(path: Path) -> bool:
     """Whether a file that was written is a table of a LaTeX document, which takes it in."""
-    return path.suffix == ".tex" and bears(path, MADE)
+    return path.suffix == ".tex" and path.read_bytes().startswith(MADE.encode())
 
 
 def _write(document: Document, stem: Path, formats: Sequence[str]) -> list[Path]:

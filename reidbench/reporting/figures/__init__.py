@@ -15,7 +15,6 @@ from pathlib import Path
 import matplotlib
 from matplotlib.figure import Figure
 
-from reidbench.files import write_bytes
 from reidbench.registry import lookup
 from reidbench.reporting.figures.accuracy import accuracy_figure
 from reidbench.reporting.figures.backends import backends_figure
@@ -43,12 +42,15 @@ from reidbench.reporting.figures.rows import rows_figure
 from reidbench.reporting.figures.scale import scale_figure
 from reidbench.reporting.figures.selection import selection_figure
 from reidbench.reporting.figures.stages import STAGES, end_to_end_figure
-from reidbench.reporting.figures.stamps import MAKER, bears, figure_stamp
+from reidbench.reporting.figures.stamps import figure_stamp, is_drawn, note_of, write_drawn
 from reidbench.reporting.figures.stress import stress_figure
 from reidbench.reporting.figures.style import STYLE, settle
 from reidbench.reporting.tables.table import Table
 
 DPI = 150
+
+MADE_BY = "drawn by reidbench"
+"""What stands in every figure file: only such files are removed."""
 
 ENDINGS = ("svg", "png")
 """What every figure is written as."""
@@ -211,14 +213,6 @@ def draw_figures(table: Table, stem: Path, *, printed: bool = False) -> list[Pat
     return written
 
 
-def undrawn(table: Table, stem: Path, *, printed: bool = False) -> int:
-    """How many of the suite's figures `draw_figures` would not find up to date."""
-    stamp = figure_stamp(table)
-    stems = [stem.with_name(f"{stem.name}-{name}") for name in table.plan.suite.figures]
-    files = (_files(one, printed=printed and not _drawing(one).pixels) for one in stems)
-    return sum(not all(bears(path, stamp) for path in paths) for paths in files)
-
-
 def remove_others(stem: Path, drawn: Sequence[Path]) -> None:
     """Removes the figures of earlier reports named `stem` that are not among those `drawn` for the present one.
 
@@ -227,23 +221,24 @@ def remove_others(stem: Path, drawn: Sequence[Path]) -> None:
     kept = {path.with_suffix("") for path in drawn}
     stems = (stem.with_name(f"{stem.name}-{name}") for name in FIGURES)
     for path in (path for one in stems if one not in kept for path in _files(one, printed=True)):
-        if bears(path, MAKER):
+        if path.is_file() and MADE_BY.encode() in path.read_bytes():
             path.unlink()
+            note_of(path).unlink(missing_ok=True)
 
 
 def write_figure(draw: Callable[[], Figure | None], stem: Path, stamp: str, *, printed: bool = False) -> list[Path]:
     """Draws a figure and writes it as `<stem>.svg` and `.png`; returns the paths, none where there is nothing to draw.
 
-    One that is `printed` by LaTeX is written as `.pdf` too. A figure that lies there already with the same stamp, which
-    stands for all that it depends on, stays.
+    One that is `printed` by LaTeX is written as `.pdf` too. A figure that was drawn with the same stamp, which stands
+    for all that it depends on, stays.
     """
     files = _files(stem, printed=printed)
-    if all(bears(path, stamp) for path in files):
+    if all(is_drawn(path, stamp) for path in files):
         return files
     marks = {
-        ".svg": {"Date": None, "Identifier": stamp},
-        ".png": {"Software": None, "Comment": stamp},
-        f".{PRINTED}": {"CreationDate": None, "Keywords": stamp},
+        ".svg": {"Date": None, "Identifier": MADE_BY},
+        ".png": {"Software": None, "Comment": MADE_BY},
+        f".{PRINTED}": {"CreationDate": None, "Keywords": MADE_BY},
     }
     with matplotlib.rc_context(STYLE):
         figure = draw()
@@ -253,7 +248,7 @@ def write_figure(draw: Callable[[], Figure | None], stem: Path, stamp: str, *, p
         for path in files:
             content = io.BytesIO()
             figure.savefig(content, format=path.suffix[1:], dpi=DPI, metadata=marks[path.suffix])
-            write_bytes(path, content.getvalue())
+            write_drawn(path, content.getvalue(), stamp)
     return files
 
 

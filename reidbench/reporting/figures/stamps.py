@@ -1,4 +1,7 @@
-"""Marks in figure files by which they are known to be up to date, so that a report does not draw them again."""
+"""Notes beside figure files of what they were drawn of, so that a report does not draw them again.
+
+A note is a hidden file, which git does not keep: a committed figure changes only where its drawing does.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +10,13 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
-from reidbench.files import write_bytes
+from reidbench.files import write_bytes, write_text
+from reidbench.program import HERE
 from reidbench.reporting.tables.table import Table
-
-MAKER = "reidbench "
-"""What every stamp begins with."""
-
-HEAD = 4096
-"""Bytes from the start of a figure file within which its stamp stands, but for a PDF, where it stands near the end."""
 
 
 def figure_stamp(table: Table) -> str:
-    """A hash over all that the figures of a table depend on: its content, the code that draws, matplotlib."""
+    """A hash over all that the figures of a table depend on: its content, the code, matplotlib."""
     entries = [
         (place, e.state, e.estimate, e.published, e.difference, e.reason, [(r.key, r.started) for r in e.records])
         for place, e in table.entries.items()
@@ -29,36 +27,29 @@ def figure_stamp(table: Table) -> str:
 
 
 def stamp_of(content: object) -> str:
-    """A hash over what figures show, by its `repr`, the code that draws, and matplotlib's version."""
+    """A hash over what figures show, by its `repr`, the code of this project, and matplotlib's version."""
     digest = hashlib.sha256(f"{content!r}{version('matplotlib')}".encode())
-    digest.update(_drawing_code())
-    return f"{MAKER}{digest.hexdigest()[:20]}"
+    digest.update(_code())
+    return digest.hexdigest()[:20]
 
 
 @cache
-def _drawing_code() -> bytes:
-    """The code that draws and that computes what is drawn, read once a process."""
-    return b"".join(path.read_bytes() for path in drawing_code())
+def _code() -> bytes:
+    """All of it, read once a process: what is drawn may be computed anywhere."""
+    return b"".join(path.read_bytes() for path in sorted(HERE.rglob("*.py")))
 
 
-def drawing_code() -> list[Path]:
-    """Its files: all of the folders that figures take anything from."""
-    here = Path(__file__).parent
-    folders = (here.with_name(name) for name in ("tables", "findings", "figures"))
-    computing = (
-        here.parents[1] / "statistics.py",
-        here.parents[1] / "estimates.py",
-        here.parent / "documents/block.py",
-    )
-    return [*computing, *(path for folder in folders for path in sorted(folder.glob("*.py")))]
+def write_drawn(path: Path, content: bytes, stamp: str) -> None:
+    """Writes a figure file with its note."""
+    write_bytes(path, content)
+    write_text(note_of(path), _noted(content, stamp))
 
 
-def bears(path: Path, stamp: str) -> bool:
-    """Whether a file is there and holds the stamp."""
+def is_drawn(path: Path, stamp: str) -> bool:
+    """Whether a figure file lies there as it was written with that stamp."""
     try:
-        with path.open("rb") as file:
-            return stamp.encode() in file.read(-1 if path.suffix == ".pdf" else HEAD)
-    except FileNotFoundError:
+        return note_of(path).read_text(encoding="utf-8") == _noted(path.read_bytes(), stamp)
+    except (OSError, ValueError):
         return False
 
 
@@ -67,5 +58,15 @@ def bring(stamp: str, source: Path, target: Path) -> None:
     if source.parent.resolve() == target.parent.resolve():
         return
     for path in source.parent.glob(f"{source.name}-*.*"):
-        if path.suffix in (".svg", ".png", ".pdf") and bears(path, stamp):
-            write_bytes(target.with_name(target.name + path.name.removeprefix(source.name)), path.read_bytes())
+        if path.suffix in (".svg", ".png", ".pdf") and is_drawn(path, stamp):
+            name = target.name + path.name.removeprefix(source.name)
+            write_drawn(target.with_name(name), path.read_bytes(), stamp)
+
+
+def note_of(path: Path) -> Path:
+    """The note of a figure file, which may not be there."""
+    return path.with_name(f".{path.name}.drawn")
+
+
+def _noted(content: bytes, stamp: str) -> str:
+    return f"{stamp} {hashlib.sha256(content).hexdigest()}\n"
