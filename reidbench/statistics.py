@@ -8,19 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from math import comb, floor, inf, nan, sqrt
-from statistics import NormalDist
+from math import inf, nan, sqrt
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import stdtrit
+from scipy.special import bdtr, stdtrit
 
 LEVEL = 0.95
 FEWEST_READINGS = 6
 """Readings below which a median has no interval: that from the least to the largest of 5 covers 94 %, of 6 it is 97."""
-
-EXACT = 1000
-"""Readings up to which the interval of a median is taken from the binomial distribution itself."""
 
 Floats = NDArray[np.float64]
 
@@ -39,20 +35,6 @@ class Estimate:
     high: float = nan
     n: int = 1
     sd: float = nan
-
-
-@dataclass(frozen=True)
-class Agreement:
-    """How far two orderings agree: Kendall's tau-b, with the pairs ordered alike, ordered contrarily, and tied."""
-
-    tau: float
-    concordant: int
-    discordant: int
-    tied: int
-
-    @property
-    def pairs(self) -> int:
-        return self.concordant + self.discordant + self.tied
 
 
 def median_interval(samples: ArrayLike) -> Estimate:
@@ -83,18 +65,6 @@ def ratio_interval(numerator: ArrayLike, denominator: ArrayLike) -> Estimate:
     if len(above) != len(below):
         raise ValueError(f"a ratio needs readings in pairs, got {len(above)} and {len(below)}")
     return median_interval(above / below)
-
-
-def order_agreement(a: ArrayLike, b: ArrayLike) -> Agreement:
-    """Kendall's tau-b between two lists of equal length `[n]`; NaN where one of them is constant."""
-    first, second = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
-    i, j = np.triu_indices(len(first), k=1)
-    up_a, up_b = np.sign(first[i] - first[j]), np.sign(second[i] - second[j])
-    concordant = int(np.sum(up_a * up_b > 0))
-    discordant = int(np.sum(up_a * up_b < 0))
-    scale = sqrt(np.count_nonzero(up_a)) * sqrt(np.count_nonzero(up_b))
-    tau = (concordant - discordant) / scale if scale else nan
-    return Agreement(tau, concordant, discordant, len(i) - concordant - discordant)
 
 
 def widened(known: Estimate, error: float, *, freedom: float = inf, level: float = LEVEL) -> Estimate:
@@ -128,14 +98,7 @@ def spread(values: Floats) -> float:
 
 def _rank(n: int) -> int:
     """The largest k for which those from the k-th least to the k-th largest of n cover the median at `LEVEL`, or 0."""
-    if n > EXACT:
-        # The binomial's normal approximation, whose rank is off by less than one here.
-        return floor((n - NormalDist().inv_cdf((1 + LEVEL) / 2) * sqrt(n)) / 2)
-    rank, outside = 0, 2 / 2**n
-    while outside <= 1 - LEVEL:
-        rank += 1
-        outside += 2 * comb(n, rank) / 2**n
-    return rank
+    return int(np.searchsorted(bdtr(np.arange(n), n, 0.5), (1 - LEVEL) / 2, side="right"))
 
 
 def _resemblance(deviations: Floats) -> float:

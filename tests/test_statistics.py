@@ -4,13 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
 
 from reidbench.statistics import (
     FEWEST_READINGS,
     Estimate,
     median_interval,
-    order_agreement,
     pooled_spread,
     ratio_interval,
     widened,
@@ -45,7 +43,7 @@ def test_too_few_readings_have_a_median_without_an_interval(n):
 
 @pytest.mark.parametrize(
     ("n", "low", "high"),
-    [(6, 1, 6), (8, 1, 8), (9, 2, 8), (15, 4, 12), (50, 18, 33), (1000, 469, 532), (1001, 469, 533)],
+    [(6, 1, 6), (8, 1, 8), (9, 2, 8), (15, 4, 12), (50, 18, 33), (1000, 469, 532), (1001, 470, 532)],
 )
 def test_the_interval_of_a_median_lies_between_the_readings_that_tables_of_the_sign_test_give(n, low, high):
     found = median_interval(in_turns(np.arange(n) + 1.0))
@@ -107,17 +105,6 @@ def test_few_readings_cover_the_median_as_often_as_claimed(n):
 def test_the_pooled_spread_is_that_around_each_series_own_mean():
     assert pooled_spread([[1.0, 3.0], [11.0, 13.0], [5.0], []]) == (pytest.approx(math.sqrt(2)), 2)
     assert pooled_spread([[1.0], [2.0]])[1] == 0 and math.isnan(pooled_spread([])[0])
-
-
-@given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=2, max_size=20))
-def test_order_agreement_is_kendalls_tau_b(pairs):
-    a, b = zip(*pairs, strict=True)
-    found = order_agreement(a, b)
-    assert found.pairs == len(a) * (len(a) - 1) // 2
-    if len(set(a)) == 1 or len(set(b)) == 1:
-        assert math.isnan(found.tau)
-    else:
-        assert found.tau == pytest.approx(stats.kendalltau(a, b).statistic, abs=1e-9)
 
 
 def test_widening_adds_noise_in_quadrature():

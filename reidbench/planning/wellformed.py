@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Any, get_origin, get_type_hints
 
 from reidbench import registry
 from reidbench.deployment.backends import BACKENDS
@@ -18,29 +18,14 @@ PARTS = {"rows": Row, "columns": Column, "notes": str, "figures": str}
 """What the tuples of a suite hold."""
 
 FIELDS: Mapping[type, Mapping[str, type]] = {
-    Suite: {"title": str, "reference": str, "source": str, "focus": str, "ablation": bool, "contrasts": tuple},
-    Row: {
-        "name": str,
-        "model": str,
-        "options": Mapping,
-        "frames": int,
-        "approximate": bool,
-        "absent": str,
-        "recipe": Mapping,
-        "against": str,
-    },
-    Column: {
-        "quantity": str,
-        "published": str,
-        "title": str,
-        "dataset": str,
-        "settings": Mapping,
-        "data": Mapping,
-        "level": tuple,
-    },
-    Published: {"values": Mapping, "dataset": str, "source": str},
+    kind: {
+        name: get_origin(hint) or hint
+        for name, hint in get_type_hints(kind).items()
+        if name not in PARTS and hint != tuple[Published, ...]
+    }
+    for kind in (Suite, Row, Column, Published)
 }
-"""The types of what the dataclasses of a suite hold besides."""
+"""The types of what the dataclasses of a suite hold besides, but for what was published for a row."""
 
 SETTINGS: Mapping[str, type[Any]] = {
     **dict.fromkeys(("device", "precision", "backend"), str),

@@ -1,12 +1,12 @@
 """What is wrong with a suite is one line before anything is measured."""
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from reidbench import registry
-from reidbench.planning.wellformed import FIELDS, PARTS, check_suite
+from reidbench.planning.wellformed import check_suite
 from reidbench.spec import Column, Published, Row, Suite, UserError
 
 A, B = Row("A", "bicnet", {"alpha": 1}), Row("B", "baseline")
@@ -120,9 +120,3 @@ def test_what_is_wrong_is_named(changes: dict[str, Any], message: str) -> None:
 @pytest.mark.parametrize("name", [name for name in registry.suite_paths() if [*registry.suites_of(name)] == [name]])
 def test_every_suite_is_well_formed(name: str) -> None:
     check_suite(name, registry.suite(name))
-
-
-@pytest.mark.parametrize("kind", FIELDS)
-def test_no_field_goes_unchecked(kind: type) -> None:
-    besides = {Suite: {*PARTS}, Row: {"published"}}.get(kind, set())
-    assert {field.name for field in fields(kind)} == {*FIELDS[kind], *besides}

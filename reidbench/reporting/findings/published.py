@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import combinations
-from math import isnan
+from math import comb, isnan
 
 import numpy as np
 
@@ -14,7 +14,6 @@ from reidbench.reporting.tables.comparison import compare, exceeds_noise
 from reidbench.reporting.tables.layout import agrees, column_name
 from reidbench.reporting.tables.matching import as_number
 from reidbench.reporting.tables.table import Heading, Table
-from reidbench.statistics import order_agreement
 
 FEW = 4
 """Rows that are named with how far they are off; of more the furthest ones, and the number of the others."""
@@ -48,14 +47,16 @@ def deviation_findings(table: Table) -> Iterator[str]:
 
 def agreement_findings(table: Table) -> Iterator[str]:
     """Whether the rows come in the published order, and how many pairs of them are told apart at all."""
+    from scipy.stats import kendalltau
+
     for heading in table.headings:
         published, reason = _published(table, heading)
         if not heading.training or len(published) < FEWEST:
             continue
         rows, quantity = table.fresh(heading), heading.quantity
         shown = [round(rows[name][0].value * quantity.scale, quantity.digits) for name in published]
-        found = order_agreement(shown, list(published.values()))
-        if isnan(found.tau):
+        tau = kendalltau(shown, list(published.values())).statistic
+        if isnan(tau):
             continue
         told: Counter[float] = Counter()
         for a, b in combinations(published, 2):
@@ -64,8 +65,8 @@ def agreement_findings(table: Table) -> Iterator[str]:
                 told[np.sign(gap.value) * np.sign(published[a] - published[b])] += 1
         why = f" ({reason})" if reason else ""
         yield (
-            f"{column_name(heading)}, order against the published one{why}: of {found.pairs} pairs of rows "
-            f"{_told_text(told)}; over all pairs Kendall's tau is {found.tau:z.2f}."
+            f"{column_name(heading)}, order against the published one{why}: of {comb(len(published), 2)} pairs of rows "
+            f"{_told_text(told)}; over all pairs Kendall's tau is {tau:z.2f}."
         )
 
 
