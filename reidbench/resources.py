@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 SYSTEM = Path("/sys")
 PROCESSES = Path("/proc")
@@ -19,22 +20,31 @@ def is_out_of_memory(error: Exception) -> bool:
     return told or isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
 
 
-def memory_here() -> int:
-    """Bytes of memory that this machine has, or that a container or job may take where that is less."""
+class Memory(NamedTuple):
+    """Bytes of memory: those there are, and those that can be had now without swapping."""
+
+    total: int
+    free: int
+
+
+def memory() -> Memory:
+    """That of this machine, or what a container or job may take of it and has left where that is less."""
     import psutil
 
-    found = [psutil.virtual_memory().total]
+    found = psutil.virtual_memory()
+    total, free = found.total, found.available
     for folder in control_groups("memory"):
-        for file in ("memory.max", "memory.limit_in_bytes"):
-            found += [int(word) for word in words(folder / file) if word.isdigit()]
-    return min(found)
+        for limit, usage in (("memory.max", "memory.current"), ("memory.limit_in_bytes", "memory.usage_in_bytes")):
+            for most in map(int, filter(str.isdigit, words(folder / limit))):
+                used = sum(map(int, words(folder / usage))) - _reclaimable(folder)
+                total, free = min(total, most), min(free, max(0, most - used))
+    return Memory(total, free)
 
 
-def memory_free() -> int:
-    """Bytes of memory that can be had now without swapping, within what `memory_here` allows."""
-    import psutil
-
-    return min(psutil.virtual_memory().available, memory_here())
+def _reclaimable(folder: Path) -> int:
+    """Bytes of a control group's memory that hold files and go where they are in the way."""
+    found = dict(line.split(maxsplit=1) for line in _lines(folder / "memory.stat") if " " in line)
+    return int(found.get("total_inactive_file", found.get("inactive_file", 0)))
 
 
 def cpu_quota() -> float | None:

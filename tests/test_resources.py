@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from reidbench import resources
-from reidbench.resources import is_out_of_memory, memory_free, memory_here
+from reidbench.resources import is_out_of_memory, memory
 
 GIB = 2**30
 
@@ -34,7 +34,9 @@ def test_memory_is_what_the_least_of_all_groups_allows(
     for name, text in {"proc/self/cgroup": groups, **{f"sys/fs/cgroup/{n}": t for n, t in files.items()}}.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
-    assert memory_here() == (limit or psutil.virtual_memory().total)
+    here = psutil.virtual_memory()
+    assert memory().total == (limit or here.total)
+    assert memory().free == pytest.approx(limit or here.available, rel=0.1)
 
 
 def test_running_out_of_memory_is_told_from_other_failures() -> None:
@@ -44,9 +46,13 @@ def test_running_out_of_memory_is_told_from_other_failures() -> None:
         assert not is_out_of_memory(other)
 
 
-def test_what_is_free_is_no_more_than_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(resources, "memory_here", lambda: GIB)
-    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=3 * GIB))
-    assert memory_free() == GIB
-    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=GIB // 2))
-    assert memory_free() == GIB // 2
+@pytest.mark.parametrize(("available", "used", "free"), [(12, 5, 4), (2, 5, 2), (12, 10, 0)])
+def test_what_is_free_is_what_is_left_of_what_is_allowed(
+    available: int, used: int, free: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resources, "control_groups", lambda _: [tmp_path])
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(total=16 * GIB, available=available * GIB))
+    (tmp_path / "memory.max").write_text(f"{8 * GIB}\n")
+    (tmp_path / "memory.current").write_text(f"{used * GIB}\n")
+    (tmp_path / "memory.stat").write_text(f"anon 7\ninactive_file {GIB}\n")  # what it holds of files, and can let go
+    assert memory() == (8 * GIB, free * GIB)

@@ -11,7 +11,7 @@ from pathlib import Path
 from reidbench import machine, resources
 from reidbench.data.cache import KEPT_FREE, cache_folder
 from reidbench.doctor.findings import Finding
-from reidbench.resources import control_groups, words
+from reidbench.resources import words
 from reidbench.spec import UserError
 
 GIB = 2**30
@@ -55,15 +55,7 @@ def cores() -> Finding:
 
 def memory() -> Finding:
     """Free memory, of the machine and within the container's limit."""
-    import psutil
-
-    found = psutil.virtual_memory()
-    free, total = found.available, found.total
-    for folder in control_groups("memory"):
-        for limit, usage in (("memory.max", "memory.current"), ("memory.limit_in_bytes", "memory.usage_in_bytes")):
-            most, now = words(folder / limit), words(folder / usage)
-            if most and now and most[0] != "max" and int(most[0]) < total:
-                free, total = min(free, int(most[0]) - int(now[0])), int(most[0])
+    total, free = resources.memory()
     text = f"{free / GIB:.1f} of {total / GIB:.1f} GiB free"
     facts = {"free": free, "total": total}
     if free >= LEAST_MEMORY:

@@ -14,7 +14,7 @@ from torch import Tensor
 from reidbench.data.tracklets import DISTRACTOR, Dataset, Tracklet
 from reidbench.files import replacing
 from reidbench.program import install_command
-from reidbench.resources import memory_free
+from reidbench.resources import memory
 from reidbench.retrieval.blocks import BLOCK
 from reidbench.retrieval.features import Embedded, Pooling
 from reidbench.retrieval.mapped import map_array, rows_beyond
@@ -226,7 +226,7 @@ def _vectors(path: Path, file: Any) -> np.ndarray:
 def _check_fits(file: Any, names: Collection[str]) -> None:
     """Raises ValueError for arrays that memory does not hold: a small file can unpack to a thousand times its size."""
     size = sum(each.file_size for each in file.zip.infolist() if each.filename.removesuffix(".npy") in names)
-    if size > (free := memory_free()):
+    if size > (free := memory().free):
         raise ValueError(f"{' and '.join(names)} would take {size / 1e9:.3g} GB of memory, {free / 1e9:.3g} are free")
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psutil
 
-from reidbench.resources import memory_here
+from reidbench.resources import memory
 from reidbench.spec import UserError
 
 LOOK_EVERY = 0.5
@@ -48,7 +48,7 @@ class Limits:
         return cls(
             idle=_limit(environment, "REIDBENCH_IDLE_LIMIT", cls.idle),
             silent=_limit(environment, "REIDBENCH_SILENT_LIMIT", cls.silent),
-            memory=_limit(environment, "REIDBENCH_MEMORY_LIMIT", MEMORY_SHARE * memory_here() / 1e9) * 1e9,
+            memory=_limit(environment, "REIDBENCH_MEMORY_LIMIT", MEMORY_SHARE * memory().total / 1e9) * 1e9,
         )
 
 

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from reidbench.data.tracklets import DISTRACTOR, Dataset, Tracklet
+from reidbench.resources import Memory
 from reidbench.retrieval import features_file
 from reidbench.retrieval.features import Embedded, Pooling
 from reidbench.retrieval.features_file import (
@@ -270,10 +271,10 @@ def test_what_unpacks_to_more_than_memory_holds_is_not_unpacked(
         "query": np.array([True, False, False, False]),
     }
     np.savez_compressed(tmp_path / "f.npz", **arrays)
-    monkeypatch.setattr(features_file, "memory_free", lambda: 10_000)
+    monkeypatch.setattr(features_file, "memory", lambda: Memory(100_000, 10_000))
     with pytest.raises(UserError, match=rf"{name}.* would take \S+ GB of memory, 1e-05 are free") as error:
         read_features(tmp_path / "f.npz")
     assert "\n" not in str(error.value)
-    monkeypatch.setattr(features_file, "memory_free", lambda: 100_000)
+    monkeypatch.setattr(features_file, "memory", lambda: Memory(100_000, 100_000))
     if name == "vector":
         assert read_features(tmp_path / "f.npz")[0].vectors[POOLING].shape == (4, 1000)

@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from reidbench.resources import memory_here
+from reidbench.resources import memory
 from reidbench.running.watching import Ending, Limits, Watch, kill_group
 from reidbench.spec import UserError
 
@@ -94,7 +94,7 @@ def test_a_child_counts_as_computing_and_goes_with_the_worker(tmp_path: Path) ->
 def test_limits_come_from_the_environment_and_are_refused_in_one_line() -> None:
     usual = Limits.here({})
     assert (usual.idle, usual.silent) == (600, 7200)
-    assert 0 < usual.memory < memory_here() <= psutil.virtual_memory().total
+    assert 0 < usual.memory < memory().total <= psutil.virtual_memory().total
     assert Limits.here({"REIDBENCH_IDLE_LIMIT": "inf"}).idle == math.inf
     assert Limits.here({"REIDBENCH_MEMORY_LIMIT": "1.5"}).memory == 1.5e9
     for text in ("0", "-1", "nan", "an hour"):
