@@ -15,7 +15,16 @@ if TYPE_CHECKING:
     from torch import nn
 
 __version__ = "0.1.0"
-__all__ = ["UserError", "add_plugin", "build", "load_differences", "load_records", "profile", "score"]
+__all__ = [
+    "UserError",
+    "add_plugin",
+    "build",
+    "load_differences",
+    "load_evaluations",
+    "load_records",
+    "profile",
+    "score",
+]
 
 if in_checkout():
     # There `models/` and `suites/` lie beside this package; installed, they lie inside it.
@@ -156,3 +165,27 @@ def load_differences(suite: str, results: str | Path = "results", *, plugins: It
     for plugin in [plugins] if isinstance(plugins, (str, Path)) else plugins:
         add_plugin(plugin)
     return difference_frame(suite, str(results))
+
+
+def load_evaluations(results: str | Path = "results", *, plugins: Iterable[str | Path] = ()) -> DataFrame:
+    """What `bench.py evaluate` recorded of given weights: a pandas frame, one line an evaluation and accuracy.
+
+    They stand in no table, for their trainings may be any. Those of one machine come in the order of time; of weights
+    that were evaluated again there is the last one. The columns:
+
+    - `row`, `model`: the model with its options as it was asked for, and its registered name
+    - `weights`, `weights_hash`: the name of the file, and its SHA-256
+    - `quantity`: as in `load_records`; `unit`: that of the numbers; `value`, `low`, `high`: with the 95 % interval over
+      query identities, NaN where there is none; `queries`: how many have a match
+    - `dataset`, `dataset_options`, `dataset_fingerprint`, `protocol`, `device`, `machine`: as in `load_records`
+    - `frames`, `size`, `precision`: of a clip, as in 8 and "256x128", and that of the recipe
+    - `measured`: the time in UTC; `state`: "ok", or "stale", for the `reason` given, where the code of the model or
+      of the scoring is another today
+
+    `plugins` are files to register before. Raises UserError where there are no records at all.
+    """
+    from reidbench.reporting.tables.evaluation_frame import evaluation_frame
+
+    for plugin in [plugins] if isinstance(plugins, (str, Path)) else plugins:
+        add_plugin(plugin)
+    return evaluation_frame(str(results))

@@ -243,6 +243,11 @@ class Output:
     maps: dict[str, Tensor] = field(default_factory=dict)
 
 
+EVALUATION = "evaluation"
+"""The measurement under which evaluations of given weights are recorded. It is none of the registry's, so that no suite
+takes such a record, which may be of any training, for that of a cell."""
+
+
 @dataclass(frozen=True)
 class Cell:
     """One thing to measure. Everything that can change its value is in `identity`, and only that.

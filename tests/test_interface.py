@@ -12,6 +12,7 @@ from torch import nn
 import reidbench
 from reidbench.reporting.findings.difference_frame import DIFFERENCE_COLUMNS
 from reidbench.reporting.tables.dataframe import FRAME_COLUMNS
+from reidbench.reporting.tables.evaluation_frame import EVALUATION_COLUMNS
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "docs" / "examples"
@@ -43,7 +44,8 @@ def test_records_of_ones_own_suite_are_found_by_its_files(tmp_path: Path) -> Non
 def test_records_are_loaded_without_torch() -> None:
     code = (
         "import sys, reidbench; results = sys.argv[1]; assert len(reidbench.load_records('figure1', results)); "
-        "assert len(reidbench.load_differences('figure1', results)); sys.exit('torch' in sys.modules)"
+        "assert len(reidbench.load_differences('figure1', results)); assert reidbench.load_evaluations(results).empty; "
+        "sys.exit('torch' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code, str(ROOT / "results")], cwd=ROOT, check=True)
 
@@ -54,6 +56,7 @@ def test_the_docstring_lists_every_column_of_a_frame_and_every_entry_of_a_profil
     for documented, names in (
         (reidbench.load_records, FRAME_COLUMNS),
         (reidbench.load_differences, DIFFERENCE_COLUMNS),
+        (reidbench.load_evaluations, EVALUATION_COLUMNS),
         (reidbench.profile, [*entries, *inner, "operations"]),
     ):
         told = set(re.findall(r"[`\"](\w+)[`\"]", documented.__doc__ or ""))

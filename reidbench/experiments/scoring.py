@@ -12,12 +12,8 @@ from reidbench import distributed, machine
 from reidbench.experiments.accuracy import dataset_of, load_trained, prepare_device, recipe_of, score, score_features
 from reidbench.retrieval.features import Embedded, embed_test
 from reidbench.retrieval.pairs import unlike, unlike_under
-from reidbench.spec import Advance, Cell, Outcome, Places, Protocol, Record, UserError
+from reidbench.spec import EVALUATION, Advance, Cell, Outcome, Places, Protocol, Record, UserError
 from reidbench.store import Store
-
-EVALUATION = "evaluation"
-"""The measurement under which evaluations of given weights are recorded. It is none of the registry's, so that no suite
-takes such a record, which may be of any training, for that of a cell."""
 
 DECIDING = ("size", "frames", "precision")
 """What of a recipe decides the score of given weights."""

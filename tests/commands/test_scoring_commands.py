@@ -79,6 +79,25 @@ def test_evaluate_prints_and_records(capsys: pytest.CaptureFixture[str]) -> None
     assert len(list(Path("results").glob("*/evaluation/superseded/*.json"))) == 1
 
 
+def test_evaluations_are_read_as_a_frame(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    command = ["evaluate", "two_branch", *AT, "--weights", "model.pt", "--json"]
+    told = [json.loads(run(*command, *own, capsys=capsys)) for own in ([], ["--protocol", "first_clip"])]
+    frame = reidbench.load_evaluations()
+    assert set(frame.state) == {"ok"} and set(frame.reason) == {""} and set(frame["size"]) == {"64x32"}
+    assert (set(frame.weights), set(frame.row), set(frame.model)) == ({"model.pt"}, {"two_branch"}, {"bicnet"})
+    for one in told:
+        lines = frame[frame.protocol == one["protocol"]].set_index("quantity")
+        assert set(lines.weights_hash) == {one["weights"]} and set(lines.measured) == {one["measured"]}
+        assert set(lines.queries) == {one["queries"]} and set(lines.unit) == {"%"}
+        for name in lines.index:
+            bounds = lines.loc[name, ["value", "low", "high"]].to_dict()
+            assert {end: None if np.isnan(bound) else bound for end, bound in bounds.items()} == one[name], name
+        assert {"mAP", "top1", "top5", "top10", "top20", "mINP"} <= set(lines.index)
+    monkeypatch.setattr(registry, "model_source", lambda _: "changed since")
+    (reason,) = reidbench.load_evaluations().reason.unique()
+    assert reason == "measured with another source"
+
+
 def test_protocols_compares_them_all(capsys: pytest.CaptureFixture[str]) -> None:
     command = ["protocols", "two_branch", *AT, "--weights", "model.pt"]
     said = run(*command, capsys=capsys)

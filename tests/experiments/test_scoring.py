@@ -15,7 +15,6 @@ from reidbench.data import synthetic
 from reidbench.data.tracklets import Dataset
 from reidbench.experiments.accuracy import score
 from reidbench.experiments.scoring import (
-    EVALUATION,
     embed_weights,
     evaluate_weights,
     evaluation_cell,
@@ -26,7 +25,7 @@ from reidbench.planning.plan import Request, accuracy_cell, make_plan
 from reidbench.reporting.tables.dataframe import frame
 from reidbench.reporting.tables.matching import Records
 from reidbench.retrieval.protocols import PROTOCOLS
-from reidbench.spec import Cell, Places, UserError
+from reidbench.spec import EVALUATION, Cell, Places, UserError
 from reidbench.store import Store, read_record
 from reidbench.training.checkpoint import save_model
 

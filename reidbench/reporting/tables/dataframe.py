@@ -139,7 +139,7 @@ def _line(
         "difference": entry.difference,
         "preset": preset_name(recipe, row.recipe) if recipe else "",
         "dataset": dataset.get("name", ""),
-        "dataset_options": ", ".join(f"{name} {value}" for name, value in dataset.get("options", {}).items()),
+        "dataset_options": options_text(dataset),
         "splits": written_splits(splits),
         "dataset_fingerprint": dataset.get("fingerprint", ""),
         "protocol": settings.get("protocol", {}).get("name", ""),
@@ -152,6 +152,11 @@ def _line(
         "state": entry.state,
         "reason": entry.reason,
     }
+
+
+def options_text(dataset: Mapping[str, Any]) -> str:
+    """The options in a dataset's identity, as in "occlusion 0.5, seed 3"."""
+    return ", ".join(f"{name} {value}" for name, value in dataset.get("options", {}).items())
 
 
 def _shape(entry: Entry, settings: Mapping[str, Any]) -> Sequence[int]:
