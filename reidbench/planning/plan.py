@@ -56,18 +56,23 @@ class Plan:
     """A suite with the cells that fill it.
 
     `cells` maps (row name, column index) to its cells: one a seed for accuracy, of each of the dataset's `splits` where
-    it has any, else one. `absent` says why a column cannot be measured here.
+    it has any, else one. `absent` says why a column cannot be measured here, of which `uninstalled` holds what could
+    be, and perhaps was elsewhere, with packages that are not installed. `request` is what it was made by.
     """
 
     name: str
     suite: Suite
     preset: Preset
-    only: str
+    request: Request
     cells: Mapping[tuple[str, int], tuple[Cell, ...]]
     absent: Mapping[tuple[str, int], str]
-    places: Places = field(default_factory=Places)
     splits: Splits = field(default_factory=Splits)
     uninstalled: Mapping[tuple[str, int], tuple[Cell, ...]] = field(default_factory=dict)
+
+    @property
+    def places(self) -> Places:
+        """Where the data lie and what trunks start from, on this machine."""
+        return Places(self.request.root, self.request.weights)
 
     def all_cells(self) -> list[Cell]:
         """Every cell once, in the order of rows and columns."""
@@ -128,8 +133,7 @@ def make_plan(name: str, suite: Suite, request: Request, store: Store) -> Plan:
             else:
                 cells[row.name, index] = found
     shown = replace(suite, rows=rows)
-    places = Places(request.root, request.weights)
-    return Plan(name, shown, preset, request.only, cells, absent, places, splits, uninstalled)
+    return Plan(name, shown, preset, request, cells, absent, splits, uninstalled)
 
 
 def _wanted_columns(suite: Suite, request: Request, dataset: str) -> Iterator[tuple[int, Column]]:

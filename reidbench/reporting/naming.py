@@ -8,7 +8,7 @@ from reidbench import presets, registry
 from reidbench.machine import slug
 from reidbench.options import written_options
 from reidbench.planning.plan import Plan, Request
-from reidbench.reporting.reproduce import asked_of_dataset, trained_settings, trains
+from reidbench.reporting.reproduce import asked_of_dataset, trains
 
 USUAL = presets.PRESETS[Request.preset]
 PART = "part"
@@ -31,8 +31,8 @@ def _words(plan: Plan) -> Iterator[str]:
     kinds = {registry.measurements()[column.measurement].needs_training for column in plan.suite.columns}
     if trains(plan):
         yield from _words_of_training(plan)
-    if plan.only and len(kinds) > 1:
-        yield plan.only
+    if plan.request.only and len(kinds) > 1:
+        yield plan.request.only
     if plan.name in registry.suite_paths() and len(plan.suite.rows) < len(registry.suite(plan.name).rows):
         yield PART
 
@@ -43,6 +43,5 @@ def _words_of_training(plan: Plan) -> Iterator[str]:
     if plan.preset.dataset != USUAL.dataset:
         yield plan.preset.dataset
     yield from map(slug, written_options(asked_of_dataset(plan)))
-    for settings in list(trained_settings(plan).values())[:1]:
-        if settings["protocol"]["name"] != Request.protocol:
-            yield settings["protocol"]["name"]
+    if plan.request.protocol != Request.protocol:
+        yield plan.request.protocol

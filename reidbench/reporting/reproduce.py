@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os.path
 import shlex
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from reidbench import presets, registry
 from reidbench.data.splits import OPTION, written_splits
 from reidbench.discovery.source import REQUIRED
 from reidbench.options import written_options
-from reidbench.planning.plan import Plan
+from reidbench.planning.plan import Plan, Request
 from reidbench.program import beginning
 from reidbench.spec import CLIP_FRAMES
 
@@ -57,10 +56,10 @@ def _of_profile(plan: Plan) -> list[str]:
 
 def _of_suite(plan: Plan) -> list[str]:
     parts = _of_preset(plan) if trains(plan) else []
-    if plan.only:
-        parts += ["--only", plan.only]
+    if plan.request.only:
+        parts += ["--only", plan.request.only]
     devices = {cell.settings["device"] for cell in plan.all_cells() if "device" in cell.settings}
-    if plan.only == "cost" and devices == {"cuda"}:
+    if plan.request.only == "cost" and devices == {"cuda"}:
         parts += ["--device", "cuda"]
     rows = [row.name for row in plan.suite.rows]
     if plan.name in registry.suite_paths() and len(rows) < len(registry.suite(plan.name).rows):
@@ -75,45 +74,24 @@ def trains(plan: Plan) -> bool:
 
 
 def _of_preset(plan: Plan) -> list[str]:
-    parts = ["--preset", plan.preset.name, "--seeds", str(plan.preset.seeds)]
-    preset = presets.PRESETS.get(plan.preset.name)
-    if preset is None or preset.dataset != plan.preset.dataset:
-        parts += ["--dataset", plan.preset.dataset]
-    if plan.places.root or registry.datasets()[plan.preset.dataset].options.get("root") is REQUIRED:
+    preset, asked, usual = plan.preset, plan.request, presets.PRESETS[plan.preset.name]
+    parts = ["--preset", preset.name, "--seeds", str(preset.seeds)]
+    if usual.dataset != preset.dataset:
+        parts += ["--dataset", preset.dataset]
+    if asked.root or registry.datasets()[preset.dataset].options.get("root") is REQUIRED:
         parts += ["--root", "DIR"]
-    trunk = plan.preset.recipe.trunk
-    if preset is not None and trunk != preset.recipe.trunk:
-        parts += ["--weights", "FILE" if trunk == "file" else trunk]
-    return parts + _of_training(plan)
-
-
-def _of_training(plan: Plan) -> list[str]:
-    """Options of the dataset, protocol, device and subset, which only the cells that are trained hold."""
-    settings = next(iter(trained_settings(plan).values()), None)
-    if settings is None:
-        return []
-    parts = [part for text in written_options(asked_of_dataset(plan)) for part in ("--data", text)]
+    if preset.recipe.trunk != usual.recipe.trunk:
+        parts += ["--weights", "FILE" if preset.recipe.trunk == "file" else preset.recipe.trunk]
+    parts += [part for text in written_options(asked_of_dataset(plan)) for part in ("--data", text)]
     if not plan.splits.complete:
         parts += ["--splits", written_splits(plan.splits.numbers)]
-    if settings["protocol"]["name"] != "release":
-        parts += ["--protocol", settings["protocol"]["name"]]
-    if settings["device"] != "cpu":
-        parts += ["--device", settings["device"]]
-    return [*parts, "--subset"] if settings["dataset"].get("subset") else parts
-
-
-def trained_settings(plan: Plan) -> dict[int, Mapping[str, Any]]:
-    """The settings of a cell of each column that is trained and has any, by the column's index."""
-    return {i: some[0].settings for (_, i), some in plan.cells.items() if "protocol" in some[0].settings}
+    for name in ("protocol", "device"):
+        if getattr(asked, name) != getattr(Request, name):
+            parts += [f"--{name}", getattr(asked, name)]
+    return [*parts, "--subset"] if asked.subset else parts
 
 
 def asked_of_dataset(plan: Plan) -> dict[str, Any]:
-    """The options of the dataset in the settings of trained columns which neither preset nor column asks for."""
-    asked: dict[str, Any] = {}
-    for index, settings in trained_settings(plan).items():
-        known = {**plan.preset.dataset_options, **plan.suite.columns[index].data}
-        options = settings["dataset"].get("options", {})
-        asked |= {name: value for name, value in options.items() if name not in known or known[name] != value}
-    if plan.splits.count:
-        asked.pop(OPTION, None)
-    return asked
+    """The options of the dataset that were asked for otherwise than the preset has them, the split apart."""
+    usual, asked = plan.preset.dataset_options, plan.request.dataset_options
+    return {n: v for n, v in asked.items() if usual.get(n) != v and not (n == OPTION and plan.splits.count)}

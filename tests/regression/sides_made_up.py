@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from reidbench.planning.plan import Plan
+from reidbench.planning.plan import Plan, Request
 from reidbench.presets import PRESETS
 from reidbench.spec import Cell, Column, Protocol, Record, Row, Suite
 from reidbench.store import Store
@@ -74,7 +74,7 @@ class Code:
             for index, column in enumerate(COLUMNS)
             for row in self.rows
         }
-        return Plan("made_up", replace(SUITE, rows=tuple(self.rows)), PRESETS["quick"], "", cells, {})
+        return Plan("made_up", replace(SUITE, rows=tuple(self.rows)), PRESETS["quick"], Request(), cells, {})
 
     def seeds_of(self, column: Column) -> int:
         return self.seeds if column.measurement == "accuracy" else 1

@@ -12,7 +12,7 @@ from scipy import stats
 
 from reidbench.data.splits import Splits, split_of
 from reidbench.files import write_text
-from reidbench.planning.plan import Plan
+from reidbench.planning.plan import Plan, Request
 from reidbench.recipes import Preset, Recipe
 from reidbench.reporting.documents.block import Block
 from reidbench.reporting.documents.document import Code, Document, Items, Paragraph, Picture, Section, Tabular
@@ -119,7 +119,7 @@ class Bench:
                     cells[row.name, index] = tuple(self.cell(row, column, s, k) for k in splits for s in seeds)
         preset = Preset("quick", "made up for a test", RECIPE, "synthetic", seeds=self.seeds)
         suite = replace(SUITE, rows=self.rows, focus=self.focus)
-        return Plan("made_up", suite, preset, "", cells, absent, splits=self.splits)
+        return Plan("made_up", suite, preset, Request(), cells, absent, splits=self.splits)
 
     def save(self, cell: Cell, status: str = "ok", error: str = "", **context) -> Record:
         values, samples = _content(cell) if status == "ok" else ({}, {})

@@ -11,7 +11,6 @@ from reidbench.commands.reports import request_of
 from reidbench.planning.plan import Request, make_plan
 from reidbench.planning.wellformed import check_suite
 from reidbench.reporting.reproduce import command
-from reidbench.spec import Places
 
 
 @pytest.fixture(autouse=True)
@@ -64,20 +63,13 @@ def test_costs_on_the_gpu_alone_are_asked_for_on_it(bench, monkeypatch):
 
 def test_what_lies_elsewhere_on_each_machine_is_left_to_fill_in(bench):
     plan = bench.plan
-    cells = {
-        place: tuple(
-            replace(cell, settings={**cell.settings, "dataset": {**bench.dataset, "subset": True}}) for cell in own
-        )
-        for place, own in plan.cells.items()
-        if "protocol" in own[0].settings
-    }
     preset = replace(plan.preset, dataset="mars", recipe=replace(plan.preset.recipe, trunk="file"))
-    found = command(replace(plan, preset=preset, cells=cells))
+    found = command(replace(plan, preset=preset, request=Request(subset=True)))
     assert "--dataset mars --root DIR --weights FILE --subset" in found
 
 
 def test_a_synthetic_dataset_that_was_kept_needs_its_root(bench):
-    found = command(replace(bench.plan, places=Places("walkers")))
+    found = command(replace(bench.plan, request=Request(root="walkers")))
     assert "--root DIR" in found and "walkers" not in found
 
 
