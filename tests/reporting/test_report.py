@@ -154,7 +154,7 @@ def test_figures_are_written_whole_beside_the_report_and_repeatable(bench):
     assert {path.parent for path in written} == {bench.store.folder}
     first = {path: path.read_bytes() for path in written}
     assert all(first[path] == path.read_bytes() for path in write_report(table, bench.store))
-    assert not list(bench.store.folder.glob(".*.part"))
+    assert not list(bench.store.folder.glob(".*"))
     report = next(path for path in written if path.suffix == ".md").read_text()
     assert all(f"({path.name})" in report for path in written if path.suffix == ".svg")
 

@@ -70,12 +70,19 @@ def test_every_figure_file_is_noted_as_drawn_of_its_table(table, tmp_path):
     assert not is_drawn(tmp_path / "none.svg", stamp)
 
 
+def test_without_a_cache_figures_are_drawn_each_time(table, tmp_path, drawn, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("REIDBENCH_CACHE", str(tmp_path / "file" / "cache"))
+    first, again = (draw_figures(table, tmp_path / "made_up") for _ in range(2))
+    assert first == again and len(drawn) == 2
+
+
 def test_only_figures_that_are_up_to_date_are_brought(table, tmp_path: Path, drawn):
     stamp = figure_stamp(table)
     files = draw_figures(table, tmp_path / "made_up", printed=True)
     files[0].write_bytes(b"old")
     bring(stamp, tmp_path / "made_up", tmp_path / "out" / "made_up")
-    brought = {path.name for path in (tmp_path / "out").iterdir() if not path.name.startswith(".")}
+    brought = {path.name for path in (tmp_path / "out").iterdir()}
     assert brought == {path.name for path in files[1:]}
     assert all(is_drawn(tmp_path / "out" / name, stamp) for name in brought)
     bring(stamp, tmp_path / "made_up", tmp_path / "made_up")

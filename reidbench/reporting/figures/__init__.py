@@ -42,7 +42,7 @@ from reidbench.reporting.figures.rows import rows_figure
 from reidbench.reporting.figures.scale import scale_figure
 from reidbench.reporting.figures.selection import selection_figure
 from reidbench.reporting.figures.stages import STAGES, end_to_end_figure
-from reidbench.reporting.figures.stamps import figure_stamp, is_drawn, note_of, write_drawn
+from reidbench.reporting.figures.stamps import figure_stamp, is_drawn, write_drawn
 from reidbench.reporting.figures.stress import stress_figure
 from reidbench.reporting.figures.style import STYLE, settle
 from reidbench.reporting.tables.table import Table
@@ -223,7 +223,6 @@ def remove_others(stem: Path, drawn: Sequence[Path]) -> None:
     for path in (path for one in stems if one not in kept for path in _files(one, printed=True)):
         if path.is_file() and MADE_BY.encode() in path.read_bytes():
             path.unlink()
-            note_of(path).unlink(missing_ok=True)
 
 
 def write_figure(draw: Callable[[], Figure | None], stem: Path, stamp: str, *, printed: bool = False) -> list[Path]:

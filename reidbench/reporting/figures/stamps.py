@@ -1,18 +1,21 @@
-"""Notes beside figure files of what they were drawn of, so that a report does not draw them again.
+"""Notes in the cache folder of what figure files were drawn of, so that a report does not draw them again.
 
-A note is a hidden file, which git does not keep: a committed figure changes only where its drawing does.
+They are not in the files: a committed figure changes only where its drawing does.
 """
 
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
+from reidbench.data.cache import cache_folder
 from reidbench.files import write_bytes, write_text
 from reidbench.program import HERE
 from reidbench.reporting.tables.table import Table
+from reidbench.spec import UserError
 
 
 def figure_stamp(table: Table) -> str:
@@ -40,16 +43,17 @@ def _code() -> bytes:
 
 
 def write_drawn(path: Path, content: bytes, stamp: str) -> None:
-    """Writes a figure file with its note."""
+    """Writes a figure file and its note, if there is a cache to keep that in."""
     write_bytes(path, content)
-    write_text(note_of(path), _noted(content, stamp))
+    with suppress(UserError):
+        write_text(note_of(path), _noted(content, stamp))
 
 
 def is_drawn(path: Path, stamp: str) -> bool:
     """Whether a figure file lies there as it was written with that stamp."""
     try:
         return note_of(path).read_text(encoding="utf-8") == _noted(path.read_bytes(), stamp)
-    except (OSError, ValueError):
+    except (OSError, ValueError, UserError):
         return False
 
 
@@ -64,8 +68,8 @@ def bring(stamp: str, source: Path, target: Path) -> None:
 
 
 def note_of(path: Path) -> Path:
-    """The note of a figure file, which may not be there."""
-    return path.with_name(f".{path.name}.drawn")
+    """The note of a figure file, which may not be there. Raises UserError where there is no cache folder."""
+    return cache_folder() / "figures" / hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]
 
 
 def _noted(content: bytes, stamp: str) -> str:
