@@ -64,16 +64,6 @@ def test_the_gate_is_what_the_frames_of_a_segment_share() -> None:
         torch.testing.assert_close(out[segment], expected)
 
 
-@torch.no_grad()
-def test_segments_are_on_their_own_and_averaged() -> None:
-    model = registry.build("cosam", **SLIM, segment=3).eval()
-    clips = torch.randn(2, 6, 3, 64, 32)
-    whole = model(clips)
-    alone = [model(segment) for segment in clips.split(3, 1)]
-    torch.testing.assert_close(whole.feature, torch.stack([out.feature for out in alone]).mean(0))
-    torch.testing.assert_close(whole.maps["cosam_stage4"], torch.cat([out.maps["cosam_stage4"] for out in alone], 1))
-
-
 @pytest.mark.parametrize("frames", [2, 6, 9])
 def test_clips_of_other_lengths_are_refused(frames: int) -> None:
     with pytest.raises(ValueError, match=f"a clip of {frames} frames: with segment=4 it must be a multiple of that"):

@@ -10,7 +10,6 @@ from __future__ import annotations
 import pytest
 import torch
 import torch.nn.functional as F
-from reidbench.models.resnet import ResNet
 from rule_made import costs, pick, rule_clips, rule_model
 
 from reidbench import registry
@@ -63,10 +62,3 @@ def test_dropout_is_of_training_only() -> None:
     assert not torch.equal(model(clips).logits[0], model(clips).logits[0])
     model.eval()
     assert torch.equal(model(clips).feature, model(clips).feature)
-
-
-def test_weights_of_the_trunk_load() -> None:
-    trunk = ResNet(50, width=8, blocks=(1, 1, 1, 1))
-    model = registry.build("gltp", **SLIM)
-    model.load_trunk(trunk.state_dict())
-    assert torch.equal(model.trunk.conv1.weight, trunk.conv1.weight)

@@ -51,14 +51,6 @@ def test_training_outputs_equal_the_releases() -> None:
 
 
 @torch.no_grad()
-def test_segments_are_on_their_own_and_averaged() -> None:
-    model = registry.build("m3d", **SLIM).eval()
-    clips = torch.randn(2, 24, 3, 64, 32)
-    alone = [model(segment).feature for segment in clips.split(8, 1)]
-    torch.testing.assert_close(model(clips).feature, torch.stack(alone).mean(0), rtol=1e-4, atol=1e-5)
-
-
-@torch.no_grad()
 def test_from_zero_the_network_is_a_resnet_that_averages_pairs_of_frames() -> None:
     model = registry.build("m3d", zero_start=True, **SLIM).eval()
     image = torch.randn(1, 1, 3, 64, 32)

@@ -111,14 +111,6 @@ def test_where_nothing_is_suppressed_nothing_is_undefined() -> None:
     assert torch.isfinite(SalientToBroad(8, 1).eval()(torch.ones(4, 8, 5, 4))).all()
 
 
-@torch.no_grad()
-def test_segments_are_on_their_own_and_averaged() -> None:
-    model = registry.build("sinet", **SLIM).eval()
-    clips = torch.randn(2, 8, 3, 128, 64)
-    alone = [model(segment).feature for segment in clips.split(4, 1)]
-    torch.testing.assert_close(model(clips).feature, torch.stack(alone).mean(0), rtol=1e-4, atol=1e-5)
-
-
 def test_modules_stand_after_every_second_block() -> None:
     with torch.device("meta"):
         assert set(registry.build("idnet").sinet) == {"layer2_1", "layer2_3"}

@@ -62,15 +62,6 @@ def test_features_and_training_outputs_equal_the_releases(name: str) -> None:
     assert pick(model(clips).logits[0]) == pytest.approx(LOGITS[name], rel=1e-7)
 
 
-@every_form
-@torch.no_grad()
-def test_segments_are_on_their_own_and_averaged(name: str) -> None:
-    model = registry.build(name, **SLIM).eval()
-    clips = torch.randn(2, 24, 3, 64, 32)
-    alone = [model(segment).feature for segment in clips.split(8, 1)]
-    torch.testing.assert_close(model(clips).feature, torch.stack(alone).mean(0), rtol=1e-4, atol=1e-5)
-
-
 @torch.no_grad()
 def test_kernels_over_time_start_as_the_repeated_trunk() -> None:
     model = registry.build("i3d_strided", **SLIM).eval()

@@ -39,14 +39,6 @@ def alive(model: nn.Module) -> nn.Module:
 
 
 @torch.no_grad()
-def test_segments_are_on_their_own_and_averaged() -> None:
-    model = alive(registry.build("tclnet", **SLIM))
-    clips = torch.randn(2, 12, 3, 64, 32)
-    alone = [model(segment).feature for segment in clips.split(4, 1)]
-    torch.testing.assert_close(model(clips).feature, torch.stack(alone).mean(0), rtol=1e-4, atol=1e-5)
-
-
-@torch.no_grad()
 def test_first_learner_sees_first_frames_only_where_nothing_is_boosted() -> None:
     """Without boosting, the frames of a pair meet only in the erasing: the second half of the feature."""
     model = registry.build("tclnet", **SLIM).eval()
