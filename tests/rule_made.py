@@ -1,11 +1,16 @@
-"""Weights and clips by an exact integer rule: the same numbers everywhere, to compare networks across code bases."""
+"""Weights and clips by an exact integer rule: the same numbers everywhere, to compare networks across code bases.
+
+And what a network costs, to compare it with what its authors' code counts.
+"""
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 
 def rule(count: int, seed: int) -> Tensor:
@@ -51,3 +56,14 @@ def pick(feature: Tensor) -> list[float]:
 def digest(feature: Tensor) -> list[float]:
     """Of each clip's feature a sum that weighs every channel differently, and the norm over all clips."""
     return [*(feature @ rule(feature.shape[1], 2000)).tolist(), feature.norm().item()]
+
+
+@torch.no_grad()
+def costs(name: str, frames: int, /, **options: Any) -> tuple[nn.Module, int, int]:
+    """A model at the paper's scale, without memory; its parameters, and the MACs of a clip of so many frames."""
+    from reidbench import registry  # the rest of this file also runs where only the authors' code is
+
+    with torch.device("meta"), FlopCounterMode(display=False) as counter:
+        model = registry.build(name, **options).eval()
+        model(torch.empty(1, frames, 3, 256, 128))
+    return model, sum(p.numel() for p in model.parameters()), counter.get_total_flops() // 2

@@ -42,10 +42,10 @@ def slim_options(name: str, depth: int = 0, **changed: Any) -> dict[str, Any]:
     return {option: value for option, value in wanted.items() if option in MODELS[name].options}
 
 
-def slim_model(name: str, depth: int = 0) -> nn.Module:
+def slim_model(name: str, depth: int = 0, **changed: Any) -> nn.Module:
     """At 64x32, a trunk of few narrow blocks; nothing starts at zero, so that every module has its effect."""
     torch.manual_seed(0)
-    model = registry.build(name, classes=CLASSES, **slim_options(name, depth))
+    model = registry.build(name, classes=CLASSES, **slim_options(name, depth, **changed))
     for module in model.modules():
         if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
             nn.init.uniform_(module.weight, 0.5, 1.5)
@@ -63,8 +63,8 @@ def whole_trunk(name: str, depth: int = 50, **changed: Any) -> nn.Module:
     return registry.build(name, **slim_options(name, **changed)).trunk
 
 
-def clips(batch: int = 3, frames: int = FRAMES) -> Tensor:
-    return torch.randn(batch, frames, 3, *SIZE, generator=torch.Generator().manual_seed(1))
+def clips(batch: int = 3, frames: int = FRAMES, size: tuple[int, int] = SIZE) -> Tensor:
+    return torch.randn(batch, frames, 3, *size, generator=torch.Generator().manual_seed(1))
 
 
 @every_depth
@@ -138,6 +138,28 @@ def test_every_frame_counts(name: str) -> None:
         changed = clips(1)
         changed[:, frame] = 0
         assert not torch.allclose(model(changed).feature, before), frame
+
+
+# By how many frames they see together; each with a trunk that has all of its modules.
+@pytest.mark.parametrize(
+    ("name", "segment", "options"),
+    [
+        ("m3d", 8, {}),
+        ("i3d_strided", 8, {}),
+        ("p3d_strided", 8, {}),
+        ("tclnet", 4, {"blocks": (1, 1, 1, 2)}),
+        ("cosam", 3, {"segment": 3, "blocks": (1, 1, 1, 2)}),
+        ("sinet", 4, {"size": (128, 64), "blocks": (1, 4, 6, 1)}),
+    ],
+)
+@torch.no_grad()
+def test_segments_are_on_their_own_and_averaged(name: str, segment: int, options: dict[str, Any]) -> None:
+    model = slim_model(name, **options).double().eval()
+    given = clips(2, 3 * segment, options.get("size", SIZE)).double()
+    whole, alone = model(given), [model(part) for part in given.split(segment, 1)]
+    torch.testing.assert_close(whole.feature, torch.stack([out.feature for out in alone]).mean(0))
+    for map_name, values in whole.maps.items():
+        torch.testing.assert_close(values, torch.cat([out.maps[map_name] for out in alone], 1))
 
 
 @every_model

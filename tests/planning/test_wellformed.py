@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from reidbench import registry
 from reidbench.planning.wellformed import check_suite
 from reidbench.spec import Column, Published, Row, Suite, UserError
 
@@ -115,8 +114,3 @@ def test_what_is_wrong_is_named(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError) as caught:
         check_suite("mine", replace(SUITE, **changes))
     assert str(caught.value) == f"suite mine: {message}"
-
-
-@pytest.mark.parametrize("name", [name for name in registry.suite_paths() if [*registry.suites_of(name)] == [name]])
-def test_every_suite_is_well_formed(name: str) -> None:
-    check_suite(name, registry.suite(name))

@@ -240,16 +240,6 @@ def test_nothing_measured_draws_nothing(bench, draw):
     assert draw(assemble(bench.plan, bench.store)) is None
 
 
-@pytest.mark.parametrize("draw", [accuracy_figure, latency_figure, factor_figure])
-def test_no_text_is_smaller_than_8_points(bench, draw):
-    bench.save_all()
-    with matplotlib.rc_context(STYLE):
-        figure = draw(assemble(bench.plan, bench.store))
-        figure.draw_without_rendering()
-        sizes = [text.get_fontsize() for text in figure.findobj(matplotlib.text.Text) if text.get_text()]
-    assert min(sizes) >= 8
-
-
 def test_an_accuracy_is_drawn_row_by_row_with_its_seeds_and_what_was_published(bench):
     assert rows_figure(assemble(bench.plan, bench.store)) is None
     bench.seeds = 3

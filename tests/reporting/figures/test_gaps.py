@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-import pytest
-
-from reidbench.clusters import gap_interval
 from reidbench.reporting.findings.differences import estimated_gap
 from reidbench.reporting.findings.sentences import findings
 from reidbench.spec import Quantity, Record
@@ -17,21 +13,6 @@ PAIRS = [float(i // 2) for i in range(40)]
 
 def record(gaps: list[float], pairs: list[float] = PAIRS) -> Record:
     return Record({}, "k", "row", "ok", {}, {"gap": gaps, "pair": pairs}, {}, "m", {}, "", 0.0)
-
-
-def test_a_gap_is_its_mean_with_an_interval_over_groups() -> None:
-    gaps = np.random.default_rng(0).normal(0.02, 0.01, 40)
-    found = gap_interval(gaps, PAIRS)
-    assert found.value == pytest.approx(gaps.mean()) and found.n == 1 and np.isnan(found.sd)
-    assert 0 < found.low < found.value < found.high
-
-
-def test_seeds_that_disagree_widen_it() -> None:
-    gaps = np.random.default_rng(0).normal(0.02, 0.001, 40)
-    alike, apart = gap_interval([gaps] * 3, PAIRS), gap_interval([gaps, gaps + 0.03, gaps - 0.03], PAIRS)
-    assert alike.value == pytest.approx(apart.value)
-    assert alike.low > 0 > apart.low
-    assert apart.sd == pytest.approx(0.03)
 
 
 def test_seeds_with_other_pairs_are_not_joined() -> None:
