@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import groupby
 from typing import Any
 
+from reidbench import registry
 from reidbench.deployment.backends import ran_on
 from reidbench.estimates import estimate
 from reidbench.presets import preset_name
@@ -63,7 +65,7 @@ def collect(
         known_noise = on_device((noise or {}).get(name, {}), last.cell["settings"])
         known = covering(known_noise, quantity, estimate(quantity, field, mine))
         if known:
-            points.append(Point(commit, date, f"{name} {what}", _label(name, last.cell["settings"]), known))
+            points.append(Point(commit, date, f"{name} {what}", _label(name, last), known))
     return points
 
 
@@ -86,13 +88,22 @@ def _without_repeats(points: Sequence[Point]) -> tuple[Point, ...]:
     return tuple(replace(run[0], commits=len(run)) for run in runs)
 
 
-def _label(machine: str, settings: Mapping[str, Any]) -> str:
+def _label(machine: str, record: Record) -> str:
     """The machine with what tells its cells apart: preset and data, or device and precision, and the version."""
-    words = [machine]
+    words, settings = [machine], record.cell["settings"]
     if "recipe" in settings:
-        words.append(preset_name(settings["recipe"]) or "another recipe")
+        known = (preset_name(settings["recipe"], own) for own in ({}, *_own_recipes(record.row)))
+        words.append(next(filter(None, known), "another recipe"))
         dataset = settings.get("dataset", {})
         words += [str(dataset.get("name", "")), *(f"{k} {v}" for k, v in dataset.get("options", {}).items())]
     else:
         words += ran_on(settings)
     return ", ".join(filter(None, [*words, f"version {settings.get('version', 1)}"]))
+
+
+@cache
+def _own_recipes(row: str) -> tuple[Mapping[str, Any], ...]:
+    """What the rows of that name have otherwise than a preset's recipe, in any suite."""
+    suites = (suite for name in registry.suite_paths() for suite in registry.suites_of(name).values())
+    rows = (each for suite in suites for each in suite.rows)
+    return tuple(each.recipe for each in rows if each.name == row and each.recipe)

@@ -30,6 +30,16 @@ def test_seeds_of_one_commit_are_one_point(tmp_path: Path) -> None:
     assert point.known.n == 3 and point.label == "machine, quick, synthetic, version 1"
 
 
+def test_a_recipe_of_a_rows_own_is_that_of_its_preset(tmp_path: Path) -> None:
+    new, _ = two_sides(tmp_path)
+    record = slim(new, "accuracy")[0]
+    settings = {**record.cell["settings"], "recipe": {**record.cell["settings"]["recipe"], "flip": 0.0}}
+    for row, told in (("Base-B, without flips", "quick"), ("Base-B, boxes erased", "another recipe")):
+        other = replace(record, row=row, cell={**record.cell, "settings": settings})
+        (point,) = collect("abc", "2026-01-01", [other], MAP, "mAP")
+        assert point.label == f"machine, {told}, synthetic, version 1"
+
+
 def test_the_code_measured_last_counts_where_a_commit_has_several(tmp_path: Path) -> None:
     new, old = two_sides(tmp_path, params=5e5)
     later = replace(new, source="later", params=3e5)
