@@ -1,4 +1,4 @@
-"""What follows from raw samples: medians with intervals, an independent error added to one, order agreement.
+"""What follows from raw samples: medians with intervals, an independent error added to one.
 
 The interval of a median lies between its readings, as that of the sign test does, which needs no assumption but for
 neighbours that resemble each other. Means over persons are in `clusters`.

@@ -6,7 +6,8 @@ import contextlib
 import os
 import sys
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +16,11 @@ from reidbench.commands.asked import accuracy_cell_of, clip_of, given_options, l
 from reidbench.commands.output import print_json
 from reidbench.commands.suites import run
 from reidbench.data.cache import cache_folder
-from reidbench.deployment.backends import check_backend
+from reidbench.deployment.backends import EAGER, check_backend, missing
 from reidbench.files import alone, check_writable
 from reidbench.program import install_command, program
 from reidbench.reporting.reproduce import OF_BACKENDS_ALONE, PROFILE
-from reidbench.spec import Column, Row, Suite, UserError
+from reidbench.spec import Column, Row, Suite, UserError, canonical_json
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -58,24 +59,34 @@ def _costs(arguments: Namespace) -> int:
     if arguments.frames != reference.frames:
         label = f"{label}, {arguments.frames} frames"
     rows = (reference, Row(label, arguments.model, options, frames=arguments.frames))
-    columns = tuple(column for column in table2.columns if _measures_cost(column, arguments.device))
-    further = [column for column in _of_backends(arguments) if column not in columns]
-    suite = Suite(f"Costs of {label}", rows, (*columns, *further), reference.name)
-    name = "-".join([PROFILE, label, *arguments.backend, *filter(None, [arguments.precision])])
-    return run({machine.slug(name): suite}, arguments, trial=True)
+    own = {"precision": arguments.precision} if arguments.precision not in ("", "fp32") else {}
+    backends = list(dict.fromkeys(arguments.backend))
+    columns = _columns(table2, arguments.device, [{"backend": name, **own} for name in backends])
+    suite = Suite(f"Costs of {label}", rows, columns, reference.name)
+    return run({machine.slug("-".join([PROFILE, label, *backends, *own.values()])): suite}, arguments, trial=True)
 
 
-def _of_backends(arguments: Namespace) -> Iterator[Column]:
-    """The columns of each `--backend`, by the settings that a suite's column gives for it. Raises UserError."""
-    where = {"device": arguments.device} if arguments.device != "cpu" else {}
-    precision = {"precision": arguments.precision} if arguments.precision else {}
-    for name in dict.fromkeys(arguments.backend):
-        check_backend(name, arguments.device, arguments.precision or "fp32")
-        for quantity in OF_A_BACKEND:
-            yield Column(quantity, settings={**where, "backend": name, **precision})
+def _columns(table2: Suite, device: str, ways: Sequence[Mapping[str, str]]) -> tuple[Column, ...]:
+    """The costs that Table 2 shows, and those of each backend, by the settings that a suite's column has for it.
+
+    Beside backends eager torch has its memory and size as theirs are measured. Raises UserError for a backend that is
+    not known, does not compute so, or is not installed.
+    """
+    where = {"device": device} if device != "cpu" else {}
+    for way in ways:
+        backend = check_backend(way["backend"], device, way.get("precision", "fp32"))
+        if lacking := missing(backend.packages, backend.extra):
+            raise UserError(f"--backend {backend.name}: {lacking}")
+    asked = [Column(quantity, settings={**where, **way}) for way in ways for quantity in OF_A_BACKEND]
+    beside = [Column(quantity, settings=where) for quantity in OF_A_BACKEND if ways]
+    found: dict[str, Column] = {}
+    for column in (*filter(partial(_measures_cost, device), table2.columns), *asked, *beside):
+        settings = {"device": "cpu", "precision": "fp32", "backend": EAGER, **column.settings}
+        found.setdefault(canonical_json([column.quantity, settings]), column)
+    return tuple(found.values())
 
 
-def _measures_cost(column: Column, device: str) -> bool:
+def _measures_cost(device: str, column: Column) -> bool:
     asked = column.settings.get("device", "cpu")
     return not registry.measurements()[column.measurement].needs_training and (asked == "cpu" or device == "cuda")
 

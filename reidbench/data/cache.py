@@ -21,12 +21,15 @@ def cache_folder() -> Path:
     Raises UserError if it cannot be made or written to.
     """
     named = os.environ.get("REIDBENCH_CACHE")
-    if named:
-        folder = Path(named).expanduser().resolve()
-    else:
-        base = os.environ.get("XDG_CACHE_HOME")
-        folder = (Path(base).expanduser() if base else Path.home() / ".cache") / "reidbench"
     advice = "set REIDBENCH_CACHE to a folder you can write to"
+    try:
+        if named:
+            folder = Path(named).expanduser().resolve()
+        else:
+            base = os.environ.get("XDG_CACHE_HOME")
+            folder = (Path(base).expanduser() if base else Path.home() / ".cache") / "reidbench"
+    except RuntimeError as error:
+        raise UserError(f"{named or 'the cache folder'}: {str(error).rstrip('.').lower()}; {advice}") from error
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

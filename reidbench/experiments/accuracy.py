@@ -37,8 +37,8 @@ from reidbench.training.trunk_weights import start_trunk
 class Trained:
     """A cell's trained model on its device, the dataset of the cell, and how the training went.
 
-    `about` is for the record: the training's key, when it ended, whether its steps were `captured` as a CUDA graph,
-    whether it was done for this record or `kept`. `row` is the name that it was done under.
+    `about` is for the record: the training's key, when it ended, whether the steps of its last session were `captured`
+    as a CUDA graph, whether it was done for this record or `kept`. `row` is the name that it was done under.
     """
 
     model: nn.Module

@@ -19,7 +19,7 @@ PROFILE = "profile"
 """What the name of a plan of `bench.py profile` begins with; the model asked for follows, which is the last row."""
 
 OF_BACKENDS_ALONE = "disk.size"
-"""The quantity that `bench.py profile` has a column of for each backend that was asked for, and no other column of."""
+"""The quantity of which `bench.py profile` has a column for each `--backend`, and then for eager torch."""
 
 
 def command(plan: Plan) -> str:
@@ -48,7 +48,8 @@ def _of_profile(plan: Plan) -> list[str]:
         parts += ["--frames", str(row.frames)]
     if any(column.settings.get("device") == "cuda" for column in plan.suite.columns):
         parts += ["--device", "cuda"]
-    by = [column.settings for column in plan.suite.columns if column.quantity == OF_BACKENDS_ALONE]
+    sized = [column.settings for column in plan.suite.columns if column.quantity == OF_BACKENDS_ALONE]
+    by = [settings for settings in sized if "backend" in settings]
     if by:
         parts += ["--backend", *(settings["backend"] for settings in by)]
     return [*parts, *(part for name in by[:1] if "precision" in name for part in ("--precision", name["precision"]))]

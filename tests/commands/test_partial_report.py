@@ -22,7 +22,7 @@ def test_the_report_behind_a_part_is_whole(tmp_path: Path, seeds: int | None, sh
     request = Request(rows=("1",), only="accuracy", seeds=seeds)
     part = assemble(make_plan("table3", suite, request, store), store)
     whole = _whole(part, suite, request, store, Records(store)).plan
-    assert (len(whole.suite.rows), whole.only, whole.preset.seeds) == (5, "", shown)
+    assert (len(whole.suite.rows), whole.request.only, whole.preset.seeds) == (5, "", shown)
 
 
 def test_a_report_of_all_begins_with_the_components_and_follows_the_paper(tmp_path: Path) -> None:

@@ -14,11 +14,12 @@ from pathlib import Path
 import pytest
 
 from reidbench import cli
-from reidbench.commands import asked
+from reidbench.commands import asked, profiling
 from reidbench.commands.asked import label_of
 from reidbench.data.cache import cache_folder
 from reidbench.files import alone
 from reidbench.profiling import layers, peak, timeline, trace
+from reidbench.spec import Suite
 
 ROOT = Path(__file__).resolve().parents[2]
 SLIM = ["--set", "width=8", "--set", "blocks=(1,1,1,1)", "--set", "size=(64,32)"]
@@ -157,6 +158,48 @@ def test_waits_for_what_another_times_and_says_so(
         assert "waiting for another run" in told.getvalue() and not ended
     waiter.join(60)
     assert ended == [0] and told.getvalue().count("\n") == 1
+
+
+def columns_of(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> tuple[str, list[str]]:
+    """The name of the report of `profile`, and its columns with how each is measured."""
+    made: list[dict[str, Suite]] = []
+    monkeypatch.setattr(profiling, "run", lambda suites, *_, **__: made.append(suites) or 0)
+    monkeypatch.setattr(profiling, "missing", lambda *_: "")
+    assert cli.main(["profile", "baseline", *arguments]) == 0
+    ((name, suite),) = made[0].items()
+    usual = {"device": "cpu", "precision": "fp32", "backend": "eager"}
+    return name, [" ".join([column.quantity, *{**usual, **column.settings}.values()]) for column in suite.columns]
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        ["--backend", "eager"],
+        ["--backend", "openvino", "eager", "openvino", "--precision", "bf16"],
+        ["--device", "cuda", "--backend", "cudagraph", "eager", "fused"],
+    ],
+)
+def test_backends_stand_beside_eager_torch_each_column_once(where: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    name, columns = columns_of(monkeypatch, *where)
+    assert len(set(columns)) == len(columns)
+    device, names = (
+        "cuda" if "cuda" in where else "cpu",
+        {"openvino", "eager", "cudagraph", "fused"}.intersection(where),
+    )
+    for quantity in profiling.OF_A_BACKEND:
+        assert f"{quantity} {device} fp32 eager" in columns, "what it is held against"
+        for backend in names:
+            assert f"{quantity} {device} {'bf16' if 'bf16' in where else 'fp32'} {backend}" in columns
+    assert name.count("openvino") <= 1
+    assert columns_of(monkeypatch, *where, *([] if "bf16" in where else ["--precision", "fp32"])) == (name, columns)
+
+
+def test_a_backend_that_is_not_installed_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(profiling, "missing", lambda *_: "openvino not installed: pip install x")
+    assert cli.main(["profile", "baseline", "--backend", "openvino"]) == 2
+    assert capsys.readouterr().err.endswith("--backend openvino: openvino not installed: pip install x\n")
 
 
 def test_says_nothing_where_nobody_is_timing(capsys: pytest.CaptureFixture[str]) -> None:

@@ -70,9 +70,11 @@ def test_every_figure_file_is_noted_as_drawn_of_its_table(table, tmp_path):
     assert not is_drawn(tmp_path / "none.svg", stamp)
 
 
-def test_without_a_cache_figures_are_drawn_each_time(table, tmp_path, drawn, monkeypatch):
+@pytest.mark.parametrize("cache", ["file/cache", "~of_nobody/cache"])
+def test_without_a_cache_figures_are_drawn_each_time(table, tmp_path, drawn, monkeypatch, cache):
     (tmp_path / "file").write_text("")
-    monkeypatch.setenv("REIDBENCH_CACHE", str(tmp_path / "file" / "cache"))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("REIDBENCH_CACHE", cache)
     first, again = (draw_figures(table, tmp_path / "made_up") for _ in range(2))
     assert first == again and len(drawn) == 2
 

@@ -91,7 +91,9 @@ def stores(results: str) -> list[Store]:
         return [Store(folder.resolve().parent, folder.resolve().name)]
     found = [Store(folder, name) for name in machines(folder)]
     if not found:
-        raise UserError(f"no records under {folder}: run the suite first, or give the folder that holds its results")
+        raise UserError(
+            f"no records under {folder}: measure something first, or give the folder that holds its results"
+        )
     return found
 
 
