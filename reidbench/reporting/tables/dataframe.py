@@ -91,9 +91,7 @@ def stores(results: str) -> list[Store]:
         return [Store(folder.resolve().parent, folder.resolve().name)]
     found = [Store(folder, name) for name in machines(folder)]
     if not found:
-        raise UserError(
-            f"no records under {folder}: measure something first, or give the folder that holds its results"
-        )
+        raise UserError(f"no records under {folder}: measure first, or give the folder that holds the results")
     return found
 
 

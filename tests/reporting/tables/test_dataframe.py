@@ -135,9 +135,7 @@ def test_a_frame_of_no_records_is_refused(bench, toy, tmp_path):
 
 def test_what_is_not_found_is_told_with_where_it_was_looked_for(bench, toy, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(
-        UserError, match=f"no records under {tmp_path}/results: measure something first, or give the folder"
-    ):
+    with pytest.raises(UserError, match=f"no records under {tmp_path}/results: measure first, or give the folder"):
         frame("made_up")
 
 
