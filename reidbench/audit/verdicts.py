@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from fractions import Fraction
+from functools import cache
 from math import floor
 from typing import Any
 
@@ -167,24 +168,24 @@ class Readings:
         self.same: dict[Rule, tuple[Any, ...]] = {}
         self.steps: dict[Rule, int] = {}
         self.incomplete = False
-        parts_of = _all_terms(cell)
         step = last_digit(cell.text)
-        numbers: dict[Rule, Fraction | None] = {}
+        printed = int(Fraction(cell.text) / step)
+        parts_of = {rule: (parts, _names(parts)) for rule, parts in _all_terms(cell).items() if parts is not None}
+        known: dict[tuple[Any, ...], tuple[Fraction | None, int]] = {}
         for rule in RULES[cell.key]:
-            parts = parts_of[_counted_alike(rule)]
-            if parts is None:
+            if _counted_alike(rule) not in parts_of:
                 continue
-            unrounded = replace(rule, rounding="")
-            if unrounded not in numbers:
-                numbers[unrounded] = value(rule, counts, parts)
-            number = numbers[unrounded]
+            parts, networks = parts_of[_counted_alike(rule)]
+            same = rule.counted, rule.unit, rule.rounding, networks
+            if same not in known:
+                number = value(rule, counts, parts)
+                above = 0 if number is None else floor(number / step + ROUNDINGS[rule.rounding]) - printed
+                known[same] = number, above
+            number, above = known[same]
             if number is None:
                 self.incomplete = True
                 continue
-            self.value[rule] = number
-            self.steps[rule] = floor(number / step + ROUNDINGS[rule.rounding]) - int(Fraction(cell.text) / step)
-            networks = tuple((times, row.name) for times, row in parts)
-            self.same[rule] = (rule.counted, rule.unit, rule.rounding, networks)
+            self.value[rule], self.steps[rule], self.same[rule] = number, above, same
 
     def verdict(self, explaining: Sequence[Rule], rules: Sequence[Rule]) -> Verdict:
         tried = [rule for rule in rules if rule in self.value]
@@ -259,6 +260,11 @@ def _by_chance(rules: Sequence[Rule], cells: Sequence[Readings]) -> np.ndarray:
     return np.array([(hits.any(0).sum(), hits.sum(1).max()) for hits in printed])
 
 
+def _names(parts: Sequence[Term]) -> tuple[tuple[int, str], ...]:
+    return tuple((times, row.name) for times, row in parts)
+
+
+@cache
 def _counted_alike(rule: Rule) -> Rule:
     """The rule without what does not change which networks are counted."""
     return replace(rule, counted="", unit="", rounding="")

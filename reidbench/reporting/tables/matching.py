@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from fractions import Fraction
+from functools import cached_property
 from typing import Any
 
 from reidbench import registry
 from reidbench.audit.rules import ROUNDINGS, interval
 from reidbench.data.splits import split_of, splits_of
 from reidbench.json_trees import differences, without
+from reidbench.scatter import Noise, noise_by_device
 from reidbench.spec import PAPER_SIZE, Cell, Column, Published, Quantity, Record, Row, canonical_json
 from reidbench.statistics import Estimate
 from reidbench.store import Store
@@ -48,6 +50,11 @@ class Records:
         self._by_key: dict[str, Record | None] = {}
         self._good: dict[str, dict[str, list[Record]]] = {}
         self._stale: dict[str, tuple[Record, str] | None] = {}
+
+    @cached_property
+    def noises(self) -> Mapping[str, Noise]:
+        """How far sessions lie apart on the machine, by device, where that is known."""
+        return noise_by_device(self._store.folder)
 
     def fresh(self, cell: Cell) -> Record | None:
         """The record of exactly this cell, whatever its status."""

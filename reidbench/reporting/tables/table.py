@@ -14,7 +14,7 @@ from reidbench.estimates import estimate
 from reidbench.planning.plan import Plan
 from reidbench.reporting.tables.comparison import Readings, clear_best
 from reidbench.reporting.tables.matching import Records, against_published, misplaced, mixtures, printed_value
-from reidbench.scatter import Noise, covering, noise_by_device, on_device
+from reidbench.scatter import Noise, covering, on_device
 from reidbench.spec import Cell, Column, Quantity, Record, Row
 from reidbench.statistics import Estimate
 from reidbench.store import Store
@@ -115,7 +115,6 @@ def assemble(plan: Plan, store: Store, records: Records | None = None) -> Table:
     """
     measurements = registry.measurements()
     records = records or Records(store)
-    noises = noise_by_device(store.folder)
     headings: list[Heading] = []
     entries: dict[tuple[str, int], Entry] = {}
     warnings: dict[str, None] = {}
@@ -125,7 +124,7 @@ def assemble(plan: Plan, store: Store, records: Records | None = None) -> Table:
         settings = _shared_settings(plan, index)
         quantity = _shown(measurement.quantities[column.field], settings)
         filled = {row.name: _entry(plan, row, index, quantity, records) for row in plan.suite.rows}
-        noise = on_device(noises, settings)
+        noise = on_device(records.noises, settings)
         filled = {
             name: replace(entry, estimate=covering(noise, quantity, entry.estimate)) for name, entry in filled.items()
         }
@@ -134,7 +133,7 @@ def assemble(plan: Plan, store: Store, records: Records | None = None) -> Table:
         headings.append(Heading(index, column, quantity, measurement.needs_training, settings, best))
         entries |= {(name, index): entry for name, entry in filled.items()}
         warnings |= dict.fromkeys(joined_unequal(plan, store.name, headings[-1], filled))
-    return Table(plan, store.name, tuple(headings), entries, tuple(warnings), noises)
+    return Table(plan, store.name, tuple(headings), entries, tuple(warnings), records.noises)
 
 
 def joined_unequal(plan: Plan, machine: str, heading: Heading, entries: Mapping[str, Entry]) -> Iterator[str]:
