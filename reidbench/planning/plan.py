@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -309,10 +310,18 @@ def trunk_identity(trunk: str, file: str, kind: str) -> str:
     if path.exists() and not path.is_file():
         raise UserError(f"--weights {path}: is no file; give a checkpoint")
     try:
-        return f"{trunk} {hashlib.sha256(path.read_bytes()).hexdigest()[:12]}"
+        facts = path.stat()
+        return f"{trunk} {_digest(path.resolve(), facts.st_mtime_ns, facts.st_size)}"
     except OSError as error:
         hint = nearest(file, NAMED_TRUNKS, otherwise=f"; give a file, or {' or '.join(NAMED_TRUNKS)}")
         raise UserError(f"--weights {path}: cannot read: {error.strerror}{hint}") from error
+
+
+@cache
+def _digest(path: Path, *_: int) -> str:
+    """Twelve digits of a file's SHA-256, read once while it has one time and size: each row of a plan asks for it."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:12]
 
 
 def _accuracy_cells(

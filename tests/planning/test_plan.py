@@ -233,6 +233,17 @@ def test_a_model_on_no_trunk_starts_as_it_is_built_whatever_the_others_start_fro
     assert found.cells["B", 0][0].settings["trunk"] == f"file {hashlib.sha256(b'w').hexdigest()[:12]}"
 
 
+def test_other_weights_of_one_name_are_another_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However soon they come, and in whatever folder the name is looked up."""
+    found, trunk = [], plan_module.trunk_identity
+    for folder, content in (("a", b"one"), ("a", b"other"), ("b", b"more of it"), ("a", b"one")):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        monkeypatch.chdir(tmp_path / folder)
+        Path("w.pt").write_bytes(content)
+        found.append(trunk("file", "w.pt", "resnet"))
+    assert found[0] == found[3] and len(set(found)) == 3
+
+
 def test_a_row_whose_trunk_has_no_such_weights_is_left_out_with_the_reason(tmp_path: Path) -> None:
     rows = (Row("A", "baseline"), Row("B", "vit_baseline"))
     suite = replace(SUITE, rows=rows, columns=SUITE.columns[2:], reference="A")
