@@ -138,8 +138,7 @@ def load_records(
     """
     from reidbench.reporting.tables.dataframe import frame
 
-    for plugin in [plugins] if isinstance(plugins, (str, Path)) else plugins:
-        add_plugin(plugin)
+    _add_plugins(plugins)
     return frame(suite, str(results), all_data=all_data)
 
 
@@ -162,8 +161,7 @@ def load_differences(suite: str, results: str | Path = "results", *, plugins: It
     """
     from reidbench.reporting.findings.difference_frame import difference_frame
 
-    for plugin in [plugins] if isinstance(plugins, (str, Path)) else plugins:
-        add_plugin(plugin)
+    _add_plugins(plugins)
     return difference_frame(suite, str(results))
 
 
@@ -184,8 +182,13 @@ def load_evaluations(results: str | Path = "results", *, plugins: Iterable[str |
 
     `plugins` are files to register before. Raises UserError where there are no records at all.
     """
-    from reidbench.reporting.tables.evaluation_frame import evaluation_frame
+    from reidbench.reporting.answers.evaluation_frame import evaluation_frame
 
+    _add_plugins(plugins)
+    return evaluation_frame(str(results))
+
+
+def _add_plugins(plugins: Iterable[str | Path]) -> None:
+    """Adds several, or one that was given by itself."""
     for plugin in [plugins] if isinstance(plugins, (str, Path)) else plugins:
         add_plugin(plugin)
-    return evaluation_frame(str(results))

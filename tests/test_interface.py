@@ -10,9 +10,9 @@ import pytest
 from torch import nn
 
 import reidbench
+from reidbench.reporting.answers.evaluation_frame import EVALUATION_COLUMNS
 from reidbench.reporting.findings.difference_frame import DIFFERENCE_COLUMNS
 from reidbench.reporting.tables.dataframe import FRAME_COLUMNS
-from reidbench.reporting.tables.evaluation_frame import EVALUATION_COLUMNS
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "docs" / "examples"

@@ -16,7 +16,7 @@ from reidbench.commands.asked import accuracy_cell_of, clip_of, given_options, l
 from reidbench.commands.output import print_json
 from reidbench.commands.suites import run
 from reidbench.data.cache import cache_folder
-from reidbench.deployment.backends import EAGER, check_backend, missing
+from reidbench.deployment.backends import USUAL, check_backend, missing
 from reidbench.files import alone, check_writable
 from reidbench.program import install_command, program
 from reidbench.reporting.reproduce import OF_BACKENDS_ALONE, PROFILE
@@ -81,7 +81,7 @@ def _columns(table2: Suite, device: str, ways: Sequence[Mapping[str, str]]) -> t
     beside = [Column(quantity, settings=where) for quantity in OF_A_BACKEND if ways]
     found: dict[str, Column] = {}
     for column in (*filter(partial(_measures_cost, device), table2.columns), *asked, *beside):
-        settings = {"device": "cpu", "precision": "fp32", "backend": EAGER, **column.settings}
+        settings = {**USUAL, **column.settings}
         found.setdefault(canonical_json([column.quantity, settings]), column)
     return tuple(found.values())
 

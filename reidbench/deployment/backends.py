@@ -15,6 +15,9 @@ from reidbench.spec import IEEE, UserError
 
 EAGER = "eager"
 
+USUAL = {"device": "cpu", "precision": "fp32", "backend": EAGER}
+"""How a cost is measured where its column says nothing else."""
+
 
 @dataclass(frozen=True)
 class Backend:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from reidbench import distributed, machine
 from reidbench.experiments.accuracy import dataset_of, load_trained, prepare_device, recipe_of, score, score_features
+from reidbench.files import sha256_of
 from reidbench.retrieval.features import Embedded, embed_test
 from reidbench.retrieval.pairs import unlike, unlike_under
 from reidbench.spec import EVALUATION, Advance, Cell, Outcome, Places, Protocol, Record, UserError
@@ -31,8 +31,7 @@ class Scored:
 def file_hash(path: Path) -> str:
     """The SHA-256 of a file. Raises UserError if it cannot be read."""
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256_of(path)
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}); give another file") from error
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -13,6 +12,7 @@ from reidbench import machine as this_machine
 from reidbench import presets, registry
 from reidbench.data.splits import Splits
 from reidbench.deployment.backends import BACKENDS, EAGER, check_backend, missing
+from reidbench.files import sha256_of
 from reidbench.planning.dataset_identity import AskedData, choose_splits, identities
 from reidbench.planning.rows import choose_rows
 from reidbench.planning.wellformed import check_suite
@@ -320,8 +320,7 @@ def trunk_identity(trunk: str, file: str, kind: str) -> str:
 @cache
 def _digest(path: Path, *_: int) -> str:
     """Twelve digits of a file's SHA-256, read once while it has one time and size: each row of a plan asks for it."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:12]
+    return sha256_of(path)[:12]
 
 
 def _accuracy_cells(

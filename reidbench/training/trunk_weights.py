@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import http.client
 import shutil
 import urllib.error
@@ -14,7 +13,7 @@ from typing import Any
 from torch import nn
 
 from reidbench.data.cache import cache_folder
-from reidbench.files import replacing
+from reidbench.files import replacing, sha256_of
 from reidbench.spec import NO_TRUNK, UserError
 from reidbench.training.checkpoint import read_checkpoint, trunk_kind
 from reidbench.trunks import RESNET, SYNTHETIC, cannot_start
@@ -94,8 +93,7 @@ def imagenet_weights(trunk: int | str, *, address: str = IMAGENET_ADDRESS) -> Pa
 def _sha256(path: Path) -> str:
     """The first 8 digits of a file's SHA-256, which torchvision's names end with."""
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()[:8]
+        return sha256_of(path)[:8]
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror or error}); remove it") from error
 

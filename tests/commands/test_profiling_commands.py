@@ -182,10 +182,8 @@ def columns_of(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> tuple[str, l
 def test_backends_stand_beside_eager_torch_each_column_once(where: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     name, columns = columns_of(monkeypatch, *where)
     assert len(set(columns)) == len(columns)
-    device, names = (
-        "cuda" if "cuda" in where else "cpu",
-        {"openvino", "eager", "cudagraph", "fused"}.intersection(where),
-    )
+    device = "cuda" if "cuda" in where else "cpu"
+    names = {"openvino", "eager", "cudagraph", "fused"}.intersection(where)
     for quantity in profiling.OF_A_BACKEND:
         assert f"{quantity} {device} fp32 eager" in columns, "what it is held against"
         for backend in names:

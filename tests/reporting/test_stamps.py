@@ -79,7 +79,7 @@ def test_without_a_cache_figures_are_drawn_each_time(table, tmp_path, drawn, mon
     assert first == again and len(drawn) == 2
 
 
-def test_only_figures_that_are_up_to_date_are_brought(table, tmp_path: Path, drawn):
+def test_only_figures_that_are_up_to_date_are_brought(table, tmp_path: Path):
     stamp = figure_stamp(table)
     files = draw_figures(table, tmp_path / "made_up", printed=True)
     files[0].write_bytes(b"old")

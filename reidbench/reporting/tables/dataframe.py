@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from reidbench import registry
 from reidbench.data.splits import splits_of, without_split, written_splits
-from reidbench.deployment.backends import EAGER
+from reidbench.deployment.backends import USUAL
 from reidbench.estimates import estimate
 from reidbench.json_trees import differences
 from reidbench.planning.dataset_identity import is_usual
@@ -74,12 +74,12 @@ def frame(suite: str, results: str = "results", *, all_data: bool = False) -> pd
     import pandas as pd
 
     suites = registry.suites_of(suite)
-    recorded = [(store, store.records()) for store in stores(results)]
+    recorded = [(store, store.records(), noise_by_device(store.folder)) for store in stores(results)]
     lines = [
         {"suite": name, **line, "machine": store.name}
         for name, found in suites.items()
-        for store, records in recorded
-        for line in _lines_of(found, store, records, all_data)
+        for store, records, noises in recorded
+        for line in _lines_of(found, records, noises, all_data)
     ]
     return pd.DataFrame(lines, columns=list(FRAME_COLUMNS))
 
@@ -95,9 +95,11 @@ def stores(results: str) -> list[Store]:
     return found
 
 
-def _lines_of(suite: Suite, store: Store, recorded: Sequence[Record], all_data: bool) -> Iterator[dict[str, Any]]:
+def _lines_of(
+    suite: Suite, recorded: Sequence[Record], noises: Mapping[str, Noise], all_data: bool
+) -> Iterator[dict[str, Any]]:
     """The lines of one machine's records, in the order of rows and columns."""
-    latest, noises = latest_contents(recorded), noise_by_device(store.folder)
+    latest = latest_contents(recorded)
     groups = _over_splits(_over_seeds(recorded))
     places = {column.quantity: place for place, column in reversed([*enumerate(suite.columns)])}
     for row in suite.rows:
@@ -242,7 +244,7 @@ def _is_of(record: Record, row: Row, column: Column, all_data: bool) -> bool:
     if record.cell["measurement"] != column.measurement:
         return False
     if "dataset" not in settings:
-        usual = {"device": "cpu", "precision": "fp32", "backend": EAGER, "shape": list(cost_shape(row))}
+        usual = {**USUAL, "shape": list(cost_shape(row))}
         asked = {**{name: value for name, value in usual.items() if name in settings}, **column.settings}
         return all(settings.get(name) == value for name, value in asked.items())
     if any(settings.get(name) != value for name, value in column.settings.items()):

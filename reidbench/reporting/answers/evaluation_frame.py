@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from reidbench import registry
-from reidbench.estimates import estimate
 from reidbench.json_trees import differences
 from reidbench.planning.today import TRAINER, as_of_today
+from reidbench.reporting.answers.scores import score_values
 from reidbench.reporting.tables.dataframe import options_text, stores
 from reidbench.reporting.tables.matching import outdated
 from reidbench.spec import EVALUATION, Record
@@ -40,11 +40,8 @@ def _lines_of(store: Store) -> Iterator[dict[str, Any]]:
     quantities = registry.measurements()[TRAINER].quantities
     for record in records:
         about = {**_about(record), **_state(record), "machine": store.name}
-        for name, quantity in quantities.items():
-            if known := estimate(quantity, name, [record]):
-                bounds = {"value": known.value, "low": known.low, "high": known.high}
-                scaled = {end: bound * quantity.scale for end, bound in bounds.items()}
-                yield {**about, "quantity": name, "unit": quantity.unit, **scaled}
+        for name, bounds in score_values(record).items():
+            yield {**about, "quantity": name, "unit": quantities[name].unit, **bounds}
 
 
 def _about(record: Record) -> dict[str, Any]:
