@@ -10,7 +10,7 @@ from urllib.parse import unquote
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-REPORTS = sorted((ROOT / "results").glob("*/*.md"))
+REPORTS = sorted((ROOT / "results").rglob("*.md"))
 
 
 @pytest.mark.parametrize("report", REPORTS, ids=lambda path: path.stem)

@@ -12,7 +12,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "see what there is": ("list", "data", "doctor"),
     "measure and record": ("SUITE", "profile", "audit", "evaluate"),
     "one model, piece by piece": ("train", "protocols", "embed", "score", "trace", "export", "convert"),
-    "report and compare": ("report", "check", "compare", "calibrate", "history"),
+    "report and compare": ("report", "machines", "check", "compare", "calibrate", "history"),
 }
 """The commands by what they are for; SUITE stands for any suite."""
 

@@ -44,9 +44,20 @@ def add_suites(add: Add) -> None:
     sub = add("report", "suites.report", about, training(), start(), selection())
     about = "suites by name, or audit (default: all that are mostly measured); several make one report of their names"
     sub.add_argument("suites", nargs="*", metavar="SUITE", help=about)
+    _add_report(sub, "the machine's folder")
+    about = "the time of one row over that of the reference row, on every machine that is recorded"
+    sub = add("machines", "machines.machines", about)
+    about = "the suite whose row in focus and reference row are compared (default: table2)"
+    sub.add_argument("suite", nargs="?", default="table2", metavar="SUITE", help=about)
+    about = "a row of it, by name (default: the one in its focus)"
+    sub.add_argument("--row", default="", metavar="ROW", help=about)
+    _add_report(sub, "the results folder")
+
+
+def _add_report(sub: ArgumentParser, default: str) -> None:
     about = "md, html, latex, pdf, or several of them (default: md)"
     sub.add_argument("--format", nargs="+", default=["md"], metavar="FORMAT", help=about)
-    sub.add_argument("--out", default="", metavar="DIR", help="where to write (default: the machine's folder)")
+    sub.add_argument("--out", default="", metavar="DIR", help=f"where to write (default: {default})")
 
 
 def add_gate(add: Add) -> None:

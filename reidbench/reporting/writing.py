@@ -19,7 +19,9 @@ from reidbench.reporting.documents.latex import MADE, latex
 from reidbench.reporting.documents.markdown import markdown
 from reidbench.reporting.documents.typeset import pdf, require_typst
 from reidbench.reporting.figures.stamps import bring, figure_stamp, stamp_of
+from reidbench.reporting.findings.machines import Comparison
 from reidbench.reporting.findings.summary import shared_headlines
+from reidbench.reporting.machines import machines_document
 from reidbench.reporting.naming import report_stem, several_stem
 from reidbench.reporting.report import chapter, combined_report, single_report
 from reidbench.reporting.tables.table import Table
@@ -113,6 +115,16 @@ def write_audit(
     figures = _draw_audit(audit, store, home, printed="latex" in formats)
     document = audit_report(audit, figures, store.name, made_by)
     return [*_write(document, home / AUDIT, formats), *figures]
+
+
+def write_machines(found: Comparison, stem: Path, *, formats: Sequence[str], made_by: str) -> list[Path]:
+    """Writes `<stem>.<ending>` for each format and `<stem>-ratios` as a figure; otherwise as `write_report` does."""
+    from reidbench.reporting.figures import write_figure
+    from reidbench.reporting.figures.machines import machines_figure
+
+    drawn = partial(machines_figure, found)
+    figures = write_figure(drawn, stem.with_name(f"{stem.name}-ratios"), stamp_of(found), printed="latex" in formats)
+    return [*_write(machines_document(found, figures, made_by), stem, formats), *figures]
 
 
 def audit_part(audit: Audit, store: Store, *, formats: Sequence[str] = (), folder: Path | None = None) -> Chapter:

@@ -38,17 +38,27 @@ def ratios_by_batch(table: Table, heading: Heading) -> dict[int, float]:
     return {batch: times[0][batch] / times[1][batch] for batch in times[0] if batch in times[1]} if times else {}
 
 
-def _text(table: Table, heading: Heading) -> str:
+def ratio_at_best(table: Table, heading: Heading) -> tuple[Estimate, list[int]] | None:
+    """The ratio of the times per frame, the row in focus over the reference row, each at its own best batch, and these
+    two numbers of clips. None as for `ratios_by_batch`.
+
+    Its interval also covers how sessions differ, and is NaN where that is not known: six readings in a row say little.
+    """
     records = _in_turns(table, heading)
     rates = [record.samples.get(heading.quantity.sample, []) for record in records]
     if not rates or len(rates[0]) != len(rates[1]) or not rates[0]:
-        return ""
+        return None
     ratio, noise = ratio_interval(rates[1], rates[0]), on_device(table.noise, heading.settings)
-    # Six readings in a row say little of how sessions differ: the interval stands where that is known.
-    text = ratio_text(RATIO, noise.covered(ratio) if noise else Estimate(ratio.value))
-    batches = _best_batches(records)
+    return noise.covered(ratio) if noise else Estimate(ratio.value), _best_batches(records)
+
+
+def _text(table: Table, heading: Heading) -> str:
+    found = ratio_at_best(table, heading)
+    if found is None:
+        return ""
+    ratio, batches = found
     clips = "one clip each" if set(batches) == {1} else f"{' and '.join(map(str, batches))} clips"
-    where = f"{text} on {', '.join(heading.ran_on)} ({clips}"
+    where = f"{ratio_text(RATIO, ratio)} on {', '.join(heading.ran_on)} ({clips}"
     by_batch = ratios_by_batch(table, heading)
     slower = [batch for batch, found in by_batch.items() if found >= 1]
     pays = [batch for batch in by_batch if batch > max(slower, default=0)]

@@ -1,0 +1,162 @@
+"""One row beside another on every machine: what is gathered, said, written and drawn, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from reidbench import registry
+from reidbench.cli import main
+from reidbench.reporting.figures.machines import machines_figure
+from reidbench.reporting.findings.machines import Comparison, compare_machines, headlines
+from reidbench.reporting.machines import machine_block
+from reidbench.reporting.tables.dataframe import stores
+from reidbench.reporting.tables.table import Table
+from reidbench.spec import Cell, key_of
+from reidbench.store import Store
+
+SECONDS = {"cpu": 0.3, "cuda": 0.9}
+"""Of a frame of BiCnet-TKS by device; one of Base-B takes 0.5."""
+
+RATES = {"Base-B (256x128)": 10.0, "BiCnet-TKS": 16.0}
+
+
+def seconds(cell: Cell) -> float:
+    return SECONDS.get(cell.settings.get("device", ""), 0.5) if cell.row == "BiCnet-TKS" else 0.5
+
+
+@pytest.fixture
+def results(filled: Callable[..., Table], tmp_path: Path) -> Path:
+    """Two machines: one has the CPU and GPU columns of `overhead`, the other the CPU's times of one clip alone."""
+    filled("overhead", seconds, gpu="Imaginary GPU")
+    store = Store(tmp_path, "made-up")
+    for record in list(store.records("throughput")):
+        store.save(replace(record, samples={"frames_per_second": [RATES.get(record.row, 1.0)] * 3}))
+    shutil.copytree(tmp_path / "made-up", tmp_path / "other")
+    for path in (tmp_path / "other").rglob("*.json"):
+        if path.name != "machine.json" and ("latency" not in path.parts or '"cuda"' in path.read_text()):
+            path.unlink()
+    return tmp_path
+
+
+def gathered(results: Path, suite: str = "overhead") -> Comparison:
+    return compare_machines(suite, registry.suite(suite), stores(str(results)))
+
+
+def test_each_way_of_running_the_two_rows_is_there_once_with_its_ratios(results: Path) -> None:
+    found = gathered(results)
+    assert (found.row, found.reference, [place.name for place in found.places]) == (
+        *("BiCnet-TKS", "Base-B"),
+        ["made-up", "other"],
+    )
+    ways = {way.ran_on: way for way in found.places[0].ways}
+    assert len(ways) == len(found.places[0].ways) == 11
+    cpu, cuda = ways["cpu", "fp32"], ways["cuda", "bf16", "fused"]
+    assert cpu.ratio and cuda.ratio and cpu.at_once
+    assert (cpu.ratio.value, cuda.ratio.value) == (pytest.approx(0.6), pytest.approx(1.8))
+    assert [known.value for known in cpu.times] == pytest.approx([8 * 0.5 * 1.15, 8 * 0.3 * 1.15])
+    assert (cpu.at_once.value, cpu.clips) == (pytest.approx(10 / 16), (4, 4)) and cuda.at_once is None
+    assert [(way.ran_on, way.at_once) for way in found.places[1].ways] == [
+        (("cpu", "fp32"), None),
+        (("cpu", "bf16"), None),
+    ]
+
+
+def test_a_record_counts_for_whatever_suite_it_was_measured(results: Path) -> None:
+    of_suites = [
+        {way.ran_on: way.ratio and way.ratio.value for way in gathered(results, suite).places[0].ways}
+        for suite in ("overhead", "table2", "end_to_end")
+    ]
+    assert of_suites[0] == of_suites[1] == of_suites[2] and len(of_suites[0]) == 11
+
+
+def test_what_is_out_of_date_is_left_out(results: Path) -> None:
+    store = Store(results, "made-up")
+    for record in list(store.records("latency")):
+        store.path(record).unlink()
+        cell = {**record.cell, "source": "another"}
+        store.save(replace(record, cell=cell, key=key_of(cell)))
+    assert all(way.ratio is None for way in gathered(results).places[0].ways)
+
+
+def test_the_sentences_count_and_name_the_extremes_and_hold_them_against_what_is_published(results: Path) -> None:
+    once, many, share, published = headlines(gathered(results))
+    assert once.startswith("One clip at a time: BiCnet-TKS takes less time than Base-B in 4 of 13 ways; from 0.60x [")
+    assert "(cpu, fp32 on made-up) to 1.80x [" in once and once.endswith("on made-up).")
+    assert "in each of 5 ways; from 0.62x (" in many
+    assert share == "BiCnet-TKS has 0.44x Base-B's multiply-accumulates: of 18 ratios of time none is as small."
+    assert "11 and 6 ms of one clip, by their digits a ratio of 0.48 to 0.62. One clip here lies within it" in published
+    assert published.endswith("on made-up by cpu, fp32 / cpu, bf16; on other by cpu, fp32 / cpu, bf16.")
+
+
+def test_of_other_rows_than_the_published_ones_nothing_is_said_to_be_published(results: Path) -> None:
+    suite = replace(registry.suite("overhead"), focus="Two-branch (TB)")
+    found = compare_machines("overhead", suite, stores(str(results)))
+    assert found.published is None and found.row == "Two-branch"
+    once, *_, share = headlines(found)
+    assert "1.00x" in once and "ways" in once and share.startswith("Two-branch has 0.44x")
+
+
+def test_a_table_has_a_dash_for_what_was_not_measured_and_the_figure_a_mark_for_what_was(results: Path) -> None:
+    found = gathered(results)
+    block = machine_block(found, found.places[1])
+    assert block.title == "other (Imaginary 9000; Imaginary GPU; 2 cores)"
+    assert block.lines[0] == ("cpu, fp32", "4600.0", "2760.0", "0.60 ± 0.00", "-", "-")
+    figure = machines_figure(found)
+    (axis,) = figure.axes
+    assert [text.get_text() for text in axis.get_yticklabels()][11:] == [
+        "cuda, bf16, cudagraph",
+        "other",
+        "cpu, fp32",
+        "cpu, bf16",
+    ]
+    marks = [container.get_label() for container in axis.containers]
+    assert (marks.count("one clip at a time"), marks.count("many at once, each row at its best batch")) == (13, 5)
+    (legend,) = figure.legends
+    assert len(legend.get_texts()) == 4
+
+
+def test_the_command_writes_the_report_with_its_figure_and_prints_it(results: Path, capsys, monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main(["machines", "overhead", "--results", str(results), "--format", "md", "html", "latex"]) == 0
+    printed = capsys.readouterr().out
+    assert max(map(len, printed.replace(str(results), "").splitlines())) <= 80
+    assert "in 4 of 13 ways" in printed.replace("\n", " ") and "cuda, ieee32, cudagraph" in printed
+    names = {path.name for path in results.iterdir() if path.is_file()}
+    assert {f"machines-overhead.{ending}" for ending in ("md", "html", "tex")} <= names
+    assert {f"machines-overhead-ratios.{ending}" for ending in ("svg", "png", "pdf")} <= names
+    text = (results / "machines-overhead.md").read_text()
+    assert "](machines-overhead-ratios.svg)" in text and text.count("| cpu, bf16 ") == 2
+
+
+def test_the_command_answers_as_json_for_one_row_and_machine(results: Path, capsys) -> None:
+    asked = ["machines", "overhead", "--results", str(results), "--machine", "other", "--row", "BiCnet", "--json"]
+    assert main(asked) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["row"] == "BiCnet" and [place["name"] for place in answer["places"]] == ["other"]
+    assert (results / "machines-overhead-bicnet.md").is_file()
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (["machines", "overhaed"], "overhead"),
+        (["machines", "paper"], "is a collection of"),
+        (["machines", "overhead", "--row", "BiCnet-TK"], "'BiCnet-TKS'"),
+        (["machines", "overhead", "--row", "Base-B (256x128)"], "is the reference row"),
+        (["machines", "recipe"], "has no row in focus; give --row, one of "),
+        (["machines", "overhead", "--machine", "another"], "no machine there has times of both BiCnet-TKS and Base-B"),
+        (["machines", "table3"], "no machine there has times of both"),
+        (["machines", "overhead", "--format", "doc"], "doc"),
+    ],
+)
+def test_what_cannot_be_compared_is_one_line(asked: list[str], said: str, results: Path, capsys) -> None:
+    assert main([*asked, "--results", str(results)]) == 2
+    error = capsys.readouterr().err
+    assert said in error and error.count("\n") == 1
+    assert not list(results.glob("machines*"))
