@@ -17,7 +17,7 @@ from reidbench.files import write_text
 from reidbench.planning.plan import Plan, all_cells
 from reidbench.program import program
 from reidbench.regression.calibration import noise_between, session_noise
-from reidbench.regression.judging import Circumstances, judge
+from reidbench.regression.judging import READINGS, Circumstances, judge
 from reidbench.regression.pairing import Pair, companions, doubtful_cells, pairs_of
 from reidbench.regression.presentation import FORMATS, WIDTH, gaps, terminal_text, to_json
 from reidbench.regression.sides import Side
@@ -28,6 +28,9 @@ from reidbench.spec import Record, Suite, UserError
 from reidbench.store import Store
 
 PERCENT = 100.0
+
+DOUBTS = {"time": ("cannot tell", "worse", "better"), "reading": ("worse", "better")}
+"""The verdicts on each kind of cell after which it is measured again."""
 
 
 def check(arguments: Namespace) -> int:
@@ -47,7 +50,7 @@ def check(arguments: Namespace) -> int:
     found = compare_stores(arguments.suite, plans, store, baseline, limits)
     for _ in range(0 if arguments.recorded else arguments.sessions - 1):
         sides = sides_of(plans, store, baseline)
-        again = [part for plan in plans.values() if (part := _together(plan, _doubtful(plan, found), *sides))]
+        again = [part for plan in plans.values() if (part := _again(plan, found, *sides))]
         if not again:
             break
         failures += measure(again, store, fresh=True)
@@ -174,10 +177,18 @@ def _without(plan: Plan, part: Plan | None) -> Plan:
     return replace(plan, cells={place: own for place, own in plan.cells.items() if place not in done})
 
 
-def _doubtful(plan: Plan, found: Comparison) -> set[tuple[str, int]]:
-    """Where the cells stand that another session may decide: times not told yet, or that one session saw change."""
-    doubts = [(v.row, v.quantity) for v in found.of("cannot tell", "worse", "better") if v.kind == "time"]
-    return set(doubtful_cells(plan, doubts))
+def _again(plan: Plan, found: Comparison, here: Side, there: Side) -> Plan | None:
+    """The cells that another session or reading may decide: times not told yet, or that one session saw change, and
+    what was read too seldom to be called changed; None where there are none."""
+    doubts = {kind: [(v.row, v.quantity) for v in found.of(*words) if v.kind == kind] for kind, words in DOUBTS.items()}
+    timed = _together(plan, set(doubtful_cells(plan, doubts["time"])), here, there)
+    read = {
+        place: plan.cells[place]
+        for place in doubtful_cells(plan, doubts["reading"])
+        if len(here.of(plan.cells[place][0], exactly=True)) < READINGS
+    }
+    cells = {**(timed.cells if timed else {}), **read}
+    return replace(plan, cells=cells) if cells else None
 
 
 def _together(plan: Plan, places: Collection[tuple[str, int]], here: Side, there: Side) -> Plan | None:

@@ -211,7 +211,7 @@ def _why_not_here(cell: Cell, here: Side) -> tuple[str, bool]:
 
 
 def doubtful_cells(plan: Plan, names: Sequence[tuple[str, str]]) -> Iterator[tuple[str, int]]:
-    """Where in a plan the cells of (row, quantity) pairs of interleaved measurements stand."""
+    """Where in a plan the cells of (row, quantity) pairs stand, whichever of a measurement's columns they are in."""
     wanted = {(row, quantity.partition(".")[0]) for row, quantity in names}
     for row, index in plan.cells:
         if (row, plan.suite.columns[index].measurement) in wanted:

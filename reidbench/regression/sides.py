@@ -9,6 +9,7 @@ from typing import Any
 from reidbench import registry
 from reidbench.json_trees import differences, without
 from reidbench.presets import preset_name
+from reidbench.registry import Measurement
 from reidbench.reporting.tables.matching import session_of
 from reidbench.spec import Cell, Record, canonical_json
 from reidbench.store import Store
@@ -50,11 +51,18 @@ def code_of(cell: Mapping[str, Any]) -> tuple[str, str]:
     return cell["source"], cell["settings"].get("reference", {}).get("source", "")
 
 
+def is_read(measurement: Measurement) -> bool:
+    """Whether another run reads another value of the same code: times, and what a process of its own takes of a device,
+    but for what is trained."""
+    alone = measurement.mode == "alone" and "device" in measurement.needs and not measurement.needs_training
+    return measurement.mode == "interleaved" or alone
+
+
 class Side:
     """One store's successful records, each read once.
 
-    Those of interleaved measurements include the sessions before the last one, of others only the last is a result.
-    Only those of some `measurements` are read, or of all.
+    Those of what is read anew each time (`is_read`) include the ones before the last one, of others only the last is a
+    result. Only those of some `measurements` are read, or of all.
     """
 
     def __init__(self, store: Store, measurements: Collection[str] = ()) -> None:
@@ -64,7 +72,7 @@ class Side:
         earlier = [
             record
             for record in store.superseded(*measurements)
-            if (found := known.get(record.cell["measurement"])) and found.mode == "interleaved"
+            if (found := known.get(record.cell["measurement"])) and is_read(found)
         ]
         for record in (*store.records(*measurements), *earlier):
             if record.status == "ok":
@@ -88,7 +96,7 @@ class Side:
         return (subject(cell), code_of(cell)) in self._without
 
     def of(self, cell: Cell, *, exactly: bool = False) -> tuple[Record, ...]:
-        """Records of what a cell measures: all seeds or all sessions, in the order of time, of one code.
+        """Records of what a cell measures: all seeds, sessions or readings, in the order of time, of one code.
 
         That is the cell's own code where `exactly`, else the one measured last. Sessions are those of the versions of
         packages that the last one had.

@@ -68,6 +68,17 @@ def toyrate(cells, progress):
         pace = build(cell.model, **cell.options)[1]
         yield cell, Outcome(samples={"rates": [draw.lognormvariate(0, NOISE) / pace for _ in range(15)]})
 
+@measurement(quantities={"peak": Quantity("memory", "B", "lower", 0)}, mode="alone", needs=("device",))
+def toymemory(cells, progress):
+    """Read; of the code of another size, the first reading is disturbed."""
+    from pathlib import Path
+    from reidbench.registry import build
+    for cell in cells:
+        size = build(cell.model, **cell.options)[0]
+        seen = Path(__file__).with_name(f"seen-{size}")
+        yield cell, Outcome({"peak": float(size if size in (10, 20) or seen.exists() else 2 * size)})
+        seen.touch()
+
 rows = (Row("whole", "toy"), Row("slim", "toy", {"slim": True}), *CALM)
 SUITE = Suite("Toys", rows, tuple(map(Column, COLUMNS)), "whole")
 '''
@@ -189,6 +200,22 @@ def test_a_rate_is_measured_again_together_with_the_reference_row(tmp_path: Path
     code, text, said = bench.check("--sessions", "1")
     assert code == 1 and "lacks the reference row" not in text, text + said
     assert len(list(tmp_path.rglob("new/here/toyrate/superseded/whole-*.json"))) == 1
+
+
+@pytest.mark.parametrize(("size", "code", "word", "readings"), [(9, 0, "same", 2), (30, 1, "worse", 3)])
+def test_a_reading_that_changed_is_read_again_and_the_smallest_counts(
+    tmp_path: Path, size: int, code: int, word: str, readings: int
+) -> None:
+    """At first both look worse than the baseline's 10."""
+    bench = baseline(Bench(tmp_path, "toymemory.peak"))
+    bench.write(size=size)
+    found, text, said = bench.check("--json", "--least", "6")
+    (slim,) = [verdict for verdict in json.loads(text)["verdicts"] if verdict["row"] == "slim"]
+    assert (found, slim["word"], slim["after"]) == (code, word, size), text + said
+    assert slim["note"] == f"the smallest of {readings} readings (there 1)"
+    assert not list((tmp_path / "new").rglob("toymemory/superseded/whole-*")), "nothing has to be read beside it"
+    found, text, _ = bench.run("check", "toys", "--against", str(tmp_path / "old"), "--recorded", "--json")
+    assert found == code and f"the smallest of {readings} readings" in text
 
 
 @pytest.mark.parametrize("column", ["toypace.ratio", "toyrate.rate"])

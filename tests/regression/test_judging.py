@@ -245,6 +245,23 @@ def test_a_reading_counts_as_changed_from_twice_the_limit_on(
     assert found.note == "a single reading a side"
 
 
+def test_of_several_readings_the_smallest_counts_and_of_counts_the_last() -> None:
+    records = [replace(of_split(None, np.ones(1), [1.0]), values={"params": value}) for value in (100.0, 130.0)]
+    pair = Pair(
+        "Slim",
+        "complexity.params",
+        "Params",
+        Quantity("Params", "M", "lower", 3),
+        "reading",
+        *map(tuple, (records, records[:1])),
+    )
+    (verdict,) = judge([pair], Limits(), Circumstances())
+    assert (verdict.word, verdict.before, verdict.after) == ("same", 100, 100)
+    assert verdict.note == "the smallest of 2 readings (there 1)"
+    (verdict,) = judge([replace(pair, kind="count")], Limits(), Circumstances())
+    assert (verdict.word, verdict.after) == ("worse", 130)
+
+
 def test_a_value_that_one_record_lacks_is_named(tmp_path: Path) -> None:
     new, old = two_sides(tmp_path)
     pairs = pairs_of(new.plan, Side(new.store), Side(old.store), exactly=True)
