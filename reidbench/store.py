@@ -10,9 +10,9 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
-from reidbench import machine
+from reidbench import machine, registry
 from reidbench.data.cache import cache_folder
-from reidbench.data.lookalikes import groups_by_factor
+from reidbench.data.lookalikes import groups_by_factor, groups_by_number
 from reidbench.files import alone, check_writable, refused, sweep_tree, write_text
 from reidbench.soundness import cell_fault, machine_fault, record_fault, tree_fault
 from reidbench.spec import Cell, Record, UserError, canonical_json
@@ -22,6 +22,9 @@ MACHINE = "machine.json"
 
 ASIDE = "damaged"
 """The folder, beside a file, that the file is moved to where it can serve no more."""
+
+SYNTHETIC = "synthetic"
+"""The dataset whose options tell who looks alike."""
 
 DIGEST = "digest"
 """Under this name a record's file holds the SHA-256 of all else in it; files older than it have none."""
@@ -267,15 +270,25 @@ def _as_today(record: Record) -> Record:
     """A record with what older ones say otherwise.
 
     They keep the versions of a backend's packages apart, and hold no `group` of a query, which follows from what they
-    hold (see `groups_by_factor`).
+    hold: the factors of its queries, or the options of the synthetic data and the numbers of persons.
     """
     apart, samples = record.context.get("backend_versions"), record.samples
     if isinstance(apart, dict):
         context = {name: value for name, value in record.context.items() if name != "backend_versions"}
         record = replace(record, versions={**record.versions, **apart}, context=context)
-    if "group" in samples or "identity" not in samples or not (known := groups_by_factor(samples)):
+    if "group" in samples or "identity" not in samples:
         return record
-    return replace(record, samples={**samples, "group": known})
+    known = groups_by_factor(samples) or _groups_of_synthetic(record)
+    return replace(record, samples={**samples, "group": known}) if known else record
+
+
+def _groups_of_synthetic(record: Record) -> list[float]:
+    dataset = record.cell["settings"].get("dataset", {})
+    if dataset.get("name") != SYNTHETIC:
+        return []
+    options = {**registry.datasets()[SYNTHETIC].options, **dataset["options"]}
+    asked = {name: options[name] for name in ("train_ids", "test_ids", "detail", "gait")}
+    return groups_by_number(record.samples["identity"], **asked)
 
 
 def digest(content: Mapping[str, Any]) -> str:

@@ -91,6 +91,13 @@ def test_results_quotes_the_reports(text: str, report: str, row: str, column: st
     assert text.format(value) in page("docs/results.md")
 
 
+def test_results_quotes_the_lead_at_128x64() -> None:
+    report = page("results/amd-epyc-2-core-407a/table2-fine.md")
+    lead = re.search(r"- BiCnet-TKS: (\S+) mAP \[(\S+), ", report)
+    assert float(lead[2]) > 0 and "each row against the one above it: within the noise all 7" in report
+    assert f"by more than the noise ({lead[1]}), no single step does" in page("docs/results.md")
+
+
 @pytest.mark.parametrize(
     ("text", "row", "column", "under"),
     [

@@ -353,6 +353,20 @@ def test_an_older_record_gives_the_look_alikes_that_its_factors_tell_of(store: S
         assert again is not None and again.samples == kept
 
 
+def test_an_older_record_of_the_synthetic_data_without_factors_gives_its_look_alikes_by_their_numbers(
+    store: Store,
+) -> None:
+    """As those of activation, attention and ranking."""
+    options = {"train_ids": 4, "test_ids": 8, "detail": 0.5, "gait": 0.5}
+    samples = {"overlap": [0.1, 0.2, 0.3], "identity": [5, 8, 12]}
+    for dataset, groups in (("synthetic", [5, 5, 11]), ("mars", None)):
+        settings = {**CELL.settings, "dataset": {"name": dataset, "fingerprint": "f00d", "options": options}}
+        cell = replace(CELL, settings=settings)
+        store.save(replace(record(), cell=cell.identity, key=cell.key, samples=samples))
+        found = store.load(cell)
+        assert found is not None and found.samples.get("group") == groups
+
+
 def test_nothing_half_written_stays_when_writing_fails(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     store.save(record())
 

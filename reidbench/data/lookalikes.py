@@ -3,9 +3,62 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 EMBLEM, TEMPO, FLAP = "emblem", "tempo", "flap"
 GROUP_SIZE = {EMBLEM: 4, TEMPO: 2, FLAP: 4}
+
+
+class Filmed(Protocol):
+    """What a tracklet says of its person (`tracklets.Tracklet`)."""
+
+    @property
+    def identity(self) -> int: ...
+
+    @property
+    def traits(self) -> Mapping[str, str | int]: ...
+
+
+def whose(query: Sequence[Filmed]) -> dict[str, list[float]]:
+    """The samples of a record that say whose each query is: `identity` `[n]`, and where look-alikes are known `group`,
+    the least identity of those who look alike with this one, its own where it has none."""
+    samples = {"identity": [float(each.identity) for each in query]}
+    first: dict[str | int, int] = {}
+    for group, identity in ((each.traits.get("group", ""), each.identity) for each in query):
+        first[group] = min(identity, first.get(group, identity))
+    alike = [first[t.traits["group"]] if t.traits.get("group") else t.identity for t in query]
+    return {**samples, "group": [float(each) for each in alike]} if set(first) - {""} else samples
+
+
+def factor_counts(count: int, detail: float, gait: float) -> dict[str, int]:
+    """How many of `count` persons of the synthetic data are told from a twin by each factor, whole groups.
+
+    The rest, under "", have no twin. `detail` and `gait` are the shares that its options ask for.
+    """
+    counts: dict[str, int] = {}
+    for factor, share in ((EMBLEM, detail), (TEMPO, gait)):
+        size, left = GROUP_SIZE[factor], count - sum(counts.values())
+        counts[factor] = min(round(count * share / size), left // size) * size
+    return {**counts, "": count - sum(counts.values())}
+
+
+def groups_by_number(
+    identities: Sequence[float], *, train_ids: int, test_ids: int, detail: float, gait: float
+) -> list[float]:
+    """The first identity of the group of look-alikes of each query `[n]` of the synthetic data, by its options.
+
+    Test persons are numbered after those to train on, factor by factor and group by group. Empty where nobody has a
+    look-alike, and for a number that no test person has.
+    """
+    numbers: dict[int, int] = {}
+    place = train_ids + 1
+    counts = factor_counts(test_ids, detail, gait)
+    for factor, count in counts.items():
+        size = GROUP_SIZE.get(factor, 1)
+        numbers |= {place + i: place + i // size * size for i in range(count)}
+        place += count
+    known = counts[""] < test_ids and all(identity in numbers for identity in identities)
+    return [float(numbers[int(identity)]) for identity in identities] if known else []
 
 
 def groups_by_factor(samples: Mapping[str, Sequence[float]]) -> list[float]:

@@ -19,7 +19,7 @@ from PIL import Image, ImageDraw, ImageFont
 from reidbench.data.cache import cache_folder
 from reidbench.data.canvas import Draws
 from reidbench.data.layout import Footage, Shot, cut_frame, frame_bytes, read_stamp, write_layout
-from reidbench.data.lookalikes import EMBLEM, GROUP_SIZE, TEMPO
+from reidbench.data.lookalikes import factor_counts
 from reidbench.data.mars import MARS, read_layout
 from reidbench.data.scene import Camera, Take, draw_cameras, draw_take, render
 from reidbench.data.tracklets import Dataset, Release
@@ -195,8 +195,8 @@ class SyntheticOptions:
 
 def persons(options: SyntheticOptions) -> tuple[list[Person], list[Person]]:
     """The training and the test persons of a dataset; the numbers of their groups go on from one to the other."""
-    train = population(Draws(options.seed, 1), _factor_counts(options, options.train_ids))
-    test = population(Draws(options.seed, 2), _factor_counts(options, options.test_ids))
+    train = population(Draws(options.seed, 1), factor_counts(options.train_ids, options.detail, options.gait))
+    test = population(Draws(options.seed, 2), factor_counts(options.test_ids, options.detail, options.gait))
     groups = train[-1].group + 1
     return train, [replace(person, group=groups + person.group) for person in test]
 
@@ -247,15 +247,6 @@ def sample_sheet(found: Dataset, path: Path) -> None:
 
 def _defaults() -> dict[str, Any]:
     return {n: p.default for n, p in inspect.signature(synthetic).parameters.items() if n != "root"}
-
-
-def _factor_counts(options: SyntheticOptions, count: int) -> dict[str, int]:
-    """How many of `count` persons are told from a twin by each factor: whole groups; the rest have no twin."""
-    counts: dict[str, int] = {}
-    for factor, share in ((EMBLEM, options.detail), (TEMPO, options.gait)):
-        size, left = GROUP_SIZE[factor], count - sum(counts.values())
-        counts[factor] = min(round(count * share / size), left // size) * size
-    return {**counts, "": count - sum(counts.values())}
 
 
 def _write(folder: Path, options: SyntheticOptions) -> None:

@@ -22,6 +22,7 @@ from torch.nn import functional
 from reidbench import registry
 from reidbench.data.clips import evaluation_clips, normalise
 from reidbench.data.frames import Frames, open_frames
+from reidbench.data.lookalikes import whose
 from reidbench.data.tracklets import DISTRACTOR, JUNK, Dataset, Tracklet
 from reidbench.data.truth import Truth, truth_of
 from reidbench.experiments.accuracy import prepare_device, recipe_of
@@ -69,7 +70,7 @@ def look_at_activation(model: nn.Module, dataset: Dataset, cell: Cell, progress:
     frames = open_frames(dataset, tracklets, recipe.size)
     truth = truth_of(dataset)
     shown = [pairs[i] for i in evenly_spaced(len(pairs), SHOWN)]
-    samples: dict[str, list[float]] = {"identity": [float(tracklets[pair.query].identity) for pair in pairs]}
+    samples = whose([tracklets[pair.query] for pair in pairs])
     pictures: list[dict[str, Any]] = []
     for first in range(0, len(pairs), PAIRS_AT_ONCE):
         some = pairs[first : first + PAIRS_AT_ONCE]

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
+from reidbench.data.lookalikes import whose
 from reidbench.data.tracklets import Dataset
 from reidbench.inspection.passes import ClipMaps, blank_output, clip_maps, frames_of_passes
 from reidbench.inspection.pictures import evenly_spaced, rounded, strip
@@ -38,7 +39,7 @@ def look_at_attention(model: nn.Module, dataset: Dataset, cell: Cell, progress: 
     group = flat.shape[1] // found.maps[BIG].shape[1]
     per_clip = {"overlap": pair_overlap(flat, group), "evenness": evenness(flat), "constancy": constancy(flat)}
     samples = {name: found.by_tracklet(values).tolist() for name, values in per_clip.items()}
-    samples["identity"] = [float(tracklet.identity) for tracklet in dataset.query]
+    samples |= whose(dataset.query)
     context: dict[str, Any] = {
         "positions": list(small.shape[2:]),
         "group": group,

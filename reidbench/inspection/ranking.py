@@ -9,6 +9,7 @@ import numpy as np
 from torch import nn
 
 from reidbench.data.frames import open_frames
+from reidbench.data.lookalikes import whose
 from reidbench.data.tracklets import Dataset, Tracklet
 from reidbench.experiments.accuracy import prepare_device, recipe_of
 from reidbench.inspection.pictures import evenly_spaced, strip
@@ -42,7 +43,7 @@ def look_at_ranking(model: nn.Module, dataset: Dataset, cell: Cell, progress: Ad
         "found": [kinds[row].count(MATCH) / rankings[row][1] for row in valid],
         "lookalikes": [float(kinds[row].count(LOOKALIKE)) for row in valid],
         "others": [float(kinds[row].count(OTHER)) for row in valid],
-        "identity": [float(query.identities[row]) for row in valid],
+        **whose([dataset.query[row] for row in valid]),
     }
     entries = gallery_of(dataset, protocol)
     shown = [valid[i] for i in evenly_spaced(len(valid), SHOWN)]

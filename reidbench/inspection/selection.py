@@ -12,7 +12,7 @@ import numpy as np
 from scipy.stats import t as student
 from torch import nn
 
-from reidbench.data.lookalikes import TEMPO
+from reidbench.data.lookalikes import TEMPO, whose
 from reidbench.data.tracklets import Dataset, Tracklet
 from reidbench.data.truth import truth_of
 from reidbench.inspection.passes import blank_output, clip_maps
@@ -75,7 +75,7 @@ def look_at_selection(model: nn.Module, dataset: Dataset, cell: Cell, progress: 
     kernels = [int(kernel) for kernel in cell.options.get("kernels", range(1, weights.shape[1] + 1))]
     long = weights[:, int(np.argmax(kernels))]
     samples: dict[str, list[float]] = {f"weight_{i}": weights[:, i].tolist() for i in range(len(kernels))}
-    samples |= {"long": long.tolist(), "identity": [float(t.identity) for t in dataset.query]}
+    samples |= {"long": long.tolist(), **whose(dataset.query)}
     samples |= _masks(dataset)
     tempo, occlusion = tempo_gaps(dataset.query, long, samples), occlusion_gaps(dataset.query, long)
     samples |= {"tempo_gap": tempo.values.tolist(), "tempo_pair": tempo.groups}

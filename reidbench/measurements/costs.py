@@ -38,7 +38,12 @@ THROUGHPUT_SECONDS = 8.0
     quantities={
         "params": Quantity("Params", "M", "lower", 2, 1e-6, "parameters without the classifier"),
         "macs": Quantity(
-            "MACs/frame", "G", "lower", 3, 1e-9, "convolutions and matrix products (torch FlopCounterMode/2)"
+            "MACs/frame",
+            "G",
+            "lower",
+            3,
+            1e-9,
+            "convolutions and matrix products, attention's too (torch FlopCounterMode/2, on meta tensors)",
         ),
         "macs_fvcore": Quantity(
             "MACs/frame (fvcore)", "G", "lower", 3, 1e-9, "fvcore: the same, and 2 an element of BN"

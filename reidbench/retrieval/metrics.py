@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from reidbench.data.lookalikes import whose
 from reidbench.data.tracklets import Tracklet
 from reidbench.retrieval.features import Features, left_out
 from reidbench.retrieval.ranks import ranked_queries
@@ -88,22 +89,12 @@ def score_samples(scores: QueryScores, query: Sequence[Tracklet]) -> dict[str, l
     columns: dict[str, np.ndarray] = {"ap": scores.ap[valid], "inp": scores.inp[valid]}
     columns |= {f"top{rank}": scores.first[valid] <= rank for rank in RANKS}
     columns |= {"has_twin": has_twin, "twin_auc": np.where(has_twin, scores.twin_auc[valid], 0.0)}
-    columns["identity"] = np.array([t.identity for t in tracklets])
-    if any(t.traits.get("group") for t in query):
-        columns["group"] = np.array(_first_alike(query))[valid]
+    columns |= {name: np.array(values)[valid] for name, values in whose(query).items()}
     if any("occluded" in t.traits for t in tracklets):
         columns["occluded"] = np.array([t.traits.get("occluded", 0) == 1 for t in tracklets])
     for factor in sorted({str(t.traits["factor"]) for t in tracklets if t.traits.get("factor")}):
         columns[f"factor:{factor}"] = np.array([t.traits.get("factor") == factor for t in tracklets])
     return {name: column.astype(np.float64).tolist() for name, column in columns.items()}
-
-
-def _first_alike(query: Sequence[Tracklet]) -> list[int]:
-    """Of each query the least identity of its group of look-alikes, its own where it has none."""
-    first: dict[str | int, int] = {}
-    for group, identity in ((t.traits.get("group", ""), t.identity) for t in query):
-        first[group] = min(identity, first.get(group, identity))
-    return [first[t.traits["group"]] if t.traits.get("group") else t.identity for t in query]
 
 
 def lookalike_floor(query: Features, row: int, gallery: Features, rule: str) -> float:

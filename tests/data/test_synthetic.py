@@ -21,7 +21,7 @@ from scipy.io import savemat
 from reidbench import registry
 from reidbench.data import layout, synthetic
 from reidbench.data.canvas import Canvas, Draws
-from reidbench.data.lookalikes import EMBLEM, FLAP, TEMPO, groups_by_factor
+from reidbench.data.lookalikes import EMBLEM, FLAP, TEMPO, groups_by_factor, groups_by_number
 from reidbench.data.scene import Take, draw_cameras, draw_take, render
 from reidbench.data.synthetic import SyntheticOptions, content_hash, fingerprint, persons, write_synthetic
 from reidbench.data.walkers import Person, population
@@ -66,6 +66,15 @@ def test_factors_and_identities_tell_the_groups_of_look_alikes(cache: Path) -> N
     samples = score_samples(QueryScores(every, every, every, every, every == 1), found.query)
     groups = samples.pop("group")
     assert len(set(groups)) == 2 + 5 + 5 and groups_by_factor(samples) == groups
+    options = {"train_ids": 4, "test_ids": 23, "detail": 0.4, "gait": 0.4}
+    assert groups_by_number(samples["identity"], **options) == groups
+
+
+def test_numbers_that_no_test_person_has_or_persons_without_look_alikes_tell_no_groups() -> None:
+    options = {"train_ids": 4, "test_ids": 8, "detail": 0.5, "gait": 0.5}
+    assert groups_by_number([5.0, 8.0, 9.0, 12.0], **options) == [5, 5, 9, 11]
+    assert groups_by_number([5.0, 13.0], **options) == groups_by_number([4.0], **options) == []
+    assert groups_by_number([5.0], **{**options, "detail": 0.0, "gait": 0.0}) == []
 
 
 def test_layout_is_read_back(small: Path) -> None:

@@ -91,7 +91,7 @@ def _best(table: Table, heading: Heading) -> str:
 
 
 def seed_findings(table: Table) -> Iterator[str]:
-    """How far the seeds of each judged column lie apart, and the rows whose seeds do by more than half their interval.
+    """How far the seeds of each judged column lie apart, and the rows of which that is more than half their interval.
 
     Splits of a dataset lie apart by their persons too, so that of these only the first is said.
     """
@@ -118,8 +118,8 @@ def _seeds(table: Table, heading: Heading) -> Iterator[str]:
             apart.append(f"{name} ({means})")
     if apart:
         yield (
-            f"{column_name(heading)}: the seeds of some rows differ by more than half the interval, which covers the "
-            f"choice of queries alone: {'; '.join(apart)}."
+            f"{column_name(heading)}: over seeds the standard deviation is more than half the interval, which covers "
+            f"the choice of queries alone, of {'; '.join(apart)}."
         )
 
 
