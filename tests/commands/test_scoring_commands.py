@@ -95,7 +95,7 @@ def test_evaluations_are_read_as_a_frame(capsys: pytest.CaptureFixture[str], mon
         assert {"mAP", "top1", "top5", "top10", "top20", "mINP"} <= set(lines.index)
     monkeypatch.setattr(registry, "model_source", lambda _: "changed since")
     (reason,) = reidbench.load_evaluations().reason.unique()
-    assert reason == "measured with another source"
+    assert reason == "measured with another code of the model"
 
 
 def test_protocols_compares_them_all(capsys: pytest.CaptureFixture[str]) -> None:

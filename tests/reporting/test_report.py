@@ -42,7 +42,7 @@ def test_a_stale_number_is_called_stale_wherever_it_stands(bench):
     bench.save(bench.cell(ROWS[2], COLUMNS[3]))
     bench.source = "now"
     text = text_of(bench)
-    assert "stale: 2.00" in text and "measured with another source" in text
+    assert "stale: 2.00" in text and "measured with another code of the model" in text
 
 
 def test_failed_and_missing_cells_are_listed_with_their_reason(bench):

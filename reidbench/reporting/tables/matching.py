@@ -16,15 +16,16 @@ from reidbench.spec import PAPER_SIZE, Cell, Column, Published, Quantity, Record
 from reidbench.statistics import Estimate
 from reidbench.store import Store
 
-MAY_DIFFER = (
-    "source",
-    "settings.trunk",
-    "settings.version",
-    "settings.training",
-    "settings.reference.source",
-    "settings.dataset.fingerprint",
-)
-"""Where the identity of a stale record may differ from the cell's: in what changes without a request for it."""
+MAY_DIFFER = {
+    "source": "code of the model",
+    "settings.trunk": "trunk",
+    "settings.version": "version of the measurement",
+    "settings.training": "version of the trainer",
+    "settings.reference.source": "code of the reference row",
+    "settings.dataset.fingerprint": "content of the dataset",
+}
+"""Where the identity of a stale record may differ from the cell's, in what changes without a request for it, and what
+that is called."""
 
 JOINED = {
     "protocol": "protocol",
@@ -95,7 +96,12 @@ def _asked(identity: Mapping[str, Any]) -> str:
 
 def outdated(paths: Sequence[str]) -> str:
     """Why a record is stale that differs from its cell at some paths of its identity."""
-    return f"measured with another {', '.join(paths)}"
+    names = (next((name for place, name in MAY_DIFFER.items() if _leads(place, path)), path) for path in paths)
+    return f"measured with another {', '.join(dict.fromkeys(names))}"
+
+
+def _leads(place: str, path: str) -> bool:
+    return f"{path}.".startswith(f"{place}.")
 
 
 def printed_value(row: Row, column: Column) -> str:

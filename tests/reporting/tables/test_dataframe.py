@@ -42,7 +42,7 @@ def test_frame_lists_all_records_of_the_suite_whatever_their_label(bench, toy):
     states = found.set_index(["row", "quantity"]).state
     assert states["Base", "mAP"] == states["Full", "gflops"] == "ok"
     assert states["Full", "latency"] == "stale"
-    assert set(found[found.state == "stale"].reason) == {"measured with another source"}
+    assert set(found[found.state == "stale"].reason) == {"measured with another code of the model"}
     assert ("Full", "mAP") not in states.index
     assert set(found.machine) == {"made-up"}
     assert not found.duplicated(["row", "quantity"]).any()
@@ -90,11 +90,11 @@ def test_rows_that_differ_in_their_recipe_alone_are_told_apart(bench, toy, monke
     ("changes", "where"),
     [
         ({"version": 1}, ""),
-        ({"version": 0}, "settings.version"),
-        ({"training": 0}, "settings.training"),
-        ({"trunk": "synthetic beef"}, "settings.trunk"),
-        ({"dataset": {**TODAY, "fingerprint": "beef"}}, "settings.dataset.fingerprint"),
-        ({"reference": {"model": "toy", "source": "then"}}, "settings.reference.source"),
+        ({"version": 0}, "version of the measurement"),
+        ({"training": 0}, "version of the trainer"),
+        ({"trunk": "synthetic beef"}, "trunk"),
+        ({"dataset": {**TODAY, "fingerprint": "beef"}}, "content of the dataset"),
+        ({"reference": {"model": "toy", "source": "then"}}, "code of the reference row"),
     ],
 )
 def test_a_record_is_stale_in_a_frame_where_it_is_in_a_report(bench, toy, changes, where):

@@ -56,10 +56,10 @@ def test_values_over_the_reference_rows_are_those_of_rows_that_are_fresh(bench):
 @pytest.mark.parametrize(
     ("old", "where"),
     [
-        ({}, "source"),
-        ({"trunk": "synthetic beef"}, "settings.trunk"),
-        ({"version": 0}, "settings.version"),
-        ({"dataset": {"name": "synthetic", "fingerprint": "beef", "options": {}}}, "settings.dataset.fingerprint"),
+        ({}, "code of the model"),
+        ({"trunk": "synthetic beef"}, "trunk"),
+        ({"version": 0}, "version of the measurement"),
+        ({"dataset": {"name": "synthetic", "fingerprint": "beef", "options": {}}}, "content of the dataset"),
     ],
 )
 def test_a_record_of_what_has_changed_since_is_stale_and_has_no_difference(bench, old, where):
@@ -67,7 +67,7 @@ def test_a_record_of_what_has_changed_since_is_stale_and_has_no_difference(bench
     bench.save(bench.cell(ROWS[0], COLUMNS[MEAN_AP], **old))
     bench.source = "now"
     entry = assemble(bench.plan, bench.store).entries["Small", MEAN_AP]
-    assert entry.state == "stale" and where in entry.reason
+    assert (entry.state, entry.reason) == ("stale", f"measured with another {where}")
     assert entry.estimate is not None and entry.difference is None and entry.fresh is None
 
 
@@ -79,7 +79,7 @@ def test_a_latency_against_an_older_reference_row_is_stale_and_against_another_o
     bench.save(bench.cell(ROWS[1], COLUMNS[LATENCY], reference={**reference, "options": {"width": 9}}))
     table = assemble(bench.plan, bench.store)
     assert table.entries["Small", LATENCY].state == "stale"
-    assert "settings.reference.source" in table.entries["Small", LATENCY].reason
+    assert "code of the reference row" in table.entries["Small", LATENCY].reason
     assert table.entries["Base", LATENCY].state == "missing"
 
 
