@@ -64,7 +64,10 @@ def profile(
     """All costs of a model, an `nn.Module` or a registered name, for clips of `shape` `[B, T, 3, H, W]`.
 
     Measured in this process, in evaluation mode. Times and memory are those in channels_last, weights and clips
-    converted to the precision (no autocast). A module given is copied, never changed. The entries:
+    converted to the precision (no autocast), and counts those in float32, whatever the module is of. A module given is
+    copied, never changed. What the caller has set of torch (a default device or type, inference mode, autocast, other
+    function modes) is put aside meanwhile. Of several threads one profiles at a time: what the others compute in the
+    meantime would be in its numbers. The entries:
 
     - `model`, `shape`, `device`, `precision`: what was measured; `threads`: how many torch has in this process
     - `parameters`: their number, the classifier left out
