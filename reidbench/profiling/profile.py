@@ -6,7 +6,7 @@ import copy
 import math
 import operator
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TypedDict
 
 import torch
 from torch import Tensor, nn
@@ -23,15 +23,55 @@ from reidbench.spec import COST_SHAPE, PAPER_SIZE, UserError
 from reidbench.statistics import median_interval
 
 
+class Disagreement(TypedDict):
+    """A module on which a counter differs from torch's, and the MACs a clip that it has beyond it, by operation."""
+
+    module: str
+    counter: str
+    operations: dict[str, float]
+
+
+class Latency(TypedDict):
+    """Seconds for all clips of a batch; `interval` is None where the rounds are too few."""
+
+    median: float
+    interval: list[float] | None
+    seconds: list[float]
+
+
+class Memory(TypedDict):
+    """Bytes."""
+
+    peak: int
+    added: int
+    reserved: int
+
+
+class Profile(TypedDict):
+    """What `reidbench.profile` describes."""
+
+    model: str
+    shape: list[int]
+    device: str
+    precision: str
+    threads: int
+    parameters: int
+    macs: dict[str, float | None]
+    absent: dict[str, str]
+    disagreements: list[Disagreement]
+    latency: Latency
+    memory: Memory
+
+
 @undisturbed()
 def profile(
     model: nn.Module | str,
     *,
     shape: Sequence[int] = COST_SHAPE,
-    device: str = "cpu",
+    device: str | torch.device = "cpu",
     precision: str = "fp32",
     rounds: int = 15,
-) -> dict[str, Any]:
+) -> Profile:
     """All costs of a model, an `nn.Module` or a registered name, for clips of `shape` `[B, T, 3, H, W]`.
 
     `reidbench.profile` describes the entries. Times and memory are those in channels_last, in evaluation mode, weights
