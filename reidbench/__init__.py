@@ -1,18 +1,26 @@
-"""reidbench: a benchmark and efficiency-profiling suite for video person re-identification."""
+"""reidbench: a benchmark and efficiency-profiling suite for video person re-identification.
+
+`build` a registered model, `profile` it or a module of your own, `score` features; read records as pandas frames with
+`load_records`, `load_differences` and `load_evaluations`; register files of your own with `add_plugin`. A mistake in
+what is given is a `UserError`. docs/python.md has training, evaluation and suites from Python.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from reidbench.program import HERE, in_checkout
 from reidbench.spec import COST_SHAPE, UserError
 
 if TYPE_CHECKING:
+    import torch
     from numpy.typing import ArrayLike
     from pandas import DataFrame
     from torch import nn
+
+    from reidbench.profiling.profile import Profile
 
 __version__ = "0.1.0"
 __all__ = [
@@ -31,14 +39,14 @@ if in_checkout():
     __path__.append(str(HERE.parent))
 
 
-def add_plugin(path: str | Path) -> None:
+def add_plugin(path: str | os.PathLike[str]) -> None:
     """Registers what a file of your own defines (a model, a suite, a dataset, a measurement), as `--plugin` does.
 
     It stays registered in this process. Raises UserError for a file that cannot be read, or that takes a name again.
     """
     from reidbench import registry
 
-    registry.add_plugin(str(path))
+    registry.add_plugin(_path("path", path, "file"))
 
 
 def build(name: str, **options: Any) -> nn.Module:
@@ -57,14 +65,17 @@ def profile(
     model: nn.Module | str,
     *,
     shape: Sequence[int] = COST_SHAPE,
-    device: str = "cpu",
-    precision: str = "fp32",
+    device: str | torch.device = "cpu",
+    precision: Literal["fp32", "ieee32", "bf16", "fp16"] = "fp32",
     rounds: int = 15,
-) -> dict[str, Any]:
+) -> Profile:
     """All costs of a model, an `nn.Module` or a registered name, for clips of `shape` `[B, T, 3, H, W]`.
 
     Measured in this process, in evaluation mode. Times and memory are those in channels_last, weights and clips
-    converted to the precision (no autocast). A module given is copied, never changed. The entries:
+    converted to the precision (no autocast), and counts those in float32, whatever the module is of. A module given is
+    copied, never changed. What the caller has set of torch (a default device or type, inference mode, autocast, other
+    function modes) is put aside meanwhile. Of several threads one profiles at a time: what the others compute in the
+    meantime would be in its numbers. The entries:
 
     - `model`, `shape`, `device`, `precision`: what was measured; `threads`: how many torch has in this process
     - `parameters`: their number, the classifier left out
@@ -111,7 +122,11 @@ def score(
 
 
 def load_records(
-    suite: str, results: str | Path = "results", *, plugins: Iterable[str | Path] = (), all_data: bool = False
+    suite: str,
+    results: str | os.PathLike[str] = "results",
+    *,
+    plugins: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] = (),
+    all_data: bool = False,
 ) -> DataFrame:
     """The stored records of a suite as a pandas frame, one line a row, quantity, setting and state.
 
@@ -139,10 +154,15 @@ def load_records(
     from reidbench.reporting.tables.dataframe import frame
 
     _add_plugins(plugins)
-    return frame(suite, str(results), all_data=all_data)
+    return frame(suite, _path("results", results, "folder that holds the results"), all_data=all_data)
 
 
-def load_differences(suite: str, results: str | Path = "results", *, plugins: Iterable[str | Path] = ()) -> DataFrame:
+def load_differences(
+    suite: str,
+    results: str | os.PathLike[str] = "results",
+    *,
+    plugins: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] = (),
+) -> DataFrame:
     """The differences that the reports of a suite, or of a collection, test: a pandas frame, one line a difference.
 
     Rows answer the same queries, so that a difference has an interval of its own, which those of the two rows do not
@@ -162,10 +182,14 @@ def load_differences(suite: str, results: str | Path = "results", *, plugins: It
     from reidbench.reporting.findings.difference_frame import difference_frame
 
     _add_plugins(plugins)
-    return difference_frame(suite, str(results))
+    return difference_frame(suite, _path("results", results, "folder that holds the results"))
 
 
-def load_evaluations(results: str | Path = "results", *, plugins: Iterable[str | Path] = ()) -> DataFrame:
+def load_evaluations(
+    results: str | os.PathLike[str] = "results",
+    *,
+    plugins: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] = (),
+) -> DataFrame:
     """What `bench.py evaluate` recorded of given weights: a pandas frame, one line an evaluation and accuracy.
 
     They stand in no table, for their trainings may be any. Those of one machine come in the order of time; of weights
@@ -185,10 +209,19 @@ def load_evaluations(results: str | Path = "results", *, plugins: Iterable[str |
     from reidbench.reporting.answers.evaluation_frame import evaluation_frame
 
     _add_plugins(plugins)
-    return evaluation_frame(str(results))
+    return evaluation_frame(_path("results", results, "folder that holds the results"))
 
 
-def _add_plugins(plugins: Iterable[str | Path]) -> None:
+def _path(name: str, given: str | os.PathLike[str], what: str) -> str:
+    """What a parameter was given as a path, as a text."""
+    if not isinstance(given, (str, os.PathLike)):
+        raise UserError(f"{name}={given!r}: give the {what}, as a text or a path")
+    return os.fspath(given)
+
+
+def _add_plugins(plugins: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> None:
     """Adds several, or one that was given by itself."""
-    for plugin in [plugins] if isinstance(plugins, (str, Path)) else plugins:
+    if not isinstance(plugins, (str, os.PathLike, Iterable)):
+        raise UserError(f"plugins={plugins!r}: give files, as texts or paths")
+    for plugin in [plugins] if isinstance(plugins, (str, os.PathLike)) else plugins:
         add_plugin(plugin)

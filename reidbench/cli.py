@@ -40,6 +40,8 @@ JOINT = ("training.train", "scoring.evaluate", "scoring.protocols", "scoring.emb
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command. Returns 0, 2 after an error that the user can mend, 130 after Ctrl-C or SIGTERM."""
+    if arguments is None:  # a process of its own: figures need no screen, and matplotlib refuses a name that it lacks
+        os.environ["MPLBACKEND"] = "agg"
     with _ended_as_by_ctrl_c():
         return _run(sys.argv[1:] if arguments is None else list(arguments))
 

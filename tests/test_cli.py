@@ -542,3 +542,16 @@ def test_a_command_that_a_program_runs_leaves_its_signals_as_they_were(capsys: p
         assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def test_the_screen_that_a_user_has_set_for_figures_is_not_asked_of_matplotlib() -> None:
+    code = (
+        "import os, sys; from reidbench.cli import main; "
+        "assert main(['list']) == 0 and os.environ['MPLBACKEND'] == 'nonsense', 'within a process of others'; "
+        "sys.argv = ['bench.py', 'list']; assert main() == 0; import matplotlib; print(matplotlib.get_backend())"
+    )
+    environment = {**os.environ, "MPLBACKEND": "nonsense"}
+    command = [sys.executable, "-c", code]
+    answer = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stdout.endswith("agg\n")

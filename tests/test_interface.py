@@ -1,9 +1,12 @@
 """What `import reidbench` offers: names that say what they take, and plugins from Python."""
 
 import inspect
+import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -39,6 +42,33 @@ def test_records_of_ones_own_suite_are_found_by_its_files(tmp_path: Path) -> Non
         reidbench.load_records("mysuite", tmp_path, plugins=plugins)
     with pytest.raises(reidbench.UserError, match=f"no records under {tmp_path}"):
         reidbench.load_records("mysuite", tmp_path, plugins=str(plugins[1]))
+
+
+LOADERS = [partial(reidbench.load_records, "table2"), partial(reidbench.load_differences, "table2")]
+
+
+@pytest.mark.parametrize("load", [*LOADERS, reidbench.load_evaluations])
+@pytest.mark.parametrize("given", [None, 5])
+def test_what_is_no_path_is_refused_in_one_line(load: Callable[..., object], given: object) -> None:
+    with pytest.raises(reidbench.UserError, match=f"^results={given}: give the folder that holds the results"):
+        load(given)
+    with pytest.raises(reidbench.UserError, match=f"^plugins={given}: give files, as texts or paths"):
+        load(ROOT / "results", plugins=given)
+
+
+def test_any_path_of_the_system_is_taken(tmp_path: Path) -> None:
+    class Somewhere(os.PathLike[str]):
+        def __fspath__(self) -> str:
+            return str(tmp_path)
+
+    with pytest.raises(reidbench.UserError, match=f"no records under {tmp_path}"):
+        reidbench.load_records("table2", Somewhere())
+    with pytest.raises(reidbench.UserError, match=f"--plugin {tmp_path}: no such file"):
+        reidbench.load_records("table2", ROOT / "results", plugins=Somewhere())
+
+
+def test_the_docstring_of_the_package_names_what_it_offers() -> None:
+    assert set(re.findall(r"`(\w+)`", reidbench.__doc__ or "")) == set(reidbench.__all__)
 
 
 def test_records_are_loaded_without_torch() -> None:

@@ -15,7 +15,7 @@ Infer = Callable[[Tensor], Tensor]
 
 def clips_of(shape: Sequence[int], seed: int = 0) -> Tensor:
     """Random clips `shape` = `[B, T, 3, H, W]`, contiguous as the files take them."""
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float32)
 
 
 class Network(nn.Module):

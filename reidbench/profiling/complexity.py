@@ -59,7 +59,8 @@ def count(model: nn.Module, shape: Sequence[int] = COST_SHAPE) -> Complexity:
     """Counts a model's parameters and MACs for clips of `shape` `[B, T, 3, H, W]`; B only has to be there.
 
     One clip is counted whatever B. The model is left as it was: each counter works on a copy, in evaluation mode. A
-    counter that is not installed, or that cannot follow the model, is named in `absent`; the reference must work.
+    counter that is not installed, that cannot follow the model, or that finds nothing where the reference does, is
+    named in `absent`; the reference must work.
     """
     if len(shape) != 5:
         raise ValueError(f"shape {tuple(shape)} is not [B, T, 3, H, W]")
@@ -68,13 +69,17 @@ def count(model: nn.Module, shape: Sequence[int] = COST_SHAPE) -> Complexity:
     for name, (counter, device) in COUNTERS.items():
         twin = copy.deepcopy(model).eval().to(device=device, dtype=torch.float32)
         try:
-            counts[name] = counter(twin, torch.zeros(1, *shape[1:], device=device))
+            counts[name] = counter(twin, torch.zeros(1, *shape[1:], device=device, dtype=torch.float32))
         except ModuleNotFoundError:
             absent[name] = NOT_INSTALLED
         except Exception as error:
             if name == REFERENCE:
                 raise
             absent[name] = f"failed: {type(error).__name__}: {str(error).partition(chr(10))[0]}"
+    for name, found in [*counts.items()]:
+        if not found.macs and counts[REFERENCE].macs:
+            absent[name] = f"found nothing, where {REFERENCE} counts {counts[REFERENCE].macs:.0f} MACs a clip"
+            del counts[name]
     return Complexity(parameters(model), dimension(model, shape), shape[1], counts, absent)
 
 
@@ -86,7 +91,8 @@ def parameters(model: nn.Module) -> int:
 def dimension(model: nn.Module, shape: Sequence[int] = COST_SHAPE) -> int:
     """The length D of the feature `[B, D]` that the model makes of clips of `shape`; nothing is computed."""
     with torch.inference_mode():
-        return feature(copy.deepcopy(model).eval().to("meta")(torch.zeros(*shape, device="meta"))).shape[1]
+        twin = copy.deepcopy(model).eval().to(device="meta", dtype=torch.float32)
+        return feature(twin(torch.zeros(*shape, device="meta", dtype=torch.float32))).shape[1]
 
 
 def disagreements(complexity: Complexity, tolerance: float = 0.01) -> list[Disagreement]:

@@ -5,42 +5,83 @@ from __future__ import annotations
 import copy
 import math
 import operator
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import TypedDict
 
 import torch
 from torch import Tensor, nn
 
 from reidbench import registry
-from reidbench.precision import tf32_restored
 from reidbench.profiling.complexity import count, disagreements
 from reidbench.profiling.counters import COUNTERS
 from reidbench.profiling.latency import Run, inference, interleave
 from reidbench.profiling.memory import give_back, peak_memory
+from reidbench.profiling.surroundings import undisturbed
 from reidbench.profiling.trial import failure_told
 from reidbench.resources import is_out_of_memory
 from reidbench.spec import COST_SHAPE, PAPER_SIZE, UserError
 from reidbench.statistics import median_interval
 
 
-@tf32_restored()
+class Disagreement(TypedDict):
+    """A module on which a counter differs from torch's, and the MACs a clip that it has beyond it, by operation."""
+
+    module: str
+    counter: str
+    operations: dict[str, float]
+
+
+class Latency(TypedDict):
+    """Seconds for all clips of a batch; `interval` is None where the rounds are too few."""
+
+    median: float
+    interval: list[float] | None
+    seconds: list[float]
+
+
+class Memory(TypedDict):
+    """Bytes."""
+
+    peak: int
+    added: int
+    reserved: int
+
+
+class Profile(TypedDict):
+    """What `reidbench.profile` describes."""
+
+    model: str
+    shape: list[int]
+    device: str
+    precision: str
+    threads: int
+    parameters: int
+    macs: dict[str, float | None]
+    absent: dict[str, str]
+    disagreements: list[Disagreement]
+    latency: Latency
+    memory: Memory
+
+
+@undisturbed()
 def profile(
     model: nn.Module | str,
     *,
     shape: Sequence[int] = COST_SHAPE,
-    device: str = "cpu",
+    device: str | torch.device = "cpu",
     precision: str = "fp32",
     rounds: int = 15,
-) -> dict[str, Any]:
+) -> Profile:
     """All costs of a model, an `nn.Module` or a registered name, for clips of `shape` `[B, T, 3, H, W]`.
 
     `reidbench.profile` describes the entries. Times and memory are those in channels_last, in evaluation mode, weights
     and clips converted to the precision (no autocast); a named model has the same random weights each time. Raises
-    UserError for an unknown name or device, a shape or rounds that are none, and a model that fails on such clips or
-    does not fit in memory.
+    UserError for an unknown name or device, a shape or rounds that are none, and a model that fails on such clips, has
+    no numbers (on the meta device) or does not fit in memory.
     """
-    if len(shape) != 5 or not (lengths := _counts(shape)):
-        raise UserError(f"shape {tuple(shape)}: give [B, T, 3, H, W], whole numbers above 0")
+    if len(lengths := _counts(shape)) != 5:
+        given = tuple(shape) if isinstance(shape, Iterable) else shape
+        raise UserError(f"shape {given}: give [B, T, 3, H, W], whole numbers above 0")
     if not _counts([rounds]):
         raise UserError(f"rounds={rounds!r}: give a whole number above 0")
     shape, device = lengths, str(device)
@@ -49,6 +90,10 @@ def profile(
     name = model if isinstance(model, str) else type(model).__name__
     if isinstance(model, torch.jit.ScriptModule) or hasattr(model, "_orig_mod"):
         raise UserError(f"model {name}: was compiled or traced; give the nn.Module that it was made from")
+    if isinstance(model, nn.Module) and any(held.is_meta for held in (*model.parameters(), *model.buffers())):
+        raise UserError(
+            f"model {name}: its weights are on torch's meta device; build it outside of torch.device('meta')"
+        )
 
     def start() -> Run:
         with failure_told(f"model {name}"):
@@ -71,7 +116,8 @@ def profile(
             clips = "x".join(map(str, shape))
             raise UserError(f"model {name}: clips {clips} do not fit in the memory of {device}; give fewer") from error
         raise
-    found = count(_own(model, shape), shape)
+    with failure_told(f"model {name}"):
+        found = count(_own(model, shape), shape)
     seconds = interleave({"model": start()}, rounds=rounds, device=device).seconds["model"]
     middle = median_interval(seconds)
     interval = None if math.isnan(middle.low) else [middle.low, middle.high]
@@ -92,10 +138,10 @@ def profile(
     }
 
 
-def _counts(given: Sequence[int]) -> tuple[int, ...]:
+def _counts(given: object) -> tuple[int, ...]:
     """Whole numbers above 0, NumPy's too, as Python's own; none where one of them is something else."""
     try:
-        found = tuple(map(operator.index, given))
+        found = tuple(map(operator.index, given))  # type: ignore[call-overload]
     except TypeError:
         return ()
     return found if all(length > 0 for length in found) else ()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -122,7 +123,8 @@ def embed_dataset(
     """The features of a dataset's queries and of the gallery that `protocol` puts them to.
 
     The gallery holds the queries first where they belong in it; junk, and distractors where the protocol drops them,
-    are not embedded at all.
+    are not embedded at all. The model is on `device`; its modules are in evaluation mode meanwhile, and in their own
+    afterwards.
     """
     return embed_test(model, dataset, recipe, [protocol], device=device, progress=progress).under(protocol)
 
@@ -188,19 +190,31 @@ def embed(
     """For each pooling the vectors of `tracklets`, float32 [tracklets, D], made in one pass: all are of the same clips.
 
     A tracklet's vector is the mean of its clips' features, then the neck (or the neck first, if the pooling says so).
-    The model is on `device` and left in evaluation mode. Frame size and precision are the recipe's. Clips of many
+    The model is on `device`; its modules are in evaluation mode meanwhile, and in their own afterwards. Frame size and
+    precision are the recipe's. Clips of many
     tracklets share a batch. Joined processes share the tracklets, and each is given the vectors of all. Raises
     UnfitClips for a length that the model cannot take, UserError for vectors that are not finite.
     """
-    model.eval()
     limit = cache_limit // current().local_world
     frames = open_frames(dataset, own(tracklets), recipe.size, limit=limit, progress=progress)
     vectors: dict[Pooling, np.ndarray] = {}
-    with torch.inference_mode():
+    with _evaluating(model), torch.inference_mode():
         for pooling, mean in _mean_clips(model, frames, recipe, tuple(poolings), device, progress).items():
             vector = model.neck(mean) if pooling.neck == "after" else mean  # type: ignore[operator]
             vectors[pooling] = _finite(vector.float().cpu().numpy())
     return whole(vectors, len(tracklets))
+
+
+@contextlib.contextmanager
+def _evaluating(model: nn.Module) -> Iterator[None]:
+    """Has a model in evaluation mode, and leaves each of its modules in the mode that it was in."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
 
 
 def _mean_clips(

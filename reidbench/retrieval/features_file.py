@@ -134,6 +134,8 @@ def given_features(vectors: Any, identities: Any, cameras: Any, is_query: Any) -
 
 def _array(given: Any) -> np.ndarray:
     if isinstance(given, Tensor):
+        if given.is_meta:
+            raise ValueError("a tensor on torch's meta device holds no numbers")
         given = given.detach().cpu()
         given = given.float() if given.dtype == torch.bfloat16 else given  # which NumPy does not know
     return np.asarray(given)

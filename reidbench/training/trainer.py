@@ -90,7 +90,7 @@ def train(
     own. Without `sync_bn` each process normalises its part of a batch by itself, which is another training.
 
     Raises UserError for a recipe that cannot be followed, a `workdir` that cannot be written, another run's
-    checkpoint, or a loss that is not finite.
+    checkpoint, a loss that is not finite, or within `torch.no_grad` or `inference_mode`.
     """
     leads, device = distributed.current().leads, torch.device(device)
     workdir = Path(workdir) if workdir else None
@@ -169,6 +169,9 @@ def start(
 
 
 def _check(recipe: Recipe, device: torch.device) -> None:
+    if not torch.is_grad_enabled():
+        mode = "inference_mode" if torch.is_inference_mode_enabled() else "no_grad"
+        raise UserError(f"train: is called within torch.{mode}(), where nothing can be learnt; call it outside")
     check_recipe(recipe)
     if recipe.precision == "fp16" and device.type != "cuda":
         raise UserError("recipe: precision fp16 needs --device cuda; use fp32 or bf16 on a CPU")

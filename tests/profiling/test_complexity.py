@@ -140,6 +140,34 @@ def test_a_counter_that_cannot_follow_the_model_says_why() -> None:
     assert found.per_frame("ptflops") == TRUNK + NORM
 
 
+def test_a_counter_that_finds_nothing_where_the_reference_does_is_absent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(counters.COUNTERS, "fvcore", (lambda model, clips: counters.Count({"": {"conv": 0.0}}), "cpu"))
+    found = count(Small(), SHAPE)
+    assert found.absent == {"fvcore": "found nothing, where torch counts 8192 MACs a clip"}
+    assert found.per_frame("fvcore") is None
+    assert not any(d.counter == "fvcore" for d in disagreements(found))
+
+
+def test_a_model_without_products_has_none_by_any_counter_that_counts_no_more() -> None:
+    class Mean(nn.Module):
+        def forward(self, clips: Tensor) -> Tensor:
+            return clips.mean((1, 3, 4))
+
+    found = count(Mean(), SHAPE)
+    assert not found.absent and found.per_frame() == found.per_frame("ptflops_aten") == 0
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_a_model_of_another_type_is_counted_as_one_of_float32(dtype: torch.dtype, small: Complexity) -> None:
+    assert count(Small().to(dtype), SHAPE) == small
+    torch.set_default_dtype(dtype)
+    try:
+        assert count(Small(), SHAPE) == small
+        assert dimension(Small(), SHAPE) == 5
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
 def test_the_reference_must_work(monkeypatch: pytest.MonkeyPatch) -> None:
     class Broken(Small):
         def forward(self, clips: Tensor) -> Output:

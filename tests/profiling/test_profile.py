@@ -118,6 +118,8 @@ def test_an_unknown_name_is_answered_with_the_nearest() -> None:
         (Small, {}, "give an nn.Module, or the name"),
         ("baseline", {"shape": (1, 8, 3, -256, 128)}, r"shape .*: give \[B, T, 3, H, W\], whole numbers above 0"),
         ("baseline", {"shape": (8, 3, 256, 128)}, r"give \[B, T, 3, H, W\]"),
+        ("baseline", {"shape": 5}, r"shape 5: give \[B, T, 3, H, W\]"),
+        ("baseline", {"shape": None}, r"shape None: give \[B, T, 3, H, W\]"),
         (
             "bicnet_tks",
             {"shape": (1, 8, 3, 64, 32)},
@@ -139,6 +141,11 @@ def test_an_unknown_name_is_answered_with_the_nearest() -> None:
             Giving(lambda clips: torch.empty(2**52)),
             {"shape": SHAPE},
             "clips 1x2x3x32x16 do not fit in the memory of cpu",
+        ),
+        (
+            Giving(lambda clips: clips.mean((1, 3, 4)) + torch.zeros(3)),
+            {"shape": SHAPE},
+            "model Giving: RuntimeError: Tensor on device cpu is not on the expected device meta",
         ),
         (Unmoved(), {}, "model Unmoved: AssertionError: not to be moved"),
         ("baseline", {"rounds": 0}, "rounds=0: give a whole number above 0"),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 from collections.abc import Callable
@@ -97,6 +98,7 @@ def test_against_one_clip_at_a_time(
     poolings = [POOLINGS[name] for name in names]
     found = embed(model, dataset, dataset.train, RECIPE, poolings, device=CPU, cache_limit=limit)
     assert set(found) == set(poolings) and model.largest <= at_once
+    model.eval()
     for pooling, vectors in found.items():
         assert vectors.dtype == np.float32
         np.testing.assert_allclose(vectors, naive(dataset, model, pooling), rtol=1e-4, atol=1e-5)
@@ -118,6 +120,17 @@ def test_vectors_that_are_not_finite_are_not_ranked(dataset: Dataset) -> None:
     count = len(dataset.query) + sum(t.identity != -1 for t in dataset.gallery)
     with pytest.raises(UserError, match=f"^the vectors of 2 of {count} tracklets are not finite"):
         embed_dataset(Overflows(), dataset, RECIPE, PROTOCOLS["release"], device="cpu")
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_each_module_is_left_in_the_mode_that_it_was_in(dataset: Dataset, fails: bool) -> None:
+    model = Means()
+    model.frozen, model.trained = nn.BatchNorm1d(3).eval(), nn.BatchNorm1d(3)
+    with pytest.raises(UnfitClips) if fails else contextlib.nullcontext():
+        embed_dataset(model, dataset, RECIPE, Protocol(frames=3 if fails else 0), device=CPU)
+    assert [model.training, model.frozen.training, model.trained.training] == [True, False, True]
+    embed_dataset(model.eval(), dataset, RECIPE, Protocol(), device=CPU)
+    assert not any(module.training for module in model.modules())
 
 
 def test_a_clip_length_that_the_model_refuses_is_one_line(dataset: Dataset) -> None:

@@ -250,6 +250,7 @@ def test_tensors_and_unsigned_numbers_are_taken_as_a_training_has_them(embedded:
         ({"is_query": np.zeros(10, bool)}, "is_query is true nowhere; let it mark the queries"),
         ({"is_query": np.ones(10, int)}, "is_query is of another kind or length, int64 [10]; let it be bool [track"),
         ({"vectors": torch.ones(10, 2).to_sparse()}, "can't convert"),
+        ({"vectors": torch.ones(10, 2, device="meta")}, "a tensor on torch's meta device holds no numbers"),
     ],
 )
 def test_arrays_that_are_no_features_are_refused(change: dict[str, object], reason: str) -> None:

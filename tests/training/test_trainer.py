@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -296,6 +297,18 @@ def test_a_model_that_was_not_built_for_the_identities_is_refused(
 ) -> None:
     with pytest.raises(UserError, match=message):
         train(model(), dataset, RECIPE, seed=1, device=CPU)
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_a_training_in_a_mode_without_gradients_is_refused_by_its_name(
+    dataset: Dataset, mode: Callable[[], AbstractContextManager[None]]
+) -> None:
+    model = tiny(3)
+    with (
+        mode(),
+        pytest.raises(UserError, match=rf"train: is called within torch\.{mode.__name__}\(\).*call it outside"),
+    ):
+        train(model, dataset, RECIPE, seed=1, device=CPU)
 
 
 def test_a_device_and_a_folder_may_be_texts(dataset: Dataset, tmp_path: Path) -> None:

@@ -7,20 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from reidbench.data.description import Description
 from reidbench.files import replacing
-from reidbench.reporting.figures.style import DASHES, HATCHES, MARKERS, OKABE_ITO, STYLE, new_figure
+from reidbench.reporting.figures.style import DASHES, HATCHES, MARKERS, OKABE_ITO, new_figure, styled
 
 BINS = 24
 
 
 def draw_dataset(found: Description, path: Path) -> None:
     """Draws a description as a PNG. Raises UserError where it cannot be written."""
-    with rc_context(STYLE):
+    with styled():
         figure = new_figure(9, 6.4)
         panels: tuple[Callable[[Axes, Description], None], ...] = (_lengths, _cameras, _matches, _sizes)
         for axis, draw in zip(figure.subplots(2, 2).flat, panels, strict=True):

@@ -8,7 +8,6 @@ from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.collections import PathCollection
@@ -17,7 +16,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from reidbench.files import replacing
 from reidbench.reporting.answers.profile_text import peak_text
-from reidbench.reporting.figures.style import MARKERS, OKABE_ITO, STYLE, grid, new_figure
+from reidbench.reporting.figures.style import MARKERS, OKABE_ITO, grid, new_figure, styled
 
 if TYPE_CHECKING:
     from reidbench.profiling.layers import Layers, Part
@@ -47,7 +46,7 @@ LONGEST = 24
 
 def draw_layers(layers: Layers, timeline: Timeline, label: str, path: Path) -> None:
     """Draws as a PNG or an SVG, by the ending of `path`. Raises UserError where it cannot be written."""
-    with rc_context(STYLE):
+    with styled():
         figure = new_figure(9, 7.4)
         axes = figure.subplot_mosaic(
             [["roof", "kinds"], ["memory", "memory"]], width_ratios=[3, 2], height_ratios=[3, 2]

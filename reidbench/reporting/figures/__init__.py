@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import matplotlib
 from matplotlib.figure import Figure
 
 from reidbench.registry import lookup
@@ -44,7 +43,7 @@ from reidbench.reporting.figures.selection import selection_figure
 from reidbench.reporting.figures.stages import STAGES, end_to_end_figure
 from reidbench.reporting.figures.stamps import figure_stamp, is_drawn, write_drawn
 from reidbench.reporting.figures.stress import stress_figure
-from reidbench.reporting.figures.style import STYLE, settle
+from reidbench.reporting.figures.style import settle, styled
 from reidbench.reporting.tables.table import Table
 
 DPI = 150
@@ -239,7 +238,7 @@ def write_figure(draw: Callable[[], Figure | None], stem: Path, stamp: str, *, p
         ".png": {"Software": None, "Comment": MADE_BY},
         f".{PRINTED}": {"CreationDate": None, "Keywords": MADE_BY},
     }
-    with matplotlib.rc_context(STYLE):
+    with styled():
         figure = draw()
         if figure is None:
             return []

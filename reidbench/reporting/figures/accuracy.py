@@ -56,7 +56,7 @@ def accuracy_figure(table: Table) -> Figure | None:
     published = _published_points(table, accuracy, printed) if printed else []
     costs = {point.name: point.x for point in [*published, *measured]}
     names = sorted((row.name for row in table.plan.suite.rows if row.name in costs), key=costs.__getitem__)
-    figure = new_figure(7.2, 1.8 + 0.28 * len(names))
+    figure = new_figure(7.2, 1.8 + 0.28 * max(3, len(names)))
     widths = (1, 1.7, 1.3)[: 3 if published else 2]
     axes = figure.subplots(1, len(widths), squeeze=False, sharey=True, width_ratios=widths)[0]
     rows, beside = table.plan.suite.rows, min(20, round(PER_LETTER * max(map(len, names))))

@@ -56,7 +56,7 @@ def field_figure(table: Table) -> Figure | None:
     accuracies = {point.name: point for _, points in panels for point in points}
     sign = 1 if accuracy.quantity.better == "lower" else -1
     names = sorted(accuracies, key=lambda name: sign * accuracies[name].y)
-    figure = new_figure(7.2, 1.7 + 0.2 * len(names))
+    figure = new_figure(7.2, 1.7 + 0.2 * max(5, len(names)))
     axes = figure.subplots(1, 1 + len(panels), sharey=True)
     for axis in axes:
         set_rows(axis, [row_labels(table)[name] for name in names])

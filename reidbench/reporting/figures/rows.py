@@ -37,7 +37,7 @@ def rows_figure(table: Table) -> Figure | None:
         return None
     rows = [row.name for row in table.plan.suite.rows]
     published = _published(table, heading)
-    figure = new_figure(7.2, 1.1 + 0.3 * len(rows))
+    figure = new_figure(7.2, 1.1 + 0.3 * max(3, len(rows)))
     axes = figure.subplots(1, 2 if published else 1, squeeze=False, sharey=True)[0]
     for axis in axes:
         set_rows(axis, [row_labels(table)[name] for name in rows])

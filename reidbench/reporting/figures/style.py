@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from math import isnan
 from typing import Any, Literal
@@ -13,6 +14,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.style import context
 from numpy.typing import ArrayLike
 
 from reidbench import registry
@@ -85,6 +87,14 @@ below."""
 
 HALF = 42
 """Letters of a title that fit half a figure."""
+
+
+def styled() -> AbstractContextManager[None]:
+    """A block whose figures look alike on every machine: by matplotlib's own settings and `STYLE` over them.
+
+    What the user has set for figures (a matplotlibrc, a style sheet) holds again afterwards.
+    """
+    return context(["default", STYLE])
 
 
 def new_figure(width: float, height: float) -> Figure:

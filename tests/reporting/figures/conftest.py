@@ -35,12 +35,18 @@ def filled(tmp_path: Path) -> Callable[..., Table]:
 
 
 def fill(
-    folder: Path, name: str, values: Callable[[Cell], float] = lambda _: 0.5, *, gpu: str = "", seeds: int = 2
+    folder: Path,
+    name: str,
+    values: Callable[[Cell], float] = lambda _: 0.5,
+    *,
+    gpu: str = "",
+    seeds: int = 2,
+    rows: tuple[str, ...] = (),
 ) -> Table:
     store = Store(folder, "made-up")
     about = {"cpu": "Imaginary 9000", "cores": 2, "memory_gib": 8, "gpu": gpu, "system": "Linux"}
     write_text(folder / "made-up" / "machine.json", json.dumps(about))
-    plan = make_plan(name, registry.suite(name), Request(seeds=seeds), store)
+    plan = make_plan(name, registry.suite(name), Request(seeds=seeds, rows=rows), store)
     now = machine.now()  # read once: rows of one session have their beginning in common
     for cell in plan.all_cells():
         found = content(cell) or (*_content(cell, values(cell)), {})
