@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fnmatch
 import glob
 import hashlib
 import os
@@ -86,6 +87,20 @@ def resolved(path: Path) -> Path:
         return path.resolve()
     except RuntimeError as error:
         raise UserError(f"{path}: is a link that leads to itself; give another path") from error
+
+
+def listed(folder: Path, pattern: str = "*") -> list[Path]:
+    """What a folder holds under names of a pattern, in no order; nothing where there is no such folder.
+
+    Raises UserError where it cannot be listed: Path.glob would find it empty.
+    """
+    try:
+        with os.scandir(folder) as entries:
+            return [folder / name for name in fnmatch.filter((entry.name for entry in entries), pattern)]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be listed ({error.strerror or error}); make it readable") from error
 
 
 def check_writable(folder: Path) -> None:
