@@ -46,6 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: list[str]) -> int:
     show_traceback = "--traceback" in arguments
+    _open_what_is_closed()
     _print_anything()
     try:
         for argument in arguments:
@@ -90,6 +91,18 @@ def _run(arguments: list[str]) -> int:
         said = printable(" ".join(str(error).split()))[:200]
         print(f"{program()}: out of memory: try fewer clips, fewer frames or a smaller model ({said})", file=sys.stderr)
         return 2
+
+
+def _open_what_is_closed() -> None:
+    """Has a standard stream that was closed (`2>&-`) lead nowhere: else what is opened next would take its place."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115
 
 
 def _print_anything() -> None:

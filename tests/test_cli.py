@@ -535,6 +535,21 @@ def test_a_report_that_cannot_be_made_is_refused(
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("closed", ["2>&-", "<&- 2>&-", "<&- >&- 2>&-"])
+def test_with_standard_streams_closed_what_is_told_is_lost_and_nothing_else(closed: str) -> None:
+    """It must not end in stdout, nor in a file that is opened meanwhile and would take the place of stderr."""
+    program = """
+import os, sys
+from reidbench.cli import main
+code = main(["nosuch"])
+assert os.open(os.devnull, os.O_RDONLY) > 2 and not sys.stderr.isatty() and not sys.stdin.isatty()
+sys.exit(code)
+"""
+    command = ["sh", "-c", f'"$0" -c "$1" {closed}', sys.executable, program]
+    answer = subprocess.run(command, cwd=ROOT, capture_output=True, check=False, text=True)
+    assert (answer.returncode, answer.stdout, answer.stderr) == (2, "", "")
+
+
 def test_a_command_that_a_program_runs_leaves_its_signals_as_they_were(capsys: pytest.CaptureFixture[str]) -> None:
     before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
     try:
