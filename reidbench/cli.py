@@ -32,6 +32,7 @@ from reidbench.launch import launched, refuse_several
 from reidbench.program import HERE, beginning, program
 from reidbench.registry import nearest
 from reidbench.spec import UserError, printable
+from reidbench.training.interrupts import hung_up
 
 INTERRUPTED = 130
 JOINT = ("training.train", "scoring.evaluate", "scoring.protocols", "scoring.embed")
@@ -39,7 +40,7 @@ JOINT = ("training.train", "scoring.evaluate", "scoring.protocols", "scoring.emb
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command. Returns 0, 2 after an error that the user can mend, 130 after Ctrl-C or SIGTERM."""
+    """Runs one command. Returns 0, 2 after an error that the user can mend, 130 after Ctrl-C, SIGTERM or SIGHUP."""
     with _ended_as_by_ctrl_c():
         return _run(sys.argv[1:] if arguments is None else list(arguments))
 
@@ -114,16 +115,18 @@ def _print_anything() -> None:
 
 @contextmanager
 def _ended_as_by_ctrl_c() -> Iterator[None]:
-    """Has SIGTERM, by which a scheduler or a system that shuts down ends a run, lose no more than Ctrl-C does."""
+    """Has SIGTERM, by which a scheduler or a system that shuts down ends a run, and SIGHUP, by which a terminal that is
+    closed does, lose no more than Ctrl-C does. What is ignored, as SIGHUP is under nohup, stays so."""
     main = threading.current_thread() is threading.main_thread()
-    if not main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
-        yield
-        return
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    handlers = {signal.SIGTERM: signal.default_int_handler, signal.SIGHUP: hung_up}
+    taken = [number for number in handlers if main and signal.getsignal(number) is signal.SIG_DFL]
+    for number in taken:
+        signal.signal(number, handlers[number])
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        for number in taken:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _jointly(command: Callable[[argparse.Namespace], int], namespace: argparse.Namespace) -> int:

@@ -13,13 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from reidbench import machine, registry
+from reidbench import cli, machine, registry
 from reidbench.cli import _parser, main
 from reidbench.commands.help_page import COMMANDS, GROUPS
 from reidbench.planning.plan import Request, make_plan
 from reidbench.running.runner import Runner
 from reidbench.spec import Record
 from reidbench.store import Store, machines
+from reidbench.training.interrupts import hung_up
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -551,9 +552,24 @@ sys.exit(code)
 
 
 def test_a_command_that_a_program_runs_leaves_its_signals_as_they_were(capsys: pytest.CaptureFixture[str]) -> None:
-    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    numbers = (signal.SIGTERM, signal.SIGHUP)
+    before = [signal.signal(number, signal.SIG_DFL) for number in numbers]
     try:
         assert main(["list", "--json"]) == 0 and main(["nosuch"]) == 2
-        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+        assert {signal.getsignal(number) for number in numbers} == {signal.SIG_DFL}
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+
+
+def test_under_nohup_a_terminal_that_is_closed_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = []
+    monkeypatch.setattr(cli, "_run", lambda _: found.append(signal.getsignal(signal.SIGHUP)) or 0)
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert main(["list"]) == 0
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        assert main(["list"]) == 0
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert found == [signal.SIG_IGN, hung_up]
