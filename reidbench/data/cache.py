@@ -26,8 +26,9 @@ def cache_folder() -> Path:
         if named:
             folder = Path(named).expanduser().resolve()
         else:
-            base = os.environ.get("XDG_CACHE_HOME")
-            folder = (Path(base).expanduser() if base else Path.home() / ".cache") / "reidbench"
+            base = Path(os.environ.get("XDG_CACHE_HOME", "")).expanduser()
+            # The XDG specification has one that is not absolute ignored: it would be another in every folder.
+            folder = (base if base.is_absolute() else Path.home() / ".cache") / "reidbench"
     except RuntimeError as error:
         raise UserError(f"{named or 'the cache folder'}: {str(error).rstrip('.').lower()}; {advice}") from error
     try:
