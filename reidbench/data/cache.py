@@ -6,6 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
+from reidbench.files import is_set_by
 from reidbench.spec import UserError
 
 KEPT_FREE = 10
@@ -37,6 +38,7 @@ def cache_folder() -> Path:
         raise UserError(f"{folder}: the cache folder cannot be made ({error.strerror}); {advice}") from error
     if not os.access(folder, os.W_OK | os.X_OK):
         raise UserError(f"{folder}: no permission to write to the cache folder; {advice}")
+    is_set_by("REIDBENCH_CACHE", folder)
     return folder
 
 

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from reidbench.data.cache import TRIFLE, cache_folder, leaves_room
+from reidbench.files import alone, write_text
 from reidbench.spec import UserError
 
 
@@ -45,6 +46,19 @@ def test_a_folder_that_cannot_be_written_to_is_named(tmp_path: Path, monkeypatch
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     with pytest.raises(UserError, match="no permission"):
         cache_folder()
+
+
+def test_what_cannot_be_written_or_locked_in_the_cache_names_the_variable(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("REIDBENCH_CACHE", str(tmp_path / "cache"))
+    (cache_folder() / "logs").write_text("in the way, as a folder of another user would be")
+    refused = r"(written|locked) \(.+\); set REIDBENCH_CACHE to another folder$"
+    with pytest.raises(UserError, match=refused):
+        write_text(cache_folder() / "logs" / "x.log", "")
+    with pytest.raises(UserError, match=refused), alone(cache_folder() / "logs" / "x"):
+        pass
+    (tmp_path / "results").write_text("in the way")
+    with pytest.raises(UserError, match=r"; choose another folder$"):
+        write_text(tmp_path / "results" / "x.json", "")
 
 
 @pytest.mark.parametrize(
