@@ -32,6 +32,7 @@ from reidbench.launch import launched, refuse_several
 from reidbench.program import HERE, beginning, program
 from reidbench.registry import nearest
 from reidbench.spec import UserError, printable
+from reidbench.training.interrupts import hung_up
 
 INTERRUPTED = 130
 JOINT = ("training.train", "scoring.evaluate", "scoring.protocols", "scoring.embed")
@@ -39,7 +40,7 @@ JOINT = ("training.train", "scoring.evaluate", "scoring.protocols", "scoring.emb
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command. Returns 0, 2 after an error that the user can mend, 130 after Ctrl-C or SIGTERM."""
+    """Runs one command. Returns 0, 2 after an error that the user can mend, 130 after Ctrl-C, SIGTERM or SIGHUP."""
     if arguments is None:  # a process of its own: figures need no screen, and matplotlib refuses a name that it lacks
         os.environ["MPLBACKEND"] = "agg"
     with _ended_as_by_ctrl_c():
@@ -48,6 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: list[str]) -> int:
     show_traceback = "--traceback" in arguments
+    _open_what_is_closed()
     _print_anything()
     try:
         for argument in arguments:
@@ -94,6 +96,18 @@ def _run(arguments: list[str]) -> int:
         return 2
 
 
+def _open_what_is_closed() -> None:
+    """Has a standard stream that was closed (`2>&-`) lead nowhere: else what is opened next would take its place."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115
+
+
 def _print_anything() -> None:
     """Has what a terminal cannot show, such as a file's name that is no Unicode, printed as escapes."""
     for stream in (sys.stdout, sys.stderr):
@@ -103,16 +117,18 @@ def _print_anything() -> None:
 
 @contextmanager
 def _ended_as_by_ctrl_c() -> Iterator[None]:
-    """Has SIGTERM, by which a scheduler or a system that shuts down ends a run, lose no more than Ctrl-C does."""
+    """Has SIGTERM, by which a scheduler or a system that shuts down ends a run, and SIGHUP, by which a terminal that is
+    closed does, lose no more than Ctrl-C does. What is ignored, as SIGHUP is under nohup, stays so."""
     main = threading.current_thread() is threading.main_thread()
-    if not main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
-        yield
-        return
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    handlers = {signal.SIGTERM: signal.default_int_handler, signal.SIGHUP: hung_up}
+    taken = [number for number in handlers if main and signal.getsignal(number) is signal.SIG_DFL]
+    for number in taken:
+        signal.signal(number, handlers[number])
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        for number in taken:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _jointly(command: Callable[[argparse.Namespace], int], namespace: argparse.Namespace) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fnmatch
 import glob
 import hashlib
 import os
@@ -27,6 +28,9 @@ TELL_EVERY = 5.0
 """Seconds between two signs of life of a process that waits for another."""
 
 _told: list[Callable[[Path], None]] = []
+
+_set_by: dict[str, Path] = {}
+"""By environment variable the folder that it names."""
 
 
 @contextmanager
@@ -63,8 +67,18 @@ def draft_of(path: Path) -> Path:
 def refused(path: Path, error: OSError) -> UserError:
     """What to tell a user when the system refuses to write `path`: space is not short where a folder is in the way."""
     full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-    advice = "free some space or choose another folder" if full else "choose another folder"
+    advice = f"{'free some space or ' if full else ''}{_elsewhere(path)}"
     return UserError(f"{path}: cannot be written ({error.strerror or error}); {advice}")
+
+
+def is_set_by(variable: str, folder: Path) -> None:
+    """Has what is told of a refusal inside a folder say that an environment variable names another."""
+    _set_by[variable] = folder
+
+
+def _elsewhere(path: Path) -> str:
+    variable = next((name for name, folder in _set_by.items() if path.is_relative_to(folder)), "")
+    return f"set {variable} to another folder" if variable else "choose another folder"
 
 
 def sweep_drafts(path: Path) -> None:
@@ -86,6 +100,20 @@ def resolved(path: Path) -> Path:
         return path.resolve()
     except RuntimeError as error:
         raise UserError(f"{path}: is a link that leads to itself; give another path") from error
+
+
+def listed(folder: Path, pattern: str = "*") -> list[Path]:
+    """What a folder holds under names of a pattern, in no order; nothing where there is no such folder.
+
+    Raises UserError where it cannot be listed: Path.glob would find it empty.
+    """
+    try:
+        with os.scandir(folder) as entries:
+            return [folder / name for name in fnmatch.filter((entry.name for entry in entries), pattern)]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be listed ({error.strerror or error}); make it readable") from error
 
 
 def check_writable(folder: Path) -> None:
@@ -123,7 +151,7 @@ def alone(path: Path, *, patience: float = -1) -> Iterator[None]:
     except TimeoutError:
         raise
     except OSError as error:
-        raise UserError(f"{lock}: cannot be locked ({error.strerror or error}); choose another folder") from error
+        raise UserError(f"{lock}: cannot be locked ({error.strerror or error}); {_elsewhere(path)}") from error
     with held:
         yield
 

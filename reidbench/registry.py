@@ -270,7 +270,7 @@ def model_source(name: str) -> str:
     path = lookup("model", name, models()).path
     digest = hashlib.sha256()
     for file in sorted(with_siblings(path), key=lambda p: p.name):
-        digest.update(f"{file.name}\n{code(parse(file))}\n".encode())
+        digest.update(f"{file.name}\n{code(parse(file))}\n".encode(errors="surrogateescape"))
     return digest.hexdigest()[:12]
 
 

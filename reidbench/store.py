@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 from reidbench import machine, registry
 from reidbench.data.cache import cache_folder
 from reidbench.data.lookalikes import groups_by_factor, groups_by_number
-from reidbench.files import alone, check_writable, refused, sweep_tree, write_text
+from reidbench.files import alone, check_writable, listed, refused, sweep_tree, write_text
 from reidbench.soundness import cell_fault, machine_fault, record_fault, tree_fault
 from reidbench.spec import Cell, Record, UserError, canonical_json
 
@@ -37,16 +37,16 @@ EXACT = 2**53
 
 
 def machines(root: Path | str) -> list[str]:
-    """Names of the machines that have records under a results folder."""
-    folder = Path(root)
-    return sorted(path.parent.name for path in folder.glob(f"*/{MACHINE}")) if folder.is_dir() else []
+    """Names of the machines that have records under a results folder. Raises UserError if one cannot be listed."""
+    return sorted(folder.name for folder in listed(Path(root)) if listed(folder, MACHINE))
 
 
 class Store:
     """The records of one machine.
 
     A successful record is never replaced by a failed one. A failed attempt lies beside it under its own file name and
-    goes when the cell succeeds.
+    goes when the cell succeeds. A folder that cannot be listed is a UserError wherever it is looked into, for nothing
+    would seem recorded there.
     """
 
     def __init__(self, root: Path | str, machine_name: str) -> None:
@@ -89,7 +89,7 @@ class Store:
 
     def records(self, *measurements: str) -> list[Record]:
         """All records of the machine, or those of some measurements, ordered by file name."""
-        return [record for _, record in _read_all(self._files(measurements, "*.json"))]
+        return [record for _, record in _read_all(self._files(measurements))]
 
     def cells(self, *measurements: str) -> Iterator[tuple[str, dict[str, Any]]]:
         """The row, as file names have it, and the cell of each successful record of some measurements.
@@ -97,7 +97,7 @@ class Store:
         What the records hold besides is not read, so that this takes little time and minds no damage there; a file
         whose cell is not found sound is left out. For hints.
         """
-        for path in self._files(measurements, "*.json"):
+        for path in self._files(measurements):
             row, _, key = path.stem.rpartition("-")
             cell = _cell_at_the_head(path)
             if isinstance(cell, dict) and not cell_fault(cell, key):
@@ -108,15 +108,15 @@ class Store:
 
         One that was kept by a process that died before it replaced it is not among them.
         """
-        kept = [record for _, record in _read_all(self._files(measurements, "superseded/*.json"))]
+        kept = [record for _, record in _read_all(self._files(measurements, "superseded"))]
         return [record for record in kept if record != self._found(str(record.cell["measurement"]), record.key)]
 
-    def _files(self, measurements: Collection[str], pattern: str) -> Iterator[Path]:
-        for name in measurements or ("*",):
-            yield from self.folder.glob(f"{name}/{pattern}")
+    def _files(self, measurements: Collection[str] = (), below: str = "") -> Iterator[Path]:
+        for folder in map(self.folder.joinpath, measurements) if measurements else listed(self.folder):
+            yield from listed(folder / below, "*.json")
 
     def _found(self, measurement: str, key: str, ending: str = "") -> Record | None:
-        for path, record in _read_all((self.folder / measurement).glob(f"*-{key}{ending}.json")):
+        for path, record in _read_all(listed(self.folder / measurement, f"*-{key}{ending}.json")):
             if record.key != key:
                 raise UserError(f"{path}: holds the record of another cell ({record.key}); move it away")
             return record
@@ -136,11 +136,11 @@ class Store:
         # Two runs that name one cell's row differently would each remove the other's record.
         with alone(cache_folder() / "records"):
             if record.status == "ok":
-                for old in path.parent.glob(f"*-{record.key}.json"):
+                for old in listed(path.parent, f"*-{record.key}.json"):
                     self._keep(old)
             write_text(path, text)
             outdated = "*.json" if record.status == "ok" else ".failed.json"
-            for old in path.parent.glob(f"*-{record.key}{outdated}"):
+            for old in listed(path.parent, f"*-{record.key}{outdated}"):
                 if old != path:
                     old.unlink(missing_ok=True)
         return path
@@ -168,7 +168,7 @@ class Store:
         if path.is_file() and _read_json(path) != machine.describe():
             raise UserError(f"{path}: describes another machine than this one; {advice}")
         # Looked for again at the end: another run may introduce this machine, and record a cell, between two looks.
-        if not path.is_file() and any(self.folder.glob("*/*.json")) and not path.is_file():
+        if not path.is_file() and any(self._files()) and not path.is_file():
             raise UserError(f"{path}: is missing, and the records beside it may be another's; copy it too, or {advice}")
 
     def check_writable(self) -> None:

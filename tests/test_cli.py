@@ -13,13 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from reidbench import machine, registry
+from reidbench import cli, machine, registry
 from reidbench.cli import _parser, main
 from reidbench.commands.help_page import COMMANDS, GROUPS
 from reidbench.planning.plan import Request, make_plan
 from reidbench.running.runner import Runner
 from reidbench.spec import Record
 from reidbench.store import Store, machines
+from reidbench.training.interrupts import hung_up
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -535,13 +536,30 @@ def test_a_report_that_cannot_be_made_is_refused(
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("closed", ["2>&-", "<&- 2>&-", "<&- >&- 2>&-"])
+def test_with_standard_streams_closed_what_is_told_is_lost_and_nothing_else(closed: str) -> None:
+    """It must not end in stdout, nor in a file that is opened meanwhile and would take the place of stderr."""
+    program = """
+import os, sys
+from reidbench.cli import main
+code = main(["nosuch"])
+assert os.open(os.devnull, os.O_RDONLY) > 2 and not sys.stderr.isatty() and not sys.stdin.isatty()
+sys.exit(code)
+"""
+    command = ["sh", "-c", f'"$0" -c "$1" {closed}', sys.executable, program]
+    answer = subprocess.run(command, cwd=ROOT, capture_output=True, check=False, text=True)
+    assert (answer.returncode, answer.stdout, answer.stderr) == (2, "", "")
+
+
 def test_a_command_that_a_program_runs_leaves_its_signals_as_they_were(capsys: pytest.CaptureFixture[str]) -> None:
-    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    numbers = (signal.SIGTERM, signal.SIGHUP)
+    before = [signal.signal(number, signal.SIG_DFL) for number in numbers]
     try:
         assert main(["list", "--json"]) == 0 and main(["nosuch"]) == 2
-        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+        assert {signal.getsignal(number) for number in numbers} == {signal.SIG_DFL}
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
 
 
 def test_the_screen_that_a_user_has_set_for_figures_is_not_asked_of_matplotlib() -> None:
@@ -555,3 +573,16 @@ def test_the_screen_that_a_user_has_set_for_figures_is_not_asked_of_matplotlib()
     answer = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert answer.returncode == 0, answer.stderr
     assert answer.stdout.endswith("agg\n")
+
+
+def test_under_nohup_a_terminal_that_is_closed_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = []
+    monkeypatch.setattr(cli, "_run", lambda _: found.append(signal.getsignal(signal.SIGHUP)) or 0)
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert main(["list"]) == 0
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        assert main(["list"]) == 0
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert found == [signal.SIG_IGN, hung_up]

@@ -1,6 +1,7 @@
 """The registry: what exists is read from source text, wrong names get the nearest one, hashes follow the code."""
 
 import ast
+import os
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -232,6 +233,13 @@ def test_a_plugin_that_was_refused_is_as_if_never_added_and_can_be_mended(text: 
     path.write_text(text.replace("bicnet", "mine").replace("complexity", "mine").replace("aloone", "alone"))
     registry.add_plugin(path)
     assert {"mine", "again"} & {*registry.models(), *registry.measurements()}
+
+
+def test_a_plugin_may_have_a_name_that_is_no_text(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"n\xe9t.py")
+    path.write_text(PLUGIN.format(name="untold"))
+    registry.add_plugin(path)
+    assert registry.build("untold") == 3 and len(registry.model_source("untold")) == 12
 
 
 def test_a_plugin_that_was_edited_is_read_anew_when_it_is_added_again(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The store: records survive, damage is named, a success is never replaced by a failure."""
 
+import errno
 import json
 import os
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from reidbench import files
 from reidbench.files import write_text
 from reidbench.machine import describe
 from reidbench.spec import Cell, Record, UserError
@@ -60,6 +62,32 @@ def test_cells_are_those_of_the_successful_records_and_found_where_the_rest_is_d
     for damaged in (text.replace('"baseline"', '"bicnet"'), text[:40], "[]", ""):
         path.write_text(damaged)
         assert [cell["source"] for _, cell in store.cells("complexity")] == ["abd"]
+
+
+@pytest.mark.parametrize("inside", ["", "here", "here/complexity"])
+def test_a_folder_that_may_not_be_listed_is_told_and_not_taken_for_empty(
+    inside: str, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.save(record())
+    closed, scandir = store.folder.parent / inside, os.scandir
+
+    def refusing(path: Path) -> Iterator[os.DirEntry[str]]:
+        if path == closed:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    attempts = {
+        "": [lambda: machines(store.folder.parent)],
+        "here": [lambda: machines(store.folder.parent), store.records, lambda: list(store.cells())],
+        "here/complexity": [store.records, lambda: store.load(CELL), lambda: store.save(record(value=2.0))],
+    }
+    for attempt in attempts[inside]:
+        with pytest.raises(UserError, match=r"cannot be listed \(Permission denied\); make it readable") as told:
+            attempt()
+        assert str(told.value).startswith(f"{closed}: ")
+    monkeypatch.undo()
+    assert store.load(CELL) == record(), "what could not be looked for must not be written over"
 
 
 def test_the_label_is_no_part_of_the_key_and_everything_else_is() -> None:
@@ -205,15 +233,15 @@ def test_records_without_a_description_of_their_machine_are_not_joined(store: St
 def test_another_run_that_introduces_this_machine_meanwhile_is_no_stranger(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    look = Path.glob
+    look = files.listed
 
-    def record_meanwhile(folder: Path, pattern: str) -> Iterator[Path]:
+    def record_meanwhile(folder: Path, pattern: str = "*") -> list[Path]:
         monkeypatch.undo()
         store.introduce_machine()
         store.save(record())
         return look(folder, pattern)
 
-    monkeypatch.setattr(Path, "glob", record_meanwhile)
+    monkeypatch.setattr("reidbench.store.listed", record_meanwhile)
     store.check_is_here()
     assert store.records() == [record()]
 

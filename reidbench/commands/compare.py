@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shlex
 import shutil
 import subprocess
@@ -17,6 +16,7 @@ from pathlib import Path
 from reidbench import machine
 from reidbench.commands.asked import find_store, plans_of
 from reidbench.commands.gate import asked_of, compare_stores, tell
+from reidbench.commands.git import SHALLOW, git, is_shallow, printed, why, without_repository
 from reidbench.data.cache import cache_folder
 from reidbench.planning.plan import NAMED_TRUNKS
 from reidbench.program import program
@@ -75,10 +75,13 @@ def find_revision(name: str) -> Revision:
     """The commit of this repository that a name stands for. Raises UserError where it is neither that nor a folder."""
     if not (ROOT / ".git").exists():
         raise UserError(f"{name}: no such folder, and {ROOT} is no git repository to look for a revision in")
-    answer = _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}", check=False)
+    answer = _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
+    if answer.returncode > 1 and (said := why(answer)):  # with 1 it says that there is no such commit
+        raise UserError(f"{name}: git cannot look for it: {said}")
     if answer.returncode:
-        raise UserError(f"{name}: neither a folder nor a revision of this repository")
-    return Revision(name, answer.stdout.strip())
+        hint = f"; {SHALLOW}" if is_shallow(ROOT) else ""
+        raise UserError(f"{name}: neither a folder nor a revision of this repository{hint}")
+    return Revision(name, printed(answer))
 
 
 def _check_own(places: Sequence[str], plugins: Sequence[str]) -> None:
@@ -95,8 +98,8 @@ def _check_own(places: Sequence[str], plugins: Sequence[str]) -> None:
 
 def _repository(folder: Path) -> str:
     """The git folder that all work trees of a repository share; "" where a folder lies in none."""
-    answer = _git("-C", str(folder), "rev-parse", "--path-format=absolute", "--git-common-dir", check=False)
-    return answer.stdout.strip()
+    answer = _git("-C", str(folder), "rev-parse", "--path-format=absolute", "--git-common-dir")
+    return printed(answer)
 
 
 def measure_in_turns(a: Revision, b: Revision, arguments: Namespace) -> None:
@@ -142,13 +145,14 @@ def checked_out(revision: Revision) -> Iterator[Path]:
     """A work tree of the revision, removed at the end."""
     folder = Path(tempfile.mkdtemp(prefix="reidbench-"))
     try:
-        added = _git("worktree", "add", "--detach", "--quiet", str(folder / "code"), revision.commit, check=False)
+        added = _git("worktree", "add", "--detach", "--quiet", str(folder / "code"), revision.commit)
         if added.returncode:
-            raise UserError(f"{revision.name}: git cannot check it out: {added.stderr.strip().splitlines()[-1]}")
+            said = added.stderr.decode(errors="replace").strip().splitlines()[-1]
+            raise UserError(f"{revision.name}: git cannot check it out: {said}")
         yield folder / "code"
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-        _git("worktree", "prune", check=False)
+        _git("worktree", "prune")
 
 
 def _measure(revision: Revision, code: Path, plugins: Sequence[Path], arguments: Namespace, *, first: bool) -> None:
@@ -171,15 +175,15 @@ def _measure(revision: Revision, code: Path, plugins: Sequence[Path], arguments:
     options += [] if first and only != "cost" else ["--fresh"]
     command = [sys.executable, "bench.py", arguments.suite, *options]
     print(f"{revision.name}: {shlex.join(command[1:])}", file=sys.stderr)
-    environment = {**os.environ, "REIDBENCH_CACHE": str(revision.folder / "cache")}
+    environment = {**without_repository(), "REIDBENCH_CACHE": str(revision.folder / "cache")}
     environment.pop("PYTHONPATH", None)
     answer = subprocess.run(command, cwd=code, env=environment, stdout=subprocess.DEVNULL, check=False)
     if answer.returncode:
         raise UserError(f"{revision.name}: its bench.py ended with exit code {answer.returncode}; see above")
 
 
-def _git(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+def _git(*arguments: str) -> subprocess.CompletedProcess[bytes]:
     try:
-        return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=check)
+        return git(ROOT, *arguments)
     except FileNotFoundError:
         raise UserError("git is not installed; give two results folders instead") from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import subprocess
+import sys
 import tarfile
 import tempfile
 from argparse import Namespace
@@ -13,6 +14,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 
 from reidbench import machine, registry
+from reidbench.commands.git import SHALLOW, git, is_shallow, printed, why
 from reidbench.commands.output import print_json
 from reidbench.files import resolved
 from reidbench.planning.dataset_identity import is_usual
@@ -37,9 +39,12 @@ def history(arguments: Namespace) -> int:
         chosen = [record for record in records if arguments.all or is_usual(record.cell["settings"])]
         points += collect(commit, date, chosen, quantity, field, arguments.machine, noise)
     found = series_of(points)
+    shallow = is_shallow(_place(Path(arguments.results)))
     if not found:
         lacking = f"{arguments.row}: no record of {arguments.quantity} in the commits of {arguments.results}"
-        raise UserError(f"{lacking}{_likely_row(arguments, name)}")
+        raise UserError(f"{lacking}{_likely_row(arguments, name)}{f'; {SHALLOW}' if shallow else ''}")
+    if shallow:
+        print(f"{program()}: {SHALLOW}", file=sys.stderr)
     if arguments.json:
         print_json([asdict(each) for each in found])
         return 0
@@ -72,13 +77,12 @@ def recorded(results: Path, measurement: str, row: str) -> Iterator[tuple[str, s
 
     A record that cannot be read by this version is passed over. Raises UserError where there is no repository.
     """
-    folder = results if results.is_dir() else Path()
-    top = _git(folder, "rev-parse", "--show-toplevel").decode().strip()
+    top = printed(_git(_place(results), "rev-parse", "--show-toplevel"))
     here, repository = resolved(results), Path(top).resolve()
     if not here.is_relative_to(repository):
         raise UserError(f"--results {results}: does not lie in the repository {top}")
     inside = PurePosixPath(here.relative_to(repository).as_posix())
-    log = _git(Path(top), "log", "--reverse", "--format=%h %cs", "--", str(inside)).decode().split("\n")
+    log = printed(_git(Path(top), "log", "--reverse", "--format=%h %cs", "--", str(inside))).split("\n")
     wanted = f"{machine.slug(row)}-"
     read: dict[str, Record | None] = {}
     for line in filter(None, log):
@@ -94,9 +98,14 @@ def recorded(results: Path, measurement: str, row: str) -> Iterator[tuple[str, s
         yield commit, date, [record for record in found if record and (record.row, record.status) == (row, "ok")]
 
 
+def _place(results: Path) -> Path:
+    """The folder to ask git in: that of the results, or this one where they are in older commits alone."""
+    return results if results.is_dir() else Path()
+
+
 def _files(top: Path, commit: str, inside: PurePosixPath) -> Iterator[tuple[PurePosixPath, str]]:
     """The files of a commit in a folder, each with the hash that git knows its content by."""
-    for line in filter(None, _git(top, "ls-tree", "-r", "-z", commit, "--", str(inside)).decode().split("\0")):
+    for line in filter(None, printed(_git(top, "ls-tree", "-r", "-z", commit, "--", str(inside))).split("\0")):
         facts, _, path = line.partition("\t")
         yield PurePosixPath(path), facts.split()[-1]
 
@@ -104,7 +113,7 @@ def _files(top: Path, commit: str, inside: PurePosixPath) -> Iterator[tuple[Pure
 def _read(top: Path, commit: str, paths: Sequence[PurePosixPath]) -> Iterator[tuple[PurePosixPath, Record | None]]:
     if not paths:
         return
-    content = _git(top, "archive", "--format=tar", commit, "--", *map(str, paths))
+    content = _git(top, "archive", "--format=tar", commit, "--", *map(str, paths)).stdout
     with tempfile.TemporaryDirectory() as folder, tarfile.open(fileobj=io.BytesIO(content)) as archive:
         for path in paths:
             member = archive.extractfile(str(path))
@@ -117,17 +126,17 @@ def _read(top: Path, commit: str, paths: Sequence[PurePosixPath]) -> Iterator[tu
                 yield path, None
 
 
-def _git(folder: Path, *arguments: str) -> bytes:
-    command = ["git", "-C", str(folder), *arguments]
+def _git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
     try:
-        return subprocess.run(command, capture_output=True, check=True).stdout
+        answer = git(folder, *arguments)
     except FileNotFoundError:
         raise UserError("git is not installed, which holds the history") from None
-    except subprocess.CalledProcessError as error:
-        said = error.stderr.decode(errors="replace").strip().split("\n")[0]
-        if "not a git repository" in said:
-            raise UserError(f"{folder}: lies in no git repository, whose commits would hold the history") from None
-        raise UserError(f"{folder}: {said or 'git failed'}") from None
+    if not answer.returncode:
+        return answer
+    said = why(answer)
+    if "not a git repository" in said:
+        raise UserError(f"{folder}: lies in no git repository, whose commits would hold the history")
+    raise UserError(f"{folder}: {said or 'git failed'}")
 
 
 def _lines(found: Sequence[Series], quantity: Quantity) -> Iterator[str]:

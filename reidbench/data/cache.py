@@ -6,6 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
+from reidbench.files import is_set_by
 from reidbench.spec import UserError
 
 KEPT_FREE = 10
@@ -26,8 +27,9 @@ def cache_folder() -> Path:
         if named:
             folder = Path(named).expanduser().resolve()
         else:
-            base = os.environ.get("XDG_CACHE_HOME")
-            folder = (Path(base).expanduser() if base else Path.home() / ".cache") / "reidbench"
+            base = Path(os.environ.get("XDG_CACHE_HOME", "")).expanduser()
+            # The XDG specification has one that is not absolute ignored: it would be another in every folder.
+            folder = (base if base.is_absolute() else Path.home() / ".cache") / "reidbench"
     except RuntimeError as error:
         raise UserError(f"{named or 'the cache folder'}: {str(error).rstrip('.').lower()}; {advice}") from error
     try:
@@ -36,6 +38,7 @@ def cache_folder() -> Path:
         raise UserError(f"{folder}: the cache folder cannot be made ({error.strerror}); {advice}") from error
     if not os.access(folder, os.W_OK | os.X_OK):
         raise UserError(f"{folder}: no permission to write to the cache folder; {advice}")
+    is_set_by("REIDBENCH_CACHE", folder)
     return folder
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import time
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -54,7 +55,7 @@ def forget(root: Path) -> None:
 
 
 def _files(root: Path) -> Path:
-    return cache_folder() / "indexes" / hashlib.sha256(str(resolved(root)).encode()).hexdigest()[:16]
+    return cache_folder() / "indexes" / hashlib.sha256(os.fsencode(resolved(root))).hexdigest()[:16]
 
 
 @cache

@@ -89,7 +89,7 @@ def module_name(path: Path) -> str:
             return f"reidbench.{home}.{path.stem}"
     if path.is_relative_to(HERE):
         return ".".join(("reidbench", *path.relative_to(HERE).with_suffix("").parts))
-    return f"reidbench_plugin_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+    return f"reidbench_plugin_{path.stem}_{hashlib.sha256(os.fsencode(path)).hexdigest()[:8]}"
 
 
 def _import_alone(path: Path, name: str) -> ModuleType:

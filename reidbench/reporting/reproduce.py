@@ -13,7 +13,7 @@ from reidbench.discovery.source import REQUIRED
 from reidbench.options import written_options
 from reidbench.planning.plan import Plan, Request
 from reidbench.program import beginning
-from reidbench.spec import CLIP_FRAMES
+from reidbench.spec import CLIP_FRAMES, printable
 
 PROFILE = "profile"
 """What the name of a plan of `bench.py profile` begins with; the model asked for follows, which is the last row."""
@@ -31,7 +31,7 @@ def command(plan: Plan) -> str:
     parts = _of_profile(plan) if is_profile else _of_suite(plan)
     for path in registry.plugins():
         parts += ["--plugin", _from_here(Path(path))]
-    return shlex.join([*beginning(), PROFILE if is_profile else plan.name, *parts])
+    return printable(shlex.join([*beginning(), PROFILE if is_profile else plan.name, *parts]))
 
 
 def _from_here(path: Path) -> str:

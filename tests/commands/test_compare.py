@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 BENCH = """import json, os, sys
 from pathlib import Path
+assert not {"GIT_DIR", "GIT_INDEX_FILE"} & os.environ.keys()
 with Path(LOG).open("a") as log:
     log.write(json.dumps([VERSION, sys.argv[1:], os.environ["REIDBENCH_CACHE"]]) + "\\n")
 sys.exit(CODE)
@@ -136,6 +137,20 @@ def test_revisions_take_turns_each_with_its_own_code_and_caches(repository: Path
     assert trees.stdout.count("\n") == 1, "no work tree may be left behind"
 
 
+def test_in_a_hook_of_gits_the_index_stays_as_it_is(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hook's GIT_INDEX_FILE and GIT_DIR would have a work tree checked out into the user's own index."""
+    (repository / "bench.py").write_text("staged")
+    subprocess.run(["git", "add", "bench.py"], cwd=repository, check=True)
+    index = (repository / ".git" / "index").read_bytes()
+    monkeypatch.setenv("GIT_INDEX_FILE", str(repository / ".git" / "index"))
+    monkeypatch.setenv("GIT_DIR", str(repository / ".git"))
+    compare.measure_in_turns(*map(compare.find_revision, ("one", "two")), options(sessions=1))
+    assert len(calls(tmp_path)) == 2
+    assert (repository / ".git" / "index").read_bytes() == index
+
+
 def test_a_plugin_is_each_revisions_own_where_they_hold_it(repository: Path, tmp_path: Path, capsys) -> None:
     trees = {"one": tmp_path / "a", "two": tmp_path / "b"}
     for tree in trees.values():
@@ -202,6 +217,27 @@ def test_what_is_neither_folder_nor_revision_is_named(repository: Path, capsys) 
     assert "nowhere: neither a folder nor a revision" in capsys.readouterr().err
     assert main(["compare", "two", "two"]) == 2
     assert "two and two are the same commit" in capsys.readouterr().err
+
+
+def test_a_repository_that_git_takes_for_another_users_is_told_with_the_remedy(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    assert main(["compare", "one", "two"]) == 2
+    said = capsys.readouterr().err
+    assert "one: git cannot look for it: fatal: detected dubious ownership" in said and said.count("\n") == 1
+    assert f"if you trust it: git config --global --add safe.directory {repository}" in said
+
+
+def test_what_a_shallow_clone_may_lack_is_hinted_at(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    shallow = tmp_path / "shallow"
+    command = ["git", "clone", "--quiet", "--depth=1", "--no-tags", repository.as_uri(), str(shallow)]
+    subprocess.run(command, check=True, capture_output=True)
+    monkeypatch.setattr(compare, "ROOT", shallow)
+    assert main(["compare", "one", "HEAD"]) == 2
+    assert "revision of this repository; the clone is shallow: git fetch --unshallow" in capsys.readouterr().err
 
 
 def test_outside_a_repository_only_folders_can_be_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """A cell over commits: read from git alone, printed and drawn."""
 
 import json
+import os
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -83,6 +84,36 @@ def test_a_record_is_read_once_whatever_its_folder_is_called(
     assert len(read) == len(set(read)) == 3, "two records of the row, and one of another that begins alike"
 
 
+def test_a_folder_whose_name_is_no_text_has_its_history(repository: Path, capsys) -> None:
+    folder = os.fsdecode(b"r\xe9sultats")
+    for arguments in (["mv", "results", folder], ["commit", "--quiet", "-m", "four"]):
+        subprocess.run(["git", *IDENTITY, *arguments], check=True, capture_output=True)
+    assert main(["history", "My row", "complexity.params", "--json", "--results", folder]) == 0
+    (series,) = json.loads(capsys.readouterr().out)
+    assert [point["known"]["value"] for point in series["points"]] == [2e6]
+
+
+def test_in_a_hook_of_gits_the_results_own_repository_is_read(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    monkeypatch.setenv("GIT_DIR", ".git")
+    monkeypatch.setenv("GIT_WORK_TREE", "/")
+    assert main(["history", "My row", "complexity.params", "--json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)[0]["points"]) == 2
+
+
+def test_a_shallow_clone_says_that_it_lacks_commits(repository: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    subprocess.run(["git", "clone", "--quiet", "--depth=1", repository.as_uri(), "shallow"], check=True)
+    monkeypatch.chdir(repository / "shallow")
+    assert main(["history", "My row", "complexity.params", "--json"]) == 0
+    out, said = capsys.readouterr()
+    assert len(json.loads(out)[0]["points"]) == 1
+    assert "the clone is shallow: git fetch --unshallow" in said and said.count("\n") == 1
+    assert main(["history", "My roe", "complexity.params"]) == 2
+    said = capsys.readouterr().err
+    assert "no record of complexity.params" in said and "git fetch --unshallow" in said and said.count("\n") == 1
+
+
 def test_what_lies_uncommitted_is_not_history(repository: Path, capsys) -> None:
     save(repository, 3, "newest")
     assert main(["history", "My row", "complexity.params", "--json"]) == 0
@@ -113,6 +144,16 @@ def test_outside_a_repository_there_is_no_history(tmp_path: Path, monkeypatch: p
     assert main(["history", "My row", "complexity.params"]) == 2
     said = capsys.readouterr().err
     assert "lies in no git repository, whose commits would hold the history" in said and "fatal" not in said
+
+
+def test_a_repository_that_git_takes_for_another_users_is_told_with_the_remedy(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    assert main(["history", "My row", "complexity.params"]) == 2
+    said = capsys.readouterr().err
+    assert f"; if you trust it: git config --global --add safe.directory {repository}" in said
+    assert said.count("\n") == 1
 
 
 def test_a_record_that_is_not_committed_is_told_from_none(repository: Path, capsys) -> None:

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from reidbench.data.cache import TRIFLE, cache_folder, leaves_room
+from reidbench.files import alone, write_text
 from reidbench.spec import UserError
 
 
@@ -22,8 +23,14 @@ def test_xdg_then_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("REIDBENCH_CACHE", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
     assert cache_folder() == tmp_path / "xdg" / "reidbench"
-    monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", "~/mine")
+    assert cache_folder() == tmp_path / "mine" / "reidbench"
+    monkeypatch.chdir(tmp_path)
+    for ignored in ("relative", ""):
+        monkeypatch.setenv("XDG_CACHE_HOME", ignored)
+        assert cache_folder() == tmp_path / ".cache" / "reidbench"
+    monkeypatch.delenv("XDG_CACHE_HOME")
     assert cache_folder() == tmp_path / ".cache" / "reidbench"
 
 
@@ -39,6 +46,19 @@ def test_a_folder_that_cannot_be_written_to_is_named(tmp_path: Path, monkeypatch
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     with pytest.raises(UserError, match="no permission"):
         cache_folder()
+
+
+def test_what_cannot_be_written_or_locked_in_the_cache_names_the_variable(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("REIDBENCH_CACHE", str(tmp_path / "cache"))
+    (cache_folder() / "logs").write_text("in the way, as a folder of another user would be")
+    refused = r"(written|locked) \(.+\); set REIDBENCH_CACHE to another folder$"
+    with pytest.raises(UserError, match=refused):
+        write_text(cache_folder() / "logs" / "x.log", "")
+    with pytest.raises(UserError, match=refused), alone(cache_folder() / "logs" / "x"):
+        pass
+    (tmp_path / "results").write_text("in the way")
+    with pytest.raises(UserError, match=r"; choose another folder$"):
+        write_text(tmp_path / "results" / "x.json", "")
 
 
 @pytest.mark.parametrize(

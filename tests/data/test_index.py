@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
@@ -61,6 +62,12 @@ def test_what_is_kept_is_what_was_read(layout: tuple[Path, Callable[..., Dataset
     with pytest.raises(TreeError, match="differs from the published") as error:
         load(str(root))
     assert len(readings) == 1 and error.value.found and error.value.found.release
+
+
+def test_a_root_whose_name_is_no_text_is_kept_like_any_other(tmp_path: Path, readings: list[Tree]) -> None:
+    root = write_prid(tmp_path / os.fsdecode(b"donn\xe9es"))
+    assert prid.prid(str(root), subset=True) == prid.prid(str(root), subset=True)
+    assert len(readings) == 1
 
 
 def test_each_change_of_the_tree_is_seen(layout: tuple[Path, Callable[..., Dataset]], readings: list[Tree]) -> None:

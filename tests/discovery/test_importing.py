@@ -1,12 +1,13 @@
 """A user's file that cannot be imported is said to be so in one line, with the file and the place in it."""
 
+import hashlib
 import os
 from pathlib import Path
 
 import pytest
 
 from reidbench import registry
-from reidbench.discovery.importing import HERE, check_imports, child_environment, folder, import_file
+from reidbench.discovery.importing import HERE, check_imports, child_environment, folder, import_file, module_name
 from reidbench.spec import UserError
 
 
@@ -20,6 +21,14 @@ def test_a_file_is_imported_once_and_a_file_of_the_project_under_its_own_name(tm
     path = file(tmp_path, "VALUE = object()")
     assert import_file(path).VALUE is import_file(path).VALUE
     assert import_file(folder("suites") / "table2.py").__name__ == "reidbench.suites.table2"
+
+
+def test_a_folder_whose_name_is_no_text_holds_files_like_any_other(tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    folder.mkdir()
+    assert import_file(file(folder, "VALUE = 3")).VALUE == 3
+    ordinary = Path("/caf\u00e9/mine.py")
+    assert module_name(ordinary).endswith(f"_{hashlib.sha256(str(ordinary).encode()).hexdigest()[:8]}")
 
 
 SUITE = "from reidbench.spec import Column, Row, Suite\n\nSUITE = "

@@ -1,3 +1,4 @@
+import os
 import shlex
 from dataclasses import replace
 from pathlib import Path
@@ -104,6 +105,15 @@ def test_a_plugin_is_named_from_the_folder_that_the_command_runs_in(bench, tmp_p
     found = command(make_plan("my own", registry.suite("my own"), Request(), bench.store))
     assert found == f"python bench.py 'my own' --plugin {expected}"
     assert Path(shlex.split(found)[-1]).resolve() == path
+
+
+def test_a_plugin_whose_name_is_no_text_is_named_as_a_report_can_hold_it(bench, tmp_path, monkeypatch):
+    path = tmp_path / os.fsdecode(b"m\xefne.py")
+    path.write_text(PLUGIN)
+    registry.add_plugin(path)
+    monkeypatch.chdir(tmp_path)
+    plan = make_plan(path.stem, registry.suite(path.stem), Request(), bench.store)
+    assert command(plan).encode().endswith(b"--plugin 'm\\udcefne.py'")
 
 
 def test_a_plugin_without_a_folder_in_common_has_its_whole_path(bench, tmp_path, monkeypatch):

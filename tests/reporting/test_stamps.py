@@ -1,3 +1,4 @@
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,6 +33,12 @@ def test_a_figure_is_drawn_once_and_again_only_for_other_content(table, bench, t
     bench.store.save(replace(bench.store.load(bench.cell(ROWS[0], COLUMNS[5])), started="2026-02-02T00:00:00"))
     draw_figures(assemble(bench.plan, bench.store), tmp_path / "made_up")
     assert len(drawn) == 2
+
+
+def test_a_folder_whose_name_is_no_text_holds_figures_like_any_other(table, tmp_path, drawn):
+    for _ in range(2):
+        assert draw_figures(table, tmp_path / os.fsdecode(b"r\xe9sultats") / "made_up")
+    assert len(drawn) == 1
 
 
 def test_other_code_draws_anew(table, tmp_path, drawn, monkeypatch):

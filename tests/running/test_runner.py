@@ -1,12 +1,14 @@
 """The runner: every cell ends in a record, whatever its worker does, and only what is missing runs again."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -272,23 +274,54 @@ def test_an_error_that_comes_with_a_cell_is_that_cells_alone(make) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_it_keeps_records_and_leaves_no_worker(make, tmp_path: Path, number: int) -> None:
     make("waits")
-    command = [sys.executable, "bench.py", "toys", "--plugin", str(tmp_path / "toys.py"), "--results"]
-    process = subprocess.Popen(
-        [*command, str(tmp_path / "results"), "--machine", "here"], cwd=ROOT, stderr=subprocess.PIPE, text=True
-    )
+    process = _toys_at_their_second_cell(tmp_path, number, subprocess.PIPE)
     with none_left([process]):
-        deadline = time.monotonic() + 60
-        while not (tmp_path / "runs").is_file() or "waits" not in runs(tmp_path):
-            assert time.monotonic() < deadline, "the second cell never started"
-            time.sleep(0.05)
-        assert _worker_pids(tmp_path)
         process.send_signal(number)
         said = process.communicate(timeout=60)[1]
-    assert process.returncode == 130
     assert "interrupted" in said and "Traceback" not in said
-    kept = [json.loads(path.read_text())["row"] for path in (tmp_path / "results").rglob("toybatch/*.json")]
+    _ended_well(process, tmp_path)
+
+
+def test_a_terminal_that_is_closed_interrupts_although_nothing_can_be_told_there(
+    make, tmp_path: Path, monkeypatch
+) -> None:
+    make("waits")
+    monkeypatch.setenv("TERM", "dumb")  # on which no table moves, so that nobody need read what comes
+    terminal, screen = os.openpty()
+    process = _toys_at_their_second_cell(tmp_path, signal.SIGHUP, screen)
+    with none_left([process]):
+        os.close(screen)
+        os.close(terminal)
+        process.send_signal(signal.SIGHUP)
+        process.wait(timeout=60)
+    _ended_well(process, tmp_path)
+
+
+def _toys_at_their_second_cell(folder: Path, number: int, errors: int) -> subprocess.Popen[str]:
+    """A run whose first cell is recorded, and that minds a signal even where the tests ignore it, as under nohup."""
+    command = [sys.executable, "bench.py", "toys", "--plugin", str(folder / "toys.py"), "--results"]
+    process = subprocess.Popen(
+        [*command, str(folder / "results"), "--machine", "here"],
+        cwd=ROOT,
+        stderr=errors,
+        text=True,
+        preexec_fn=partial(signal.signal, number, signal.SIG_DFL),
+    )
+    deadline = time.monotonic() + 60
+    while not (folder / "runs").is_file() or "waits" not in runs(folder):
+        if time.monotonic() > deadline:
+            process.kill()
+        assert process.poll() is None, "the second cell never started"
+        time.sleep(0.05)
+    assert _worker_pids(folder)
+    return process
+
+
+def _ended_well(process: subprocess.Popen[str], folder: Path) -> None:
+    assert process.returncode == 130
+    kept = [json.loads(path.read_text())["row"] for path in (folder / "results").rglob("toybatch/*.json")]
     assert kept == ["well"]
-    assert not _worker_pids(tmp_path)
+    assert not _worker_pids(folder)
 
 
 def test_what_lies_in_the_working_folder_is_not_imported(make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,6 +26,7 @@ from reidbench.recipes import Recipe
 from reidbench.spec import UserError
 from reidbench.training import trainer
 from reidbench.training.feed import open_feed
+from reidbench.training.interrupts import hung_up
 from reidbench.training.trainer import TrainingResult, train
 
 CPU = torch.device("cpu")
@@ -164,7 +165,13 @@ def test_an_interrupt_between_steps_loses_none_of_them(
 
 @pytest.mark.parametrize(
     ("signals", "resumed_at"),
-    [([signal.SIGINT], 4), ([signal.SIGTERM], 4), ([signal.SIGINT, signal.SIGTERM], 4), ([signal.SIGINT] * 2, 0)],
+    [
+        ([signal.SIGINT], 4),
+        ([signal.SIGTERM], 4),
+        ([signal.SIGHUP], 4),
+        ([signal.SIGINT, signal.SIGTERM], 4),
+        ([signal.SIGINT] * 2, 0),
+    ],
 )
 def test_a_signal_within_a_step_waits_for_its_end_unless_it_comes_twice(
     dataset: Dataset, tmp_path: Path, signals: list[signal.Signals], resumed_at: int
@@ -177,13 +184,16 @@ def test_a_signal_within_a_step_waits_for_its_end_unless_it_comes_twice(
     straight, stopped, resumed = tiny(), tiny(), tiny()
     undisturbed = train(straight, dataset, RECIPE, seed=3, device=CPU)
     stopped.register_forward_hook(hurry)
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    handlers = {signal.SIGTERM: signal.default_int_handler, signal.SIGHUP: hung_up}
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         with pytest.raises(KeyboardInterrupt):
             train(stopped, dataset, RECIPE, seed=3, device=CPU, workdir=tmp_path, save_every=3600)
-        assert {signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)} == {signal.default_int_handler}
+        assert {n: signal.getsignal(n) for n in handlers} == handlers
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
     result = train(resumed, dataset, RECIPE, seed=3, device=CPU, workdir=tmp_path)
     assert result.resumed_at == resumed_at and result.losses == undisturbed.losses
     assert same(straight, resumed)

@@ -6,6 +6,7 @@ They are not in the files: a committed figure changes only where its drawing doe
 from __future__ import annotations
 
 import hashlib
+import os
 from contextlib import suppress
 from functools import cache
 from importlib.metadata import version
@@ -69,7 +70,7 @@ def bring(stamp: str, source: Path, target: Path) -> None:
 
 def note_of(path: Path) -> Path:
     """The note of a figure file, which may not be there. Raises UserError where there is no cache folder."""
-    return cache_folder() / "figures" / hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]
+    return cache_folder() / "figures" / hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:16]
 
 
 def _noted(content: bytes, stamp: str) -> str:
