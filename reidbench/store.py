@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 from reidbench import machine, registry
 from reidbench.data.cache import cache_folder
-from reidbench.data.lookalikes import groups_by_factor, groups_by_number
+from reidbench.data.lookalikes import SYNTHETIC, groups_by_factor, groups_by_number
 from reidbench.files import alone, check_writable, listed, refused, sweep_tree, write_text
 from reidbench.soundness import cell_fault, machine_fault, record_fault, tree_fault
 from reidbench.spec import Cell, Record, UserError, canonical_json
@@ -22,9 +22,6 @@ MACHINE = "machine.json"
 
 ASIDE = "damaged"
 """The folder, beside a file, that the file is moved to where it can serve no more."""
-
-SYNTHETIC = "synthetic"
-"""The dataset whose options tell who looks alike."""
 
 DIGEST = "digest"
 """Under this name a record's file holds the SHA-256 of all else in it; files older than it have none."""

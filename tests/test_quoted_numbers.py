@@ -150,12 +150,17 @@ def test_the_readme_quotes_what_a_gpu_took() -> None:
 
 def test_the_readme_quotes_the_ratios_of_one_clip_by_kind_of_machine() -> None:
     ratios: dict[str, list[float]] = {"cpu": [], "cuda": []}
+    many = []
     for _, pairs in rows_of("machines-table2", ROOT / "results"):
         cells = dict(pairs)
+        if cells.get("many clips at once (x)", "-") != "-":
+            many.append(float(cells["many clips at once (x)"].split()[0]))
         if cells.get("one clip (x)", "-") != "-":
             ratios[cells["run by"].partition(",")[0]].append(float(cells["one clip (x)"].split()[0]))
     cpu, gpu = (f"{min(found):.2f} to {max(found):.2f}" for found in ratios.values())
     assert f"{cpu} times Base-B's time on the CPU, {gpu} on the GPUs" in page("README.md")
+    told = f"it takes {min(many):.2f} to {max(many):.2f} times the time, in each of the {len(many)} ways that this was"
+    assert told in page("README.md")
 
 
 def test_the_accuracies_of_a_gpu_and_of_a_cpu_are_those_of_their_records() -> None:

@@ -30,12 +30,15 @@ def machines(arguments: Namespace) -> int:
     suite = with_focus(arguments.suite, registry.suite(arguments.suite), arguments.row)
     folder = Path(arguments.out or arguments.results)
     check_writable(folder)
-    known = [store for store in stores(arguments.results) if arguments.machine in ("", store.name)]
-    found = compare_machines(arguments.suite, suite, known)
+    found = compare_machines(arguments.suite, suite, stores(arguments.results))
+    if arguments.machine:
+        found = replace(found, places=tuple(place for place in found.places if place.name == arguments.machine))
     if not found.places:
         names = f"{suite.focus} and {suite.reference}"
         raise UserError(f"{arguments.results}: no machine there has times of both {names} that are up to date")
-    stem = folder / "-".join(["machines", arguments.suite, *([slug(suite.focus)] if arguments.row else [])])
+    stem = folder / "-".join(
+        ["machines", arguments.suite, *filter(None, map(slug, (arguments.row, arguments.machine)))]
+    )
     written = write_machines(found, stem, formats=arguments.format, made_by=arguments.command_line)
     if arguments.json:
         print_json(found)
@@ -47,13 +50,15 @@ def machines(arguments: Namespace) -> int:
 
 def with_focus(name: str, suite: Suite, row: str) -> Suite:
     """The suite with a row in focus, its own where none is named. Raises UserError where there is none to compare."""
+    from reidbench.reporting.findings.machines import network
+
     rows = {one.name: one for one in suite.rows if one.model}
     chosen = row or suite.focus
     if not chosen:
-        raise UserError(f"suite {name}: has no row in focus; give --row, one of {', '.join(rows)}")
+        raise UserError(f"suite {name}: has no row in focus; give --row, one of {', '.join(map(repr, rows))}")
     registry.lookup(f"row of {name}", chosen, rows)
-    if chosen == suite.reference:
-        raise UserError(f"--row {chosen}: is the reference row, which times are compared with; give another")
+    if network(rows[chosen]) in {network(row) for row in suite.rows if row.name == suite.reference}:
+        raise UserError(f"--row {chosen}: is the network of the reference row, with which it is compared; give another")
     return replace(suite, focus=chosen)
 
 

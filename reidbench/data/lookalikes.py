@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+SYNTHETIC = "synthetic"
+"""The dataset whose options tell who looks alike."""
+
 EMBLEM, TEMPO, FLAP = "emblem", "tempo", "flap"
 GROUP_SIZE = {EMBLEM: 4, TEMPO: 2, FLAP: 4}
 

@@ -7,14 +7,14 @@ from pathlib import Path
 
 from reidbench.reporting.documents.block import Block
 from reidbench.reporting.documents.document import Code, Document, Paragraph, Part, Picture, Tabular, items, section
-from reidbench.reporting.findings.machines import Comparison, Place, Way, headlines, ratio_quantity
+from reidbench.reporting.findings.machines import Comparison, Place, Way, headlines, ratio_quantity, title
 from reidbench.reporting.tables.intervals import estimate_text
 
 MANY = "many clips at once"
 NONE = "-"
 CAPTION = (
     "Time of a frame of {row} over that of {reference}: filled, one clip at a time, with 95 % intervals; hollow, "
-    "{many}, each row at its best batch; dashed, the ratio of the multiply-accumulates{band}"
+    "{many}, each row at its best batch"
 )
 
 
@@ -35,13 +35,16 @@ def machines_document(found: Comparison, figures: Iterable[Path], command: str) 
     return Document(title(found), tuple(part for part in parts if part))
 
 
-def title(found: Comparison) -> str:
-    return f"{found.row} beside {found.reference}, machine by machine"
-
-
 def machine_block(found: Comparison, place: Place) -> Block:
     """What one machine has: a line for each way of running the two rows."""
-    header = ("run by", f"{found.reference} (ms)", f"{found.row} (ms)", "one clip (x)", f"{MANY} (x)", "clips")
+    header = (
+        "run by",
+        f"{found.reference} (ms/frame)",
+        f"{found.row} (ms/frame)",
+        "one clip (x)",
+        f"{MANY} (x)",
+        "clips",
+    )
     what = [str(place.machine[kind]) for kind in ("cpu", "gpu") if place.machine.get(kind)]
     cores = place.machine.get("cores")
     about = "; ".join([*what, *([f"{cores} cores"] if cores else [])])
@@ -50,9 +53,9 @@ def machine_block(found: Comparison, place: Place) -> Block:
 
 
 def _cells(way: Way) -> Iterator[str]:
-    """The cells of a line: times of one clip, its ratio, the ratio of many at once, and how many these are."""
+    """Of a line: the times of a frame and their ratio, the ratio of many clips at once, and how many these are."""
     quantity = ratio_quantity()
-    digits = 1 if way.ran_on[0] == "cpu" else 2
+    digits = 1 if way.ran_on[0] == "cpu" else 3
     yield from (f"{known.value * 1e3:.{digits}f}" for known in way.times or ())
     yield from [NONE] * (2 - len(way.times))
     yield from (estimate_text(quantity, known) if known else NONE for known in (way.ratio, way.at_once))
@@ -62,7 +65,8 @@ def _cells(way: Way) -> Iterator[str]:
 def _methods(found: Comparison) -> Iterator[str]:
     yield (
         "One clip: both rows take turns in one session; the ratio is the median of the quotients of each round, with "
-        "its 95 % interval, which also covers how sessions differ where the machine is calibrated. Times are medians."
+        "its 95 % interval, which also covers how sessions differ where the machine is calibrated. "
+        "Times are medians, of a frame."
     )
     yield (
         f"{MANY.capitalize()}: the time of a frame where each row computes as many as suit it best, told under clips, "
@@ -70,11 +74,13 @@ def _methods(found: Comparison) -> Iterator[str]:
     )
     if any(way.ran_on[0] == "cuda" for place in found.places for way in place.ways):
         yield "On a GPU that has TF32, fp32 is TF32 in convolutions, torch's default; ieee32 is float32 throughout."
+    yield "A way counts as less time where the whole interval lies below 1, or where there is none the value."
     yield f"{NONE}: not measured. What is out of date is left out; each machine's own reports name it."
 
 
 def _pictures(found: Comparison, figures: Iterable[Path]) -> Iterator[Part]:
     for path in (path for path in figures if path.suffix == ".svg"):
-        band = "; grey, the published ratio as far as its digits tell" if found.published else ""
-        about = CAPTION.format(row=found.row, reference=found.reference, many=MANY, band=band)
+        about = CAPTION.format(row=found.row, reference=found.reference, many=MANY)
+        about += "; dashed, the ratio of the multiply-accumulates" if found.share is not None else ""
+        about += "; grey, the published ratio as far as its digits tell" if found.published else ""
         yield Picture(path, about, f"{title(found)}; the numbers are in the tables below")

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from reidbench.data.lookalikes import SYNTHETIC
 from reidbench.reporting.documents.block import Block
 from reidbench.reporting.documents.document import (
     Chapter,
@@ -25,7 +26,7 @@ from reidbench.reporting.findings.differences import families
 from reidbench.reporting.findings.family_text import family_block, is_told_whole
 from reidbench.reporting.findings.legend import legend
 from reidbench.reporting.findings.methods import methods
-from reidbench.reporting.findings.scope import SYNTHETIC, dataset_name, scope
+from reidbench.reporting.findings.scope import dataset_name, scope
 from reidbench.reporting.findings.sentences import findings
 from reidbench.reporting.findings.summary import certainty, unfound
 from reidbench.reporting.reproduce import command

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from reidbench.reporting.figures.style import OKABE_ITO, Style, error_lengths, grid, page_figure
-from reidbench.reporting.findings.machines import Comparison, Way
+from reidbench.reporting.findings.machines import Comparison, Way, title
 
 BAND = "#DDDDDD"
 ONE: Style = {"fmt": "o", "ms": 5, "color": OKABE_ITO[0], "label": "one clip at a time"}
@@ -58,7 +58,7 @@ def machines_figure(found: Comparison) -> Figure:
     handles, labels = axis.get_legend_handles_labels()
     once = dict(zip(labels, handles, strict=True))
     figure.legend(once.values(), once.keys(), loc="outside lower center", ncol=2, frameon=False, fontsize=8)
-    figure.suptitle(f"{found.row} beside {found.reference}, machine by machine", fontsize=10)
+    figure.suptitle(title(found), fontsize=10)
     return figure
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import isnan
@@ -19,7 +20,7 @@ from reidbench.spec import Column, Quantity, Row, Suite, canonical_json
 from reidbench.statistics import Estimate
 from reidbench.store import Store
 
-LATENCY, RATIO, MACS = "latency.latency", "latency.ratio", "complexity.macs"
+TIME, RATIO, MACS = "latency.per_frame", "latency.ratio", "complexity.macs"
 MILLISECONDS = "latency_ms"
 """Under this key rows hold the published time of one clip."""
 
@@ -30,9 +31,9 @@ DEVICES = ("cpu", "cuda")
 class Way:
     """One way in which two rows were run on a machine: device, precision and backend.
 
-    `ratio` is that of their times per frame, one clip at a time, `times` are the seconds of a clip: the reference row,
-    the row. `at_once` is the ratio where each computes as many clips at once as suit it best, `clips` how many. What
-    was not measured is None or empty.
+    `times` are the seconds of a frame, one clip at a time: the reference row, the row; `ratio` is theirs. `at_once` is
+    the ratio where each computes as many clips at once as suit it best, `clips` how many. What was not measured is None
+    or empty.
     """
 
     ran_on: tuple[str, ...]
@@ -94,21 +95,29 @@ def compare_machines(name: str, suite: Suite, stores: Sequence[Store]) -> Compar
     return Comparison(row, reference, tuple(places), share, published)
 
 
+def title(found: Comparison) -> str:
+    return f"{found.row} beside {found.reference}, machine by machine"
+
+
 def ratio_quantity() -> Quantity:
     """That of the times of one clip, which those of many are shown as, too."""
     return registry.measurements()["latency"].quantities["ratio"]
 
 
 def _same_pair(name: str, suite: Suite) -> dict[str, Suite]:
-    """The suites that compare the same two networks, the given one first, with these two rows and their costs alone."""
-    pair = [_network(row) for one in (suite.reference, suite.focus) for row in suite.rows if row.name == one]
+    """The suites that compare the same two networks, the given one first, with these rows and their costs alone."""
+    chosen, reference = (
+        network(row) for one in (suite.focus, suite.reference) for row in suite.rows if row.name == one
+    )
     others = {key: one for path in registry.suite_paths() for key, one in registry.suites_of(path).items()}
     found = {}
-    for key, one in {name: suite, **others}.items():
-        rows = tuple(row for network in pair for row in one.rows if row.model and _network(row) == network)[:2]
+    for key, one in {name: suite, **{key: one for key, one in others.items() if key != name}}.items():
+        alike = [row for row in one.rows if row.model and network(row) == chosen]
+        focus = next((row for row in alike if row.name == suite.focus), alike[0] if alike else None)
+        first = next((row for row in one.rows if row.name == one.reference and network(row) == reference), None)
         columns = tuple(_costs(one.columns))
-        if len(rows) == 2 and rows[0].name == one.reference and columns:
-            found[key] = replace(one, rows=rows, columns=columns, focus=rows[1].name, figures=(), contrasts=())
+        if focus and first and columns:
+            found[key] = replace(one, rows=(first, focus), columns=columns, focus=focus.name, figures=(), contrasts=())
     return found
 
 
@@ -116,13 +125,15 @@ def _costs(columns: Sequence[Column]) -> Iterator[Column]:
     """Those of a suite's columns that are looked at; a ratio of times with the times themselves."""
     for column in columns:
         if column.quantity == RATIO:
-            yield Column(LATENCY, settings=column.settings)
+            yield Column(TIME, settings=column.settings)
         if column.quantity in (RATIO, THROUGHPUT, MACS):
             yield column
 
 
-def _network(row: Row) -> str:
-    """What two rows have alike that are the same network on the same clips."""
+def network(row: Row) -> str:
+    """What two rows have alike that are the same network on the same clips; "" of one without a model."""
+    if not row.model:
+        return ""
     return canonical_json([row.model, registry.resolve_options(row.model, row.options), row.frames])
 
 
@@ -144,7 +155,7 @@ def _ways(tables: Sequence[Table]) -> Iterator[Way]:
             way = found.get(tuple(heading.ran_on), Way(tuple(heading.ran_on)))
             if heading.column.quantity == RATIO and focus in rows and way.ratio is None:
                 way = replace(way, ratio=rows[focus][0])
-            elif heading.column.quantity == LATENCY and {focus, reference} <= rows.keys() and not way.times:
+            elif heading.column.quantity == TIME and {focus, reference} <= rows.keys() and not way.times:
                 way = replace(way, times=(rows[reference][0], rows[focus][0]))
             elif way.at_once is None and (best := ratio_at_best(table, heading)):
                 way = replace(way, at_once=best[0], clips=tuple(reversed(best[1])))
@@ -153,10 +164,10 @@ def _ways(tables: Sequence[Table]) -> Iterator[Way]:
 
 
 def _published(suite: Suite) -> PublishedTimes | None:
-    """What is printed of a suite's two rows."""
+    """What is printed of a suite's two rows; None where that is no number."""
     known = [row.publication(MILLISECONDS) for row in suite.rows]
     texts = [each.values[MILLISECONDS] for each in known if each]
-    if len(texts) < 2:
+    if len(texts) < 2 or not all(re.fullmatch(r"\d+(\.\d+)?", text) and _rounded_to(text)[0] > 0 for text in texts):
         return None
     (low, high), (least, most) = (_rounded_to(text) for text in texts)
     return PublishedTimes((texts[0], texts[1]), suite.source, least / high, most / low)
@@ -181,24 +192,16 @@ def headlines(found: Comparison) -> Iterator[str]:
         if ratios:
             yield f"{what}: {_extremes(found, ratios)}."
     if found.share is not None:
-        reached = sum(ratio.value <= found.share for ratios in whats.values() for *_, ratio in ratios)
-        count = sum(map(len, whats.values()))
-        yield (
-            f"{found.row} has {found.share:.2f}x {found.reference}'s multiply-accumulates: of {count} ratios of time "
-            f"{reached or 'none'} {'are' if reached > 1 else 'is'} as small."
-        )
+        share = f"{found.row} has {found.share:.2f}x {found.reference}'s multiply-accumulates"
+        yield f"{share}: {_reached(found.share, whats)}."
     if printed := found.published:
         first, second = printed.texts
-        inside = {
-            place.name: [
-                _how(way) for way in place.ways if way.ratio and printed.low <= way.ratio.value <= printed.high
-            ]
-            for place in found.places
-        }
-        within = "; ".join(f"on {name} by {' / '.join(ways)}" for name, ways in inside.items() if ways)
+        inside = {place.name: _within(place, printed) for place in found.places}
+        named = "; ".join(f"on {name} by {' / '.join(among)}" for name, among in inside.items() if among)
         yield (
             f"Published ({printed.source}): {first} and {second} ms of one clip, by their digits a ratio of "
-            f"{printed.low:.2f} to {printed.high:.2f}. One clip here lies within it {within or 'nowhere'}."
+            f"{printed.low:.2f} to {printed.high:.2f}. "
+            f"{f'One clip here lies within it {named}' if named else 'No ratio of one clip here lies within it'}."
         )
 
 
@@ -206,14 +209,27 @@ def _extremes(found: Comparison, ratios: Sequence[tuple[Place, Way, Estimate]]) 
     """In how many ways the row takes less time, and the least and the most that it takes."""
     less = sum((ratio.value if isnan(ratio.high) else ratio.high) < 1 for *_, ratio in ratios)
     ends = [pick(ratios, key=lambda each: each[2].value) for pick in (min, max)]
-    told = [f"{ratio_text(ratio_quantity(), ratio)} ({_where(place, way)})" for place, way, ratio in ends]
-    how = f"in {less} of {len(ratios)} ways" if less < len(ratios) else f"in each of {len(ratios)} ways"
-    return f"{found.row} takes less time than {found.reference} {how}; from {' to '.join(dict.fromkeys(told))}"
+    told = dict.fromkeys(f"{ratio_text(ratio_quantity(), ratio)} ({_where(place, way)})" for place, way, ratio in ends)
+    if len(ratios) == 1:
+        return f"{found.row} over {found.reference}, in the only way measured, {''.join(told)}"
+    how = "each" if less == len(ratios) else str(less)
+    return (
+        f"{found.row} takes less time than {found.reference} in {how} of {len(ratios)} ways; from {' to '.join(told)}"
+    )
 
 
-def _within(place: Place, printed: PublishedTimes) -> Iterator[str]:
+def _reached(share: float, whats: Mapping[str, Sequence[tuple[Place, Way, Estimate]]]) -> str:
+    """How many ratios of time are no larger than a share, and of how many more the interval holds it."""
+    ratios = [ratio for some in whats.values() for *_, ratio in some]
+    small = sum(ratio.value <= share for ratio in ratios)
+    near = sum(ratio.low <= share < ratio.value for ratio in ratios)
+    told = f"of {len(ratios)} ratios of time {small or 'none'} {'are' if small > 1 else 'is'} as small"
+    return f"{told}, and the interval of {near} more reaches it" if near else told
+
+
+def _within(place: Place, printed: PublishedTimes) -> list[str]:
     """The ways of a machine in which the ratio of one clip is as published, as far as the printed digits tell that."""
-    yield from (_how(way) for way in place.ways if way.ratio and printed.low <= way.ratio.value <= printed.high)
+    return [_how(way) for way in place.ways if way.ratio and printed.low <= way.ratio.value <= printed.high]
 
 
 def _where(place: Place, way: Way) -> str:

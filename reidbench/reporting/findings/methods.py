@@ -8,6 +8,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from reidbench import registry
+from reidbench.data.lookalikes import SYNTHETIC
 from reidbench.data.splits import split_of
 from reidbench.data.synthetic import LIMITS, SHOWS
 from reidbench.deployment.backends import BACKENDS, EAGER, ran_on
@@ -16,7 +17,7 @@ from reidbench.machine import PACKAGES
 from reidbench.planning.plan import trained_by
 from reidbench.reporting.documents.document import Part, Section, items, section
 from reidbench.reporting.findings.recipe_text import recipe_text, settings_text
-from reidbench.reporting.findings.scope import SYNTHETIC, dataset_name
+from reidbench.reporting.findings.scope import dataset_name
 from reidbench.reporting.tables.layout import is_measured, seeds_text
 from reidbench.reporting.tables.table import Heading, Table, lookalike_levels
 from reidbench.retrieval.protocols import in_full

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from reidbench.data.lookalikes import SYNTHETIC
 from reidbench.reporting.tables.layout import is_measured, repeats_text
 from reidbench.reporting.tables.table import Heading, Table
 from reidbench.spec import PAPER_SIZE
 
 FAVOURED = {"tks": "temporal kernels (TKS)"}
 """Parts of networks that a preset's recipe may let learn faster than the rest (`recipes.Recipe.rates`), in words."""
-
-SYNTHETIC = "synthetic"
-"""The dataset that ships with the project, of rendered walkers."""
 
 SEE = ": see Training and data"
 """Where a report has more on the training settings."""

@@ -59,7 +59,7 @@ def test_each_way_of_running_the_two_rows_is_there_once_with_its_ratios(results:
     cpu, cuda = ways["cpu", "fp32"], ways["cuda", "bf16", "fused"]
     assert cpu.ratio and cuda.ratio and cpu.at_once
     assert (cpu.ratio.value, cuda.ratio.value) == (pytest.approx(0.6), pytest.approx(1.8))
-    assert [known.value for known in cpu.times] == pytest.approx([8 * 0.5 * 1.15, 8 * 0.3 * 1.15])
+    assert [known.value for known in cpu.times] == pytest.approx([0.5 * 1.15, 0.3 * 1.15])
     assert (cpu.at_once.value, cpu.clips) == (pytest.approx(10 / 16), (4, 4)) and cuda.at_once is None
     assert [(way.ran_on, way.at_once) for way in found.places[1].ways] == [
         (("cpu", "fp32"), None),
@@ -73,6 +73,48 @@ def test_a_record_counts_for_whatever_suite_it_was_measured(results: Path) -> No
         for suite in ("overhead", "table2", "end_to_end")
     ]
     assert of_suites[0] == of_suites[1] == of_suites[2] and len(of_suites[0]) == 11
+
+
+def test_of_rows_of_one_network_the_reference_row_and_the_one_in_focus_are_compared(results: Path) -> None:
+    suite = registry.suite("overhead")
+    base, focus = (next(row for row in suite.rows if row.name == name) for name in (suite.reference, suite.focus))
+    twins = (replace(focus, name="First"), base, replace(base, name="Other"), focus)
+    found = compare_machines("mine", replace(suite, rows=twins), stores(str(results)))
+    assert (found.row, found.reference) == ("BiCnet-TKS", "Base-B")
+    assert {way.ran_on: way.ratio and way.ratio.value for way in found.places[0].ways}["cpu", "fp32"] == pytest.approx(
+        0.6
+    )
+
+
+@pytest.mark.parametrize("text", ["~6", "5-6", "-", "0", "1e1"])
+def test_a_published_time_that_is_no_plain_number_is_none(text: str, results: Path) -> None:
+    suite = registry.suite("overhead")
+    rows = tuple(
+        replace(row, published=(replace(row.published[0], values={"latency_ms": text}),)) if row.published else row
+        for row in suite.rows
+    )
+    assert compare_machines("overhead", replace(suite, rows=rows), stores(str(results))).published is None
+
+
+def test_a_machine_by_itself_keeps_the_operations_that_another_has_counted(results: Path, capsys) -> None:
+    assert main(["machines", "overhead", "--results", str(results), "--machine", "other"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "0.44x Base-B's multiply-accumulates" in said and "Many clips" not in said
+
+
+def test_a_single_ratio_is_told_as_one(results: Path) -> None:
+    found = gathered(results)
+    one = replace(found.places[1], ways=found.places[1].ways[:1])
+    once, share, _ = headlines(replace(found, places=(one,)))
+    assert once.startswith("One clip at a time: BiCnet-TKS over Base-B, in the only way measured, 0.60x [")
+    _, near, _ = headlines(replace(found, places=(one,), share=0.599))
+    assert share.endswith("of 1 ratios of time none is as small.") and "interval" not in near
+    wide = replace(one.ways[0], ratio=replace(one.ways[0].ratio, low=0.5))
+    _, near, none = headlines(
+        replace(found, places=(replace(one, ways=(wide,)),), share=0.599, published=replace(found.published, high=0.55))
+    )
+    assert near.endswith("none is as small, and the interval of 1 more reaches it.")
+    assert none.endswith("No ratio of one clip here lies within it.")
 
 
 def test_what_is_out_of_date_is_left_out(results: Path) -> None:
@@ -106,7 +148,7 @@ def test_a_table_has_a_dash_for_what_was_not_measured_and_the_figure_a_mark_for_
     found = gathered(results)
     block = machine_block(found, found.places[1])
     assert block.title == "other (Imaginary 9000; Imaginary GPU; 2 cores)"
-    assert block.lines[0] == ("cpu, fp32", "4600.0", "2760.0", "0.60 ± 0.00", "-", "-")
+    assert block.lines[0] == ("cpu, fp32", "575.0", "345.0", "0.60 ± 0.00", "-", "-")
     figure = machines_figure(found)
     (axis,) = figure.axes
     assert [text.get_text() for text in axis.get_yticklabels()][11:] == [
@@ -139,7 +181,7 @@ def test_the_command_answers_as_json_for_one_row_and_machine(results: Path, caps
     assert main(asked) == 0
     answer = json.loads(capsys.readouterr().out)
     assert answer["row"] == "BiCnet" and [place["name"] for place in answer["places"]] == ["other"]
-    assert (results / "machines-overhead-bicnet.md").is_file()
+    assert (results / "machines-overhead-bicnet-other.md").is_file(), "that of all machines is not written over"
 
 
 @pytest.mark.parametrize(
@@ -148,7 +190,8 @@ def test_the_command_answers_as_json_for_one_row_and_machine(results: Path, caps
         (["machines", "overhaed"], "overhead"),
         (["machines", "paper"], "is a collection of"),
         (["machines", "overhead", "--row", "BiCnet-TK"], "'BiCnet-TKS'"),
-        (["machines", "overhead", "--row", "Base-B (256x128)"], "is the reference row"),
+        (["machines", "recipe", "--row", "Base-B, without triplets"], "is the network of the reference row"),
+        (["machines", "overhead", "--row", "Base-B (256x128)"], "is the network of the reference row"),
         (["machines", "recipe"], "has no row in focus; give --row, one of "),
         (["machines", "overhead", "--machine", "another"], "no machine there has times of both BiCnet-TKS and Base-B"),
         (["machines", "table3"], "no machine there has times of both"),
