@@ -283,9 +283,12 @@ def _groups_of_synthetic(record: Record) -> list[float]:
     dataset = record.cell["settings"].get("dataset", {})
     if dataset.get("name") != SYNTHETIC:
         return []
-    options = {**registry.datasets()[SYNTHETIC].options, **dataset["options"]}
-    asked = {name: options[name] for name in ("train_ids", "test_ids", "detail", "gait")}
-    return groups_by_number(record.samples["identity"], **asked)
+    try:
+        options = {**registry.datasets()[SYNTHETIC].options, **dataset.get("options", {})}
+        asked = {name: options[name] for name in ("train_ids", "test_ids", "detail", "gait")}
+        return groups_by_number(record.samples["identity"], **asked)
+    except (TypeError, ValueError, OverflowError):  # no options of this dataset
+        return []
 
 
 def digest(content: Mapping[str, Any]) -> str:

@@ -14,7 +14,7 @@ from reidbench import files
 from reidbench.files import write_text
 from reidbench.machine import describe
 from reidbench.spec import Cell, Record, UserError
-from reidbench.store import ASIDE, Store, machines, read_record, read_sealed
+from reidbench.store import ASIDE, Store, _as_today, machines, read_record, read_sealed
 
 CELL = Cell("Base-B (256x128)", "complexity", "baseline", {"shrink": (1,)}, {"shape": (1, 8, 3, 256, 128)}, "abc")
 
@@ -393,6 +393,13 @@ def test_an_older_record_of_the_synthetic_data_without_factors_gives_its_look_al
         store.save(replace(record(), cell=cell.identity, key=cell.key, samples=samples))
         found = store.load(cell)
         assert found is not None and found.samples.get("group") == groups
+
+
+@pytest.mark.parametrize("options", [{"detail": "x"}, {"test_ids": None}, {"gait": 1e400}])
+def test_what_is_no_option_of_the_synthetic_data_tells_of_no_look_alikes(store: Store, options: dict) -> None:
+    dataset = {"name": "synthetic", "fingerprint": "f00d", "subset": False, "options": options}
+    made = replace(record(), cell={**CELL.identity, "settings": {**CELL.settings, "dataset": dataset}})
+    assert _as_today(replace(made, samples={"identity": [200.0]})).samples == {"identity": [200.0]}
 
 
 def test_nothing_half_written_stays_when_writing_fails(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

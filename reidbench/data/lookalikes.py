@@ -53,15 +53,19 @@ def groups_by_number(
     Test persons are numbered after those to train on, factor by factor and group by group. Empty where nobody has a
     look-alike, and for a number that no test person has.
     """
-    numbers: dict[int, int] = {}
-    place = train_ids + 1
     counts = factor_counts(test_ids, detail, gait)
-    for factor, count in counts.items():
-        size = GROUP_SIZE.get(factor, 1)
-        numbers |= {place + i: place + i // size * size for i in range(count)}
-        place += count
-    known = counts[""] < test_ids and all(identity in numbers for identity in identities)
-    return [float(numbers[int(identity)]) for identity in identities] if known else []
+    if counts[""] == test_ids or any(not 0 < identity - train_ids <= test_ids for identity in identities):
+        return []
+    groups = []
+    for identity in identities:
+        start = train_ids + 1
+        for factor, count in counts.items():
+            size = GROUP_SIZE.get(factor, 1)
+            if identity < start + count:
+                groups.append(float(start + (identity - start) // size * size))
+                break
+            start += count
+    return groups
 
 
 def groups_by_factor(samples: Mapping[str, Sequence[float]]) -> list[float]:
