@@ -110,8 +110,9 @@ def _same_pair(name: str, suite: Suite) -> dict[str, Suite]:
         network(row) for one in (suite.focus, suite.reference) for row in suite.rows if row.name == one
     )
     others = {key: one for path in registry.suite_paths() for key, one in registry.suites_of(path).items()}
+    others.pop(name, None)
     found = {}
-    for key, one in {name: suite, **{key: one for key, one in others.items() if key != name}}.items():
+    for key, one in {name: suite, **others}.items():
         alike = [row for row in one.rows if row.model and network(row) == chosen]
         focus = next((row for row in alike if row.name == suite.focus), alike[0] if alike else None)
         first = next((row for row in one.rows if row.name == one.reference and network(row) == reference), None)
