@@ -61,7 +61,10 @@ def test_a_presets_settings_are_shown(capsys) -> None:
     assert {"dataset synthetic", "steps 600", "size 64, 32", "rates tks 4, csp 0.1", "milestones 40, 80, 120"} <= lines
     assert {"rates with trunk vit trunk. 0.1", "dataset options -"} <= lines
     assert quick.startswith("preset quick\n\npre-trained slim trunk")
-    assert "missed the tempo" in quick and "  on lsvid                    metric_loss contrastive\n" in paper
+    assert (
+        "favour the rows with temporal kernels" in quick
+        and "  on lsvid                    metric_loss contrastive\n" in paper
+    )
 
 
 def test_a_name_of_two_things_shows_both(capsys) -> None:
