@@ -28,6 +28,7 @@ from reidbench.commands.options import (
     add_training,
 )
 from reidbench.commands.parser import Parser, common
+from reidbench.environment import put_aside
 from reidbench.launch import launched, refuse_several
 from reidbench.program import HERE, beginning, program
 from reidbench.registry import nearest
@@ -43,6 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command. Returns 0, 2 after an error that the user can mend, 130 after Ctrl-C, SIGTERM or SIGHUP."""
     if arguments is None:  # a process of its own: figures need no screen, and matplotlib refuses a name that it lacks
         os.environ["MPLBACKEND"] = "agg"
+        put_aside()
     with _ended_as_by_ctrl_c():
         return _run(sys.argv[1:] if arguments is None else list(arguments))
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from reidbench import __version__
+from reidbench.environment import told
 from reidbench.resources import allowed_cores
 from reidbench.spec import UserError, canonical_json
 
@@ -126,7 +127,10 @@ def now() -> str:
 
 
 def versions(others: Sequence[str] = ()) -> dict[str, str]:
-    """Versions of Python, of the packages that can change a number, and of others; "" where one is not installed."""
+    """Versions of Python, of the packages that can change a number, and of others; "" where one is not installed.
+
+    With them the variables of the environment that can change one, if any are set.
+    """
     found = {"python": platform.python_version()}
     for package in (*PACKAGES, *others):
         try:
@@ -135,7 +139,7 @@ def versions(others: Sequence[str] = ()) -> dict[str, str]:
             found[package] = ""
     # That of the code that runs: another one may be installed.
     found["reidbench"] = __version__
-    return found
+    return {**found, **told()}
 
 
 @cache

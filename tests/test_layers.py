@@ -38,7 +38,7 @@ LAYERS = [
     {"reidbench.discovery"},
     {"reidbench.files", "reidbench.options", "reidbench.resources"},
     {"reidbench.launch", "reidbench.trunks", "reidbench.recipes", "reidbench.authors"},
-    {"reidbench.spec", "reidbench.json_trees", "reidbench.program"},
+    {"reidbench.spec", "reidbench.json_trees", "reidbench.program", "reidbench.environment"},
 ]
 """From the top down. A module may import those below it and, inside its own package, its neighbours."""
 

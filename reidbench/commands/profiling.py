@@ -16,7 +16,7 @@ from reidbench.commands.asked import accuracy_cell_of, clip_of, given_options, l
 from reidbench.commands.output import print_json
 from reidbench.commands.suites import run
 from reidbench.data.cache import cache_folder
-from reidbench.deployment.backends import USUAL, check_backend, missing
+from reidbench.deployment.backends import USUAL, check_backend, missing, not_in
 from reidbench.files import alone, check_writable
 from reidbench.program import install_command, program
 from reidbench.reporting.reproduce import OF_BACKENDS_ALONE, PROFILE
@@ -70,12 +70,13 @@ def _columns(table2: Suite, device: str, ways: Sequence[Mapping[str, str]]) -> t
     """The costs that Table 2 shows, and those of each backend, by the settings that a suite's column has for it.
 
     Beside backends eager torch has its memory and size as theirs are measured. Raises UserError for a backend that is
-    not known, does not compute so, or is not installed.
+    not known, does not compute so, here or anywhere, or is not installed.
     """
     where = {"device": device} if device != "cpu" else {}
     for way in ways:
-        backend = check_backend(way["backend"], device, way.get("precision", "fp32"))
-        if lacking := missing(backend.packages, backend.extra):
+        precision = way.get("precision", "fp32")
+        backend = check_backend(way["backend"], device, precision)
+        if lacking := missing(backend.packages, backend.extra) or not_in(backend.name, precision):
             raise UserError(f"--backend {backend.name}: {lacking}")
     asked = [Column(quantity, settings={**where, **way}) for way in ways for quantity in OF_A_BACKEND]
     beside = [Column(quantity, settings=where) for quantity in OF_A_BACKEND if ways]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from reidbench import machine
+from reidbench.environment import TOLD
 from reidbench.spec import Record
 
 GENERAL = {"python", *machine.PACKAGES} - {"torch"}
@@ -19,7 +20,7 @@ def outdated(records: Iterable[Record]) -> str:
     found: dict[str, set[str]] = {}
     for record in records:
         for name, version in record.versions.items():
-            if version and name not in GENERAL:
+            if version and name not in GENERAL and name not in TOLD:
                 found.setdefault(name, set()).add(version)
     now = machine.versions(tuple(found))
     told = {name: sorted(versions - {now[name]}) for name, versions in found.items() if now[name]}

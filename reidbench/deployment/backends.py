@@ -101,6 +101,22 @@ def _version_of_torch() -> tuple[int, ...]:
     return tuple(int(part) for part in version("torch").split(".")[:2])
 
 
+@cache
+def not_in(name: str, precision: str) -> str:
+    """Why a backend that is installed does not compute in a precision on this CPU; "" where it does.
+
+    Where the processor has no instructions for bf16, OpenVINO takes float32 without a word; torch rounds, slowly.
+    """
+    if (name, precision) != ("openvino", "bf16"):
+        return ""
+    try:
+        import openvino
+    except ImportError:  # It is told where it is to be measured.
+        return ""
+    capabilities = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "" if "BF16" in capabilities else "this CPU has no bf16: OpenVINO would compute in fp32"
+
+
 def packages_of(settings: Mapping[str, Any]) -> tuple[str, ...]:
     """The packages that a measurement's backend runs with, by its settings; torch's own have none beside torch."""
     return BACKENDS[settings.get("backend", EAGER)].packages

@@ -10,11 +10,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from reidbench.deployment.backends import not_in
 from reidbench.deployment.files import quiet
 from reidbench.deployment.fusion import fuse
 from reidbench.deployment.lanes import Lanes
 from reidbench.deployment.network import Infer
 from reidbench.precision import PRECISIONS, without_tf32
+from reidbench.spec import UserError
 
 HINTS = {"fp32": "f32", "bf16": "bf16", "int8": "f32"}
 """What OpenVINO computes in where nothing is quantised; it would choose by the machine otherwise."""
@@ -23,7 +25,8 @@ HINTS = {"fp32": "f32", "bf16": "bf16", "int8": "f32"}
 def load(path: Path, name: str, *, precision: str = "fp32") -> Infer:
     """The network of a file of the format `name`, ready to run on a CPU with as many threads as torch has now.
 
-    The file is one that `files.write` wrote; what a runtime says against it is raised as it is.
+    The file is one that `files.write` wrote; what a runtime says against it is raised as it is. Raises UserError where
+    the runtime would compute in another precision on this CPU.
     """
     threads = torch.get_num_threads()
     if name == "onnx":
@@ -147,6 +150,8 @@ def _onnxruntime(path: Path, threads: int) -> Infer:
 def _openvino(path: Path, precision: str, threads: int) -> Infer:
     import openvino
 
+    if reason := not_in("openvino", precision):
+        raise UserError(f"backend openvino in {precision}: {reason}")
     settings = {
         "PERFORMANCE_HINT": "LATENCY",
         "INFERENCE_NUM_THREADS": threads,

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import ModuleType
 
 from reidbench.discovery.source import changed, parse, with_siblings
+from reidbench.environment import kept
 from reidbench.program import HERE
 from reidbench.spec import UserError
 
@@ -28,10 +29,12 @@ def folder(name: str) -> Path:
 def child_environment(**more: str) -> dict[str, str]:
     """The environment of a process of this project's that is started from here: it finds the same package.
 
+    What would overrule the settings of a measurement is left out of it.
+
     Start it with -P, or it imports whatever files of a package's name lie in the user's working folder.
     """
     path = os.pathsep.join(filter(None, (str(HERE.parent), os.environ.get("PYTHONPATH", ""))))
-    return {**os.environ, **more, "PYTHONPATH": path}
+    return {**kept(os.environ), **more, "PYTHONPATH": path}
 
 
 def check_imports(path: Path) -> None:

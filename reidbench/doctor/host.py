@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from reidbench import machine, resources
+from reidbench import environment, machine, resources
 from reidbench.data.cache import KEPT_FREE, cache_folder
 from reidbench.doctor.findings import Finding
 from reidbench.resources import words
@@ -34,6 +34,7 @@ def examine(results: Path) -> list[Finding]:
         *disks(results),
         clock_rate(),
         heat(),
+        variables(),
     ]
 
 
@@ -131,6 +132,17 @@ def heat() -> Finding:
     if (degrees and max(degrees) >= HOT) or sum(counts):
         return Finding("heat", f"{', '.join(parts)}: cool it, or let it rest between sessions", "note", facts)
     return Finding("heat", ", ".join(parts), facts=facts)
+
+
+def variables() -> Finding:
+    """What of the environment changes a number: what records then tell, and what is not heeded."""
+    told, aside = environment.told(), environment.aside()
+    facts = {"told": told, "aside": aside}
+    said = [f"{name}={value}, which records tell" for name, value in told.items()]
+    said += [f"{name} is not heeded: a measurement's own settings say how it is computed" for name in aside]
+    if not said:
+        return Finding("environment", "no variable is set that changes a number", facts=facts)
+    return Finding("environment", "; ".join(said), "note", facts)
 
 
 def _described() -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from reidbench import machine as this_machine
 from reidbench import presets, registry
 from reidbench.data.splits import Splits
-from reidbench.deployment.backends import BACKENDS, EAGER, check_backend, missing
+from reidbench.deployment.backends import BACKENDS, EAGER, check_backend, missing, not_in
 from reidbench.files import sha256_of
 from reidbench.planning.dataset_identity import AskedData, choose_splits, identities
 from reidbench.planning.rows import choose_rows
@@ -108,7 +108,7 @@ def make_plan(name: str, suite: Suite, request: Request, store: Store) -> Plan:
     for index, column in _wanted_columns(suite, request, preset.dataset):
         trains = registry.measurements()[column.measurement].needs_training
         reason = _reason_to_leave_out(column, preset.dataset, machine)
-        lacking = _lacking(column, request.device if trains else "cpu")
+        lacking = _lacking(column, request.device if trains else "cpu", machine)
         options = {**request.dataset_options, **column.data}
         for row in rows:
             if reason or not row.model:
@@ -162,9 +162,10 @@ def _reason_to_leave_out(column: Column, dataset: str, machine: Mapping[str, Any
     return ""
 
 
-def _lacking(column: Column, device: str) -> str:
+def _lacking(column: Column, device: str, machine: Mapping[str, Any]) -> str:
     """Why a column's backend cannot run here, on `device` if the column names none; "" where it can.
 
+    What a processor computes in is known of this machine alone, so of records of another `machine` it is not asked.
     Raises UserError if it never could.
     """
     if "backend" not in column.settings:
@@ -175,7 +176,9 @@ def _lacking(column: Column, device: str) -> str:
     backend = check_backend(settings["backend"], somewhere, settings["precision"])
     if settings["precision"] not in backend.precisions.get(settings["device"], ()):
         return f"{backend.name} does not compute in {settings['precision']} on {settings['device']}"
-    return missing(backend.packages, backend.extra)
+    if reason := missing(backend.packages, backend.extra):
+        return reason
+    return not_in(backend.name, settings["precision"]) if machine == this_machine.describe() else ""
 
 
 def accuracy_cell(model: str, options: Mapping[str, Any], request: Request, seed: int, store: Store) -> Cell:

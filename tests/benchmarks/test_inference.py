@@ -17,7 +17,7 @@ from release_layout import release_inference
 from speed_page import Tell, with_interval
 from steps import MODELS
 
-from reidbench.deployment.backends import BACKENDS, missing
+from reidbench.deployment.backends import BACKENDS, missing, not_in
 from reidbench.deployment.network import clips_of
 from reidbench.machine import physical_cores
 from reidbench.profiling import session
@@ -63,7 +63,7 @@ def test_a_backend_against_the_release_layout(name: str, backend: str, benchmark
 @pytest.mark.parametrize(("backend", "precision"), [*COMPARED, ("openvino", "bf16"), ("openvino", "int8")])
 def test_bicnet_tks_to_base_b(backend: str, precision: str, benchmark: Any, tell: Tell) -> None:
     """The operations say 0.47, and the paper's GPU 0.55."""
-    if lacking := missing(BACKENDS[backend].packages, BACKENDS[backend].extra):
+    if lacking := missing(BACKENDS[backend].packages, BACKENDS[backend].extra) or not_in(backend, precision):
         pytest.skip(lacking)
     settings = {"device": "cpu", "precision": precision, "backend": backend}
     runs = {name: session.Subject.of(model, {}, settings).start(COST_SHAPE) for name, model in MODELS.items()}

@@ -165,6 +165,7 @@ def columns_of(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> tuple[str, l
     made: list[dict[str, Suite]] = []
     monkeypatch.setattr(profiling, "run", lambda suites, *_, **__: made.append(suites) or 0)
     monkeypatch.setattr(profiling, "missing", lambda *_: "")
+    monkeypatch.setattr(profiling, "not_in", lambda *_: "")
     assert cli.main(["profile", "baseline", *arguments]) == 0
     ((name, suite),) = made[0].items()
     usual = {"device": "cpu", "precision": "fp32", "backend": "eager"}
@@ -198,6 +199,10 @@ def test_a_backend_that_is_not_installed_is_refused(
     monkeypatch.setattr(profiling, "missing", lambda *_: "openvino not installed: pip install x")
     assert cli.main(["profile", "baseline", "--backend", "openvino"]) == 2
     assert capsys.readouterr().err.endswith("--backend openvino: openvino not installed: pip install x\n")
+    monkeypatch.setattr(profiling, "missing", lambda *_: "")
+    monkeypatch.setattr(profiling, "not_in", lambda *_: "this CPU has no bf16")
+    assert cli.main(["profile", "baseline", "--backend", "openvino", "--precision", "bf16"]) == 2
+    assert capsys.readouterr().err.endswith("--backend openvino: this CPU has no bf16\n")
 
 
 def test_says_nothing_where_nobody_is_timing(capsys: pytest.CaptureFixture[str]) -> None:

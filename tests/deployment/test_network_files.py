@@ -19,6 +19,7 @@ from torch._dynamo.utils import counters
 from reidbench import registry
 from reidbench.deployment import files, runtimes
 from reidbench.deployment.agreement import compare
+from reidbench.deployment.backends import not_in
 from reidbench.deployment.network import Network
 from reidbench.spec import UserError
 
@@ -84,8 +85,29 @@ def test_every_file_holds_what_is_said_of_it(tmp_path: Path) -> None:
 
 
 def test_bf16_is_what_openvino_then_computes_in(written: dict[str, Path]) -> None:
+    if reason := not_in("openvino", "bf16"):
+        pytest.skip(reason)
     infer = runtimes.load(written["openvino"], "openvino", precision="bf16")
-    assert compare(Network(tiny_model(), neck=True), infer, SHAPE).cosine_error < 1e-2
+    assert ROUNDING < compare(Network(tiny_model(), neck=True), infer, SHAPE).cosine_error < 1e-2
+
+
+def test_a_processor_without_bf16_is_said_to_be_one_before_openvino_takes_float32(
+    written: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(openvino.Core, "get_property", lambda *_: ["FP32", "INT8"])
+    not_in.cache_clear()
+    try:
+        with pytest.raises(UserError, match="backend openvino in bf16: this CPU has no bf16"):
+            runtimes.load(written["openvino"], "openvino", precision="bf16")
+        assert not not_in("openvino", "fp32")
+    finally:
+        not_in.cache_clear()
+
+
+def test_what_openvino_says_of_the_processor_is_what_it_computes_in(written: dict[str, Path]) -> None:
+    compiled = openvino.Core().compile_model(written["openvino"], "CPU", {"INFERENCE_PRECISION_HINT": "bf16"})
+    computes = compiled.get_property("INFERENCE_PRECISION_HINT")
+    assert (computes == openvino.Type.bf16) is (not_in("openvino", "bf16") == "")
 
 
 def test_bf16_in_torch_is_near_what_the_model_computes() -> None:

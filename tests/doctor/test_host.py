@@ -115,4 +115,4 @@ def test_heat_is_told_where_it_can_be_read(write: Write) -> None:
 
 def test_this_machine_can_be_examined(tmp_path: Path) -> None:
     subjects = [finding.subject for finding in host.examine(tmp_path)]
-    assert subjects == ["machine", "cores", "memory", "results disk", "cache disk", "clock rate", "heat"]
+    assert subjects == ["machine", "cores", "memory", "results disk", "cache disk", "clock rate", "heat", "environment"]

@@ -182,6 +182,17 @@ def test_without_its_package_a_backend_shows_what_was_recorded_and_no_attempt_th
     assert made.uninstalled == {("A", 0): installed.cells["A", 0]}
 
 
+def test_what_this_processor_does_not_compute_in_is_left_out_here_and_unknown_of_another_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    suite = replace(SUITE, columns=(Column("latency.latency", settings={"backend": "openvino", "precision": "bf16"}),))
+    monkeypatch.setattr(plan_module, "missing", lambda *_: "")
+    monkeypatch.setattr(plan_module, "not_in", lambda *_: "this CPU has no bf16")
+    assert plan(tmp_path, suite).absent == {("A", 0): "this CPU has no bf16", ("B", 0): "this CPU has no bf16"}
+    monkeypatch.setattr(Store, "machine", lambda _: {**describe(), "cpu": "another"})
+    assert not plan(tmp_path, suite).absent
+
+
 def test_latency_names_its_reference_and_the_reference_its_source(tmp_path: Path) -> None:
     reference = cell(plan(tmp_path), "A", 1).settings["reference"]
     assert reference["model"] == "baseline" and reference["source"] == registry.model_source("baseline")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -13,6 +13,7 @@ from reidbench.data.splits import split_of
 from reidbench.data.synthetic import LIMITS, SHOWS
 from reidbench.deployment.backends import BACKENDS, EAGER, ran_on
 from reidbench.disturbance import STEADY, busy, unsteady
+from reidbench.environment import TOLD
 from reidbench.machine import PACKAGES
 from reidbench.planning.plan import trained_by
 from reidbench.reporting.documents.document import Part, Section, items, section
@@ -41,6 +42,9 @@ ELSEWHERE = (
     "method was tuned so."
 )
 """What the notes of a preset with rates come to on another dataset: they tell of the synthetic one."""
+
+HELD_BY_ALL = ("python", *PACKAGES)
+"""Of what every record holds the version; others stand in those of a backend."""
 
 DIGITS = 12
 """Of each fingerprint, where there are several."""
@@ -249,8 +253,10 @@ def _recipes(table: Table, *, lookalikes: bool) -> Iterator[str]:
 def _machine(tables: Sequence[Table], place: str, machine: Mapping[str, Any]) -> Iterator[str]:
     yield f"{place}: " + ", ".join(f"{name} {value}" for name, value in machine.items() if value)
     shown = [record for table in tables for record in shown_records(table)]
-    yield from dict.fromkeys(line for record in shown for line in _versions("Versions", record, of_all=True))
-    yield from dict.fromkeys(line for record in shown for line in _versions("Backend", record, of_all=False))
+    yield from dict.fromkeys(line for record in shown for line in _versions("Versions", record, HELD_BY_ALL))
+    backends = {name for record in shown for name in record.versions} - {*HELD_BY_ALL, *TOLD}
+    yield from dict.fromkeys(line for record in shown for line in _versions("Backend", record, backends))
+    yield from dict.fromkeys(line for record in shown for line in _versions("Environment", record, TOLD))
     yield from dict.fromkeys(line for record in shown for line in _gpu_software(record))
     if shown:
         started = sorted(record.started for record in shown)
@@ -258,10 +264,9 @@ def _machine(tables: Sequence[Table], place: str, machine: Mapping[str, Any]) ->
     yield from dict.fromkeys(line for record in shown for line in _disturbances(record))
 
 
-def _versions(label: str, record: Record, *, of_all: bool) -> Iterator[str]:
-    """One line of the versions that a record holds, as all do, or of those that it holds for its backend's sake."""
-    known = {name: version for name, version in sorted(record.versions.items()) if version}
-    told = [f"{name} {version}" for name, version in known.items() if (name in ("python", *PACKAGES)) == of_all]
+def _versions(label: str, record: Record, names: Collection[str]) -> Iterator[str]:
+    """One line of those versions, or variables, that a record holds; none where it holds none."""
+    told = [f"{name} {version}" for name, version in sorted(record.versions.items()) if version and name in names]
     if told:
         yield f"{label}: {', '.join(told)}"
 

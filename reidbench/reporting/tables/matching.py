@@ -10,6 +10,7 @@ from typing import Any
 from reidbench import registry
 from reidbench.audit.rules import ROUNDINGS, interval
 from reidbench.data.splits import split_of, splits_of
+from reidbench.environment import TOLD
 from reidbench.json_trees import differences, without
 from reidbench.scatter import Noise, noise_by_device
 from reidbench.spec import PAPER_SIZE, Cell, Column, Published, Quantity, Record, Row, canonical_json
@@ -160,6 +161,7 @@ def mixtures(measurement: str, rows: Sequence[tuple[str, Record]], own: Collecti
     gpus = [str(record.context.get("gpu", "")) for _, record in rows]
     kinds["GPU"] = [gpu or next(filter(None, gpus), "") for gpu in gpus]  # where only some have one, devices differ
     kinds["version of torch"] = [record.versions.get("torch", "") for _, record in rows]
+    kinds["environment"] = [{name: record.versions.get(name, "") for name in TOLD} for _, record in rows]
     trunks = [_trunk(record) for _, record in rows]
     for label, values in kinds.items():
         first: dict[str, tuple[str, Any]] = {}

@@ -55,6 +55,15 @@ def test_what_a_backend_ran_with_stands_once_under_the_versions_of_all(bench):
     assert told == ["Versions: python 3.11.0, torch 2.9.0", "Backend: nncf 3.4.0, openvino 2026.4.1"]
 
 
+def test_variables_that_change_a_number_stand_apart_from_the_versions(bench):
+    bench.save_all()
+    record = next(iter(bench.store.records()))
+    bench.store.save(replace(record, versions={**record.versions, "LD_PRELOAD": "libjemalloc.so"}))
+    (place,) = methods([assemble(bench.plan, bench.store)], "made-up", {})[2].parts
+    told = [line for line in place.lines if line.startswith(("Versions: ", "Backend: ", "Environment: "))]
+    assert told == ["Versions: python 3.11.0, torch 2.9.0", "Environment: LD_PRELOAD libjemalloc.so"]
+
+
 TAUGHT = "The shared trunk was taught 768 persons, half of them at 32x16. There the coat flap stood still."
 """What a trunk's text begins with, and what it has of the cues of the synthetic data."""
 

@@ -71,6 +71,12 @@ def test_two_gpus_in_a_column_are_told_and_a_cpu_beside_one_is_another_device(be
     assert told("latency", [on_cpu, one]) == []
 
 
+def test_variables_that_change_a_number_and_that_only_some_rows_had_are_told(bench):
+    first, second, _ = records(bench)
+    second = replace(second, versions={**second.versions, "LD_PRELOAD": "libjemalloc.so"})
+    assert told("latency", [first, second]) == ["latency: rows differ in their environment: Base from Small"]
+
+
 @pytest.mark.parametrize(("text", "number"), [("80.7", 80.7), ("", None), ("-", None), ("80.7*", None)])
 def test_only_a_printed_number_is_a_number(text: str, number: float | None) -> None:
     assert matching.as_number(text) == number
