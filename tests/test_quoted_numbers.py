@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 MACHINE = ROOT / "results" / "amd-epyc-2-core-407a"
 FULL = ROOT / "results" / "nvidia-h200-16-core-7ae3"
 GPU = ROOT / "results" / "nvidia-h100-80gb-hbm3-16-core-c007"
+OLDER_CPU = ROOT / "results" / "amd-epyc-2-core-a503"
 STARTED = re.compile(r"^python bench\.py (\w+) +# (.*)$", flags=re.MULTILINE)
 
 
@@ -158,9 +159,20 @@ def test_the_readme_quotes_the_ratios_of_one_clip_by_kind_of_machine() -> None:
         if cells.get("one clip (x)", "-") != "-":
             ratios[cells["run by"].partition(",")[0]].append(float(cells["one clip (x)"].split()[0]))
     cpu, gpu = (f"{min(found):.2f} to {max(found):.2f}" for found in ratios.values())
-    assert f"{cpu} times Base-B's time on the CPU, {gpu} on the GPUs" in page("README.md")
+    assert f"{cpu} times Base-B's time on the CPUs, {gpu} on the GPUs" in page("README.md")
     told = f"it takes {min(many):.2f} to {max(many):.2f} times the time, in each of the {len(many)} ways that this was"
     assert told in page("README.md")
+
+
+def test_what_a_cpu_without_bf16_takes_is_that_of_its_report() -> None:
+    def found(row: str, column: str, way: str) -> str:
+        return cell("backends-cost", row, column, f"Cost: cpu, {way}the paper's", OLDER_CPU).split()[0]
+
+    openvino, eager = (found("BiCnet-TKS", "Latency ratio (x)", way) for way in ("fp32, openvino, ", "fp32, "))
+    wide, narrow = (found("Base-B (256x128)", "Latency (ms)", way) for way in ("fp32, ", "bf16, "))
+    told = page("docs/results.md")
+    assert f"takes {openvino} times Base-B's time by OpenVINO in fp32, {eager} times by eager torch" in told
+    assert f"Eager bf16 takes Base-B {narrow} ms where fp32 takes {wide}:" in told
 
 
 def test_the_accuracies_of_a_gpu_and_of_a_cpu_are_those_of_their_records() -> None:
