@@ -54,6 +54,9 @@ MADE_BY = "drawn by reidbench"
 ENDINGS = ("svg", "png")
 """What every figure is written as."""
 
+INDENTATION = re.compile(rb" *\n *")
+"""What an SVG can do without: a tenth of it."""
+
 PRINTED = "pdf"
 """What a figure is written as besides, for LaTeX, where it is not made of pixels."""
 
@@ -246,7 +249,8 @@ def write_figure(draw: Callable[[], Figure | None], stem: Path, stamp: str, *, p
         for path in files:
             content = io.BytesIO()
             figure.savefig(content, format=path.suffix[1:], dpi=DPI, metadata=marks[path.suffix])
-            write_drawn(path, content.getvalue(), stamp)
+            drawn = content.getvalue()
+            write_drawn(path, INDENTATION.sub(b"\n", drawn) if path.suffix == ".svg" else drawn, stamp)
     return files
 
 

@@ -3,13 +3,14 @@
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from xml.etree import ElementTree
 
 import matplotlib
 import pytest
 from matplotlib.figure import Figure
 
-from reidbench.reporting.figures import FIGURES, write_figure
-from reidbench.reporting.figures.style import STYLE, new_figure, styled
+from reidbench.reporting.figures import FIGURES, MADE_BY, write_figure
+from reidbench.reporting.figures.style import STYLE, new_figure, settle, styled
 from reidbench.reporting.tables.table import Table
 
 Fill = Callable[..., Table]
@@ -34,6 +35,16 @@ def test_what_a_matplotlibrc_sets_reaches_no_figure_and_holds_again_afterwards(t
             assert {name: matplotlib.rcParams[name] for name in STYLE} == STYLE
             assert all(matplotlib.rcParams[name] == matplotlib.rcParamsDefault[name] for name in OWN)
     assert own == plain
+
+
+def test_the_svg_is_what_matplotlib_draws_without_its_indentation(tmp_path: Path) -> None:
+    (svg, _) = write_figure(line, tmp_path / "line", "stamp")
+    with styled():
+        settle(figure := line())
+        figure.savefig(tmp_path / "plain.svg", metadata={"Date": None, "Identifier": MADE_BY})
+    plain = (tmp_path / "plain.svg").read_text()
+    assert [text.strip() for text in plain.splitlines()] == svg.read_text().splitlines() != plain.splitlines()
+    assert ElementTree.parse(svg).getroot().tag.endswith("svg")
 
 
 @pytest.mark.parametrize("row", ["Base-S (128x64)", "BiCnet-TKS"])
