@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 
 from reidbench.retrieval import blocks
+from reidbench.retrieval.equal import first_equals
 from reidbench.retrieval.features import Features
 from reidbench.retrieval.mapped import UnitVectors
 from reidbench.retrieval.reranking import reranked_distances
@@ -32,7 +33,8 @@ class Block:
 def similarity_blocks(query: Features, gallery: Features, protocol: Protocol) -> Iterator[Block]:
     """The similarities of all queries, in blocks one after another; comparable within a row.
 
-    The cosine is the product of vectors of unit length. Re-ranking seeks neighbours among queries and gallery alike,
+    The cosine is the product of vectors of unit length. Entries that hold the same numbers are exactly as similar, but
+    by re-ranked distances, which depend on all entries. Re-ranking seeks neighbours among queries and gallery alike,
     each tracklet once. Raises UserError if the protocol's distance is unknown.
     """
     _check_distance(protocol)
@@ -41,11 +43,12 @@ def similarity_blocks(query: Features, gallery: Features, protocol: Protocol) ->
         for row, similarities in _reranked_rows(query, gallery):
             yield Block(slice(row, row + 1), (whole,), partial(_only, similarities[None]))
         return
+    equals = first_equals(gallery.vectors)
     # What is made of a memory map for a part is in memory with it.
     mapped = isinstance(gallery.vectors, UnitVectors)
     at_most = max(1, blocks.BLOCK // gallery.vectors.shape[1]) if mapped else len(gallery)
     for rows, parts in blocks.tiles(len(query), len(gallery), at_most):
-        yield Block(rows, parts, partial(_similarities, query, gallery, protocol, rows))
+        yield Block(rows, parts, partial(_similarities, query, gallery, equals, protocol, rows))
 
 
 def similarity_rows(query: Features, gallery: Features, protocol: Protocol) -> Iterator[tuple[int, np.ndarray]]:
@@ -54,8 +57,9 @@ def similarity_rows(query: Features, gallery: Features, protocol: Protocol) -> I
     if protocol.reranking:
         yield from _reranked_rows(query, gallery)
         return
+    equals = first_equals(gallery.vectors)
     for rows in blocks.row_blocks(len(query), len(gallery)):
-        block = _similarities(query, gallery, protocol, rows, slice(0, len(gallery)))
+        block = _similarities(query, gallery, equals, protocol, rows, slice(0, len(gallery)))
         yield from enumerate(block, rows.start)
 
 
@@ -64,9 +68,15 @@ def _check_distance(protocol: Protocol) -> None:
         raise UserError(f"protocol {protocol.name}: distance is {protocol.distance!r}; choose cosine or euclidean")
 
 
-def _similarities(query: Features, gallery: Features, protocol: Protocol, rows: slice, columns: slice) -> np.ndarray:
-    vectors = np.asarray(gallery.vectors[columns])
-    block = np.asarray(query.vectors[rows]) @ vectors.T
+def _similarities(
+    query: Features, gallery: Features, equals: np.ndarray, protocol: Protocol, rows: slice, columns: slice
+) -> np.ndarray:
+    vectors, asking = np.asarray(gallery.vectors[columns]), np.asarray(query.vectors[rows])
+    block = asking @ vectors.T
+    # The product's kernels round by place. One vector's product with all queries is one number for all like it.
+    places = equals[columns]
+    for first in np.unique(places[places >= 0]):
+        block[:, places == first] = (asking @ vectors[np.argmax(places == first)])[:, None]
     if protocol.distance == "euclidean":
         # Half the squared distance with its sign turned, but for a query's own length.
         block -= np.square(vectors).sum(axis=1) / 2
