@@ -12,8 +12,12 @@ OVERRULING = (
     "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE",
     "TORCH_COMPILE_DISABLE",
     "TORCHDYNAMO_DISABLE",
+    "OMP_DYNAMIC",
+    "OMP_MAX_ACTIVE_LEVELS",
+    "OMP_THREAD_LIMIT",
 )
-"""With these float32 is rounded, or a network not compiled, whatever a measurement's settings say: they are put aside.
+"""With these float32 is rounded, a network not compiled, or fewer threads compute, whatever a cell's settings say:
+they are put aside.
 
 Some are set by images and instructions for servers, for every program alike.
 """
@@ -23,12 +27,15 @@ TOLD = (
     "GLIBC_TUNABLES",
     "MALLOC_ARENA_MAX",
     "MALLOC_CONF",
+    "MALLOC_MMAP_MAX_",
+    "MALLOC_MMAP_THRESHOLD_",
+    "MALLOC_TOP_PAD_",
+    "MALLOC_TRIM_THRESHOLD_",
     "ATEN_CPU_CAPABILITY",
     "DNNL_MAX_CPU_ISA",
     "ONEDNN_MAX_CPU_ISA",
     "MKL_CBWR",
     "MKL_ENABLE_INSTRUCTIONS",
-    "OMP_DYNAMIC",
     "OMP_PLACES",
     "OMP_PROC_BIND",
     "OMP_SCHEDULE",
@@ -44,6 +51,12 @@ TOLD = (
     "PYTORCH_ALLOC_CONF",
     "PYTORCH_CUDA_ALLOC_CONF",
     "PYTORCH_NO_CUDA_MEMORY_CACHING",
+    "THP_MEM_ALLOC_ENABLE",
+    "TORCH_BLAS_PREFER_CUBLASLT",
+    "TORCH_CUDNN_USE_HEURISTIC_MODE_B",
+    "TORCH_CUDNN_V8_API_DISABLED",
+    "TORCHINDUCTOR_FREEZING",
+    "TORCHINDUCTOR_MAX_AUTOTUNE",
 )
 """What a user may well want, and what changes times, memory or last digits: a record holds those that were set.
 

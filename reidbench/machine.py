@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 from reidbench import __version__
-from reidbench.environment import told
 from reidbench.resources import allowed_cores
 from reidbench.spec import UserError, canonical_json
 
@@ -127,10 +126,7 @@ def now() -> str:
 
 
 def versions(others: Sequence[str] = ()) -> dict[str, str]:
-    """Versions of Python, of the packages that can change a number, and of others; "" where one is not installed.
-
-    With them the variables of the environment that can change one, if any are set.
-    """
+    """Versions of Python, of the packages that can change a number, and of others; "" where one is not installed."""
     found = {"python": platform.python_version()}
     for package in (*PACKAGES, *others):
         try:
@@ -139,7 +135,7 @@ def versions(others: Sequence[str] = ()) -> dict[str, str]:
             found[package] = ""
     # That of the code that runs: another one may be installed.
     found["reidbench"] = __version__
-    return {**found, **told()}
+    return found
 
 
 @cache

@@ -43,11 +43,14 @@ def test_the_program_itself_takes_them_out_before_torch_could_read_them() -> Non
     assert '"KMP_BLOCKTIME"' in left and "NVIDIA_TF32_OVERRIDE" not in left
 
 
-def test_a_record_tells_what_is_set_and_may_change_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_set_and_may_change_a_number_is_told_and_keeps_no_file_from_being_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     before = machine.versions()
     monkeypatch.setenv("CUDA_LAUNCH_BLOCKING", "1")
     monkeypatch.setenv("LD_PRELOAD", "")
-    assert machine.versions() == {**before, "CUDA_LAUNCH_BLOCKING": "1"}
+    assert environment.told() == {"CUDA_LAUNCH_BLOCKING": "1"}
+    assert machine.versions() == before, "of which the names of kept weights and exported networks are made"
 
 
 def test_the_doctor_names_both(monkeypatch: pytest.MonkeyPatch) -> None:

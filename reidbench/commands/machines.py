@@ -30,12 +30,16 @@ def machines(arguments: Namespace) -> int:
     suite = with_focus(arguments.suite, registry.suite(arguments.suite), arguments.row)
     folder = Path(arguments.out or arguments.results)
     check_writable(folder)
-    found = compare_machines(arguments.suite, suite, stores(arguments.results))
+    known = stores(arguments.results)
     if arguments.machine:
+        registry.lookup("machine", arguments.machine, {store.name: store for store in known})
+    found = compare_machines(arguments.suite, suite, known)
+    if arguments.machine:  # the operations may have been counted on another one
         found = replace(found, places=tuple(place for place in found.places if place.name == arguments.machine))
     if not found.places:
-        names = f"{suite.focus} and {suite.reference}"
-        raise UserError(f"{arguments.results}: no machine there has times of both {names} that are up to date")
+        names, who = f"{suite.focus} and {suite.reference}", arguments.machine or "no machine there"
+        has = "has no times" if arguments.machine else "has times"
+        raise UserError(f"{arguments.results}: {who} {has} of both {names} that are up to date")
     stem = folder / "-".join(
         ["machines", arguments.suite, *filter(None, map(slug, (arguments.row, arguments.machine)))]
     )
@@ -65,10 +69,11 @@ def with_focus(name: str, suite: Suite, row: str) -> Suite:
 def _paragraphs(found: Comparison, width: int) -> Iterator[str]:
     """The sentences and the tables, no line wider than the terminal."""
     from reidbench.reporting.findings.machines import headlines
-    from reidbench.reporting.machines import machine_block
+    from reidbench.reporting.machines import machine_block, remarks
     from reidbench.reporting.tables.terminal import text_tables
 
-    yield "\n".join(textwrap.fill(text, width, break_on_hyphens=False) for text in headlines(found))
+    said = [*headlines(found), *remarks(found)]
+    yield "\n".join(textwrap.fill(text, width, break_on_hyphens=False) for text in said)
     for place in found.places:
         block = machine_block(found, place)
         for lines in text_tables([block.header, *block.lines], width):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reidbench import distributed, machine
+from reidbench.environment import told
 from reidbench.experiments.accuracy import dataset_of, load_trained, prepare_device, recipe_of, score, score_features
 from reidbench.files import sha256_of
 from reidbench.retrieval.features import Embedded, embed_test
@@ -76,7 +77,7 @@ def evaluate_weights(
         samples=outcome.samples,
         context={**outcome.context, "weights": weights.name},
         machine=store.name,
-        versions=machine.versions(),
+        versions={**machine.versions(), **told()},
         started=started,
         seconds=round(time.monotonic() - clock, 3),
     )

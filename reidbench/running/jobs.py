@@ -82,7 +82,7 @@ def environment(job: Job, places: Places) -> dict[str, str]:
     found = child_environment(**places.environment(), **{IN_WORKER: "1"})
     threads = 0 if job.trial else job.cells[0].settings.get("threads", 1)
     if threads:
-        found["OMP_NUM_THREADS"] = found["MKL_NUM_THREADS"] = str(threads)
+        found.update(dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(threads)))
     if job.phase > 0 and job.cells[0].settings.get("device") == "cpu":
         found.update(KEEP_FREED_MEMORY)
     return found

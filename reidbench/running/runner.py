@@ -20,6 +20,7 @@ from typing import Any, Protocol
 from reidbench import machine, registry
 from reidbench.data.cache import cache_folder
 from reidbench.deployment.backends import is_installed, packages_of
+from reidbench.environment import told
 from reidbench.experiments.weights import forget
 from reidbench.files import alone, refused, sweep_tree
 from reidbench.planning.plan import Plan, all_cells
@@ -230,7 +231,7 @@ class Runner:
             samples=outcome.samples,
             context=outcome.context,
             machine=self.store.name,
-            versions=machine.versions(packages_of(cell.settings)),
+            versions={**machine.versions(packages_of(cell.settings)), **told()},
             started=started,
             seconds=round(seconds, 3),
             error=printable(error),

@@ -158,7 +158,10 @@ def test_records_come_and_only_what_is_missing_runs_again(make, tmp_path: Path) 
     assert runs(tmp_path) == ["well", "prints"] * 2
 
 
-def test_a_record_says_what_its_backend_ran_with(make) -> None:
+def test_a_record_says_what_its_backend_ran_with_and_what_else_may_have_changed_it(
+    make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_LAUNCH_BLOCKING", "1")
     plan, store = make()
     plain = plan.cells["well", 0][0]
     on_backend = replace(plain, settings={**plain.settings, "backend": "openvino"})
@@ -167,6 +170,7 @@ def test_a_record_says_what_its_backend_ran_with(make) -> None:
     assert without and having and "openvino" not in without.versions
     for package in ("openvino", "nncf", "onnx", "onnxscript"):
         assert having.versions[package] == version(package)
+    assert having.versions["CUDA_LAUNCH_BLOCKING"] == "1"
 
 
 def test_kept_weights_last_until_everything_is_measured_again(make) -> None:

@@ -9,6 +9,7 @@ from matplotlib.ticker import FuncFormatter, NullLocator
 
 from reidbench.reporting.figures.style import OKABE_ITO, Style, error_lengths, grid, page_figure
 from reidbench.reporting.findings.machines import Comparison, Way, title
+from reidbench.statistics import Estimate
 
 BAND = "#DDDDDD"
 ONE: Style = {"fmt": "o", "ms": 5, "color": OKABE_ITO[0], "label": "one clip at a time"}
@@ -21,6 +22,9 @@ MANY: Style = {
 }
 APART = 0.14
 """How far the two lie above and below their line."""
+
+PALE = 0.35
+"""How opaque is drawn what was disturbed."""
 
 TICKS = (0.25, 0.5, 0.75, 1, 1.5, 2, 3, 4, 6, 8)
 
@@ -40,10 +44,10 @@ def machines_figure(found: Comparison) -> Figure:
         label = f"multiply-accumulates: {found.share:.2f}"
         axis.axvline(found.share, color="black", linewidth=0.9, linestyle="--", zorder=1, label=label)
     for place, (_, way) in enumerate(lines):
-        for known, shift, style in ((way.ratio, -APART, ONE), (way.at_once, APART, MANY)) if way else ():
-            if known:
-                lengths = error_lengths(known.value, known.low, known.high)
-                axis.errorbar(known.value, place + shift, xerr=lengths, elinewidth=0.9, capsize=2, **style)
+        for known, shift, style, disturbed in _points(way) if way else ():
+            lengths = error_lengths(known.value, known.low, known.high)
+            pale = PALE if disturbed else 1
+            axis.errorbar(known.value, place + shift, xerr=lengths, elinewidth=0.9, capsize=2, alpha=pale, **style)
     axis.set_yticks(range(len(lines)), [name for name, _ in lines])
     axis.set_ylim(len(lines) - 0.4, -0.6)
     for text, (_, way) in zip(axis.get_yticklabels(), lines, strict=True):
@@ -60,6 +64,14 @@ def machines_figure(found: Comparison) -> Figure:
     figure.legend(once.values(), once.keys(), loc="outside lower center", ncol=2, frameon=False, fontsize=8)
     figure.suptitle(title(found), fontsize=10)
     return figure
+
+
+def _points(way: Way) -> Iterator[tuple[Estimate, float, Style, bool]]:
+    """Each ratio of a way: where it lies beside its line, how it is drawn, and whether its times were disturbed."""
+    if way.ratio:
+        yield way.ratio, -APART, ONE, bool(way.disturbed)
+    if way.at_once:
+        yield way.at_once, APART, MANY, bool(way.disturbed_at_once)
 
 
 def _lines(found: Comparison) -> Iterator[tuple[str, Way | None]]:

@@ -12,6 +12,7 @@ from reidbench import registry
 from reidbench.audit.rules import last_digit
 from reidbench.planning.plan import Request
 from reidbench.planning.recorded import recorded_plan
+from reidbench.reporting.findings.methods import disturbances
 from reidbench.reporting.findings.throughputs import THROUGHPUT, ratio_at_best
 from reidbench.reporting.findings.verdict import ratio_text, short_name
 from reidbench.reporting.tables.matching import Records
@@ -33,7 +34,7 @@ class Way:
 
     `times` are the seconds of a frame, one clip at a time: the reference row, the row; `ratio` is theirs. `at_once` is
     the ratio where each computes as many clips at once as suit it best, `clips` how many. What was not measured is None
-    or empty.
+    or empty. `disturbed` and `disturbed_at_once` say what disturbed the times of one clip, and those of many.
     """
 
     ran_on: tuple[str, ...]
@@ -41,15 +42,21 @@ class Way:
     times: tuple[Estimate, ...] = ()
     at_once: Estimate | None = None
     clips: tuple[int, ...] = ()
+    disturbed: tuple[str, ...] = ()
+    disturbed_at_once: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Place:
-    """A machine: the name of its folder, the content of its machine.json, and the ways in which both rows were run."""
+    """A machine: the name of its folder, the content of its machine.json, and the ways in which both rows were run.
+
+    `remarks` say what of its records does not belong together, or to it.
+    """
 
     name: str
     machine: Mapping[str, Any]
     ways: tuple[Way, ...]
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -89,7 +96,8 @@ def compare_machines(name: str, suite: Suite, stores: Sequence[Store]) -> Compar
         shares = (over_reference(t, heading_of(t, MACS)).get(t.plan.suite.focus) for t in tables)
         share = next((found for found in (share, *shares) if found is not None), None)
         if ways := tuple(_ways(tables)):
-            places.append(Place(store.name, store.machine(), ways))
+            remarks = tuple(dict.fromkeys(warning for table in tables for warning in table.warnings))
+            places.append(Place(store.name, store.machine(), ways, remarks))
     published = next((found for one in suites.values() if (found := _published(one))), None)
     row, reference = (short_name(one, suite) for one in (suite.focus, suite.reference))
     return Comparison(row, reference, tuple(places), share, published)
@@ -154,14 +162,20 @@ def _ways(tables: Sequence[Table]) -> Iterator[Way]:
         for heading in table.headings:
             rows = table.fresh(heading)
             way = found.get(tuple(heading.ran_on), Way(tuple(heading.ran_on)))
+            said = tuple(disturbances(table, [heading]))
             if heading.column.quantity == RATIO and focus in rows and way.ratio is None:
-                way = replace(way, ratio=rows[focus][0])
+                way = replace(way, ratio=rows[focus][0], disturbed=_joined(way.disturbed, said))
             elif heading.column.quantity == TIME and {focus, reference} <= rows.keys() and not way.times:
-                way = replace(way, times=(rows[reference][0], rows[focus][0]))
+                times = rows[reference][0], rows[focus][0]
+                way = replace(way, times=times, disturbed=_joined(way.disturbed, said))
             elif way.at_once is None and (best := ratio_at_best(table, heading)):
-                way = replace(way, at_once=best[0], clips=tuple(reversed(best[1])))
+                way = replace(way, at_once=best[0], clips=tuple(reversed(best[1])), disturbed_at_once=said)
             found[way.ran_on] = way
     yield from (way for way in found.values() if way.ratio or way.at_once)
+
+
+def _joined(before: Sequence[str], more: Sequence[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys([*before, *more]))
 
 
 def _published(suite: Suite) -> PublishedTimes | None:
@@ -181,12 +195,12 @@ def _rounded_to(text: str) -> tuple[float, float]:
 
 
 def headlines(found: Comparison) -> Iterator[str]:
-    """What the machines say together, one sentence a finding."""
+    """What the machines say together, one sentence a finding; of times that were disturbed no more than that."""
     ways = [(place, way) for place in found.places for way in place.ways]
     whats = {
-        "One clip at a time": [(place, way, way.ratio) for place, way in ways if way.ratio],
+        "One clip at a time": [(place, way, way.ratio) for place, way in ways if way.ratio and not way.disturbed],
         "Many clips at once, each row at its best batch": [
-            (place, way, way.at_once) for place, way in ways if way.at_once
+            (place, way, way.at_once) for place, way in ways if way.at_once and not way.disturbed_at_once
         ],
     }
     for what, ratios in whats.items():
@@ -195,7 +209,7 @@ def headlines(found: Comparison) -> Iterator[str]:
     if found.share is not None:
         share = f"{found.row} has {found.share:.2f}x {found.reference}'s multiply-accumulates"
         yield f"{share}: {_reached(found.share, whats)}."
-    if printed := found.published:
+    if (printed := found.published) and any(way.ratio for _, way in ways):
         first, second = printed.texts
         inside = {place.name: _within(place, printed) for place in found.places}
         named = "; ".join(f"on {name} by {' / '.join(among)}" for name, among in inside.items() if among)
@@ -204,6 +218,8 @@ def headlines(found: Comparison) -> Iterator[str]:
             f"{printed.low:.2f} to {printed.high:.2f}. "
             f"{f'One clip here lies within it {named}' if named else 'No ratio of one clip here lies within it'}."
         )
+    if left := [f"{what} by {_where(place, way)}" for place, way in ways for what in _disturbed(way)]:
+        yield f"Left out of all this, as its times were disturbed: {'; '.join(left)}."
 
 
 def _extremes(found: Comparison, ratios: Sequence[tuple[Place, Way, Estimate]]) -> str:
@@ -230,7 +246,13 @@ def _reached(share: float, whats: Mapping[str, Sequence[tuple[Place, Way, Estima
 
 def _within(place: Place, printed: PublishedTimes) -> list[str]:
     """The ways of a machine in which the ratio of one clip is as published, as far as the printed digits tell that."""
-    return [_how(way) for way in place.ways if way.ratio and printed.low <= way.ratio.value <= printed.high]
+    ways = (way for way in place.ways if way.ratio and not way.disturbed)
+    return [_how(way) for way in ways if way.ratio and printed.low <= way.ratio.value <= printed.high]
+
+
+def _disturbed(way: Way) -> Iterator[str]:
+    """What of a way was disturbed."""
+    yield from ["one clip"] * bool(way.disturbed) + ["many clips"] * bool(way.disturbed_at_once)
 
 
 def _where(place: Place, way: Way) -> str:

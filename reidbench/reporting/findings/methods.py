@@ -73,9 +73,9 @@ def methods(tables: Sequence[Table], place: str, machine: Mapping[str, Any]) -> 
     return [found for found in sections if found]
 
 
-def disturbances(table: Table) -> list[str]:
-    """A line on each session in which something disturbed times that the table shows."""
-    return list(dict.fromkeys(line for record in shown_records(table) for line in _disturbances(record)))
+def disturbances(table: Table, headings: Iterable[Heading] = ()) -> list[str]:
+    """A line on each session in which something disturbed times that the table shows, or some of its columns."""
+    return list(dict.fromkeys(line for record in shown_records(table, headings) for line in _disturbances(record)))
 
 
 def shown_records(table: Table, headings: Iterable[Heading] = ()) -> list[Record]:

@@ -12,9 +12,9 @@ import pytest
 
 from reidbench import registry
 from reidbench.cli import main
-from reidbench.reporting.figures.machines import machines_figure
+from reidbench.reporting.figures.machines import PALE, machines_figure
 from reidbench.reporting.findings.machines import Comparison, compare_machines, headlines
-from reidbench.reporting.machines import machine_block
+from reidbench.reporting.machines import machine_block, remarks
 from reidbench.reporting.tables.dataframe import stores
 from reidbench.reporting.tables.table import Table
 from reidbench.spec import Cell, key_of
@@ -136,6 +136,41 @@ def test_the_sentences_count_and_name_the_extremes_and_hold_them_against_what_is
     assert published.endswith("on made-up by cpu, fp32 / cpu, bf16; on other by cpu, fp32 / cpu, bf16.")
 
 
+def test_what_was_disturbed_is_marked_remarked_drawn_pale_and_left_out_of_the_sentences(results: Path, capsys) -> None:
+    store = Store(results, "made-up")
+    for record in list(store.records("latency")):
+        if record.cell["settings"]["backend"] == "fused" and record.cell["settings"]["precision"] == "bf16":
+            store.save(replace(record, context={**record.context, "other_load": 1.5}))
+    found = gathered(results)
+    once, many, share, _, left = headlines(found)
+    assert "in 4 of 12 ways" in once and "in each of 5 ways" in many and "of 17 ratios" in share
+    assert left == "Left out of all this, as its times were disturbed: one clip by cuda, bf16, fused on made-up."
+    lines = {line[0]: line[3:5] for line in machine_block(found, found.places[0]).lines}
+    assert lines["cuda, bf16, fused"] == ("1.80 ± 0.00 †", "-") and "†" not in lines["cuda, fp32, fused"][0]
+    (axis,) = machines_figure(found).axes
+    assert [container.lines[0].get_alpha() for container in axis.containers].count(PALE) == 1
+    assert main(["machines", "overhead", "--results", str(results)]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert said.count("made-up: The machine was busy (other processes used 1.50 cores)") == 1
+
+
+def test_records_of_another_machine_in_a_folder_are_remarked(results: Path) -> None:
+    for path in (results / "other" / "latency").glob("*.json"):
+        path.unlink()
+    for path in (results / "made-up" / "latency").glob("*.json"):
+        shutil.copy(path, results / "other" / "latency" / path.name)
+    text = "\n".join(remarks(gathered(results)))
+    assert "other: records of machine made-up lie in the folder of other." in text
+
+
+def test_without_a_ratio_of_one_clip_nothing_is_said_of_the_published_one(results: Path) -> None:
+    found = gathered(results)
+    many = tuple(replace(way, ratio=None) for way in found.places[0].ways if way.at_once)
+    assert not any(
+        "Published" in text for text in headlines(replace(found, places=(replace(found.places[0], ways=many),)))
+    )
+
+
 def test_of_other_rows_than_the_published_ones_nothing_is_said_to_be_published(results: Path) -> None:
     suite = replace(registry.suite("overhead"), focus="Two-branch (TB)")
     found = compare_machines("overhead", suite, stores(str(results)))
@@ -193,7 +228,8 @@ def test_the_command_answers_as_json_for_one_row_and_machine(results: Path, caps
         (["machines", "recipe", "--row", "Base-B, without triplets"], "is the network of the reference row"),
         (["machines", "overhead", "--row", "Base-B (256x128)"], "is the network of the reference row"),
         (["machines", "recipe"], "has no row in focus; give --row, one of "),
-        (["machines", "overhead", "--machine", "another"], "no machine there has times of both BiCnet-TKS and Base-B"),
+        (["machines", "overhead", "--machine", "othr"], "no machine is named 'othr'; did you mean 'other'?"),
+        (["machines", "table3", "--machine", "other"], "other has no times of both"),
         (["machines", "table3"], "no machine there has times of both"),
         (["machines", "overhead", "--format", "doc"], "doc"),
     ],
