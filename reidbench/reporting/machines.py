@@ -81,7 +81,8 @@ def _methods(found: Comparison) -> Iterator[str]:
     )
     yield (
         f"{MANY.capitalize()}: the time of a frame where each row computes as many as suit it best, told under clips, "
-        f"{found.reference}'s first. There is no interval where it is not known how sessions differ."
+        f"{found.reference}'s first. There is no interval where it is not known how sessions differ, which is "
+        "measured of one clip."
     )
     if any(way.ran_on[0] == "cuda" for place in found.places for way in place.ways):
         yield "On a GPU that has TF32, fp32 is TF32 in convolutions, torch's default; ieee32 is float32 throughout."
