@@ -84,6 +84,12 @@ def test_every_file_holds_what_is_said_of_it(tmp_path: Path) -> None:
     assert held == dict.fromkeys(files.FORMATS, said)
 
 
+def test_int8_without_clips_to_calibrate_with_is_not_written_as_float32(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"n\.xml: int8 is calibrated with clips, and there are none"):
+        files.write(Counting(), torch.randn(1, 3, 3, 8, 8), tmp_path / "n.xml", "openvino", calibration=())
+    assert not list(tmp_path.iterdir())
+
+
 def test_bf16_is_what_openvino_then_computes_in(written: dict[str, Path]) -> None:
     if reason := not_in("openvino", "bf16"):
         pytest.skip(reason)
