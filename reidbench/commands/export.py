@@ -155,9 +155,12 @@ def _network(arguments: Namespace) -> tuple[Network, Cell, Recipe]:
 
 
 def _calibration(arguments: Namespace, recipe: Recipe, batch: int) -> Any:
-    """Batches of clips that int8 is calibrated with: training clips, or random ones for random weights."""
+    """Batches of clips that int8 is calibrated with: training clips, the first of them again where the last batch is
+    not full, or random ones for random weights. None where nothing is quantised."""
     if arguments.precision != "int8":
-        return ()
+        return None
+    import torch
+
     from reidbench.deployment.network import clips_of
     from reidbench.experiments.accuracy import dataset_of
     from reidbench.inspection.fidelity import CALIBRATION_CLIPS, training_clips
@@ -167,7 +170,7 @@ def _calibration(arguments: Namespace, recipe: Recipe, batch: int) -> Any:
         return [clips_of([batch, recipe.frames, 3, *recipe.size], seed) for seed in range(RANDOM_BATCHES)]
     cell, places = accuracy_cell_of(arguments, 0)
     clips = training_clips(dataset_of(cell.settings["dataset"], places), recipe, CALIBRATION_CLIPS)
-    return [part for part in clips.split(batch) if len(part) == batch]
+    return [clips[torch.arange(start, start + batch) % len(clips)] for start in range(0, len(clips), batch)]
 
 
 def _length(network: Network, clips: Tensor) -> int:

@@ -46,7 +46,7 @@ class Format:
     """
 
     suffix: str
-    write: Callable[[Exportable, Tensor, Path, Sequence[Tensor], Mapping[str, str]], None]
+    write: Callable[[Exportable, Tensor, Path, Sequence[Tensor] | None, Mapping[str, str]], None]
     packages: tuple[str, ...] = ()
     extra: str = ""
     int8: bool = False
@@ -59,16 +59,19 @@ def write(
     path: Path,
     name: str,
     *,
-    calibration: Sequence[Tensor] = (),
+    calibration: Sequence[Tensor] | None = None,
     any_batch: bool = False,
     note: str = "",
 ) -> list[Path]:
     """Writes a network in evaluation mode under a format's `name`; returns the files, the first one `path`.
 
     `clips` `[B, T, 3, H, W]` fix the shape that the file is for, or with `any_batch` all of it but B. The file holds
-    `note`, if there is one, among its metadata. Raises UserError if the exporter refuses the network.
+    `note`, if there is one, among its metadata. Raises UserError if the exporter refuses the network, and for a
+    `calibration` without clips.
     """
     found = lookup("format", name, FORMATS)
+    if calibration is not None and not len(calibration):
+        raise UserError(f"{path.name}: int8 is calibrated with clips, and there are none")
     try:
         with quiet(), torch.no_grad():
             exportable = _program_of_any_batch(network.eval(), clips) if any_batch else network.eval()
@@ -100,7 +103,7 @@ def _program_of_any_batch(network: nn.Module, clips: Tensor) -> ExportedProgram:
 
 
 def _write_onnx(
-    exportable: Exportable, clips: Tensor, path: Path, calibration: Sequence[Tensor], notes: Mapping[str, str]
+    exportable: Exportable, clips: Tensor, path: Path, calibration: Sequence[Tensor] | None, notes: Mapping[str, str]
 ) -> None:
     program = torch.onnx.export(
         exportable,
@@ -119,15 +122,15 @@ def _write_onnx(
 
 
 def _write_openvino(
-    exportable: Exportable, clips: Tensor, path: Path, calibration: Sequence[Tensor], notes: Mapping[str, str]
+    exportable: Exportable, clips: Tensor, path: Path, calibration: Sequence[Tensor] | None, notes: Mapping[str, str]
 ) -> None:
     import openvino
 
     with tempfile.TemporaryDirectory() as folder:
         graph = Path(folder) / "network.onnx"
-        _write_onnx(exportable, clips, graph, (), notes)  # whose metadata OpenVINO takes over
+        _write_onnx(exportable, clips, graph, None, notes)  # whose metadata OpenVINO takes over
         model = openvino.Core().read_model(graph)
-        if calibration:
+        if calibration is not None:
             import nncf
 
             samples = nncf.Dataset([batch.numpy() for batch in calibration])
@@ -137,13 +140,13 @@ def _write_openvino(
 
 
 def _write_torchscript(
-    exportable: Exportable, clips: Tensor, path: Path, calibration: Sequence[Tensor], notes: Mapping[str, str]
+    exportable: Exportable, clips: Tensor, path: Path, calibration: Sequence[Tensor] | None, notes: Mapping[str, str]
 ) -> None:
     torch.jit.freeze(torch.jit.trace(exportable, clips)).save(str(path), _extra_files=dict(notes))
 
 
 def _write_pt2(
-    exportable: Exportable, clips: Tensor, path: Path, calibration: Sequence[Tensor], notes: Mapping[str, str]
+    exportable: Exportable, clips: Tensor, path: Path, calibration: Sequence[Tensor] | None, notes: Mapping[str, str]
 ) -> None:
     program = exportable if isinstance(exportable, ExportedProgram) else torch.export.export(exportable, (clips,))
     torch.export.save(program, path, extra_files=dict(notes))

@@ -70,6 +70,7 @@ def measurement(
     needs: tuple[str, ...] = ("device", "backend"),
     needs_training: bool = False,
     version: int = 1,
+    hears: tuple[str, ...] | None = None,
 ) -> Callable[[F], F]:
     """Registers a function `name(cells, progress) -> Iterator[tuple[Cell, Outcome]]`.
 
@@ -78,8 +79,9 @@ def measurement(
     `mode` says how cells share a process: "alone" (one cell a fresh process), "batch" (several, one after the other),
     "interleaved" (the rows of a suite measured round by round in one process, alone on the machine). `needs` names what
     a cost's cells hold beside the shape of the clips: "device" (with precision and threads), "backend", "reference"
-    (the suite's reference row). `version` is part of every cell's key: raise it when a change of code, here or in what
-    it calls, changes the numbers.
+    (the suite's reference row). `hears` names the settings of a column that the measurement follows; a suite that gives
+    it another is refused, for that would be its heading and nothing else. None takes them all. `version` is part of
+    every cell's key: raise it when a change of code, here or in what it calls, changes the numbers.
     """
 
     def register(function: F) -> F:
@@ -90,7 +92,15 @@ def measurement(
             there, here = (sys.modules[module].__file__ for module in (known.function.__module__, function.__module__))
             raise UserError(f"measurement {function.__name__!r} is defined in both {there} and {here}")
         MEASUREMENTS[function.__name__] = Measurement(
-            function.__name__, first_line(function.__doc__), quantities, mode, needs, needs_training, version, function
+            function.__name__,
+            first_line(function.__doc__),
+            quantities,
+            mode,
+            needs,
+            needs_training,
+            version,
+            function,
+            hears,
         )
         return function
 
@@ -107,6 +117,7 @@ class Measurement:
     needs_training: bool
     version: int
     function: Callable[..., Any]
+    hears: tuple[str, ...] | None = None
 
 
 DECORATORS = ("model", "dataset", "measurement")

@@ -77,7 +77,7 @@ def _started(model: nn.Module, dataset: Dataset, recipe: Recipe, cell: Cell, fol
             network, clips[:1], device=settings["device"], precision=precision, backend=backend.name
         )
     file = folder / f"network{files.FORMATS[backend.format].suffix}"
-    calibration = clips.split(1) if precision == "int8" else ()
+    calibration = clips.split(1) if precision == "int8" else None
     files.write(network.cpu(), clips[:1].contiguous(), file, backend.format, calibration=calibration)
     return runtimes.load(file, backend.format, precision=precision)
 

@@ -6,6 +6,12 @@ from collections.abc import Callable, Iterator
 
 from reidbench.spec import Cell, Outcome, Quantity
 
+TRAINED = ("device", "threads")
+"""The settings of a column that whatever trains a model hears."""
+
+RUN = ("device", "precision", "backend", "threads")
+"""Those that whatever runs a network in time or memory hears."""
+
 Progress = Callable[[Cell, int, int, str], None]
 """Called with (cell, done, total, note)."""
 

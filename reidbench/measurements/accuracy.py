@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from reidbench.measurements import Outcomes, Progress, mean_of
+from reidbench.measurements import TRAINED, Outcomes, Progress, mean_of
 from reidbench.registry import measurement
 from reidbench.spec import Cell, Places, Quantity
 
@@ -17,6 +17,7 @@ def _percentage(title: str, sample: str, about: str, where: str = "") -> Quantit
 @measurement(
     mode="alone",
     needs_training=True,
+    hears=TRAINED,
     quantities={
         "mAP": _percentage("mAP", "ap", "mean average precision over all queries"),
         "top1": _percentage("top-1", "top1", "queries whose best match is right (CMC at rank 1)"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reidbench.measurements import Outcomes, Progress, mean_of
+from reidbench.measurements import RUN, Outcomes, Progress, mean_of
 from reidbench.measurements.inspections import inspect_trained
 from reidbench.registry import measurement
 from reidbench.spec import Cell, Outcome, Quantity
@@ -13,6 +13,7 @@ from reidbench.spec import Cell, Outcome, Quantity
 @measurement(
     mode="batch",
     needs=("device", "backend"),
+    hears=("device", "precision", "backend"),
     quantities={
         "size": Quantity(
             "On disk", "MB", "lower", 1, 1e-6, "the file that the backend loads; of torch's own, weights as safetensors"
@@ -33,6 +34,7 @@ def disk(cells: Sequence[Cell], progress: Progress) -> Outcomes:
 @measurement(
     mode="alone",
     needs_training=True,
+    hears=RUN,
     quantities={
         "mAP": mean_of("mAP", "%", "higher", "mean average precision of the backend's vectors", "ap"),
         "lost": mean_of("mAP lost", "pp", "lower", "eager float32's mAP less the backend's, paired", "lost"),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from reidbench import machine
 from reidbench.deployment.backends import is_installed
-from reidbench.measurements import Outcomes, Progress
+from reidbench.measurements import RUN, Outcomes, Progress
 from reidbench.registry import measurement
 from reidbench.spec import Cell, Outcome, Quantity
 
@@ -35,6 +35,7 @@ THROUGHPUT_SECONDS = 8.0
 @measurement(
     mode="batch",
     needs=(),
+    hears=(),
     quantities={
         "params": Quantity("Params", "M", "lower", 2, 1e-6, "parameters without the classifier"),
         "macs": Quantity(
@@ -80,6 +81,7 @@ def complexity(cells: Sequence[Cell], progress: Progress) -> Outcomes:
 @measurement(
     mode="interleaved",
     needs=("device", "backend", "reference"),
+    hears=RUN,
     quantities={
         "latency": Quantity("Latency", "ms", "lower", 1, 1e3, "one clip; median over the rounds", "median", "seconds"),
         "per_frame": Quantity(
@@ -140,6 +142,7 @@ def latency(cells: Sequence[Cell], progress: Progress) -> Outcomes:
 
 @measurement(
     mode="interleaved",
+    hears=RUN,
     quantities={
         "throughput": Quantity(
             "Throughput",
@@ -201,6 +204,7 @@ def throughput(cells: Sequence[Cell], progress: Progress) -> Outcomes:
 @measurement(
     mode="alone",
     needs=("device",),
+    hears=RUN,
     quantities={
         "peak": Quantity(
             "Memory",

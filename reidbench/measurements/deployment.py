@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from reidbench.measurements import Outcomes, Progress
+from reidbench.measurements import RUN, Outcomes, Progress
 from reidbench.registry import measurement
 from reidbench.spec import Cell, Outcome, Quantity
 
@@ -28,6 +28,7 @@ def _stage(title: str, stage: str, about: str) -> Quantity:
 @measurement(
     mode="interleaved",
     needs=("device", "backend", "reference"),
+    hears=(*RUN, "tracklet", "gallery"),
     quantities={
         "total": _stage("Whole tracklet", "total", "from its JPEGs to the nearest of the gallery; median of the sums"),
         "ratio": Quantity(
@@ -106,6 +107,7 @@ def end_to_end(cells: Sequence[Cell], progress: Progress) -> Outcomes:
 @measurement(
     mode="interleaved",
     needs=("device",),
+    hears=("threads", "gallery", "queries"),
     quantities={
         "query": Quantity(
             "Scoring", "ms/query", "lower", 2, 1e3, "mAP, CMC and mINP by a query; median", "median", "per_query"

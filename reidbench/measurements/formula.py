@@ -13,6 +13,7 @@ from reidbench.spec import Cell, Outcome, Quantity, UserError
 @measurement(
     mode="batch",
     needs=("reference",),
+    hears=(),
     quantities={
         "predicted": Quantity(
             "Cost by formula",

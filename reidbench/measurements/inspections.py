@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from reidbench.measurements import Outcomes, Progress, mean_of
+from reidbench.measurements import TRAINED, Outcomes, Progress, mean_of
 from reidbench.registry import measurement
 from reidbench.spec import Cell, Outcome, Places, Quantity
 
@@ -14,6 +14,7 @@ from reidbench.spec import Cell, Outcome, Places, Quantity
 @measurement(
     mode="alone",
     needs_training=True,
+    hears=TRAINED,
     version=2,
     quantities={
         "overlap": mean_of(
@@ -56,6 +57,7 @@ def activation(cells: Sequence[Cell], progress: Progress) -> Outcomes:
 @measurement(
     mode="alone",
     needs_training=True,
+    hears=TRAINED,
     quantities={
         "overlap": mean_of(
             "Overlap",
@@ -90,6 +92,7 @@ def attention(cells: Sequence[Cell], progress: Progress) -> Outcomes:
 @measurement(
     mode="alone",
     needs_training=True,
+    hears=TRAINED,
     version=2,
     quantities={
         "long": mean_of("Longest", "%", "", "weight of the longest kernel over all queries", "long"),
@@ -164,6 +167,7 @@ def selection(cells: Sequence[Cell], progress: Progress) -> Outcomes:
 @measurement(
     mode="alone",
     needs_training=True,
+    hears=TRAINED,
     quantities={
         "found": mean_of("Found in ten", "%", "higher", "part of a query's matches among the first ten", "found"),
         "lookalikes": mean_of("Look-alikes", "of 10", "lower", "look-alikes among the first ten", "lookalikes"),

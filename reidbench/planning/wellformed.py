@@ -31,7 +31,7 @@ SETTINGS: Mapping[str, type[Any]] = {
     **dict.fromkeys(("device", "precision", "backend"), str),
     **dict.fromkeys(("threads", "tracklet", "gallery", "queries"), int),
 }
-"""What a column may set, and the types of that; any other name would go unheard."""
+"""What a column may set, and the types of that; of these a measurement may hear some (`Measurement.hears`)."""
 
 CHOICES: Mapping[str, Iterable[str]] = {
     "device": sorted({device for backend in BACKENDS.values() for device in backend.devices}),
@@ -77,6 +77,7 @@ def check_suite(name: str, suite: Suite) -> None:
         for column in suite.columns:
             measurement = lookup("measurement", column.measurement, registry.measurements())
             lookup(f"quantity of {column.measurement}", column.field, measurement.quantities)
+            _check_heard(column, measurement.hears)
     except UserError as error:
         raise UserError(f"suite {name}: {error}") from error
     for row in suite.rows:
@@ -116,6 +117,13 @@ def _check_fields(part: Any) -> None:
             raise UserError(f"Column.level is {_short(part.level)}; give a factor and a number, such as ('rate', 0.5)")
     if isinstance(part, Row) and part.frames < 1:
         raise UserError(f"Row.frames is {part.frames}; give 1 or more")
+
+
+def _check_heard(column: Column, hears: tuple[str, ...] | None) -> None:
+    """Raises UserError for a setting that the measurement would not follow: its numbers would be called by it."""
+    for name in column.settings:
+        if hears is not None and name not in hears:
+            raise UserError(f"{column.measurement} does not hear {name}; it hears {', '.join(hears) or 'no setting'}")
 
 
 def _is_plain(value: Mapping[Any, Any]) -> bool:

@@ -109,7 +109,7 @@ def _write(job: Mapping[str, Any]) -> None:
     torch.manual_seed(0)
     network = Network(registry.build(job["model"], **job["options"]))
     clips = [clips_of(job["shape"], seed) for seed in range(CALIBRATION_BATCHES if job["int8"] else 1)]
-    calibration = clips if job["int8"] else ()
+    calibration = clips if job["int8"] else None
     files.write(network, clips[0], Path(job["path"]), job["format"], calibration=calibration)
 
 

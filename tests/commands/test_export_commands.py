@@ -7,18 +7,21 @@ import math
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
 import pytest
 import torch
+from torch import Tensor
 
 from reidbench import registry
 from reidbench.cli import main
 from reidbench.commands import export as export_commands
-from reidbench.deployment import runtimes
+from reidbench.deployment import files, runtimes
 from reidbench.deployment.agreement import Agreement
 from reidbench.planning.plan import Request, choose_preset, model_cell
+from reidbench.spec import UserError
 from reidbench.training.checkpoint import save_model
 
 
@@ -135,6 +138,29 @@ def test_a_file_that_computes_something_else_is_not_written(
     said = refused("baseline", "--weights", "model.pt", "--out", "b.ts", capsys=capsys)
     assert why in said
     assert Path("b.ts").read_text() == "older" and sorted(p.name for p in Path().glob("*b.ts*")) == ["b.ts"]
+
+
+def test_int8_is_quantised_where_a_batch_takes_more_clips_than_there_are_to_calibrate_with(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two persons before two cameras are four tracklets."""
+    write, given = files.write, list[Tensor]()
+
+    def spy(*arguments: Any, calibration: Any, **named: Any) -> list[Path]:
+        given[:] = calibration
+        if len(given[0]) < 4:
+            raise UserError("not written, for that takes long")
+        return write(*arguments, calibration=calibration, **named)
+
+    monkeypatch.setattr(files, "write", spy)
+    few = [part for name in ("train_ids=2", "test_ids=2", "cameras=2", "frames=8") for part in ("--data", name)]
+    arguments = ("--weights", "model.pt", "--preset", "quick", *few, "--precision", "int8", "--out", "b.xml")
+    for batch, batches in ((2, 2), (3, 2), (5, 1)):
+        assert main(["export", "baseline", *arguments, "--batch", str(batch)]) == (0 if batch == 5 else 2)
+        assert [len(clips) for clips in given] == [batch] * batches
+        clips = torch.cat(given)
+        assert len(clips[:4].unique(dim=0)) == 4 and clips[4:].equal(clips[: len(clips) - 4])
+    assert Path("b.bin").stat().st_size < Path("model.pt").stat().st_size / 2
 
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,8 +7,10 @@ import json
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import onnx
+import onnxruntime
 import openvino
 import pytest
 import torch
@@ -84,6 +86,12 @@ def test_every_file_holds_what_is_said_of_it(tmp_path: Path) -> None:
     assert held == dict.fromkeys(files.FORMATS, said)
 
 
+def test_int8_without_clips_to_calibrate_with_is_not_written_as_float32(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"n\.xml: int8 is calibrated with clips, and there are none"):
+        files.write(Counting(), torch.randn(1, 3, 3, 8, 8), tmp_path / "n.xml", "openvino", calibration=())
+    assert not list(tmp_path.iterdir())
+
+
 def test_bf16_is_what_openvino_then_computes_in(written: dict[str, Path]) -> None:
     if reason := not_in("openvino", "bf16"):
         pytest.skip(reason)
@@ -110,6 +118,48 @@ def test_what_openvino_says_of_the_processor_is_what_it_computes_in(written: dic
     assert (computes == openvino.Type.bf16) is (not_in("openvino", "bf16") == "")
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_runtimes_are_given_as_many_threads_as_torch_has(
+    threads: int, written: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, compile_model, given = onnxruntime.InferenceSession, openvino.Core.compile_model, list[Any]()
+
+    def spied_session(path: Path, options: Any, **named: Any) -> Any:
+        given.append(options.intra_op_num_threads)
+        return session(path, options, **named)
+
+    def spied_compile(core: Any, path: Path, device: str, settings: Any) -> Any:
+        given.append(settings["INFERENCE_NUM_THREADS"])
+        return compile_model(core, path, device, settings)
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", spied_session)
+    monkeypatch.setattr(openvino.Core, "compile_model", spied_compile)
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        for name in ("onnx", "openvino"):
+            runtimes.load(written[name], name)
+    finally:
+        torch.set_num_threads(before)
+    assert given == [threads, threads]
+
+
+@pytest.mark.parametrize(("precision", "hint"), [("fp32", "f32"), ("bf16", "bf16"), ("int8", "f32")])
+def test_openvino_is_told_the_precision_for_it_would_choose_one(
+    precision: str, hint: str, written: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compile_model, told = openvino.Core.compile_model, list[str]()
+
+    def spied(core: Any, path: Path, device: str, settings: Any) -> Any:
+        told.append(settings["INFERENCE_PRECISION_HINT"])
+        return compile_model(core, path, device, settings)
+
+    monkeypatch.setattr(openvino.Core, "compile_model", spied)
+    monkeypatch.setattr(runtimes, "not_in", lambda *_: "")
+    runtimes.load(written["openvino"], "openvino", precision=precision)
+    assert told == [hint]
+
+
 def test_bf16_in_torch_is_near_what_the_model_computes() -> None:
     infer = runtimes.in_torch(Network(tiny_model()), clips(), device="cpu", precision="bf16", backend="eager")
     assert ROUNDING < compare(Network(tiny_model()), infer, SHAPE).cosine_error < 1e-2
@@ -119,9 +169,11 @@ def test_what_is_compiled_computes_what_the_model_does() -> None:
     """A smaller model than the others, for a compiler takes its time."""
     model = registry.build("baseline", size=(32, 16), depth=18, width=8, blocks=(1, 1, 1, 1)).eval()
     network, given = Network(model), torch.randn(1, 2, 3, 32, 16)
+    counters.clear()
     infer = runtimes.in_torch(copy.deepcopy(network), given, device="cpu", precision="fp32", backend="compile")
     assert compare(network, infer, given.shape).cosine_error < ROUNDING
     graphs = counters["stats"]["unique_graphs"]
+    assert graphs > 0, "not compiled"
     with torch.inference_mode():
         others = [given.clone(), given.permute(0, 1, 3, 4, 2).contiguous().permute(0, 1, 4, 2, 3)]
         for other in others:

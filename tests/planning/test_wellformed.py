@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from reidbench import registry
 from reidbench.planning.wellformed import check_suite
 from reidbench.spec import Column, Published, Row, Suite, UserError
 
@@ -15,6 +16,24 @@ SUITE = Suite("Two", (A, B, Row("Elsewhere")), (Column("complexity.macs"),), "B"
 def test_a_suite_that_can_be_planned_is_let_through() -> None:
     check_suite("mine", SUITE)
     check_suite("mine", replace(SUITE, rows=(replace(A, frames=1), B, Row("Elsewhere"))))
+
+
+def test_what_a_measurement_says_that_it_hears_it_may_be_told() -> None:
+    """One that says nothing of it is told everything, as those of plugins were."""
+    texts = {"device": "cpu", "precision": "fp32", "backend": "eager"}
+    every: dict[str, str | int] = {**texts, "threads": 2, "tracklet": 8, "gallery": 9, "queries": 3}
+    for name, found in registry.measurements().items():
+        quantity = next(iter(found.quantities))
+        told = {setting: every[setting] for setting in (every if found.hears is None else found.hears)}
+        check_suite("mine", replace(SUITE, columns=(Column(f"{name}.{quantity}", settings=told),)))
+        if found.function.__module__.startswith("reidbench."):
+            assert found.hears is not None
+
+
+def test_every_suite_tells_its_measurements_only_what_they_hear() -> None:
+    for name in registry.suite_paths():
+        for suite_name in registry.suites_of(name):
+            check_suite(suite_name, registry.suite(suite_name))
 
 
 @pytest.mark.parametrize(
@@ -56,6 +75,22 @@ def test_a_suite_that_can_be_planned_is_let_through() -> None:
         (
             {"columns": (Column("latency.ratio", settings={"device": "tpu"}),)},
             "no device for a column is named 'tpu'; there are cpu, cuda",
+        ),
+        (
+            {"columns": (Column("accuracy.mAP", settings={"backend": "openvino", "precision": "int8"}),)},
+            "accuracy does not hear backend; it hears device, threads",
+        ),
+        (
+            {"columns": (Column("scoring.query", settings={"threads": 1, "device": "cuda"}),)},
+            "scoring does not hear device; it hears threads, gallery, queries",
+        ),
+        (
+            {"columns": (Column("latency.latency", settings={"gallery": 7}),)},
+            "latency does not hear gallery; it hears device, precision, backend, threads",
+        ),
+        (
+            {"columns": (Column("complexity.macs", settings={"device": "cuda"}),)},
+            "complexity does not hear device; it hears no setting",
         ),
         ({"figures": "accuracy"}, "figures must be a tuple of str, with a comma after a single one"),
         ({"columns": (Column("complexty.macs"),)}, "no measurement is named 'complexty'; did you mean 'complexity'?"),

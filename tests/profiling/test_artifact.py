@@ -104,7 +104,9 @@ def test_clips_are_made_to_calibrate_only_where_that_is_done(
     """At a large batch each of these takes hundreds of megabytes."""
     seeds, given = [], []
     monkeypatch.setattr(module, "clips_of", lambda shape, seed: seeds.append(seed) or clips_of(shape, seed))
-    monkeypatch.setattr(files, "write", lambda network, clips, *_, calibration: given.extend([clips, *calibration]))
+    monkeypatch.setattr(
+        files, "write", lambda network, clips, *_, calibration: given.extend([clips, *(calibration or ())])
+    )
     job = {"model": "baseline", "options": OPTIONS, "shape": SHAPE, "format": "openvino", "int8": int8, "path": "n.xml"}
     module._write(job)
     assert seeds == list(range(made)) and len(given) == 1 + (made if int8 else 0)
