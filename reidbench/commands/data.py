@@ -12,7 +12,7 @@ from reidbench.commands.output import print_json, telling_progress
 from reidbench.data.splits import OPTION, Splits
 from reidbench.discovery.entries import Entry
 from reidbench.options import parse_options
-from reidbench.planning.dataset_identity import AskedData, choose_splits, entry_of
+from reidbench.planning.dataset_identity import AskedData, choose_splits, entry_of, with_kept
 from reidbench.planning.dataset_identity import arguments as dataset_arguments
 from reidbench.planning.plan import Request, asked_data, choose_preset
 from reidbench.spec import UserError
@@ -100,10 +100,14 @@ def _picture(option: str, name: str | None) -> Path | None:
 
 
 def _dataset(arguments: Namespace) -> tuple[Entry, dict[str, Any]]:
-    """The dataset asked for and the arguments of its function; its training tracklets are whole unless it is said."""
+    """The dataset asked for and the arguments of its function; its training tracklets are whole unless it is said.
+
+    What a kept dataset notes of itself is not read where no option is given: it may be what is to be checked."""
     asked = _asked(arguments)
-    entry = entry_of(asked)
-    return entry, {**({"dense": 0} if "dense" in entry.options else {}), **dataset_arguments(asked)}
+    entry, given = entry_of(asked), dataset_arguments(asked)
+    if asked.options:
+        given = with_kept(entry, given)
+    return entry, {**({"dense": 0} if "dense" in entry.options else {}), **given}
 
 
 def _asked(arguments: Namespace) -> AskedData:

@@ -102,8 +102,8 @@ def synthetic(
     """
     given = {name: value for name, value in locals().items() if name != "root"}
     if root:
-        options = _stored_options(Path(root), given)
-        return _read(Path(root), options)
+        # An option at its default may not have been given: it agrees with whatever the folder was made with.
+        return _read(Path(root), _stored_options(Path(root), _off_defaults(given)))
     options = SyntheticOptions.of(**given)
     folder = cache_folder() / "synthetic" / options.fingerprint
     if not folder.exists():
@@ -129,6 +129,15 @@ def fingerprint(root: str = "", **options: Any) -> str:
     if root:
         return _stored_options(Path(root), options).fingerprint
     return SyntheticOptions.of(**options).fingerprint
+
+
+def kept_options(root: str, **given: Any) -> dict[str, Any]:
+    """The options that the data in a root were made with, without those at their defaults that are not `given`.
+
+    With them `synthetic` makes the same data without the root. Raises UserError if one given differs from what the root
+    was made with, also if it is the default.
+    """
+    return {**_off_defaults(asdict(_stored_options(Path(root), given))), **given}
 
 
 def content_hash(root: Path) -> str:
@@ -249,6 +258,10 @@ def _defaults() -> dict[str, Any]:
     return {n: p.default for n, p in inspect.signature(synthetic).parameters.items() if n != "root"}
 
 
+def _off_defaults(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value != _defaults()[name]}
+
+
 def _write(folder: Path, options: SyntheticOptions) -> None:
     train, test = persons(options)
     everybody = [*train, *test]
@@ -271,18 +284,18 @@ def _write(folder: Path, options: SyntheticOptions) -> None:
 
 
 def _stored_options(root: Path, given: Mapping[str, Any]) -> SyntheticOptions:
-    """The options a folder was written with. Those given must agree with them or be the defaults."""
+    """The options a folder was written with. Those given must agree with them."""
     stamp = read_stamp(root)
     if stamp["generator"] != GENERATOR:
         raise UserError(
             f"{root}: drawn by version {stamp['generator']} of the renderer, this is {GENERATOR}: write it again"
         )
     stored = SyntheticOptions.of(**stamp["options"])
-    for name, value in asdict(SyntheticOptions.of(**given)).items():
-        if value not in (_defaults()[name], getattr(stored, name)):
-            raise UserError(
-                f"{root}: was written with {name}={getattr(stored, name)!r}, not {value!r}: leave {name} out"
-            )
+    asked = SyntheticOptions.of(**{**asdict(stored), **given})
+    for name in given:
+        kept, wanted = getattr(stored, name), getattr(asked, name)
+        if wanted != kept:
+            raise UserError(f"{root}: was written with {name}={kept!r}, not {wanted!r}: leave {name} out")
     return stored
 
 

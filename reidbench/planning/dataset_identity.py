@@ -52,6 +52,17 @@ def arguments(asked: AskedData) -> dict[str, Any]:
     return given
 
 
+def with_kept(entry: Entry, given: Mapping[str, Any]) -> dict[str, Any]:
+    """A dataset's arguments and, where it lies in a root that notes them, the options that it was made with.
+
+    Raises UserError if one that is given differs from them.
+    """
+    module = import_file(entry.path)
+    if "root" not in given or not hasattr(module, "kept_options"):
+        return dict(given)
+    return {**given, **module.kept_options(**given)}
+
+
 def choose_splits(asked: AskedData) -> Splits:
     """The splits of the dataset that are asked for. Raises UserError for those that there are not."""
     entry, given = entry_of(asked), asked.options.get(OPTION)
@@ -108,7 +119,8 @@ def is_usual(settings: Mapping[str, Any], asked: Mapping[str, Any] | None = None
 
 def _identity(asked: AskedData) -> dict[str, Any]:
     """From the options alone where the dataset can be made again from them."""
-    entry, given = entry_of(asked), arguments(asked)
+    entry = entry_of(asked)
+    given = with_kept(entry, arguments(asked))
     name, known, subset = asked.name, fingerprint_of(asked), False
     if not known:
         found = open_dataset(entry, given)

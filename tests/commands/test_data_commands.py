@@ -74,6 +74,17 @@ def test_a_description_is_text_json_and_a_picture(mars_tree: Path, tmp_path: Pat
     assert found["sizes"] == [{"height": 16, "width": 8, "frames": 13}]
 
 
+def test_a_default_that_kept_data_were_not_made_with_is_refused(tmp_path: Path, capsys) -> None:
+    root = str(tmp_path / "few")
+    assert (
+        main(["data", "synthetic", root, "--train-ids", "4", "--test-ids", "4", "--cameras", "2", "--frames", "1"]) == 0
+    )
+    for action in ("check", "describe"):
+        assert main(["data", action, "synthetic", "--root", root, *FEW[:2]]) == 0
+        assert main(["data", action, "synthetic", "--root", root, "--data", "frames=16"]) == 2
+        assert f"{root}: was written with frames=1, not 16: leave frames out" in capsys.readouterr().err
+
+
 def test_synthetic_needs_no_root(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["data", "describe", "synthetic", *FEW]) == 0
     assert "queries left out" in capsys.readouterr().out

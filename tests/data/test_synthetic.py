@@ -421,6 +421,24 @@ def test_a_root_brings_its_options(small: Path) -> None:
         synthetic.synthetic(str(small.parent))
 
 
+def test_a_root_tells_the_options_that_its_data_are_made_with_elsewhere(small: Path) -> None:
+    told = synthetic.kept_options(str(small))
+    assert told == {name: value for name, value in SMALL.items() if value != synthetic._defaults()[name]}
+    assert fingerprint(**told) == fingerprint(str(small))
+    assert synthetic.kept_options(str(small), train_ids=8, rate=1) == {**told, "rate": 1}
+
+
+def test_a_default_that_is_given_must_be_what_a_root_was_made_with(small: Path) -> None:
+    for tell in (synthetic.kept_options, fingerprint):
+        with pytest.raises(UserError, match="was written with train_ids=8, not 192: leave train_ids out"):
+            tell(str(small), train_ids=192)
+
+
+def test_options_that_are_given_are_bounded_with_those_of_the_root(tmp_path: Path) -> None:
+    write_synthetic(tmp_path / "told", train_ids=2, test_ids=2, cameras=2, frames=1, detail=0.9, gait=0.1)
+    assert synthetic.kept_options(str(tmp_path / "told"), detail=0.9)["gait"] == 0.1
+
+
 def test_only_an_empty_folder_is_written_to(small: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="exists already"):
         write_synthetic(small, **SMALL)

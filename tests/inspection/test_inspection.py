@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from scipy.stats import ttest_1samp
 from torch import Tensor, nn
 
+from reidbench.data.mars import read_layout
 from reidbench.data.tracklets import JUNK, Dataset, Tracklet
 from reidbench.inspection.activation import Pair, _activation, find_pairs, look_at_activation, measures
 from reidbench.inspection.attention import constancy, evenness, pair_overlap
-from reidbench.inspection.passes import frames_of_passes
+from reidbench.inspection.passes import clip_maps, frames_of_passes
 from reidbench.inspection.pictures import evenly_spaced, strip
 from reidbench.inspection.ranking import kinds_of, ranking
 from reidbench.inspection.selection import Differing, Gaps, differing, occlusion_gaps, tempo_gaps
@@ -58,6 +59,32 @@ def test_frames_of_passes_are_those_the_branches_see() -> None:
     assert lists(frames_of_passes(model(alpha=3, paper=True), 8, 2)) == [[0, 1], [2, 3, 4, 5, 6, 7]]
     with pytest.raises(UserError, match="does not say which frames its 3 passes"):
         frames_of_passes(model(alpha=3), 8, 3)
+
+
+class Brightness(nn.Module):
+    """One map: a positive sum over the colours of each position, which autocast computes in its own precision."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weigh = nn.Linear(3, 1, bias=False)
+        nn.init.uniform_(self.weigh.weight, 0.5, 1)
+
+    def forward(self, clips: Tensor) -> Output:
+        return Output(clips, maps={"bright": self.weigh(clips.abs().movedim(2, -1)).squeeze(-1)})
+
+
+def test_maps_are_made_in_the_precision_of_the_recipe(own_cache: None, mars_tree: Path) -> None:
+    """A colour, a weight and a sum are each rounded by up to 2^-9 in bf16, by 2^-24 in float32."""
+    dataset, model = read_layout(mars_tree, name="tiny"), Brightness()
+
+    def maps(precision: str) -> np.ndarray:
+        recipe = {"size": [16, 8], "frames": 4, "precision": precision}
+        cell = Cell("row", "attention", "baseline", {}, {"recipe": recipe, "device": "cpu", "threads": 1}, "source")
+        return clip_maps(model, dataset, dataset.train, cell, ["bright"], lambda *_: None).maps["bright"]
+
+    full, half = maps("fp32"), maps("bf16")
+    assert full.shape[1:] == (4, 16, 8) and full.dtype == half.dtype == np.float32
+    assert 2**-14 < np.abs(half / full - 1).max() < 2**-7
 
 
 def test_the_overlap_is_that_of_frames_of_one_group() -> None:

@@ -1,5 +1,6 @@
 """What of a dataset a cell's key holds, from disk or, for a report, from the records."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -7,10 +8,19 @@ import pytest
 from trees import ilids_splits, write_ilids
 
 from reidbench import registry
+from reidbench.data.layout import STAMP
 from reidbench.data.splits import Splits, parse_splits
+from reidbench.data.synthetic import GENERATOR, SyntheticOptions, write_synthetic
 from reidbench.data.two_cameras import SPLITS
-from reidbench.planning.dataset_identity import AskedData, choose_splits, dataset_text, identities, is_usual
-from reidbench.spec import Cell, Record, UserError
+from reidbench.planning.dataset_identity import (
+    AskedData,
+    choose_splits,
+    dataset_text,
+    identities,
+    is_usual,
+    with_kept,
+)
+from reidbench.spec import Cell, Record, UserError, canonical_json
 from reidbench.store import Store
 
 ALL = parse_splits("all", "ilids", SPLITS)
@@ -88,6 +98,30 @@ def test_without_a_root_the_options_decide_which_record_is_taken(tmp_path: Path)
         assert [each["fingerprint"] for each in found] == [content]
     with pytest.raises(UserError, match="dataset duke needs --root"):
         identities(AskedData("duke", {"dense": 8}), Splits(), store)
+
+
+FEW: dict[str, Any] = {"train_ids": 2, "test_ids": 2, "cameras": 2, "frames": 1}
+
+
+def test_kept_synthetic_data_are_named_by_what_they_were_made_with(tmp_path: Path) -> None:
+    root, options = tmp_path / "hidden", {**FEW, "occlusion": 0.9, "rate": 0.5}
+    write_synthetic(root, **options)
+    (found,) = identities(AskedData("synthetic", {}, str(root)), Splits(), Store(tmp_path, "here"))
+    (made,) = identities(AskedData("synthetic", options), Splits(), Store(tmp_path, "here"))
+    assert canonical_json(found) == canonical_json(made) and found["options"] == options
+    assert dataset_text(**found).endswith("occlusion=0.9 rate=0.5")
+    assert not is_usual({"dataset": found}) and is_usual({"dataset": found}, options)
+    with pytest.raises(UserError, match=r"was written with occlusion=0\.9, not 0\.2: leave occlusion out"):
+        identities(AskedData("synthetic", {"occlusion": 0.2}, str(root)), Splits(), Store(tmp_path, "here"))
+
+
+@pytest.mark.parametrize("given", [{}, {"occlusion": 0.2}, {"rate": 1}])
+def test_kept_default_data_are_named_by_what_is_given_alone(tmp_path: Path, given: dict[str, Any]) -> None:
+    stamp = {"generator": GENERATOR, "options": SyntheticOptions.of().noted, "content": "", "fingerprint": ""}
+    (tmp_path / "info").mkdir()
+    (tmp_path / STAMP).write_text(json.dumps({**stamp, "jpeg_bytes": 0}))
+    entry = registry.datasets()["synthetic"]
+    assert with_kept(entry, {**given, "root": str(tmp_path)}) == {**given, "root": str(tmp_path)}
 
 
 def test_a_dataset_in_words_names_its_split() -> None:

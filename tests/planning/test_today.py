@@ -6,6 +6,7 @@ import pytest
 from trunkless import TRUNKLESS
 
 from reidbench import registry
+from reidbench.data.synthetic import write_synthetic
 from reidbench.planning.plan import Request, accuracy_cell, make_plan
 from reidbench.planning.today import as_of_today, latest_contents
 from reidbench.spec import Cell, Column, Record, Row, Suite
@@ -30,6 +31,13 @@ def test_what_is_planned_today_is_as_of_today(tmp_path: Path) -> None:
     assert len(cells) == 3 * 4
     for cell in cells:
         assert as_of_today(cell.identity, {}) == cell.identity
+
+
+def test_what_is_planned_on_kept_synthetic_data_is_as_of_today(tmp_path: Path) -> None:
+    write_synthetic(tmp_path / "few", train_ids=2, test_ids=2, cameras=2, frames=8)
+    request = Request("tiny", root=str(tmp_path / "few"))
+    cell = accuracy_cell("baseline", {}, request, 0, Store(tmp_path / "results", "here"))
+    assert as_of_today(cell.identity, {}) == cell.identity
 
 
 @pytest.mark.parametrize(
