@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from reidbench import registry, store
+from reidbench import machine, registry, store
 from reidbench.cli import main
 from reidbench.commands import suites
 from reidbench.planning.plan import Request, all_cells, make_plan
@@ -54,3 +54,18 @@ def test_a_report_reads_each_record_once(
     assert main(["report", "table3", "--only", "accuracy", *home]) == 0
     assert len(read) == len(cells) and set(read.values()) == {1}
     assert "2 seeds" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", ["table2 --only cost", "calibrate --only cost", "check table2 --against"])
+def test_a_machines_folder_is_no_results_folder_to_measure_into(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`report` takes it for that machine's; here all would be measured anew into a folder within it."""
+    home = Store(tmp_path, machine.name())
+    home.introduce_machine()
+    monkeypatch.setattr(suites.Runner, "run", None)
+    words = command.replace("--against", f"--against {tmp_path}").split()
+    assert main([*words, "--results", str(home.folder)]) == 2
+    said = capsys.readouterr().err
+    assert f"is the folder of machine {home.name}; give its parent, {tmp_path}\n" in said and said.count("\n") == 1
+    assert [path.name for path in home.folder.iterdir()] == ["machine.json"]
