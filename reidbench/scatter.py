@@ -77,6 +77,14 @@ def noise_by_device(folder: Path) -> dict[str, Noise]:
     return {device: noise} if noise and sound else {}
 
 
+def calibrated_machine(folder: Path) -> str:
+    """The machine whose noise a folder's calibration tells; "" where it tells none."""
+    if not noise_by_device(folder):
+        return ""
+    name = json.loads((folder / FILE).read_text(encoding="utf-8"))["about"].get("machine", "")
+    return name if isinstance(name, str) else ""
+
+
 def on_device(noise: Mapping[str, Noise], settings: Mapping[str, object]) -> Noise | None:
     """The noise of times that were measured with these settings."""
     return noise.get(str(settings.get("device", "")))
