@@ -162,8 +162,8 @@ class Store:
         """Raises UserError if the folder is another machine's, whose records a measurement here must not join."""
         path = self.folder / MACHINE
         advice = "name a new folder with --machine NAME"
-        if path.is_file() and _read_json(path) != machine.describe():
-            raise UserError(f"{path}: describes another machine than this one; {advice}")
+        if path.is_file() and (there := _read_json(path)) != (here := machine.describe()):
+            raise UserError(f"{path}: describes another machine than this one ({_unlike(there, here)}); {advice}")
         # Looked for again at the end: another run may introduce this machine, and record a cell, between two looks.
         if not path.is_file() and any(self._files()) and not path.is_file():
             raise UserError(f"{path}: is missing, and the records beside it may be another's; copy it too, or {advice}")
@@ -179,6 +179,16 @@ class Store:
         path = self.folder / MACHINE
         if not path.is_file():
             write_text(path, json.dumps(machine.describe(), indent=1, sort_keys=True) + "\n")
+
+
+def _unlike(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
+    """The facts in which the description of a machine differs from that of this one, in order of their names."""
+    found = []
+    for name in sorted({*there, *here}):
+        values = [side.get(name, "unknown") for side in (there, here)]
+        if values[0] != values[1]:
+            found.append("{} {}, here {}".format(name, *(str(value)[:80] or "none" for value in values)))
+    return " and ".join(found)
 
 
 def aside(path: Path) -> Path:

@@ -216,7 +216,8 @@ def test_only_this_machines_records_are_joined(store: Store) -> None:
     path, other = store.folder / "machine.json", {**describe(), "cores": 1000}
     path.write_text(json.dumps(other))
     assert store.machine() == other
-    with pytest.raises(UserError, match=r"machine.json: describes another machine than this one; name a new folder"):
+    unlike = f"cores 1000, here {describe()['cores']}"
+    with pytest.raises(UserError, match=rf"describes another machine than this one \({unlike}\); name a new folder"):
         store.check_is_here()
     path.write_text(json.dumps({**other, "cores": "many"}))
     with pytest.raises(UserError, match=r"machine.json: damaged \(cores is no number of cores\)"):

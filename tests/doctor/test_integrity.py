@@ -160,7 +160,8 @@ def test_a_damaged_description_and_another_machines_are_seen(tmp_path: Path) -> 
     store.save(record(machine=store.name))
     path = store.folder / "machine.json"
     path.write_text(json.dumps({"cpu": "another"}))
-    assert "describes another machine" in only(store).what
+    what = only(store).what
+    assert "describes another machine" in what and "cpu another, here" in what and "cores unknown, here" in what
     path.write_text("{")
     assert "damaged" in only(store).what and only(store).target is None
 
