@@ -110,6 +110,8 @@ class Store:
 
     def _files(self, measurements: Collection[str] = (), below: str = "") -> Iterator[Path]:
         for folder in map(self.folder.joinpath, measurements) if measurements else listed(self.folder):
+            if not measurements and (folder / MACHINE).is_file():
+                raise UserError(f"{folder}: a machine's folder inside another; move it up")
             yield from listed(folder / below, "*.json")
 
     def _found(self, measurement: str, key: str, ending: str = "") -> Record | None:

@@ -224,6 +224,15 @@ def test_only_this_machines_records_are_joined(store: Store) -> None:
         store.machine()
 
 
+def test_a_machines_folder_inside_another_is_named_where_all_is_read(store: Store) -> None:
+    store.save(record())
+    inner = Store(store.folder, "there")
+    inner.save(record())
+    with pytest.raises(UserError, match=r"there: a machine's folder inside another; move it up$"):
+        store.records()
+    assert store.records("complexity") == [record()]
+
+
 def test_records_without_a_description_of_their_machine_are_not_joined(store: Store) -> None:
     store.save(record())
     (store.folder / "machine.json").unlink()
