@@ -1,5 +1,7 @@
 """The commands that measure suites: when a model is tried before it is measured."""
 
+import errno
+import tempfile
 from collections import Counter
 from pathlib import Path
 
@@ -69,3 +71,17 @@ def test_a_machines_folder_is_no_results_folder_to_measure_into(
     said = capsys.readouterr().err
     assert f"is the folder of machine {home.name}; give its parent, {tmp_path}\n" in said and said.count("\n") == 1
     assert [path.name for path in home.folder.iterdir()] == ["machine.json"]
+
+
+@pytest.mark.parametrize("command", ["report table2", "machines table2"])
+def test_a_folder_that_cannot_be_written_names_the_option_for_another(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(**_: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    Store(tmp_path, machine.name()).introduce_machine()
+    monkeypatch.setattr(tempfile, "NamedTemporaryFile", refuse)
+    assert main([*command.split(), "--results", str(tmp_path)]) == 2
+    said = capsys.readouterr().err
+    assert said.endswith("(Read-only file system); choose another folder with --out DIR\n") and said.count("\n") == 1
