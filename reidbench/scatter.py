@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 
-from reidbench.machine import slug
 from reidbench.spec import Quantity
 from reidbench.statistics import LEVEL, Estimate, Floats, as_readings, widened
 
@@ -76,14 +75,6 @@ def noise_by_device(folder: Path) -> dict[str, Noise]:
         return {}
     sound = noise is not None and hypot(noise.shared, noise.own) <= MOST_NOISE and isinstance(device, str)
     return {device: noise} if noise and sound else {}
-
-
-def calibrated_machine(folder: Path) -> str:
-    """The machine whose noise a folder's calibration tells; "" where it tells none, or not whose in a folder's name."""
-    if not noise_by_device(folder):
-        return ""
-    name = json.loads((folder / FILE).read_text(encoding="utf-8"))["about"].get("machine", "")
-    return name if isinstance(name, str) and slug(name) == name.lower() else ""
 
 
 def on_device(noise: Mapping[str, Noise], settings: Mapping[str, object]) -> Noise | None:

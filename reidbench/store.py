@@ -20,6 +20,9 @@ from reidbench.spec import Cell, Record, UserError, canonical_json
 MACHINE = "machine.json"
 """The file of a machine's folder that describes it."""
 
+CALIBRATION = "calibration.json"
+"""The file of a machine's folder that tells how far sessions on it lie apart: `scatter.FILE`, whose module needs numpy."""
+
 ASIDE = "damaged"
 """The folder, beside a file, that the file is moved to where it can serve no more."""
 
@@ -36,6 +39,16 @@ EXACT = 2**53
 def machines(root: Path | str) -> list[str]:
     """Names of the machines that have records under a results folder. Raises UserError if one cannot be listed."""
     return sorted(folder.name for folder in listed(Path(root)) if listed(folder, MACHINE))
+
+
+def calibrated_machine(folder: Path) -> str:
+    """The machine of which a folder's calibration of times is; "" where it has none, or none that can be read."""
+    try:
+        found = json.loads((folder / CALIBRATION).read_text(encoding="utf-8"))
+        name = found["about"]["machine"] if found["log_ratios"] else ""
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return ""
+    return name if isinstance(name, str) and machine.slug(name) == name.lower() else ""
 
 
 class Store:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reidbench.scatter import Noise, calibrated_machine, covering, noise_by_device, noise_of, on_device, scatter
+from reidbench.scatter import Noise, covering, noise_by_device, noise_of, on_device, scatter
 from reidbench.spec import Quantity
 from reidbench.statistics import Estimate
 
@@ -123,14 +123,6 @@ def test_what_cannot_be_read_is_not_known(tmp_path: Path, parts: dict[str, objec
 def test_what_is_no_calibration_is_not_known(tmp_path: Path, text: str) -> None:
     (tmp_path / "calibration.json").write_text(text)
     assert noise_by_device(tmp_path) == noise_by_device(tmp_path / "nowhere") == {}
-
-
-def test_a_calibration_tells_whose_it_is(tmp_path: Path) -> None:
-    assert calibrated_machine(tmp_path) == ""
-    for name, told in (("amd-2-core", "amd-2-core"), ("\x1b[2J", ""), (["there"], "")):
-        about = {"device": "cpu", "machine": name}
-        assert calibrated_machine(calibration(tmp_path, log_ratios=TWO, about=about)) == told
-    assert calibrated_machine(calibration(tmp_path, log_ratios={}, about={"machine": "there"})) == "", "of no noise"
 
 
 def test_a_ratio_covers_its_rounds_and_other_sessions_in_quadrature() -> None:

@@ -14,7 +14,7 @@ from reidbench import files
 from reidbench.files import write_text
 from reidbench.machine import describe
 from reidbench.spec import Cell, Record, UserError
-from reidbench.store import ASIDE, Store, _as_today, machines, read_record, read_sealed
+from reidbench.store import ASIDE, Store, _as_today, calibrated_machine, machines, read_record, read_sealed
 
 CELL = Cell("Base-B (256x128)", "complexity", "baseline", {"shrink": (1,)}, {"shape": (1, 8, 3, 256, 128)}, "abc")
 
@@ -435,3 +435,20 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 def test_machine_names_cannot_leave_the_results_folder(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="machine name"):
         Store(tmp_path, "../elsewhere")
+
+
+def test_a_calibration_tells_whose_it_is(tmp_path: Path) -> None:
+    assert calibrated_machine(tmp_path) == ""
+    path = tmp_path / "calibration.json"
+    for name, told in (("amd-2-core", "amd-2-core"), ("\x1b[2J", ""), (["there"], "")):
+        path.write_text(json.dumps({"about": {"machine": name}, "log_ratios": {"a": [[0.1]]}}))
+        assert calibrated_machine(tmp_path) == told
+    for text in (
+        "{",
+        "[]",
+        "null",
+        '{"about": {"machine": "there"}, "log_ratios": {}}',
+        '{"about": 3, "log_ratios": 1}',
+    ):
+        path.write_text(text)
+        assert calibrated_machine(tmp_path) == ""

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reidbench import machine
-from reidbench.scatter import FILE, calibrated_machine
 from reidbench.spec import Record, UserError
-from reidbench.store import ASIDE, MACHINE, Store, aside, read_sealed
+from reidbench.store import ASIDE, CALIBRATION, MACHINE, Store, aside, calibrated_machine, read_sealed
 
 STILL_WRITTEN = 600.0
 """Seconds within which a temporary file may be one that another process is about to finish."""
@@ -193,7 +192,7 @@ def _remarks(store: Store, current: Sequence[Kept], nested: Sequence[Path]) -> I
         count = sum(kept.record.machine in others for kept in current)
         yield f"measured on {' and '.join(sorted(others))}: {count}, as reports say"
     if (origin := calibrated_machine(store.folder)) and origin != store.name:
-        yield f"{FILE}: the calibration is of machine {origin}; intervals of times here follow from it, as reports say"
+        yield f"{CALIBRATION}: the calibration is of machine {origin}; times here are judged by it, as reports say"
     found = [path for path in sorted(store.folder.rglob("*")) if not _within(path, nested)]
     folders = [path for path in found if path.is_dir() and os.access(path, os.R_OK)]
     if empty := [path for path in folders if not any(path.iterdir())]:

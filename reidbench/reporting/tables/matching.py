@@ -12,10 +12,10 @@ from reidbench.audit.rules import ROUNDINGS, interval
 from reidbench.data.splits import split_of, splits_of
 from reidbench.environment import TOLD
 from reidbench.json_trees import differences, without
-from reidbench.scatter import Noise, calibrated_machine, noise_by_device
+from reidbench.scatter import Noise, noise_by_device
 from reidbench.spec import PAPER_SIZE, Cell, Column, Published, Quantity, Record, Row, canonical_json
 from reidbench.statistics import Estimate
-from reidbench.store import Store
+from reidbench.store import Store, calibrated_machine
 
 MAY_DIFFER = {
     "source": "code of the model",
