@@ -21,7 +21,7 @@ MACHINE = "machine.json"
 """The file of a machine's folder that describes it."""
 
 CALIBRATION = "calibration.json"
-"""The file of a machine's folder that tells how far sessions on it lie apart: `scatter.FILE`, whose module needs numpy."""
+"""The file of how far sessions on a machine lie apart: `scatter.FILE`, whose module needs numpy."""
 
 ASIDE = "damaged"
 """The folder, beside a file, that the file is moved to where it can serve no more."""
