@@ -64,10 +64,13 @@ def draft_of(path: Path) -> Path:
     return path.with_name(f".{path.name}.{secrets.token_urlsafe(6)}.part")
 
 
-def refused(path: Path, error: OSError) -> UserError:
-    """What to tell a user when the system refuses to write `path`: space is not short where a folder is in the way."""
+def refused(path: Path, error: OSError, option: str = "") -> UserError:
+    """What to tell a user when the system refuses to write `path`: space is not short where a folder is in the way.
+
+    `option` is what names another place, where there is such.
+    """
     full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-    advice = f"{'free some space or ' if full else ''}{_elsewhere(path)}"
+    advice = f"{'free some space or ' if full else ''}{_elsewhere(path)}{f' with {option}' if option else ''}"
     return UserError(f"{path}: cannot be written ({error.strerror or error}); {advice}")
 
 
@@ -116,15 +119,16 @@ def listed(folder: Path, pattern: str = "*") -> list[Path]:
         raise UserError(f"{folder}: cannot be listed ({error.strerror or error}); make it readable") from error
 
 
-def check_writable(folder: Path) -> None:
-    """Makes a folder and an empty file there, so that a refusal comes before the work. Raises UserError."""
+def check_writable(folder: Path, option: str = "") -> None:
+    """Makes a folder and an empty file there, so that a refusal comes before the work. Raises UserError, which names
+    the `option` that gives another."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         # Of a name of its own: other runs may try the same folder at the same moment.
         with tempfile.NamedTemporaryFile(prefix=".writable.", suffix=".part", dir=folder):
             pass
     except OSError as error:
-        raise refused(folder, error) from error
+        raise refused(folder, error, option) from error
 
 
 def sweep_tree(folder: Path) -> None:

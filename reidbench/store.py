@@ -20,6 +20,9 @@ from reidbench.spec import Cell, Record, UserError, canonical_json
 MACHINE = "machine.json"
 """The file of a machine's folder that describes it."""
 
+CALIBRATION = "calibration.json"
+"""The file of how far sessions on a machine lie apart: `scatter.FILE`, whose module needs numpy."""
+
 ASIDE = "damaged"
 """The folder, beside a file, that the file is moved to where it can serve no more."""
 
@@ -36,6 +39,16 @@ EXACT = 2**53
 def machines(root: Path | str) -> list[str]:
     """Names of the machines that have records under a results folder. Raises UserError if one cannot be listed."""
     return sorted(folder.name for folder in listed(Path(root)) if listed(folder, MACHINE))
+
+
+def calibrated_machine(folder: Path) -> str:
+    """The machine of which a folder's calibration of times is; "" where it has none, or none that can be read."""
+    try:
+        found = json.loads((folder / CALIBRATION).read_text(encoding="utf-8"))
+        name = found["about"]["machine"] if found["log_ratios"] else ""
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return ""
+    return name if isinstance(name, str) and machine.slug(name) == name.lower() else ""
 
 
 class Store:
@@ -110,6 +123,8 @@ class Store:
 
     def _files(self, measurements: Collection[str] = (), below: str = "") -> Iterator[Path]:
         for folder in map(self.folder.joinpath, measurements) if measurements else listed(self.folder):
+            if not measurements and (folder / MACHINE).is_file():
+                raise UserError(f"{folder}: a machine's folder inside another; move it up")
             yield from listed(folder / below, "*.json")
 
     def _found(self, measurement: str, key: str, ending: str = "") -> Record | None:
@@ -162,8 +177,8 @@ class Store:
         """Raises UserError if the folder is another machine's, whose records a measurement here must not join."""
         path = self.folder / MACHINE
         advice = "name a new folder with --machine NAME"
-        if path.is_file() and _read_json(path) != machine.describe():
-            raise UserError(f"{path}: describes another machine than this one; {advice}")
+        if path.is_file() and (there := _read_json(path)) != (here := machine.describe()):
+            raise UserError(f"{path}: describes another machine than this one ({_unlike(there, here)}); {advice}")
         # Looked for again at the end: another run may introduce this machine, and record a cell, between two looks.
         if not path.is_file() and any(self._files()) and not path.is_file():
             raise UserError(f"{path}: is missing, and the records beside it may be another's; copy it too, or {advice}")
@@ -179,6 +194,16 @@ class Store:
         path = self.folder / MACHINE
         if not path.is_file():
             write_text(path, json.dumps(machine.describe(), indent=1, sort_keys=True) + "\n")
+
+
+def _unlike(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
+    """The facts in which the description of a machine differs from that of this one, in order of their names."""
+    found = []
+    for name in sorted({*there, *here}):
+        values = [side.get(name, "unknown") for side in (there, here)]
+        if values[0] != values[1]:
+            found.append("{} {}, here {}".format(name, *(str(value)[:80] or "none" for value in values)))
+    return " and ".join(found)
 
 
 def aside(path: Path) -> Path:

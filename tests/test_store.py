@@ -14,7 +14,7 @@ from reidbench import files
 from reidbench.files import write_text
 from reidbench.machine import describe
 from reidbench.spec import Cell, Record, UserError
-from reidbench.store import ASIDE, Store, _as_today, machines, read_record, read_sealed
+from reidbench.store import ASIDE, Store, _as_today, calibrated_machine, machines, read_record, read_sealed
 
 CELL = Cell("Base-B (256x128)", "complexity", "baseline", {"shrink": (1,)}, {"shape": (1, 8, 3, 256, 128)}, "abc")
 
@@ -216,11 +216,21 @@ def test_only_this_machines_records_are_joined(store: Store) -> None:
     path, other = store.folder / "machine.json", {**describe(), "cores": 1000}
     path.write_text(json.dumps(other))
     assert store.machine() == other
-    with pytest.raises(UserError, match=r"machine.json: describes another machine than this one; name a new folder"):
+    unlike = f"cores 1000, here {describe()['cores']}"
+    with pytest.raises(UserError, match=rf"describes another machine than this one \({unlike}\); name a new folder"):
         store.check_is_here()
     path.write_text(json.dumps({**other, "cores": "many"}))
     with pytest.raises(UserError, match=r"machine.json: damaged \(cores is no number of cores\)"):
         store.machine()
+
+
+def test_a_machines_folder_inside_another_is_named_where_all_is_read(store: Store) -> None:
+    store.save(record())
+    inner = Store(store.folder, "there")
+    inner.save(record())
+    with pytest.raises(UserError, match=r"there: a machine's folder inside another; move it up$"):
+        store.records()
+    assert store.records("complexity") == [record()]
 
 
 def test_records_without_a_description_of_their_machine_are_not_joined(store: Store) -> None:
@@ -425,3 +435,20 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 def test_machine_names_cannot_leave_the_results_folder(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="machine name"):
         Store(tmp_path, "../elsewhere")
+
+
+def test_a_calibration_tells_whose_it_is(tmp_path: Path) -> None:
+    assert calibrated_machine(tmp_path) == ""
+    path = tmp_path / "calibration.json"
+    for name, told in (("amd-2-core", "amd-2-core"), ("\x1b[2J", ""), (["there"], "")):
+        path.write_text(json.dumps({"about": {"machine": name}, "log_ratios": {"a": [[0.1]]}}))
+        assert calibrated_machine(tmp_path) == told
+    for text in (
+        "{",
+        "[]",
+        "null",
+        '{"about": {"machine": "there"}, "log_ratios": {}}',
+        '{"about": 3, "log_ratios": 1}',
+    ):
+        path.write_text(text)
+        assert calibrated_machine(tmp_path) == ""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reidbench import machine, registry
+from reidbench.files import resolved
 from reidbench.options import parse_options, written_options
 from reidbench.planning.plan import Plan, Request, accuracy_cell, cost_options, make_plan
 from reidbench.program import program
@@ -35,7 +36,14 @@ def check_rows(arguments: Namespace, single: bool) -> None:
 
 
 def store_of(arguments: Namespace) -> Store:
-    """The store of the machine that is named, or of this one, in the results folder."""
+    """The store of the machine that is named, or of this one, in the results folder.
+
+    Raises UserError where the folder is itself a machine's: its records would not be found, and measured anew in it.
+    """
+    folder = Path(arguments.results)
+    if (folder / MACHINE).is_file():
+        place = resolved(folder)
+        raise UserError(f"--results {folder}: is the folder of machine {place.name}; give its parent, {place.parent}")
     return Store(arguments.results, arguments.machine or machine.name())
 
 

@@ -63,7 +63,7 @@ def calibrate(arguments: Namespace) -> int:
     commands = {**commands_by_half(found.about), **dict.fromkeys(halves, arguments.command_line)}
     found = replace(found, limits=limits, about={**found.about, **about, "commands": commands})
     if arguments.only != "accuracy":
-        found = _times(found, arguments, Store(cache_folder() / NAME, home.name))
+        found = _times(found, arguments, Store(cache_folder() / NAME, home.name), home)
     if arguments.only != "cost":
         registry.add_plugin(PLUGIN)
         code = registry.model_source("baseline")
@@ -97,12 +97,17 @@ def _other_part(known: Calibration | None, only: str) -> Calibration | None:
     return replace(known, trials=kept)
 
 
-def _times(found: Calibration, arguments: Namespace, store: Store) -> Calibration:
-    """The calibration with the trials of times, on as many sessions as were asked for."""
+def _times(found: Calibration, arguments: Namespace, store: Store, home: Store) -> Calibration:
+    """The calibration with the trials of times, on as many sessions as were asked for.
+
+    `store` holds the sessions, `home` the calibration that this one replaces.
+    """
     suite = registry.suite(arguments.suite)
     column = _timed_column(suite, arguments.device)
     plan = make_plan(arguments.suite, replace(suite, columns=(column,)), replace(request_of(arguments), only=""), store)
     pairs = _sessions(plan, Side(store, {column.measurement}))
+    held = min((len(pair.here) for pair in pairs), default=0)
+    _check_tells_as_much(home.folder, arguments.device, max(held, arguments.sessions))
     while (done := min((len(pair.here) for pair in pairs), default=0)) < arguments.sessions:
         print(f"session {done + 1} of {arguments.sessions}", file=sys.stderr)
         if failures := measure([plan], store, fresh=True):
@@ -132,6 +137,21 @@ def _times(found: Calibration, arguments: Namespace, store: Store) -> Calibratio
         about=about,
         log_ratios=rounded,
     )
+
+
+def _check_tells_as_much(folder: Path, device: str, sessions: int) -> None:
+    """Raises UserError where a calibration from so many sessions would replace one that tells what it does not."""
+    known, path = recorded(folder), folder / FILE
+    if known is None or not known.log_ratios:
+        return
+    there = max(map(len, known.log_ratios.values()))
+    if (other := str(known.about.get("device", ""))) != device:
+        raise UserError(f"{path}: is of {other}, and one of {device} would replace it; move it away to calibrate anew")
+    if sessions < there:
+        raise UserError(
+            f"{path}: rests on {there} sessions, more than --sessions {sessions}; give --sessions {there}, or move it "
+            "away to calibrate anew"
+        )
 
 
 def _timed_column(suite: Suite, device: str) -> Column:

@@ -29,7 +29,7 @@ def machines(arguments: Namespace) -> int:
     check_formats(arguments.format)
     suite = with_focus(arguments.suite, registry.suite(arguments.suite), arguments.row)
     folder = Path(arguments.out or arguments.results)
-    check_writable(folder)
+    check_writable(folder, "--out DIR")
     known = stores(arguments.results)
     if arguments.machine:
         registry.lookup("machine", arguments.machine, {store.name: store for store in known})

@@ -63,10 +63,12 @@ def report(arguments: Namespace) -> int:
     suites = _suites(asked or ([] if arguments.suites else registry.suite_paths()))
     check_formats(arguments.format)
     if arguments.out:
-        check_writable(Path(arguments.out))
+        check_writable(Path(arguments.out), "--out DIR")
     audit = NAME in arguments.suites
     check_rows(arguments, bool(arguments.suites) and len(suites) == 1 and not audit)
     store = find_store(arguments.results, "--results", arguments.machine)
+    if not arguments.out:
+        check_writable(store.folder, "--out DIR")
     if not suites:
         report_audit(store, arguments)
         return 0

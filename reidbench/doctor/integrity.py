@@ -11,10 +11,13 @@ from pathlib import Path
 
 from reidbench import machine
 from reidbench.spec import Record, UserError
-from reidbench.store import ASIDE, MACHINE, Store, aside, read_sealed
+from reidbench.store import ASIDE, CALIBRATION, MACHINE, Store, aside, calibrated_machine, read_sealed
 
 STILL_WRITTEN = 600.0
 """Seconds within which a temporary file may be one that another process is about to finish."""
+
+NAMED = 8
+"""Files of a kind that the text names; it counts the rest."""
 
 
 @dataclass(frozen=True)
@@ -51,9 +54,15 @@ class Survey:
 
 
 def survey(store: Store) -> Survey:
-    """Reads everything in a machine's folder; changes nothing."""
-    faults: list[Fault] = [*_machine_faults(store), *_closed(store.folder), *_temporary(store.folder)]
-    current = list(_read(sorted(store.folder.glob("*/*.json")), faults))
+    """Reads everything in a machine's folder, but for another's within it; changes nothing."""
+    nested = sorted(path.parent for path in store.folder.glob(f"*/{MACHINE}"))
+    faults: list[Fault] = [*_machine_faults(store), *_nested(nested)]
+    faults += [
+        *_closed(store.folder),
+        *(fault for fault in _temporary(store.folder) if not _within(fault.path, nested)),
+    ]
+    paths = sorted(path for path in store.folder.glob("*/*.json") if path.parent not in nested)
+    current = list(_read(paths, faults))
     superseded = list(_read(sorted(store.folder.glob("*/superseded/*.json")), faults))
     by_key: dict[str, list[Kept]] = {}
     for kept in current:
@@ -69,7 +78,9 @@ def survey(store: Store) -> Survey:
         faults += _misnamed(kept, store.path(kept.record), left_over)
     for kept in superseded:
         faults += _misnamed(kept, _kept_name(store, kept), left_over)
-    return Survey(store.folder, tuple(current), tuple(superseded), tuple(faults), tuple(_remarks(store, current)))
+    return Survey(
+        store.folder, tuple(current), tuple(superseded), tuple(faults), tuple(_remarks(store, current, nested))
+    )
 
 
 def _machine_faults(store: Store) -> Iterator[Fault]:
@@ -88,6 +99,16 @@ def _machine_faults(store: Store) -> Iterator[Fault]:
     except UserError as error:
         advice = "restore it, or move it away and let the next run on that machine write it"
         yield Fault("machine", path, f"{_reason(error, path)}: {advice}")
+
+
+def _nested(folders: Iterable[Path]) -> Iterator[Fault]:
+    for folder in folders:
+        what = "a machine's folder inside another, where no report looks: move it up, under a name that is free there"
+        yield Fault("nested", folder, what)
+
+
+def _within(path: Path, folders: Iterable[Path]) -> bool:
+    return any(path.is_relative_to(folder) for folder in folders)
 
 
 def _closed(folder: Path) -> Iterator[Fault]:
@@ -165,23 +186,35 @@ def _misnamed(kept: Kept, proper: Path, left_over: Iterable[Path]) -> Iterator[F
         yield Fault("misnamed", kept.path, f"what it holds belongs to {place}", proper)
 
 
-def _remarks(store: Store, current: Sequence[Kept]) -> Iterator[str]:
+def _remarks(store: Store, current: Sequence[Kept], nested: Sequence[Path]) -> Iterator[str]:
     others = {kept.record.machine for kept in current} - {store.name}
     if others:
         count = sum(kept.record.machine in others for kept in current)
         yield f"measured on {' and '.join(sorted(others))}: {count}, as reports say"
-    folders = [path for path in sorted(store.folder.rglob("*")) if path.is_dir() and os.access(path, os.R_OK)]
+    if (origin := calibrated_machine(store.folder)) and origin != store.name:
+        yield f"{CALIBRATION}: the calibration is of machine {origin}; times here are judged by it, as reports say"
+    found = [path for path in sorted(store.folder.rglob("*")) if not _within(path, nested)]
+    folders = [path for path in found if path.is_dir() and os.access(path, os.R_OK)]
     if empty := [path for path in folders if not any(path.iterdir())]:
-        yield f"empty folders: {', '.join(str(path.relative_to(store.folder)) for path in empty)}"
+        yield f"empty folders: {_few(empty, store.folder)}"
     if count := sum(len(list(path.iterdir())) for path in folders if path.name == ASIDE):
         yield f"set aside in folders named {ASIDE}: {count}; look at them, and delete what you do not need"
     foreign = [
         path
         for path in sorted(store.folder.glob("*/*"))
-        if path.is_file() and path.suffix != ".json" and not path.name.startswith(".") and path.parent.name != ASIDE
+        if path.parent not in nested
+        and path.is_file()
+        and path.suffix != ".json"
+        and not path.name.startswith(".")
+        and path.parent.name != ASIDE
     ]
     if foreign:
-        yield f"no records: {', '.join(str(path.relative_to(store.folder)) for path in foreign)}"
+        yield f"no records: {_few(foreign, store.folder)}"
+
+
+def _few(paths: Sequence[Path], folder: Path) -> str:
+    named = ", ".join(str(path.relative_to(folder)) for path in paths[:NAMED])
+    return f"{named} and {len(paths) - NAMED} more" if len(paths) > NAMED else named
 
 
 def _session(record: Record) -> tuple[str, str]:

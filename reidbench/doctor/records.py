@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from reidbench.doctor.findings import Finding
-from reidbench.doctor.integrity import Fault, Survey, survey
+from reidbench.doctor.integrity import NAMED, Fault, Survey, survey
 from reidbench.doctor.repair import repair
 from reidbench.program import program
 from reidbench.spec import UserError
@@ -15,6 +15,7 @@ from reidbench.store import MACHINE, Store, machines
 
 KINDS = {
     "machine": MACHINE,
+    "nested": "nested",
     "damaged": "damaged",
     "unreadable": "unreadable",
     "misnamed": "misnamed",
@@ -26,9 +27,6 @@ KINDS = {
 
 RECORD_NAME = re.compile(r".+-[0-9a-f]{12}(\.failed)?\.json")
 """Of a record's file: by one a folder without machine.json is known for a machine's."""
-
-NAMED = 8
-"""Files of a kind that are named in the text; `--json` names all."""
 
 
 def stores(root: str, machine_name: str) -> list[Store]:

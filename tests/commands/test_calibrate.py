@@ -86,6 +86,27 @@ def test_sessions_are_measured_kept_and_tried(place: list[str], plugin: list[str
     assert not list(folder.glob("*/*.json")), "sessions of a calibration are no records of the machine"
 
 
+def test_a_calibration_is_not_replaced_by_one_that_tells_less(
+    place: list[str], plugin: list[str], tmp_path: Path, capsys
+) -> None:
+    command = ["calibrate", "noisy", "--only", "cost", *place, *plugin]
+    assert main([*command, "--sessions", "4"]) == 0
+    path, begun = tmp_path / "results" / machine.name() / "calibration.json", tmp_path / "noisy.begun"
+    kept = path.read_text()
+    assert main([*command, "--sessions", "3"]) == 0, "the four that the cache holds count"
+    assert len(json.loads(path.read_text())["log_ratios"]["slim"]) == 4
+    path.write_text(kept)
+    (tmp_path / "cache").rename(tmp_path / "another cache")
+    capsys.readouterr()
+    assert main([*command, "--sessions", "3"]) == 2
+    said = capsys.readouterr().err
+    assert "rests on 4 sessions, more than --sessions 3; give --sessions 4" in said and said.count("\n") == 1
+    assert path.read_text() == kept and begun.read_text() == "4", "nothing was measured"
+    path.write_text(kept.replace('"device": "cpu"', '"device": "cuda"'))
+    assert main([*command, "--sessions", "4"]) == 2
+    assert "is of cuda, and one of cpu would replace it" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -1,11 +1,13 @@
 """The commands that measure suites: when a model is tried before it is measured."""
 
+import errno
+import tempfile
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from reidbench import registry, store
+from reidbench import machine, registry, store
 from reidbench.cli import main
 from reidbench.commands import suites
 from reidbench.planning.plan import Request, all_cells, make_plan
@@ -54,3 +56,32 @@ def test_a_report_reads_each_record_once(
     assert main(["report", "table3", "--only", "accuracy", *home]) == 0
     assert len(read) == len(cells) and set(read.values()) == {1}
     assert "2 seeds" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", ["table2 --only cost", "calibrate --only cost", "check table2 --against"])
+def test_a_machines_folder_is_no_results_folder_to_measure_into(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`report` takes it for that machine's; here all would be measured anew into a folder within it."""
+    home = Store(tmp_path, machine.name())
+    home.introduce_machine()
+    monkeypatch.setattr(suites.Runner, "run", None)
+    words = command.replace("--against", f"--against {tmp_path}").split()
+    assert main([*words, "--results", str(home.folder)]) == 2
+    said = capsys.readouterr().err
+    assert f"is the folder of machine {home.name}; give its parent, {tmp_path}\n" in said and said.count("\n") == 1
+    assert [path.name for path in home.folder.iterdir()] == ["machine.json"]
+
+
+@pytest.mark.parametrize("command", ["report table2", "machines table2"])
+def test_a_folder_that_cannot_be_written_names_the_option_for_another(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(**_: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    Store(tmp_path, machine.name()).introduce_machine()
+    monkeypatch.setattr(tempfile, "NamedTemporaryFile", refuse)
+    assert main([*command.split(), "--results", str(tmp_path)]) == 2
+    said = capsys.readouterr().err
+    assert said.endswith("(Read-only file system); choose another folder with --out DIR\n") and said.count("\n") == 1

@@ -160,7 +160,8 @@ def test_a_damaged_description_and_another_machines_are_seen(tmp_path: Path) -> 
     store.save(record(machine=store.name))
     path = store.folder / "machine.json"
     path.write_text(json.dumps({"cpu": "another"}))
-    assert "describes another machine" in only(store).what
+    what = only(store).what
+    assert "describes another machine" in what and "cpu another, here" in what and "cores unknown, here" in what
     path.write_text("{")
     assert "damaged" in only(store).what and only(store).target is None
 
@@ -181,3 +182,36 @@ def test_what_is_only_odd_is_a_remark(store: Store) -> None:
         "complexity/notes.txt",
     ):
         assert part in said
+
+
+def test_a_machines_folder_inside_another_is_one_fault_and_stays_as_it_is(store: Store) -> None:
+    """What `cp -r theirs/here results/here` makes where there is such a folder."""
+    inner = Store(store.folder, "there")
+    inner.save(record(machine="there"))
+    (inner.folder / "report.md").write_text("theirs")
+    (inner.folder / "latency").mkdir()
+    left = inner.folder / ".x.json.a.part"
+    left.write_text("{")
+    os.utime(left, (time.time() - 2 * STILL_WRITTEN,) * 2)
+    found = survey(store)
+    (fault,) = found.faults
+    assert (fault.kind, fault.path, fault.target) == ("nested", inner.folder, None) and "move it up" in fault.what
+    assert not found.remarks and len(found.current) == 3
+
+
+def test_a_remark_names_a_few_files_and_counts_the_rest(store: Store) -> None:
+    for number in range(10):
+        (store.folder / "complexity" / f"notes-{number}.txt").write_text("mine")
+    (remark,) = survey(store).remarks
+    assert remark.endswith("complexity/notes-7.txt and 2 more")
+
+
+def test_another_machines_calibration_is_a_remark(store: Store) -> None:
+    readings = [[0.1, 0.2], [0.1, 0.3]]
+    about = {"device": "cpu", "machine": "here"}
+    path = store.folder / "calibration.json"
+    path.write_text(json.dumps({"about": about, "log_ratios": {"a": readings, "b": readings}}))
+    assert not survey(store).remarks
+    path.write_text(path.read_text().replace("here", "there"))
+    found = survey(store)
+    assert not found.faults and found.remarks[0].startswith("calibration.json: the calibration is of machine there;")

@@ -15,7 +15,7 @@ from reidbench.json_trees import differences, without
 from reidbench.scatter import Noise, noise_by_device
 from reidbench.spec import PAPER_SIZE, Cell, Column, Published, Quantity, Record, Row, canonical_json
 from reidbench.statistics import Estimate
-from reidbench.store import Store
+from reidbench.store import Store, calibrated_machine
 
 MAY_DIFFER = {
     "source": "code of the model",
@@ -57,6 +57,15 @@ class Records:
     def noises(self) -> Mapping[str, Noise]:
         """How far sessions lie apart on the machine, by device, where that is known."""
         return noise_by_device(self._store.folder)
+
+    @cached_property
+    def foreign_calibration(self) -> str:
+        """One sentence where the calibration in the machine's folder is of another; "" where it is not."""
+        origin = calibrated_machine(self._store.folder)
+        home = self._store.name
+        if origin in ("", home):
+            return ""
+        return f"times are judged by a calibration of machine {origin} that lies in the folder of {home}"
 
     def fresh(self, cell: Cell) -> Record | None:
         """The record of exactly this cell, whatever its status."""

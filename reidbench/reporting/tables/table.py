@@ -133,6 +133,8 @@ def assemble(plan: Plan, store: Store, records: Records | None = None) -> Table:
         headings.append(Heading(index, column, quantity, measurement.needs_training, settings, best))
         entries |= {(name, index): entry for name, entry in filled.items()}
         warnings |= dict.fromkeys(joined_unequal(plan, store.name, headings[-1], filled))
+        if noise and measurement.mode == "interleaved" and fresh and records.foreign_calibration:
+            warnings[records.foreign_calibration] = None
     return Table(plan, store.name, tuple(headings), entries, tuple(warnings), records.noises)
 
 

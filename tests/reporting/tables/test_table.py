@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 
 import made_up
@@ -322,3 +323,19 @@ def test_a_heading_says_of_its_cells_only_what_all_of_them_share():
         "device": "cpu",
         "threads": 2,
     }
+
+
+def test_another_machines_calibration_in_the_folder_is_told_once(bench):
+    """A folder that was renamed, or into which the file was copied, is read all the same."""
+    bench.save_all()
+    bench.calibrate()
+    path = bench.store.folder / "calibration.json"
+    for origin, told in (
+        (bench.store.name, ()),
+        ("there", ("a calibration of machine there that lies in the folder",)),
+    ):
+        found = json.loads(path.read_text())
+        path.write_text(json.dumps({**found, "about": {"device": "cpu", "machine": origin}}))
+        table = assemble(bench.plan, bench.store)
+        assert len(table.warnings) == len(told) and all(text in table.warnings[0] for text in told)
+        assert table.noise, "it counts"
