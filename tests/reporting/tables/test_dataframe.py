@@ -48,6 +48,19 @@ def test_frame_lists_all_records_of_the_suite_whatever_their_label(bench, toy):
     assert not found.duplicated(["row", "quantity"]).any()
 
 
+def test_a_record_that_another_machine_measured_says_so_in_its_reason(bench, toy):
+    bench.source, bench.dataset = registry.model_source("toy"), TODAY
+    bench.save_all()
+    record = bench.store.load(bench.cell(ROWS[0], COLUMNS[LATENCY]))
+    bench.store.save(replace(record, machine="elsewhere"))
+    for found in (frame("made_up", str(bench.store.folder.parent)), to_frame(assemble(bench.plan, bench.store))):
+        found = found[found.state == "ok"]
+        told = {line.quantity: line.reason for line in found[found.row == "Small"].itertuples()}
+        assert told["latency"] == told["ratio"] == "measured on machine elsewhere"
+        assert told["gflops"] == "" and set(found[found.row != "Small"].reason) == {""}
+        assert set(found.machine) == {"made-up"}, "the folder"
+
+
 def test_frame_identifies_every_line_and_leaves_out_what_is_no_cell_of_the_suite(bench, toy):
     bench.source = registry.model_source("toy")
     bench.save_all()
