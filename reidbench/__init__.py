@@ -149,7 +149,8 @@ def load_records(
       it is not "ok", and where records of another machine lie in the folder, "measured on machine" with its name
 
     With `all_data` accuracies on data with options that the suite does not ask for are there too. `plugins` are files
-    to register before. Raises UserError, also where there are no records at all.
+    to register before. `results` may be the folder of one machine in it, too. Raises UserError, also where there are no
+    records at all and for a damaged one, which it names.
     """
     from reidbench.reporting.tables.dataframe import frame
 

@@ -9,7 +9,7 @@ from reidbench import registry
 from reidbench.json_trees import differences
 from reidbench.planning.today import TRAINER, as_of_today
 from reidbench.reporting.answers.scores import score_values
-from reidbench.reporting.tables.dataframe import options_text, stores
+from reidbench.reporting.tables.dataframe import options_text, others_told, stores
 from reidbench.reporting.tables.matching import measured_elsewhere, outdated
 from reidbench.spec import EVALUATION, Record
 from reidbench.store import Store
@@ -31,7 +31,9 @@ def evaluation_frame(results: str = "results") -> pd.DataFrame:
     """
     import pandas as pd
 
-    lines = [line for store in stores(results) for line in _lines_of(store)]
+    found = stores(results)
+    with others_told(found):
+        lines = [line for store in found for line in _lines_of(store)]
     return pd.DataFrame(lines, columns=list(EVALUATION_COLUMNS))
 
 

@@ -9,7 +9,7 @@ from reidbench import registry
 from reidbench.planning.recorded import recorded_plan
 from reidbench.reporting.findings.differences import Family, families
 from reidbench.reporting.findings.elsewhere import reports_of
-from reidbench.reporting.tables.dataframe import stores
+from reidbench.reporting.tables.dataframe import others_told, stores
 from reidbench.reporting.tables.matching import Records, measured_elsewhere
 from reidbench.reporting.tables.table import Table, assemble, shared
 from reidbench.spec import Suite
@@ -34,13 +34,15 @@ def difference_frame(suite: str, results: str = "results") -> pd.DataFrame:
     import pandas as pd
 
     suites = registry.suites_of(suite)
-    recorded = [(store, Records(store)) for store in stores(results)]
-    lines = [
-        {"suite": name, **line, "machine": store.name}
-        for name, found in suites.items()
-        for store, records in recorded
-        for line in _lines_of(name, found, store, records)
-    ]
+    found = stores(results)
+    recorded = [(store, Records(store)) for store in found]
+    with others_told(found):
+        lines = [
+            {"suite": name, **line, "machine": store.name}
+            for name, each in suites.items()
+            for store, records in recorded
+            for line in _lines_of(name, each, store, records)
+        ]
     return pd.DataFrame(lines, columns=list(DIFFERENCE_COLUMNS))
 
 

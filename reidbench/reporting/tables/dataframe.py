@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -76,12 +78,14 @@ def frame(suite: str, results: str = "results", *, all_data: bool = False) -> pd
     import pandas as pd
 
     suites = registry.suites_of(suite)
-    recorded = [(store, store.records(), noise_by_device(store.folder)) for store in stores(results)]
+    found = stores(results)
+    with others_told(found):
+        recorded = [(store, store.records(), noise_by_device(store.folder)) for store in found]
     lines = [
         {"suite": name, **line, "machine": store.name}
-        for name, found in suites.items()
+        for name, each in suites.items()
         for store, records, noises in recorded
-        for line in _lines_of(found, store.name, records, noises, all_data)
+        for line in _lines_of(each, store.name, records, noises, all_data)
     ]
     return pd.DataFrame(lines, columns=list(FRAME_COLUMNS))
 
@@ -95,6 +99,18 @@ def stores(results: str) -> list[Store]:
     if not found:
         raise UserError(f"no records under {folder}: measure first, or give the folder that holds the results")
     return found
+
+
+@contextmanager
+def others_told(found: Sequence[Store]) -> Iterator[None]:
+    """Adds to a UserError on a file of one machine's folder how the other machines are read without it."""
+    try:
+        yield
+    except UserError as error:
+        others = [store.folder for store in found if not str(error).startswith(f"{store.folder}{os.sep}")]
+        if not others or len(others) == len(found):
+            raise
+        raise UserError(f"{error}; another machine is read alone by its own folder as results: {others[0]}") from error
 
 
 def _lines_of(
