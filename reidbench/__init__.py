@@ -146,10 +146,11 @@ def load_records(
     - `shape`: of the clips of a cost, as in "1x8x3x256x128" (`frame["shape"]`, for `frame.shape` is that of the frame)
     - `settings`: what only some measurements have, such as the length of a tracklet
     - `machine`: its folder; `state`: "ok", "stale" (out of date), "failed", "out-of-memory" or "skipped"; `reason`: why
-      it is not "ok"
+      it is not "ok", and where records of another machine lie in the folder, "measured on machine" with its name
 
     With `all_data` accuracies on data with options that the suite does not ask for are there too. `plugins` are files
-    to register before. Raises UserError, also where there are no records at all.
+    to register before. `results` may be the folder of one machine in it, too. Raises UserError, also where there are no
+    records at all and for a damaged one, which it names.
     """
     from reidbench.reporting.tables.dataframe import frame
 
@@ -176,6 +177,7 @@ def load_differences(
     - `beyond`: whether 0 lies outside the interval, so beyond the noise that it covers; each difference is tested alone
     - `preset`, `dataset`, `dataset_fingerprint`, `protocol`, `device`, `machine`: as in `load_records`; "" where they
       differ within a report
+    - `reason`: "measured on machine" with its name where records of another machine lie in the folder, else ""
 
     `plugins` are files to register before. Raises UserError, also where there are no records at all.
     """
@@ -202,7 +204,7 @@ def load_evaluations(
     - `dataset`, `dataset_options`, `dataset_fingerprint`, `protocol`, `device`, `machine`: as in `load_records`
     - `frames`, `size`, `precision`: of a clip, as in 8 and "256x128", and that of the recipe
     - `measured`: the time in UTC; `state`: "ok", or "stale", for the `reason` given, where the code of the model or
-      of the scoring is another today
+      of the scoring is another today; `reason` also says "measured on machine" as in `load_records`
 
     `plugins` are files to register before. Raises UserError where there are no records at all.
     """

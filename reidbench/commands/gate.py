@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from reidbench import registry
+from reidbench import machine, registry
 from reidbench.commands.asked import check_gpu, check_rows, find_store, plans_of, store_of
 from reidbench.commands.output import tell_failures
 from reidbench.commands.versions import outdated
@@ -93,11 +93,12 @@ def compare_stores(
         for pair in pairs_of(plan, *sides, exactly=exactly):
             pairs.setdefault((pair.row, pair.name, pair.subject), pair)
     same_machine = here.machine() == there.machine()
-    known = session_noise(calibrated or here.folder)
+    calibrated = calibrated or here.folder
+    known = session_noise(calibrated)
     under = Circumstances(same_machine, {**noise_between(list(pairs.values())), **known})
     verdicts = tuple(judge(list(pairs.values()), limits, under))
     title = next(iter(plans.values())).suite.title if len(plans) == 1 else name
-    notes = (*_notes(list(pairs.values()), under, known), *_versions(list(pairs.values())))
+    notes = (*_notes(list(pairs.values()), under, calibrated, known), *_versions(list(pairs.values())))
     return Comparison(name, title, str(here.folder), str(there.folder), limits, verdicts, notes)
 
 
@@ -202,15 +203,18 @@ def _together(plan: Plan, places: Collection[tuple[str, int]], here: Side, there
     return replace(plan, cells=cells) if places else None
 
 
-def _notes(pairs: Sequence[Pair], under: Circumstances, calibrated: Iterable[str]) -> list[str]:
+def _notes(pairs: Sequence[Pair], under: Circumstances, folder: Path, calibrated: Iterable[str]) -> list[str]:
+    """What to know of a comparison. `folder` is that of the machine whose calibration counts, which has one of the
+    devices that are `calibrated`."""
     notes = []
     timed = {pair.device for pair in pairs if pair.kind == "time" and not pair.reason}
     if timed and not under.same_machine:
         notes.append("two machines, whose ratios of times may differ by more than the noise of either")
     for device in sorted(timed.difference(calibrated)):
         covers = "the scatter between the few sessions compared" if device in under.noise else "rounds only"
-        how = f"{program()} calibrate --device {device}"
-        notes.append(f"times on {device} are not calibrated on this machine ({how}): their intervals cover {covers}")
+        is_here = Store(folder.parent, folder.name).machine() == machine.describe()
+        how = f" ({program()} calibrate --device {device})" if is_here else ""
+        notes.append(f"times on {device} are not calibrated in {folder}{how}: their intervals cover {covers}")
     over_itself = [pair for pair in pairs if pair.divisors == (pair.reference,)]
     if any(_reference_code(pair.here) != _reference_code(pair.there) for pair in over_itself):
         notes.append("the reference row's code differs too: what slows all rows alike does not show in a ratio")

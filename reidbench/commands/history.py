@@ -20,9 +20,9 @@ from reidbench.files import resolved
 from reidbench.planning.dataset_identity import is_usual
 from reidbench.program import program
 from reidbench.regression.series import Point, Series, collect, series_of
-from reidbench.scatter import noise_by_device
+from reidbench.scatter import Noise, noise_by_device
 from reidbench.spec import Quantity, Record, UserError
-from reidbench.store import Store, machines, read_record
+from reidbench.store import MACHINE, Store, machines, read_record
 
 MOST_SERIES = 8
 """Series that a figure can hold: as many markers and colours as there are."""
@@ -33,18 +33,30 @@ def history(arguments: Namespace) -> int:
     name, _, field = arguments.quantity.partition(".")
     measurement = registry.lookup("measurement", name, registry.measurements())
     quantity = registry.lookup(f"quantity of {name}", field, measurement.quantities)
-    points: list[Point] = []
-    noise = {name: noise_by_device(Path(arguments.results) / name) for name in machines(arguments.results)}
-    for commit, date, records in recorded(Path(arguments.results), name, arguments.row):
-        chosen = [record for record in records if arguments.all or is_usual(record.cell["settings"])]
-        points += collect(commit, date, chosen, quantity, field, arguments.machine, noise)
-    found = series_of(points)
-    shallow = is_shallow(_place(Path(arguments.results)))
+    results = Path(arguments.results)
+    noise = _noise(results)
+    points: list[tuple[str, Point]] = []
+    for commit, date, folders in recorded(results, name, arguments.row):
+        for folder, records in folders.items():
+            chosen = [record for record in records if arguments.all or is_usual(record.cell["settings"])]
+            own = collect(commit, date, folder, chosen, quantity, field, noise.get(folder))
+            points += [(folder, point) for point in own]
+    having = sorted({folder for folder, _ in points})
+    shown = [folder for folder in having if arguments.machine in ("", folder)]
+    found = series_of([point for folder, point in points if folder in shown])
+    shallow = is_shallow(_place(results))
     if not found:
-        lacking = f"{arguments.row}: no record of {arguments.quantity} in the commits of {arguments.results}"
-        raise UserError(f"{lacking}{_likely_row(arguments, name)}{f'; {SHALLOW}' if shallow else ''}")
+        whose = f" of machine {arguments.machine!r}" if arguments.machine else ""
+        lacking = f"{arguments.row}: no record of {arguments.quantity}{whose} in the commits of {results}"
+        raise UserError(f"{lacking}{_advice(arguments, name, having)}{f'; {SHALLOW}' if shallow else ''}")
     if shallow:
         print(f"{program()}: {SHALLOW}", file=sys.stderr)
+    gone = [folder for folder in shown if folder not in noise]
+    if gone and quantity.over == "reference":
+        lies = f"{', '.join(gone)}: no longer the folder of a machine in {results}"
+        print(
+            f"{program()}: {lies}, so no calibration: the intervals of these ratios cover rounds only", file=sys.stderr
+        )
     if arguments.json:
         print_json([asdict(each) for each in found])
         return 0
@@ -58,22 +70,39 @@ def history(arguments: Namespace) -> int:
     return 0
 
 
-def _likely_row(arguments: Namespace, measurement: str) -> str:
-    """What to add where a row has no record: the most similar one that lies in the results folder, or where to look."""
+def _noise(results: Path) -> dict[str, dict[str, Noise]]:
+    """The noise by device of each machine whose folder is there today, also where the results are one machine's."""
+    if (results / MACHINE).is_file():
+        return {resolved(results).name: noise_by_device(results)}
+    return {name: noise_by_device(results / name) for name in machines(results)}
+
+
+def _advice(arguments: Namespace, measurement: str, having: Sequence[str]) -> str:
+    """What to add where a row has no record: the most similar machine or row that there is, or where to look.
+
+    `having` are the machines whose folders have one of the row in a commit.
+    """
+    today = machines(arguments.results)
+    if arguments.machine and arguments.machine not in {*having, *today}:
+        return registry.nearest(arguments.machine, {*having, *today})
     rows = {
         record.row
-        for known in machines(arguments.results)
+        for known in today
+        if arguments.machine in ("", known)
         for record in Store(arguments.results, known).records(measurement)
     }
     if arguments.row in rows:
         return "; commit it first" if arguments.all else "; commit it first, or give --all for data made with options"
+    if having:
+        return f"; there is one of {', '.join(having)}"
     return registry.nearest(
         arguments.row, rows, otherwise=f"; {program()} list SUITE shows the names of a suite's rows"
     )
 
 
-def recorded(results: Path, measurement: str, row: str) -> Iterator[tuple[str, str, list[Record]]]:
-    """Each commit that changed a results folder, oldest first, with its day and its records of a row.
+def recorded(results: Path, measurement: str, row: str) -> Iterator[tuple[str, str, dict[str, list[Record]]]]:
+    """Each commit that changed a results folder, oldest first, with its day and its records of a row by the machine's
+    folder in which they lay.
 
     A record that cannot be read by this version is passed over. Raises UserError where there is no repository.
     """
@@ -94,8 +123,12 @@ def recorded(results: Path, measurement: str, row: str) -> Iterator[tuple[str, s
         }
         new = [path for path, content in files.items() if content not in read]
         read |= {files[path]: record for path, record in _read(Path(top), commit, new)}
-        found = (read[content] for content in files.values())
-        yield commit, date, [record for record in found if record and (record.row, record.status) == (row, "ok")]
+        folders: dict[str, list[Record]] = {}
+        for path, content in files.items():
+            record = read[content]
+            if record and (record.row, record.status) == (row, "ok"):
+                folders.setdefault(path.parent.parent.name, []).append(record)
+        yield commit, date, folders
 
 
 def _place(results: Path) -> Path:

@@ -13,6 +13,7 @@ from reidbench.deployment.backends import ran_on
 from reidbench.estimates import estimate
 from reidbench.presets import preset_name
 from reidbench.regression.sides import code_of, subject
+from reidbench.reporting.tables.matching import measured_elsewhere
 from reidbench.scatter import Noise, covering, on_device
 from reidbench.spec import Quantity, Record
 from reidbench.statistics import Estimate
@@ -44,25 +45,26 @@ class Series:
 def collect(
     commit: str,
     date: str,
+    folder: str,
     records: Sequence[Record],
     quantity: Quantity,
     field: str,
-    machine: str = "",
-    noise: Mapping[str, Mapping[str, Noise]] | None = None,
+    noise: Mapping[str, Noise] | None = None,
 ) -> list[Point]:
-    """The points of a commit: one for each cell and machine, over its seeds, of the code that was measured last.
+    """The points of a commit from the folder of one machine: one for each cell, over its seeds, of the code that was
+    measured last, and told apart where another machine measured it.
 
-    `noise` is that between sessions, by machine and device, where it was calibrated: ratios of times cover it.
+    `noise` is that between sessions, by device, where the machine was calibrated: ratios of times cover it.
     """
     groups: dict[tuple[str, str], list[Record]] = {}
     for record in records:
-        if machine in ("", record.machine):
-            groups.setdefault((record.machine, subject(record.cell)), []).append(record)
+        elsewhere = measured_elsewhere(folder, [record])
+        groups.setdefault((", ".join(filter(None, (folder, elsewhere))), subject(record.cell)), []).append(record)
     points = []
     for (name, what), group in groups.items():
         last = max(group, key=lambda record: record.started)
         mine = [record for record in group if code_of(record.cell) == code_of(last.cell)]
-        known_noise = on_device((noise or {}).get(name, {}), last.cell["settings"])
+        known_noise = on_device(noise or {}, last.cell["settings"])
         known = covering(known_noise, quantity, estimate(quantity, field, mine))
         if known:
             points.append(Point(commit, date, f"{name} {what}", _label(name, last), known))

@@ -168,17 +168,25 @@ def test_no_change_is_exit_code_0_and_measures_only_what_is_missing(bench: Bench
     assert {path: path.stat().st_mtime_ns for path in (bench.folder / "new").rglob("*-*.json")} == before
 
 
-def test_intervals_cover_what_was_calibrated_on_their_own_device() -> None:
+def test_intervals_cover_what_was_calibrated_on_their_own_device(tmp_path: Path) -> None:
     quantity = Quantity("ratio", "x", "lower", 2)
     pairs = []
     for device in ("cpu", "cuda"):
         record = Record({"settings": {"device": device}}, "key", "slim", "ok", {}, {}, {}, "here", {}, "now", 1.0)
         pairs.append(Pair("slim", "latency.ratio", "ratio", quantity, "time", here=(record,), there=(record,)))
-    cuda = f"times on cuda are not calibrated on this machine (bench.py calibrate --device cuda): {COVER} rounds only"
-    assert gate._notes(pairs, Circumstances(noise={"cpu": QUIET}), {"cpu"}) == [cuda]
-    assert gate._notes(pairs, Circumstances(noise={"cpu": QUIET, "cuda": QUIET}), {"cpu", "cuda"}) == []
-    (note,) = gate._notes(pairs, Circumstances(noise={"cpu": QUIET, "cuda": QUIET}), {"cpu"})
+    store = Store(tmp_path, "box")
+    cuda = f"times on cuda are not calibrated in {store.folder} (bench.py calibrate --device cuda): {COVER} rounds only"
+    for introduced in (False, True):
+        if introduced:
+            store.introduce_machine()
+        assert gate._notes(pairs, Circumstances(noise={"cpu": QUIET}), store.folder, {"cpu"}) == [cuda]
+    known = Circumstances(noise={"cpu": QUIET, "cuda": QUIET})
+    assert gate._notes(pairs, known, store.folder, {"cpu", "cuda"}) == []
+    (note,) = gate._notes(pairs, known, store.folder, {"cpu"})
     assert note.endswith(f"{COVER} the scatter between the few sessions compared")
+    (store.folder / "machine.json").write_text(json.dumps({**store.machine(), "cpu": "another"}))
+    (note,) = gate._notes(pairs, Circumstances(noise={"cpu": QUIET}), store.folder, {"cpu"})
+    assert note == f"times on cuda are not calibrated in {store.folder}: {COVER} rounds only"
 
 
 def test_what_cannot_be_told_is_measured_again_up_to_the_sessions_asked_for(bench: Bench) -> None:

@@ -138,6 +138,57 @@ def test_a_mistake_is_one_line(arguments: list[str], message: str, repository: P
     assert message in said and said.count("\n") == 1
 
 
+def test_a_machine_is_its_folder_whatever_name_its_records_have(repository: Path, capsys) -> None:
+    for arguments in (["add", "."], ["mv", "results/here", "results/box"], ["commit", "--quiet", "-m", "four"]):
+        subprocess.run(["git", *IDENTITY, *arguments], check=True, capture_output=True)
+    for name, values in (("here", [1e6, 2e6]), ("box", [2e6])):
+        assert main(["history", "My row", "complexity.params", "--json", "--machine", name]) == 0
+        (series,) = json.loads(capsys.readouterr().out)
+        assert series["label"].startswith(name) and [p["known"]["value"] for p in series["points"]] == values
+    save(repository, 3, "new", row="My row 3")
+    Store("results", "third").introduce_machine()
+    for row, name, hint in (
+        ("My row", "bxo", "'bxo' in the commits of results; did you mean 'box'?"),
+        ("My row", "elsewhere", "'elsewhere' in the commits of results; there are box, here, third"),
+        ("My row 3", "box", "'box' in the commits of results; did you mean 'My row 2'?"),
+        ("My row", "third", "'third' in the commits of results; there is one of box, here"),
+        ("My row 3", "here", "'here' in the commits of results; commit it first, or"),
+    ):
+        assert main(["history", row, "complexity.params", "--machine", name]) == 2
+        said = capsys.readouterr().err
+        assert hint in said and said.count("\n") == 1
+
+
+def test_ratios_of_a_folder_that_is_gone_are_said_to_lack_its_calibration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    cell = Cell("My row", "latency", "toy", {}, {"version": 1, "device": "cpu"}, "now")
+    samples = {"per_frame": [1.0, 1.1, 1.05, 1.02] * 5, "reference": [1.0, 1.0, 1.01, 1.02] * 5}
+    known = ("here", {"python": "3.11"}, "2026-01-01T00:00:00+00:00", 1.0)
+    Store(tmp_path / "results", "here").save(Record(cell.identity, cell.key, "My row", "ok", {}, samples, {}, *known))
+    sessions = {row: [[-0.1], [0.0], [0.1]] for row in ("one", "other")}
+    calibration = json.dumps({"about": {"device": "cpu"}, "log_ratios": sessions})
+    (tmp_path / "results" / "here" / "calibration.json").write_text(calibration)
+    monkeypatch.chdir(tmp_path)
+    for arguments in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "-m", "one"]):
+        subprocess.run(["git", *IDENTITY, *arguments], check=True, capture_output=True)
+
+    def width(results: str, name: str) -> float:
+        assert main(["history", "My row", "latency.ratio", "--json", "--machine", name, "--results", results]) == 0
+        (series,) = json.loads(capsys.readouterr().out)
+        return series["points"][0]["known"]["high"] - series["points"][0]["known"]["low"]
+
+    calibrated = width("results", "here")
+    assert calibrated > 0.1
+    assert width("results/here", "here") == calibrated
+    for arguments in (["mv", "results/here", "results/box"], ["commit", "--quiet", "-m", "two"]):
+        subprocess.run(["git", *IDENTITY, *arguments], check=True, capture_output=True)
+    assert width("results", "box") == calibrated
+    assert main(["history", "My row", "latency.ratio", "--machine", "here"]) == 0
+    said = capsys.readouterr().err
+    assert "here: no longer the folder of a machine in results, so no calibration: the intervals" in said
+
+
 def test_outside_a_repository_there_is_no_history(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     monkeypatch.chdir(tmp_path)

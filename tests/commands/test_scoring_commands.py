@@ -86,6 +86,10 @@ def test_evaluations_are_read_as_a_frame(capsys: pytest.CaptureFixture[str], mon
     told = [json.loads(run(*command, *own, capsys=capsys)) for own in ([], ["--protocol", "first_clip"])]
     frame = reidbench.load_evaluations()
     assert set(frame.state) == {"ok"} and set(frame.reason) == {""} and set(frame["size"]) == {"64x32"}
+    (name,) = set(frame.machine)
+    shutil.copytree(Path("results", name), Path("copied", "another"))
+    copied = reidbench.load_evaluations("copied")
+    assert set(copied.machine) == {"another"} and set(copied.reason) == {f"measured on machine {name}"}
     assert (set(frame.weights), set(frame.row), set(frame.model)) == ({"model.pt"}, {"two_branch"}, {"bicnet"})
     for one in told:
         lines = frame[frame.protocol == one["protocol"]].set_index("quantity")

@@ -20,13 +20,13 @@ def slim(code: Code, measurement: str) -> list[Record]:
     return [r for r in code.store.records() if r.row == "Slim" and r.cell["measurement"] == measurement]
 
 
-def points(commit: str, records: list[Record], machine: str = "") -> list[Point]:
-    return collect(commit, "2026-01-01", records, PARAMS, "params", machine)
+def points(commit: str, records: list[Record], folder: str = "machine") -> list[Point]:
+    return collect(commit, "2026-01-01", folder, records, PARAMS, "params")
 
 
 def test_seeds_of_one_commit_are_one_point(tmp_path: Path) -> None:
     new, _ = two_sides(tmp_path)
-    (point,) = collect("abc", "2026-01-01", slim(new, "accuracy"), MAP, "mAP")
+    (point,) = collect("abc", "2026-01-01", "machine", slim(new, "accuracy"), MAP, "mAP")
     assert point.known.n == 3 and point.label == "machine, quick, synthetic, version 1"
 
 
@@ -36,7 +36,7 @@ def test_a_recipe_of_a_rows_own_is_that_of_its_preset(tmp_path: Path) -> None:
     settings = {**record.cell["settings"], "recipe": {**record.cell["settings"]["recipe"], "flip": 0.0}}
     for row, told in (("Base-B, without flips", "quick"), ("Base-B, boxes erased", "another recipe")):
         other = replace(record, row=row, cell={**record.cell, "settings": settings})
-        (point,) = collect("abc", "2026-01-01", [other], MAP, "mAP")
+        (point,) = collect("abc", "2026-01-01", "machine", [other], MAP, "mAP")
         assert point.label == f"machine, {told}, synthetic, version 1"
 
 
@@ -74,14 +74,18 @@ def test_commits_that_changed_nothing_of_a_cell_are_one_point() -> None:
 
 def test_ratios_of_times_cover_the_scatter_between_sessions(tmp_path: Path) -> None:
     new, _ = two_sides(tmp_path)
-    known = {"machine": {"cpu": Noise(0.05, 0.0)}}
+    known = {"cpu": Noise(0.05, 0.0)}
     for row, widened in (("Slim", True), ("Base", False)):
         records = [r for r in new.store.records() if r.row == row and r.cell["measurement"] == "latency"]
-        plain, covered = (collect("a", "d", records, RATIO, "ratio", "", each)[0].known for each in (None, known))
+        plain, covered = (
+            collect("a", "d", "machine", records, RATIO, "ratio", each)[0].known for each in (None, known)
+        )
         assert (covered.high - covered.low > plain.high - plain.low + 0.01) == widened, row
         assert covered.value == plain.value
 
 
-def test_one_machine_can_be_chosen(tmp_path: Path) -> None:
+def test_the_name_of_a_series_is_that_of_the_folder_and_says_which_other_machine_measured_it(tmp_path: Path) -> None:
     new, _ = two_sides(tmp_path)
-    assert points("a", slim(new, "complexity"), "machine") and not points("a", slim(new, "complexity"), "another")
+    own, copied = (points("a", slim(new, "complexity"), folder)[0] for folder in ("machine", "box"))
+    assert own.label == "machine, version 1" and own.what != copied.what
+    assert copied.label == "box, measured on machine machine, version 1"

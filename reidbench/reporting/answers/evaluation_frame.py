@@ -9,8 +9,8 @@ from reidbench import registry
 from reidbench.json_trees import differences
 from reidbench.planning.today import TRAINER, as_of_today
 from reidbench.reporting.answers.scores import score_values
-from reidbench.reporting.tables.dataframe import options_text, stores
-from reidbench.reporting.tables.matching import outdated
+from reidbench.reporting.tables.dataframe import options_text, others_told, stores
+from reidbench.reporting.tables.matching import measured_elsewhere, outdated
 from reidbench.spec import EVALUATION, Record
 from reidbench.store import Store
 
@@ -31,7 +31,9 @@ def evaluation_frame(results: str = "results") -> pd.DataFrame:
     """
     import pandas as pd
 
-    lines = [line for store in stores(results) for line in _lines_of(store)]
+    found = stores(results)
+    with others_told(found):
+        lines = [line for store in found for line in _lines_of(store)]
     return pd.DataFrame(lines, columns=list(EVALUATION_COLUMNS))
 
 
@@ -39,7 +41,7 @@ def _lines_of(store: Store) -> Iterator[dict[str, Any]]:
     records = sorted(store.records(EVALUATION), key=lambda record: record.started)
     quantities = registry.measurements()[TRAINER].quantities
     for record in records:
-        about = {**_about(record), **_state(record), "machine": store.name}
+        about = {**_about(record), **_state(record, store.name), "machine": store.name}
         for name, bounds in score_values(record).items():
             yield {**about, "quantity": name, "unit": quantities[name].unit, **bounds}
 
@@ -65,8 +67,10 @@ def _about(record: Record) -> dict[str, Any]:
     }
 
 
-def _state(record: Record) -> dict[str, str]:
-    """By the code of the model and the version of the accuracy; the content of the data stands in a column."""
+def _state(record: Record, folder: str) -> dict[str, str]:
+    """By the code of the model and the version of the accuracy; the content of the data stands in a column. The reason
+    says, too, on which machine it was measured where that is not the folder's."""
     cell = {**record.cell, "measurement": TRAINER}
     paths = [path for path, *_ in differences(cell, as_of_today(cell, {})) if not path.startswith("settings.dataset")]
-    return {"state": "stale" if paths else "ok", "reason": outdated(paths) if paths else ""}
+    reasons = (outdated(paths) if paths else "", measured_elsewhere(folder, [record]))
+    return {"state": "stale" if paths else "ok", "reason": "; ".join(filter(None, reasons))}

@@ -9,8 +9,8 @@ from reidbench import registry
 from reidbench.planning.recorded import recorded_plan
 from reidbench.reporting.findings.differences import Family, families
 from reidbench.reporting.findings.elsewhere import reports_of
-from reidbench.reporting.tables.dataframe import stores
-from reidbench.reporting.tables.matching import Records
+from reidbench.reporting.tables.dataframe import others_told, stores
+from reidbench.reporting.tables.matching import Records, measured_elsewhere
 from reidbench.reporting.tables.table import Table, assemble, shared
 from reidbench.spec import Suite
 from reidbench.store import Store
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 DIFFERENCE_COLUMNS = (
     *("suite", "family", "name", "measurement", "quantity", "unit", "value", "low", "high", "n", "beyond"),
-    *("preset", "dataset", "dataset_fingerprint", "protocol", "device", "machine"),
+    *("preset", "dataset", "dataset_fingerprint", "protocol", "device", "machine", "reason"),
 )
 
 
@@ -34,13 +34,15 @@ def difference_frame(suite: str, results: str = "results") -> pd.DataFrame:
     import pandas as pd
 
     suites = registry.suites_of(suite)
-    recorded = [(store, Records(store)) for store in stores(results)]
-    lines = [
-        {"suite": name, **line, "machine": store.name}
-        for name, found in suites.items()
-        for store, records in recorded
-        for line in _lines_of(name, found, store, records)
-    ]
+    found = stores(results)
+    recorded = [(store, Records(store)) for store in found]
+    with others_told(found):
+        lines = [
+            {"suite": name, **line, "machine": store.name}
+            for name, each in suites.items()
+            for store, records in recorded
+            for line in _lines_of(name, each, store, records)
+        ]
     return pd.DataFrame(lines, columns=list(DIFFERENCE_COLUMNS))
 
 
@@ -61,6 +63,7 @@ def _lines_of(name: str, suite: Suite, store: Store, records: Records) -> Iterat
 
 
 def _lines(table: Table, family: Family) -> Iterator[dict[str, Any]]:
+    recorded = {record.key: record for entry in table.entries.values() for record in entry.records}
     column = next(heading.column for heading in table.headings if heading.quantity is family.quantity)
     scale = family.quantity.scale
     for each in family.differences:
@@ -75,4 +78,5 @@ def _lines(table: Table, family: Family) -> Iterator[dict[str, Any]]:
             "high": each.gap.high * scale,
             "n": each.gap.n,
             "beyond": each.told,
+            "reason": measured_elsewhere(table.machine, (r for key, r in recorded.items() if key in each.records)),
         }

@@ -18,7 +18,7 @@ from reidbench.machine import PACKAGES
 from reidbench.planning.plan import trained_by
 from reidbench.reporting.documents.document import Part, Section, items, section
 from reidbench.reporting.findings.recipe_text import recipe_text, settings_text
-from reidbench.reporting.findings.scope import dataset_name
+from reidbench.reporting.findings.scope import dataset_name, has_values
 from reidbench.reporting.tables.layout import is_measured, seeds_text
 from reidbench.reporting.tables.table import Heading, Table, lookalike_levels
 from reidbench.retrieval.protocols import in_full
@@ -85,7 +85,9 @@ def shown_records(table: Table, headings: Iterable[Heading] = ()) -> list[Record
 
 
 def _columns(tables: Sequence[Table]) -> Iterator[Part | None]:
-    """What each column counts, those that count the same in one line; then at which scale, and by what, they were."""
+    """What each column counts, those that count the same in one line; then at which scale, and by what, they were, or
+    are to be where nothing trained has a value."""
+    trained = any(has_values(table, heading) for table in tables for heading in table.headings if heading.training)
     abouts: dict[str, dict[str, None]] = {}
     scales: dict[tuple[str, str], dict[str, None]] = {}
     for table in tables:
@@ -96,13 +98,15 @@ def _columns(tables: Sequence[Table]) -> Iterator[Part | None]:
                 better = f"{quantity.better} is better" if quantity.better else ""
                 about = "; ".join(part for part in (quantity.about.rstrip("."), better) if part)
                 abouts.setdefault(about, {})[name] = None
-                scales.setdefault(_scale(heading, table), {})[name] = None
+                scale, way = _scale(heading, table)
+                at = "measured at" if trained or not heading.training else "to be measured at"
+                scales.setdefault((f"{at} {scale}", way), {})[name] = None
     yield items(f"{'; '.join(names)}: {about}." for about, names in abouts.items())
     ways: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     for (scale, way), names in scales.items():
         ways.setdefault((scale, tuple(names)), []).append(way)
     yield items(
-        f"{'; '.join(names)}: measured at {scale}" + (f"; run on {' / '.join(ran)}." if any(ran) else ".")
+        f"{'; '.join(names)}: {scale}" + (f"; run on {' / '.join(ran)}." if any(ran) else ".")
         for (scale, names), ran in ways.items()
     )
     yield items(_backends(tables))
@@ -153,7 +157,8 @@ def _training(table: Table) -> Iterator[str]:
     if table.plan.splits.several:
         yield f"{table.plan.splits.text.capitalize()}: {SPLITS}"
     each = " of each split" if table.plan.splits.several else ""
-    yield f"Seeds: {seeds_text(table.plan.preset.seeds)} a row{each}."
+    yet = "" if any(has_values(table, heading) for heading in headings) else ", not trained yet"
+    yield f"Seeds: {seeds_text(table.plan.preset.seeds)} a row{each}{yet}."
     if options := _model_options(table):
         yield f"Model options of the preset: {options}."
     preset = table.plan.preset

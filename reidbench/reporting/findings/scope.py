@@ -20,7 +20,7 @@ def scope(tables: Sequence[Table]) -> Iterator[str]:
     """The sentences, each true of all tables together; none where nothing is trained, or only costs are measured."""
     trained = [(table, heading) for table in tables for heading in table.headings if heading.training]
     shown = [(table, heading) for table, heading in trained if is_measured(table.column(heading).values())]
-    measured = {h.training for table in tables for h in table.headings if _has_values(table, h)}
+    measured = {h.training for table in tables for h in table.headings if has_values(table, h)}
     if not shown or measured == {False}:
         return
     runs: dict[str, dict[str, None]] = {}
@@ -38,7 +38,8 @@ def scope(tables: Sequence[Table]) -> Iterator[str]:
         yield f"Costs are those at the paper's scale, {_pixels(PAPER_SIZE)}."
 
 
-def _has_values(table: Table, heading: Heading) -> bool:
+def has_values(table: Table, heading: Heading) -> bool:
+    """Whether a column has a value in any row, whatever its state."""
     return any(entry.estimate for entry in table.column(heading).values())
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +19,7 @@ from reidbench.planning.plan import cost_shape, model_options, trained_by
 from reidbench.planning.today import as_of_today, latest_contents
 from reidbench.presets import PRESETS, preset_name
 from reidbench.recipes import Preset
-from reidbench.reporting.tables.matching import against_published, outdated, printed_value
+from reidbench.reporting.tables.matching import against_published, measured_elsewhere, outdated, printed_value
 from reidbench.reporting.tables.table import Entry, Table, shared
 from reidbench.scatter import Noise, covering, noise_by_device, on_device
 from reidbench.spec import Column, Quantity, Record, Row, Suite, UserError, canonical_json
@@ -51,7 +53,8 @@ def to_frame(table: Table) -> pd.DataFrame:
             splits = plan.splits.numbers if heading.training else ()
             line = _line(row, heading.column, heading.quantity, entry, heading.settings, splits)
             preset = plan.preset.name if heading.training and _has_its_weights(plan.preset) else ""
-            lines.append({"suite": plan.name, **line, "preset": preset, "machine": table.machine})
+            reason = _reason(entry.reason, table.machine, entry.records)
+            lines.append({"suite": plan.name, **line, "preset": preset, "machine": table.machine, "reason": reason})
     return pd.DataFrame(lines, columns=list(FRAME_COLUMNS))
 
 
@@ -69,17 +72,20 @@ def frame(suite: str, results: str = "results", *, all_data: bool = False) -> pd
     it was measured for. With `all_data` so does an accuracy on data that were made with options which the column does
     not ask for. All machines are listed. A record is "stale" as in a report, where the code of its model or reference
     row, the version of its measurement or trainer, the trunk or the dataset's content is another today, and `reason`
-    says which. Raises UserError where there are no records at all.
+    says which, or on which other machine a record of the folder was measured. Raises UserError where there are no
+    records at all.
     """
     import pandas as pd
 
     suites = registry.suites_of(suite)
-    recorded = [(store, store.records(), noise_by_device(store.folder)) for store in stores(results)]
+    found = stores(results)
+    with others_told(found):
+        recorded = [(store, store.records(), noise_by_device(store.folder)) for store in found]
     lines = [
         {"suite": name, **line, "machine": store.name}
-        for name, found in suites.items()
+        for name, each in suites.items()
         for store, records, noises in recorded
-        for line in _lines_of(found, records, noises, all_data)
+        for line in _lines_of(each, store.name, records, noises, all_data)
     ]
     return pd.DataFrame(lines, columns=list(FRAME_COLUMNS))
 
@@ -95,8 +101,20 @@ def stores(results: str) -> list[Store]:
     return found
 
 
+@contextmanager
+def others_told(found: Sequence[Store]) -> Iterator[None]:
+    """Adds to a UserError on a file of one machine's folder how the other machines are read without it."""
+    try:
+        yield
+    except UserError as error:
+        others = [store.folder for store in found if not str(error).startswith(f"{store.folder}{os.sep}")]
+        if not others or len(others) == len(found):
+            raise
+        raise UserError(f"{error}; another machine is read alone by its own folder as results: {others[0]}") from error
+
+
 def _lines_of(
-    suite: Suite, recorded: Sequence[Record], noises: Mapping[str, Noise], all_data: bool
+    suite: Suite, folder: str, recorded: Sequence[Record], noises: Mapping[str, Noise], all_data: bool
 ) -> Iterator[dict[str, Any]]:
     """The lines of one machine's records, in the order of rows and columns."""
     latest = latest_contents(recorded)
@@ -111,7 +129,12 @@ def _lines_of(
             pairs += [(column, records, reason) for column in columns]
         for column, records, reason in sorted(pairs, key=lambda pair: places[pair[0].quantity]):
             noise = on_device(noises, records[0].cell["settings"])
-            yield _recorded_line(row, column, records, reason, noise)
+            yield _recorded_line(row, column, folder, records, reason, noise)
+
+
+def _reason(state: str, folder: str, records: Iterable[Record]) -> str:
+    """Why a line is not "ok", and on which machine it was measured where that is not the folder's."""
+    return "; ".join(filter(None, (state, measured_elsewhere(folder, records))))
 
 
 def _line(
@@ -170,9 +193,10 @@ def _shape(entry: Entry, settings: Mapping[str, Any]) -> Sequence[int]:
 
 
 def _recorded_line(
-    row: Row, column: Column, records: Sequence[Record], reason: str, noise: Noise | None
+    row: Row, column: Column, folder: str, records: Sequence[Record], reason: str, noise: Noise | None
 ) -> dict[str, Any]:
-    """`reason` says why the records are stale, "" if they are not; `noise` is that between sessions."""
+    """`folder` is the machine's; `reason` says why the records are stale, "" if they are not; `noise` is that between
+    sessions."""
     quantity = registry.quantity(column)
     good = tuple(record for record in records if record.status == "ok")
     settings = [record.cell["settings"] for record in good or records]
@@ -182,7 +206,8 @@ def _recorded_line(
     difference = None
     if published and state == "ok":
         difference, _ = against_published(row, column, quantity, known, settings)
-    entry = Entry(state, known, published, difference, good, reason if good else records[0].error)
+    why = _reason(reason if good else records[0].error, folder, good or records)
+    entry = Entry(state, known, published, difference, good, why)
     return _line(row, column, quantity, entry, shared(settings), splits_of(settings).numbers)
 
 

@@ -235,8 +235,18 @@ def _splits(rows: Sequence[tuple[str, Record]]) -> list[tuple[int, ...]]:
 
 def misplaced(folder: str, records: Iterable[Record]) -> Iterable[str]:
     """One sentence for each machine other than the folder's own whose records lie there."""
-    for name in dict.fromkeys(record.machine for record in records if record.machine != folder):
+    for name in _others(folder, records):
         yield f"records of machine {name} lie in the folder of {folder}"
+
+
+def measured_elsewhere(folder: str, records: Iterable[Record]) -> str:
+    """Where some records of a machine's folder were measured on others, on which; "" where none was."""
+    names = _others(folder, records)
+    return f"measured on machine {', '.join(names)}" if names else ""
+
+
+def _others(folder: str, records: Iterable[Record]) -> list[str]:
+    return list(dict.fromkeys(record.machine for record in records if record.machine != folder))
 
 
 def _incomparable(published: Published, column: Column, each: Sequence[Mapping[str, Any]]) -> str:

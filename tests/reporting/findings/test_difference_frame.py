@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -70,6 +71,15 @@ def test_each_difference_that_a_committed_report_lists_is_there(report: str, sui
             for line in family.itertuples()
         ]
         assert rounded == lines
+
+
+def test_a_difference_of_what_another_machine_measured_says_so_in_its_reason(tmp_path: Path) -> None:
+    shutil.copytree(RESULTS / CPU / "accuracy", tmp_path / "copied" / "accuracy")
+    shutil.copy(RESULTS / CPU / "machine.json", tmp_path / "copied")
+    here = reidbench.load_differences("table2", RESULTS / CPU)
+    copied = reidbench.load_differences("table2", tmp_path)
+    assert len(copied) == len(here) and set(here.reason) == {""}
+    assert set(copied.machine) == {"copied"} and set(copied.reason) == {f"measured on machine {CPU}"}
 
 
 def test_each_line_is_identified_and_joins_the_records_of_its_suite() -> None:

@@ -37,6 +37,25 @@ def test_two_tables_of_the_same_columns_describe_them_once(bench):
     ]
 
 
+@pytest.mark.parametrize("trained", [True, False])
+def test_what_nothing_was_trained_for_is_told_as_still_to_be_measured(bench, trained):
+    for column in (COLUMNS[0], COLUMNS[3])[0 if trained else 1 :]:
+        bench.save(bench.cell(ROWS[0], column))
+    told = {
+        part.title: [line for each in part.parts if isinstance(each, Items) for line in each.lines]
+        for part in methods([assemble(bench.plan, bench.store)], "made-up", {})
+    }
+    (scale,) = [line for line in told["Columns and counting rules"] if "the scale of preset quick" in line]
+    assert scale.startswith("mAP; ") and (": measured at " in scale, ": to be measured at " in scale) == (
+        trained,
+        not trained,
+    )
+    (seeds,) = [line for line in told["Training and data"] if line.startswith("Seeds: ")]
+    assert seeds == ("Seeds: 1 seed a row." if trained else "Seeds: 1 seed a row, not trained yet.")
+    (cost,) = [line for line in told["Columns and counting rules"] if line.startswith("GFLOPs/frame; Params: measured")]
+    assert "the paper's scale" in cost
+
+
 def test_every_dataset_that_a_table_trains_on_is_described(bench):
     bench.save_all()
     bench.save(bench.cell(ROWS[0], COLUMNS[0]), dataset_about="It has no weather.")

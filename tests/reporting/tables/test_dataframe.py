@@ -8,9 +8,14 @@ from made_up import COLUMNS, ROWS, SUITE
 
 from reidbench import registry
 from reidbench.data import synthetic
+from reidbench.reporting.answers import evaluation_frame as evaluation_frames
+from reidbench.reporting.answers.evaluation_frame import evaluation_frame
+from reidbench.reporting.findings import difference_frame as difference_frames
+from reidbench.reporting.findings.difference_frame import difference_frame
 from reidbench.reporting.tables.dataframe import FRAME_COLUMNS, frame, to_frame
 from reidbench.reporting.tables.table import assemble
 from reidbench.spec import UserError
+from reidbench.store import Store
 
 TODAY = {"name": "synthetic", "fingerprint": synthetic.fingerprint(), "options": {}, "subset": False}
 """The data of a record that is not out of date."""
@@ -46,6 +51,39 @@ def test_frame_lists_all_records_of_the_suite_whatever_their_label(bench, toy):
     assert ("Full", "mAP") not in states.index
     assert set(found.machine) == {"made-up"}
     assert not found.duplicated(["row", "quantity"]).any()
+
+
+def test_a_record_that_another_machine_measured_says_so_in_its_reason(bench, toy):
+    bench.source, bench.dataset = registry.model_source("toy"), TODAY
+    bench.save_all()
+    record = bench.store.load(bench.cell(ROWS[0], COLUMNS[LATENCY]))
+    bench.store.save(replace(record, machine="elsewhere"))
+    for found in (frame("made_up", str(bench.store.folder.parent)), to_frame(assemble(bench.plan, bench.store))):
+        found = found[found.state == "ok"]
+        told = {line.quantity: line.reason for line in found[found.row == "Small"].itertuples()}
+        assert told["latency"] == told["ratio"] == "measured on machine elsewhere"
+        assert told["gflops"] == "" and set(found[found.row != "Small"].reason) == {""}
+        assert set(found.machine) == {"made-up"}, "the folder"
+
+
+@pytest.mark.parametrize("load", [frame, difference_frame, lambda _, results: evaluation_frame(results)])
+def test_a_damaged_record_is_named_with_how_the_other_machines_are_read_without_it(bench, toy, load, monkeypatch):
+    bench.source, bench.dataset = registry.model_source("toy"), TODAY
+    bench.save_all()
+    results, other = bench.store.folder.parent, Store(bench.store.folder.parent, "other")
+    other.introduce_machine()
+    damaged = bench.store.path(bench.store.load(bench.cell(ROWS[0], COLUMNS[MEAN_AP])))
+    damaged.write_text("{")
+    monkeypatch.setattr(difference_frames, "reports_of", lambda suite, store: [store])
+    monkeypatch.setattr(difference_frames, "recorded_plan", lambda *_: bench.plan)
+    monkeypatch.setattr(evaluation_frames, "EVALUATION", "accuracy")
+    with pytest.raises(UserError) as told:
+        load("made_up", str(results))
+    advice = f"; another machine is read alone by its own folder as results: {other.folder}"
+    assert str(told.value).startswith(f"{damaged}: damaged (") and str(told.value).endswith(advice)
+    with pytest.raises(UserError) as told:
+        load("made_up", str(bench.store.folder))
+    assert str(told.value).startswith(f"{damaged}: damaged (") and "another machine" not in str(told.value)
 
 
 def test_frame_identifies_every_line_and_leaves_out_what_is_no_cell_of_the_suite(bench, toy):
