@@ -62,7 +62,8 @@ def history(arguments: Namespace) -> int:
         return 0
     print("\n".join(_lines(found, quantity)))
     newest = sorted(found, key=lambda series: series.points[-1].date)[-MOST_SERIES:]
-    for path in _draw([series for series in found if series in newest], quantity, arguments):
+    order = list(dict.fromkeys(point.commit for _, point in points))
+    for path in _draw([series for series in found if series in newest], order, quantity, arguments):
         print(f"written: {path}")
     if len(found) > MOST_SERIES:
         left = len(found) - MOST_SERIES
@@ -184,7 +185,7 @@ def _lines(found: Sequence[Series], quantity: Quantity) -> Iterator[str]:
             yield f"  {point.commit}  {point.date}  {shown}{repeated}"
 
 
-def _draw(found: Sequence[Series], quantity: Quantity, arguments: Namespace) -> list[Path]:
+def _draw(found: Sequence[Series], order: Sequence[str], quantity: Quantity, arguments: Namespace) -> list[Path]:
     from reidbench.reporting.figures import write_figure
     from reidbench.reporting.figures.history import history_figure
     from reidbench.reporting.figures.stamps import stamp_of
@@ -194,5 +195,7 @@ def _draw(found: Sequence[Series], quantity: Quantity, arguments: Namespace) -> 
     shown: Mapping[str, Sequence[tuple[str, object]]] = {
         series.label: [(f"{point.commit}\n{point.date}", point.known) for point in series.points] for series in found
     }
-    draw = partial(history_figure, arguments.row, quantity, shown)
-    return write_figure(draw, stem, stamp_of((arguments.row, quantity, shown)))
+    points = sorted((point for series in found for point in series.points), key=lambda each: order.index(each.commit))
+    commits = list(dict.fromkeys(f"{point.commit}\n{point.date}" for point in points))
+    draw = partial(history_figure, arguments.row, quantity, shown, commits)
+    return write_figure(draw, stem, stamp_of((arguments.row, quantity, shown, commits)))

@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from reidbench import registry
 from reidbench.cli import main
 from reidbench.commands import history as history_command
 from reidbench.regression.series import Point, Series
@@ -234,3 +236,19 @@ def test_of_more_series_than_can_be_told_apart_the_newest_are_drawn(repository: 
     assert main(["history", "My row", "complexity.params"]) == 0
     assert [each.label for each in drawn] == ["new"]
     assert "drawn without 1 of 2 series, the oldest: at most 1 can be told apart" in capsys.readouterr().out
+
+
+def test_commits_are_drawn_in_their_order_whichever_series_has_them(tmp_path: Path, monkeypatch) -> None:
+    def draw(row: str, quantity: object, series: object, commits: list[str]) -> None:
+        drawn.extend(commits)
+
+    drawn: list[str] = []
+    monkeypatch.setattr("reidbench.reporting.figures.history.history_figure", draw)
+    first, second, third = (
+        Point(commit, f"2026-01-0{day}", "x", "mine", Estimate(1.0)) for day, commit in ((3, "f"), (2, "b"), (1, "a"))
+    )
+    found = [Series("often", (first, third)), Series("between", (second,))]
+    asked = Namespace(out=str(tmp_path), results="results", row="My row", quantity="complexity.params")
+    quantity = registry.measurements()["complexity"].quantities["params"]
+    history_command._draw(found, ["f", "b", "a"], quantity, asked)
+    assert [text.partition("\n")[0] for text in drawn] == ["f", "b", "a"]

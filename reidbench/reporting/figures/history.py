@@ -14,9 +14,12 @@ WIDEST_LABELS = 12
 """Commits that are all named at the axis; of more, only some are."""
 
 
-def history_figure(row: str, quantity: Quantity, series: Mapping[str, Sequence[tuple[str, Any]]]) -> Figure:
-    """A line a series over the commits of all, with 95 % intervals; `series` holds (commit, estimate) in order."""
-    commits = list(dict.fromkeys(commit for points in series.values() for commit, _ in points))
+def history_figure(
+    row: str, quantity: Quantity, series: Mapping[str, Sequence[tuple[str, Any]]], commits: Sequence[str]
+) -> Figure:
+    """A line a series over the commits of all, with 95 % intervals; `series` holds (commit, estimate), and `commits`
+    are in order.
+    """
     figure = new_figure(7.2, 3.0 + 0.2 * len(series))
     axis = figure.subplots()
     for index, (label, points) in enumerate(series.items()):
