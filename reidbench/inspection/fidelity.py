@@ -23,14 +23,17 @@ from reidbench.precision import without_tf32
 from reidbench.recipes import Recipe
 from reidbench.retrieval.features import embed_dataset
 from reidbench.retrieval.metrics import evaluate, score_samples
-from reidbench.spec import Advance, Cell, Outcome, Protocol
+from reidbench.spec import Advance, Cell, Outcome, Protocol, UserError
 
 CALIBRATION_CLIPS = 128
 """Training clips, one a tracklet, that int8 is calibrated with."""
 
 
 def check_fidelity(cell: Cell) -> None:
-    """Raises UserError for a backend that does not run on the cell's device in its precision."""
+    """Raises UserError for a column without backend or precision, and for a backend that does not run on the cell's
+    device in it."""
+    if lacking := [name for name in ("backend", "precision") if name not in cell.settings]:
+        raise UserError(f"fidelity is that of a backend in a precision: the column's settings lack {lacking[0]}")
     check_backend(cell.settings["backend"], cell.settings["device"], cell.settings["precision"])
 
 

@@ -83,3 +83,10 @@ def test_calibration_clips_are_those_of_evenly_spaced_training_tracklets(dataset
 def test_an_impossible_backend_is_refused_before_training() -> None:
     with pytest.raises(UserError, match="computes in fp32"):
         check_fidelity(cell(backend="onnxruntime", precision="int8"))
+
+
+@pytest.mark.parametrize("given", [{"backend": "openvino"}, {"precision": "int8"}])
+def test_a_column_without_backend_or_precision_is_refused_before_training(given: dict[str, str]) -> None:
+    lacking = "precision" if "backend" in given else "backend"
+    with pytest.raises(UserError, match=f"the column's settings lack {lacking}"):
+        check_fidelity(cell(**given))
