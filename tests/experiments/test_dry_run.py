@@ -211,7 +211,8 @@ def test_the_command(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[s
     command = ["train", "baseline", "--root", str(root), "--out", str(tmp_path / "out"), "--dry-run"]
     assert main(command) == 0
     lines = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
-    assert lines["data"] == "synthetic: 8 training identities in 16 tracklets"
+    made = "synthetic train_ids=8 test_ids=8 cameras=2 frames=8"
+    assert lines["data"] == f"{made}: 8 training identities in 16 tracklets"
     assert lines["frames"].startswith("128, none missing; 0.8 MB will be kept decoded in the cache")
     assert lines["weights"] == "trunk synthetic, fits" and lines["memory"].endswith("MB at the peak of a process")
     assert "600 steps in 600 epochs" in lines["whole"]

@@ -66,6 +66,7 @@ class Brightness(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
+        torch.manual_seed(0)
         self.weigh = nn.Linear(3, 1, bias=False)
         nn.init.uniform_(self.weigh.weight, 0.5, 1)
 
@@ -74,7 +75,8 @@ class Brightness(nn.Module):
 
 
 def test_maps_are_made_in_the_precision_of_the_recipe(own_cache: None, mars_tree: Path) -> None:
-    """A colour, a weight and a sum are each rounded by up to 2^-9 in bf16, by 2^-24 in float32."""
+    """A colour, a weight, their product and up to three sums are each rounded by up to 2^-9 in bf16 (the partial sums
+    where the processor has no bf16), by 2^-24 in float32."""
     dataset, model = read_layout(mars_tree, name="tiny"), Brightness()
 
     def maps(precision: str) -> np.ndarray:
@@ -84,7 +86,7 @@ def test_maps_are_made_in_the_precision_of_the_recipe(own_cache: None, mars_tree
 
     full, half = maps("fp32"), maps("bf16")
     assert full.shape[1:] == (4, 16, 8) and full.dtype == half.dtype == np.float32
-    assert 2**-14 < np.abs(half / full - 1).max() < 2**-7
+    assert 2**-14 < np.abs(half / full - 1).max() < 2**-6
 
 
 def test_the_overlap_is_that_of_frames_of_one_group() -> None:

@@ -148,6 +148,7 @@ class Weighed(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
+        torch.manual_seed(0)
         self.weigh, self.neck = nn.Linear(3, 16, bias=False), nn.Identity()
         nn.init.uniform_(self.weigh.weight, 0.5, 1)
 
@@ -157,12 +158,13 @@ class Weighed(nn.Module):
 
 @pytest.mark.parametrize("pooling", [POOLINGS["release"], POOLINGS["neck_before"]])
 def test_vectors_are_made_in_the_precision_of_the_recipe(dataset: Dataset, pooling: Pooling) -> None:
-    """An input, a weight and a sum are each rounded by up to 2^-9 in bf16, by 2^-24 in float32."""
+    """An input, a weight, their product and up to three sums are each rounded by up to 2^-9 in bf16 (the partial sums
+    where the processor has no bf16), by 2^-24 in float32."""
     model = Weighed()
     recipes = (replace(RECIPE, precision=precision) for precision in ("fp32", "bf16"))
     full, half = (embed(model, dataset, dataset.train, recipe, [pooling], device=CPU)[pooling] for recipe in recipes)
     assert full.dtype == half.dtype == np.float32
-    assert 2**-14 < np.abs(half / full - 1).max() < 2**-7
+    assert 2**-14 < np.abs(half / full - 1).max() < 2**-6
 
 
 @pytest.mark.parametrize("option", [{"clips": "last"}, {"neck": "without"}])
