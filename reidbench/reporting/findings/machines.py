@@ -252,7 +252,10 @@ def _within(place: Place, printed: PublishedTimes) -> list[str]:
 
 def _disturbed(way: Way) -> Iterator[str]:
     """What of a way was disturbed."""
-    yield from ["one clip"] * bool(way.disturbed) + ["many clips"] * bool(way.disturbed_at_once)
+    if way.disturbed:
+        yield "one clip"
+    if way.disturbed_at_once:
+        yield "many clips"
 
 
 def _where(place: Place, way: Way) -> str:
