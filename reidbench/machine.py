@@ -31,7 +31,7 @@ is not to be trusted."""
 
 ASK_TORCH = """import sys, torch
 try:
-    print(torch.cuda.get_device_name(0))
+    print(*map(torch.cuda.get_device_name, range(max(1, torch.cuda.device_count()))), sep=chr(9))
 except Exception as error:
     sys.exit(str(error).strip().partition(chr(10))[0])"""
 
@@ -47,10 +47,14 @@ CPUINFO = Path("/proc/cpuinfo")
 
 @dataclass(frozen=True)
 class Gpu:
-    """The name of the CUDA GPU that torch computes on; where it has none "", and the `reason` if one may be there."""
+    """The name of the CUDA GPU that torch computes on; where it has none "", and the `reason` if one may be there.
+
+    `alike` are all that have this name, itself first, each as CUDA_VISIBLE_DEVICES would name it alone.
+    """
 
     name: str = ""
     reason: str = ""
+    alike: tuple[str, ...] = ()
 
 
 @cache
@@ -140,7 +144,7 @@ def versions(others: Sequence[str] = ()) -> dict[str, str]:
 
 @cache
 def gpu() -> Gpu:
-    """What torch says of its first GPU, in a process of its own; nothing is asked where there can be none.
+    """What torch says of its GPUs, in a process of its own; nothing is asked where there can be none.
 
     Raises UserError where torch does not answer in time: without its GPU this would be another machine.
     """
@@ -154,10 +158,13 @@ def gpu() -> Gpu:
     except subprocess.TimeoutExpired:
         advice = 'try again, or set CUDA_VISIBLE_DEVICES="" to do without a GPU'
         raise UserError(f"torch: did not say within {SECONDS_TO_ASK} s what GPU it sees; {advice}") from None
-    name, said = answer.stdout.strip(), answer.stderr.strip().rpartition("\n")[2]
-    if answer.returncode or not name:
+    names, said = answer.stdout.strip().rpartition("\n")[2].split("\t"), answer.stderr.strip().rpartition("\n")[2]
+    if answer.returncode or not names[0]:
         return Gpu(reason=said[:200].rstrip(".") or f"exit code {answer.returncode}")
-    return Gpu(name.rpartition("\n")[2])
+    shown = os.environ.get("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(len(names))))).split(",")
+    # zip: an entry that CUDA does not know ends its list, so that torch may see fewer than are named.
+    alike = tuple(place.strip() for place, name in zip(shown, names, strict=False) if name == names[0])
+    return Gpu(names[0], alike=alike)
 
 
 def hides_gpus() -> bool:

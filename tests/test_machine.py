@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from argparse import Namespace
 from collections import namedtuple
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +15,7 @@ import pytest
 import reidbench
 from reidbench import machine
 from reidbench.cli import main
-from reidbench.commands.asked import check_gpu
+from reidbench.commands.asked import asked_gpus, check_gpu
 from reidbench.planning.plan import Request, make_plan
 from reidbench.registry import suite
 from reidbench.spec import UserError
@@ -82,6 +85,54 @@ def test_torch_names_the_gpu_and_not_the_driver(torch_says: Callable[..., list[s
     assert cells and not absent
     check_gpu("cuda")
     assert len(asked) == 1, "once for all that a command does"
+
+
+ASKED_FOR_TWO = Namespace(gpus=2, device="cuda")
+
+
+@pytest.mark.parametrize(
+    ("shown", "sees", "alike"),
+    [
+        (None, "H9\tT4\tH9", ("0", "2")),
+        ("3,GPU-d5, 1", "H9\tH9\tT4", ("3", "GPU-d5")),
+        ("3,1,9,0", "H9\tH9", ("3", "1")),  # there is no GPU 9: CUDA sees those before it
+        ("MIG-7", "H9", ("MIG-7",)),
+    ],
+)
+def test_gpus_of_one_name_train_side_by_side(
+    torch_says: Callable[..., list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+    shown: str | None,
+    sees: str,
+    alike: tuple[str, ...],
+) -> None:
+    if shown is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", shown)
+    torch_says(f"print({sees!r})")
+    assert machine.gpu().name == "H9" and machine.gpu().alike == alike
+    assert asked_gpus(Namespace(gpus=1, device="cpu")) == (), "as torch chooses"
+    if len(alike) == 2:
+        assert asked_gpus(ASKED_FOR_TWO) == alike
+    else:
+        with pytest.raises(UserError, match="--gpus 2: torch sees 1 H9; only GPUs alike are shared"):
+            asked_gpus(ASKED_FOR_TWO)
+
+
+def test_the_code_that_asks_torch_names_all_its_gpus() -> None:
+    """Run with a stand-in for torch, as it is in a process of its own."""
+    fake = "import sys, types; sys.modules['torch'] = types.SimpleNamespace(cuda=types.SimpleNamespace({}))\n"
+    two = fake.format("device_count=lambda: 2, get_device_name='H{}'.format")
+    asked = subprocess.run([sys.executable, "-c", two + machine.ASK_TORCH], capture_output=True, text=True, check=True)
+    assert asked.stdout == "H0\tH1\n"
+    none = fake.format("device_count=lambda: 0, get_device_name=lambda n: 1 // n")
+    refused = subprocess.run([sys.executable, "-c", none + machine.ASK_TORCH], capture_output=True, text=True)
+    assert refused.returncode == 1 and "by zero" in refused.stderr and "Traceback" not in refused.stderr
+
+
+def test_several_gpus_are_for_trainings_on_a_gpu(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    for given, said in (("2", "--gpus 2: give --device cuda, too"), ("0", "--gpus 0: give at least 1")):
+        assert main(["table2", "--gpus", given, "--results", str(tmp_path)]) == 2
+        assert said in capsys.readouterr().err
 
 
 def test_a_gpu_that_torch_cannot_use_is_none_and_says_why(

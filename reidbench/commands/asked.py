@@ -126,6 +126,24 @@ def check_gpu(device: str) -> None:
         raise UserError(f"--device cuda: {what}; use --device cpu")
 
 
+def asked_gpus(arguments: Namespace) -> tuple[str, ...]:
+    """The GPUs to train on side by side, as CUDA_VISIBLE_DEVICES names them; none where the first is to do it alone.
+
+    Raises UserError where torch sees fewer of one name than `--gpus` says.
+    """
+    count = vars(arguments).get("gpus", 1)
+    if count < 1:
+        raise UserError(f"--gpus {count}: give at least 1")
+    if count == 1:
+        return ()
+    if arguments.device != "cuda":
+        raise UserError(f"--gpus {count}: give --device cuda, too")
+    gpu = machine.gpu()
+    if count > len(gpu.alike):
+        raise UserError(f"--gpus {count}: torch sees {len(gpu.alike)} {gpu.name}; only GPUs alike are shared")
+    return gpu.alike[:count]
+
+
 def given_options(arguments: Namespace) -> dict[str, Any]:
     """The options of `--set name=value`."""
     options = parse_options("--set", arguments.set)

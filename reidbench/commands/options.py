@@ -34,6 +34,8 @@ def add_suites(add: Add) -> None:
         about = registry.suite_about(suite)
         sub = add(suite, "suites.run_suite", about, training(), start(), selection())
         sub.add_argument("--fresh", action="store_true", help="measure again what is recorded, training again")
+        about = "with --device cuda: so many GPUs alike, each with a training of its own at a time (default: 1)"
+        sub.add_argument("--gpus", type=int, default=1, metavar="N", help=about)
     sub = add("audit", "suites.audit", "which counting rule each printed cost of Tables 2 to 6 follows")
     sub.add_argument("--fresh", action="store_true", help="count again what is already recorded")
     about = "show models, datasets, suites, measurements, presets, protocols, backends; with NAME what it has"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from reidbench import registry
 from reidbench.commands.asked import (
+    asked_gpus,
     check_gpu,
     check_rows,
     find_store,
@@ -134,6 +135,7 @@ def _measure(
     suites: Mapping[str, Suite], arguments: Namespace, *, trial: bool = False
 ) -> tuple[Runner, dict[str, Plan]]:
     """Runs what the store of this machine lacks of the suites."""
+    gpus = asked_gpus(arguments)
     store = store_of(arguments)
     store.check_is_here()
     plans = plans_of(suites, arguments, store)
@@ -141,7 +143,7 @@ def _measure(
     if trial and (arguments.fresh or not all(map(store.holds, all_cells(plans.values())))):
         tried(arguments.model, given_options(arguments), arguments.frames)
     with open_display(list(plans.values())) as display:
-        runner = Runner(store, display)
+        runner = Runner(store, display, gpus)
         runner.run(list(plans.values()), fresh=arguments.fresh)
     return runner, plans
 

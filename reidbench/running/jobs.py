@@ -52,9 +52,14 @@ class Job:
         return self.needs_training, not self.on_gpu, -self.phase if self.on_gpu else self.phase
 
     @property
+    def trains_on_gpu(self) -> bool:
+        """Whether it wants a GPU for itself, and any will do."""
+        return self.on_gpu and self.needs_training
+
+    @property
     def concurrency(self) -> int:
         """How many such jobs may run side by side: one that is timed, or trains on a GPU, else some or many."""
-        if self.phase == 1 or (self.on_gpu and self.needs_training):
+        if self.phase == 1 or self.trains_on_gpu:
             return 1
         return min(ON_ONE_GPU, machine.physical_cores()) if self.on_gpu else machine.physical_cores()
 
@@ -77,9 +82,14 @@ def make_jobs(cells: Iterable[Cell]) -> list[Job]:
     return jobs
 
 
-def environment(job: Job, places: Places) -> dict[str, str]:
-    """The environment of a job's worker: where things lie, its threads, and what glibc does with freed memory."""
+def environment(job: Job, places: Places, gpu: str = "") -> dict[str, str]:
+    """The environment of a job's worker: where things lie, its threads, and what glibc does with freed memory.
+
+    With `gpu` it sees that one alone, named as CUDA_VISIBLE_DEVICES does it.
+    """
     found = child_environment(**places.environment(), **{IN_WORKER: "1"})
+    if gpu:
+        found["CUDA_VISIBLE_DEVICES"] = gpu
     threads = 0 if job.trial else job.cells[0].settings.get("threads", 1)
     if threads:
         found.update(dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(threads)))

@@ -15,6 +15,7 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any, Protocol
 
 from reidbench import machine, registry
@@ -49,11 +50,13 @@ class Runner:
     """One run of one or more plans.
 
     `failures` are the records of cells that did not succeed, in order of time; `stored` are those that it found and
-    left as they were.
+    left as they were. Each of `gpus`, named as CUDA_VISIBLE_DEVICES does it, takes one training at a time; without any
+    the first that torch sees does.
     """
 
     store: Store
     display: Display
+    gpus: Sequence[str] = ()
     failures: list[Record] = field(default_factory=list)
     stored: list[Record] = field(default_factory=list)
     _processes: set[subprocess.Popen[str]] = field(default_factory=set)
@@ -105,8 +108,12 @@ class Runner:
         return {record.key for record in self.failures[before:]}
 
     def _run_side_by_side(self, jobs: Sequence[Job]) -> None:
-        with ThreadPoolExecutor(jobs[0].concurrency) as pool:
-            futures = [pool.submit(self._run_job, job) for job in jobs]
+        gpus = self.gpus if jobs[0].trains_on_gpu and self.gpus else [""] * jobs[0].concurrency
+        free: SimpleQueue[str] = SimpleQueue()
+        for gpu in gpus:
+            free.put(gpu)
+        with ThreadPoolExecutor(len(gpus)) as pool:
+            futures = [pool.submit(self._run_job, job, free) for job in jobs]
             try:
                 wait(futures, return_when=FIRST_EXCEPTION)
                 for future in futures:
@@ -131,12 +138,20 @@ class Runner:
                 process.wait(max(0.0, deadline - time.monotonic()))
             kill_group(process)
 
-    def _run_job(self, job: Job) -> None:
-        """Runs a job to its end; where a worker dies, the cell it was at has failed and the others go on in another."""
+    def _run_job(self, job: Job, free: SimpleQueue[str]) -> None:
+        """Runs a job to its end, on a GPU that is free; where a worker dies, the cell it was at has failed and the
+        others go on in another."""
+        gpu = free.get()
+        try:
+            self._run_workers(job, gpu)
+        finally:
+            free.put(gpu)
+
+    def _run_workers(self, job: Job, gpu: str) -> None:
         waiting = {cell.key: cell for cell in job.cells if not self._is_measured_meanwhile(cell)}
         while waiting and not self._stopping:
             log = _log_path(next(iter(waiting.values())), job)
-            ended = self._run_worker(job, waiting, log)
+            ended = self._run_worker(job, gpu, waiting, log)
             if not waiting or self._stopping:
                 return
             died = list(waiting.values()) if job.mode == "interleaved" else [next(iter(waiting.values()))]
@@ -153,7 +168,7 @@ class Runner:
         self.display.state(cell, "stored", record)
         return True
 
-    def _run_worker(self, job: Job, waiting: dict[str, Cell], log: Path) -> Ending:
+    def _run_worker(self, job: Job, gpu: str, waiting: dict[str, Cell], log: Path) -> Ending:
         """One worker process; takes the cells it settles out of `waiting` and returns how it ended."""
         cells = [asdict(cell) for cell in waiting.values()]
         request = {"cells": cells, "plugins": registry.plugins(), "trial": job.trial}
@@ -166,7 +181,7 @@ class Runner:
                 text=True,
                 encoding="utf-8",
                 errors="replace",
-                env=environment(job, self._places),
+                env=environment(job, self._places, gpu),
                 start_new_session=True,
             )
         with self._lock:

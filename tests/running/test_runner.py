@@ -60,6 +60,17 @@ def act(cell, folder=os.environ.get("TOY_FOLDER", "")):
         raise MemoryError
     if does == "waits":
         time.sleep(60)
+    if does.startswith("meets"):
+        here = os.environ["CUDA_VISIBLE_DEVICES"]
+        mine, others = Path(folder) / ("on " + here), ["on " + name for name in does.split()[1:]]
+        mine.touch(exist_ok=False)
+        for _ in range(600):
+            if all((Path(folder) / name).exists() for name in others):
+                break
+            time.sleep(0.05)
+        time.sleep(0.5)
+        mine.unlink()
+        return Outcome({"length": 1.0}, context={"gpu": here})
     if does == "errs":
         return Outcome({"lenght": 4.0})
     lacking = {"not_installed": ["counter"]} if does == "lacks" else {}
@@ -263,6 +274,23 @@ def test_what_needs_the_gpu_comes_first_and_its_times_before_its_memory(make, mo
         (1, ["toytrained cuda"]),
         (16, ["toytrained cpu"]),
     ]
+
+
+def test_trainings_are_shared_out_to_the_gpus_that_are_given(make) -> None:
+    """Each GPU has one at a time: the two rows of which each waits for the other GPU's run side by side, and the
+    third, which finds no file of its own GPU, after one of them."""
+    plan, store = make("meets 5 GPU-b", "meets GPU-b 5", "meets", column="toytrained.length")
+    named = {
+        place: tuple(
+            replace(cell, settings={**cell.settings, "device": "cuda"}) for cell in cells if cell.row != "well"
+        )
+        for place, cells in plan.cells.items()
+    }
+    runner = Runner(store, Watcher(), ("5", "GPU-b"))
+    runner.run([replace(plan, cells=named)])
+    found = {record.row: record.context["gpu"] for record in store.records() if record.status == "ok"}
+    assert len(found) == 3 and not runner.failures
+    assert {found["meets 5 GPU-b"], found["meets GPU-b 5"]} == {"5", "GPU-b"}
 
 
 def test_an_error_that_comes_with_a_cell_is_that_cells_alone(make) -> None:
