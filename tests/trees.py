@@ -112,3 +112,36 @@ def write_prid(root: Path) -> Path:
                 write_frame(folder / f"{number:04d}.png", (person, place, number))
     (root / "splits_prid2011.json").write_text(json.dumps(prid_splits()))
     return root
+
+
+LISTED = """part,person,camera,frames,note
+train,anna,north,people/anna/north,
+train,anna,south,people/anna/south,"to the left, slowly"
+train,bert,north,people/bert/*n_*.png,
+
+query,carl,north,people/carl/n,
+gallery,carl,south,people/carl/s,
+gallery,distractor,south,strangers/*,
+gallery,junk,south,bits,
+"""
+
+LISTED_FRAMES = {
+    "people/anna/north": ("2.jpg", "10.jpg", "1.jpg"),
+    "people/anna/south": ("1.jpg", "2.jpg"),
+    "people/bert": ("bn_1.png", "bn_2.png", "bs_1.png"),
+    "people/carl/n": ("1.jpg", "notes.txt", "2.jpg"),
+    "people/carl/s": ("1.jpg",),
+    "strangers": ("1.jpg", "2.jpg"),
+    "bits": ("1.jpg",),
+}
+
+
+def write_listed(root: Path, text: str = LISTED) -> Path:
+    for folder, names in LISTED_FRAMES.items():
+        for number, name in enumerate(names):
+            if name.endswith(".txt"):
+                (root / folder / name).write_text("")
+            else:
+                write_frame(root / folder / name, (len(folder), number))
+    (root / "tracklets.csv").write_text(text, encoding="utf-8")
+    return root

@@ -32,7 +32,7 @@ SETTLED = 2.0
 (2 s on the coarsest) leaves no trace, so what is still changing is not kept."""
 
 
-def indexed(name: str, root: Path, read: Callable[..., Dataset], release: Release, **options: Any) -> Dataset:
+def indexed(name: str, root: Path, read: Callable[..., Dataset], release: Release | None, **options: Any) -> Dataset:
     """What `read(tree, **options)` finds in the tree at `root`, from the index if the tree is as it was.
 
     What cannot be read (a UserError) is not kept.
@@ -67,7 +67,7 @@ def _version() -> str:
     return digest.hexdigest()[:16]
 
 
-def _load(file: Path, root: Path, release: Release) -> Dataset | None:
+def _load(file: Path, root: Path, release: Release | None) -> Dataset | None:
     """The dataset that a file keeps; None if there is no whole file, or the tree or the readers have changed."""
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
@@ -95,4 +95,5 @@ def _plain(found: Dataset) -> dict[str, Any]:
 
 def _tracklet(kept: Sequence[Any]) -> Tracklet:
     folder, names, identity, camera, traits = kept
-    return Tracklet(tuple(f"{folder}/{name}" for name in names), identity, camera, traits)
+    below = f"{folder}/" if folder else ""
+    return Tracklet(tuple(f"{below}{name}" for name in names), identity, camera, traits)

@@ -25,8 +25,13 @@ MOST_NUMBERS = 2**27
 
 def read_lines(file: Path, what: str) -> list[str]:
     """The lines of an ASCII file without surrounding blanks; `what` says in the error what it lists."""
+    return [line.strip() for line in read_text(file, what, "ascii").splitlines()]
+
+
+def read_text(file: Path, what: str, encoding: str = "utf-8-sig") -> str:
+    """The text of a list, of UTF-8 without its mark; `what` says in the error what it lists."""
     try:
-        return [line.strip() for line in _text(file, "ascii").splitlines()]
+        return _text(file, encoding)
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{file}: cannot be read ({reason(error)}); it lists {what}, one a line") from error
 

@@ -109,8 +109,8 @@ def _bundles(dealt: dict[int, Packs], group_of: dict[int, str], per_batch: int) 
     groups: dict[str, list[Packs]] = defaultdict(list)
     for identity, packs in dealt.items():
         groups[group_of[identity] or f"identity {identity}"].append(packs)
-    largest = max(groups, key=lambda name: len(groups[name]))
-    if len(groups[largest]) > per_batch:
+    largest = max(groups, key=lambda name: len(groups[name]), default=None)
+    if largest is not None and len(groups[largest]) > per_batch:
         raise UserError(
             f"group {largest} has {len(groups[largest])} look-alike identities, more than the {per_batch} of a batch; "
             "use a recipe with more identities a batch"

@@ -1,0 +1,149 @@
+"""Tracklets of any layout, as a CSV file in the root lists them, a line each.
+
+part,person,camera,frames
+train,anna,north,people/anna/north                a folder: all images in it, in natural order of their names
+query,17,2,test/0017/*C2T0001*.jpg                or those of a folder whose names fit a pattern
+gallery,distractor,2,test/strangers/0001          nobody to be found; junk is left out of every ranking
+
+Other columns are ignored.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from pathlib import Path, PurePosixPath
+
+from reidbench.data.census import fingerprint, refuse, summary
+from reidbench.data.index import indexed
+from reidbench.data.info_files import read_text
+from reidbench.data.tracklets import DISTRACTOR, JUNK, PARTS, Dataset, Tracklet
+from reidbench.data.tree import Tree, in_order
+from reidbench.registry import dataset
+from reidbench.spec import UserError
+
+COLUMNS = ("part", "person", "camera", "frames")
+
+NOBODY = {"distractor": DISTRACTOR, "junk": JUNK}
+"""Persons that are none."""
+
+NUMBER = re.compile(r"0*[1-9][0-9]{0,8}")
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of the list; `where` names it in errors."""
+
+    where: str
+    part: str
+    person: str
+    camera: str
+    frames: str
+
+
+@dataset
+def listed(root: str, *, file: str = "tracklets.csv", queries_in_gallery: bool = False) -> Dataset:
+    """Tracklets of any layout: `file` in the root names the part, person, camera and frames of each.
+
+    Persons and cameras are numbers or words; unless all are whole numbers from 1 they are numbered in natural order.
+    With `queries_in_gallery` a query is searched for among the other queries, too.
+
+    Raises UserError for a list that cannot be read, contradicts itself or names frames that are not there.
+    """
+    return indexed("listed", Path(root), read_tree, None, file=file, queries_in_gallery=queries_in_gallery)
+
+
+def read_tree(tree: Tree, file: str, queries_in_gallery: bool) -> Dataset:
+    """Reads the list, and the folders that it names. Tracklets keep its order."""
+    path = tree.file(_below_root(file, "--data file"))
+    lines = read_lines(path)
+    persons = numbered((line.person for line in lines), NOBODY)
+    cameras = numbered(line.camera for line in lines)
+    problems = contradictions(path, lines)
+    parts: dict[str, list[Tracklet]] = {part: [] for part in PARTS}
+    names: dict[str, list[str]] = {}
+    first: dict[tuple[str, ...], Line] = {}
+    for line in lines:
+        try:
+            frames = _frames(tree, line, names)
+        except UserError as error:
+            problems.append(str(error))
+            continue
+        if (same := first.setdefault(frames, line)) is not line:
+            problems.append(f"{line.where}: lists the frames of {same.where.rpartition(': ')[2]} again")
+        parts[line.part].append(Tracklet(frames, persons[line.person], cameras[line.camera]))
+    train, query, gallery = (tuple(parts[part]) for part in PARTS)
+    if not (query and (gallery or queries_in_gallery)):
+        problems.append(f"{path}: lists no {'gallery' if query else 'query'} tracklet")
+    refuse(problems)
+    about = summary("listed", train, query, gallery)
+    found = Dataset("listed", tree.root, train, query, gallery, "", queries_in_gallery=queries_in_gallery, about=about)
+    return replace(found, fingerprint=fingerprint(tree, found))
+
+
+def read_lines(path: Path) -> list[Line]:
+    """The lines of a list, in its order. Raises UserError naming the first that is none."""
+    text = io.StringIO(read_text(path, "tracklets"), newline="")
+    reader = csv.DictReader(text, strict=True, skipinitialspace=True)
+    lines = []
+    try:
+        lacking = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
+        if lacking:
+            raise UserError(f"{path}: has no column {', '.join(lacking)}; its first line must be {','.join(COLUMNS)}")
+        for row in reader:
+            where = f"{path}: line {reader.line_num}"
+            if None in row or None in row.values():
+                raise UserError(f"{where}: has {'more' if None in row else 'fewer'} fields than the first line")
+            part, *rest = (row[name].strip() for name in COLUMNS)
+            if part not in PARTS:
+                raise UserError(f"{where}: part is {part[:80]!r}; give {', '.join(PARTS[:-1])} or {PARTS[-1]}")
+            if not all(rest):
+                raise UserError(f"{where}: has no {COLUMNS[1 + rest.index('')]}")
+            lines.append(Line(where, part, *rest))
+    except csv.Error as error:
+        raise UserError(f"{path}: line {reader.line_num}: is no CSV ({error})") from error
+    return lines
+
+
+def numbered(names: Iterable[str], known: Mapping[str, int] | None = None) -> dict[str, int]:
+    """A number for each name, those of `known` aside: its own where all are numbers, else its place from 1."""
+    known = known or {}
+    others = in_order({*names} - known.keys())
+    own = all(map(NUMBER.fullmatch, others))
+    return {**known, **{name: int(name) if own else place for place, name in enumerate(others, 1)}}
+
+
+def contradictions(path: Path, lines: Sequence[Line]) -> list[str]:
+    """What cannot be true of the lines together, a line each."""
+    problems = [
+        f"{line.where}: {line.person} is nobody to be trained on or searched for"
+        for line in lines
+        if line.person in NOBODY and line.part != "gallery"
+    ]
+    trained, tested = ({line.person for line in lines if (line.part == "train") == train} for train in (True, False))
+    both = in_order(trained & tested - NOBODY.keys())
+    return problems + [f"{path}: person {person} is trained on and tested" for person in both]
+
+
+def _frames(tree: Tree, line: Line, names: dict[str, list[str]]) -> tuple[str, ...]:
+    """The frames of a line, relative to the root; `names` keeps what folders hold, which several lines may share."""
+    place = PurePosixPath(_below_root(line.frames, line.where))
+    folder, pattern = (place.parent, place.name) if re.search(r"[*?[]", place.name) else (place, "*")
+    if str(folder) not in names:
+        names[str(folder)] = tree.frames(str(folder))
+    found = tuple(str(folder / name) for name in names[str(folder)] if fnmatchcase(name, pattern))
+    if not found:
+        raise UserError(f"{line.where}: {tree.root / line.frames} is missing, or holds no image that fits")
+    return found
+
+
+def _below_root(name: str, where: str) -> str:
+    """A path, made plain. Raises UserError for one that leads out of the root."""
+    path = PurePosixPath(name)
+    if not name or "\0" in name or path.is_absolute() or ".." in path.parts:
+        raise UserError(f"{where}: {name!r} is no path below the root")
+    return str(path)
