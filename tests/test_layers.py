@@ -27,7 +27,7 @@ LAYERS = [
     {"reidbench.inspection"},
     {"reidbench.experiments"},
     {"reidbench.training", "reidbench.retrieval", "reidbench.profiling", "reidbench.store"},
-    {"reidbench.estimates", "reidbench.disturbance", "reidbench.scatter"},
+    {"reidbench.estimates", "reidbench.doubts", "reidbench.scatter"},
     {"reidbench.clusters"},
     {"reidbench.statistics", "reidbench.deployment"},
     {"reidbench.data", "reidbench.machine", "reidbench.precision", "reidbench.distributed"},

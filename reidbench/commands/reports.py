@@ -48,7 +48,7 @@ def report_suite(plan: Plan, store: Store, records: Records, arguments: Namespac
 
     What `report` writes is of that part, too; a run that measures a part writes the report of the whole suite.
     """
-    from reidbench.reporting.findings.methods import disturbances
+    from reidbench.reporting.findings.methods import doubts
     from reidbench.reporting.tables.table import assemble
     from reidbench.reporting.tables.terminal import terminal_text
     from reidbench.reporting.writing import write_report
@@ -62,7 +62,7 @@ def report_suite(plan: Plan, store: Store, records: Records, arguments: Namespac
         return
     width = min(shutil.get_terminal_size().columns, 100)
     print(terminal_text(table, width))
-    for text in (*disturbances(table), *(f"Joined unequal: {warning}." for warning in table.warnings)):
+    for text in (*doubts(table), *(f"Joined unequal: {warning}." for warning in table.warnings)):
         print(f"\n{textwrap.fill(text, width, break_on_hyphens=False)}")
     if text := _about_seeds(plan, request):
         print(f"\n{text}")

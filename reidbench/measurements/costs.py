@@ -158,6 +158,7 @@ def latency(cells: Sequence[Cell], progress: Progress) -> Outcomes:
             "Best batch", "clips", "", 0, about="the fewest clips that come within 3 % of the highest rate"
         ),
     },
+    # Not raised when the search began to try one more batch after a fall: a record shows where it ended.
     version=4,
 )
 def throughput(cells: Sequence[Cell], progress: Progress) -> Outcomes:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
+from reidbench.doubts import fell
 from reidbench.profiling.latency import Run, Timings, interleave, without_collections
 from reidbench.profiling.load import Load
 from reidbench.resources import is_out_of_memory
@@ -61,6 +62,10 @@ class Sweep:
         """Frames a second at a batch, by the faster of its readings: the first of them also warms up."""
         return batch * self.frames / min(self.seconds[batch])
 
+    def fell(self, batch: int) -> bool:
+        """Whether its rate at a batch is lower than at the one before."""
+        return batch > 1 and fell(self.rate(batch // 2), self.rate(batch))
+
     @property
     def best(self) -> int:
         """The smallest batch whose rate comes within `GAIN` of the highest."""
@@ -85,10 +90,11 @@ def sweep(
     """Times batches of 1, 2, 4, ... clips of `frames[name]`; `runs[name](batch)` makes the call that computes a batch.
 
     The models take turns at each batch. One leaves when a doubling beyond the `FIRST` batches gains less than a factor
-    `GAIN`, or when it runs out of memory or fails otherwise: that is recorded and its smaller batches stay (none, where
-    not even one clip fits). It is cut where the next batch, lasting twice as long, would bring the seconds of its own
-    readings above `budget`: a slow model so takes no time from a fast one. At last all take turns, each at its best
-    batch. `load` watches what other processes do while something is timed.
+    `GAIN`, though where its rate falls one more is tried, or when it runs out of memory or fails otherwise: that is
+    recorded and its smaller batches stay (none, where not even one clip fits). It leaves, too, where the next batch,
+    lasting twice as long, would bring the seconds of its own readings above `budget`, and is cut where it gained until
+    then: a slow model so takes no time from a fast one. At last all take turns, each at its best batch. `load` watches
+    what other processes do while something is timed.
     """
     sweeps = {name: Sweep(frames[name]) for name in runs}
     active = list(runs)
@@ -102,10 +108,10 @@ def sweep(
         if after_batch is not None:
             after_batch(batch, sweeps)
         active = [name for name in active if batch < LARGEST and _still_gains(sweeps[name], batch)]
-        for name in active:
-            found = sweeps[name]
-            found.cut = found.spent(*found.seconds) + 2 * found.spent(batch) > budget
-        active = [name for name in active if not sweeps[name].cut]
+        slow = [name for name in active if sweeps[name].spent(*sweeps[name].seconds, batch, batch) > budget]
+        for name in slow:
+            sweeps[name].cut = not sweeps[name].fell(batch)
+        active = [name for name in active if name not in slow]
         batch *= 2
     with without_collections():
         _read_anew(runs, sweeps, timed)
@@ -162,4 +168,5 @@ def _read_anew(
 def _still_gains(found: Sweep, batch: int) -> bool:
     if found.out_of_memory or found.error:
         return False
-    return batch < FIRST or found.rate(batch) > GAIN * found.rate(batch // 2)
+    gains = batch < FIRST or found.rate(batch) > GAIN * found.rate(batch // 2)
+    return gains or (found.fell(batch) and not found.fell(batch // 2))

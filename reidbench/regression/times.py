@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from reidbench.disturbance import busy
+from reidbench.doubts import busy
 from reidbench.measurements.costs import BATCH
 from reidbench.regression.pairing import Pair
 from reidbench.regression.shift import shift_interval

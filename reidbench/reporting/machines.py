@@ -12,7 +12,7 @@ from reidbench.reporting.tables.intervals import estimate_text
 
 MANY = "many clips at once"
 NONE = "-"
-DISTURBED = " †"
+IN_DOUBT = " †"
 CAPTION = (
     "Time of a frame of {row} over that of {reference}: filled, one clip at a time, with 95 % intervals; hollow, "
     "{many}, each row at its best batch"
@@ -57,8 +57,8 @@ def machine_block(found: Comparison, place: Place) -> Block:
 def remarks(found: Comparison) -> Iterator[str]:
     """What to know of the times of each machine before they are trusted."""
     for place in found.places:
-        disturbed = (line for way in place.ways for line in (*way.disturbed, *way.disturbed_at_once))
-        said = dict.fromkeys([*place.remarks, *disturbed])
+        doubts = (line for way in place.ways for line in (*way.doubts, *way.doubts_at_once))
+        said = dict.fromkeys([*place.remarks, *doubts])
         yield from (f"{place.name}: {line.rstrip('.')}." for line in said)
 
 
@@ -68,8 +68,8 @@ def _cells(way: Way) -> Iterator[str]:
     digits = 1 if way.ran_on[0] == "cpu" else 3
     yield from (f"{known.value * 1e3:.{digits}f}" for known in way.times or ())
     yield from [NONE] * (2 - len(way.times))
-    for known, disturbed in ((way.ratio, way.disturbed), (way.at_once, way.disturbed_at_once)):
-        yield estimate_text(quantity, known) + (DISTURBED if disturbed else "") if known else NONE
+    for known, doubts in ((way.ratio, way.doubts), (way.at_once, way.doubts_at_once)):
+        yield estimate_text(quantity, known) + (IN_DOUBT if doubts else "") if known else NONE
     yield " and ".join(map(str, way.clips)) or NONE
 
 
@@ -87,13 +87,13 @@ def _methods(found: Comparison) -> Iterator[str]:
     if any(way.ran_on[0] == "cuda" for place in found.places for way in place.ways):
         yield "On a GPU that has TF32, fp32 is TF32 in convolutions, torch's default; ieee32 is float32 throughout."
     yield "A way counts as less time where the whole interval lies below 1, or where there is none the value."
-    if _any_disturbed(found):
-        yield f"{DISTURBED.strip()}: its times were disturbed, as the remarks say; the summary leaves it out."
+    if _any_in_doubt(found):
+        yield f"{IN_DOUBT.strip()}: in doubt, as the remarks say; the summary leaves it out."
     yield f"{NONE}: not measured. What is out of date is left out; each machine's own reports name it."
 
 
-def _any_disturbed(found: Comparison) -> bool:
-    return any(way.disturbed or way.disturbed_at_once for place in found.places for way in place.ways)
+def _any_in_doubt(found: Comparison) -> bool:
+    return any(way.doubts or way.doubts_at_once for place in found.places for way in place.ways)
 
 
 def _pictures(found: Comparison, figures: Iterable[Path]) -> Iterator[Part]:
@@ -101,5 +101,5 @@ def _pictures(found: Comparison, figures: Iterable[Path]) -> Iterator[Part]:
         about = CAPTION.format(row=found.row, reference=found.reference, many=MANY)
         about += "; dashed, the ratio of the multiply-accumulates" if found.share is not None else ""
         about += "; grey, the published ratio as far as its digits tell" if found.published else ""
-        about += "; pale, what was disturbed" if _any_disturbed(found) else ""
+        about += "; pale, what is in doubt" if _any_in_doubt(found) else ""
         yield Picture(path, about, f"{title(found)}; the numbers are in the tables below")

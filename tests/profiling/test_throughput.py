@@ -45,12 +45,29 @@ def model(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Callable[[int], Run]
 
 def test_doubles_the_batch_while_it_pays(model: Callable[..., Callable[[int], Run]]) -> None:
     """Frames a second 1, 1.6, 2.3, 2.9 times a clip's: the gains are over 3 % until a batch costs what it holds."""
-    found = sweep({"A": model(lambda batch: 1 + 0.25 * batch if batch <= 8 else batch)}, CLIPS, budget=1e6)["A"]
+    found = sweep({"A": model(lambda batch: 1 + 0.25 * batch if batch <= 8 else 0.375 * batch)}, CLIPS, budget=1e6)["A"]
     assert list(found.seconds) == [1, 2, 4, 8, 16]
     assert found.best == 8
     assert found.rates == [pytest.approx(8 * FRAMES / 3)] * 6
     assert {len(readings) for readings in found.seconds.values()} == {2}
     assert found.out_of_memory == 0
+
+
+def test_a_rate_that_falls_once_may_rise_again(model: Callable[..., Callable[[int], Run]]) -> None:
+    """As where a library takes another algorithm for 4 clips, and yet another from 8 on."""
+    rates = {1: 1.0, 2: 1.3, 4: 1.0, 8: 1.6, 16: 1.5, 32: 1.4}
+    found = sweep({"A": model(lambda batch: batch / rates[batch])}, CLIPS, budget=1e6)["A"]
+    assert list(found.seconds) == [1, 2, 4, 8, 16, 32] and found.best == 8, "of 16 and 32 it fell twice in a row"
+    once = sweep({"A": model(lambda batch: batch / rates[min(batch, 4)])}, CLIPS, budget=1e6)["A"]
+    assert list(once.seconds) == [1, 2, 4, 8] and once.best == 2, "at 8 it is as low as at 4"
+    noise = sweep({"A": model(lambda batch: batch / {4: 1.25}.get(batch, 1.3))}, CLIPS, budget=1e6)["A"]
+    assert list(noise.seconds) == [1, 2, 4], "4 % are none"
+
+
+def test_a_row_that_fell_when_its_time_was_over_did_not_still_gain(model: Callable[..., Callable[[int], Run]]) -> None:
+    rates = {1: 1.0, 2: 1.3, 4: 1.0}
+    found = sweep({"A": model(lambda batch: batch / rates[batch])}, CLIPS, budget=20)["A"]
+    assert list(found.seconds) == [1, 2, 4] and not found.cut
 
 
 def test_models_leave_one_by_one(model: Callable[..., Callable[[int], Run]]) -> None:

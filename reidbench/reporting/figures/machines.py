@@ -24,7 +24,7 @@ APART = 0.14
 """How far the two lie above and below their line."""
 
 PALE = 0.35
-"""How opaque is drawn what was disturbed."""
+"""How opaque is drawn what is in doubt."""
 
 TICKS = (0.25, 0.5, 0.75, 1, 1.5, 2, 3, 4, 6, 8)
 
@@ -44,9 +44,9 @@ def machines_figure(found: Comparison) -> Figure:
         label = f"multiply-accumulates: {found.share:.2f}"
         axis.axvline(found.share, color="black", linewidth=0.9, linestyle="--", zorder=1, label=label)
     for place, (_, way) in enumerate(lines):
-        for known, shift, style, disturbed in _points(way) if way else ():
+        for known, shift, style, doubtful in _points(way) if way else ():
             lengths = error_lengths(known.value, known.low, known.high)
-            pale = PALE if disturbed else 1
+            pale = PALE if doubtful else 1
             axis.errorbar(known.value, place + shift, xerr=lengths, elinewidth=0.9, capsize=2, alpha=pale, **style)
     axis.set_yticks(range(len(lines)), [name for name, _ in lines])
     axis.set_ylim(len(lines) - 0.4, -0.6)
@@ -67,11 +67,11 @@ def machines_figure(found: Comparison) -> Figure:
 
 
 def _points(way: Way) -> Iterator[tuple[Estimate, float, Style, bool]]:
-    """Each ratio of a way: where it lies beside its line, how it is drawn, and whether its times were disturbed."""
+    """Each ratio of a way: where it lies beside its line, how it is drawn, and whether its times are in doubt."""
     if way.ratio:
-        yield way.ratio, -APART, ONE, bool(way.disturbed)
+        yield way.ratio, -APART, ONE, bool(way.doubts)
     if way.at_once:
-        yield way.at_once, APART, MANY, bool(way.disturbed_at_once)
+        yield way.at_once, APART, MANY, bool(way.doubts_at_once)
 
 
 def _lines(found: Comparison) -> Iterator[tuple[str, Way | None]]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from reidbench.reporting.documents.block import Block
 from reidbench.reporting.findings.legend import legend
-from reidbench.reporting.findings.methods import disturbances
+from reidbench.reporting.findings.methods import doubts
 from reidbench.reporting.findings.scope import SEE, scope
 from reidbench.reporting.tables.layout import block_title
 from reidbench.reporting.tables.table import Heading, Table, joined_unequal
@@ -48,8 +48,8 @@ def _is_small(heading: Heading) -> bool:
 
 
 def _remarks(part: Table) -> Iterator[str]:
-    """What stands below the table on a terminal: sessions that were disturbed, values that were not measured alike."""
-    yield from disturbances(part)
+    """What stands below the table on a terminal: what puts its times in doubt, values that were not measured alike."""
+    yield from doubts(part)
     joined = (
         text
         for heading in part.headings

@@ -12,7 +12,7 @@ from reidbench import registry
 from reidbench.audit.rules import last_digit
 from reidbench.planning.plan import Request
 from reidbench.planning.recorded import recorded_plan
-from reidbench.reporting.findings.methods import disturbances
+from reidbench.reporting.findings.methods import doubts
 from reidbench.reporting.findings.throughputs import THROUGHPUT, ratio_at_best
 from reidbench.reporting.findings.verdict import ratio_text, short_name
 from reidbench.reporting.tables.matching import Records
@@ -34,7 +34,7 @@ class Way:
 
     `times` are the seconds of a frame, one clip at a time: the reference row, the row; `ratio` is theirs. `at_once` is
     the ratio where each computes as many clips at once as suit it best, `clips` how many. What was not measured is None
-    or empty. `disturbed` and `disturbed_at_once` say what disturbed the times of one clip, and those of many.
+    or empty. `doubts` and `doubts_at_once` say why the times of one clip, and those of many, are in doubt.
     """
 
     ran_on: tuple[str, ...]
@@ -42,8 +42,8 @@ class Way:
     times: tuple[Estimate, ...] = ()
     at_once: Estimate | None = None
     clips: tuple[int, ...] = ()
-    disturbed: tuple[str, ...] = ()
-    disturbed_at_once: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
+    doubts_at_once: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -162,14 +162,14 @@ def _ways(tables: Sequence[Table]) -> Iterator[Way]:
         for heading in table.headings:
             rows = table.fresh(heading)
             way = found.get(tuple(heading.ran_on), Way(tuple(heading.ran_on)))
-            said = tuple(disturbances(table, [heading]))
+            said = tuple(doubts(table, [heading]))
             if heading.column.quantity == RATIO and focus in rows and way.ratio is None:
-                way = replace(way, ratio=rows[focus][0], disturbed=_joined(way.disturbed, said))
+                way = replace(way, ratio=rows[focus][0], doubts=_joined(way.doubts, said))
             elif heading.column.quantity == TIME and {focus, reference} <= rows.keys() and not way.times:
                 times = rows[reference][0], rows[focus][0]
-                way = replace(way, times=times, disturbed=_joined(way.disturbed, said))
+                way = replace(way, times=times, doubts=_joined(way.doubts, said))
             elif way.at_once is None and (best := ratio_at_best(table, heading)):
-                way = replace(way, at_once=best[0], clips=tuple(reversed(best[1])), disturbed_at_once=said)
+                way = replace(way, at_once=best[0], clips=tuple(reversed(best[1])), doubts_at_once=said)
             found[way.ran_on] = way
     yield from (way for way in found.values() if way.ratio or way.at_once)
 
@@ -195,12 +195,12 @@ def _rounded_to(text: str) -> tuple[float, float]:
 
 
 def headlines(found: Comparison) -> Iterator[str]:
-    """What the machines say together, one sentence a finding; of times that were disturbed no more than that."""
+    """What the machines say together, one sentence a finding; of times that are in doubt no more than that."""
     ways = [(place, way) for place in found.places for way in place.ways]
     whats = {
-        "One clip at a time": [(place, way, way.ratio) for place, way in ways if way.ratio and not way.disturbed],
+        "One clip at a time": [(place, way, way.ratio) for place, way in ways if way.ratio and not way.doubts],
         "Many clips at once, each row at its best batch": [
-            (place, way, way.at_once) for place, way in ways if way.at_once and not way.disturbed_at_once
+            (place, way, way.at_once) for place, way in ways if way.at_once and not way.doubts_at_once
         ],
     }
     for what, ratios in whats.items():
@@ -218,8 +218,8 @@ def headlines(found: Comparison) -> Iterator[str]:
             f"{printed.low:.2f} to {printed.high:.2f}. "
             f"{f'One clip here lies within it {named}' if named else 'No ratio of one clip here lies within it'}."
         )
-    if left := [f"{what} by {_where(place, way)}" for place, way in ways for what in _disturbed(way)]:
-        yield f"Left out of all this, as its times were disturbed: {'; '.join(left)}."
+    if left := [f"{what} by {_where(place, way)}" for place, way in ways for what in _in_doubt(way)]:
+        yield f"Left out of all this, as the remarks put it in doubt: {'; '.join(left)}."
 
 
 def _extremes(found: Comparison, ratios: Sequence[tuple[Place, Way, Estimate]]) -> str:
@@ -246,15 +246,15 @@ def _reached(share: float, whats: Mapping[str, Sequence[tuple[Place, Way, Estima
 
 def _within(place: Place, printed: PublishedTimes) -> list[str]:
     """The ways of a machine in which the ratio of one clip is as published, as far as the printed digits tell that."""
-    ways = (way for way in place.ways if way.ratio and not way.disturbed)
+    ways = (way for way in place.ways if way.ratio and not way.doubts)
     return [_how(way) for way in ways if way.ratio and printed.low <= way.ratio.value <= printed.high]
 
 
-def _disturbed(way: Way) -> Iterator[str]:
-    """What of a way was disturbed."""
-    if way.disturbed:
+def _in_doubt(way: Way) -> Iterator[str]:
+    """What of a way is in doubt."""
+    if way.doubts:
         yield "one clip"
-    if way.disturbed_at_once:
+    if way.doubts_at_once:
         yield "many clips"
 
 

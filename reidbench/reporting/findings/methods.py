@@ -12,13 +12,14 @@ from reidbench.data.lookalikes import SYNTHETIC
 from reidbench.data.splits import split_of
 from reidbench.data.synthetic import LIMITS, SHOWS
 from reidbench.deployment.backends import BACKENDS, EAGER, ran_on
-from reidbench.disturbance import STEADY, busy, unsteady
+from reidbench.doubts import STEADY, busy, unsteady
 from reidbench.environment import TOLD
 from reidbench.machine import PACKAGES
 from reidbench.planning.plan import trained_by
 from reidbench.reporting.documents.document import Part, Section, items, section
 from reidbench.reporting.findings.recipe_text import recipe_text, settings_text
 from reidbench.reporting.findings.scope import dataset_name, has_values
+from reidbench.reporting.findings.throughputs import ended_at_a_fall
 from reidbench.reporting.tables.layout import is_measured, seeds_text
 from reidbench.reporting.tables.table import Heading, Table, lookalike_levels
 from reidbench.retrieval.protocols import in_full
@@ -73,9 +74,9 @@ def methods(tables: Sequence[Table], place: str, machine: Mapping[str, Any]) -> 
     return [found for found in sections if found]
 
 
-def disturbances(table: Table, headings: Iterable[Heading] = ()) -> list[str]:
-    """A line on each session in which something disturbed times that the table shows, or some of its columns."""
-    return list(dict.fromkeys(line for record in shown_records(table, headings) for line in _disturbances(record)))
+def doubts(table: Table, headings: Iterable[Heading] = ()) -> list[str]:
+    """A line on all that puts times in doubt that the table shows, or some of its columns."""
+    return list(dict.fromkeys(line for record in shown_records(table, headings) for line in _doubts(record)))
 
 
 def shown_records(table: Table, headings: Iterable[Heading] = ()) -> list[Record]:
@@ -266,7 +267,7 @@ def _machine(tables: Sequence[Table], place: str, machine: Mapping[str, Any]) ->
     if shown:
         started = sorted(record.started for record in shown)
         yield f"Measured from {started[0]} to {started[-1]}; {len({r.key for r in shown})} records."
-    yield from dict.fromkeys(line for record in shown for line in _disturbances(record))
+    yield from dict.fromkeys(line for record in shown for line in _doubts(record))
 
 
 def _versions(label: str, record: Record, names: Collection[str]) -> Iterator[str]:
@@ -289,8 +290,8 @@ def _gpu_software(record: Record) -> Iterator[str]:
     yield f"{context['gpu']}: CUDA {context['cuda']}, cuDNN {context['cudnn']}, which {tuned}{float32}."
 
 
-def _disturbances(record: Record) -> Iterator[str]:
-    """What disturbed the session of a record; the same lines for all rows of the session."""
+def _doubts(record: Record) -> Iterator[str]:
+    """Why the times of a record are in doubt; the same lines for all rows of a session that something disturbed."""
     where = ", ".join(ran_on(record.cell["settings"]))
     session = f"the session of {record.cell['measurement']} on {where}, {record.started}"
     mend = "distrust its times, or measure again with --fresh when nothing else runs"
@@ -299,3 +300,6 @@ def _disturbances(record: Record) -> Iterator[str]:
         yield f"The machine was busy (other processes used {load:.2f} cores) during {session}: {mend}."
     if unsteady(record):
         yield f"Readings scatter (medians above {STEADY} times the fastest) in {session}: {mend}."
+    if clips := ended_at_a_fall(record):
+        fell = f"ended at {clips} clips, where its rate fell for the first time"
+        yield f"The search for the best batch of {record.row} {fell}, in {session}: more clips may be faster."

@@ -6,13 +6,14 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from math import isnan
 
-from reidbench.disturbance import busy, unsteady
+from reidbench.doubts import busy, unsteady
 from reidbench.program import program
 from reidbench.reporting.documents.block import WORDS
 from reidbench.reporting.findings.differences import families
 from reidbench.reporting.findings.methods import shown_records
 from reidbench.reporting.findings.operations import undercounted
 from reidbench.reporting.findings.sentences import headlines
+from reidbench.reporting.findings.throughputs import ended_at_a_fall
 from reidbench.reporting.findings.verdict import Verdict, verdict
 from reidbench.reporting.tables.comparison import is_timed
 from reidbench.reporting.tables.layout import seeds_text
@@ -206,6 +207,10 @@ def _cut(tables: Sequence[Table]) -> Iterator[str]:
         rows = ", ".join(dict.fromkeys(record.row for record in cut))
         throughputs = f"{len(cut)} throughput{'' if len(cut) == 1 else 's'}"
         yield f"{throughputs} still rose with the batch when {seconds} s of readings were over: {rows}."
+    if fallen := [record for record in records.values() if ended_at_a_fall(record)]:
+        rows = ", ".join(dict.fromkeys(record.row for record in fallen))
+        throughputs = f"{len(fallen)} throughput{'' if len(fallen) == 1 else 's'}"
+        yield f"The search for the best batch of {throughputs} ended where the rate fell for the first time: {rows}."
 
 
 def _joined(tables: Sequence[Table]) -> Iterator[str]:

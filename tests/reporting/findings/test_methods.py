@@ -13,7 +13,7 @@ from reidbench.reporting.findings.methods import (
     _gpu_software,
     _recipes,
     _together,
-    disturbances,
+    doubts,
     methods,
 )
 from reidbench.reporting.findings.summary import certainty
@@ -144,7 +144,7 @@ def test_a_session_that_others_disturbed_is_told_once(bench, load, lines):
     """A tenth of the cores that compute is what they may use."""
     for row in ROWS:
         bench.save(bench.cell(row, COLUMNS[5]), other_load=load, threads=8)
-    found = disturbances(assemble(bench.plan, bench.store))
+    found = doubts(assemble(bench.plan, bench.store))
     assert len(found) == lines and all("distrust its times" in line for line in found)
 
 
@@ -155,7 +155,7 @@ def test_a_session_whose_readings_scatter_is_told_though_nobody_else_was_busy(be
         seconds = [0.1] * 9 + [0.1 * slow] * 11
         bench.store.save(replace(record, samples={**record.samples, "seconds": seconds}))
     table = assemble(bench.plan, bench.store)
-    found = disturbances(table)
+    found = doubts(table)
     assert len(found) == told and all(line.startswith("Readings scatter (medians above 1.25 times") for line in found)
     summed = "The readings of 3 of 3 timings scatter as if something had disturbed them."
     assert (summed in certainty([table])) == told

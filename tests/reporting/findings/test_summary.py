@@ -176,6 +176,17 @@ def test_throughputs_that_were_cut_are_named(bench):
     assert said in certainty([table_of(bench)])
 
 
+def test_throughputs_whose_search_ended_at_a_fall_are_named(bench):
+    bench.save_all()
+    record = bench.save(bench.cell(ROWS[1], COLUMNS[5]))
+    fell = f"ended where the rate fell for the first time: {ROWS[1].name}."
+    for rates, told in (((10, 20, 20), False), ((10, 20, 15), True)):
+        samples = {f"seconds_batch_{2**n}": [2**n / rate] * 2 for n, rate in enumerate(rates)}
+        bench.store.save(replace(record, samples={**record.samples, **samples}))
+        said = f"The search for the best batch of 1 throughput {fell}"
+        assert (said in certainty([table_of(bench)])) == told
+
+
 def test_a_latency_within_its_noise_is_not_called_slower(bench, monkeypatch):
     monkeypatch.setitem(SECONDS, "Full", SECONDS["Base"])
     bench.save_all()
