@@ -38,7 +38,7 @@ def tell(benchmark: Any) -> Tell:
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     if TOLD and exitstatus == 0 and (page := os.environ.get("REIDBENCH_SPEED_PAGE")):
-        Path(page).write_text(speed_page(on_gpu=any(item.path.stem == "test_on_gpu" for item in session.items)))
+        Path(page).write_text(speed_page(page, on_gpu=any(item.path.stem == "test_on_gpu" for item in session.items)))
 
 
 @pytest.fixture

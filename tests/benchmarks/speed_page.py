@@ -1,4 +1,4 @@
-"""What comparisons of speed found, as a page: `docs/speed.md`."""
+"""What comparisons of speed found, as a page, such as `docs/speed.md`."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ Tell = Callable[..., None]
 TOLD: dict[str, list[Mapping[str, str]]] = {}
 """What comparisons found: by the title of a table its rows, each a text by column."""
 
-ON_GPU = "REIDBENCH_SPEED_PAGE=docs/speed-gpu.md pytest --benchmark-only tests/benchmarks/test_on_gpu.py"
+ON_GPU = "REIDBENCH_SPEED_PAGE={} pytest --benchmark-only tests/benchmarks/test_on_gpu.py"
 
-COMMAND = """REIDBENCH_NIGHTLY=1 REIDBENCH_SPEED_PAGE=docs/speed.md pytest --benchmark-only \\
-    tests/benchmarks/test_{inference,training_step,decoding,ranking_speed}.py"""
-
+COMMAND = """REIDBENCH_NIGHTLY=1 REIDBENCH_SPEED_PAGE={} pytest --benchmark-only \\
+    tests/benchmarks/test_{{inference,training_step,decoding,ranking_speed}}.py"""
+"""What writes a page; {} is its file."""
 
 ABOUT_CPU = (
-    "Operations a second count a multiply-accumulate as two. Written, in six minutes and with 8 GB of disk, by",
+    "Operations a second count a multiply-accumulate as two. Written, in six to ten minutes and with 8 GB of disk, by",
 )
 ABOUT_GPU = (
     "Eager times are those of the CPU that starts the operators, and differ more. Clips: theirs in fp32 by eager",
@@ -40,8 +40,8 @@ def with_interval(found: Estimate) -> str:
     return f"{found.value:.2f} [{found.low:.2f}, {found.high:.2f}]"
 
 
-def speed_page(*, on_gpu: bool) -> str:
-    """What was told, on a GPU or on a CPU, with the machine and the versions that it holds of."""
+def speed_page(page: str, *, on_gpu: bool) -> str:
+    """What was told, on a GPU or on a CPU, with the machine and the versions that it holds of, for the file `page`."""
     facts = machine.describe()
     versions = machine.versions()
     if on_gpu:
@@ -61,7 +61,7 @@ def speed_page(*, on_gpu: bool) -> str:
         "",
         "```",
         *(["export " + " ".join(f"{name}={value}" for name, value in KEEP_FREED_MEMORY.items())] if kept else []),
-        ON_GPU if on_gpu else COMMAND,
+        (ON_GPU if on_gpu else COMMAND).format(page),
         "```",
         "",
         f"on {machine.name()} ({facts['cpu']}, {facts['cores']} cores, {facts['memory_gib']} GiB{facts['gpu'] and ', '}"
