@@ -15,9 +15,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 def rule(count: int, seed: int) -> Tensor:
     """`count` numbers in [0, 1) that look random and are the same everywhere: a multiplicative integer hash."""
-    bits = (torch.arange(count) + 7919 * seed) * 2654435761 & 0xFFFFFFFF
-    bits = (bits ^ bits >> 15) * 2246822519 & 0xFFFFFFFF
-    return (bits ^ bits >> 13).double() / 2**32
+    bits = torch.arange(count).add_(7919 * seed).mul_(2654435761).bitwise_and_(0xFFFFFFFF)
+    bits.bitwise_xor_(bits >> 15).mul_(2246822519).bitwise_and_(0xFFFFFFFF)
+    return bits.bitwise_xor_(bits >> 13).double().div_(2**32)
 
 
 def rule_weight(key: str, shape: tuple[int, ...], seed: int) -> Tensor:

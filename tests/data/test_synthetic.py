@@ -255,9 +255,8 @@ def strays(misalignment: float) -> np.ndarray:
 
 
 def test_misalignment_scales_how_far_boxes_stray() -> None:
-    usual, half, double = strays(1.0), strays(0.5), strays(2.0)
+    usual, double = strays(1.0), strays(2.0)
     assert (strays(0.0) < 0.02 * usual).all()
-    np.testing.assert_allclose(half / usual, 0.5, rtol=0.1)
     np.testing.assert_allclose(double / usual, 2, rtol=0.1)
 
 

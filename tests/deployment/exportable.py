@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from reidbench import registry
 
-OPTIONS = {"size": (64, 32), "width": 8, "blocks": (1, 1, 1, 1), "tks_scale": 1.0}
+OPTIONS = {"size": (64, 32), "depth": 18, "width": 16, "blocks": (1, 1, 1, 1), "tks_scale": 1.0}
 SHAPE = (1, 8, 3, 64, 32)
 
 

@@ -27,8 +27,8 @@ from reidbench.profiling.session import make_each
 ON_GPU = torch.cuda.is_available()
 DEVICE = "cuda" if ON_GPU else "cpu"
 SHAPE = (1, 8, 3, 256, 128) if ON_GPU else (1, 4, 3, 64, 32)
-SLIM = {} if ON_GPU else {"size": SHAPE[3:], "width": 8, "blocks": (1, 1, 1, 1)}
-ROWS = {row.name: row for row in (registry.suite("table2").rows if ON_GPU else registry.suite("table2").rows[1::3])}
+SLIM = {} if ON_GPU else {"size": SHAPE[3:], "depth": 18, "width": 8, "blocks": (1, 1, 1, 1)}
+ROWS = {row.name: row for row in (registry.suite("table2").rows if ON_GPU else registry.suite("table2").rows[1::6])}
 CLIPS = 2
 
 LIMITS = {"fp32": 5e-6, "ieee32": 1e-9, "bf16": 1e-3}

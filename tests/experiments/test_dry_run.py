@@ -21,10 +21,13 @@ from reidbench.spec import Cell, Output, Places, UserError
 from reidbench.store import Store
 from reidbench.training.checkpoint import save_model
 
+WARMUP, STEPS = module.WARMUP, module.STEPS
+
 
 @pytest.fixture(autouse=True)
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "ENOUGH", 0.0)
+    for name, value in (("ENOUGH", 0.0), ("WARMUP", 1), ("STEPS", 2)):
+        monkeypatch.setattr(module, name, value)
 
 
 def few_steps(root: Path, steps: int = 40, **changes: Any) -> Cell:
@@ -68,7 +71,9 @@ def test_it_is_told_how_far_a_dry_run_is(root: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("done", "spent", "wanted"), [(0, 0.0, 8), (1, 1.0, 8), (1, 70.0, 3), (2, 140.0, 3), (2, 60.0, 4), (20, 1.0, 21)]
 )
-def test_slow_steps_are_fewer(done: int, spent: float, wanted: int) -> None:
+def test_slow_steps_are_fewer(done: int, spent: float, wanted: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "WARMUP", WARMUP)
+    monkeypatch.setattr(module, "STEPS", STEPS)
     assert module._steps_to_take(done, spent) == wanted
 
 

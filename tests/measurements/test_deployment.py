@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+import written_here
 
 from reidbench import registry
 from reidbench.data.cache import cache_folder
@@ -46,9 +47,15 @@ def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def networks(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache for tests that take the same network from a file, which takes seconds to make."""
+def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("networks")
+
+
+@pytest.fixture
+def networks(shared_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cache for tests that take the same network from a file, which takes seconds to make."""
+    monkeypatch.setenv("REIDBENCH_CACHE", str(shared_cache))
+    written_here.install(monkeypatch)
 
 
 def cell(row: str, measurement: str, **options: Any) -> Cell:
@@ -85,9 +92,8 @@ def test_the_whole_is_the_sum_of_its_stages_and_the_reference_its_own_ratio() ->
         assert outcome.context["decoder"] in ("simplejpeg", "Pillow")
 
 
-def test_a_tracklet_goes_through_the_backend_of_its_column(networks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tracklet_goes_through_the_backend_of_its_column(networks: None) -> None:
     """And comes out as eager torch gives it."""
-    monkeypatch.setenv("REIDBENCH_CACHE", str(networks))
     settings = {**SETTINGS, "backend": "onnxruntime", "precision": "fp32", "tracklet": 8}
     (outcome,) = measured([replace(cell("big", "end_to_end"), settings=settings)]).values()
     assert len(outcome.samples["total"]) == 3
@@ -100,9 +106,8 @@ def test_a_tracklet_goes_through_the_backend_of_its_column(networks: Path, monke
     torch.testing.assert_close(found, wanted, rtol=1e-3, atol=1e-4)
 
 
-def test_a_long_tracklet_goes_through_a_backend_in_equal_parts(networks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_tracklet_goes_through_a_backend_in_equal_parts(networks: None) -> None:
     """37 clips have no other divisor; 40 have 20, and eager torch takes 32 of them first."""
-    monkeypatch.setenv("REIDBENCH_CACHE", str(networks))
     for backend, tracklet, parts in (("onnxruntime", 8 * 37, 1), ("onnxruntime", 8 * 40, 20), ("eager", 8 * 40, 32)):
         settings = {**SETTINGS, "backend": backend, "tracklet": tracklet}
         subject = Subject.of("baseline", SMALL, settings)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ INSPECTIONS = {"activation": "baseline", "attention": "bicnet_tks", "selection":
 """Each with a model to look at."""
 LARGEST = 300_000
 """Bytes a record may take."""
+
+Seen = Callable[[str, str], Outcome]
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +57,12 @@ def cell_of(root: Path, measurement: str, model: str, **options: Any) -> Cell:
     return Cell(row=cell.row, **identity)
 
 
+@pytest.fixture(scope="module")
+def seen(root: Path) -> Seen:
+    """Returns `seen(measurement, model)`, which looks once for all tests."""
+    return functools.cache(lambda measurement, model: inspected(cell_of(root, measurement, model)))
+
+
 def inspected(cell: Cell) -> Outcome:
     notes: list[tuple[int, int]] = []
     function = registry.measurements()[cell.measurement].function
@@ -63,8 +72,8 @@ def inspected(cell: Cell) -> Outcome:
 
 
 @pytest.mark.parametrize(("name", "model"), INSPECTIONS.items())
-def test_every_quantity_follows_from_a_record_of_bearable_size(name: str, model: str, root: Path) -> None:
-    outcome = inspected(cell_of(root, name, model))
+def test_every_quantity_follows_from_a_record_of_bearable_size(name: str, model: str, seen: Seen) -> None:
+    outcome = seen(name, model)
     text = json.dumps(asdict(outcome), allow_nan=False)
     assert len(text) < LARGEST
     assert outcome.context["training"]["key"] and outcome.context["dataset_about"]
@@ -101,8 +110,8 @@ def test_a_model_with_nothing_to_look_at_is_refused_before_it_is_trained(
         inspected(cell)
 
 
-def test_pairs_are_of_one_person_and_two_cameras(root: Path) -> None:
-    context = inspected(cell_of(root, "activation", "baseline")).context
+def test_pairs_are_of_one_person_and_two_cameras(seen: Seen) -> None:
+    context = seen("activation", "baseline").context
     assert len(context["pairs"]) == 4
     for pair in context["pairs"]:
         query, match = pair["clips"]
@@ -114,15 +123,15 @@ def test_pairs_are_of_one_person_and_two_cameras(root: Path) -> None:
             assert [len(clip["maps"][0]), len(clip["maps"][0][0])] in [list(grid) for grid in context["grids"]]
 
 
-def test_both_branches_of_a_bicnet_have_maps_of_their_own_size(root: Path) -> None:
-    context = inspected(cell_of(root, "activation", "bicnet_tks")).context
+def test_both_branches_of_a_bicnet_have_maps_of_their_own_size(seen: Seen) -> None:
+    context = seen("activation", "bicnet_tks").context
     assert sorted(map(list, context["grids"])) == [[2, 1], [4, 2]]
     maps = context["pairs"][0]["clips"][0]["maps"]
     assert [len(each) for each in maps] == [4, 2, 2, 2], "the first frame of a run is the big one"
 
 
-def test_attention_maps_are_those_of_the_frames_shown(root: Path) -> None:
-    context = inspected(cell_of(root, "attention", "bicnet_tks")).context
+def test_attention_maps_are_those_of_the_frames_shown(seen: Seen) -> None:
+    context = seen("attention", "bicnet_tks").context
     assert context["small_frames"] == [1, 2, 3, 5, 6, 7] and context["group"] == 3
     for shown in context["tracklets"]:
         assert len(shown["maps"]) == 8
@@ -131,8 +140,8 @@ def test_attention_maps_are_those_of_the_frames_shown(root: Path) -> None:
             assert sum(map(sum, each)) == pytest.approx(1, abs=0.01)
 
 
-def test_rankings_leave_out_the_querys_own_camera(root: Path) -> None:
-    context = inspected(cell_of(root, "ranking", "bicnet_tks")).context
+def test_rankings_leave_out_the_querys_own_camera(seen: Seen) -> None:
+    context = seen("ranking", "bicnet_tks").context
     assert len(context["rankings"]) == SHOWN
     for shown in context["rankings"]:
         assert len(shown["ranking"]) == 10

@@ -63,10 +63,16 @@ def test_cost_of_the_release(name: str, gmacs: float) -> None:
     assert gmacs_per_frame(name, 8) == pytest.approx(gmacs, abs=5e-5)
 
 
-@pytest.mark.parametrize("alpha", [1, 2, 3, 4])
-def test_cost_falls_with_alpha_as_the_branches_predict(alpha: int) -> None:
+@pytest.fixture(scope="module")
+def trunk() -> float:
+    return gmacs_per_frame("baseline", 8)
+
+
+# The release has an alpha of 3.
+@pytest.mark.parametrize("alpha", [1, 2, 4])
+def test_cost_falls_with_alpha_as_the_branches_predict(alpha: int, trunk: float) -> None:
     """A small frame costs a quarter; after the stem, all but the stem (its 7x7 convolution at half size)."""
-    trunk, stem = gmacs_per_frame("baseline", 8), 7 * 7 * 3 * 64 * 128 * 64 / 1e9
+    stem = 7 * 7 * 3 * 64 * 128 * 64 / 1e9
     share = (1 + alpha / 4) / (1 + alpha)
     frames = 2 * (1 + alpha)
     assert gmacs_per_frame("two_branch", frames, alpha=alpha, small="input") == pytest.approx(trunk * share)
@@ -120,7 +126,7 @@ def test_splitting_a_run_keeps_channels_last() -> None:
     assert small.is_contiguous(memory_format=torch.channels_last)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(
     alpha=st.integers(1, 6),
     runs=st.integers(1, 3),

@@ -6,6 +6,8 @@ trunk cut to blocks (1, 2, 2, 1), with the weights and clips of `rule_made`.
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -13,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reidbench.models.mgh import _after, mean_of_nearest
 from rule_made import costs, pick, rule_clips, rule_model
+from torch import nn
 
 from reidbench import registry
 from reidbench.spec import UserError
@@ -47,15 +50,21 @@ def test_cost_is_the_releases_less_what_it_compares_twice() -> None:
     assert f"{(macs - 64 * pairs) / 8e9:.3f}" == "5.519"
 
 
+@pytest.fixture(scope="module")
+def golden() -> nn.Module:
+    """With the weights of the rule, which take a second to make; who changes it takes a copy."""
+    return rule_model(registry.build("mgh", **GOLDEN))
+
+
 @torch.no_grad()
-def test_feature_equals_the_releases() -> None:
-    model = rule_model(registry.build("mgh", **GOLDEN)).eval()
+def test_feature_equals_the_releases(golden: nn.Module) -> None:
+    model = golden.eval()
     assert pick(model.neck(model(rule_clips(5, (128, 64))).feature)) == pytest.approx(NECK_OUTPUT, rel=1e-9)
 
 
 @torch.no_grad()
-def test_training_outputs_equal_the_releases() -> None:
-    out = rule_model(registry.build("mgh", **GOLDEN)).train()(rule_clips(5, (128, 64)))
+def test_training_outputs_equal_the_releases(golden: nn.Module) -> None:
+    out = copy.deepcopy(golden).train()(rule_clips(5, (128, 64)))
     assert pick(out.feature) == pytest.approx(TRAINING_FEATURE, rel=1e-6)
     assert [pick(logits) for logits in out.logits] == [pytest.approx(row, rel=1e-6) for row in TRAINING_LOGITS]
 

@@ -6,6 +6,8 @@ to blocks (1, 1, 1, 2) and its clips to 3 frames, with the weights and clips of 
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -33,17 +35,23 @@ def test_parameters_and_cost_are_the_releases() -> None:
     assert costs("stmn", 6, frames=6)[1:] == (87_071_838, 47_503_661_086)
 
 
+@pytest.fixture(scope="module")
+def golden() -> nn.Module:
+    """With the weights of the rule, which take a second to make; who changes it takes a copy."""
+    return rule_model(registry.build("stmn", **GOLDEN))
+
+
 @torch.no_grad()
-def test_feature_equals_the_releases() -> None:
-    model = rule_model(registry.build("stmn", **GOLDEN)).eval()
+def test_feature_equals_the_releases(golden: nn.Module) -> None:
+    model = golden.eval()
     feature = model(rule_clips(3, (128, 64))).feature
     assert pick(feature) == pytest.approx(FEATURE, rel=1e-9)
     assert pick(model.neck(feature)) == pytest.approx(NECK_OUTPUT, rel=1e-9)
 
 
 @torch.no_grad()
-def test_training_outputs_equal_the_releases() -> None:
-    model = rule_model(registry.build("stmn", **GOLDEN)).train()
+def test_training_outputs_equal_the_releases(golden: nn.Module) -> None:
+    model = copy.deepcopy(golden).train()
     for head in model.classifier:
         nn.init.zeros_(head.bias)
     out = model(rule_clips(3, (128, 64)))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import written_here
 
 from reidbench import registry
 from reidbench.deployment import files, runtimes
@@ -82,6 +83,7 @@ def test_what_is_left_of_a_file_is_in_no_ones_way(monkeypatch: pytest.MonkeyPatc
         patch.setattr(module, "_make", write)
         file = artifact("baseline", OPTIONS, SHAPE, "pt2", "fp32")
     file.rename(file.with_name("other"))
+    written_here.install(monkeypatch)
     assert artifact("baseline", OPTIONS, SHAPE, "pt2", "fp32").is_file()
 
 
@@ -135,7 +137,8 @@ def test_a_backend_is_refused_before_anything_is_built() -> None:
         session.Subject.of("baseline", OPTIONS, settings)
 
 
-def test_a_subject_starts_from_its_file() -> None:
+def test_a_subject_starts_from_its_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    written_here.install(monkeypatch)
     subject = session.Subject.of("baseline", OPTIONS, {"device": "cpu", "precision": "fp32", "backend": "openvino"})
     run = subject.start(SHAPE)
     assert run().shape == (1, 64)

@@ -17,6 +17,7 @@ from reidbench.profiling.surroundings import undisturbed
 from reidbench.spec import UserError
 
 SHAPE = (1, 2, 3, 32, 16)
+Costs = tuple[dict[str, Any], dict[str, Any]]
 
 
 class Small(nn.Module):
@@ -30,7 +31,7 @@ class Small(nn.Module):
         return maps.amax((2, 3)).unflatten(0, clips.shape[:2]).mean(1)
 
 
-def counted(model: nn.Module | str) -> tuple[dict[str, Any], dict[str, Any]]:
+def counted(model: nn.Module | str) -> Costs:
     costs = reidbench.profile(model, shape=SHAPE, rounds=1)
     return costs["macs"], costs["absent"]
 
@@ -71,9 +72,15 @@ def state() -> list[object]:
     return [*types, torch.is_inference_mode_enabled(), torch.is_grad_enabled(), torch.is_autocast_enabled("cpu"), modes]
 
 
+@pytest.fixture(scope="module")
+def known() -> Costs:
+    """What is counted within no mode."""
+    return counted(Small())
+
+
 @pytest.mark.parametrize("around", AROUND.values(), ids=[*AROUND])
-def test_counts_are_the_same_within_a_mode_which_goes_on_afterwards(around: Callable[[], Any]) -> None:
-    known, plain = counted(Small()), state()
+def test_counts_are_the_same_within_a_mode_which_goes_on_afterwards(around: Callable[[], Any], known: Costs) -> None:
+    plain = state()
     assert all(known[0].values()) and not known[1]
     with around():
         within = state()
@@ -144,8 +151,8 @@ def test_threads_take_turns() -> None:
     assert order == ["first", "second"]
 
 
-def test_profiles_of_several_threads_agree() -> None:
-    known, found = counted(Small()), []
+def test_profiles_of_several_threads_agree(known: Costs) -> None:
+    found: list[Costs] = []
     threads = [threading.Thread(target=lambda: found.append(counted(Small()))) for _ in range(3)]
     for thread in threads:
         thread.start()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
 
 from reidbench import registry
 from reidbench.data import synthetic
@@ -59,11 +60,16 @@ def test_the_shipped_transformer_starts_models_on_frames_of_any_size(name: str, 
             assert torch.equal(value, taught[f"trunk.{key}"].float()), key
 
 
+@pytest.fixture(scope="module")
+def unseen() -> Tensor:
+    """Frames of 32 persons, six of each."""
+    return pretrain.pretraining_images(32, synthetic.VALIDATION_SEED)[:, ::6]
+
+
 @pytest.mark.parametrize("kind", pretrain.PUPILS)
-def test_the_shipped_trunk_finds_persons_that_a_random_one_does_not(kind: str) -> None:
+def test_the_shipped_trunk_finds_persons_that_a_random_one_does_not(kind: str, unseen: Tensor) -> None:
     """The nearest of unseen persons' frames, each from another camera, among look-alikes in fours."""
-    images = pretrain.pretraining_images(32, synthetic.VALIDATION_SEED)
-    frames = normalise(images[:, ::6].flatten(0, 1)[:, None])
+    frames = normalise(unseen.flatten(0, 1)[:, None])
     person = torch.arange(32).repeat_interleave(6)
     torch.manual_seed(0)
     model = registry.build(pretrain.PUPILS[kind].model, **pretrain.PUPILS[kind].options).eval()

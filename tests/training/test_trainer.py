@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import torch
+from few_walkers import FEW
 from shared import untrained
 from tiny import RECIPE, Tiny, tiny
 from torch import Tensor, nn
@@ -21,6 +22,7 @@ import reidbench
 from reidbench import registry
 from reidbench.data.frames import decode_frames
 from reidbench.data.mars import read_layout
+from reidbench.data.synthetic import write_synthetic
 from reidbench.data.tracklets import Dataset
 from reidbench.recipes import Recipe
 from reidbench.spec import UserError
@@ -41,6 +43,21 @@ def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def dataset(mars_tree: Path) -> Dataset:
     return read_layout(mars_tree, name="tiny")
+
+
+class Stopped(Exception):
+    pass
+
+
+def stop_in_step(number: int, model: nn.Module) -> None:
+    """Lets the model's forward raise `Stopped` when it is called for this time, the first being 1."""
+    calls = iter(range(1, 100))
+
+    def stop(model: nn.Module, clips: object) -> None:
+        if next(calls) == number:
+            raise Stopped
+
+    model.register_forward_pre_hook(stop)
 
 
 def same(a: nn.Module, b: nn.Module) -> bool:
@@ -99,13 +116,16 @@ def test_the_callers_random_state_is_left_alone(dataset: Dataset) -> None:
 
 
 def test_killed_training_goes_on_to_the_same_bits(dataset: Dataset, tmp_path: Path) -> None:
+    """Killed in its sixth step, stopped in the fourth of those that followed."""
     workdir = tmp_path / "work"
     script = Path(__file__).with_name("tiny.py")
     environment = {**os.environ, "PYTHONPATH": str(Path(reidbench.__file__).parents[1])}
-    for killed_at in ("6", "4"):
-        arguments = [sys.executable, script, dataset.root, workdir, killed_at]
-        assert subprocess.run(arguments, env=environment).returncode == -signal.SIGKILL
-    straight, killed = tiny(), tiny()
+    arguments = [sys.executable, script, dataset.root, workdir, "6"]
+    assert subprocess.run(arguments, env=environment).returncode == -signal.SIGKILL
+    straight, stopped, killed = tiny(), tiny(), tiny()
+    stop_in_step(4, stopped)
+    with pytest.raises(Stopped):
+        train(stopped, dataset, RECIPE, seed=3, device=CPU, workdir=workdir, run="a", save_every=0.0)
     undisturbed = train(straight, dataset, RECIPE, seed=3, device=CPU)
     result = train(killed, dataset, RECIPE, seed=3, device=CPU, workdir=workdir, run="a")
     assert result.resumed_at == 8 and result.losses == undisturbed.losses
@@ -120,28 +140,24 @@ def test_a_finished_training_is_not_repeated(dataset: Dataset, tmp_path: Path) -
     assert same(first, again)
 
 
-class Stopped(Exception):
-    pass
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    """Three persons on frames of 64x32, which every trunk takes."""
+    folder = tmp_path_factory.mktemp("walkers") / "three"
+    write_synthetic(folder, **{**FEW, "train_ids": 3, "test_ids": 3})
+    return read_layout(folder, name="large")
 
 
 @pytest.mark.parametrize("name", sorted(registry.models()))
-def test_every_model_resumes_to_the_same_bits(name: str, write_mars: Callable[..., Path], tmp_path: Path) -> None:
-    dataset = read_layout(write_mars("large", size=(64, 32)), name="large")
-    recipe = replace(RECIPE, size=(64, 32), frames=8, steps=3)
-
+def test_every_model_resumes_to_the_same_bits(name: str, large: Dataset, tmp_path: Path) -> None:
+    recipe = replace(RECIPE, size=(64, 32), frames=8, steps=2)
     straight, stopped, resumed = (untrained(name) for _ in range(3))
-    train(straight, dataset, recipe, seed=1, device=CPU)
-    calls = iter(range(100))
-
-    def stop(model: nn.Module, clips: object) -> None:
-        if next(calls) == 2:
-            raise Stopped
-
-    stopped.register_forward_pre_hook(stop)
+    train(straight, large, recipe, seed=1, device=CPU)
+    stop_in_step(2, stopped)
     with pytest.raises(Stopped):
-        train(stopped, dataset, recipe, seed=1, device=CPU, workdir=tmp_path, save_every=0.0)
-    result = train(resumed, dataset, recipe, seed=1, device=CPU, workdir=tmp_path)
-    assert result.resumed_at == 2
+        train(stopped, large, recipe, seed=1, device=CPU, workdir=tmp_path, save_every=0.0)
+    result = train(resumed, large, recipe, seed=1, device=CPU, workdir=tmp_path)
+    assert result.resumed_at == 1
     assert same(straight, resumed)
 
 
