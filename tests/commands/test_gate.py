@@ -2,13 +2,12 @@
 
 import json
 import shutil
-from contextlib import redirect_stderr, redirect_stdout
-from io import StringIO
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 from fine_clock import FINE_CLOCK
+from in_process import bench as command_line
 
 from reidbench import registry
 from reidbench.cli import main
@@ -110,20 +109,10 @@ class Bench:
         (self.folder / "toys.py").write_text(text)
 
     def run(self, *arguments: str, results: str = "new") -> tuple[int, str, str]:
-        """The exit code, and what was printed to stdout and to stderr, on a terminal of 80 columns."""
         plugins = [part for name in ("toys", "calm") for part in ("--plugin", str(self.folder / f"{name}.py"))]
-        environment = {"REIDBENCH_CACHE": str(self.folder / "cache"), "REIDBENCH_MACHINE": "here", "COLUMNS": "80"}
-        with (
-            pytest.MonkeyPatch.context() as patch,
-            redirect_stdout(StringIO()) as out,
-            redirect_stderr(StringIO()) as err,
-        ):
-            for name, value in environment.items():
-                patch.setenv(name, value)
-            code = main([*arguments, *plugins, "--results", str(self.folder / results)])
-        for file in registry.plugins():
-            registry._take_away(Path(file))
-        return code, out.getvalue(), err.getvalue()
+        environment = {"REIDBENCH_CACHE": str(self.folder / "cache"), "REIDBENCH_MACHINE": "here"}
+        place = ("--results", str(self.folder / results))
+        return command_line(*arguments, *plugins, *place, environment=environment)
 
     def check(self, *arguments: str, results: str = "new") -> tuple[int, str, str]:
         """`check`, with two sessions at most where none are asked for, against eight that a user has."""
