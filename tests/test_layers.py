@@ -124,8 +124,6 @@ FAST = [
 IMPORTING = """
 import importlib, sys
 for module in sys.argv[1:]:
-    for name in [name for name in sys.modules if name.partition(".")[0] == "reidbench"]:
-        del sys.modules[name]  # each starts from nothing of the project
     importlib.import_module(f"reidbench.{module}")
     if "torch" in sys.modules:
         sys.exit(f"{module} imports torch")

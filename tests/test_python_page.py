@@ -100,8 +100,11 @@ def test_a_network_of_a_cell_is_profiled() -> None:
     assert costs["latency"]["interval"] is not None
 
 
-def test_the_lines_of_the_readme_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(ROOT)
+def test_the_lines_of_the_readme_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside the records of one machine, which are a tenth of all."""
+    machine = Path("results", "nvidia-h100-80gb-hbm3-16-core-c007")
+    (tmp_path / machine).parent.mkdir()
+    (tmp_path / machine).symlink_to(ROOT / machine)
     bound = inspect.signature(reidbench.profile).bind
     monkeypatch.setattr(reidbench, "profile", lambda *given: bound(*given).args)  # half a minute for this network
     (block,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL)

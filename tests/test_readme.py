@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from reidbench import cli, presets, registry
+from reidbench.commands.parser import Parser
 from reidbench.retrieval.protocols import PROTOCOLS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -30,14 +31,21 @@ def links() -> Iterable[tuple[Path, str]]:
             yield page, target
 
 
+@pytest.fixture(scope="module")
+def parser() -> Parser:
+    """That of a command without plugins."""
+    return cli._parser()
+
+
 @pytest.mark.parametrize("command", sorted({command for page in PAGES + EXAMPLES for command in commands(page)}))
-def test_every_command_is_understood(command: str) -> None:
+def test_every_command_is_understood(command: str, parser: Parser) -> None:
     arguments = shlex.split(command)
     for plugin in cli._plugins(arguments):
         assert (ROOT / plugin).is_file()
         registry._plugins.append(ROOT / plugin)
-    registry.forget_found()
-    namespace = cli._parser().parse_all(arguments)
+        registry.forget_found()
+        parser = cli._parser()
+    namespace = parser.parse_all(arguments)
     assert namespace.run
     if hasattr(namespace, "model"):
         assert namespace.model in registry.models()

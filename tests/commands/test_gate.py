@@ -1,14 +1,13 @@
 """The commands that compare versions of the code: from a change in a file to the exit code, with real workers."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from fine_clock import FINE_CLOCK
+from in_process import bench as command_line
 
 from reidbench import registry
 from reidbench.cli import main
@@ -27,7 +26,8 @@ COVER = "their intervals cover"
 QUIET = Noise(0.01, 0.01)
 
 PLUGIN = '''"""Two rows whose size and pace are written in the code."""
-import random, time
+import random
+CLOCK
 from reidbench.registry import measurement, model
 from reidbench.spec import Column, Outcome, Quantity, Row, Suite
 
@@ -48,9 +48,8 @@ def toysize(cells, progress):
 @measurement(quantities={"ratio": Quantity("pace", "x", "lower", 2, statistic="ratio", sample="seconds",
              over="reference")}, mode="interleaved", needs=("device", "reference"))
 def toypace(cells, progress):
-    """Timed, with noise; a session is known by the second that it began in, which is to be over before the next."""
+    """Timed, with noise."""
     from reidbench.registry import build
-    time.sleep(1.01 - time.time() % 1)
     draw = random.Random(f"{SIZE} {PACE} {NOISE}")
     for cell in cells:
         pace = build(cell.model, **cell.options)[1]
@@ -62,7 +61,6 @@ def toypace(cells, progress):
 def toyrate(cells, progress):
     """Timed, the reference row's readings being in a record of their own."""
     from reidbench.registry import build
-    time.sleep(1.01 - time.time() % 1)
     draw = random.Random(f"{SIZE} {PACE} {NOISE}")
     for cell in cells:
         pace = build(cell.model, **cell.options)[1]
@@ -80,7 +78,7 @@ def toymemory(cells, progress):
         seen.touch()
 
 rows = (Row("whole", "toy"), Row("slim", "toy", {"slim": True}), *CALM)
-SUITE = Suite("Toys", rows, tuple(map(Column, COLUMNS)), "whole")
+SUITE = Suite("Toys", rows, tuple(map(Column, COLUMNS)), "whole", figures=())
 '''
 
 
@@ -105,21 +103,22 @@ class Bench:
 
     def write(self, *, size: int = 10, pace: float = 0.5, noise: float = 0.01, broken: bool = False) -> None:
         values = {"SIZE": size, "PACE": pace, "NOISE": noise, "BROKEN": broken, "COLUMNS": self.columns}
-        text = PLUGIN.replace("*CALM", 'Row("calm", "calm")' if self.calm else "")
+        text = PLUGIN.replace("CLOCK", FINE_CLOCK).replace("*CALM", 'Row("calm", "calm")' if self.calm else "")
         for name, value in values.items():
             text = text.replace(name, repr(value))
         (self.folder / "toys.py").write_text(text)
 
     def run(self, *arguments: str, results: str = "new") -> tuple[int, str, str]:
         plugins = [part for name in ("toys", "calm") for part in ("--plugin", str(self.folder / f"{name}.py"))]
-        command = [sys.executable, str(ROOT / "bench.py"), *arguments, *plugins]
-        environment = {**os.environ, "REIDBENCH_CACHE": str(self.folder / "cache"), "REIDBENCH_MACHINE": "here"}
-        place = ["--results", str(self.folder / results)]
-        found = subprocess.run([*command, *place], capture_output=True, text=True, env=environment, check=False)
-        return found.returncode, found.stdout, found.stderr
+        environment = {"REIDBENCH_CACHE": str(self.folder / "cache"), "REIDBENCH_MACHINE": "here"}
+        place = ("--results", str(self.folder / results))
+        return command_line(*arguments, *plugins, *place, environment=environment)
 
-    def check(self, *arguments: str) -> tuple[int, str, str]:
-        return self.run("check", "toys", "--against", str(self.folder / "old"), *arguments)
+    def check(self, *arguments: str, results: str = "new") -> tuple[int, str, str]:
+        """`check`, with two sessions at most where none are asked for, against eight that a user has."""
+        return self.run(
+            "check", "toys", "--against", str(self.folder / "old"), "--sessions", "2", *arguments, results=results
+        )
 
 
 @pytest.fixture(scope="module")
@@ -217,12 +216,12 @@ def test_a_reading_that_changed_is_read_again_and_the_smallest_counts(
     """At first both look worse than the baseline's 10."""
     bench = baseline(Bench(tmp_path, "toymemory.peak"))
     bench.write(size=size)
-    found, text, said = bench.check("--json", "--least", "6")
+    found, text, said = bench.check("--json", "--least", "6", "--sessions", "4")
     (slim,) = [verdict for verdict in json.loads(text)["verdicts"] if verdict["row"] == "slim"]
     assert (found, slim["word"], slim["after"]) == (code, word, size), text + said
     assert slim["note"] == f"the smallest of {readings} readings (there 1)"
     assert not list((tmp_path / "new").rglob("toymemory/superseded/whole-*")), "nothing has to be read beside it"
-    found, text, _ = bench.run("check", "toys", "--against", str(tmp_path / "old"), "--recorded", "--json")
+    found, text, _ = bench.check("--recorded", "--json")
     assert found == code and f"the smallest of {readings} readings" in text
 
 
@@ -231,7 +230,7 @@ def test_what_changed_is_measured_with_what_did_not_and_divided_by_it(column: st
     """In the folder of the baseline itself, which has the unchanged row's record already."""
     bench = baseline(Bench(tmp_path, column, calm=True))
     bench.write(pace=0.6)
-    code, text, said = bench.run("check", "toys", "--against", str(tmp_path / "old"), "--json", results="old")
+    code, text, said = bench.check("--json", results="old")
     assert code == 1, said
     found = json.loads(text)
     (slim,) = [verdict for verdict in found["verdicts"] if verdict["row"] == "slim"]
@@ -270,7 +269,7 @@ def test_a_column_that_the_baseline_lacks_is_no_all_clear(bench: Bench, tmp_path
 
 def test_the_records_of_the_code_before_can_be_the_baseline_in_the_same_folder(bench: Bench) -> None:
     bench.write(size=9)
-    code, text, said = bench.run("check", "toys", "--against", str(bench.folder / "old"), results="old")
+    code, text, said = bench.check(results="old")
     assert code == 0, said
     assert "better" in text
 
@@ -280,7 +279,7 @@ def test_unchanged_code_is_compared_with_nothing_and_fails_nothing(bench: Bench,
     """Be the baseline the folder itself or a copy of it."""
     shutil.copytree(bench.folder / "old", bench.folder / "copy")
     for results, what in (("old", "code"), ("copy", "record")):
-        code, text, said = bench.run("check", "toys", "--against", str(bench.folder / "old"), *options, results=results)
+        code, text, said = bench.check(*options, results=results)
         assert code == 0 and f"all rows: unchanged: one and the same {what} on both sides" in " ".join(text.split())
         assert "4 unchanged." in text and not said
         assert not list((bench.folder / results).rglob("superseded"))
@@ -308,7 +307,7 @@ def test_records_of_another_version_of_torch_are_told_by_what_measures(bench: Be
 def test_a_baseline_without_a_record_of_the_suite_is_no_baseline_of_its_own(bench: Bench) -> None:
     for file in (bench.folder / "old").rglob("toy*/*.json"):
         file.unlink()
-    code, text, said = bench.run("check", "toys", "--against", str(bench.folder / "old"), results="old")
+    code, text, said = bench.check(results="old")
     assert code == 2 and not text
     assert "old/here: nothing of what is to be compared is recorded there" in said and said.count("\n") == 1
 

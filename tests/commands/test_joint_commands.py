@@ -27,7 +27,7 @@ FEWER_STEPS = f"""
 import runpy, sys
 sys.path.insert(0, {str(launching.ROOT)!r})
 from reidbench.experiments import dry_run
-dry_run.ENOUGH = 0.0
+dry_run.ENOUGH, dry_run.WARMUP, dry_run.STEPS = 0.0, 0, 1
 runpy.run_path({str(BENCH)!r}, run_name="__main__")
 """
 """bench.py, which times steps for as short as it may."""

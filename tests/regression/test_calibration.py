@@ -10,7 +10,6 @@ from sides_made_up import two_sides
 
 from reidbench.regression.calibration import (
     ANY,
-    COMPARISONS,
     FAULTS,
     Calibration,
     Trial,
@@ -39,14 +38,15 @@ def timed(folder: Path, count: int, **changes: Any) -> Pair:
     return next(pair for pair in found if pair.row == "Slim" and pair.name == "latency.ratio")
 
 
-def test_quiet_sessions_raise_no_alarm_and_catch_a_slower_row(tmp_path: Path) -> None:
+def test_quiet_sessions_raise_no_alarm_and_catch_a_slower_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reidbench.regression.calibration.COMPARISONS", 100)
     trials = try_times([timed(tmp_path, 10, scatter=0.01)], Limits())
     assert {trial.divisors for trial in trials} == {1}, "there is no other row to divide by"
     by = {(trial.here, trial.there, trial.effect): trial for trial in trials}
     assert len(by) == len(trials)
     assert set(by) == {(here, there, effect) for here, there in ((1, 1), (2, 2)) for effect in (0, 0.05, 0.1)}
     quiet, slower = by[1, 1, 0.0], by[1, 1, 0.1]
-    assert quiet.comparisons >= COMPARISONS and quiet.words == {"same": quiet.comparisons} and quiet.alarms == 0
+    assert quiet.comparisons == 100 and quiet.words == {"same": quiet.comparisons} and quiet.alarms == 0
     assert slower.share("worse") == 1 and slower.alarms == slower.checks == slower.comparisons
     middle, low, high = slower.changes
     assert middle == pytest.approx(0.1, abs=0.01) and 0.08 < low < middle < high < 0.12

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,9 @@ def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Plan
 
 
 def test_a_broken_model_has_no_costs_and_the_others_have_theirs(plan: tuple[Plan, Store]) -> None:
-    made, store = plan
+    """Of the sound one the memory alone, for counting operators takes a worker of seconds."""
+    whole, store = plan
+    made = replace(whole, cells={at: own for at, own in whole.cells.items() if at != ("well", 0)})
     runner = Runner(store, Quiet())
     runner.run([made])
     told = {(record.row, record.cell["measurement"]): record.error for record in runner.failures}
@@ -72,7 +75,7 @@ def test_a_broken_model_has_no_costs_and_the_others_have_theirs(plan: tuple[Plan
         assert error.startswith("model triednet: ") and wanted in error and "/logs/trial-" in error
     records: list[Any] = [store.load(cell) for cell in made.all_cells()]
     assert {record.row for record in records if record.status == "ok"} == {"well"}
-    assert sum(record.status == "ok" for record in records) == 2
+    assert sum(record.status == "ok" for record in records) == 1
 
 
 def test_only_costs_of_plugins_models_are_tried(plan: tuple[Plan, Store]) -> None:

@@ -74,14 +74,17 @@ def test_code_that_was_edited_after_planning_is_not_measured(
     planned: tuple[Plan, Store, Path], edit: Callable[[str], str], said: str
 ) -> None:
     plan, store, file = planned
-    text = file.read_text()
-    file.write_text(edit(text))
+    file.write_text(edit(file.read_text()))
     Runner(store, Watcher()).run([plan])
     (record,) = store.records()
     assert record.status == "failed" and record.values == {}
     assert str(file) in record.error or "renamed" in file.read_text()
     assert said in record.error and "\n" not in record.error
-    file.write_text(f"# A comment is no other code.\n{text}")
+
+
+def test_a_comment_that_was_written_after_planning_is_no_other_code(planned: tuple[Plan, Store, Path]) -> None:
+    plan, store, file = planned
+    file.write_text(f"# Neither code nor a line of it.\n{file.read_text()}")
     Runner(store, Watcher()).run([plan])
     (record,) = store.records()
     assert (record.status, record.values) == ("ok", {"size": 64.0})

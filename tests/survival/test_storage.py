@@ -108,7 +108,7 @@ def test_a_file_in_place_of_the_folder_is_one_line(tmp_path: Path, figures: Figu
     with figures.trying(KIND, "a file in place of the results folder"):
         place = Place(tmp_path)
         place.results.write_text("")
-        assert "choose another folder" in only_line(place.finish(*COSTS, code=2))
+        assert "choose another folder" in only_line(place.call(*COSTS, code=2))
 
 
 def test_a_folder_copied_from_another_machine_is_read_and_not_mixed_with(
@@ -120,9 +120,9 @@ def test_a_folder_copied_from_another_machine_is_read_and_not_mixed_with(
         file = place.store.folder / "machine.json"
         other = {**json.loads(file.read_text()), "cpu": "Imaginary 9000"}
         file.write_text(json.dumps(other))
-        assert "describes another machine than this one" in only_line(place.finish(*COSTS, code=2))
+        assert "describes another machine than this one" in only_line(place.call(*COSTS, code=2))
         assert bits(place.store) == calm.bits
-        place.finish(*COSTS, "--machine", "mine")
+        place.call(*COSTS, "--machine", "mine")
         assert bits(place.store) == calm.bits
         assert {path.name for path in place.results.iterdir()} == {"here", "mine"}
 
@@ -141,9 +141,9 @@ def test_records_from_the_future_count_and_nothing_is_lost_when_they_are_measure
             path.write_text(json.dumps({**content, "started": "2096-01-01T00:00:00+00:00"}))
             os.utime(path, (4e9, 4e9))
         before = [path.read_bytes() for path in paths]
-        place.finish("--only", "accuracy")
+        place.call("--only", "accuracy")
         assert [path.read_bytes() for path in paths] == before, "measured again what was recorded"
-        place.finish(*COSTS, "--fresh")
+        place.call(*COSTS, "--fresh")
         assert all(read_record(path).started < "2096" for path in place.store.folder.glob("count/*.json"))
         kept = place.store.superseded()
         assert {record.started for record in kept} == {"2096-01-01T00:00:00+00:00"} and len(kept) == CELLS - len(ROWS)

@@ -47,12 +47,12 @@ def deviation_findings(table: Table) -> Iterator[str]:
 
 def agreement_findings(table: Table) -> Iterator[str]:
     """Whether the rows come in the published order, and how many pairs of them are told apart at all."""
-    from scipy.stats import kendalltau
-
     for heading in table.headings:
         published, reason = _published(table, heading)
         if not heading.training or len(published) < FEWEST:
             continue
+        from scipy.stats import kendalltau  # here, for it takes a second, and most reports need none of it
+
         rows, quantity = table.fresh(heading), heading.quantity
         shown = [round(rows[name][0].value * quantity.scale, quantity.digits) for name in published]
         tau = kendalltau(shown, list(published.values())).statistic
