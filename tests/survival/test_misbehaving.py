@@ -24,7 +24,7 @@ ENDS = {
     "crashes": ("failed", "was ended by SIGSEGV"),
     "hangs": ("failed", r"neither reported nor computed for 4 s and was ended \(REIDBENCH_IDLE_LIMIT\)"),
     "waits for itself": ("failed", r"neither reported nor computed for 4 s and was ended \(REIDBENCH_IDLE_LIMIT\)"),
-    "turns": ("failed", r"reported nothing for 5 s and was ended \(REIDBENCH_SILENT_LIMIT\)"),
+    "turns": ("failed", r"reported nothing for 10 s and was ended \(REIDBENCH_SILENT_LIMIT\)"),
     "leaks": ("out-of-memory", r"held [\d.]+ GB of the 0.4 GB that .* was ended \(REIDBENCH_MEMORY_LIMIT\)"),
     "tells garbage": ("failed", "wrote to its stdout what is no event, 'epoch 3, loss 0.5'"),
     "tells noise": ("failed", "wrote to its stdout what is no event, "),
@@ -49,7 +49,7 @@ class Silent:
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("REIDBENCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("REIDBENCH_IDLE_LIMIT", "4")
-    monkeypatch.setenv("REIDBENCH_SILENT_LIMIT", "5")
+    monkeypatch.setenv("REIDBENCH_SILENT_LIMIT", "10")
     monkeypatch.setenv("REIDBENCH_MEMORY_LIMIT", "0.4")
     registry.add_plugin(Path(__file__).with_name("unruly.py"))
     store = Store(tmp_path / "results", "here")
