@@ -18,9 +18,26 @@ from reidbench.reporting.tables.table import Table, assemble
 from reidbench.spec import Cell, Record
 from reidbench.store import Store
 
+Fill = Callable[..., Table]
+
 PEOPLE = np.repeat(np.arange(20), 4)
 ROUNDS = 20
 DRIFT = np.linspace(1, 1.3, ROUNDS)
+
+
+class Kept(Store):
+    """A store whose records stay in memory: files take most of the time to fill a table."""
+
+    def __init__(self, root: Path, machine_name: str) -> None:
+        super().__init__(root, machine_name)
+        self._kept: dict[str, Record] = {}
+
+    def save(self, record: Record) -> Path:
+        self._kept[record.key] = record
+        return self.path(record)
+
+    def load(self, cell: Cell) -> Record | None:
+        return self._kept.get(cell.key)
 
 
 @pytest.fixture(autouse=True)
@@ -29,13 +46,13 @@ def made_up_measurements() -> None:
 
 
 @pytest.fixture
-def filled(tmp_path: Path) -> Callable[..., Table]:
+def filled(tmp_path: Path) -> Fill:
     """The table of a suite, measured by `values(cell)`: a mean AP for an accuracy cell, else seconds a frame."""
-    return partial(fill, tmp_path)
+    return partial(fill, Store(tmp_path, "made-up"))
 
 
 def fill(
-    folder: Path,
+    store: Store,
     name: str,
     values: Callable[[Cell], float] = lambda _: 0.5,
     *,
@@ -43,9 +60,8 @@ def fill(
     seeds: int = 2,
     rows: tuple[str, ...] = (),
 ) -> Table:
-    store = Store(folder, "made-up")
     about = {"cpu": "Imaginary 9000", "cores": 2, "memory_gib": 8, "gpu": gpu, "system": "Linux"}
-    write_text(folder / "made-up" / "machine.json", json.dumps(about))
+    write_text(store.folder / "machine.json", json.dumps(about))
     plan = make_plan(name, registry.suite(name), Request(seeds=seeds, rows=rows), store)
     now = machine.now()  # read once: rows of one session have their beginning in common
     for cell in plan.all_cells():
@@ -55,12 +71,12 @@ def fill(
 
 
 @pytest.fixture(scope="module")
-def once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Table]:
-    """As `filled`, made once for all tests of a file that ask for the same."""
+def once(tmp_path_factory: pytest.TempPathFactory) -> Fill:
+    """As `filled`, made once for all tests of a file that ask for the same, and without files of records."""
 
     @cache
     def made(*asked: Any, **settings: Any) -> Table:
-        return fill(tmp_path_factory.mktemp("store"), *asked, **settings)
+        return fill(Kept(tmp_path_factory.mktemp("store"), "made-up"), *asked, **settings)
 
     return made
 
