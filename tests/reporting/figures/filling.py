@@ -13,7 +13,7 @@ from reidbench.measurements.formula import pixel_share
 from reidbench.planning.plan import Request, make_plan
 from reidbench.reporting.tables.table import Table, assemble
 from reidbench.spec import Cell, Record
-from reidbench.store import Store
+from reidbench.store import Store, _as_today
 
 PEOPLE = np.repeat(np.arange(20), 4)
 ROUNDS = 20
@@ -21,14 +21,14 @@ DRIFT = np.linspace(1, 1.3, ROUNDS)
 
 
 class Kept(Store):
-    """A store whose records stay in memory: files take most of the time to fill a table."""
+    """A store whose records stay in memory as they would be read: files take most of the time to fill a table."""
 
     def __init__(self, root: Path, machine_name: str) -> None:
         super().__init__(root, machine_name)
         self._kept: dict[str, Record] = {}
 
     def save(self, record: Record) -> Path:
-        self._kept[record.key] = record
+        self._kept[record.key] = _as_today(record)
         return self.path(record)
 
     def load(self, cell: Cell) -> Record | None:
