@@ -30,7 +30,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 @pytest.fixture(scope="module")
 def counted(tmp_path_factory: pytest.TempPathFactory) -> Store:
-    """A store with a record of each network, made once; for `store`, a test's own, its folder is copied."""
+    """A store with a record of each network, made once; `store` is a copy of it for one test."""
     made = Store(tmp_path_factory.mktemp("counted"), "made-up")
     fill(made)
     return made
