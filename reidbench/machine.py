@@ -132,14 +132,19 @@ def now() -> str:
 def versions(others: Sequence[str] = ()) -> dict[str, str]:
     """Versions of Python, of the packages that can change a number, and of others; "" where one is not installed."""
     found = {"python": platform.python_version()}
-    for package in (*PACKAGES, *others):
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            found[package] = ""
+    found |= {package: _version(package) for package in (*PACKAGES, *others)}
     # That of the code that runs: another one may be installed.
     found["reidbench"] = __version__
     return found
+
+
+@cache
+def _version(package: str) -> str:
+    """Looked up once: what a process has imported stays, and each look takes a millisecond."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return ""
 
 
 @cache

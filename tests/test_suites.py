@@ -14,7 +14,7 @@ from reidbench.presets import QUICK
 from reidbench.recipes import Preset
 from reidbench.reporting.tables.table import assemble
 from reidbench.running.jobs import make_jobs
-from reidbench.spec import Record
+from reidbench.spec import Record, Suite
 from reidbench.store import Store
 
 TINY = Preset(
@@ -154,12 +154,26 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Store:
 
 @pytest.mark.parametrize("name", TRAINED)
 def test_every_row_trains_and_is_measured(name: str, shared: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In this process, for two steps or three; of each factor of `stress` at its last level, of the backends eager."""
-    monkeypatch.setenv("REIDBENCH_CACHE", str(shared.folder.parents[1] / "cache"))
+    """In this process, for two steps or three; of `stress` at one level, of the backends eager."""
+    suite = registry.suite(name)
+    first = next((column.level for column in suite.columns if column.level[0]), None)
+    columns = tuple(c for c in suite.columns if not c.level[0] or c.level == first)
+    _trains(name, replace(suite, columns=columns), shared, monkeypatch)
+
+
+def test_a_row_trains_at_the_last_level_of_each_factor(shared: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    suite = registry.suite("stress")
+    levels = {column.level[0]: column for column in suite.columns}
+    rows = tuple(row for row in suite.rows if row.name == suite.reference)
+    _trains(
+        "stress", replace(suite, rows=rows, columns=tuple(levels.values()), contrasts=(), focus=""), shared, monkeypatch
+    )
+
+
+def _trains(name: str, suite: Suite, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trains the rows of a suite that are not trained yet, and finds all measured."""
+    monkeypatch.setenv("REIDBENCH_CACHE", str(store.folder.parents[1] / "cache"))
     monkeypatch.setitem(presets.PRESETS, "tiny", TINY)
-    suite, store = registry.suite(name), shared
-    levels = {column.level[0]: column for column in suite.columns if column.level[0]}
-    suite = replace(suite, columns=tuple(c for c in suite.columns if c in levels.values() or not c.level[0]))
     columns = tuple(c for c in suite.columns if c.settings.get("backend", "eager") == "eager")
     rows = tuple(replace(r, recipe={**r.recipe, "steps": 3}) if "steps" in r.recipe else r for r in suite.rows)
     suite = replace(suite, rows=rows, columns=columns)

@@ -10,7 +10,7 @@ import pytest
 from made_up_counts import fill
 
 from reidbench import registry
-from reidbench.audit.assembly import TABLES, _offsets, audited_suites, carry_out, plan_audit
+from reidbench.audit.assembly import TABLES, Audit, _offsets, audited_suites, carry_out, plan_audit
 from reidbench.audit.rules import Rule
 from reidbench.audit.verdicts import Printed, networks, printed_costs
 from reidbench.spec import Row, Suite
@@ -59,9 +59,12 @@ def test_a_plan_shares_its_cells_with_the_tables(tmp_path: Path) -> None:
         assert own and own <= audited, name
 
 
-def test_every_cell_gets_a_verdict(store: Store) -> None:
-    suites = audited_suites()
-    audit = carry_out(suites, store)
+@pytest.fixture(scope="module")
+def audit(store: Store) -> Audit:
+    return carry_out(audited_suites(), store)
+
+
+def test_every_cell_gets_a_verdict(audit: Audit) -> None:
     assert audit.cells == 62 and len(audit.records) == audit.wanted
     for judgement in audit.judgements:
         for verdict in judgement.verdicts:
@@ -73,14 +76,12 @@ def test_every_cell_gets_a_verdict(store: Store) -> None:
         assert len(gained) == judgement.explained == sum(verdict.step > 0 for verdict in judgement.verdicts)
 
 
-def test_a_changed_printed_value_changes_its_verdict_and_no_count(store: Store) -> None:
-    suites = audited_suites()
-    before = carry_out(suites, store)
-    other = changed(suites, "table2", 1, "gflops", "9.99")
+def test_a_changed_printed_value_changes_its_verdict_and_no_count(store: Store, audit: Audit) -> None:
+    other = changed(audited_suites(), "table2", 1, "gflops", "9.99")
     after = carry_out(other, store)
     verdicts = [
-        next(v for v in audit.judgements[0].verdicts if v.printed.row.name == "Base-B (256x128)")
-        for audit in (before, after)
+        next(v for v in judged.judgements[0].verdicts if v.printed.row.name == "Base-B (256x128)")
+        for judged in (audit, after)
     ]
     assert verdicts[0].matching and not verdicts[1].matching and verdicts[1].shown.gap < 0
     assert verdicts[0].tried == verdicts[1].tried

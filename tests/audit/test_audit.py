@@ -1,6 +1,7 @@
 """The audit written from made-up records: tables within the width, a readable figure, no torch."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -27,11 +28,23 @@ from reidbench.store import Store
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    made = Store(tmp_path, "made-up")
+@pytest.fixture(scope="module")
+def counted(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """A store with a record of each network, made once; `store` is a copy of it for one test."""
+    made = Store(tmp_path_factory.mktemp("counted"), "made-up")
     fill(made)
     return made
+
+
+@pytest.fixture
+def store(counted: Store, tmp_path: Path) -> Store:
+    shutil.copytree(counted.folder, tmp_path / "results" / "made-up")
+    return Store(tmp_path / "results", "made-up")
+
+
+@pytest.fixture(scope="module")
+def audit(counted: Store) -> Audit:
+    return audit_of(counted)
 
 
 def audit_of(store: Store) -> Audit:
@@ -39,8 +52,7 @@ def audit_of(store: Store) -> Audit:
     return carry_out(suites, store)
 
 
-def test_the_document_says_all_it_should_within_the_width(store):
-    audit = audit_of(store)
+def test_the_document_says_all_it_should_within_the_width(audit):
     text = markdown(document(audit, [], "made-up", "the command"))
     for part in (
         "# Audit of the printed costs",
@@ -61,15 +73,14 @@ def test_the_document_says_all_it_should_within_the_width(store):
             assert sum(line.startswith(f"| {row.name} ") for line in rows) >= 2 * bool(row.published)
 
 
-def test_a_cell_that_contradicts_several_others_is_one_place(store):
-    audit = audit_of(store)
+def test_a_cell_that_contradicts_several_others_is_one_place(audit):
     assert len(audit.bent) > 1 and {bent.cells[1].row.name for bent in audit.bent} == {"alpha 3"}
     places = len(audit.two_values) + 1 + len(audit.reversed)
     assert f"The tables contradict themselves in {places} place" in list(headlines(audit))[-1]
 
 
-def test_json_has_one_entry_a_cell(store):
-    found = to_json(audit_of(store))
+def test_json_has_one_entry_a_cell(audit):
+    found = to_json(audit)
     assert len(found["cells"]) == 62
     assert {one["verdict"] for one in found["cells"]} <= {"yes", "chance?", "none"}
     assert json.loads(json.dumps(found)) == found
@@ -82,14 +93,13 @@ def test_a_network_that_is_not_counted_is_told_first(tmp_path):
     assert first.startswith("Only ") and "python bench.py audit" in first
 
 
-def test_a_chapter_shows_the_svg_once(store, tmp_path):
-    found = chapter(audit_of(store), [tmp_path / "audit-deviations.svg", tmp_path / "audit-deviations.png"])
+def test_a_chapter_shows_the_svg_once(audit, tmp_path):
+    found = chapter(audit, [tmp_path / "audit-deviations.svg", tmp_path / "audit-deviations.png"])
     assert [(one.path.suffix, one.caption) for one in pictures(found.parts)] == [(".svg", CAPTION)]
     assert found.found and found.command == "python bench.py audit"
 
 
-def test_every_cell_is_drawn_by_its_verdict_and_marks_differ_without_colour(store):
-    audit = audit_of(store)
+def test_every_cell_is_drawn_by_its_verdict_and_marks_differ_without_colour(audit):
     with matplotlib.rc_context(STYLE):
         figure = audit_figure(audit)
         figure.draw_without_rendering()

@@ -1,11 +1,16 @@
 """Reads what a report was written as; whatever is not well formed is an error."""
 
 import io
+import re
 from collections import Counter
 from html.parser import HTMLParser
 
 from pylatexenc.latexwalker import LatexEnvironmentNode, LatexGroupNode, LatexMacroNode, LatexWalker
-from pypdf import PdfReader
+from pypdf import PageObject, PdfReader
+from pypdf.generic import DecodedStreamObject, NameObject
+
+TEXT = re.compile(rb"^(?:q(?: [-.\d ]+ cm)?|Q|BT(?s:.*?)\nET)\b", re.M)
+"""What of a page that Typst wrote is text, or places it."""
 
 VOID = {"meta", "input", "br", "wbr", "img", "hr"}
 
@@ -64,4 +69,13 @@ def latex_nodes(text: str) -> list:
 
 def pdf_text(content: bytes) -> str:
     """All text of a PDF with its spaces alike, because a line may break anywhere."""
-    return " ".join(" ".join(page.extract_text() for page in PdfReader(io.BytesIO(content)).pages).split())
+    pages = PdfReader(io.BytesIO(content)).pages
+    return " ".join(" ".join(map(_page_text, pages)).split())
+
+
+def _page_text(page: PageObject) -> str:
+    """The text of a page, read without what it draws besides: the curves of its figures take most of the time."""
+    whole, text = page.get_contents(), DecodedStreamObject()
+    text.set_data(b"\n".join(TEXT.findall(whole.get_data())) if whole is not None else b"")
+    page[NameObject("/Contents")] = text
+    return page.extract_text()

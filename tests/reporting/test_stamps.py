@@ -9,6 +9,8 @@ from reidbench.reporting.figures import FIGURES, draw_figures, stamps
 from reidbench.reporting.figures.stamps import bring, figure_stamp, is_drawn, note_of
 from reidbench.reporting.tables.table import Table, assemble
 
+pytestmark = pytest.mark.usefixtures("blank_figures")
+
 
 @pytest.fixture
 def table(bench: Bench) -> Table:
@@ -17,7 +19,7 @@ def table(bench: Bench) -> Table:
 
 
 @pytest.fixture
-def drawn(monkeypatch) -> list[int]:
+def drawn(blank_figures, monkeypatch) -> list[int]:
     """Gets longer with each drawing of the figure of latencies."""
     found: list[int] = []
     real = FIGURES["latency"]

@@ -11,6 +11,8 @@ from reidbench.reporting.tables.table import assemble
 from reidbench.reporting.writing import FORMATS, is_table, write_combined, write_report
 from reidbench.spec import UserError
 
+pytestmark = pytest.mark.usefixtures("blank_figures")
+
 BEGINNINGS = {"md": b"# ", "html": b"<!DOCTYPE html>", "latex": b"\\documentclass", "pdf": b"%PDF-"}
 
 

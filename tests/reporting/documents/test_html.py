@@ -3,7 +3,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from made_up import HOSTILE, Bench, document_of, hostile_document
+from made_up import HOSTILE, hostile_document
 from reading import Reader, read_html
 
 from reidbench.reporting.documents.block import Block
@@ -13,11 +13,9 @@ from reidbench.reporting.documents.html import html
 LOADING = {"src", "srcset", "data", "action", "poster", "background", "ping"}
 
 
-@pytest.fixture
-def page(bench: Bench, tmp_path: Path) -> Reader:
-    bench.seeds = 3
-    bench.save_all()
-    return read_html(html(document_of(bench, tmp_path, figures=True)))
+@pytest.fixture(scope="module")
+def page(whole_page: str) -> Reader:
+    return read_html(whole_page)
 
 
 def test_every_id_is_given_once_and_every_link_leads_to_one(page: Reader) -> None:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made_up import Bench, document_of
 from pypdf import PdfReader
 from selenium import webdriver
 from selenium.webdriver.chrome.options import Options
@@ -52,11 +51,9 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chro
 
 
 @pytest.fixture
-def report(bench: Bench, tmp_path: Path, browser: webdriver.Chrome) -> Iterator[webdriver.Chrome]:
+def report(whole_page: str, tmp_path: Path, browser: webdriver.Chrome) -> Iterator[webdriver.Chrome]:
     """The whole report of the made-up store, opened."""
-    bench.seeds = 3
-    bench.save_all()
-    yield opened(browser, html(document_of(bench, tmp_path, figures=True)), tmp_path)
+    yield opened(browser, whole_page, tmp_path)
     settled(browser)
 
 

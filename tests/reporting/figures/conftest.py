@@ -1,26 +1,17 @@
 """Real suites with made-up records of every cell, so that each figure is drawn as a run would draw it."""
 
-import json
 from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from made_up_pictures import content
+from filling import Kept, fill
 
-from reidbench import machine, registry
-from reidbench.files import write_text
-from reidbench.measurements.formula import pixel_share
-from reidbench.planning.plan import Request, make_plan
-from reidbench.reporting.tables.table import Table, assemble
-from reidbench.spec import Cell, Record
+from reidbench.reporting.tables.table import Table
 from reidbench.store import Store
 
-PEOPLE = np.repeat(np.arange(20), 4)
-ROUNDS = 20
-DRIFT = np.linspace(1, 1.3, ROUNDS)
+Fill = Callable[..., Table]
 
 
 @pytest.fixture(autouse=True)
@@ -29,81 +20,17 @@ def made_up_measurements() -> None:
 
 
 @pytest.fixture
-def filled(tmp_path: Path) -> Callable[..., Table]:
+def filled(tmp_path: Path) -> Fill:
     """The table of a suite, measured by `values(cell)`: a mean AP for an accuracy cell, else seconds a frame."""
-    return partial(fill, tmp_path)
-
-
-def fill(
-    folder: Path,
-    name: str,
-    values: Callable[[Cell], float] = lambda _: 0.5,
-    *,
-    gpu: str = "",
-    seeds: int = 2,
-    rows: tuple[str, ...] = (),
-) -> Table:
-    store = Store(folder, "made-up")
-    about = {"cpu": "Imaginary 9000", "cores": 2, "memory_gib": 8, "gpu": gpu, "system": "Linux"}
-    write_text(folder / "made-up" / "machine.json", json.dumps(about))
-    plan = make_plan(name, registry.suite(name), Request(seeds=seeds, rows=rows), store)
-    now = machine.now()  # read once: rows of one session have their beginning in common
-    for cell in plan.all_cells():
-        found = content(cell) or (*_content(cell, values(cell)), {})
-        store.save(Record(cell.identity, cell.key, cell.row, "ok", *found, "made-up", {"torch": "2"}, now, 1.0))
-    return assemble(plan, store)
+    return partial(fill, Store(tmp_path, "made-up"))
 
 
 @pytest.fixture(scope="module")
-def once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Table]:
-    """As `filled`, made once for all tests of a file that ask for the same."""
+def once(tmp_path_factory: pytest.TempPathFactory) -> Fill:
+    """As `filled`, made once for all tests of a file that ask for the same, and without files of records."""
 
     @cache
     def made(*asked: Any, **settings: Any) -> Table:
-        return fill(tmp_path_factory.mktemp("store"), *asked, **settings)
+        return fill(Kept(tmp_path_factory.mktemp("store"), "made-up"), *asked, **settings)
 
     return made
-
-
-def _content(cell: Cell, value: float) -> tuple[dict[str, float], dict[str, list[float]]]:
-    if cell.measurement == "complexity":
-        share = pixel_share(cell.options) if {"alpha", "shrink"} & set(cell.options) else 1.0
-        names = ("macs", "macs_fvcore", "macs_aten", "gflops")
-        return {**dict.fromkeys(names, 4.05e9 * share), "params": 23.5e6, "dimension": 2048.0}, {}
-    if cell.measurement == "formula":
-        share = pixel_share(cell.options)
-        return {"predicted": share, "counted": 1.05 * share, "excess": 0.05}, {}
-    if cell.measurement == "memory":
-        return {"peak": 4e8, "added": 1e8}, {}
-    if cell.measurement == "throughput":
-        by_batch = {f"seconds_batch_{batch}": [value * batch**0.9, value * batch] for batch in (1, 2, 4)}
-        return {"batch": 4.0}, {"frames_per_second": [10.0, 11.0, 12.0], **by_batch}
-    if cell.measurement == "end_to_end":
-        whole = value * DRIFT
-        shares = {"decode": 0.1, "clips": 0.05, "network": 0.8, "pooling": 0.01, "search": 0.04}
-        samples = {stage: share * whole for stage, share in shares.items()}
-        samples |= {"total": whole, "outside": 0.2 * whole, "reference": 0.5 * DRIFT}
-        return {}, {name: [float(x) for x in readings] for name, readings in samples.items()}
-    if cell.measurement == "scoring":
-        seconds = [1e-6 * cell.settings["gallery"] * x for x in (1.0, 1.1, 1.2)]
-        samples = {"per_query": seconds, "scoring": seconds, "product": [0.9 * x for x in seconds]}
-        return {"added": 3e8 + 24 * cell.settings["gallery"]}, samples
-    if cell.measurement == "latency":
-        frames = cell.settings["shape"][1]
-        own = [float(x) for x in value * DRIFT]
-        return {}, {
-            "seconds": [frames * x for x in own],
-            "per_frame": own,
-            "reference": [float(x) for x in 0.5 * DRIFT],
-        }
-    return {}, _accuracy(cell, value)
-
-
-def _accuracy(cell: Cell, value: float) -> dict[str, list[float]]:
-    noise = np.random.default_rng([cell.settings.get("seed", 0), len(cell.row)])
-    ap = np.clip(value + noise.normal(scale=0.02, size=len(PEOPLE)), 0, 1)
-    emblem = (PEOPLE < 10).astype(float)
-    names = ("ap", "top1", "top5", "top10", "top20", "inp", "twin_auc")
-    samples = dict.fromkeys(names, ap) | {"identity": PEOPLE, "occluded": PEOPLE % 2}
-    samples |= {"factor:emblem": emblem, "factor:tempo": 1 - emblem, "floor": np.full(len(PEOPLE), 0.3)}
-    return {name: [round(float(x), 6) for x in column] for name, column in samples.items()}

@@ -9,8 +9,8 @@ from reidbench.reporting.figures.backends import backends_figure
 from reidbench.reporting.tables.table import Table
 
 
-def test_lines_of_close_counts_have_names_apart(filled: Callable[..., Table]) -> None:
-    figure = backends_figure(filled("backends"))
+def test_lines_of_close_counts_have_names_apart(once: Callable[..., Table]) -> None:
+    figure = backends_figure(once("backends"))
     assert figure is not None
     axis = figure.axes[1]
     figure.draw_without_rendering()

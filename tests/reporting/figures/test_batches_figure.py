@@ -75,8 +75,8 @@ def test_left_of_one_clip_stands_the_latency_ratio_with_its_interval_and_single_
     assert "one reading a point, no interval; on" in " ".join(figure.texts[-1].get_text().split())
 
 
-def test_precisions_differ_in_dash_and_backends_in_mark_so_that_grey_tells_them_apart(filled: Fill) -> None:
-    figure = batches_figure(filled("gpu", gpu="Imaginary GPU"))
+def test_precisions_differ_in_dash_and_backends_in_mark_so_that_grey_tells_them_apart(once: Fill) -> None:
+    figure = batches_figure(once("gpu", gpu="Imaginary GPU"))
     assert figure is not None
     looks = {
         str(line.get_label()): (str(line._unscaled_dash_pattern), line.get_marker())

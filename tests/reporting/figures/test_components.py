@@ -25,8 +25,8 @@ def made_up(cell: Cell) -> float:
     return 0.2 + 0.02 * (tks + csp + dao)
 
 
-def test_an_effect_is_the_mean_over_all_combinations_of_the_others(filled: Fill) -> None:
-    table = filled("components", made_up)
+def test_an_effect_is_the_mean_over_all_combinations_of_the_others(once: Fill) -> None:
+    table = once("components", made_up)
     accuracy = heading_of(table, "accuracy.mAP")
     assert accuracy is not None
     found = {effect.part: effect for effect in effects(table, accuracy)}
@@ -37,17 +37,17 @@ def test_an_effect_is_the_mean_over_all_combinations_of_the_others(filled: Fill)
     assert found["TKS"].difference.low > 0.2
 
 
-def test_a_cost_in_time_is_compared_within_its_session_and_a_count_as_it_is(filled: Fill) -> None:
-    table = filled("components", made_up)
+def test_a_cost_in_time_is_compared_within_its_session_and_a_count_as_it_is(once: Fill) -> None:
+    table = once("components", made_up)
     ratio, params = heading_of(table, "latency.ratio"), heading_of(table, "complexity.params")
     assert ratio is not None and params is not None
     assert [e.difference.value for e in effects(table, ratio)] == pytest.approx([0.04] * 3)
     assert [(e.difference.value, e.pairs) for e in effects(table, params)] == [(0, 4)] * 3
 
 
-def test_the_effect_on_a_count_is_the_mean_over_the_pairs_of_which_both_are_measured(filled: Fill) -> None:
+def test_the_effect_on_a_count_is_the_mean_over_the_pairs_of_which_both_are_measured(once: Fill) -> None:
     """CSP costs 4 M, TKS 1 M, and 2 M more together."""
-    table = filled("components", made_up)
+    table = once("components", made_up)
     params = heading_of(table, "complexity.params")
     assert params is not None
     entries = dict(table.entries)
@@ -64,15 +64,15 @@ def test_the_effect_on_a_count_is_the_mean_over_the_pairs_of_which_both_are_meas
     assert found() == {"CSP": ((4 + 4 + 6) / 3, 3), "DAO": (0, 3), "TKS": ((1 + 1 + 3) / 3, 3)}
 
 
-def test_the_reference_row_is_no_combination(filled: Fill) -> None:
-    held = combinations(filled("components"))
+def test_the_reference_row_is_no_combination(once: Fill) -> None:
+    held = combinations(once("components"))
     assert len(held) == 8
     assert "Base-B (256x128)" not in held
     assert held["TB+CSP+TKS"] == {"CSP", "TKS"}
 
 
-def test_the_matrix_has_a_dot_for_each_component_that_is_there(filled: Fill) -> None:
-    figure = components_figure(filled("components", made_up))
+def test_the_matrix_has_a_dot_for_each_component_that_is_there(once: Fill) -> None:
+    figure = components_figure(once("components", made_up))
     assert figure is not None
     matrix = figure.axes[1]
     assert [tick.get_text() for tick in matrix.get_yticklabels()] == ["CSP", "DAO", "TKS"]
@@ -82,8 +82,8 @@ def test_the_matrix_has_a_dot_for_each_component_that_is_there(filled: Fill) -> 
     assert filled_dots == 3 * 4
 
 
-def test_the_reference_stands_before_the_combinations_without_dots(filled: Fill) -> None:
-    figure = components_figure(filled("components", made_up))
+def test_the_reference_stands_before_the_combinations_without_dots(once: Fill) -> None:
+    figure = components_figure(once("components", made_up))
     assert figure is not None
     bars, matrix = figure.axes[:2]
     assert [tick.get_text() for tick in matrix.get_xticklabels()] == ["Base-B\n(256x128)"]
@@ -92,8 +92,8 @@ def test_the_reference_stands_before_the_combinations_without_dots(filled: Fill)
     assert not any(0 in line.get_xdata() for line in matrix.lines if line.get_marker() == "o")
 
 
-def test_differences_of_percentages_are_in_points_and_no_title_says_a_thing_twice(filled: Fill) -> None:
-    figure = components_figure(filled("components", made_up))
+def test_differences_of_percentages_are_in_points_and_no_title_says_a_thing_twice(once: Fill) -> None:
+    figure = components_figure(once("components", made_up))
     assert figure is not None
     bars, _, *effects_of = figure.axes
     assert bars.get_ylabel() == "mAP (%)"
@@ -103,8 +103,8 @@ def test_differences_of_percentages_are_in_points_and_no_title_says_a_thing_twic
     assert figure.get_suptitle() == "What each component adds"
 
 
-def test_each_seed_has_a_mark_over_its_bar(filled: Fill) -> None:
-    figure = components_figure(filled("components", made_up, seeds=3))
+def test_each_seed_has_a_mark_over_its_bar(once: Fill) -> None:
+    figure = components_figure(once("components", made_up, seeds=3))
     assert figure is not None
     marks = [line for line in figure.axes[0].lines if line.get_markersize() == SEED["ms"]]
     assert len(marks) == 9
@@ -112,8 +112,8 @@ def test_each_seed_has_a_mark_over_its_bar(filled: Fill) -> None:
         assert len(line.get_ydata()) == 3 and all(abs(x - place) < 0.3 for x in line.get_xdata())
 
 
-def test_the_findings_say_what_each_component_adds(filled: Fill) -> None:
+def test_the_findings_say_what_each_component_adds(once: Fill) -> None:
     title = "mAP with a component minus without it, over 4 pairs of rows: "
-    (found,) = (line for line in findings(filled("components", made_up)) if line.startswith(title))
+    (found,) = (line for line in findings(once("components", made_up)) if line.startswith(title))
     assert found.startswith(f"{title}beyond the noise CSP +5.")
     assert "; TKS +2" in found and "DAO " in found

@@ -12,8 +12,8 @@ from reidbench.reporting.tables.table import Table
 Fill = Callable[..., Table]
 
 
-def test_time_stands_beside_operations_relative_to_the_reference(filled: Fill) -> None:
-    figure = overhead_figure(filled("overhead", lambda cell: 0.3))
+def test_time_stands_beside_operations_relative_to_the_reference(once: Fill) -> None:
+    figure = overhead_figure(once("overhead", lambda cell: 0.3))
     assert figure is not None
     assert [axis.get_title() for axis in figure.axes] == ["cpu, fp32, 2 threads", "cpu, bf16, 2 threads"]
     axis = figure.axes[0]
@@ -29,8 +29,8 @@ def test_time_stands_beside_operations_relative_to_the_reference(filled: Fill) -
     assert figure.texts[-1].get_text().startswith("whiskers: 95 % intervals")
 
 
-def test_a_gpu_brings_its_own_panels(filled: Fill) -> None:
-    figure = overhead_figure(filled("overhead", gpu="Imaginary GPU"))
+def test_a_gpu_brings_its_own_panels(once: Fill) -> None:
+    figure = overhead_figure(once("overhead", gpu="Imaginary GPU"))
     assert figure is not None
     assert [axis.get_title() for axis in figure.axes if axis.axison][2:] == [
         *("cuda, fp32", "cuda, ieee32", "cuda, bf16"),
@@ -39,8 +39,8 @@ def test_a_gpu_brings_its_own_panels(filled: Fill) -> None:
     ]
 
 
-def test_the_formula_is_a_line_with_what_was_counted_and_measured_around_it(filled: Fill) -> None:
-    figure = formula_figure(filled("complexity", lambda cell: 0.25))
+def test_the_formula_is_a_line_with_what_was_counted_and_measured_around_it(once: Fill) -> None:
+    figure = formula_figure(once("complexity", lambda cell: 0.25))
     assert figure is not None
     axis = figure.axes[0]
     line = next(line for line in axis.lines if line.get_label() == "formula")

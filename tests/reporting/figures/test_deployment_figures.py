@@ -11,12 +11,17 @@ from reidbench.reporting.figures.stages import STAGES, end_to_end_figure
 from reidbench.reporting.findings.sentences import ratio_findings
 from reidbench.reporting.findings.verdict import verdict
 from reidbench.reporting.tables.table import Table
+from reidbench.spec import Cell
 
 Fill = Callable[..., Table]
 
 
-def test_the_stages_add_up_to_the_whole(filled: Fill) -> None:
-    figure = end_to_end_figure(filled("end_to_end", lambda cell: 2.0 if cell.row == "BiCnet-TKS" else 1.0))
+def doubled(cell: Cell) -> float:
+    return 2.0 if cell.row == "BiCnet-TKS" else 1.0
+
+
+def test_the_stages_add_up_to_the_whole(once: Fill) -> None:
+    figure = end_to_end_figure(once("end_to_end", doubled))
     assert figure is not None
     axis = figure.axes[0]
     assert [bars.get_label() for bars in axis.containers if bars.get_label() in STAGES] == list(STAGES)
@@ -27,8 +32,8 @@ def test_the_stages_add_up_to_the_whole(filled: Fill) -> None:
     assert [label.get_text() for label in axis.get_yticklabels()][-1] == "BiCnet-TKS"
 
 
-def test_all_but_the_network_stands_beside_on_a_scale_of_its_own(filled: Fill) -> None:
-    figure = end_to_end_figure(filled("end_to_end", lambda cell: 2.0 if cell.row == "BiCnet-TKS" else 1.0))
+def test_all_but_the_network_stands_beside_on_a_scale_of_its_own(once: Fill) -> None:
+    figure = end_to_end_figure(once("end_to_end", doubled))
     assert figure is not None
     whole, rest = figure.axes[:2]
     assert rest.get_xlabel() == "All but the network (ms)"
@@ -37,8 +42,8 @@ def test_all_but_the_network_stands_beside_on_a_scale_of_its_own(filled: Fill) -
     assert rest.get_xlim()[1] < 0.3 * whole.get_xlim()[1] and rest.get_ylim() == whole.get_ylim()
 
 
-def test_what_is_found_is_the_ratio_to_the_reference_and_no_other(filled: Fill) -> None:
-    table = filled("end_to_end")
+def test_what_is_found_is_the_ratio_to_the_reference_and_no_other(once: Fill) -> None:
+    table = once("end_to_end")
     first = verdict(table)
     assert first is not None
     assert first.text.startswith("BiCnet-TKS: 1.00x [1.00, 1.00] (not told from 1) Base-B's time (cpu, fp32) and ")
@@ -46,11 +51,11 @@ def test_what_is_found_is_the_ratio_to_the_reference_and_no_other(filled: Fill) 
     on = ("fp32", "bf16", "int8")
     run = f"run otherwise: {'; '.join(f'1.00x [1.00, 1.00] (not told from 1) on cpu, {p}, openvino' for p in on)}."
     assert found == f"BiCnet-TKS over Base-B, time, {run}"
-    assert not list(ratio_findings(filled("scale"))), "nor of scoring to the matrix product"
+    assert not list(ratio_findings(once("scale"))), "nor of scoring to the matrix product"
 
 
-def test_every_setting_has_a_panel_of_its_own(filled: Fill) -> None:
-    figure = end_to_end_figure(filled("end_to_end", gpu="Imaginary GPU"))
+def test_every_setting_has_a_panel_of_its_own(once: Fill) -> None:
+    figure = end_to_end_figure(once("end_to_end", gpu="Imaginary GPU"))
     assert figure is not None
     assert [axis.get_title() for axis in figure.axes[::2]] == [
         "cpu, fp32, 2 threads",
@@ -61,8 +66,8 @@ def test_every_setting_has_a_panel_of_its_own(filled: Fill) -> None:
     ]
 
 
-def test_without_all_stages_no_bar_is_drawn(filled: Fill) -> None:
-    table = filled("end_to_end")
+def test_without_all_stages_no_bar_is_drawn(once: Fill) -> None:
+    table = once("end_to_end")
     kept = tuple(heading for heading in table.headings if heading.column.quantity != "end_to_end.clips")
     assert end_to_end_figure(replace(table, headings=kept)) is None
 
@@ -72,8 +77,8 @@ def test_the_measurement_and_the_figure_know_the_same_stages() -> None:
     assert set(STAGES) == set(quantities) - {"total", "ratio", "outside"}
 
 
-def test_time_and_memory_over_the_gallery(filled: Fill) -> None:
-    figure = scale_figure(filled("scale"))
+def test_time_and_memory_over_the_gallery(once: Fill) -> None:
+    figure = scale_figure(once("scale"))
     assert figure is not None
     time, memory = figure.axes
     assert [tick.get_text() for tick in time.get_xticklabels()] == ["10k", "30k", "100k", "300k", "1M"]

@@ -30,8 +30,8 @@ def points(axis: Axes) -> dict[str, tuple[float, bool]]:
 
 
 @pytest.mark.parametrize("seeds", [1, 2])
-def test_each_row_stands_under_the_one_that_it_is_compared_with(filled: Fill, seeds: int) -> None:
-    table = filled("recipe", of_recipe, seeds=seeds)
+def test_each_row_stands_under_the_one_that_it_is_compared_with(once: Fill, seeds: int) -> None:
+    table = once("recipe", of_recipe, seeds=seeds)
     figure = differences_figure(table)
     assert figure is not None
     shown = {axis.get_title(loc="left"): points(axis) for axis in figure.axes}
@@ -50,5 +50,5 @@ def test_each_row_stands_under_the_one_that_it_is_compared_with(filled: Fill, se
     assert ("without the chance of training" in small_print) == (seeds == 1)
 
 
-def test_without_a_pair_there_is_nothing_to_draw(filled: Fill) -> None:
-    assert differences_figure(filled("overhead")) is None
+def test_without_a_pair_there_is_nothing_to_draw(once: Fill) -> None:
+    assert differences_figure(once("overhead")) is None

@@ -42,8 +42,8 @@ def squares(figure: Figure) -> list[set[str]]:
     return [{rows[int(line.get_ydata()[0])] for line in axis.lines if line.get_marker() == "s"} for axis in figure.axes]
 
 
-def test_each_cost_and_device_has_a_panel_with_its_unit(filled: Fill) -> None:
-    figure = fields(filled("rivals", values, gpu="Imaginary GPU"))
+def test_each_cost_and_device_has_a_panel_with_its_unit(once: Fill) -> None:
+    figure = fields(once("rivals", values, gpu="Imaginary GPU"))
     labels = ["mAP (%)", "MACs/frame (G)", *["Latency/frame (ms),\nlog scale"] * 2]
     assert [axis.get_xlabel() for axis in figure.axes] == labels
     titles = [axis.get_title().replace("\n", " ") for axis in figure.axes[1:]]
@@ -53,19 +53,19 @@ def test_each_cost_and_device_has_a_panel_with_its_unit(filled: Fill) -> None:
     assert all(left.x1 < right.x0 for left, right in pairwise(boxes))
 
 
-def test_costs_that_differ_widely_stand_on_a_logarithmic_axis(filled: Fill) -> None:
-    wide = fields(filled("rivals", values)).axes[2]
+def test_costs_that_differ_widely_stand_on_a_logarithmic_axis(once: Fill) -> None:
+    wide = fields(once("rivals", values, seeds=1)).axes[2]
     assert wide.get_xscale() == "log"
     ticks = [label.get_text() for label in wide.get_xticklabels()]
     assert wide.get_xlabel().endswith("log scale")
     assert len(ticks) >= 3 and all(float(tick) > 0 for tick in ticks)
-    close = fields(filled("rivals", lambda cell: 1.0 + 0.01 * PLACE[cell.row]))
+    close = fields(once("rivals", lambda cell: 1.0 + 0.01 * PLACE[cell.row], seeds=1))
     assert [axis.get_xscale() for axis in close.axes[1:]] == ["linear", "linear"]
     assert not any("log" in axis.get_xlabel() for axis in close.axes)
 
 
-def test_rows_stand_by_their_accuracy_each_on_a_line_of_its_own(filled: Fill) -> None:
-    figure = fields(filled("rivals", values, seeds=1))
+def test_rows_stand_by_their_accuracy_each_on_a_line_of_its_own(once: Fill) -> None:
+    figure = fields(once("rivals", values, seeds=1))
     expected = [f"{row.name} \N{ALMOST EQUAL TO}" if row.approximate else row.name for row in ROWS[::-1]]
     assert names(figure)[:-2] == expected[1:-1]
     for axis in figure.axes:
@@ -73,8 +73,8 @@ def test_rows_stand_by_their_accuracy_each_on_a_line_of_its_own(filled: Fill) ->
         assert sorted(places) == list(range(len(ROWS)))
 
 
-def test_each_seed_has_a_small_mark_below_its_row(filled: Fill) -> None:
-    table = filled("rivals", values, seeds=3)
+def test_each_seed_has_a_small_mark_below_its_row(once: Fill) -> None:
+    table = once("rivals", values, seeds=3)
     accuracy, *costs = fields(table).axes
     seeds = [line for line in accuracy.lines if line.get_markerfacecolor() == "white"]
     assert sorted(round(float(line.get_ydata()[0])) for line in seeds) == list(range(len(ROWS)))
@@ -85,15 +85,15 @@ def test_each_seed_has_a_small_mark_below_its_row(filled: Fill) -> None:
     assert not [line for axis in costs for line in axis.lines if line.get_markerfacecolor() == "white"]
 
 
-def test_square_are_the_rows_that_none_of_their_cost_or_less_beats(filled: Fill) -> None:
-    figure = fields(filled("rivals", values, seeds=1))
+def test_square_are_the_rows_that_none_of_their_cost_or_less_beats(once: Fill) -> None:
+    figure = fields(once("rivals", values, seeds=1))
     overall, by_macs, by_time = squares(figure)
     assert by_time == set(names(figure)) - {ROWS[-1].name}
     assert overall == by_macs | by_time
 
 
-def test_a_dotted_line_stands_at_the_reference(filled: Fill) -> None:
-    figure = fields(filled("rivals", values, seeds=1))
+def test_a_dotted_line_stands_at_the_reference(once: Fill) -> None:
+    figure = fields(once("rivals", values, seeds=1))
     place = names(figure).index("Base-B (256x128)")
     for axis in figure.axes:
         (dotted,) = [line for line in axis.lines if line.get_linestyle() == ":"]
@@ -101,8 +101,8 @@ def test_a_dotted_line_stands_at_the_reference(filled: Fill) -> None:
         assert dotted.get_xdata()[0] == mark.get_xdata()[0]
 
 
-def test_a_panel_that_lacks_a_row_says_so(filled: Fill) -> None:
-    table = filled("rivals", values)
+def test_a_panel_that_lacks_a_row_says_so(once: Fill) -> None:
+    table = once("rivals", values, seeds=1)
     heading = next(heading for heading in table.headings if heading.column.quantity == "complexity.macs")
     place = ("COSAM", heading.index)
     missing = replace(table, entries={**table.entries, place: replace(table.entries[place], state="missing")})
@@ -112,7 +112,7 @@ def test_a_panel_that_lacks_a_row_says_so(filled: Fill) -> None:
     assert "COSAM" in names(figure) and "COSAM" not in squares(figure)[1]
 
 
-def test_without_an_accuracy_there_is_nothing_to_draw(filled: Fill) -> None:
-    table = filled("rivals", values)
+def test_without_an_accuracy_there_is_nothing_to_draw(once: Fill) -> None:
+    table = once("rivals", values, seeds=1)
     costs = tuple(heading for heading in table.headings if not heading.training)
     assert field_figure(replace(table, headings=costs)) is None

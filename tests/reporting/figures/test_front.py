@@ -31,8 +31,8 @@ def _is_mark(line) -> bool:
 
 
 @pytest.mark.parametrize("seeds", [1, 2])
-def test_a_row_not_told_apart_from_the_front_is_marked_so(filled: Fill, seeds: int) -> None:
-    figure = accuracy_figure(filled("table4", of_table4, seeds=seeds))
+def test_a_row_not_told_apart_from_the_front_is_marked_so(once: Fill, seeds: int) -> None:
+    figure = accuracy_figure(once("table4", of_table4, seeds=seeds))
     assert figure is not None
     costs, measured, published = figure.axes
     names = [label.get_text() for label in costs.get_yticklabels()]
@@ -45,8 +45,8 @@ def test_a_row_not_told_apart_from_the_front_is_marked_so(filled: Fill, seeds: i
     assert marked(published, names, "s") == set(names), "each row is better by its printed value"
 
 
-def test_rows_stand_by_rising_cost_with_their_counts_of_macs(filled: Fill) -> None:
-    figure = accuracy_figure(filled("table4", of_table4))
+def test_rows_stand_by_rising_cost_with_their_counts_of_macs(once: Fill) -> None:
+    figure = accuracy_figure(once("table4", of_table4))
     assert figure is not None
     assert figure.axes[0].get_xlabel().startswith("MACs/frame (G)")
     names = [label.get_text() for label in figure.axes[0].get_yticklabels()]
@@ -57,9 +57,9 @@ def test_rows_stand_by_rising_cost_with_their_counts_of_macs(filled: Fill) -> No
 
 
 @pytest.mark.parametrize("suite", ["table2", "table3", "table6"])
-def test_titles_do_not_meet_and_costs_stand_within_their_panel(filled: Fill, suite: str) -> None:
+def test_titles_do_not_meet_and_costs_stand_within_their_panel(once: Fill, suite: str) -> None:
     with matplotlib.rc_context(STYLE):
-        figure = accuracy_figure(filled(suite))
+        figure = accuracy_figure(once(suite))
         assert figure is not None
         figure.draw_without_rendering()
     boxes = [axis.title.get_window_extent() for axis in figure.axes]
@@ -69,8 +69,8 @@ def test_titles_do_not_meet_and_costs_stand_within_their_panel(filled: Fill, sui
     assert all(text.get_window_extent().x1 <= costs.bbox.x1 for text in costs.texts)
 
 
-def test_approximate_rows_are_marked_as_in_the_tables(filled: Fill) -> None:
-    figure = accuracy_figure(filled("table1"))
+def test_approximate_rows_are_marked_as_in_the_tables(once: Fill) -> None:
+    figure = accuracy_figure(once("table1"))
     assert figure is not None
     names = {label.get_text() for label in figure.axes[0].get_yticklabels()}
     assert {"IAUnet \N{ALMOST EQUAL TO}", "STMP \N{ALMOST EQUAL TO}", "GLTP"} <= names

@@ -23,10 +23,10 @@ def test_seeds_with_other_pairs_are_not_joined() -> None:
     assert estimated_gap(GAP, (known, [record([], [])])) is None
 
 
-def test_a_gap_has_its_sentence_and_weights_are_not_compared_row_by_row(filled) -> None:
-    said = findings(filled("kernels", seeds=1))
+def test_a_gap_has_its_sentence_and_weights_are_not_compared_row_by_row(once) -> None:
+    said = findings(once("kernels", seeds=1))
     titles = ["Slow - fast", "Occluded - clear", "Channels by tempo", "Channels by occlusion"]
     assert [text.partition(" (")[0] for text in said] == titles
     assert all("within the noise" in text and "one seed" in text for text in said[:2])
     assert all("beyond chance in" in text for text in said[2:])
-    assert "one seed" not in " ".join(findings(filled("kernels", seeds=2)))
+    assert "one seed" not in " ".join(findings(once("kernels", seeds=2)))

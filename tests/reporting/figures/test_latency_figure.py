@@ -48,16 +48,16 @@ def test_clips_of_one_length_are_timed_as_they_are(filled: Fill, monkeypatch: py
     assert [axis.get_xlabel() for axis in figure.axes] == ["Latency (ms)", "Latency/frame (ms)"]
 
 
-def test_rows_take_the_height_of_the_panel(filled: Fill) -> None:
-    table = filled("rivals")
+def test_rows_take_the_height_of_the_panel(once: Fill) -> None:
+    table = once("rivals")
     assert heading_of(table, "latency.per_frame")
     figure = latency_figure(table)
     assert figure is not None
     assert figure.axes[0].get_ylim() == (pytest.approx(37.6), -0.6)
 
 
-def test_panels_that_would_be_higher_than_a_page_stand_in_two_columns(filled: Fill) -> None:
-    figure = latency_figure(filled("overhead", in_turn, gpu="Imaginary GPU"))
+def test_panels_that_would_be_higher_than_a_page_stand_in_two_columns(once: Fill) -> None:
+    figure = latency_figure(once("overhead", in_turn, gpu="Imaginary GPU"))
     assert figure is not None
     panels = [axis for axis in figure.axes if axis.axison]
     assert len(panels) > 4
@@ -69,9 +69,9 @@ def test_panels_that_would_be_higher_than_a_page_stand_in_two_columns(filled: Fi
             assert text.get_window_extent().x1 <= axis.get_window_extent().x1 + 10, "the text beside a bar fits"
 
 
-def test_the_picture_says_how_many_rounds_there_were_and_that_panels_have_scales_of_their_own(filled: Fill) -> None:
+def test_the_picture_says_how_many_rounds_there_were_and_that_panels_have_scales_of_their_own(once: Fill) -> None:
     for gpu, told in (("", False), ("Imaginary GPU", True)):
-        figure = latency_figure(filled("table1", in_turn, gpu=gpu))
+        figure = latency_figure(once("table1", in_turn, gpu=gpu))
         assert figure is not None
         small = figure.texts[-1].get_text()
         assert small.startswith("over 20 rounds; ") and (OWN_SCALES in small) == told == (len(figure.axes) > 1)

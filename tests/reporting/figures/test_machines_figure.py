@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from filling import fill
 
 from reidbench import registry
 from reidbench.cli import main
@@ -16,7 +16,6 @@ from reidbench.reporting.figures.machines import PALE, machines_figure
 from reidbench.reporting.findings.machines import Comparison, compare_machines, headlines
 from reidbench.reporting.machines import machine_block, remarks
 from reidbench.reporting.tables.dataframe import stores
-from reidbench.reporting.tables.table import Table
 from reidbench.spec import Cell, key_of
 from reidbench.store import Store
 
@@ -30,18 +29,25 @@ def seconds(cell: Cell) -> float:
     return SECONDS.get(cell.settings.get("device", ""), 0.5) if cell.row == "BiCnet-TKS" else 0.5
 
 
-@pytest.fixture
-def results(filled: Callable[..., Table], tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two machines: one has the CPU and GPU columns of `overhead`, the other the CPU's times of one clip alone."""
-    filled("overhead", seconds, gpu="Imaginary GPU")
-    store = Store(tmp_path, "made-up")
+    folder = tmp_path_factory.mktemp("measured")
+    store = Store(folder, "made-up")
+    fill(store, "overhead", seconds, gpu="Imaginary GPU")
     for record in list(store.records("throughput")):
         store.save(replace(record, samples={"frames_per_second": [RATES.get(record.row, 1.0)] * 3}))
-    shutil.copytree(tmp_path / "made-up", tmp_path / "other")
-    for path in (tmp_path / "other").rglob("*.json"):
+    shutil.copytree(folder / "made-up", folder / "other")
+    for path in (folder / "other").rglob("*.json"):
         if path.name != "machine.json" and ("latency" not in path.parts or '"cuda"' in path.read_text()):
             path.unlink()
-    return tmp_path
+    return folder
+
+
+@pytest.fixture
+def results(measured: Path, tmp_path: Path) -> Path:
+    """A copy of what was measured, for one test."""
+    return shutil.copytree(measured, tmp_path / "results")
 
 
 def gathered(results: Path, suite: str = "overhead") -> Comparison:

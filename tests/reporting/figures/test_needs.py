@@ -78,7 +78,7 @@ COMPONENTS = ("Base-B (256x128)", "TB", "TB+CSP", "TB+TKS", "TB+CSP+DAO+TKS")
 def test_components_need_two_rows_that_differ_in_one_of_them_and_are_drawn_of_these(
     count: int, once: Callable[..., Table]
 ) -> None:
-    table = once("components", gpu="Imaginary GPU")
+    table = once("components")
     found = set()
     for names in combinations(COMPONENTS, count):
         suite = replace(table.plan.suite, rows=tuple(row for row in table.plan.suite.rows if row.name in names))

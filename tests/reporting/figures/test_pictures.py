@@ -6,6 +6,7 @@ import base64
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from itertools import combinations
 from typing import Any
 
@@ -39,6 +40,12 @@ def drawn(table: Table, name: str) -> Figure:
         return figure
 
 
+@pytest.fixture(scope="module")
+def pictured(once: Fill) -> Callable[[str], Figure]:
+    """The figure of a suite of `PICTURED`, drawn once for all tests that look at it."""
+    return cache(lambda suite: drawn(once(suite), PICTURED[suite]))
+
+
 def texts(figure: Figure) -> list[Text]:
     """What is to be read, tick labels left out that are not drawn: of axes without ticks, and beyond the ends."""
     hidden = {text for axis in figure.axes if not axis.axison for text in axis.findobj(Text)}
@@ -58,9 +65,9 @@ def changed(table: Table, tmp_path: Any, change: Callable[[Record], Record]) -> 
     return assemble(table.plan, store)
 
 
-@pytest.mark.parametrize(("suite", "name"), PICTURED.items())
-def test_no_text_covers_another_or_leaves_the_page(suite: str, name: str, filled: Fill) -> None:
-    figure = drawn(filled(suite), name)
+@pytest.mark.parametrize("suite", PICTURED)
+def test_no_text_covers_another_or_leaves_the_page(suite: str, pictured: Callable[[str], Figure]) -> None:
+    figure = pictured(suite)
     page = figure.bbox
     boxes = [(text.get_text(), text.get_window_extent()) for text in texts(figure)]
     assert len(boxes) > 10
@@ -79,16 +86,18 @@ def test_no_text_covers_another_or_leaves_the_page(suite: str, name: str, filled
         ("ranking", 4 * (1 + 2 * 10), ["Base-B", "BiCnet-TKS", "query 1", "3 matches", "10 ✓"]),
     ],
 )
-def test_every_strip_is_there_under_its_name(suite: str, pictures: int, names: list[str], filled: Fill) -> None:
-    figure = drawn(filled(suite), PICTURED[suite])
+def test_every_strip_is_there_under_its_name(
+    suite: str, pictures: int, names: list[str], pictured: Callable[[str], Figure]
+) -> None:
+    figure = pictured(suite)
     images = [image for axis in figure.axes for image in axis.findobj(AxesImage)]
     assert len(images) == pictures
     said = "\n".join(text.get_text() for text in texts(figure))
     assert all(name in said for name in names), said
 
 
-def test_the_maps_and_not_the_frames_are_in_colour(filled: Fill) -> None:
-    figure = drawn(filled("figure1"), "activation")
+def test_the_maps_and_not_the_frames_are_in_colour(pictured: Callable[[str], Figure]) -> None:
+    figure = pictured("figure1")
     strips = [np.asarray(image.get_array())[..., :3] for axis in figure.axes for image in axis.findobj(AxesImage)]
     assert {strip.shape for strip in strips} == {(64, 4 * 32 + 3 * 2, 3)}
     blocks = strips[1][:16, :16].reshape(-1, 3)
@@ -97,16 +106,16 @@ def test_the_maps_and_not_the_frames_are_in_colour(filled: Fill) -> None:
     assert not np.allclose(strips[1][:16, :16].mean((0, 1)), strips[1][:16, 16:32].mean((0, 1)), atol=0.02)
 
 
-def test_right_and_wrong_differ_in_line_and_sign_and_not_in_colour_alone(filled: Fill) -> None:
-    figure = drawn(filled("ranking"), "ranking")
+def test_right_and_wrong_differ_in_line_and_sign_and_not_in_colour_alone(pictured: Callable[[str], Figure]) -> None:
+    figure = pictured("ranking")
     edges = [patch for axis in figure.axes for patch in axis.patches if isinstance(patch, Rectangle)]
     assert len(edges) == 4 * 2 * 10 + len(FRAMES)
     lines = {(str(edge.get_linestyle()), edge.get_linewidth()) for edge in edges}
     assert len({style for style, _ in lines}) == len({look.sign for look in FRAMES.values()}) == 3
 
 
-def test_selection_says_that_its_axes_are_cut_and_how_far_from_even_its_marks_are(filled: Fill) -> None:
-    figure = drawn(filled("kernels", seeds=3), "selection")
+def test_selection_says_that_its_axes_are_cut_and_how_far_from_even_its_marks_are(once: Fill) -> None:
+    figure = drawn(once("kernels", seeds=3), "selection")
     small = " ".join(figure.texts[-1].get_text().split())
     assert "above: a mark a seed, whiskers 95 % over 20 identities; the axes above are cut" in small
     assert "below: diamonds are means, hollow circles seeds, whiskers 95 % over persons or pairs and seeds" in small
@@ -119,8 +128,8 @@ def test_selection_says_that_its_axes_are_cut_and_how_far_from_even_its_marks_ar
     assert told - 0.1 < farthest <= told
 
 
-def test_selection_shows_a_mark_a_seed_and_the_even_weight(filled: Fill) -> None:
-    figure = drawn(filled("kernels", seeds=3), "selection")
+def test_selection_shows_a_mark_a_seed_and_the_even_weight(once: Fill) -> None:
+    figure = drawn(once("kernels", seeds=3), "selection")
     panels = [axis for axis in figure.axes if axis.get_title().startswith("kernels")]
     for axis, kernels in zip(panels, (2, 2, 3), strict=True):
         assert len(axis.containers) == kernels * 5 * 3
@@ -140,8 +149,8 @@ def test_data_that_knows_no_groups_leaves_them_out(filled: Fill, tmp_path: Any) 
 
 
 @pytest.mark.parametrize(("suite", "name"), PICTURED.items())
-def test_names_are_shown_as_they_are(suite: str, name: str, filled: Fill) -> None:
-    table = filled(suite)
+def test_names_are_shown_as_they_are(suite: str, name: str, once: Fill) -> None:
+    table = once(suite)
     strange = "a $x_1$ <b> % row"
     row = table.plan.suite.rows[0]
     rows = (replace(row, name=strange), *table.plan.suite.rows[1:])

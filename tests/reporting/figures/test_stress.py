@@ -67,8 +67,8 @@ def test_the_legend_names_every_line_once_and_takes_no_more_room_than_it_needs(o
     assert all(figure.bbox.contains(*corner) for corner in legend.get_window_extent().corners())
 
 
-def test_each_seed_is_marked_at_its_own_height(filled: Fill) -> None:
-    figure = stress_figure(filled("stress", by_occlusion, seeds=3))
+def test_each_seed_is_marked_at_its_own_height(once: Fill) -> None:
+    figure = stress_figure(once("stress", by_occlusion, seeds=3))
     assert figure is not None
     panel = figure.axes[0]
     marks = [
@@ -87,11 +87,11 @@ def test_rows_differ_in_marker_and_dash_and_not_in_colour_alone(once: Fill) -> N
     assert len({str(line._unscaled_dash_pattern) for line in lines}) == len(lines)
 
 
-def test_the_findings_compare_the_pairs_of_the_suite_at_every_level(filled: Fill) -> None:
+def test_the_findings_compare_the_pairs_of_the_suite_at_every_level(once: Fill) -> None:
     def short_kernels_are_better(cell: Cell) -> float:
         return 0.7 if list(cell.options.get("kernels", ())) == [3] else 0.6
 
-    found = [line for line in findings(filled("stress", short_kernels_are_better)) if "kernel 3 over" in line]
+    found = [line for line in findings(once("stress", short_kernels_are_better)) if "kernel 3 over" in line]
     (line,) = found
     beyond = line.partition("within the noise")[0]
     assert "beyond the noise occlusion rate 0 +10." in beyond and "occlusion rate 0.8 +10." in beyond

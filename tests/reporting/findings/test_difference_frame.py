@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pandas as pd
@@ -28,6 +30,18 @@ Line = tuple[str, float, float, float, bool]
 @pytest.fixture(autouse=True)
 def made_up_measurements() -> None:
     """None: the records here are of real ones."""
+
+
+@pytest.fixture(scope="module")
+def differences() -> Callable[[str], pd.DataFrame]:
+    """The frame of a suite of all that is committed, made once for all tests of this file."""
+    return cache(lambda suite: reidbench.load_differences(suite, RESULTS))
+
+
+@pytest.fixture(scope="module")
+def records() -> pd.DataFrame:
+    """The committed records of Table 2."""
+    return reidbench.load_records("table2", RESULTS)
 
 
 def printed(report: str) -> dict[tuple[str, str], tuple[int, list[Line]]]:
@@ -57,8 +71,10 @@ def printed(report: str) -> dict[tuple[str, str], tuple[int, list[Line]]]:
         ("backends", "backends", "quick"),
     ],
 )
-def test_each_difference_that_a_committed_report_lists_is_there(report: str, suite: str, preset: str) -> None:
-    frame = reidbench.load_differences(suite, RESULTS)
+def test_each_difference_that_a_committed_report_lists_is_there(
+    report: str, suite: str, preset: str, differences: Callable[[str], pd.DataFrame]
+) -> None:
+    frame = differences(suite)
     assert tuple(frame.columns) == DIFFERENCE_COLUMNS
     frame = frame[(frame.machine == CPU) & (frame.preset == preset) & (frame.protocol == "release")]
     assert set(zip(frame.suite, frame.dataset, frame.protocol, strict=True)) == {(suite, "synthetic", "release")}
@@ -73,35 +89,40 @@ def test_each_difference_that_a_committed_report_lists_is_there(report: str, sui
         assert rounded == lines
 
 
-def test_a_difference_of_what_another_machine_measured_says_so_in_its_reason(tmp_path: Path) -> None:
+def test_a_difference_of_what_another_machine_measured_says_so_in_its_reason(
+    tmp_path: Path, differences: Callable[[str], pd.DataFrame]
+) -> None:
     shutil.copytree(RESULTS / CPU / "accuracy", tmp_path / "copied" / "accuracy")
     shutil.copy(RESULTS / CPU / "machine.json", tmp_path / "copied")
-    here = reidbench.load_differences("table2", RESULTS / CPU)
+    here = differences("table2").query("machine == @CPU")
     copied = reidbench.load_differences("table2", tmp_path)
     assert len(copied) == len(here) and set(here.reason) == {""}
     assert set(copied.machine) == {"copied"} and set(copied.reason) == {f"measured on machine {CPU}"}
 
 
-def test_each_line_is_identified_and_joins_the_records_of_its_suite() -> None:
-    differences, records = (load("table2", RESULTS) for load in (reidbench.load_differences, reidbench.load_records))
+def test_each_line_is_identified_and_joins_the_records_of_its_suite(
+    differences: Callable[[str], pd.DataFrame], records: pd.DataFrame
+) -> None:
+    frame = differences("table2")
     shared = ["preset", "dataset", "dataset_fingerprint", "protocol", "device", "machine"]
-    assert not differences.duplicated(["family", "name", *shared]).any()
-    assert set(differences.machine) >= {CPU, GPU} and {"cpu", "cuda"} <= set(differences.device)
-    joined = differences.merge(records[records.row == "BiCnet-TKS"], on=["measurement", "quantity", *shared])
-    assert len(joined) == len(differences)
+    assert not frame.duplicated(["family", "name", *shared]).any()
+    assert set(frame.machine) >= {CPU, GPU} and {"cpu", "cuda"} <= set(frame.device)
+    joined = frame.merge(records[records.row == "BiCnet-TKS"], on=["measurement", "quantity", *shared])
+    assert len(joined) == len(frame)
     assert (joined.n_x <= joined.n_y).all(), "seeds of a difference, and of a row"
 
 
-def test_the_values_are_those_of_the_rows_less_each_other() -> None:
-    differences, records = (load("table2", RESULTS) for load in (reidbench.load_differences, reidbench.load_records))
-    usual = [
+def test_the_values_are_those_of_the_rows_less_each_other(
+    differences: Callable[[str], pd.DataFrame], records: pd.DataFrame
+) -> None:
+    lines, rows = (
         frame[(frame.machine == CPU) & (frame.preset == "quick") & (frame.protocol == "release")]
-        for frame in (differences, records)
-    ]
-    differences, records = usual[0], usual[1][usual[1].quantity == "mAP"].set_index("row").value
-    for line in differences.itertuples():
+        for frame in (differences("table2"), records)
+    )
+    values = rows[rows.quantity == "mAP"].set_index("row").value
+    for line in lines.itertuples():
         upper, lower = line.name.split(" over ")
-        assert line.value == pytest.approx(records[upper] - records[lower])
+        assert line.value == pytest.approx(values[upper] - values[lower])
 
 
 def recorded(store: Store, monkeypatch: pytest.MonkeyPatch, *changes: dict) -> None:
@@ -152,10 +173,12 @@ def test_a_training_on_a_gpu_is_told_with_what_asks_for_it() -> None:
     assert trained_otherwise([plan], store) == ["--preset tiny --dataset synthetic --device cuda"]
 
 
-def test_a_collection_has_the_differences_of_its_suites(monkeypatch: pytest.MonkeyPatch) -> None:
-    chosen = {name: registry.suite(name) for name in ("backends", "figure1")}
+def test_a_collection_has_the_differences_of_its_suites(
+    differences: Callable[[str], pd.DataFrame], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = {name: registry.suite(name) for name in ("backends", "kernels")}
     monkeypatch.setattr(registry, "suites_of", lambda name: chosen if name == "paper" else {name: chosen[name]})
-    alone = [reidbench.load_differences(name, RESULTS) for name in chosen]
+    alone = [differences(name) for name in chosen]
     together = reidbench.load_differences("paper", RESULTS)
     pd.testing.assert_frame_equal(together, pd.concat(alone, ignore_index=True))
     assert set(together.suite) == set(chosen)

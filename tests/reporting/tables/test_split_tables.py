@@ -101,6 +101,7 @@ def test_another_content_of_one_split_is_named(bench):
     assert "accuracy: rows differ in their dataset: Base from Small" in assemble(plan, bench.store).warnings
 
 
+@pytest.mark.usefixtures("blank_figures")
 def test_the_report_says_what_is_averaged_and_what_the_intervals_cover(bench, tmp_path):
     bench.save_all()
     text = " ".join(markdown(document_of(bench, tmp_path, figures=True)).split())
@@ -115,6 +116,7 @@ def test_the_report_says_what_is_averaged_and_what_the_intervals_cover(bench, tm
     assert "--splits" not in text, "all of them is what the command measures"
 
 
+@pytest.mark.usefixtures("blank_figures")
 def test_nothing_of_it_is_said_of_a_dataset_without_splits(bench, tmp_path):
     bench.splits = Splits()
     bench.save_all()
