@@ -102,6 +102,8 @@ def test_steps_win_over_epochs(steps: int) -> None:
 def test_too_little_data_is_refused() -> None:
     with pytest.raises(UserError, match="3 training identities in 6 tracklets do not fill a batch of 16"):
         plan_batches([1, 1, 2, 2, 3, 3], per_batch=16, clips=2, seed=0, epochs=1)
+    with pytest.raises(UserError, match="0 training identities in 0 tracklets do not fill a batch of 8"):
+        plan_batches([], per_batch=8, clips=2, seed=0, epochs=1, groups=[])
 
 
 def test_a_group_larger_than_a_batch_is_refused() -> None:

@@ -30,7 +30,7 @@ from reidbench.data.tracklets import Dataset
 from reidbench.soundness import tree_fault
 from reidbench.spec import UserError
 
-LAYOUTS = ("mars", "synthetic", "duke", "duke old", "lsvid", "lsvid npy", "ilids", "prid")
+LAYOUTS = ("mars", "synthetic", "duke", "duke old", "lsvid", "lsvid npy", "ilids", "prid", "listed")
 NUMBERS = itertools.count()
 
 
@@ -49,6 +49,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         trees.write_lsvid(home / "lsvid npy", info="numpy")
     trees.write_ilids(home / "ilids")
     trees.write_prid(home / "prid")
+    trees.write_listed(home / "listed")
     return {name: home / ("mars" if name == "synthetic" else name) for name in LAYOUTS}
 
 
@@ -84,6 +85,15 @@ ODD_LINES: tuple[str, ...] = (
         "0001C1T" + "9" * 5000 + "F1.jpg",
         "\x1c",
     ),
+    *(
+        "query,carl,north,/etc/passwd,",
+        "gallery,carl,north,../../etc/*,",
+        "train,anna",
+        "part,part,part,part",
+        ",,,,",
+        '"',
+    ),
+    *("gallery,1,1,people/carl/[,", "gallery,-1,0,*,", "gallery,²,9999999999,bits,", "gallery,junk,\x00,\x00,"),
     *("/0001C1T0001F001.jpg", "tracklet_train/0000/0000_001_01 0", "tracklet_test/0001 1", "0 1", "é 1", "\x7f 1"),
 )
 
@@ -110,7 +120,7 @@ ODD_MATLAB: tuple[Any, ...] = (
 
 def info_files(root: Path) -> list[Path]:
     return sorted(
-        path for path in root.rglob("*") if path.suffix in (".txt", ".mat", ".npy", ".json") and path.is_file()
+        path for path in root.rglob("*") if path.suffix in (".txt", ".csv", ".mat", ".npy", ".json") and path.is_file()
     )
 
 
@@ -168,7 +178,7 @@ def change(draw) -> Callable[[Path], None]:
         line, lines = draw(st.sampled_from(ODD_LINES)), draw(st.integers(0, 30))
         double = draw(st.booleans())
         return lambda root: _damage_lines(
-            chosen([p for p in info_files(root) if p.suffix == ".txt"]), line, lines, double
+            chosen([p for p in info_files(root) if p.suffix in (".txt", ".csv")]), line, lines, double
         )
     if kind == "name":
         name = draw(st.sampled_from(ODD_NAMES))
@@ -189,7 +199,7 @@ def _damage_info(data: st.DataObject, path: Path | None, root: Path) -> None:
     if path.suffix == ".json" and (sound_json := _sound_json(content)) is not None:
         put(path, data.draw(damaged_json(sound_json)))
         return
-    if path.suffix in (".txt", ".json") or data.draw(st.integers(0, 2)) == 0:
+    if path.suffix in (".txt", ".csv", ".json") or data.draw(st.integers(0, 2)) == 0:
         put(path, data.draw(damaged_bytes(content)))
         return
     numbers = data.draw(st.sampled_from(ODD_MATLAB if path.suffix == ".mat" else ODD_NUMBERS))
@@ -261,7 +271,7 @@ def copied(root: Path) -> Path:
 
 
 def arguments_of(layout: str, root: Path) -> dict[str, Any]:
-    return {"root": str(root), **({} if layout == "synthetic" else {"subset": True})}
+    return {"root": str(root), **({} if layout in ("synthetic", "listed") else {"subset": True})}
 
 
 def read(layout: str, root: Path) -> None:
