@@ -8,7 +8,7 @@ from importlib import metadata
 
 from reidbench import machine
 from reidbench.data.jpeg import decoder
-from reidbench.deployment import backends
+from reidbench.deployment.backends import BACKENDS
 from reidbench.running.jobs import KEEP_FREED_MEMORY
 from reidbench.statistics import Estimate
 
@@ -43,11 +43,10 @@ def with_interval(found: Estimate) -> str:
 def speed_page(page: str, *, on_gpu: bool) -> str:
     """What was told, on a GPU or on a CPU, with the machine and the versions that it holds of, for the file `page`."""
     facts = machine.describe()
-    versions = machine.versions()
+    others = () if on_gpu else (*BACKENDS["onnxruntime"].packages, *BACKENDS["openvino"].packages)
+    versions = machine.versions(others)
     if on_gpu:
         versions |= {name: str(value) for name, value in machine.gpu_facts("cuda").items() if name in ("cuda", "cudnn")}
-    else:
-        versions |= {**backends.versions("onnxruntime"), **backends.versions("openvino")}
     if decoder() == "simplejpeg":
         versions["simplejpeg"] = metadata.version("simplejpeg")
     kept = KEEP_FREED_MEMORY.items() <= os.environ.items()
