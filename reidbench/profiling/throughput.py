@@ -108,6 +108,7 @@ def sweep(
         if after_batch is not None:
             after_batch(batch, sweeps)
         active = [name for name in active if batch < LARGEST and _still_gains(sweeps[name], batch)]
+        # The next batch takes as long as this one twice.
         slow = [name for name in active if sweeps[name].spent(*sweeps[name].seconds, batch, batch) > budget]
         for name in slow:
             sweeps[name].cut = not sweeps[name].fell(batch)
