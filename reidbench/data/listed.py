@@ -63,7 +63,7 @@ def read_tree(tree: Tree, file: str, queries_in_gallery: bool) -> Dataset:
     lines = read_lines(path)
     persons = numbered((line.person for line in lines), NOBODY)
     cameras = numbered(line.camera for line in lines)
-    problems = contradictions(path, lines)
+    problems = contradictions(path, lines, persons)
     parts: dict[str, list[Tracklet]] = {part: [] for part in PARTS}
     names: dict[str, list[str]] = {}
     first: dict[tuple[str, ...], Line] = {}
@@ -117,22 +117,23 @@ def numbered(names: Iterable[str], known: Mapping[str, int] | None = None) -> di
     return {**known, **{name: int(name) if own else place for place, name in enumerate(others, 1)}}
 
 
-def contradictions(path: Path, lines: Sequence[Line]) -> list[str]:
-    """What cannot be true of the lines together, a line each."""
+def contradictions(path: Path, lines: Sequence[Line], persons: Mapping[str, int]) -> list[str]:
+    """What cannot be true of the lines together, a line each; `persons` are the numbers of theirs."""
     problems = [
         f"{line.where}: {line.person} is nobody to be trained on or searched for"
         for line in lines
         if line.person in NOBODY and line.part != "gallery"
     ]
-    trained, tested = ({line.person for line in lines if (line.part == "train") == train} for train in (True, False))
-    both = in_order(trained & tested - NOBODY.keys())
+    trained = {persons[line.person] for line in lines if line.part == "train"}
+    tested = {persons[line.person]: line.person for line in lines if line.part != "train"}
+    both = in_order(person for number, person in tested.items() if number in trained and person not in NOBODY)
     return problems + [f"{path}: person {person} is trained on and tested" for person in both]
 
 
 def _frames(tree: Tree, line: Line, names: dict[str, list[str]]) -> tuple[str, ...]:
     """The frames of a line, relative to the root; `names` keeps what folders hold, which several lines may share."""
     place = PurePosixPath(_below_root(line.frames, line.where))
-    folder, pattern = (place.parent, place.name) if re.search(r"[*?[]", place.name) else (place, "*")
+    folder, pattern = (place.parent, place.name) if re.search(r"[*?]", place.name) else (place, "*")
     if str(folder) not in names:
         names[str(folder)] = tree.frames(str(folder))
     found = tuple(str(folder / name) for name in names[str(folder)] if fnmatchcase(name, pattern))

@@ -41,6 +41,18 @@ def test_numbers_stay_what_they_are_where_all_are_numbers(tmp_path: Path) -> Non
     assert [(t.identity, t.camera) for t in found.gallery] == [(3, 2), (DISTRACTOR, 2)]
 
 
+def test_one_number_written_in_two_ways_is_one_person(tmp_path: Path) -> None:
+    lines = ("train,7,1,people/anna/north", "query,007,1,people/carl/n", "gallery,8,2,people/carl/s")
+    with pytest.raises(UserError, match=r"tracklets.csv: person 007 is trained on and tested"):
+        listed(str(write_listed(tmp_path / "mine", "\n".join(["part,person,camera,frames", *lines]))))
+
+
+def test_brackets_are_part_of_a_folders_name(tree: Path) -> None:
+    (tree / "people" / "carl" / "s").rename(tree / "people" / "carl [2]")
+    (tree / "tracklets.csv").write_text(LISTED.replace("people/carl/s", "people/carl [2]"))
+    assert listed(str(tree)).gallery[0].frames == ("people/carl [2]/1.jpg",)
+
+
 def test_a_list_of_another_name_whose_frames_lie_in_the_root(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(index, "SETTLED", -1e9)  # it is kept, however new
     for number in (1, 2):
