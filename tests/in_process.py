@@ -25,7 +25,9 @@ def bench(*arguments: str, environment: Mapping[str, str]) -> tuple[int, str, st
     ):
         for name, value in {"COLUMNS": "80", **environment}.items():
             patch.setenv(name, value)
-        code = main(arguments)
-    for file in registry.plugins():
-        registry._take_away(Path(file))
+        try:
+            code = main(arguments)
+        finally:
+            for file in registry.plugins():
+                registry._take_away(Path(file))
     return code, out.getvalue(), err.getvalue()

@@ -13,6 +13,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -33,10 +34,13 @@ NOBODY = {"distractor": DISTRACTOR, "junk": JUNK}
 
 NUMBER = re.compile(r"0*[1-9][0-9]{0,8}")
 
+ELSEWHERE = {"0": "distractor", "-1": "junk"}
+"""What MARS, and code that reads it, calls persons that are none."""
+
 
 @dataclass(frozen=True)
 class Line:
-    """A line of the list; `where` names it in errors."""
+    """A line of the list; `where` names it in errors. Numbers in it have no leading zeros."""
 
     where: str
     part: str
@@ -63,18 +67,26 @@ def read_tree(tree: Tree, file: str, queries_in_gallery: bool) -> Dataset:
     lines = read_lines(path)
     persons = numbered((line.person for line in lines), NOBODY)
     cameras = numbered(line.camera for line in lines)
-    problems = contradictions(path, lines, persons)
+    problems = contradictions(path, lines)
     parts: dict[str, list[Tracklet]] = {part: [] for part in PARTS}
     names: dict[str, list[str]] = {}
-    first: dict[tuple[str, ...], Line] = {}
+    held: dict[str, Line] = {}
+    whole: dict[tuple[str, ...], Line] = {}
     for line in lines:
         try:
             frames = _frames(tree, line, names)
         except UserError as error:
             problems.append(str(error))
             continue
-        if (same := first.setdefault(frames, line)) is not line:
+        if (same := whole.setdefault(frames, line)) is not line:
             problems.append(f"{line.where}: lists the frames of {same.where.rpartition(': ')[2]} again")
+            continue
+        others = {other.where: other for frame in frames if (other := held.setdefault(frame, line)) is not line}
+        problems += [
+            f"{line.where}: has frames of {other.where.rpartition(': ')[2]}, which is of another person or part"
+            for other in others.values()
+            if (other.part, other.person) != (line.part, line.person)
+        ]
         parts[line.part].append(Tracklet(frames, persons[line.person], cameras[line.camera]))
     train, query, gallery = (tuple(parts[part]) for part in PARTS)
     if not (query and (gallery or queries_in_gallery)):
@@ -87,26 +99,35 @@ def read_tree(tree: Tree, file: str, queries_in_gallery: bool) -> Dataset:
 
 def read_lines(path: Path) -> list[Line]:
     """The lines of a list, in its order. Raises UserError naming the first that is none."""
-    text = io.StringIO(read_text(path, "tracklets"), newline="")
-    reader = csv.DictReader(text, strict=True, skipinitialspace=True)
+    reader = csv.DictReader(io.StringIO(read_text(path, "tracklets"), newline=""), strict=True, skipinitialspace=True)
     lines = []
     try:
-        lacking = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
-        if lacking:
-            raise UserError(f"{path}: has no column {', '.join(lacking)}; its first line must be {','.join(COLUMNS)}")
+        reader.fieldnames = [name.strip() for name in reader.fieldnames or ()]
+        if lacking := [name for name in COLUMNS if name not in reader.fieldnames]:
+            first = f"its first line must name {', '.join(COLUMNS)}, with commas between them"
+            raise UserError(f"{path}: has no column {', '.join(lacking)}; {first}")
         for row in reader:
             where = f"{path}: line {reader.line_num}"
             if None in row or None in row.values():
                 raise UserError(f"{where}: has {'more' if None in row else 'fewer'} fields than the first line")
-            part, *rest = (row[name].strip() for name in COLUMNS)
-            if part not in PARTS:
-                raise UserError(f"{where}: part is {part[:80]!r}; give {', '.join(PARTS[:-1])} or {PARTS[-1]}")
-            if not all(rest):
-                raise UserError(f"{where}: has no {COLUMNS[1 + rest.index('')]}")
-            lines.append(Line(where, part, *rest))
+            if any(map(str.strip, row.values())):
+                lines.append(_line(where, *(row[name].strip() for name in COLUMNS)))
     except csv.Error as error:
-        raise UserError(f"{path}: line {reader.line_num}: is no CSV ({error})") from error
+        raise UserError(f"{path}: line {reader.line_num + 1}: is no CSV ({error})") from error
     return lines
+
+
+def _line(where: str, part: str, person: str, camera: str, frames: str) -> Line:
+    if part not in PARTS:
+        raise UserError(f"{where}: part is {part[:80]!r}; give {', '.join(PARTS[:-1])} or {PARTS[-1]}")
+    for name, text in (("person", person), ("camera", camera), ("frames", frames)):
+        if not text:
+            raise UserError(f"{where}: has no {name}")
+    nobody = ELSEWHERE.get(person, person.casefold())
+    if nobody in NOBODY and nobody != person:
+        raise UserError(f"{where}: person is {person}; write {nobody}")
+    person, camera = (str(int(name)) if NUMBER.fullmatch(name) else name for name in (person, camera))
+    return Line(where, part, person, camera, frames)
 
 
 def numbered(names: Iterable[str], known: Mapping[str, int] | None = None) -> dict[str, int]:
@@ -117,16 +138,15 @@ def numbered(names: Iterable[str], known: Mapping[str, int] | None = None) -> di
     return {**known, **{name: int(name) if own else place for place, name in enumerate(others, 1)}}
 
 
-def contradictions(path: Path, lines: Sequence[Line], persons: Mapping[str, int]) -> list[str]:
-    """What cannot be true of the lines together, a line each; `persons` are the numbers of theirs."""
+def contradictions(path: Path, lines: Sequence[Line]) -> list[str]:
+    """What cannot be true of the lines together, a line each."""
     problems = [
         f"{line.where}: {line.person} is nobody to be trained on or searched for"
         for line in lines
         if line.person in NOBODY and line.part != "gallery"
     ]
-    trained = {persons[line.person] for line in lines if line.part == "train"}
-    tested = {persons[line.person]: line.person for line in lines if line.part != "train"}
-    both = in_order(person for number, person in tested.items() if number in trained and person not in NOBODY)
+    trained, tested = ({line.person for line in lines if (line.part == "train") is train} for train in (True, False))
+    both = in_order(trained & tested - NOBODY.keys())
     return problems + [f"{path}: person {person} is trained on and tested" for person in both]
 
 
@@ -135,11 +155,15 @@ def _frames(tree: Tree, line: Line, names: dict[str, list[str]]) -> tuple[str, .
     place = PurePosixPath(_below_root(line.frames, line.where))
     folder, pattern = (place.parent, place.name) if re.search(r"[*?]", place.name) else (place, "*")
     if str(folder) not in names:
-        names[str(folder)] = tree.frames(str(folder))
-    found = tuple(str(folder / name) for name in names[str(folder)] if fnmatchcase(name, pattern))
+        names[str(folder)] = sorted(tree.frames(str(folder)))
+    known, prefix = names[str(folder)], re.split(r"[*?[]", pattern)[0]
+    # A folder may hold the frames of all tracklets: few of them begin as these do.
+    alike = known[bisect_left(known, prefix) : bisect_right(known, prefix, key=lambda name: name[: len(prefix)])]
+    found = in_order(name for name in alike if fnmatchcase(name, pattern))
     if not found:
-        raise UserError(f"{line.where}: {tree.root / line.frames} is missing, or holds no image that fits")
-    return found
+        hint = "; a pattern is for the names of images alone" if re.search(r"[*?]", str(folder)) else ""
+        raise UserError(f"{line.where}: {tree.root / line.frames} is missing, or holds no image that fits{hint}")
+    return tuple(str(folder / name) for name in found)
 
 
 def _below_root(name: str, where: str) -> str:

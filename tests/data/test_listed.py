@@ -43,8 +43,19 @@ def test_numbers_stay_what_they_are_where_all_are_numbers(tmp_path: Path) -> Non
 
 def test_one_number_written_in_two_ways_is_one_person(tmp_path: Path) -> None:
     lines = ("train,7,1,people/anna/north", "query,007,1,people/carl/n", "gallery,8,2,people/carl/s")
-    with pytest.raises(UserError, match=r"tracklets.csv: person 007 is trained on and tested"):
+    with pytest.raises(UserError, match=r"tracklets.csv: person 7 is trained on and tested"):
         listed(str(write_listed(tmp_path / "mine", "\n".join(["part,person,camera,frames", *lines]))))
+
+
+def test_words_and_numbers_together_are_numbered_and_blanks_are_none_of_them(tmp_path: Path) -> None:
+    lines = ("part , person,camera , frames", " query , 07 , 1 , people/carl/n ", "gallery,7,b,people/carl/s", "  ,,, ")
+    found = listed(str(write_listed(tmp_path / "mine", "\n".join([*lines, "gallery,eve,1,bits"]))))
+    assert [(t.identity, t.camera) for t in (*found.query, *found.gallery)] == [(1, 1), (1, 2), (2, 1)]
+
+
+def test_tracklets_of_one_person_may_share_frames(tree: Path) -> None:
+    (tree / "tracklets.csv").write_text(f"{LISTED}train,anna,north,people/anna/north/1*,\n")
+    assert listed(str(tree)).train[-1].frames == ("people/anna/north/1.jpg", "people/anna/north/10.jpg")
 
 
 def test_brackets_are_part_of_a_folders_name(tree: Path) -> None:
@@ -81,18 +92,32 @@ def test_the_fingerprint_is_of_what_the_list_says_and_of_no_place(tree: Path, tm
 @pytest.mark.parametrize(
     ("before", "after", "said"),
     [
-        (HEAD, "part,person,frames,note", "tracklets.csv: has no column camera; its first line must be part,person,"),
+        (
+            HEAD,
+            "part,person,frames,note",
+            "tracklets.csv: has no column camera; its first line must name part, person,",
+        ),
         (LISTED, "", "has no column part, person, camera, frames;"),
         ("query,carl", "probe,carl", "line 6: part is 'probe'; give train, query or gallery"),
         ("query,carl,north", "query,,north", "line 6: has no person"),
         ("gallery,junk,south,bits,", "gallery,junk,south", "line 9: has fewer fields than the first line"),
         ("gallery,junk,south,bits,", "gallery,junk,south,bits,,", "line 9: has more fields than the first line"),
-        ('"to the left, slowly"', '"to the left', "is no CSV (unexpected end of data)"),
+        ('"to the left, slowly"', '"to the left', "line 3: is no CSV (unexpected end of data)"),
         ("people/carl/n,", "people/carl/m,", "line 6: {root}/people/carl/m is missing, or holds no image that fits"),
         ("bert/*n_*", "bert/*x_*", "line 4: {root}/people/bert/*x_*.png is missing, or holds no image that fits"),
         ("strangers/*", "../mine/bits", "line 8: '../mine/bits' is no path below the root"),
         ("strangers/*", "/etc", "line 8: '/etc' is no path below the root"),
+        ("strangers/*", "people//carl/[0-9]*", "line 8: {root}/people/carl/[0-9]* is missing, or holds no image"),
         ("strangers/*", "people//carl/s", "line 8: lists the frames of line 7 again"),
+        ("strangers/*", "people/bert/b*", "line 8: has frames of line 4, which is of another person or part"),
+        (
+            "strangers/*",
+            "*/carl",
+            "is missing, or holds no image that fits; a pattern is for the names of images alone",
+        ),
+        ("gallery,junk", "gallery,Junk", "line 9: person is Junk; write junk"),
+        ("gallery,distractor", "gallery,0", "line 8: person is 0; write distractor"),
+        (LISTED, LISTED.replace(",", ";"), "must name part, person, camera, frames, with commas between them"),
         ("query,carl", "query,junk", "line 6: junk is nobody to be trained on or searched for"),
         ("train,bert", "train,distractor", "line 4: distractor is nobody to be trained on or searched for"),
         ("train,bert", "train,carl", "tracklets.csv: person carl is trained on and tested"),

@@ -63,14 +63,17 @@ def act(cell, folder=os.environ.get("TOY_FOLDER", "")):
         time.sleep(60)
     if does.startswith("meets"):
         here = os.environ["CUDA_VISIBLE_DEVICES"]
-        mine, others = Path(folder) / ("on " + here), ["on " + name for name in does.split()[1:]]
-        mine.touch(exist_ok=False)
+        mine, busy = (Path(folder) / (state + here) for state in ("came to ", "busy "))
+        mine.touch()
+        busy.touch(exist_ok=False)
+        wanted = [Path(folder) / ("came to " + name) for name in does.split()[1:]]
         for _ in range(600):
-            if all((Path(folder) / name).exists() for name in others):
+            if all(path.exists() for path in wanted):
                 break
             time.sleep(0.05)
-        time.sleep(0.5)
-        mine.unlink()
+        else:
+            raise TimeoutError("nobody came")
+        busy.unlink()
         return Outcome({"length": 1.0}, context={"gpu": here})
     if does == "errs":
         return Outcome({"lenght": 4.0})
@@ -277,8 +280,7 @@ def test_what_needs_the_gpu_comes_first_and_its_times_before_its_memory(make, mo
 
 
 def test_trainings_are_shared_out_to_the_gpus_that_are_given(make) -> None:
-    """Each GPU has one at a time: the two rows of which each waits for the other GPU's run side by side, and the
-    third, which finds no file of its own GPU, after one of them."""
+    """Two rows wait each until the other GPU has one, too; the third comes after, for a GPU has one at a time."""
     plan, store = make("meets 5 GPU-b", "meets GPU-b 5", "meets", column="toytrained.length")
     named = {
         place: tuple(
