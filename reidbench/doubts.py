@@ -11,6 +11,9 @@ STEADY = 1.25
 """The most that the median of a row's readings comes to in multiples of the fastest, where nothing disturbs them: 1.16
 in the sessions that were looked at to choose it, and 1.7 in one that something did disturb."""
 
+LARGEST = 256
+"""Clips in the largest batch that is tried: of twice as many the stem's maps have more values than 32 bits count."""
+
 FELL = 1.05
 """The factor by which a rate at a larger batch is lower through no noise of its two readings: libraries choose another
 algorithm for it, and may yet another for one still larger."""

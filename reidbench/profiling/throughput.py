@@ -10,13 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
-from reidbench.doubts import fell
+from reidbench.doubts import LARGEST, fell
 from reidbench.profiling.latency import Run, Timings, interleave, without_collections
 from reidbench.profiling.load import Load
 from reidbench.resources import is_out_of_memory
-
-LARGEST = 256
-"""Clips in the largest batch that is tried: of twice as many the stem's maps have more values than 32 bits count."""
 
 FIRST = 4
 """Batches up to this are tried whatever they gain: 2 clips may do no better than 1 where 4 do."""
@@ -34,7 +31,7 @@ class Sweep:
 
     `anew` are the seconds of the best batch, read after it was chosen. `frames` are those of a clip; `out_of_memory` is
     the batch that did not fit (0: all fitted), `error` what else ended the readings. `cut` says that the next batch
-    would have taken too long, though the last still gained.
+    would have taken too long, though the last ended nothing yet.
     """
 
     frames: int
@@ -91,10 +88,9 @@ def sweep(
 
     The models take turns at each batch. One leaves when a doubling beyond the `FIRST` batches gains less than a factor
     `GAIN`, though where its rate falls one more is tried, or when it runs out of memory or fails otherwise: that is
-    recorded and its smaller batches stay (none, where not even one clip fits). It leaves, too, where the next batch,
-    lasting twice as long, would bring the seconds of its own readings above `budget`, and is cut where it gained until
-    then: a slow model so takes no time from a fast one. At last all take turns, each at its best batch. `load` watches
-    what other processes do while something is timed.
+    recorded and its smaller batches stay (none, where not even one clip fits). It is cut where the next batch, lasting
+    twice as long, would bring the seconds of its own readings above `budget`: a slow model so takes no time from a fast
+    one. At last all take turns, each at its best batch. `load` watches what other processes do meanwhile.
     """
     sweeps = {name: Sweep(frames[name]) for name in runs}
     active = list(runs)
@@ -108,11 +104,10 @@ def sweep(
         if after_batch is not None:
             after_batch(batch, sweeps)
         active = [name for name in active if batch < LARGEST and _still_gains(sweeps[name], batch)]
-        # The next batch takes as long as this one twice.
-        slow = [name for name in active if sweeps[name].spent(*sweeps[name].seconds, batch, batch) > budget]
-        for name in slow:
-            sweeps[name].cut = not sweeps[name].fell(batch)
-        active = [name for name in active if name not in slow]
+        for name in active:
+            found = sweeps[name]
+            found.cut = found.spent(*found.seconds) + 2 * found.spent(batch) > budget
+        active = [name for name in active if not sweeps[name].cut]
         batch *= 2
     with without_collections():
         _read_anew(runs, sweeps, timed)

@@ -64,12 +64,6 @@ def test_a_rate_that_falls_once_may_rise_again(model: Callable[..., Callable[[in
     assert list(noise.seconds) == [1, 2, 4], "4 % are none"
 
 
-def test_a_row_that_fell_when_its_time_was_over_did_not_still_gain(model: Callable[..., Callable[[int], Run]]) -> None:
-    rates = {1: 1.0, 2: 1.3, 4: 1.0}
-    found = sweep({"A": model(lambda batch: batch / rates[batch])}, CLIPS, budget=20)["A"]
-    assert list(found.seconds) == [1, 2, 4] and not found.cut
-
-
 def test_models_leave_one_by_one(model: Callable[..., Callable[[int], Run]]) -> None:
     found = sweep({"flat": model(lambda b: b), "grows": model(lambda b: 1 + b / 64)}, CLIPS, budget=1e6)
     assert list(found["flat"].seconds) == [1, 2, 4]

@@ -301,5 +301,6 @@ def _doubts(record: Record) -> Iterator[str]:
     if unsteady(record):
         yield f"Readings scatter (medians above {STEADY} times the fastest) in {session}: {mend}."
     if clips := ended_at_a_fall(record):
-        fell = f"ended at {clips} clips, where its rate fell for the first time"
-        yield f"The search for the best batch of {record.row} {fell}, in {session}: more clips may be faster."
+        fell = f"ended at {clips} clips, where its rate fell"
+        more = "more clips may be faster, and --fresh tries them"
+        yield f"The search for the best batch of {record.row} {fell}, in {session}: {more}."

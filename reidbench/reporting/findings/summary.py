@@ -200,17 +200,17 @@ def _disturbed(tables: Sequence[Table]) -> Iterator[str]:
 
 
 def _cut(tables: Sequence[Table]) -> Iterator[str]:
-    """Throughputs whose best batch may be larger than the largest that there was time for."""
+    """Throughputs whose best batch may be larger than the largest that was tried."""
     records = {record.key: record for table in tables for record in shown_records(table)}
     if cut := [record for record in records.values() if record.context.get("cut_after")]:
         seconds = f"{max(record.context['cut_after'] for record in cut):g}"
         rows = ", ".join(dict.fromkeys(record.row for record in cut))
         throughputs = f"{len(cut)} throughput{'' if len(cut) == 1 else 's'}"
-        yield f"{throughputs} still rose with the batch when {seconds} s of readings were over: {rows}."
+        yield f"Of {throughputs} no larger batch was tried, as {seconds} s of readings were over: {rows}."
     if fallen := [record for record in records.values() if ended_at_a_fall(record)]:
         rows = ", ".join(dict.fromkeys(record.row for record in fallen))
         throughputs = f"{len(fallen)} throughput{'' if len(fallen) == 1 else 's'}"
-        yield f"The search for the best batch of {throughputs} ended where the rate fell for the first time: {rows}."
+        yield f"The search for the best batch of {throughputs} ended where the rate fell: {rows}."
 
 
 def _joined(tables: Sequence[Table]) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 
-from reidbench.doubts import fell
+from reidbench.doubts import LARGEST, fell
 from reidbench.measurements.costs import BATCH
 from reidbench.reporting.findings.verdict import ratio_text, short_name
 from reidbench.reporting.tables.matching import session_of
@@ -41,18 +41,19 @@ def ratios_by_batch(table: Table, heading: Heading) -> dict[int, float]:
 
 
 def ended_at_a_fall(record: Record) -> int:
-    """The batch at which the search for a record's best one ended, although the rate had not fallen before; else 0.
+    """The batch at which the search for a record's best one ended, as the rate fell there and had not before; else 0.
 
-    The search goes on there now, unless it takes too long; that of older records did not. What did not fit in memory
-    ended it for good.
+    So ended that of older records alone: it goes on there now, unless that takes too long, which the record says, as
+    it does what else ended it for good.
     """
     times = {
         int(name.removeprefix(BATCH)): min(found) for name, found in record.samples.items() if name.startswith(BATCH)
     }
     rates = [batch / times[batch] for batch in sorted(times)]
     falls = [fell(before, after) for before, after in pairwise(rates)]
-    final = record.context.get("out_of_memory_at") or record.context.get("ended_by")
-    return max(times) if falls[-2:] in ([True], [False, True]) and not final else 0
+    ended = any(record.context.get(why) for why in ("out_of_memory_at", "ended_by", "cut_after"))
+    ended |= max(times, default=0) >= LARGEST
+    return max(times) if falls[-2:] in ([True], [False, True]) and not ended else 0
 
 
 def ratio_at_best(table: Table, heading: Heading) -> tuple[Estimate, list[int]] | None:

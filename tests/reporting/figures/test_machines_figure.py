@@ -166,7 +166,7 @@ def test_what_is_in_doubt_is_marked_remarked_drawn_pale_and_left_out_of_the_sent
     assert main(["machines", "overhead", "--results", str(results)]) == 0
     said = " ".join(capsys.readouterr().out.split())
     assert said.count("made-up: The machine was busy (other processes used 1.50 cores)") == 1
-    assert said.count("best batch of Base-B (256x128) ended at 4 clips, where its rate fell for the first time") == 1
+    assert said.count("best batch of Base-B (256x128) ended at 4 clips, where its rate fell, in") == 1
 
 
 def test_records_of_another_machine_in_a_folder_are_remarked(results: Path) -> None:

@@ -15,7 +15,10 @@ from reidbench.reporting.findings.throughputs import ended_at_a_fall
     ("rates", "context", "ended_at"),
     [
         ((10, 20, 15), {}, 4),
-        ((20, 18), {"cut_after": 8.0}, 2),
+        ((20, 18), {}, 2),
+        ((20, 18), {"cut_after": 8.0}, 0),
+        ((10, 20, 10, 20, 15), {}, 16),
+        ((1, 2, 4, 8, 16, 32, 64, 128, 100), {}, 0),  # there is no larger batch
         ((10, 20, 30, 25), {}, 8),
         ((10, 20, 19.1), {}, 0),  # within the noise
         ((10, 20, 15, 12), {}, 0),  # it fell before, and did so again
