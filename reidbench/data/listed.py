@@ -40,13 +40,19 @@ ELSEWHERE = {"0": "distractor", "-1": "junk"}
 
 @dataclass(frozen=True)
 class Line:
-    """A line of the list; `where` names it in errors. Numbers in it have no leading zeros."""
+    """A line of the list at `path`. Numbers in it have no leading zeros."""
 
-    where: str
+    path: Path
+    number: int
     part: str
     person: str
     camera: str
     frames: str
+
+    @property
+    def where(self) -> str:
+        """What errors call it."""
+        return f"{self.path}: line {self.number}"
 
 
 @dataset
@@ -79,12 +85,12 @@ def read_tree(tree: Tree, file: str, queries_in_gallery: bool) -> Dataset:
             problems.append(str(error))
             continue
         if (same := whole.setdefault(frames, line)) is not line:
-            problems.append(f"{line.where}: lists the frames of {same.where.rpartition(': ')[2]} again")
+            problems.append(f"{line.where}: lists the frames of line {same.number} again")
             continue
-        others = {other.where: other for frame in frames if (other := held.setdefault(frame, line)) is not line}
+        others = dict.fromkeys(held.setdefault(frame, line) for frame in frames)
         problems += [
-            f"{line.where}: has frames of {other.where.rpartition(': ')[2]}, which is of another person or part"
-            for other in others.values()
+            f"{line.where}: has frames of line {other.number}, which is of another person or part"
+            for other in others
             if (other.part, other.person) != (line.part, line.person)
         ]
         parts[line.part].append(Tracklet(frames, persons[line.person], cameras[line.camera]))
@@ -107,27 +113,27 @@ def read_lines(path: Path) -> list[Line]:
             first = f"its first line must name {', '.join(COLUMNS)}, with commas between them"
             raise UserError(f"{path}: has no column {', '.join(lacking)}; {first}")
         for row in reader:
-            where = f"{path}: line {reader.line_num}"
             if None in row or None in row.values():
-                raise UserError(f"{where}: has {'more' if None in row else 'fewer'} fields than the first line")
+                than = f"{'more' if None in row else 'fewer'} fields than the first line"
+                raise UserError(f"{path}: line {reader.line_num}: has {than}")
             if any(map(str.strip, row.values())):
-                lines.append(_line(where, *(row[name].strip() for name in COLUMNS)))
+                lines.append(_checked(Line(path, reader.line_num, *(row[name].strip() for name in COLUMNS))))
     except csv.Error as error:
         raise UserError(f"{path}: line {reader.line_num + 1}: is no CSV ({error})") from error
     return lines
 
 
-def _line(where: str, part: str, person: str, camera: str, frames: str) -> Line:
-    if part not in PARTS:
-        raise UserError(f"{where}: part is {part[:80]!r}; give {', '.join(PARTS[:-1])} or {PARTS[-1]}")
-    for name, text in (("person", person), ("camera", camera), ("frames", frames)):
-        if not text:
-            raise UserError(f"{where}: has no {name}")
-    nobody = ELSEWHERE.get(person, person.casefold())
-    if nobody in NOBODY and nobody != person:
-        raise UserError(f"{where}: person is {person}; write {nobody}")
-    person, camera = (str(int(name)) if NUMBER.fullmatch(name) else name for name in (person, camera))
-    return Line(where, part, person, camera, frames)
+def _checked(line: Line) -> Line:
+    """A line, its numbers without leading zeros. Raises UserError for one that says what it cannot."""
+    if line.part not in PARTS:
+        raise UserError(f"{line.where}: part is {line.part[:80]!r}; give {', '.join(PARTS[:-1])} or {PARTS[-1]}")
+    if lacking := next((name for name in COLUMNS if not getattr(line, name)), ""):
+        raise UserError(f"{line.where}: has no {lacking}")
+    nobody = ELSEWHERE.get(line.person, line.person.casefold())
+    if nobody in NOBODY and nobody != line.person:
+        raise UserError(f"{line.where}: person is {line.person}; write {nobody}")
+    person, camera = (str(int(name)) if NUMBER.fullmatch(name) else name for name in (line.person, line.camera))
+    return replace(line, person=person, camera=camera)
 
 
 def numbered(names: Iterable[str], known: Mapping[str, int] | None = None) -> dict[str, int]:

@@ -139,8 +139,7 @@ class Runner:
             kill_group(process)
 
     def _run_job(self, job: Job, free: SimpleQueue[str]) -> None:
-        """Runs a job to its end, on a GPU that is free; where a worker dies, the cell it was at has failed and the
-        others go on in another."""
+        """Runs a job on a GPU that is `free`, or on that which it sees ("")."""
         gpu = free.get()
         try:
             self._run_workers(job, gpu)
@@ -148,6 +147,7 @@ class Runner:
             free.put(gpu)
 
     def _run_workers(self, job: Job, gpu: str) -> None:
+        """Runs a job to its end; where a worker dies, the cell it was at has failed and the others go on in another."""
         waiting = {cell.key: cell for cell in job.cells if not self._is_measured_meanwhile(cell)}
         while waiting and not self._stopping:
             log = _log_path(next(iter(waiting.values())), job)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import shutil
-from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -40,14 +39,10 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def place(given: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def place(given: Path, own_cache: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder with a copy of what is `given`."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("REIDBENCH_CACHE", str(tmp_path / "cache"))
-    threads = torch.get_num_threads()
     shutil.copy(given, "model.pt")
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import json
 import os
 import pickle
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -46,15 +46,11 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def place(given: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def place(given: Path, own_cache: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A copy of what is `given`, to work in."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("REIDBENCH_CACHE", str(tmp_path / "cache"))
-    threads = torch.get_num_threads()
     shutil.copytree(given / "few", "few")
     shutil.copy(given / "model.pt", "model.pt")
-    yield
-    torch.set_num_threads(threads)
 
 
 def run(*arguments: str, capsys: pytest.CaptureFixture[str]) -> str:

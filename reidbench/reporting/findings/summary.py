@@ -18,7 +18,7 @@ from reidbench.reporting.findings.verdict import Verdict, verdict
 from reidbench.reporting.tables.comparison import is_timed
 from reidbench.reporting.tables.layout import seeds_text
 from reidbench.reporting.tables.table import Heading, Table
-from reidbench.spec import Row, canonical_json
+from reidbench.spec import Record, Row, canonical_json
 from reidbench.statistics import LEVEL
 
 MEASURED = ("ok", "partial", "stale")
@@ -204,13 +204,17 @@ def _cut(tables: Sequence[Table]) -> Iterator[str]:
     records = {record.key: record for table in tables for record in shown_records(table)}
     if cut := [record for record in records.values() if record.context.get("cut_after")]:
         seconds = f"{max(record.context['cut_after'] for record in cut):g}"
-        rows = ", ".join(dict.fromkeys(record.row for record in cut))
-        throughputs = f"{len(cut)} throughput{'' if len(cut) == 1 else 's'}"
-        yield f"Of {throughputs} no larger batch was tried, as {seconds} s of readings were over: {rows}."
+        count, rows = _counted(cut)
+        yield f"Of {count} no larger batch was tried, as {seconds} s of readings were over: {rows}."
     if fallen := [record for record in records.values() if ended_at_a_fall(record)]:
-        rows = ", ".join(dict.fromkeys(record.row for record in fallen))
-        throughputs = f"{len(fallen)} throughput{'' if len(fallen) == 1 else 's'}"
-        yield f"The search for the best batch of {throughputs} ended where the rate fell: {rows}."
+        count, rows = _counted(fallen)
+        yield f"The search for the best batch of {count} ended where the rate fell: {rows}."
+
+
+def _counted(throughputs: Sequence[Record]) -> tuple[str, str]:
+    """How many they are, and of which rows."""
+    count = f"{len(throughputs)} throughput{'' if len(throughputs) == 1 else 's'}"
+    return count, ", ".join(dict.fromkeys(record.row for record in throughputs))
 
 
 def _joined(tables: Sequence[Table]) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
 from reidbench.doubts import LARGEST, fell
@@ -36,8 +36,11 @@ def ratios_by_batch(table: Table, heading: Heading) -> dict[int, float]:
     Those were taken in turns; the ones before warmed up. Empty for a column of something else, and where the rows did
     not take turns.
     """
-    times = [_by_batch(record.samples) for record in _in_turns(table, heading)]
-    return {batch: times[0][batch] / times[1][batch] for batch in times[0] if batch in times[1]} if times else {}
+    times = [_by_batch(record) for record in _in_turns(table, heading)]
+    if not times:
+        return {}
+    own, reference = times
+    return {batch: own[batch][-1] / reference[batch][-1] for batch in own if batch in reference}
 
 
 def ended_at_a_fall(record: Record) -> int:
@@ -46,11 +49,8 @@ def ended_at_a_fall(record: Record) -> int:
     So ended that of older records alone: it goes on there now, unless that takes too long, which the record says, as
     it does what else ended it for good.
     """
-    times = {
-        int(name.removeprefix(BATCH)): min(found) for name, found in record.samples.items() if name.startswith(BATCH)
-    }
-    rates = [batch / times[batch] for batch in sorted(times)]
-    falls = [fell(before, after) for before, after in pairwise(rates)]
+    times = _by_batch(record)
+    falls = [fell(*pair) for pair in pairwise(batch / min(readings) for batch, readings in times.items())]
     ended = any(record.context.get(why) for why in ("out_of_memory_at", "ended_by", "cut_after"))
     ended |= max(times, default=0) >= LARGEST
     return max(times) if falls[-2:] in ([True], [False, True]) and not ended else 0
@@ -97,7 +97,7 @@ def _in_turns(table: Table, heading: Heading) -> list[Record]:
     return found if len(found) == 2 and session_of(found[0]) == session_of(found[1]) else []
 
 
-def _by_batch(samples: Mapping[str, list[float]]) -> dict[int, float]:
-    """By the number of clips in a batch, the seconds that it takes."""
-    times = {int(name.removeprefix(BATCH)): found[-1] for name, found in samples.items() if name.startswith(BATCH)}
-    return dict(sorted(times.items()))
+def _by_batch(record: Record) -> dict[int, list[float]]:
+    """By the number of clips in a batch, in ascending order, the seconds of its readings."""
+    named = ((name, readings) for name, readings in record.samples.items() if name.startswith(BATCH))
+    return dict(sorted((int(name.removeprefix(BATCH)), readings) for name, readings in named))
