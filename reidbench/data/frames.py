@@ -168,7 +168,7 @@ def in_turn(make: Callable[[int], Made], numbers: range, device: torch.device) -
             yield number, made
 
 
-def decode(path: Path, out: np.ndarray) -> None:
+def decode(path: Path | str, out: np.ndarray) -> None:
     """One JPEG or PNG into `out`, uint8 [H, W, 3] without gaps, resized bicubically where its size differs.
 
     Raises UserError naming the file if it is missing or damaged.
@@ -176,7 +176,7 @@ def decode(path: Path, out: np.ndarray) -> None:
     if decode_jpeg(path, out):
         return
     height, width, _ = out.shape
-    rgb = read_image(path)
+    rgb = read_image(Path(path))
     if rgb.size != (width, height):
         rgb = rgb.resize((width, height), Image.Resampling.BICUBIC)
     out[:] = np.asarray(rgb)
@@ -185,7 +185,8 @@ def decode(path: Path, out: np.ndarray) -> None:
 def decode_frames(root: Path, paths: Sequence[str], size: tuple[int, int], *, threads: int) -> np.ndarray:
     """Frames given by their paths below `root`, uint8 [len(paths), H, W, 3], decoded by `threads` threads."""
     out = np.empty((len(paths), *size, 3), dtype=np.uint8)
-    files = [root / path for path in paths]
+    # A Path for each frame takes a thirtieth of the time that decoding it does.
+    files = [os.path.join(root, path) for path in paths]  # noqa: PTH118
     if threads <= 1 or len(paths) < 2 * threads:
         for file, row in zip(files, out, strict=True):
             decode(file, row)

@@ -7,6 +7,8 @@ be small are decoded whole and resized: decoding them at a reduced scale would b
 from __future__ import annotations
 
 import io
+import os
+import stat
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,18 +20,17 @@ LARGEST = 1 << 26
 """Pixels of a frame beyond which Pillow is asked, which refuses what would take all memory."""
 
 
-def decode_jpeg(path: Path, out: np.ndarray) -> bool:
+def decode_jpeg(path: Path | str, out: np.ndarray) -> bool:
     """Decodes a JPEG into `out` uint8 [H, W, 3], resized bicubically where its size differs; the same pixels as Pillow.
 
     False, with `out` in any state, for whatever Pillow is to judge: another format or colour space, a file that is
     missing or damaged, and every file where simplejpeg is not installed.
     """
     turbo = _turbo()
-    # What is there and no file, such as a pipe, may never end.
-    if turbo is None or not path.is_file():
+    if turbo is None:
         return False
     try:
-        data = path.read_bytes()
+        data = _content(path)
         height, width, colours, _ = turbo.decode_jpeg_header(data)
         if colours != "YCbCr" or height * width > LARGEST:
             return False
@@ -41,6 +42,19 @@ def decode_jpeg(path: Path, out: np.ndarray) -> bool:
     except (OSError, ValueError):
         return False
     return True
+
+
+def _content(path: Path | str) -> bytes:
+    """The bytes of a file; none of what is no file, such as a pipe, which might never end.
+
+    By the system's own calls: a frame is small, and a file object takes a tenth of the time that decoding it does.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        found = os.fstat(descriptor)
+        return os.read(descriptor, found.st_size) if stat.S_ISREG(found.st_mode) else b""
+    finally:
+        os.close(descriptor)
 
 
 def decoder() -> str:

@@ -6,6 +6,7 @@ import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from reidbench.data import clips as module
 from reidbench.data.clips import (
     ERASED,
     MEAN,
@@ -100,6 +101,16 @@ def test_normalise_is_the_same_to_the_last_bit_whatever_it_is_laid_out_along() -
     assert torch.equal(normalise(clips), wanted)
     assert torch.equal(normalise(clips.flip(3)), wanted.flip(4)), "and of a view with gaps"
     assert torch.equal(normalise(clips[:, ::2]), wanted[:, ::2])
+
+
+@pytest.mark.parametrize("size", [(64, 32), (48, 200)])
+def test_normalising_piece_by_piece_leaves_no_line_out(size: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    clips = torch.randint(0, 256, (3, 2, *size, 3), dtype=torch.uint8)
+    whole = normalise(clips)
+    for piece in (1, 12 * size[1], 12 * size[1] * 50, whole.nbytes - 1):
+        monkeypatch.setattr(module, "IN_CACHE", piece)
+        assert torch.equal(normalise(clips), whole)
+    assert normalise(clips[:0]).shape == (0, 2, 3, *size)
 
 
 def test_clips_of_another_type_are_refused_and_stay_as_they_are() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -60,6 +61,11 @@ def test_other_colour_spaces_are_left_to_pillow(mode: str, tmp_path: Path) -> No
     assert not decode_jpeg(tmp_path / "frame.jpg", np.empty((32, 16, 3), dtype=np.uint8))
     found = decode_frames(tmp_path, ["frame.jpg"], (32, 16), threads=1)
     np.testing.assert_array_equal(found[0], by_pillow(tmp_path / "frame.jpg", (32, 16)))
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "frame.jpg")
+    assert not decode_jpeg(tmp_path / "frame.jpg", np.empty((32, 16, 3), dtype=np.uint8))
 
 
 def test_damage_is_judged_as_pillow_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
