@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -201,6 +202,37 @@ def test_a_truncated_frame_is_damaged(tiny: Dataset) -> None:
     (tiny.root / name).write_bytes((tiny.root / name).read_bytes()[:-60])
     with pytest.raises(UserError, match="damaged frame"):
         decode_frames(tiny.root, [name], SIZE, threads=1)
+
+
+@pytest.mark.parametrize("count", [1, 5, 40, 79])
+def test_threads_decode_what_one_does_and_name_the_same_frame(count: int, tiny: Dataset) -> None:
+    paths = name_frames(tiny, tiny.train, SIZE).paths[:count]
+    alone = decode_frames(tiny.root, paths, SIZE, threads=1)
+    for threads in (2, 3, 8):
+        assert np.array_equal(decode_frames(tiny.root, paths, SIZE, threads=threads), alone)
+    for name in paths[-3:]:
+        (tiny.root / name).write_bytes(b"damage")
+    for threads in (1, 2, 3, 8):
+        with pytest.raises(UserError, match=re.escape(paths[-3:][0])):
+            decode_frames(tiny.root, paths, SIZE, threads=threads)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_frame_that_is_there_several_times_is_decoded_once(
+    threads: int, tiny: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frames = name_frames(tiny, tiny.train, SIZE, threads=threads)
+    numbers = np.array([[7, 0, 7, 3], [3, 7, 80, 0], [12, 5, 4, 9]])
+    decoded: list[str] = []
+
+    def decode(path: str, out: np.ndarray) -> None:
+        decoded.append(path)
+        plain(path, out)
+
+    plain = module.decode
+    monkeypatch.setattr(module, "decode", decode)
+    np.testing.assert_array_equal(frames.gather(numbers), naive(tiny)[numbers])
+    assert sorted(decoded) == sorted(str(tiny.root / frames.paths[number]) for number in np.unique(numbers))
 
 
 def test_greyscale_and_png_become_rgb(tmp_path: Path) -> None:
