@@ -97,16 +97,23 @@ def profile(
 
 
 def score(
-    vectors: ArrayLike, identities: ArrayLike, cameras: ArrayLike, is_query: ArrayLike, *, protocol: str = "release"
+    vectors: ArrayLike,
+    identities: ArrayLike,
+    cameras: ArrayLike,
+    is_query: ArrayLike,
+    *,
+    clothes: ArrayLike | None = None,
+    protocol: str = "release",
 ) -> dict[str, dict[str, float]]:
     """The accuracies of features of one's own under a protocol, to the last digit what `bench.py score` prints.
 
     Of N tracklets, in any order, `vectors` [N, D] are floats, `identities` and `cameras` integers [N] (identity 0 is a
-    distractor, -1 junk), and `is_query` bool [N]. Queries are not searched for among each other unless the protocol
-    says so (`release_with_queries`). Gives mAP, top1 to top20 and mINP, each as {"value", "low", "high", "queries"}:
-    the first three in percent, low and high the 95 % interval over query identities, and how many queries it is the
-    mean over, those that have a match. Raises UserError for features that cannot be scored, and for an unknown protocol
-    or one that decides how clips become a vector.
+    distractor, -1 junk), and `is_query` bool [N]. `clothes`, text [N], names what each wears among its identity's own
+    outfits: the protocols `clothes_changing` and `same_clothes` go by it. Queries are not searched for among each other
+    unless the protocol says so (`release_with_queries`). Gives mAP, top1 to top20 and mINP, each as {"value", "low",
+    "high", "queries"}: the first three in percent, low and high the 95 % interval over query identities, and how many
+    queries it is the mean over, those that have a match. Raises UserError for features that cannot be scored, and for
+    an unknown protocol or one that decides how clips become a vector.
     """
     from reidbench.experiments.scoring import score_protocols
     from reidbench.registry import lookup
@@ -115,7 +122,7 @@ def score(
     from reidbench.retrieval.protocols import PROTOCOLS
 
     chosen = lookup("protocol", protocol, PROTOCOLS)
-    (scored,) = score_protocols(given_features(vectors, identities, cameras, is_query), [chosen])
+    (scored,) = score_protocols(given_features(vectors, identities, cameras, is_query, clothes), [chosen])
     assert scored.outcome is not None
     queries = scored.outcome.context["queries"]
     return {name: {**bounds, "queries": queries} for name, bounds in score_values(scored.outcome).items()}

@@ -182,7 +182,8 @@ class Protocol:
     distractors stay unless `distractors` is False. `ap` is "rectangular" (mean precision at the positives) or
     "trapezoid" (the MARS authors' MATLAB). `frames` is the clip length (0: the recipe's).
     `distance` is "cosine" or "euclidean" (of the vectors as they are, at no unit length), and with `reranking` the
-    distances are those of k-reciprocal re-ranking (`retrieval.reranking`).
+    distances are those of k-reciprocal re-ranking (`retrieval.reranking`). `clothes` says in which a query's identity
+    is to be found: "any", "other" than the query's own, or the "same"; entries of it in others are left out.
     """
 
     name: str = "release"
@@ -195,6 +196,7 @@ class Protocol:
     frames: int = 0
     distance: str = "cosine"
     reranking: bool = False
+    clothes: str = "any"
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -202,7 +204,7 @@ class Protocol:
         return identity_of(self, LATER_FIELDS)
 
 
-LATER_FIELDS = ("frames", "distance", "reranking")
+LATER_FIELDS = ("frames", "distance", "reranking", "clothes")
 """Fields of `Protocol` younger than the first records; see `identity_of`. A new field belongs here."""
 
 

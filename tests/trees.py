@@ -114,6 +114,28 @@ def write_prid(root: Path) -> Path:
     return root
 
 
+CCVID_LISTS = {
+    "train": ("session1/001_01 001 u0_l0_s0_c0_a0", "session1/001_09 001 u1_l0_s0_c0_a0", "session3/004_02 004 u0_l0"),
+    "query": ("session2/002_01 002 u0_l0_s0_c0_a0", "session2/002_03 002 u0_l0_s0_c0_a0", "session3/003_10 003 u0_l1"),
+    "gallery": (
+        "session1/002_12 002 u0_l0_s0_c0_a0",
+        "session3/002_01 002 u2_l1_s0_c1_a0",
+        "session1/003_10 003 u0_l0",
+        "session2/003_10 003 u0_l1",
+    ),
+}
+"""Person 3 is in one outfit in session 1 and in another in sessions 2 and 3; person 2 changes for session 3."""
+
+
+def write_ccvid(root: Path) -> Path:
+    for place, (part, lines) in enumerate(CCVID_LISTS.items()):
+        for number, line in enumerate(lines):
+            for frame in range(1, 4 + number):
+                write_frame(root / line.split()[0] / f"{frame:05d}.jpg", (place, number, frame))
+        (root / f"{part}.txt").write_text("".join("\t".join(line.split()) + "\n" for line in lines))
+    return root
+
+
 LISTED = """part,person,camera,frames,note
 train,anna,north,people/anna/north,
 train,anna,south,people/anna/south,"to the left, slowly"

@@ -46,8 +46,9 @@ def evaluate(arguments: Namespace) -> int:
 
 
 def protocols(arguments: Namespace) -> int:
-    """Embeds the test tracklets once and scores them under every protocol."""
+    """Embeds the test tracklets once and scores them under every protocol, or all but those that go by clothes."""
     from reidbench.experiments.scoring import embed_weights
+    from reidbench.retrieval.features import undressed
 
     cell, places, weights = _given_weights(arguments)
     with telling_progress() as progress:
@@ -58,7 +59,8 @@ def protocols(arguments: Namespace) -> int:
         "dataset": dataset_text(**cell.settings["dataset"]),
         "clips": _clips_text(**cell.settings["recipe"]),
     }
-    return _print_scored(embedded, list(PROTOCOLS.values()), about, arguments)
+    chosen = [protocol for protocol in PROTOCOLS.values() if not undressed(embedded.tracklets, protocol)]
+    return _print_scored(embedded, chosen, about, arguments)
 
 
 def embed(arguments: Namespace) -> int:
@@ -92,7 +94,7 @@ def score(arguments: Namespace) -> int:
     embedded, about = read_features(Path(first))
     for protocol in named:
         embedded.under(protocol)
-    chosen = named or [protocol for protocol in PROTOCOLS.values() if embedded.holds(protocol)]
+    chosen = named or [protocol for protocol in PROTOCOLS.values() if embedded.fits(protocol)]
     if not chosen:
         raise UserError(f"{first}: pooled as no protocol does; write them again with embed")
     told = _features_told(first, embedded, about)

@@ -135,25 +135,40 @@ def jumps(folder: str, numbers: Sequence[int]) -> list[str]:
 def matches(found: Dataset) -> dict[str, tuple[int, ...]]:
     """For each query how many tracklets of its identity another camera has.
 
-    With the other queries counted ("queries in the gallery") and without ("queries left out").
+    With the other queries counted ("queries in the gallery") and without ("queries left out"); where it is known what
+    is worn, also how many of those that the dataset's custom counts are in "other clothes" and in "the same clothes".
     """
-    galleries = {"queries in the gallery": (*found.query, *found.gallery), "queries left out": found.gallery}
-    return {name: _matches(found.query, gallery) for name, gallery in galleries.items()}
+    everything = (*found.query, *found.gallery)
+    galleries = {"queries in the gallery": everything, "queries left out": found.gallery}
+    counted = {name: _matches(found.query, gallery) for name, gallery in galleries.items()}
+    if not any("clothes" in tracklet.traits for tracklet in everything):
+        return counted
+    gallery = everything if found.queries_in_gallery else found.gallery
+    same = _matches(found.query, gallery, worn=True)
+    all_of_them = _matches(found.query, gallery)
+    other = tuple(total - dressed for total, dressed in zip(all_of_them, same, strict=True))
+    return {**counted, "other clothes": other, "the same clothes": same}
 
 
-def _matches(queries: Sequence[Tracklet], gallery: Sequence[Tracklet]) -> tuple[int, ...]:
-    seen: dict[int, Counter[int]] = defaultdict(Counter)
+def _matches(queries: Sequence[Tracklet], gallery: Sequence[Tracklet], *, worn: bool = False) -> tuple[int, ...]:
+    """Of each query; with `worn` only those in its own clothes."""
+
+    def who(tracklet: Tracklet) -> tuple[object, ...]:
+        return tracklet.identity, tracklet.traits.get("clothes") if worn else None
+
+    seen: dict[tuple[object, ...], Counter[int]] = defaultdict(Counter)
     for tracklet in gallery:
-        seen[tracklet.identity][tracklet.camera] += 1
-    return tuple(seen[query.identity].total() - seen[query.identity][query.camera] for query in queries)
+        seen[who(tracklet)][tracklet.camera] += 1
+    return tuple(seen[who(query)].total() - seen[who(query)][query.camera] for query in queries)
 
 
 def fingerprint(tree: Tree, found: Dataset) -> str:
-    """A SHA-256 over every tracklet and the bytes of a sample of frames."""
+    """A SHA-256 over every tracklet, what is worn where that is known, and the bytes of a sample of frames."""
     digest = hashlib.sha256()
     for part in PARTS:
         for tracklet in getattr(found, part):
-            line = [part, tracklet.identity, tracklet.camera, *tracklet.frames]
+            worn = tracklet.traits.get("clothes")
+            line = [part, tracklet.identity, tracklet.camera, *tracklet.frames, *([{"clothes": worn}] if worn else [])]
             digest.update(f"{json.dumps(line)}\n".encode())
     digest.update(sample(tree, (*found.train, *found.query, *found.gallery)))
     return digest.hexdigest()

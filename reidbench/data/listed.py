@@ -5,7 +5,7 @@ train,anna,north,people/anna/north                a folder: all images in it, in
 query,17,2,test/0017/*C2T0001*.jpg                or those of a folder whose names fit a pattern
 gallery,distractor,2,test/strangers/0001          nobody to be found; junk is left out of every ranking
 
-Other columns are ignored.
+A column `clothes`, if there is one, names what is worn among the person's own outfits. Others are ignored.
 """
 
 from __future__ import annotations
@@ -29,6 +29,9 @@ from reidbench.spec import UserError
 
 COLUMNS = ("part", "person", "camera", "frames")
 
+WORN = "clothes"
+"""The column that a list need not have."""
+
 NOBODY = {"distractor": DISTRACTOR, "junk": JUNK}
 """Persons that are none."""
 
@@ -48,6 +51,7 @@ class Line:
     person: str
     camera: str
     frames: str
+    clothes: str = ""
 
     @property
     def where(self) -> str:
@@ -93,7 +97,8 @@ def read_tree(tree: Tree, file: str, queries_in_gallery: bool) -> Dataset:
             for other in others
             if (other.part, other.person) != (line.part, line.person)
         ]
-        parts[line.part].append(Tracklet(frames, persons[line.person], cameras[line.camera]))
+        worn = {WORN: line.clothes} if line.clothes else {}
+        parts[line.part].append(Tracklet(frames, persons[line.person], cameras[line.camera], worn))
     train, query, gallery = (tuple(parts[part]) for part in PARTS)
     if not (query and (gallery or queries_in_gallery)):
         problems.append(f"{path}: lists no {'gallery' if query else 'query'} tracklet")
@@ -117,7 +122,8 @@ def read_lines(path: Path) -> list[Line]:
                 than = f"{'more' if None in row else 'fewer'} fields than the first line"
                 raise UserError(f"{path}: line {reader.line_num}: has {than}")
             if any(map(str.strip, row.values())):
-                lines.append(_checked(Line(path, reader.line_num, *(row[name].strip() for name in COLUMNS))))
+                told = (row.get(name, "").strip() for name in (*COLUMNS, WORN))
+                lines.append(_checked(Line(path, reader.line_num, *told)))
     except csv.Error as error:
         raise UserError(f"{path}: line {reader.line_num + 1}: is no CSV ({error})") from error
     return lines
@@ -132,8 +138,10 @@ def _checked(line: Line) -> Line:
     nobody = ELSEWHERE.get(line.person, line.person.casefold())
     if nobody in NOBODY and nobody != line.person:
         raise UserError(f"{line.where}: person is {line.person}; write {nobody}")
-    person, camera = (str(int(name)) if NUMBER.fullmatch(name) else name for name in (line.person, line.camera))
-    return replace(line, person=person, camera=camera)
+    person, camera, clothes = (
+        str(int(name)) if NUMBER.fullmatch(name) else name for name in (line.person, line.camera, line.clothes)
+    )
+    return replace(line, person=person, camera=camera, clothes=clothes)
 
 
 def numbered(names: Iterable[str], known: Mapping[str, int] | None = None) -> dict[str, int]:

@@ -21,8 +21,9 @@ class Tracklet:
     """A short sequence of crops of one person from one camera.
 
     `frames` are paths relative to the dataset's root, in order of time. `identity` is the dataset's own number; `JUNK`
-    and `DISTRACTOR` are not persons to be found. `traits` holds what else is known of it (synthetic data: its
-    look-alike `group`, the `factor` that tells the group apart, `occluded`).
+    and `DISTRACTOR` are not persons to be found. `traits` holds what else is known of it: what its person wears, as
+    `clothes`, a name among that person's own; of synthetic data its look-alike `group`, the `factor` that tells the
+    group apart, `occluded`.
     """
 
     frames: tuple[str, ...]

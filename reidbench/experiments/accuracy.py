@@ -24,7 +24,7 @@ from reidbench.files import alone
 from reidbench.profiling.latency import check_device
 from reidbench.profiling.trial import try_model
 from reidbench.recipes import Recipe
-from reidbench.retrieval.features import Features, embed_dataset
+from reidbench.retrieval.features import Features, check_dressed, embed_dataset
 from reidbench.retrieval.metrics import evaluate, lookalike_floor, score_samples
 from reidbench.spec import Advance, Cell, Outcome, Places, Protocol, UserError
 from reidbench.training.checkpoint import load_weights, save_model
@@ -142,10 +142,12 @@ def told_settings(cell: Cell, preset: str = "") -> dict[str, Any]:
 def untrained(cell: Cell, places: Places) -> tuple[nn.Module, Dataset]:
     """The model of a cell with the weights that its training starts from, and the dataset.
 
-    Raises UserError for a model that fails, or breaks the contract of models: not after hours of training.
+    Raises UserError for a model that fails, or breaks the contract of models, and for data that the protocol cannot
+    score: not after hours of training.
     """
     settings = cell.settings
     dataset = dataset_of(settings["dataset"], places)
+    check_dressed((*dataset.query, *dataset.gallery), Protocol(**settings["protocol"]))
     torch.manual_seed(settings["seed"])
     classes = len(dataset.train_identities)
     model = registry.build(cell.model, classes=classes, **cell.options)
@@ -217,7 +219,7 @@ def score_features(query: Features, gallery: Features, protocol: Protocol, datas
     samples = score_samples(scores, dataset.query)
     if any(query.groups):
         valid = np.flatnonzero(scores.valid).tolist()
-        samples["floor"] = [lookalike_floor(query, row, gallery, protocol.ap) for row in valid]
+        samples["floor"] = [lookalike_floor(query, row, gallery, protocol) for row in valid]
     context: dict[str, Any] = {
         "queries": int(scores.valid.sum()),
         "queries_without_match": int((~scores.valid).sum()),

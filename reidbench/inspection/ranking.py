@@ -28,14 +28,16 @@ def look_at_ranking(model: nn.Module, dataset: Dataset, cell: Cell, progress: Ad
     """Of every query that has a match: `found`, the share of its matches among the first ten, and how many of these
     are `lookalikes` and `others`, with the pictures of some rankings.
 
-    Left out of a ranking is what the protocol leaves out: junk and entries of the query's own identity and camera.
+    Left out of a ranking is what the protocol leaves out: junk and entries of the query's own identity that are no
+    match.
     """
     recipe, protocol = recipe_of(cell.settings), Protocol(**cell.settings["protocol"])
     query, gallery = embed_dataset(
         model, dataset, recipe, protocol, device=prepare_device(cell.settings), progress=progress
     )
     rankings = [
-        ranking(query, gallery, row, similarities) for row, similarities in similarity_rows(query, gallery, protocol)
+        ranking(query, gallery, row, similarities, protocol)
+        for row, similarities in similarity_rows(query, gallery, protocol)
     ]
     valid = [row for row, (order, matches) in enumerate(rankings) if matches]
     kinds = {row: kinds_of(query, gallery, row, rankings[row][0]) for row in valid}
@@ -67,14 +69,19 @@ def look_at_ranking(model: nn.Module, dataset: Dataset, cell: Cell, progress: Ad
     return Outcome(samples=samples, context={"queries": len(valid), "gallery": len(gallery), "rankings": pictured})
 
 
-def ranking(query: Features, gallery: Features, row: int, similarities: np.ndarray) -> tuple[np.ndarray, int]:
+def ranking(
+    query: Features, gallery: Features, row: int, similarities: np.ndarray, protocol: Protocol
+) -> tuple[np.ndarray, int]:
     """The gallery positions of a query's first ten, int64 `[10]` or fewer, and the number of its matches.
 
     `similarities` `[gallery]` are this query's. Of equally similar entries those that are no match come first, as in
     the score.
     """
     own = gallery.identities == query.identities[row]
-    places = np.flatnonzero(~(own & (gallery.cameras == query.cameras[row])))
+    theirs = np.flatnonzero(own)
+    places = np.setdiff1d(
+        np.arange(len(gallery)), theirs[~query.matches(row, gallery, theirs, protocol)], assume_unique=True
+    )
     order = np.lexsort((own[places], -similarities[places]))
     return places[order[:TOP]], int(own[places].sum())
 

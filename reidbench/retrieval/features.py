@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +21,9 @@ from reidbench.recipes import Recipe
 from reidbench.retrieval.mapped import UnitVectors
 from reidbench.retrieval.shards import own, whole
 from reidbench.spec import Advance, Protocol, UserError
+
+ANY = Protocol().clothes
+"""Under which clothes are not looked at."""
 
 CLIPS_AT_ONCE = 32
 """Clips in a forward pass: with the frames of these alone in memory, a tracklet may have any length."""
@@ -57,13 +60,15 @@ class Features:
 
     `vectors` float32 [N, D] (of unit length where the protocol's distance is the cosine; of a memory map, when they
     are read), `identities` and `cameras` int64 [N], `groups` str [N], the group of look-alikes each is of (""
-    for none), and `names` str [N], the path of each tracklet's first frame.
+    for none), `clothes` str [N], what each wears of its identity's own ("" where nobody says), and `names` str [N], the
+    path of each tracklet's first frame.
     """
 
     vectors: np.ndarray | UnitVectors
     identities: np.ndarray
     cameras: np.ndarray
     groups: np.ndarray
+    clothes: np.ndarray
     names: np.ndarray
 
     def __len__(self) -> int:
@@ -71,9 +76,18 @@ class Features:
 
     def take(self, rows: slice | np.ndarray) -> Features:
         """Those at some positions, or where a mask is True."""
-        return Features(
-            self.vectors[rows], self.identities[rows], self.cameras[rows], self.groups[rows], self.names[rows]
-        )
+        return Features(*(getattr(self, column.name)[rows] for column in fields(self)))
+
+    def matches(self, row: int, gallery: Features, places: np.ndarray, protocol: Protocol) -> np.ndarray:
+        """Which of some entries of a gallery, all of a query's identity, that query is to find, bool [places].
+
+        They are before another camera, in the clothes that the protocol wants. The others are left out of its ranking.
+        """
+        elsewhere: np.ndarray = gallery.cameras[places] != self.cameras[row]
+        if protocol.clothes == ANY:
+            return elsewhere
+        same = gallery.clothes[places] == self.clothes[row]
+        return elsewhere & (same if protocol.clothes == "same" else ~same)
 
 
 @dataclass(frozen=True)
@@ -90,19 +104,20 @@ class Embedded:
     frames: int
     refused: Mapping[int, str] = field(default_factory=dict)
 
-    def holds(self, protocol: Protocol) -> bool:
-        """Whether the tracklets were embedded as a protocol asks for."""
-        return Pooling.of(protocol, self.frames) in self.vectors
+    def fits(self, protocol: Protocol) -> bool:
+        """Whether the tracklets were embedded as a protocol asks for, and say what it goes by."""
+        return Pooling.of(protocol, self.frames) in self.vectors and not undressed(self.tracklets, protocol)
 
     def under(self, protocol: Protocol) -> tuple[Features, Features]:
         """The features of the queries and of the gallery that a protocol puts them to, the queries first if in it.
 
-        Raises UserError if they were not embedded as the protocol asks for.
+        Raises UserError if they were not embedded as the protocol asks for, or do not say what it goes by.
         """
         pooling = Pooling.of(protocol, self.frames)
-        if not self.holds(protocol):
+        if pooling not in self.vectors:
             reason = self.refused.get(pooling.frames, f"these features are not of {_pooling_text(pooling)}")
             raise UserError(f"protocol {protocol.name}: {reason}")
+        check_dressed(self.tracklets, protocol)
         vectors = self.vectors[pooling]
         everything = _features(self.tracklets, _unit(vectors) if protocol.distance == "cosine" else vectors)
         queries = len(self.dataset.query)
@@ -124,8 +139,9 @@ def embed_dataset(
 
     The gallery holds the queries first where they belong in it; junk, and distractors where the protocol drops them,
     are not embedded at all. The model is on `device`; its modules are in evaluation mode meanwhile, and in their own
-    afterwards.
+    afterwards. Raises UserError if the protocol goes by what the dataset does not say.
     """
+    check_dressed((*dataset.query, *dataset.gallery), protocol)
     return embed_test(model, dataset, recipe, [protocol], device=device, progress=progress).under(protocol)
 
 
@@ -174,6 +190,22 @@ def left_out(*protocols: Protocol) -> tuple[int, ...]:
 def holds_queries(dataset: Dataset, protocol: Protocol) -> bool:
     """Whether the queries are in the gallery."""
     return dataset.queries_in_gallery if protocol.queries_in_gallery is None else protocol.queries_in_gallery
+
+
+def undressed(tracklets: Iterable[Tracklet], protocol: Protocol) -> int:
+    """How many tracklets of persons do not say what is worn, though a protocol goes by that."""
+    if protocol.clothes == ANY:
+        return 0
+    return sum(t.identity > DISTRACTOR and not t.traits.get("clothes") for t in tracklets)
+
+
+def check_dressed(tracklets: Sequence[Tracklet], protocol: Protocol) -> None:
+    """Raises UserError where a protocol goes by clothes and the tracklets do not say what is worn."""
+    if unsaid := undressed(tracklets, protocol):
+        raise UserError(
+            f"protocol {protocol.name}: {unsaid} of {len(tracklets)} tracklets do not say what is worn; give data with "
+            "clothes, such as ccvid, or another protocol"
+        )
 
 
 def embed(
@@ -287,6 +319,7 @@ def _features(tracklets: Sequence[Tracklet], vectors: np.ndarray | UnitVectors) 
         np.array([t.identity for t in tracklets], dtype=np.int64),
         np.array([t.camera for t in tracklets], dtype=np.int64),
         np.array([str(t.traits.get("group", "")) for t in tracklets]),
+        np.array([str(t.traits.get("clothes", "")) for t in tracklets]),
         np.array([t.frames[0] for t in tracklets]),
     )
 

@@ -22,7 +22,16 @@ from reidbench.spec import CLIP_FRAMES, Protocol, UserError
 
 FORMAT = "reidbench-features-1"
 
-KINDS = {"vector": "f", "identity": "iu", "camera": "iu", "query": "b", "name": "U", "group": "U", "about": "U"}
+KINDS = {
+    "vector": "f",
+    "identity": "iu",
+    "camera": "iu",
+    "query": "b",
+    "name": "U",
+    "group": "U",
+    "clothes": "U",
+    "about": "U",
+}
 """The arrays of a file and the kinds of what each may hold. The first four must be there."""
 
 KIND_NAMES = {"f": "floats", "iu": "integers", "b": "bool", "U": "text"}
@@ -73,7 +82,7 @@ def write_features(path: Path, embedded: Embedded, about: Mapping[str, Any]) -> 
     """Writes what was embedded by one pooling, a row a tracklet, the queries first; `about` holds plain values.
 
     `vector` float32 [N, D], not at unit length, `identity` and `camera` int64 [N], `query` bool [N], `name` [N], the
-    path of the tracklet's first frame, `group` [N] ("" for none), and `about`, a JSON text. Atomic.
+    path of the tracklet's first frame, `group` and `clothes` [N] ("" for none), and `about`, a JSON text. Atomic.
     """
     check_name(path)
     ((pooling, vectors),) = embedded.vectors.items()
@@ -92,7 +101,10 @@ def write_features(path: Path, embedded: Embedded, about: Mapping[str, Any]) -> 
         "camera": np.array([t.camera for t in tracklets], dtype=np.int64),
         "query": np.arange(len(tracklets)) < len(dataset.query),
         "name": np.array([t.frames[0] for t in tracklets], dtype=np.str_),
-        "group": np.array([str(t.traits.get("group", "")) for t in tracklets], dtype=np.str_),
+        **{
+            trait: np.array([str(t.traits.get(trait, "")) for t in tracklets], dtype=np.str_)
+            for trait in ("group", "clothes")
+        },
     }
     text = json.dumps({**about, **known})
     with replacing(path) as temporary, temporary.open("wb") as file:
@@ -105,9 +117,10 @@ def write_features(path: Path, embedded: Embedded, about: Mapping[str, Any]) -> 
 def read_features(path: Path) -> tuple[Embedded, dict[str, Any]]:
     """What `write_features` wrote as `.npz`, and what is written about it, nothing in it ever run.
 
-    Of a file of one's own `vector`, `identity`, `camera` and `query` are enough: names are then numbers, groups empty,
-    and `DEFAULTS` is what is written about it. The tracklets have no frames but the first. Vectors that would not fit a
-    block stay in the file, as a memory map. Raises UserError for a file that is missing, damaged or something else.
+    Of a file of one's own `vector`, `identity`, `camera` and `query` are enough: names are then numbers, groups and
+    clothes empty, and `DEFAULTS` is what is written about it. The tracklets have no frames but the first. Vectors that
+    would not fit a block stay in the file, as a memory map. Raises UserError for a file that is missing, damaged or
+    something else.
     """
     arrays, about = _read_arrays(path)
     try:
@@ -119,13 +132,14 @@ def read_features(path: Path) -> tuple[Embedded, dict[str, Any]]:
         raise _unreadable(path, str(error)) from error
 
 
-def given_features(vectors: Any, identities: Any, cameras: Any, is_query: Any) -> Embedded:
+def given_features(vectors: Any, identities: Any, cameras: Any, is_query: Any, clothes: Any = None) -> Embedded:
     """The features of N tracklets in any order: `vectors` [N, D], `identities` and `cameras` integers [N], `is_query`
-    bool [N], as arrays, lists or tensors. What a file of these would give. Raises UserError."""
-    given = (vectors, identities, cameras, is_query)
+    bool [N], and where they are known `clothes` text [N], as arrays, lists or tensors. What a file of these would give.
+    Raises UserError."""
+    given = {**dict(zip(NEEDED, (vectors, identities, cameras, is_query), strict=True)), "clothes": clothes}
     try:
-        arrays = {name: _array(values) for name, values in zip(NEEDED, given, strict=True)}
-        _check(arrays, dict(zip(NEEDED, GIVEN, strict=True)))
+        arrays = {name: _array(values) for name, values in given.items() if values is not None or name in NEEDED}
+        _check(arrays, {**dict(zip(NEEDED, GIVEN, strict=True)), "clothes": "clothes"})
         order = np.argsort(~arrays["query"], kind="stable")
         return _embedded({name: array[order] for name, array in arrays.items()}, DEFAULTS, Path())
     except (ValueError, TypeError) as error:
@@ -145,9 +159,13 @@ def _embedded(given: Mapping[str, np.ndarray], about: Mapping[str, Any], path: P
     """Checked arrays, the queries first, and what is known about them. Raises ValueError for what is not."""
     # Names of their own: by them re-ranking knows a query that is in the gallery, too.
     count = len(given["query"])
-    arrays = {"name": np.arange(count).astype(np.str_), "group": np.full(count, "", dtype=np.str_), **given}
-    rows = zip(*(arrays[name].tolist() for name in ("identity", "camera", "name", "group")), strict=True)
-    tracklets = tuple(Tracklet((name,), identity, camera, {"group": group}) for identity, camera, name, group in rows)
+    unsaid = np.full(count, "", dtype=np.str_)
+    arrays = {"name": np.arange(count).astype(np.str_), "group": unsaid, "clothes": unsaid, **given}
+    rows = zip(*(arrays[name].tolist() for name in ("identity", "camera", "name", "group", "clothes")), strict=True)
+    tracklets = tuple(
+        Tracklet((name,), identity, camera, {"group": group, "clothes": clothes})
+        for identity, camera, name, group, clothes in rows
+    )
     queries = int(arrays["query"].sum())
     try:
         dataset = Dataset(

@@ -19,6 +19,8 @@ from reidbench.spec import Protocol, UserError
 
 RANKS = (1, 5, 10, 20)
 
+WORN = {"any": "", "other": " and other clothes", "same": " and the same clothes"}
+"""How a match is described whose clothes a protocol wants so."""
 
 AMONG_QUERIES = "queries match each other: to search among them, too, use release_with_queries"
 """What to do where every tracklet is a query, say, and a protocol has them search in the gallery alone."""
@@ -44,13 +46,16 @@ class QueryScores:
 def evaluate(query: Features, gallery: Features, protocol: Protocol) -> QueryScores:
     """Ranks the gallery for every query by the protocol's distance.
 
-    Left out of a query's ranking are junk, entries of its own identity and camera (itself, if it is in the gallery),
-    and distractors where the protocol drops them. Memory is that of a block whatever the gallery's size, beyond the
-    features, which may be memory-mapped (a gallery with entries for all queries to leave out is copied without them).
-    Raises UserError if the protocol's AP or distance is unknown or no query has a match.
+    Left out of a query's ranking are junk, entries of its own identity and camera (itself, if it is in the gallery) or
+    in clothes that the protocol does not want, and distractors where the protocol drops them. Memory is that of a block
+    whatever the gallery's size, beyond the features, which may be memory-mapped (a gallery with entries for all queries
+    to leave out is copied without them). Raises UserError if the protocol's AP, clothes or distance is unknown or no
+    query has a match.
     """
     if protocol.ap not in ("rectangular", "trapezoid"):
         raise UserError(f"protocol {protocol.name}: ap is {protocol.ap!r}; choose rectangular or trapezoid")
+    if protocol.clothes not in WORN:
+        raise UserError(f"protocol {protocol.name}: clothes is {protocol.clothes!r}; choose {', '.join(WORN)}")
     count = len(query)
     ap, inp, twin_auc = np.full((3, count), np.nan)
     first = np.zeros(count, dtype=np.int64)
@@ -66,7 +71,8 @@ def evaluate(query: Features, gallery: Features, protocol: Protocol) -> QuerySco
             twin_auc[row] = _auc(found.matches, found.twins)
     if not (first > 0).any():
         advice = AMONG_QUERIES if _match_each_other(query) else "use another protocol"
-        raise UserError(f"protocol {protocol.name}: no query has a match in another camera; {advice}")
+        where = f"in another camera{WORN[protocol.clothes]}"
+        raise UserError(f"protocol {protocol.name}: no query has a match {where}; {advice}")
     return QueryScores(ap, first, inp, twin_auc, first > 0)
 
 
@@ -97,7 +103,7 @@ def score_samples(scores: QueryScores, query: Sequence[Tracklet]) -> dict[str, l
     return {name: column.astype(np.float64).tolist() for name, column in columns.items()}
 
 
-def lookalike_floor(query: Features, row: int, gallery: Features, rule: str) -> float:
+def lookalike_floor(query: Features, row: int, gallery: Features, protocol: Protocol) -> float:
     """The average precision expected of a query whose group of look-alikes is found and not one of it told apart.
 
     Of n entries of the group, m of them matches, in random order: a match is at each place k alike, and of the k - 1
@@ -107,12 +113,12 @@ def lookalike_floor(query: Features, row: int, gallery: Features, rule: str) -> 
     without look-alikes it is 1.
     """
     own, group = gallery.identities == query.identities[row], query.groups[row]
-    matches = int((own & (gallery.cameras != query.cameras[row])).sum())
+    matches = int(query.matches(row, gallery, np.flatnonzero(own), protocol).sum())
     twins = int(((gallery.groups == group) & ~own).sum()) if group else 0
     n = matches + twins
     k = np.arange(1, n + 1)
     precision = (1 + (k - 1) * (matches - 1) / max(1, n - 1)) / k
-    if rule == "trapezoid":
+    if protocol.ap == "trapezoid":
         precision = (precision + np.where(k > 1, (matches - 1) / max(1, n - 1), 1)) / 2
     return float(precision.mean())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from reidbench.data.tracklets import Tracklet
-from reidbench.retrieval.features import Embedded, holds_queries
+from reidbench.retrieval.features import ANY, Embedded, holds_queries
 from reidbench.spec import Protocol
 
 
@@ -35,7 +35,12 @@ def unlike_under(protocol: Protocol, one: Embedded, other: Embedded) -> str:
     A file that does not say so is taken to have no queries in the gallery.
     """
     own = [holds_queries(each.dataset, protocol) for each in (one, other)]
-    return "" if own[0] == own[1] else "the queries are in the gallery of one of the two alone"
+    if own[0] != own[1]:
+        return "the queries are in the gallery of one of the two alone"
+    worn = [[t.traits.get("clothes") for t in each.tracklets] for each in (one, other)]
+    if protocol.clothes != ANY and worn[0] != worn[1]:
+        return "the two do not say the same of what is worn"
+    return ""
 
 
 def _are_names(tracklets: Sequence[Tracklet]) -> bool:

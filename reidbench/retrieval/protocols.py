@@ -61,6 +61,16 @@ PROTOCOLS = {
             about="as release, k-reciprocal re-ranking (Zhong et al., CVPR 2017; k1 20, k2 6, lambda 0.3)",
             reranking=True,
         ),
+        Protocol(
+            name="clothes_changing",
+            about="as release, a query's identity to be found in other clothes: left out in those of the query",
+            clothes="other",
+        ),
+        Protocol(
+            name="same_clothes",
+            about="as release, a query's identity to be found in the query's clothes: left out in others",
+            clothes="same",
+        ),
     )
 }
 """Every protocol by name. Junk is left out under all of them: an entry that is left out of every ranking and one that

@@ -55,5 +55,5 @@ def _directions(rng: np.random.Generator, count: int, dimension: int) -> np.ndar
 
 def _named(letter: str, vectors: np.ndarray, identities: np.ndarray, rng: np.random.Generator) -> Features:
     count = len(vectors)
-    names = np.char.add(letter, np.arange(count).astype(str))
-    return Features(vectors, identities, rng.integers(1, CAMERAS + 1, count), np.full(count, ""), names)
+    names, unsaid = np.char.add(letter, np.arange(count).astype(str)), np.full(count, "")
+    return Features(vectors, identities, rng.integers(1, CAMERAS + 1, count), unsaid, unsaid, names)

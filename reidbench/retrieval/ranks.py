@@ -32,25 +32,25 @@ class Ranked:
 class _Sought:
     """Positions in the gallery, ascending, that a query looks at: its own identity and its look-alikes.
 
-    `elsewhere` bool [own] are those of its own identity before another camera: its matches. The rest is left out.
+    `matches` bool [own] are those of its own identity that it is to find. The rest is left out.
     """
 
     own: np.ndarray
-    elsewhere: np.ndarray
+    matches: np.ndarray
     twins: np.ndarray
 
 
 def ranked_queries(query: Features, gallery: Features, protocol: Protocol) -> Iterator[tuple[int, Ranked]]:
     """Each query that has a match, by its position, in order.
 
-    Entries of its own identity and camera are left out. A match comes after every entry that is exactly as similar and
-    no match. Raises UserError if the protocol's distance is unknown.
+    Entries of its own identity that are no match (`Features.matches`) are left out. A match comes after every entry
+    that is exactly as similar and no match. Raises UserError if the protocol's distance is unknown.
     """
     identities = _Positions(gallery.identities)
     groups = _Positions(gallery.groups) if any(query.groups) else None
     for block in similarity_blocks(query, gallery, protocol):
         rows = range(len(query))[block.rows]
-        sought = [_sought(query, gallery, row, identities, groups) for row in rows]
+        sought = [_sought(query, gallery, row, protocol, identities, groups) for row in rows]
         for row, ranked in zip(rows, _rank(block, sought), strict=True):
             if len(ranked.matches):
                 yield row, ranked
@@ -69,21 +69,28 @@ class _Positions:
         return self._order[first:last]
 
 
-def _sought(query: Features, gallery: Features, row: int, identities: _Positions, groups: _Positions | None) -> _Sought:
+def _sought(
+    query: Features,
+    gallery: Features,
+    row: int,
+    protocol: Protocol,
+    identities: _Positions,
+    groups: _Positions | None,
+) -> _Sought:
     own = identities.of(query.identities[row])
-    elsewhere = gallery.cameras[own] != query.cameras[row]
+    matches = query.matches(row, gallery, own, protocol)
     if groups is None or not query.groups[row]:
-        return _Sought(own, elsewhere, own[:0])
+        return _Sought(own, matches, own[:0])
     group = groups.of(query.groups[row])
     other = gallery.identities[group] != query.identities[row]
-    return _Sought(own, elsewhere, group[other & (gallery.cameras[group] != query.cameras[row])])
+    return _Sought(own, matches, group[other & (gallery.cameras[group] != query.cameras[row])])
 
 
 def _rank(block: Block, sought: Sequence[_Sought]) -> list[Ranked]:
     kept = block.part(block.parts[0]) if len(block.parts) == 1 else None
     own = _picked(block, [each.own for each in sought], kept)
     twins = _picked(block, [each.twins for each in sought], kept)
-    ascending = [np.sort(values[each.elsewhere]) for values, each in zip(own, sought, strict=True)]
+    ascending = [np.sort(values[each.matches]) for values, each in zip(own, sought, strict=True)]
     above = _above(block, ascending, [each.own for each in sought], kept)
     return [
         Ranked(values[::-1], np.arange(1, len(values) + 1) + counts[::-1], looks)

@@ -36,7 +36,8 @@ def features(count: int) -> Features:
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     identities = rng.integers(1, IDENTITIES + 1, count)
     groups = (identities // 4).astype(str)
-    return Features(vectors, identities, rng.integers(1, 7, count), groups, np.arange(count).astype(str))
+    clothes, names = np.full(count, ""), np.arange(count).astype(str)
+    return Features(vectors, identities, rng.integers(1, 7, count), groups, clothes, names)
 
 
 @pytest.mark.parametrize(("protocol", "gallery"), [("release", 5_000), ("euclidean", 5_000), ("reranked", 1_000)])

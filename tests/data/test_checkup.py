@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from trees import write_duke, write_ilids, write_lsvid, write_prid
+from trees import write_ccvid, write_duke, write_ilids, write_lsvid, write_prid
 
 from reidbench import registry
 from reidbench.data import duke, index, mars, tree
@@ -26,7 +26,7 @@ def check(name: str, root: Path | str, *, decode: bool = False, **options: Any) 
     return found
 
 
-@pytest.mark.parametrize("write", [write_duke, write_lsvid, write_ilids, write_prid])
+@pytest.mark.parametrize("write", [write_duke, write_lsvid, write_ilids, write_prid, write_ccvid])
 def test_each_layout_is_counted_and_each_difference_says_where(write: Callable[..., Path], tmp_path: Path) -> None:
     name = write.__name__.removeprefix("write_")
     found = check(name, write(tmp_path / name))
@@ -51,6 +51,15 @@ def test_the_mars_trap_is_counted(write_mars: Callable[..., Path]) -> None:
     # Identity 2 is seen by each of its cameras once, and both tracklets are queries.
     found = check("mars", write_mars(queries=(3, 4, 5)))
     assert found.unmatched == {"queries in the gallery": 0, "queries left out": 2}
+
+
+def test_matches_in_other_clothes_are_counted_where_it_is_known_what_is_worn(tmp_path: Path) -> None:
+    found = check("ccvid", write_ccvid(tmp_path / "ccvid"))
+    counts = {"queries in the gallery": 0, "queries left out": 0, "other clothes": 0, "the same clothes": 0}
+    assert found.unmatched == counts
+    root = write_ccvid(tmp_path / "undone")
+    (root / "gallery.txt").write_text("session1/002_12 002 u0_l0_s0_c0_a0\nsession1/003_10 003 u0_l0\n")
+    assert check("ccvid", root).unmatched == {**counts, "other clothes": 2, "the same clothes": 1}
 
 
 def test_counts_missing_and_damaged_frames_are_told_together(mars_tree: Path) -> None:

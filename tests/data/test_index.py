@@ -10,9 +10,9 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from trees import write_duke, write_frame, write_ilids, write_lsvid, write_prid
+from trees import write_ccvid, write_duke, write_frame, write_ilids, write_lsvid, write_prid
 
-from reidbench.data import census, duke, ilids, index, lsvid, mars, prid
+from reidbench.data import ccvid, census, duke, ilids, index, lsvid, mars, prid
 from reidbench.data.census import TreeError
 from reidbench.data.tracklets import Dataset
 from reidbench.data.tree import Tree
@@ -43,6 +43,7 @@ LAYOUTS: dict[str, tuple[Callable[[Path], Path], Callable[..., Dataset]]] = {
     "lsvid": (write_lsvid, lsvid.lsvid),
     "ilids": (write_ilids, ilids.ilids),
     "prid": (write_prid, prid.prid),
+    "ccvid": (write_ccvid, ccvid.ccvid),
 }
 
 

@@ -10,7 +10,7 @@ from trees import LISTED, write_frame, write_listed
 from reidbench.cli import main
 from reidbench.data import index
 from reidbench.data.listed import listed
-from reidbench.data.tracklets import DISTRACTOR, JUNK
+from reidbench.data.tracklets import DISTRACTOR, JUNK, Dataset
 from reidbench.spec import UserError
 
 HEAD = LISTED.partition("\n")[0]
@@ -39,6 +39,21 @@ def test_numbers_stay_what_they_are_where_all_are_numbers(tmp_path: Path) -> Non
     found = listed(str(write_listed(tmp_path / "mine", "\n".join(["part,person,camera,frames", *lines, *tested]))))
     assert [(t.identity, t.camera) for t in found.train] == [(7, 4), (7, 2), (100, 4)]
     assert [(t.identity, t.camera) for t in found.gallery] == [(3, 2), (DISTRACTOR, 2)]
+
+
+def test_what_is_worn_may_be_told_and_is_part_of_the_fingerprint(tmp_path: Path) -> None:
+    lines = ("query,3,4,people/carl/n", "gallery,3,2,people/carl/s", "gallery,distractor,2,strangers")
+
+    def found(name: str, *column: str) -> Dataset:
+        rows = ("part,person,camera,frames", *lines)
+        text = "\n".join(",".join(row) for row in zip(rows, column, strict=True)) if column else "\n".join(rows)
+        return listed(str(write_listed(tmp_path / name, text)))
+
+    plain, dressed = found("plain"), found("dressed", "clothes", "07", "7", " ")
+    other = found("other", "clothes", "7", "8", " ")
+    assert [t.traits for t in (*plain.query, *plain.gallery)] == [{}] * 3
+    assert [t.traits for t in (*dressed.query, *dressed.gallery)] == [{"clothes": "7"}, {"clothes": "7"}, {}]
+    assert len({each.fingerprint for each in (plain, dressed, other)}) == 3
 
 
 def test_one_number_written_in_two_ways_is_one_person(tmp_path: Path) -> None:

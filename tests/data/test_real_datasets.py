@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from trees import write_duke, write_ilids, write_lsvid, write_prid
+from trees import write_ccvid, write_duke, write_ilids, write_lsvid, write_prid
 
 from reidbench import registry
 from reidbench.data.census import count
@@ -25,6 +25,7 @@ LAYOUTS: list[tuple[Callable[[Path], Path], dict[str, Any]]] = [
     (write_lsvid, {"dense": 0}),
     (write_ilids, {"split": 3}),
     (write_prid, {"split": 2}),
+    (write_ccvid, {"dense": 2}),
 ]
 
 

@@ -128,7 +128,7 @@ def test_what_look_alikes_alone_give_is_of_the_gallery_that_is_scored() -> None:
 
 def _alike(tracklets: Sequence[Tracklet]) -> Features:
     """Features that tell nobody apart."""
-    columns = zip(*((t.identity, t.camera, t.traits["group"], t.frames[0]) for t in tracklets), strict=True)
+    columns = zip(*((t.identity, t.camera, t.traits["group"], "", t.frames[0]) for t in tracklets), strict=True)
     return Features(np.ones((len(tracklets), 2), np.float32), *map(np.array, columns))
 
 

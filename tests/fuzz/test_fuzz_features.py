@@ -90,7 +90,7 @@ def damaged_features(draw, sample: bytes) -> bytes:
 
 def score(path: Path) -> None:
     embedded, _ = read_features(path)
-    held = [PROTOCOLS[name] for name in PROTOCOL_NAMES if embedded.holds(PROTOCOLS[name])]
+    held = [PROTOCOLS[name] for name in PROTOCOL_NAMES if embedded.fits(PROTOCOLS[name])]
     if held:
         for one in score_protocols(embedded, held):
             assert one.outcome is None or np.isfinite(one.outcome.samples["ap"]).all()

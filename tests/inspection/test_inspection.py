@@ -24,7 +24,8 @@ from reidbench.inspection.ranking import kinds_of, ranking
 from reidbench.inspection.selection import Differing, Gaps, differing, occlusion_gaps, tempo_gaps
 from reidbench.reporting.figures.images import frames_of
 from reidbench.retrieval.features import Features
-from reidbench.spec import Cell, Output, UserError
+from reidbench.retrieval.protocols import PROTOCOLS
+from reidbench.spec import Cell, Output, Protocol, UserError
 
 
 def person(identity: int, camera: int, **traits: Any) -> Tracklet:
@@ -233,17 +234,22 @@ def test_a_ranking_holds_matches_lookalikes_and_others_in_order() -> None:
         np.array([1, 1, 2, 3, 1, 2]),
         np.array([1, 2, 1, 1, 3, 2]),
         np.array(["a", "a", "a", "", "a", "a"]),
+        np.array(["red", "red", "red", "red", "blue", "blue"]),
         np.array(list("tuvwxy")),
     )
     query = gallery.take(slice(1))
-    places, matches = ranking(query, gallery, 0, np.cos(angles))
+    places, matches = ranking(query, gallery, 0, np.cos(angles), Protocol())
     assert places.tolist() == [1, 2, 3, 4, 5] and matches == 2
     assert kinds_of(query, gallery, 0, places) == ["match", "look-alike", "other", "match", "look-alike"]
+    for name, wanted in (("clothes_changing", [2, 3, 4, 5]), ("same_clothes", [1, 2, 3, 5])):
+        places, matches = ranking(query, gallery, 0, np.cos(angles), PROTOCOLS[name])
+        assert places.tolist() == wanted and matches == 1
 
 
 def test_a_match_comes_after_what_is_exactly_as_similar() -> None:
     vectors = np.tile(np.array([[1.0, 0]], np.float32), (3, 1))
-    gallery = Features(vectors, np.array([1, 1, 2]), np.array([1, 2, 1]), np.array(["", "", ""]), np.array(list("abc")))
-    places, _ = ranking(gallery, gallery, 0, np.ones(3))
+    columns = (np.array([1, 1, 2]), np.array([1, 2, 1]), *np.full((2, 3), ""), np.array(list("abc")))
+    gallery = Features(vectors, *columns)
+    places, _ = ranking(gallery, gallery, 0, np.ones(3), Protocol())
     assert places.tolist() == [2, 1]
     assert kinds_of(gallery, gallery, 0, places) == ["other", "match"], "nobody in no group is nobody's look-alike"

@@ -24,11 +24,10 @@ def of_one_vector(match: int, *, length: int = 100, seed: int = 0) -> tuple[Feat
     vector = (vector / np.linalg.norm(vector)).astype(np.float32)
     identities = np.where(np.arange(GALLERY) == match, 1, 2)
     names = np.arange(GALLERY + 1).astype(str)
-    gallery = Features(
-        np.tile(vector, (GALLERY, 1)), identities, np.ones(GALLERY, np.int64), np.full(GALLERY, ""), names[1:]
-    )
+    unsaid = np.full(GALLERY, "")
+    gallery = Features(np.tile(vector, (GALLERY, 1)), identities, np.ones(GALLERY, np.int64), unsaid, unsaid, names[1:])
     one = np.zeros(1, np.int64)
-    return Features(vector[None], one + 1, one, np.array([""]), names[:1]), gallery
+    return Features(vector[None], one + 1, one, unsaid[:1], unsaid[:1], names[:1]), gallery
 
 
 def test_the_first_of_those_that_are_equal_stands_for_them() -> None:

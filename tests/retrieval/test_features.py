@@ -3,7 +3,7 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from reidbench.data.clips import evaluation_clips, normalise
 from reidbench.data.frames import decode_frames
 from reidbench.data.mars import read_layout
-from reidbench.data.tracklets import DISTRACTOR, JUNK, Dataset
+from reidbench.data.tracklets import DISTRACTOR, JUNK, Dataset, Tracklet
 from reidbench.recipes import Recipe
 from reidbench.retrieval import features as module
 from reidbench.retrieval.features import Pooling, UnfitClips, embed, embed_dataset, embed_test, gallery_of, left_out
@@ -196,6 +196,7 @@ def test_the_protocol_makes_up_the_gallery(dataset: Dataset, protocol: Protocol,
 
 
 def test_one_embedding_serves_every_protocol_that_it_was_made_for(dataset: Dataset) -> None:
+    dataset = dressed(dataset)
     protocols = [protocol for name, protocol in PROTOCOLS.items() if name != "four_frames"]
     model = Means()
     together = embed_test(model, dataset, RECIPE, protocols, device=CPU)
@@ -210,6 +211,32 @@ def test_one_embedding_serves_every_protocol_that_it_was_made_for(dataset: Datas
         UserError, match="protocol two: these features are not of all frames in 2-frame clips, the neck"
     ):
         together.under(Protocol("two", frames=2))
+
+
+def dressed(dataset: Dataset) -> Dataset:
+    """Each person in one outfit before its first camera, and in another before others."""
+
+    def worn(tracklets: Sequence[Tracklet]) -> tuple[Tracklet, ...]:
+        return tuple(replace(t, traits={**t.traits, "clothes": f"u{int(t.camera > 1)}"}) for t in tracklets)
+
+    return replace(dataset, query=worn(dataset.query), gallery=worn(dataset.gallery))
+
+
+def test_what_nobody_wears_by_the_data_decides_nothing(dataset: Dataset) -> None:
+    """Junk and distractors need wear nothing; persons must, before anything is embedded."""
+    asked = PROTOCOLS["clothes_changing"]
+    found = embed_test(Means(), dressed(dataset), RECIPE, [asked], device=CPU)
+    query, gallery = found.under(asked)
+    assert query.clothes.tolist() == ["u0", "u0"] and set(gallery.clothes) == {"u0", "u1"} and found.fits(asked)
+    plain = embed_test(Means(), dataset, RECIPE, [asked], device=CPU)
+    assert not plain.fits(asked) and plain.fits(PROTOCOLS["release"])
+    told = r"protocol clothes_changing: 5 of 6 tracklets do not say what is worn; give data with clothes, such as ccvid"
+    with pytest.raises(UserError, match=told):
+        plain.under(asked)
+    model = Means()
+    with pytest.raises(UserError, match="protocol clothes_changing: 5 of 7 tracklets do not say what is worn"):
+        embed_dataset(model, dataset, RECIPE, asked, device=CPU)
+    assert not model.clips
 
 
 def test_euclidean_vectors_keep_their_length(dataset: Dataset) -> None:

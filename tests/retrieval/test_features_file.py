@@ -64,7 +64,7 @@ def test_a_file_scores_as_what_was_written(
                 np.testing.assert_array_equal(value, getattr(other, field))
         one, other = (evaluate(*each.under(PROTOCOLS[name]), PROTOCOLS[name]).ap for each in (found, embedded))
         np.testing.assert_array_equal(one, other)
-    assert not found.holds(PROTOCOLS["first_clip"]) and found.holds(PROTOCOLS["mars_matlab"])
+    assert not found.fits(PROTOCOLS["first_clip"]) and found.fits(PROTOCOLS["mars_matlab"])
 
 
 @pytest.mark.parametrize("content", [b"junk", b"\x80\x04K\x01."])
@@ -191,6 +191,23 @@ def test_four_arrays_of_ones_own_are_enough(embedded: Embedded, tmp_path: Path) 
     asked = replace(PROTOCOLS["reranked"], queries_in_gallery=True)
     one, other = (evaluate(*each.under(asked), asked).ap for each in (found, embedded))
     np.testing.assert_array_equal(one, other)
+
+
+def test_clothes_are_kept_and_may_be_given(embedded: Embedded, tmp_path: Path) -> None:
+    worn = [f"u{t.camera // 2 * (t.identity % 2)}" for t in embedded.tracklets]
+    told = tuple(replace(t, traits={"clothes": name}) for t, name in zip(embedded.tracklets, worn, strict=True))
+    dressed = replace(embedded, tracklets=told)
+    write_features(tmp_path / "f.npz", dressed, ABOUT)
+    columns = [[getattr(t, name) for t in told] for name in ("identity", "camera")]
+    given = given_features(embedded.vectors[POOLING], *columns, np.arange(10) < 3, worn)
+    for name in ("clothes_changing", "same_clothes"):
+        asked = replace(PROTOCOLS[name], queries_in_gallery=True)
+        read, _ = read_features(tmp_path / "f.npz")
+        aps = [evaluate(*each.under(asked), asked).ap for each in (dressed, read, given)]
+        np.testing.assert_array_equal(aps[0], aps[1])
+        np.testing.assert_array_equal(aps[0], aps[2])
+    with pytest.raises(UserError, match=r"clothes is of another kind or length, int64 \[10\]; let it be text \[track"):
+        given_features(embedded.vectors[POOLING], *columns, np.arange(10) < 3, np.arange(10))
 
 
 def test_arrays_are_taken_in_any_order(embedded: Embedded) -> None:

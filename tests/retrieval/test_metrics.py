@@ -24,8 +24,8 @@ def features(
     vectors: np.ndarray, identities: list[int], cameras: list[int], groups: list[str] | None = None
 ) -> Features:
     named, count = groups or [""] * len(identities), len(identities)
-    names = np.arange(count).astype(str)
-    return Features(vectors.astype(np.float32), np.array(identities), np.array(cameras), np.array(named), names)
+    columns = (np.array(identities), np.array(cameras), np.array(named), np.full(count, ""))
+    return Features(vectors.astype(np.float32), *columns, np.arange(count).astype(str))
 
 
 def line(
@@ -40,13 +40,17 @@ def one(group: str = "") -> Features:
     return features(np.ones((1, 1)), [1], [1], [group])
 
 
-def ranking(query: Features, gallery: Features, row: int, distractors: bool = True) -> np.ndarray:
+def ranking(query: Features, gallery: Features, row: int, distractors: bool = True, clothes: str = "any") -> np.ndarray:
     """The definition, step by step: 1 where an entry of the sorted, cleaned gallery is a match; ties pessimistic."""
     similarity = query.vectors[row] @ gallery.vectors.T
     entries = []
-    for value, identity, camera in zip(similarity, gallery.identities, gallery.cameras, strict=True):
+    rest = (gallery.identities, gallery.cameras, gallery.clothes)
+    for value, identity, camera, worn in zip(similarity, *rest, strict=True):
         same = identity == query.identities[row]
         if identity == JUNK or (same and camera == query.cameras[row]) or (identity == DISTRACTOR and not distractors):
+            continue
+        changed = worn != query.clothes[row]
+        if same and ((clothes == "other" and not changed) or (clothes == "same" and changed)):
             continue
         entries.append((-value, bool(same)))
     return np.array([same for _, same in sorted(entries)])
@@ -66,25 +70,35 @@ def brute_force(matches: np.ndarray, rule: str) -> tuple[float, int, float]:
 
 
 def random_set(seed: int, queries: int = 6, entries: int = 40, levels: int = 4) -> tuple[Features, Features]:
-    """Small whole-number vectors: similarities are exact, and many of them tie."""
+    """Small whole-number vectors: similarities are exact, and many of them tie. The first query has every match."""
     rng = np.random.default_rng(seed)
 
     def draw(count: int, lowest: int) -> Features:
         identities = rng.integers(lowest, 6, count)
         groups = np.where(identities > 0, np.char.add("g", (identities // 2).astype(str)), "")
         vectors = rng.integers(-levels, levels + 1, (count, 3)).astype(np.float32)
-        return Features(vectors, identities, rng.integers(1, 4, count), groups, np.arange(count).astype(str))
+        cameras, clothes = rng.integers(1, 4, count), np.array(["u0", "u1"])[rng.integers(0, 2, count)]
+        return Features(vectors, identities, cameras, groups, clothes, np.arange(count).astype(str))
 
-    return draw(queries, 1), draw(entries, JUNK)
+    query, gallery = draw(queries, 1), draw(entries, JUNK)
+    for each, count, camera, worn in ((query, 1, 1, ["u0"]), (gallery, 2, 2, ["u0", "u1"])):
+        each.identities[:count], each.cameras[:count], each.groups[:count], each.clothes[:count] = 1, camera, "g0", worn
+    return query, gallery
 
 
 @settings(max_examples=60)
-@given(st.integers(0, 2**32), st.sampled_from([RECTANGULAR, TRAPEZOID]), st.booleans(), st.sampled_from([1, 50]))
-def test_against_the_definition(seed: int, protocol: Protocol, distractors: bool, levels: int) -> None:
+@given(
+    st.integers(0, 2**32),
+    st.sampled_from([RECTANGULAR, TRAPEZOID]),
+    st.booleans(),
+    st.sampled_from([1, 50]),
+    st.sampled_from(["any", "other", "same"]),
+)
+def test_against_the_definition(seed: int, protocol: Protocol, distractors: bool, levels: int, clothes: str) -> None:
     query, gallery = random_set(seed, levels=levels)
-    found = evaluate(query, gallery, replace(protocol, distractors=distractors))
+    found = evaluate(query, gallery, replace(protocol, distractors=distractors, clothes=clothes))
     for row in range(len(query)):
-        matches = ranking(query, gallery, row, distractors)
+        matches = ranking(query, gallery, row, distractors, clothes)
         assert found.valid[row] == matches.any()
         if matches.any():
             wanted = brute_force(matches, protocol.ap)
@@ -155,7 +169,7 @@ def test_one_more_distractor_never_helps(seed: int, protocol: Protocol) -> None:
         np.concatenate([gallery.vectors, vector]),
         *(
             np.append(getattr(gallery, n), v)
-            for n, v in (("identities", 0), ("cameras", 1), ("groups", ""), ("names", "x"))
+            for n, v in (("identities", 0), ("cameras", 1), ("groups", ""), ("clothes", ""), ("names", "x"))
         ),
     )
     fewer, found = evaluate(query, gallery, protocol), evaluate(query, more, protocol)
@@ -322,7 +336,7 @@ def test_the_factors_of_look_alikes_come_in_order() -> None:
 def test_the_floor_is_that_of_random_order_within_a_group(identities: int, cameras: int, rule: str) -> None:
     group = [(1 + i, c, "g1") for i in range(identities) for c in range(cameras)]
     columns = map(np.array, zip(*group, (50, 0, "g2"), (51, 0, ""), strict=True))
-    gallery = Features(np.zeros((len(group) + 2, 1), np.float32), *columns, np.full(len(group) + 2, ""))
+    gallery = Features(np.zeros((len(group) + 2, 1), np.float32), *columns, *np.full((2, len(group) + 2), ""))
     ranked = np.array([identity == 1 for identity, camera, _ in group if identity != 1 or camera != 0])
     rng = np.random.default_rng(0)
     simulated = []
@@ -331,11 +345,11 @@ def test_the_floor_is_that_of_random_order_within_a_group(identities: int, camer
         found = np.arange(1, len(ranks) + 1)
         above = np.where(ranks > 1, (found - 1) / np.maximum(1, ranks - 1), 1)
         simulated.append(np.mean(found / ranks if rule == "rectangular" else (found / ranks + above) / 2))
-    assert lookalike_floor(gallery, 0, gallery, rule) == pytest.approx(np.mean(simulated), abs=0.01)
+    assert lookalike_floor(gallery, 0, gallery, Protocol(ap=rule)) == pytest.approx(np.mean(simulated), abs=0.01)
 
 
 @pytest.mark.parametrize("rule", ["rectangular", "trapezoid"])
 @pytest.mark.parametrize("cameras", [2, 3, 5])
 def test_the_floor_of_a_query_without_look_alikes_is_1(cameras: int, rule: str) -> None:
     gallery = line([0.0] * (cameras + 1), [*[1] * cameras, 2], list(range(cameras + 1)))
-    assert lookalike_floor(gallery, 0, gallery, rule) == 1
+    assert lookalike_floor(gallery, 0, gallery, Protocol(ap=rule)) == 1

@@ -52,6 +52,15 @@ def test_others_are_told_apart(other: Embedded, told: str) -> None:
     assert unlike(features(fingerprint="f"), other) == told
 
 
+def test_clothes_count_where_a_protocol_goes_by_them() -> None:
+    given = (np.ones((6, 3)), np.array(IDENTITIES), np.array(CAMERAS), np.arange(6) < 2)
+    one, other = (given_features(*given, [*"rrbbr", name]) for name in "rb")
+    assert unlike(one, other) == unlike_under(PROTOCOLS["release"], one, other) == ""
+    for name in ("clothes_changing", "same_clothes"):
+        assert unlike_under(PROTOCOLS[name], one, one) == ""
+        assert unlike_under(PROTOCOLS[name], one, other) == "the two do not say the same of what is worn"
+
+
 def test_names_tell_tracklets_of_one_person_apart() -> None:
     other = named(features(), "0bxdef")
     told = "holds person 1 in camera 2 (x) as tracklet 3, not person 1 in camera 2 (c)"

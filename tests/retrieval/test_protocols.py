@@ -26,6 +26,7 @@ def test_protocols_are_named_as_they_are_listed(name: str) -> None:
     assert protocol.name == name and protocol.about
     assert protocol.clips in ("all", "first", "restricted") and protocol.neck in ("after", "before")
     assert protocol.ap in ("rectangular", "trapezoid") and protocol.distance in ("cosine", "euclidean")
+    assert protocol.clothes in ("any", "other", "same")
 
 
 @pytest.mark.parametrize(
@@ -60,7 +61,7 @@ def test_what_a_protocol_says_of_frames_and_neighbours_is_what_it_does() -> None
 def test_a_later_field_is_in_the_identity_only_where_it_is_set() -> None:
     assert tuple(PROTOCOLS["release"].identity) == FIRST
     assert {field.name for field in fields(Protocol)} == {*FIRST, *LATER_FIELDS}
-    for name, value in (("frames", 4), ("distance", "euclidean"), ("reranking", True)):
+    for name, value in (("frames", 4), ("distance", "euclidean"), ("reranking", True), ("clothes", "other")):
         identity = replace(Protocol(), **{name: value}).identity
         assert set(identity) == {*FIRST, name} and identity[name] == value
 

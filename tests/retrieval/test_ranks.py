@@ -29,7 +29,8 @@ def unit_features(count: int, dimension: int, seed: int, identities: int = 20) -
     people = rng.integers(1, identities + 1, count)
     groups = np.char.add("g", (people // 2).astype(str))
     names = np.char.add(f"{seed}/", np.arange(count).astype(str))
-    return Features(vectors, people, rng.integers(1, 4, count), groups, names)
+    clothes = np.array(["red", "blue"])[rng.integers(0, 2, count)]
+    return Features(vectors, people, rng.integers(1, 4, count), groups, clothes, names)
 
 
 def in_parts(monkeypatch: pytest.MonkeyPatch, block: int) -> None:

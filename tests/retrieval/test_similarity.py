@@ -20,7 +20,7 @@ def features(count: int, seed: int) -> Features:
     rng = np.random.default_rng(seed)
     vectors = rng.normal(size=(count, 8)).astype(np.float32)
     names = np.char.add(f"{seed}/", np.arange(count).astype(str))
-    return Features(vectors, rng.integers(1, 9, count), rng.integers(1, 4, count), np.full(count, ""), names)
+    return Features(vectors, rng.integers(1, 9, count), rng.integers(1, 4, count), *np.full((2, count), ""), names)
 
 
 def rows(query: Features, gallery: Features, protocol: Protocol) -> np.ndarray:

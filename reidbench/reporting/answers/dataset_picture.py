@@ -69,18 +69,19 @@ def _cameras(axis: Axes, found: Description) -> None:
 
 
 def _matches(axis: Axes, found: Description) -> None:
-    """How many queries have how many matches, with the queries in the gallery and without."""
+    """How many queries have how many matches, of each kind that is counted."""
     most = max(max(counts) for counts in found.matches.values())
     step = -(-(most + 1) // 20)
     edges = np.arange(0, most + 1 + step, step)
+    width = 0.8 * step / len(found.matches)
     for i, (how, counts) in enumerate(found.matches.items()):
         none = sum(not number for number in counts)
         heights, _ = np.histogram(counts, edges)
         label = f"{how}: {none} without a match"
         axis.bar(
-            edges[:-1] + (i - 0.5) * 0.4 * step,
+            edges[:-1] + (i - (len(found.matches) - 1) / 2) * width,
             heights,
-            0.4 * step,
+            width,
             label=label,
             color=OKABE_ITO[i],
             hatch=HATCHES[i],
@@ -89,7 +90,7 @@ def _matches(axis: Axes, found: Description) -> None:
     axis.set(xlabel="tracklets of the same person from other cameras", ylabel="queries", title="matches of a query")
     for ticks in (axis.xaxis, axis.yaxis):
         ticks.set_major_locator(MaxNLocator(integer=True))
-    axis.set_ylim(0, 1.3 * axis.get_ylim()[1])
+    axis.set_ylim(0, (1.1 + 0.1 * len(found.matches)) * axis.get_ylim()[1])
     axis.legend(frameon=False, fontsize=8, loc="upper right")
 
 
