@@ -30,7 +30,7 @@ def decode_jpeg(path: Path | str, out: np.ndarray) -> bool:
     if turbo is None:
         return False
     try:
-        data = _content(path)
+        data = content_of(path)
         height, width, colours, _ = turbo.decode_jpeg_header(data)
         if colours != "YCbCr" or height * width > LARGEST:
             return False
@@ -44,7 +44,7 @@ def decode_jpeg(path: Path | str, out: np.ndarray) -> bool:
     return True
 
 
-def _content(path: Path | str) -> bytes:
+def content_of(path: Path | str) -> bytes:
     """The bytes of a file; none of what is no file, such as a pipe, which might never end.
 
     By the system's own calls: a frame is small, and a file object takes a tenth of the time that decoding it does.

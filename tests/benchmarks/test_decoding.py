@@ -28,7 +28,7 @@ from speed_page import Tell, with_interval
 from reidbench.data import jpeg
 from reidbench.data.clips import normalise
 from reidbench.data.frames import decode_frames
-from reidbench.data.jpeg import decoder
+from reidbench.data.jpeg import content_of, decoder
 from reidbench.machine import physical_cores
 from reidbench.profiling.latency import interleave
 from reidbench.statistics import ratio_interval
@@ -86,7 +86,7 @@ def test_one_core_against_a_loader_of_single_frames(
     runs: dict[str, Callable[[], object]] = {
         "one by one": lambda: plain_clips(paths, 8, SIZE),
         "ours": ours,
-        "read": lambda: [path.read_bytes() for path in paths],
+        "read": lambda: [content_of(path) for path in paths],
         "read and decode": lambda: decode_frames(tmp_path, names, SIZE, threads=1),
         "normalise": lambda: normalise(pixels),
     }
