@@ -97,6 +97,12 @@ def test_the_paper_is_every_table_that_it_prints_and_shares_what_they_share(tmp_
 
 def test_rivals_are_all_of_table_1_with_what_it_says_of_them() -> None:
     rivals = {row.name: row for row in registry.suite("rivals").rows}
+    on_mevid = {name for name, row in rivals.items() if row.publication("mAP", "mevid")}
+    assert on_mevid == {"AP3D", "TCLNet", "STMN", "PSTA", "BiCnet-TKS"}
+    rivals = {
+        name: replace(row, published=tuple(p for p in row.published if p.dataset != "mevid"))
+        for name, row in rivals.items()
+    }
     for row in registry.suite("table1").rows:
         assert row.name in rivals
         if halved := rivals.get(f"{row.name}, frames halved"):

@@ -136,6 +136,28 @@ def write_ccvid(root: Path) -> Path:
     return root
 
 
+MEVID_ROWS = {
+    "train": ((103, 20, 424, 3), (103, 21, 300, 2), (0, 1, 300, 2)),
+    "test": ((201, 3, 330, 3), (201, 3, 329, 2), (201, 4, 505, 4), (208, 1, 330, 2), (208, 1, 505, 3)),
+}
+"""For each tracklet the person, the outfit, the camera and how many frames; the first and fourth tested are queries."""
+
+
+def write_mevid(root: Path) -> Path:
+    for part, rows in MEVID_ROWS.items():
+        names: list[str] = []
+        lines = []
+        for track, (person, outfit, camera, frames) in enumerate(rows):
+            lines.append(f"{len(names):.6e} {len(names) + frames - 1:.6e} {person} {outfit} {camera}")
+            for frame in range(frames):
+                names.append(f"{person:04d}O{outfit:03d}C{camera}T{track:03d}F{frame:05d}.jpg")
+                write_frame(root / f"bbox_{part}" / f"{person:04d}" / names[-1], (person, track, frame))
+        (root / f"{part}_name.txt").write_text("\n".join(names) + "\n")
+        (root / f"track_{part}_info.txt").write_text("\n".join(lines) + "\n")
+    (root / "query_IDX.txt").write_text("0.0\n3.0\n")
+    return root
+
+
 LISTED = """part,person,camera,frames,note
 train,anna,north,people/anna/north,
 train,anna,south,people/anna/south,"to the left, slowly"

@@ -36,6 +36,20 @@ def read_text(file: Path, what: str, encoding: str = "utf-8-sig") -> str:
         raise UserError(f"{file}: cannot be read ({reason(error)}); it lists {what}, one a line") from error
 
 
+def read_table(file: Path, what: str, columns: int) -> np.ndarray:
+    """The whole numbers of a text file, a row a line, int64 [rows, columns]; `what` says in the error what it lists."""
+    rows = [line.split() for line in read_lines(file, what) if line]
+    odd = next((row for row in rows if len(row) != columns), None)
+    if odd is not None or not rows:
+        held = f"a line of {len(odd)} numbers" if odd is not None else "nothing"
+        raise UserError(f"{file}: holds {held}, not {what} as lines of {columns}")
+    try:
+        array = np.array(rows, dtype=np.float64)
+    except ValueError as error:
+        raise UserError(f"{file}: cannot be read as numbers ({reason(error)})") from error
+    return _whole(file, "it", array)
+
+
 def read_matlab(file: Path, key: str) -> np.ndarray:
     """The whole numbers in variable `key` of a MATLAB file of version 5 to 7, int64 in its shape there."""
     with _reading(file, "a MATLAB file", key):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.io import savemat
 
-from reidbench.data.info_files import read_array, read_hdf5, read_json, read_lines, read_matlab
+from reidbench.data.info_files import read_array, read_hdf5, read_json, read_lines, read_matlab, read_table
 from reidbench.spec import UserError
 
 tables = arrays(np.float64, st.tuples(st.integers(1, 4), st.integers(1, 4)), elements=st.integers(-9, 10**6))
@@ -27,9 +27,11 @@ def test_tables_come_as_they_were_written(tmp_path_factory: pytest.TempPathFacto
         file["t"] = table.T
         file.create_group("other")
     np.save(folder / "array.npy", table)
+    np.savetxt(folder / "rows.txt", table)
     known = read_hdf5(folder / "seven.mat", "t", "other", "missing")
+    rows = read_table(folder / "rows.txt", "rows", table.shape[1])
     assert list(known) == ["t"]
-    for found in (read_matlab(folder / "five.mat", "t"), known["t"], read_array(folder / "array.npy")):
+    for found in (read_matlab(folder / "five.mat", "t"), known["t"], read_array(folder / "array.npy"), rows):
         assert found.dtype == np.int64 and np.array_equal(found, table)
 
 
@@ -69,3 +71,21 @@ def test_only_whole_numbers_are_taken(tmp_path: Path, value: float) -> None:
     np.save(tmp_path / "x.npy", np.array([1.0, value]))
     with pytest.raises(UserError, match="other than whole numbers"):
         read_array(tmp_path / "x.npy")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "holds nothing, not tracklets as lines of 2"),
+        ("1 2\n\n3\n", "holds a line of 1 numbers, not tracklets as lines of 2"),
+        ("1 2 3\n", "holds a line of 3 numbers"),
+        ("1 two\n", "cannot be read as numbers"),
+        ("1 nan\n", "holds something other than whole numbers"),
+        ("1 0.5\n", "holds something other than whole numbers"),
+        ("1 1e300\n", "holds something other than whole numbers"),
+    ],
+)
+def test_lines_that_are_no_rows_of_whole_numbers_are_refused(tmp_path: Path, text: str, told: str) -> None:
+    (tmp_path / "rows.txt").write_text(text)
+    with pytest.raises(UserError, match=rf"rows\.txt: .*{told}"):
+        read_table(tmp_path / "rows.txt", "tracklets", 2)

@@ -38,7 +38,7 @@ def asked(request: pytest.FixtureRequest, tmp_path: Path) -> Request:
 
 def test_all_that_need_a_root_are_tested() -> None:
     real = {name for name, entry in registry.datasets().items() if entry.options.get("root") is REQUIRED}
-    assert real == {"mars", "listed", *(write.__name__.removeprefix("write_") for write, _ in LAYOUTS)}
+    assert real == {"mars", "listed", "mevid", *(write.__name__.removeprefix("write_") for write, _ in LAYOUTS)}
 
 
 def test_a_worker_opens_what_was_planned(asked: Request, tmp_path: Path) -> None:

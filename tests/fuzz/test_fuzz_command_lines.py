@@ -65,8 +65,8 @@ ODD_VALUES: tuple[str, ...] = (
 
 MEANT: dict[str, tuple[str, ...]] = {
     "preset": ("quick", "tiny", "standard", "paper", "full", "fine", "quik"),
-    "dataset": ("synthetic", "mars", "duke", "lsvid", "ilids", "prid", "ccvid", "marz"),
-    "name": ("synthetic", "mars", "duke", "lsvid", "ilids", "prid", "ccvid"),
+    "dataset": ("synthetic", "mars", "duke", "lsvid", "ilids", "prid", "ccvid", "mevid", "marz"),
+    "name": ("synthetic", "mars", "duke", "lsvid", "ilids", "prid", "ccvid", "mevid"),
     "protocol": ("release", "euclidean", "reranked", "first_clip", "four_frames"),
     "device": ("cpu", "cuda", "cuda:0", "mps"),
     "only": ("cost", "accuracy", "costs"),

@@ -30,7 +30,7 @@ from reidbench.data.tracklets import Dataset
 from reidbench.soundness import tree_fault
 from reidbench.spec import UserError
 
-LAYOUTS = ("mars", "synthetic", "duke", "duke old", "lsvid", "lsvid npy", "ilids", "prid", "ccvid", "listed")
+LAYOUTS = ("mars", "synthetic", "duke", "duke old", "lsvid", "lsvid npy", "ilids", "prid", "ccvid", "mevid", "listed")
 NUMBERS = itertools.count()
 
 
@@ -50,6 +50,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     trees.write_ilids(home / "ilids")
     trees.write_prid(home / "prid")
     trees.write_ccvid(home / "ccvid")
+    trees.write_mevid(home / "mevid")
     trees.write_listed(home / "listed")
     return {name: home / ("mars" if name == "synthetic" else name) for name in LAYOUTS}
 
@@ -272,7 +273,7 @@ def copied(root: Path) -> Path:
 
 
 def arguments_of(layout: str, root: Path) -> dict[str, Any]:
-    return {"root": str(root), **({} if layout in ("synthetic", "listed") else {"subset": True})}
+    return {"root": str(root), **({} if layout in ("synthetic", "listed", "mevid") else {"subset": True})}
 
 
 def read(layout: str, root: Path) -> None:
@@ -401,7 +402,7 @@ def test_a_pipe_or_a_device_in_the_place_of_a_file_is_not_waited_for(
     assert attempt(f"tree, {layout.split()[0]}", lambda: read(layout, root)) == "refused"
 
 
-@pytest.mark.parametrize("layout", ["mars", "duke", "lsvid", "ilids", "prid", "ccvid"])
+@pytest.mark.parametrize("layout", ["mars", "duke", "lsvid", "ilids", "prid", "ccvid", "mevid"])
 def test_links_are_followed_and_what_they_lead_to_is_read_as_an_image_alone(
     sound: dict[str, Path], layout: str
 ) -> None:
