@@ -6,19 +6,21 @@ import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from reidbench.data.census import TreeError, count, matches, origin
-from reidbench.data.images import read_image
+from reidbench.data.images import AT_A_TIME, read_image
 from reidbench.data.index import forget
+from reidbench.data.jpeg import decode_jpeg
 from reidbench.data.opening import WrongFunctionError, open_dataset
 from reidbench.data.tracklets import Dataset
 from reidbench.discovery.entries import Entry
 from reidbench.spec import Advance, UserError, printable
 
 AT_ONCE = 1024
-"""Frames given to the decoding threads at a time."""
+"""Frames between two reports of how far the decoding is."""
 
 
 @dataclass(frozen=True)
@@ -112,16 +114,20 @@ def _damaged(root: Path, frames: list[str], progress: Advance) -> list[str]:
     def fault(frame: str) -> str:
         path = root / frame
         try:
-            if path.exists():
+            if not decode_jpeg(path) and path.exists():
                 read_image(path)
         except UserError as error:
             return str(error)
         return ""
 
+    def faults_of(part: list[str]) -> list[str]:
+        return [told for frame in part if (told := fault(frame))]
+
     faults: list[str] = []
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for first in range(0, len(frames), AT_ONCE):
             some = frames[first : first + AT_ONCE]
-            faults += filter(None, pool.map(fault, some))
+            parts = [some[start : start + AT_A_TIME] for start in range(0, len(some), AT_A_TIME)]
+            faults += chain.from_iterable(pool.map(faults_of, parts))
             progress(first + len(some), len(frames), f"frames decoded, {len(faults)} damaged")
     return faults

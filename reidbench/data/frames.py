@@ -19,7 +19,7 @@ from PIL import Image
 from torch import Tensor
 
 from reidbench.data.cache import cache_folder, leaves_room
-from reidbench.data.images import missing, read_image
+from reidbench.data.images import AT_A_TIME, missing, read_image
 from reidbench.data.jpeg import decode_jpeg
 from reidbench.data.tracklets import Dataset, Tracklet
 from reidbench.files import alone, replacing
@@ -36,9 +36,6 @@ DECODER = "1: RGB, bicubic"
 
 CHUNK = 1024
 """Frames between two writes to a cache file, and between two reports of how far a pass over them is."""
-
-AT_A_TIME = 16
-"""Frames that a thread decodes before it asks for more; doing that for each, two threads decode a quarter less."""
 
 
 @dataclass(frozen=True)

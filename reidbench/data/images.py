@@ -10,6 +10,9 @@ from PIL import Image, UnidentifiedImageError
 
 from reidbench.spec import UserError
 
+AT_A_TIME = 16
+"""Frames that a thread decodes before it asks for more; doing that for each, two threads decode a quarter less."""
+
 MOST_PIXELS = 2**30 // 12
 """A frame of a person is small. What claims to have more pixels, of which PIL only warns, is refused."""
 

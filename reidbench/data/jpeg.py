@@ -20,11 +20,11 @@ LARGEST = 1 << 26
 """Pixels of a frame beyond which Pillow is asked, which refuses what would take all memory."""
 
 
-def decode_jpeg(path: Path | str, out: np.ndarray) -> bool:
+def decode_jpeg(path: Path | str, out: np.ndarray | None = None) -> bool:
     """Decodes a JPEG into `out` uint8 [H, W, 3], resized bicubically where its size differs; the same pixels as Pillow.
 
-    False, with `out` in any state, for whatever Pillow is to judge: another format or colour space, a file that is
-    missing or damaged, and every file where simplejpeg is not installed.
+    Without `out` it is only seen whether it can be. False, with `out` in any state, for whatever Pillow is to judge:
+    another format or colour space, a file that is missing or damaged, and every file where simplejpeg is not installed.
     """
     turbo = _turbo()
     if turbo is None:
@@ -34,7 +34,7 @@ def decode_jpeg(path: Path | str, out: np.ndarray) -> bool:
         height, width, colours, _ = turbo.decode_jpeg_header(data)
         if colours != "YCbCr" or height * width > LARGEST:
             return False
-        if (height, width) == out.shape[:2]:
+        if out is None or (height, width) == out.shape[:2]:
             turbo.decode_jpeg(data, buffer=out)
         else:
             whole = Image.fromarray(turbo.decode_jpeg(data))
