@@ -171,6 +171,10 @@ class Quantity:
     chance: str = ""
 
 
+ANY = "any"
+"""`Protocol.clothes` where clothes are not looked at."""
+
+
 @dataclass(frozen=True)
 class Protocol:
     """How features become an accuracy. Every accuracy carries its protocol's name.
@@ -196,7 +200,7 @@ class Protocol:
     frames: int = 0
     distance: str = "cosine"
     reranking: bool = False
-    clothes: str = "any"
+    clothes: str = ANY
 
     @property
     def identity(self) -> dict[str, Any]:

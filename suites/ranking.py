@@ -24,6 +24,7 @@ SUITE = Suite(
     figures=("ranking",),
     notes=(
         "The queries shown are evenly spaced in the dataset's list, whatever a model answers to them. Left out of a "
-        "ranking are junk and the entries of the query's own identity and camera, as in the score.",
+        "ranking are junk and the entries of the query's own identity that are no match, as in the score: those of its "
+        "own camera, and under a protocol that goes by clothes those in clothes that it does not want.",
     ),
 )

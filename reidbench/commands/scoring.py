@@ -46,9 +46,9 @@ def evaluate(arguments: Namespace) -> int:
 
 
 def protocols(arguments: Namespace) -> int:
-    """Embeds the test tracklets once and scores them under every protocol, or all but those that go by clothes."""
+    """Embeds the test tracklets once and scores them under every protocol, by clothes where some are named."""
     from reidbench.experiments.scoring import embed_weights
-    from reidbench.retrieval.features import undressed
+    from reidbench.retrieval.features import lack_clothes
 
     cell, places, weights = _given_weights(arguments)
     with telling_progress() as progress:
@@ -59,7 +59,7 @@ def protocols(arguments: Namespace) -> int:
         "dataset": dataset_text(**cell.settings["dataset"]),
         "clips": _clips_text(**cell.settings["recipe"]),
     }
-    chosen = [protocol for protocol in PROTOCOLS.values() if not undressed(embedded.tracklets, protocol)]
+    chosen = [protocol for protocol in PROTOCOLS.values() if not lack_clothes(embedded.tracklets, protocol)]
     return _print_scored(embedded, chosen, about, arguments)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -14,7 +14,7 @@ import numpy as np
 from reidbench.data.info_files import reason
 from reidbench.data.tracklets import DISTRACTOR, JUNK, PARTS, Dataset, Release, Tracklet
 from reidbench.data.tree import Tree
-from reidbench.spec import UserError
+from reidbench.spec import ANY, UserError
 
 SAMPLED = 64
 """Frames whose bytes go into a fingerprint."""
@@ -135,31 +135,44 @@ def jumps(folder: str, numbers: Sequence[int]) -> list[str]:
 def matches(found: Dataset) -> dict[str, tuple[int, ...]]:
     """For each query how many tracklets of its identity another camera has.
 
-    With the other queries counted ("queries in the gallery") and without ("queries left out"); where it is known what
-    is worn, also how many of those that the dataset's custom counts are in "other clothes" and in "the same clothes".
+    With the other queries counted ("queries in the gallery") and without ("queries left out"); where all persons say
+    what is worn, also how many of those that the dataset's custom counts are in "other clothes" and "the same clothes".
     """
     everything = (*found.query, *found.gallery)
-    galleries = {"queries in the gallery": everything, "queries left out": found.gallery}
-    counted = {name: _matches(found.query, gallery) for name, gallery in galleries.items()}
-    if not any("clothes" in tracklet.traits for tracklet in everything):
+    counted = {
+        "queries in the gallery": matches_of(found.query, everything),
+        "queries left out": matches_of(found.query, found.gallery),
+    }
+    if undressed(everything) or not everything:
         return counted
     gallery = everything if found.queries_in_gallery else found.gallery
-    same = _matches(found.query, gallery, worn=True)
-    all_of_them = _matches(found.query, gallery)
-    other = tuple(total - dressed for total, dressed in zip(all_of_them, same, strict=True))
-    return {**counted, "other clothes": other, "the same clothes": same}
+    worn = {"other clothes": "other", "the same clothes": "same"}
+    return {**counted, **{name: matches_of(found.query, gallery, clothes) for name, clothes in worn.items()}}
 
 
-def _matches(queries: Sequence[Tracklet], gallery: Sequence[Tracklet], *, worn: bool = False) -> tuple[int, ...]:
-    """Of each query; with `worn` only those in its own clothes."""
+def matches_of(queries: Sequence[Tracklet], gallery: Sequence[Tracklet], clothes: str = ANY) -> tuple[int, ...]:
+    """For each query how many tracklets of a gallery it is to find where a protocol wants such `clothes`."""
+    everybody, dressed = (_elsewhere(queries, gallery, worn=worn) for worn in (False, True))
+    if clothes == ANY:
+        return everybody
+    return dressed if clothes == "same" else tuple(a - b for a, b in zip(everybody, dressed, strict=True))
 
-    def who(tracklet: Tracklet) -> tuple[object, ...]:
-        return tracklet.identity, tracklet.traits.get("clothes") if worn else None
 
-    seen: dict[tuple[object, ...], Counter[int]] = defaultdict(Counter)
+def _elsewhere(queries: Sequence[Tracklet], gallery: Sequence[Tracklet], *, worn: bool) -> tuple[int, ...]:
+    """For each query how many tracklets of its identity other cameras have; with `worn` only those in its clothes."""
+
+    def who(tracklet: Tracklet) -> tuple[int, str]:
+        return tracklet.identity, tracklet.worn if worn else ""
+
+    seen: dict[tuple[int, str], Counter[int]] = defaultdict(Counter)
     for tracklet in gallery:
         seen[who(tracklet)][tracklet.camera] += 1
     return tuple(seen[who(query)].total() - seen[who(query)][query.camera] for query in queries)
+
+
+def undressed(tracklets: Iterable[Tracklet]) -> list[Tracklet]:
+    """The tracklets of persons that do not say what is worn."""
+    return [tracklet for tracklet in tracklets if tracklet.identity > DISTRACTOR and not tracklet.worn]
 
 
 def fingerprint(tree: Tree, found: Dataset) -> str:
@@ -167,8 +180,8 @@ def fingerprint(tree: Tree, found: Dataset) -> str:
     digest = hashlib.sha256()
     for part in PARTS:
         for tracklet in getattr(found, part):
-            worn = tracklet.traits.get("clothes")
-            line = [part, tracklet.identity, tracklet.camera, *tracklet.frames, *([{"clothes": worn}] if worn else [])]
+            worn = [{"clothes": tracklet.worn}] if tracklet.worn else []
+            line = [part, tracklet.identity, tracklet.camera, *tracklet.frames, *worn]
             digest.update(f"{json.dumps(line)}\n".encode())
     digest.update(sample(tree, (*found.train, *found.query, *found.gallery)))
     return digest.hexdigest()

@@ -10,7 +10,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from reidbench.data.census import TreeError, count, matches, origin
+from reidbench.data.census import TreeError, count, matches, origin, undressed
 from reidbench.data.images import AT_A_TIME, read_image
 from reidbench.data.index import forget
 from reidbench.data.jpeg import decode_jpeg
@@ -100,10 +100,20 @@ def check_tree(
             for name, number in count(found).items()
         ),
         (*problems, *damaged),
-        tuple(map(printable, found.remarks)),
+        tuple(map(printable, (*found.remarks, *_partly_dressed(found)))),
         {gallery: counted.count(0) for gallery, counted in matches(found).items()},
         len(frames),
     )
+
+
+def _partly_dressed(found: Dataset) -> list[str]:
+    """A remark where it is said of some that are tested what they wear, and not of all: no protocol goes by that."""
+    tested = (*found.query, *found.gallery)
+    unsaid = undressed(tested)
+    if not unsaid or not any(tracklet.worn for tracklet in tested):
+        return []
+    first = found.root / unsaid[0].frames[0]
+    return [f"{first}: does not say what is worn, the first of {len(unsaid)} tested; so no protocol goes by clothes"]
 
 
 def _damaged(root: Path, frames: list[str], progress: Advance) -> list[str]:

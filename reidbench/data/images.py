@@ -35,8 +35,12 @@ def missing(path: Path) -> UserError:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Image.Image]:
-    # What is there and no file, such as a pipe, may never end.
-    if not path.is_file():
+    try:
+        # What is there and no file, such as a pipe, may never end.
+        present = path.is_file()
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}); make it readable") from error
+    if not present:
         raise missing(path)
     try:
         with Image.open(path, formats=("JPEG", "PNG")) as image:

@@ -31,6 +31,11 @@ class Tracklet:
     camera: int
     traits: Mapping[str, str | int] = field(default_factory=dict)
 
+    @property
+    def worn(self) -> str:
+        """What its person wears, "" where nobody says."""
+        return str(self.traits.get("clothes", ""))
+
 
 @dataclass(frozen=True)
 class Release:

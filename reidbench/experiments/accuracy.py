@@ -15,6 +15,7 @@ from torch import nn
 from reidbench import distributed, machine, registry
 from reidbench.data import opening
 from reidbench.data.cache import scratch_folder
+from reidbench.data.census import matches_of
 from reidbench.data.splits import split_of, trained_on
 from reidbench.data.synthetic import content_hash
 from reidbench.data.tracklets import Dataset
@@ -24,8 +25,8 @@ from reidbench.files import alone
 from reidbench.profiling.latency import check_device
 from reidbench.profiling.trial import try_model
 from reidbench.recipes import Recipe
-from reidbench.retrieval.features import Features, check_dressed, embed_dataset
-from reidbench.retrieval.metrics import evaluate, lookalike_floor, score_samples
+from reidbench.retrieval.features import Features, check_dressed, embed_dataset, gallery_of
+from reidbench.retrieval.metrics import evaluate, lookalike_floor, no_match, score_samples
 from reidbench.spec import Advance, Cell, Outcome, Places, Protocol, UserError
 from reidbench.training.checkpoint import load_weights, save_model
 from reidbench.training.pretrain import taught
@@ -142,8 +143,8 @@ def told_settings(cell: Cell, preset: str = "") -> dict[str, Any]:
 def untrained(cell: Cell, places: Places) -> tuple[nn.Module, Dataset]:
     """The model of a cell with the weights that its training starts from, and the dataset.
 
-    Raises UserError for a model that fails, or breaks the contract of models, and for data that the protocol cannot
-    score: not after hours of training.
+    Raises UserError for a model that fails, or breaks the contract of models, and for data that do not say what the
+    protocol goes by: not after hours of training.
     """
     settings = cell.settings
     dataset = dataset_of(settings["dataset"], places)
@@ -157,6 +158,14 @@ def untrained(cell: Cell, places: Places) -> tuple[nn.Module, Dataset]:
     trunk = settings["recipe"]["trunk"]
     start_trunk(model, places.trunk if trunk == "file" else trunk, registry.trunk_of(cell.model))
     return model, dataset
+
+
+def check_scorable(cell: Cell, places: Places) -> None:
+    """Raises UserError where no query of a cell's dataset has a match under its protocol: before it is trained for."""
+    dataset, protocol = dataset_of(cell.settings["dataset"], places), Protocol(**cell.settings["protocol"])
+    check_dressed((*dataset.query, *dataset.gallery), protocol)
+    if not any(matches_of(dataset.query, gallery_of(dataset, protocol), protocol.clothes)):
+        raise no_match(protocol, among_queries=any(matches_of(dataset.query, dataset.query)))
 
 
 def _check_heads(cell: Cell, model: nn.Module) -> None:

@@ -19,7 +19,7 @@ def _percentage(title: str, sample: str, about: str, where: str = "") -> Quantit
     needs_training=True,
     hears=TRAINED,
     quantities={
-        "mAP": _percentage("mAP", "ap", "mean average precision over all queries"),
+        "mAP": _percentage("mAP", "ap", "mean average precision over the queries that have a match"),
         "top1": _percentage("top-1", "top1", "queries whose best match is right (CMC at rank 1)"),
         "top5": _percentage("top-5", "top5", "CMC at rank 5"),
         "top10": _percentage("top-10", "top10", "CMC at rank 10"),
@@ -43,10 +43,11 @@ def _percentage(title: str, sample: str, about: str, where: str = "") -> Quantit
 )
 def accuracy(cells: Sequence[Cell], progress: Progress) -> Outcomes:
     """mAP, CMC and mINP after training by the preset's recipe, per query, with look-alikes apart."""
-    from reidbench.experiments.accuracy import score, trained_model
+    from reidbench.experiments.accuracy import check_scorable, score, trained_model
 
     places = Places.from_environment()
     for cell in cells:
+        check_scorable(cell, places)
         trained = trained_model(cell, places, partial(progress, cell))
         outcome = score(trained.model, trained.dataset, cell, partial(progress, cell))
         outcome.values["training_seconds"] = trained.seconds

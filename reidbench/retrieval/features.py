@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from reidbench.data.census import undressed
 from reidbench.data.clips import evaluation_clips, normalise
 from reidbench.data.frames import CACHE_LIMIT, Frames, in_turn, open_frames
 from reidbench.data.tracklets import DISTRACTOR, JUNK, Dataset, Tracklet
@@ -20,10 +21,7 @@ from reidbench.precision import PRECISIONS
 from reidbench.recipes import Recipe
 from reidbench.retrieval.mapped import UnitVectors
 from reidbench.retrieval.shards import own, whole
-from reidbench.spec import Advance, Protocol, UserError
-
-ANY = Protocol().clothes
-"""Under which clothes are not looked at."""
+from reidbench.spec import ANY, Advance, Protocol, UserError
 
 CLIPS_AT_ONCE = 32
 """Clips in a forward pass: with the frames of these alone in memory, a tracklet may have any length."""
@@ -105,8 +103,8 @@ class Embedded:
     refused: Mapping[int, str] = field(default_factory=dict)
 
     def fits(self, protocol: Protocol) -> bool:
-        """Whether the tracklets were embedded as a protocol asks for, and say what it goes by."""
-        return Pooling.of(protocol, self.frames) in self.vectors and not undressed(self.tracklets, protocol)
+        """Whether the tracklets were embedded as a protocol asks for, and are such as it is about."""
+        return Pooling.of(protocol, self.frames) in self.vectors and not lack_clothes(self.tracklets, protocol)
 
     def under(self, protocol: Protocol) -> tuple[Features, Features]:
         """The features of the queries and of the gallery that a protocol puts them to, the queries first if in it.
@@ -192,19 +190,21 @@ def holds_queries(dataset: Dataset, protocol: Protocol) -> bool:
     return dataset.queries_in_gallery if protocol.queries_in_gallery is None else protocol.queries_in_gallery
 
 
-def undressed(tracklets: Iterable[Tracklet], protocol: Protocol) -> int:
-    """How many tracklets of persons do not say what is worn, though a protocol goes by that."""
+def lack_clothes(tracklets: Iterable[Tracklet], protocol: Protocol) -> bool:
+    """Whether none of some tracklets says what is worn, though a protocol goes by that."""
+    return protocol.clothes != ANY and not any(tracklet.worn for tracklet in tracklets)
+
+
+def check_dressed(tracklets: Iterable[Tracklet], protocol: Protocol) -> None:
+    """Raises UserError where a protocol goes by clothes and the tracklet of a person does not say what is worn."""
     if protocol.clothes == ANY:
-        return 0
-    return sum(t.identity > DISTRACTOR and not t.traits.get("clothes") for t in tracklets)
-
-
-def check_dressed(tracklets: Sequence[Tracklet], protocol: Protocol) -> None:
-    """Raises UserError where a protocol goes by clothes and the tracklets do not say what is worn."""
-    if unsaid := undressed(tracklets, protocol):
+        return
+    persons = [tracklet for tracklet in tracklets if tracklet.identity > DISTRACTOR]
+    if unsaid := undressed(persons):
         raise UserError(
-            f"protocol {protocol.name}: {unsaid} of {len(tracklets)} tracklets do not say what is worn; give data with "
-            "clothes, such as ccvid, or another protocol"
+            f"protocol {protocol.name}: {len(unsaid)} of {len(persons)} tracklets of persons do not say what is worn, "
+            f"the first {unsaid[0].frames[0]}; name it (`clothes` of a list, a file or a reader's traits), or give "
+            "another protocol"
         )
 
 
@@ -319,7 +319,7 @@ def _features(tracklets: Sequence[Tracklet], vectors: np.ndarray | UnitVectors) 
         np.array([t.identity for t in tracklets], dtype=np.int64),
         np.array([t.camera for t in tracklets], dtype=np.int64),
         np.array([str(t.traits.get("group", "")) for t in tracklets]),
-        np.array([str(t.traits.get("clothes", "")) for t in tracklets]),
+        np.array([t.worn for t in tracklets]),
         np.array([t.frames[0] for t in tracklets]),
     )
 

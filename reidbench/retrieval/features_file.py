@@ -29,12 +29,15 @@ KINDS = {
     "query": "b",
     "name": "U",
     "group": "U",
-    "clothes": "U",
+    "clothes": "Uiu",
     "about": "U",
 }
 """The arrays of a file and the kinds of what each may hold. The first four must be there."""
 
-KIND_NAMES = {"f": "floats", "iu": "integers", "b": "bool", "U": "text"}
+KIND_NAMES = {"f": "floats", "iu": "integers", "b": "bool", "U": "text", "Uiu": "text or integers"}
+
+UNSAID = ("None", "nan", "<NA>", "NaT")
+"""What Python, NumPy and pandas write of a text that is missing."""
 
 NEEDED = ("vector", "identity", "camera", "query")
 
@@ -101,10 +104,8 @@ def write_features(path: Path, embedded: Embedded, about: Mapping[str, Any]) -> 
         "camera": np.array([t.camera for t in tracklets], dtype=np.int64),
         "query": np.arange(len(tracklets)) < len(dataset.query),
         "name": np.array([t.frames[0] for t in tracklets], dtype=np.str_),
-        **{
-            trait: np.array([str(t.traits.get(trait, "")) for t in tracklets], dtype=np.str_)
-            for trait in ("group", "clothes")
-        },
+        "group": np.array([str(t.traits.get("group", "")) for t in tracklets], dtype=np.str_),
+        "clothes": np.array([t.worn for t in tracklets], dtype=np.str_),
     }
     text = json.dumps({**about, **known})
     with replacing(path) as temporary, temporary.open("wb") as file:
@@ -134,11 +135,13 @@ def read_features(path: Path) -> tuple[Embedded, dict[str, Any]]:
 
 def given_features(vectors: Any, identities: Any, cameras: Any, is_query: Any, clothes: Any = None) -> Embedded:
     """The features of N tracklets in any order: `vectors` [N, D], `identities` and `cameras` integers [N], `is_query`
-    bool [N], and where they are known `clothes` text [N], as arrays, lists or tensors. What a file of these would give.
-    Raises UserError."""
-    given = {**dict(zip(NEEDED, (vectors, identities, cameras, is_query), strict=True)), "clothes": clothes}
+    bool [N], as arrays, lists or tensors, and where they are known `clothes`, texts or numbers [N], of which None and
+    NaN say nothing. What a file of these would give. Raises UserError."""
+    given = (vectors, identities, cameras, is_query)
     try:
-        arrays = {name: _array(values) for name, values in given.items() if values is not None or name in NEEDED}
+        arrays = {name: _array(values) for name, values in zip(NEEDED, given, strict=True)}
+        if clothes is not None:
+            arrays["clothes"] = _names(clothes)
         _check(arrays, {**dict(zip(NEEDED, GIVEN, strict=True)), "clothes": "clothes"})
         order = np.argsort(~arrays["query"], kind="stable")
         return _embedded({name: array[order] for name, array in arrays.items()}, DEFAULTS, Path())
@@ -155,16 +158,24 @@ def _array(given: Any) -> np.ndarray:
     return np.asarray(given)
 
 
+def _names(given: Any) -> np.ndarray:
+    """Texts, numbers and what stands for none, as texts."""
+    # NumPy's own way makes numbers of such a list where it can, and pandas keeps texts as objects.
+    array = _array(given) if isinstance(given, Tensor) else np.asarray(given, dtype=object)
+    return np.array([str(value) for value in array.tolist()], dtype=np.str_) if array.ndim == 1 else array
+
+
 def _embedded(given: Mapping[str, np.ndarray], about: Mapping[str, Any], path: Path) -> Embedded:
     """Checked arrays, the queries first, and what is known about them. Raises ValueError for what is not."""
     # Names of their own: by them re-ranking knows a query that is in the gallery, too.
     count = len(given["query"])
     unsaid = np.full(count, "", dtype=np.str_)
     arrays = {"name": np.arange(count).astype(np.str_), "group": unsaid, "clothes": unsaid, **given}
+    arrays["clothes"] = arrays["clothes"].astype(np.str_)
     rows = zip(*(arrays[name].tolist() for name in ("identity", "camera", "name", "group", "clothes")), strict=True)
     tracklets = tuple(
-        Tracklet((name,), identity, camera, {"group": group, "clothes": clothes})
-        for identity, camera, name, group, clothes in rows
+        Tracklet((name,), identity, camera, {"group": group, "clothes": "" if worn in UNSAID else worn})
+        for identity, camera, name, group, worn in rows
     )
     queries = int(arrays["query"].sum())
     try:

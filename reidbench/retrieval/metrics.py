@@ -15,11 +15,11 @@ from reidbench.data.lookalikes import whose
 from reidbench.data.tracklets import Tracklet
 from reidbench.retrieval.features import Features, left_out
 from reidbench.retrieval.ranks import ranked_queries
-from reidbench.spec import Protocol, UserError
+from reidbench.spec import ANY, Protocol, UserError
 
 RANKS = (1, 5, 10, 20)
 
-WORN = {"any": "", "other": " and other clothes", "same": " and the same clothes"}
+WORN = {ANY: "", "other": " and other clothes", "same": " and the same clothes"}
 """How a match is described whose clothes a protocol wants so."""
 
 AMONG_QUERIES = "queries match each other: to search among them, too, use release_with_queries"
@@ -70,10 +70,15 @@ def evaluate(query: Features, gallery: Features, protocol: Protocol) -> QuerySco
         if len(found.twins):
             twin_auc[row] = _auc(found.matches, found.twins)
     if not (first > 0).any():
-        advice = AMONG_QUERIES if _match_each_other(query) else "use another protocol"
-        where = f"in another camera{WORN[protocol.clothes]}"
-        raise UserError(f"protocol {protocol.name}: no query has a match {where}; {advice}")
+        raise no_match(protocol, among_queries=_match_each_other(query))
     return QueryScores(ap, first, inp, twin_auc, first > 0)
+
+
+def no_match(protocol: Protocol, *, among_queries: bool = False) -> UserError:
+    """The error where no query has a match; `among_queries` says that they would match each other, whatever is worn."""
+    advice = AMONG_QUERIES if among_queries and protocol.clothes == ANY else "use another protocol"
+    where = f"in another camera{WORN[protocol.clothes]}"
+    return UserError(f"protocol {protocol.name}: no query has a match {where}; {advice}")
 
 
 def _match_each_other(query: Features) -> bool:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from reidbench.data.tracklets import Tracklet
-from reidbench.retrieval.features import ANY, Embedded, holds_queries
-from reidbench.spec import Protocol
+from reidbench.retrieval.features import Embedded, holds_queries
+from reidbench.spec import ANY, Protocol
 
 
 def unlike(one: Embedded, other: Embedded) -> str:
@@ -37,7 +37,7 @@ def unlike_under(protocol: Protocol, one: Embedded, other: Embedded) -> str:
     own = [holds_queries(each.dataset, protocol) for each in (one, other)]
     if own[0] != own[1]:
         return "the queries are in the gallery of one of the two alone"
-    worn = [[t.traits.get("clothes") for t in each.tracklets] for each in (one, other)]
+    worn = [[t.worn for t in each.tracklets] for each in (one, other)]
     if protocol.clothes != ANY and worn[0] != worn[1]:
         return "the two do not say the same of what is worn"
     return ""

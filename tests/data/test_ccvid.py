@@ -12,8 +12,9 @@ from trees import CCVID_LISTS, write_ccvid
 
 from reidbench.data import ccvid as module
 from reidbench.data.ccvid import ccvid
-from reidbench.data.census import TreeError, count
+from reidbench.data.census import TreeError, count, fingerprint, undressed
 from reidbench.data.tracklets import Dataset
+from reidbench.data.tree import Tree
 from reidbench.spec import UserError
 
 
@@ -65,6 +66,16 @@ def test_what_is_worn_is_part_of_the_fingerprint(tree: Path) -> None:
     text = (tree / "query.txt").read_text()
     (tree / "query.txt").write_text(text.replace("u0_l1", "u0_l2"))
     assert read(tree).fingerprint != known
+
+
+def test_an_outfit_may_be_a_number(tree: Path) -> None:
+    """That of a reader of one's own, such as 0."""
+    found = read(tree)
+    zero = replace(found, query=tuple(replace(t, traits={"clothes": 0}) for t in found.query))
+    assert [t.worn for t in zero.query] == ["0", "0", "0"] and not undressed(zero.query)
+    assert replace(found.query[0], traits={}).worn == ""
+    prints = {fingerprint(Tree(tree), each) for each in (found, zero, replace(found, query=()))}
+    assert len(prints) == 3
 
 
 def test_the_archives_own_folder_is_the_root(tree: Path) -> None:

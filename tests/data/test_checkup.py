@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from trees import write_ccvid, write_duke, write_ilids, write_lsvid, write_prid
+from trees import write_ccvid, write_duke, write_ilids, write_listed, write_lsvid, write_prid
 
 from reidbench import registry
 from reidbench.data import duke, index, mars, tree
@@ -60,6 +60,17 @@ def test_matches_in_other_clothes_are_counted_where_it_is_known_what_is_worn(tmp
     root = write_ccvid(tmp_path / "undone")
     (root / "gallery.txt").write_text("session1/002_12 002 u0_l0_s0_c0_a0\nsession1/003_10 003 u0_l0\n")
     assert check("ccvid", root).unmatched == {**counts, "other clothes": 2, "the same clothes": 1}
+
+
+def test_tested_tracklets_that_do_not_say_what_is_worn_while_others_do_are_remarked(tmp_path: Path) -> None:
+    rows = ("query,3,4,people/carl/n", "gallery,3,2,people/carl/s", "gallery,distractor,2,strangers")
+    for number, (worn, remarks) in enumerate(((("a", "", ""), 1), (("a", "b", ""), 0), (("", "", ""), 0))):
+        lines = [f"{row},{name}" for row, name in zip(rows, worn, strict=True)]
+        text = "\n".join(["part,person,camera,frames,clothes", *lines])
+        found = check("listed", write_listed(tmp_path / str(number), text))
+        assert len(found.remarks) == remarks and not found.problems
+        assert ("other clothes" in found.unmatched) == all(worn[:2])
+        assert all("carl/s/1.jpg: does not say what is worn, the first of 1 tested" in told for told in found.remarks)
 
 
 def test_counts_missing_and_damaged_frames_are_told_together(mars_tree: Path) -> None:

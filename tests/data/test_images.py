@@ -13,6 +13,12 @@ from reidbench.discovery.importing import child_environment
 from reidbench.spec import UserError
 
 
+def test_a_name_too_long_for_the_system_is_told_in_one_line(tmp_path: Path) -> None:
+    for read in (images.read_image, images.image_size):
+        with pytest.raises(UserError, match=r"cannot be read \(File name too long\); make it readable"):
+            read(tmp_path / ("x" * 300 + ".jpg"))
+
+
 def test_more_pixels_than_a_frame_has_are_refused_whatever_pil_makes_of_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from few_walkers import FEW
+from trees import write_listed
 
 from reidbench import registry
 from reidbench.cli import main
@@ -19,7 +20,15 @@ from reidbench.data import synthetic
 from reidbench.data.splits import trained_on
 from reidbench.data.tracklets import Dataset, Tracklet
 from reidbench.estimates import estimate
-from reidbench.experiments.accuracy import dataset_of, load_trained, recipe_of, score, score_features, train_cell
+from reidbench.experiments.accuracy import (
+    check_scorable,
+    dataset_of,
+    load_trained,
+    recipe_of,
+    score,
+    score_features,
+    train_cell,
+)
 from reidbench.experiments.dry_run import dry_run
 from reidbench.planning.plan import Request, accuracy_cell
 from reidbench.presets import PRESETS
@@ -130,6 +139,23 @@ def _alike(tracklets: Sequence[Tracklet]) -> Features:
     """Features that tell nobody apart."""
     columns = zip(*((t.identity, t.camera, t.traits["group"], "", t.frames[0]) for t in tracklets), strict=True)
     return Features(np.ones((len(tracklets), 2), np.float32), *map(np.array, columns))
+
+
+def test_what_no_protocol_can_score_is_refused_before_it_is_trained_for(tmp_path: Path) -> None:
+    lines = ["train,1,1,people/anna/north", "query,3,1,people/carl/n", "gallery,3,1,people/carl/s"]
+    text = "\n".join(["part,person,camera,frames", *lines])
+    root = write_listed(tmp_path / "listed", text)
+    request = Request(dataset="listed", root=str(root), protocol="release")
+    cell = accuracy_cell("baseline", {}, request, 0, Store(tmp_path / "results", "here"))
+    with pytest.raises(
+        UserError, match="protocol release: no query has a match in another camera; use another protocol"
+    ):
+        check_scorable(cell, Places(str(root)))
+    dressed = replace(cell, settings={**cell.settings, "protocol": PROTOCOLS["clothes_changing"].identity})
+    with pytest.raises(
+        UserError, match="2 of 2 tracklets of persons do not say what is worn, the first people/carl/n/1"
+    ):
+        check_scorable(dressed, Places(str(root)))
 
 
 def test_a_dataset_that_changed_since_the_plan_is_refused(root: Path) -> None:

@@ -230,11 +230,14 @@ def test_what_nobody_wears_by_the_data_decides_nothing(dataset: Dataset) -> None
     assert query.clothes.tolist() == ["u0", "u0"] and set(gallery.clothes) == {"u0", "u1"} and found.fits(asked)
     plain = embed_test(Means(), dataset, RECIPE, [asked], device=CPU)
     assert not plain.fits(asked) and plain.fits(PROTOCOLS["release"])
-    told = r"protocol clothes_changing: 5 of 6 tracklets do not say what is worn; give data with clothes, such as ccvid"
+    told = (
+        r"protocol clothes_changing: 5 of 5 tracklets of persons do not say what is worn, the first bbox_test/0002/.*; "
+        r"name it \(`clothes` of a list, a file or a reader's traits\)"
+    )
     with pytest.raises(UserError, match=told):
         plain.under(asked)
     model = Means()
-    with pytest.raises(UserError, match="protocol clothes_changing: 5 of 7 tracklets do not say what is worn"):
+    with pytest.raises(UserError, match="protocol clothes_changing: 5 of 5 tracklets of persons do not"):
         embed_dataset(model, dataset, RECIPE, asked, device=CPU)
     assert not model.clips
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -206,8 +207,30 @@ def test_clothes_are_kept_and_may_be_given(embedded: Embedded, tmp_path: Path) -
         aps = [evaluate(*each.under(asked), asked).ap for each in (dressed, read, given)]
         np.testing.assert_array_equal(aps[0], aps[1])
         np.testing.assert_array_equal(aps[0], aps[2])
-    with pytest.raises(UserError, match=r"clothes is of another kind or length, int64 \[10\]; let it be text \[track"):
-        given_features(embedded.vectors[POOLING], *columns, np.arange(10) < 3, np.arange(10))
+    with pytest.raises(UserError, match=r"clothes is of another kind or length, <U2 \[9\]; let it be text or integers"):
+        given_features(embedded.vectors[POOLING], *columns, np.arange(10) < 3, worn[:9])
+
+
+def test_clothes_are_names_or_numbers_and_what_is_missing_is_none(embedded: Embedded, tmp_path: Path) -> None:
+    columns = [[getattr(t, name) for t in embedded.tracklets] for name in ("identity", "camera")]
+    query = np.arange(10) < 3
+    numbers = np.arange(10) % 3
+    for given in (numbers, numbers.tolist(), torch.from_numpy(numbers), numbers.astype(str), numbers.astype(object)):
+        found = given_features(embedded.vectors[POOLING], *columns, query, given)
+        assert [t.worn for t in found.tracklets] == [str(number) for number in numbers]
+    arrays = {"vector": embedded.vectors[POOLING], "identity": columns[0], "camera": columns[1], "query": query}
+    np.savez(tmp_path / "own.npz", **arrays, clothes=numbers)
+    read, _ = read_features(tmp_path / "own.npz")
+    assert [t.worn for t in read.tracklets] == [str(number) for number in numbers]
+    for missing in (None, float("nan"), pd.NA, np.nan, ""):
+        worn = ["red", missing, *["blue"] * 8]
+        for given in (worn, pd.Series(worn), pd.Series(worn, dtype=object)):
+            found = given_features(embedded.vectors[POOLING], *columns, query, given)
+            assert [t.worn for t in found.tracklets] == ["red", "", *["blue"] * 8]
+            with pytest.raises(UserError, match="1 of 9 tracklets of persons do not say what is worn, the first 1;"):
+                found.under(PROTOCOLS["clothes_changing"])
+    np.savez(tmp_path / "own.npz", **arrays, clothes=np.array(["red", np.nan, *["blue"] * 8]))
+    assert read_features(tmp_path / "own.npz")[0].tracklets[1].worn == ""
 
 
 def test_arrays_are_taken_in_any_order(embedded: Embedded) -> None:

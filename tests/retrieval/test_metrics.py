@@ -246,6 +246,8 @@ def test_no_query_with_a_match_is_refused() -> None:
         evaluate(one(), line([0.5, 0.4], [1, 2], [1, 2]), RECTANGULAR)
     with pytest.raises(UserError, match="ap is '11-point'"):
         evaluate(one(), line([0.5], [1], [2]), replace(RECTANGULAR, ap="11-point"))
+    with pytest.raises(UserError, match="protocol release: clothes is 'none'; choose any, other, same"):
+        evaluate(one(), line([0.5], [1], [2]), replace(RECTANGULAR, clothes="none"))
 
 
 def test_where_queries_match_each_other_the_protocol_that_searches_among_them_is_named() -> None:
@@ -255,6 +257,8 @@ def test_where_queries_match_each_other_the_protocol_that_searches_among_them_is
     each_other = line([0.5, 0.4], [1, 1], [1, 2])
     with pytest.raises(UserError, match=r"in another camera; .* use release_with_queries$"):
         evaluate(each_other, nobody, RECTANGULAR)
+    with pytest.raises(UserError, match=r"in another camera and other clothes; use another protocol$"):
+        evaluate(each_other, nobody, PROTOCOLS["clothes_changing"])
     assert PROTOCOLS["release_with_queries"].queries_in_gallery
     assert evaluate(each_other, each_other, RECTANGULAR).valid.all()
 

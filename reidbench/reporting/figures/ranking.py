@@ -89,7 +89,7 @@ def _query(
     about = [f"query {asked['number'] + 1}", f"person {asked['identity']}", f"camera {asked['camera']}"]
     if asked["factor"]:
         about.append(f"{asked['factor']} twins")
-    about.append(f"{asked['matches']} matches")
+    about.append(f"{asked['matches']} match{'es' * (asked['matches'] != 1)}")
     write(figure, MARGIN + size[0] + 0.05, middle, "\n".join(about))
     for row, (name, rankings) in enumerate(shown.items()):
         y = top + row * line

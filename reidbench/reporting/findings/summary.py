@@ -69,6 +69,7 @@ def certainty(tables: Sequence[Table]) -> list[str]:
     return [
         *_coverage(tables),
         *_repetition(tables),
+        *_unmatched(tables),
         *_chance(tables),
         *_sessions(tables),
         *_comparability(tables),
@@ -121,6 +122,21 @@ def _repetition(tables: Sequence[Table]) -> Iterator[str]:
     names = dict.fromkeys(known["protocol"]["name"] for known in settings)
     scored = f" and scored under protocol {' or '.join(names)}" if names else ""
     yield f"Each row was trained with {many}{scored}{once if max(len(records) for _, records in rows) == 1 else ''}."
+
+
+def _unmatched(tables: Sequence[Table]) -> Iterator[str]:
+    """How many queries do not count, where some do not."""
+    counts = {
+        (record.context["queries_without_match"], record.context["queries"])
+        for table in tables
+        for heading in table.headings
+        for _, records in table.fresh(heading).values()
+        for record in records
+        if record.context.get("queries_without_match")
+    }
+    if counts:
+        shares = " or ".join(f"{without} of {without + scored}" for without, scored in sorted(counts))
+        yield f"{shares} queries have no match under the protocol and do not count."
 
 
 def _chance(tables: Sequence[Table]) -> Iterator[str]:

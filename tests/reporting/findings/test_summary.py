@@ -36,6 +36,18 @@ def test_one_seed_calls_no_row_the_best(bench):
     assert "trained with 1 seed and scored under protocol release; how much training itself varies is" in found
 
 
+def test_queries_without_a_match_are_said_not_to_count(bench, monkeypatch):
+    bench.save_all()
+    table = table_of(bench)
+    assert not any("do not count" in line for line in certainty([table]))
+    for heading in table.headings:
+        for _, records in table.fresh(heading).values():
+            for record in records:
+                if heading.training:
+                    record.context.update(queries=22, queries_without_match=10)
+    assert "10 of 32 queries have no match under the protocol and do not count." in certainty([table])
+
+
 def test_a_clear_lead_over_three_seeds_is_said(bench):
     bench.seeds, bench.rows = 3, ROWS[:2]
     bench.save_all()
