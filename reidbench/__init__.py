@@ -108,12 +108,12 @@ def score(
     """The accuracies of features of one's own under a protocol, to the last digit what `bench.py score` prints.
 
     Of N tracklets, in any order, `vectors` [N, D] are floats, `identities` and `cameras` integers [N] (identity 0 is a
-    distractor, -1 junk), and `is_query` bool [N]. `clothes`, text [N], names what each wears among its identity's own
-    outfits: the protocols `clothes_changing` and `same_clothes` go by it. Queries are not searched for among each other
-    unless the protocol says so (`release_with_queries`). Gives mAP, top1 to top20 and mINP, each as {"value", "low",
-    "high", "queries"}: the first three in percent, low and high the 95 % interval over query identities, and how many
-    queries it is the mean over, those that have a match. Raises UserError for features that cannot be scored, and for
-    an unknown protocol or one that decides how clips become a vector.
+    distractor, -1 junk), and `is_query` bool [N]. `clothes`, names or numbers [N], says which of its identity's own
+    outfits each wears: the protocols `clothes_changing` and `same_clothes` go by it. Queries are not searched for among
+    each other unless the protocol says so (`release_with_queries`). Gives mAP, top1 to top20 and mINP, each as
+    {"value", "low", "high", "queries"}: the first three in percent, low and high the 95 % interval over query
+    identities, and how many queries it is the mean over, those that have a match. Raises UserError for features that
+    cannot be scored, and for an unknown protocol or one that decides how clips become a vector.
     """
     from reidbench.experiments.scoring import score_protocols
     from reidbench.registry import lookup
