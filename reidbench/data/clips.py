@@ -16,6 +16,9 @@ STD = (0.229, 0.224, 0.225)
 ERASED = (0.4914, 0.4822, 0.4465)
 """What an erased pixel holds after normalisation, as in the authors' release."""
 
+FLOAT = torch.float32
+"""What clips are normalised to."""
+
 IN_CACHE = 3 << 20
 """Bytes that a CPU normalises at a time, an 8-frame clip of 256x128: they are in its cache from one operation to the
 next."""
@@ -107,7 +110,7 @@ def normalise(clips: Tensor) -> Tensor:
     # Along whole rows of pixels: over the three channels alone, the loop of each operation is three numbers long.
     mean, std = _row_of_pixels(MEAN, width, clips.device), _row_of_pixels(STD, width, clips.device)
     lines = clips.reshape(-1, 3 * width)
-    found = torch.empty(lines.shape, dtype=torch.float32, device=clips.device)
+    found = torch.empty(lines.shape, dtype=FLOAT, device=clips.device)
     piece = max(1, IN_CACHE // (12 * width)) if clips.device.type == "cpu" else max(1, len(lines))
     for pixels, floats in zip(lines.split(piece), found.split(piece), strict=True):
         floats.copy_(pixels).sub_(mean).div_(std)

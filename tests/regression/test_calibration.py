@@ -122,9 +122,10 @@ def test_a_check_of_several_rows_is_an_alarm_where_any_is_worse() -> None:
 
 
 def trained(folder: Path, ap: float, seeds: int, source: str) -> list[Pair]:
-    new = replace(two_sides(folder)[0], ap=ap, seeds=seeds, source=source)
+    new, old = two_sides(folder)
+    new = replace(new, ap=ap, seeds=seeds, source=source)
     new.save(only=["accuracy"])
-    found = pairs_of(new.plan, Side(new.store), Side(new.store), exactly=True)
+    found = pairs_of(new.plan, Side(new.store), Side(old.store), exactly=True)
     return [pair for pair in found if pair.row == "Slim" and pair.kind == "accuracy"]
 
 

@@ -13,6 +13,7 @@ from tiny import RECIPE
 from torch import Tensor, nn
 
 from reidbench import distributed, registry
+from reidbench.data import clips
 from reidbench.data.mars import read_layout
 from reidbench.spec import Output
 from reidbench.training import gradients as gradients_module
@@ -31,12 +32,12 @@ NOT_A_MEAN = ("stmn",)
 @contextmanager
 def double_precision() -> Iterator[None]:
     """Lets the project's casts to single precision be casts to double, so that rounding all but vanishes."""
-    single = torch.Tensor.float
-    torch.Tensor.float = torch.Tensor.double  # type: ignore[method-assign]
+    single = torch.Tensor.float, clips.FLOAT
+    torch.Tensor.float, clips.FLOAT = torch.Tensor.double, torch.float64  # type: ignore[method-assign]
     try:
         yield
     finally:
-        torch.Tensor.float = single  # type: ignore[method-assign]
+        torch.Tensor.float, clips.FLOAT = single  # type: ignore[method-assign]
 
 
 def untrained(name: str) -> nn.Module:
