@@ -142,8 +142,8 @@ SUITE = Suite(
         "non-local network and the plain CLIP ViT-B/16 have none here, nor has VSLA-CLIP, whose authors' README has no "
         "numbers.",
         "Those on MEVID, where persons change clothes and places, are what the authors of that dataset print "
-        "(github.com/Kitware/MEVID), who trained five of these networks by the methods' own code; of the five "
-        "BiCnet-TKS comes last there. None of that was measured again, which takes the dataset (--dataset mevid).",
+        "(github.com/Kitware/MEVID), who trained nine methods by their own code, five of which stand here; BiCnet-TKS "
+        "comes last of the nine. None of that was measured again, which takes the dataset (--dataset mevid).",
         *TABLE1.notes[1:],
         "I3D and P3D with frames halved are those of M3D's authors: all their blocks convolve in time, and three "
         "stages halve the frames. The published values of I3D and P3D on LS-VID are, as far as we know, theirs, and "

@@ -6,8 +6,8 @@ train_name.txt, test_name.txt                 frame names, one a line
 track_train_info.txt, track_test_info.txt     rows of first, last, identity, outfit, camera: 0-based inclusive ranges
 query_IDX.txt                                 0-based rows of track_test_info that are queries
 
-Its authors' page counts one tracklet more in each part (6,338 and 1,754) than their own lists of a line a tracklet have
-(6,337 and 1,753), so no count is held against the tree; every frame that is listed must be there.
+Its authors' page counts 6,338 and 1,754 tracklets; lists of their sizes in its repository have a line less each. So no
+count is held against the tree; every frame that is listed must be there.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ FRAME_NAME = re.compile(r"([0-9]{4})O[0-9]{3}C([0-9]{3})T[0-9]+F[0-9]+\.(?:jpg|j
 COLUMNS = 5
 """First and last frame, identity, outfit, camera."""
 
+NOBODY = -1
+
 
 @dataset
 def mevid(root: str) -> Dataset:
@@ -42,49 +44,61 @@ def mevid(root: str) -> Dataset:
 def read_tree(tree: Tree) -> Dataset:
     """Reads both lists, in their order; test rows that are no queries form the gallery, in which queries are sought.
 
-    An identity is the list's number plus 1, for 0 would be a distractor.
+    An identity is the list's number plus 1, for 0 would be a distractor. As in the authors' code a row of person -1, or
+    without frames, is left out, and one that goes on after the last name ends there; `remarks` name them.
     """
     tree.check_folders("bbox_train", "bbox_test")
-    train, test = (_read_part(tree, part) for part in ("train", "test"))
-    shared = {t.identity for t in train} & {t.identity for t in test}
+    problems: list[str] = []
+    remarks: list[str] = []
+    train, test = (_read_part(tree, part, problems, remarks) for part in ("train", "test"))
+    rows = _read_queries(tree.file("query_IDX.txt"), len(test), problems)
+    refuse(problems)
+    chosen = set(rows)
+    query = tuple(tracklet for row in rows if (tracklet := test[row]))
+    gallery = tuple(tracklet for row, tracklet in enumerate(test) if tracklet and row not in chosen)
+    trained = tuple(filter(None, train))
+    shared = {t.identity for t in trained} & {t.identity for t in (*query, *gallery)}
     if shared:
         raise UserError(f"{tree.root}: person {min(shared) - 1:04d} is in both the training and the test list")
-    rows = _read_queries(tree.file("query_IDX.txt"), len(test))
-    chosen = set(rows)
-    query = tuple(test[row] for row in rows)
-    gallery = tuple(tracklet for row, tracklet in enumerate(test) if row not in chosen)
     found = Dataset(
         name="mevid",
         root=tree.root,
-        train=tuple(train),
+        train=trained,
         query=query,
         gallery=gallery,
         fingerprint="",
         queries_in_gallery=False,
-        about=summary("mevid", train, query, gallery),
+        about=summary("mevid", trained, query, gallery),
+        remarks=tuple(remarks),
     )
     check_frames(tree, found)
     return replace(found, fingerprint=fingerprint(tree, found))
 
 
-def _read_part(tree: Tree, part: str) -> list[Tracklet]:
-    """The tracklets of `part` ("train" or "test"), each with frames of one person before one camera."""
+def _read_part(tree: Tree, part: str, problems: list[str], remarks: list[str]) -> list[Tracklet | None]:
+    """The tracklets of `part` ("train" or "test"), each with frames of one person before one camera.
+
+    None where a row has none. What is wrong or odd is added to `problems` and `remarks`.
+    """
     names_file, rows_file = tree.file(f"{part}_name.txt"), tree.file(f"track_{part}_info.txt")
     names, rows = read_lines(names_file, "frame names"), read_table(rows_file, "tracklets", COLUMNS)
-    tracklets, problems = [], []
+    tracklets: list[Tracklet | None] = []
     for number, (first, last, person, outfit, camera) in enumerate(rows.tolist(), start=1):
-        where = f"{rows_file}: line {number}"
-        if not 0 <= first <= last < len(names) or min(person, outfit, camera) < 0:
-            problems.append(f"{where}: {first} to {last} are no frames of {names_file.name}, or a number is negative")
+        where = f"{rows_file}: row {number}"
+        listed = names[first : last + 1] if 0 <= first <= last else []
+        tracklets.append(None)
+        if person == NOBODY or not listed:
+            remarks.append(f"{where}: {'is of nobody' if person == NOBODY else 'has no frames'}; left out")
             continue
-        listed, wanted = names[first : last + 1], (f"{person:04d}", f"{camera:03d}")
+        if last >= len(names):
+            remarks.append(f"{where}: goes on to frame {last} of {len(names)} in {names_file.name}, counted from 0")
+        wanted = (f"{person:04d}", f"{camera:03d}")
         stranger = next((name for name in listed if _person_and_camera(name) != wanted), "")
         if stranger:
             problems.append(f"{where}: says person {person}, camera {camera}, but lists {stranger[:80]!r}")
             continue
         frames = tuple(f"bbox_{part}/{person:04d}/{name}" for name in listed)
-        tracklets.append(Tracklet(frames, person + 1, camera, {"clothes": str(outfit)}))
-    refuse(problems)
+        tracklets[-1] = Tracklet(frames, person + 1, camera, {"clothes": str(outfit)})
     return tracklets
 
 
@@ -94,12 +108,12 @@ def _person_and_camera(name: str) -> tuple[str, ...]:
     return match.groups() if match else ()
 
 
-def _read_queries(file: Path, count: int) -> list[int]:
-    """The 0-based rows of the queries, in the file's order."""
+def _read_queries(file: Path, count: int, problems: list[str]) -> list[int]:
+    """The 0-based rows of the queries, in the file's order; what is wrong with them is added to `problems`."""
     rows: list[int] = read_table(file, "queries", 1)[:, 0].tolist()
     outside = [row for row in rows if not 0 <= row < count]
     if outside:
-        raise UserError(f"{file}: query {outside[0]} does not lie in the {count} test tracklets, counted from 0")
+        problems.append(f"{file}: query {outside[0]} does not lie in the {count} test tracklets, counted from 0")
     if len(set(rows)) != len(rows):
-        raise UserError(f"{file}: holds a query twice")
+        problems.append(f"{file}: holds a query twice")
     return rows

@@ -12,6 +12,9 @@ from reidbench.spec import UserError
 JUNK = -1
 DISTRACTOR = 0
 
+UNSAID = ("None", "nan", "<NA>", "NaT")
+"""What Python, NumPy and pandas write of a text that is missing."""
+
 PARTS = ("train", "query", "gallery")
 """Fields of a `Dataset` that hold its tracklets."""
 
@@ -34,7 +37,8 @@ class Tracklet:
     @property
     def worn(self) -> str:
         """What its person wears, "" where nobody says."""
-        return str(self.traits.get("clothes", ""))
+        name = str(self.traits.get("clothes", ""))
+        return "" if name in UNSAID else name
 
 
 @dataclass(frozen=True)

@@ -29,15 +29,12 @@ KINDS = {
     "query": "b",
     "name": "U",
     "group": "U",
-    "clothes": "Uiu",
+    "clothes": "Uiuf",
     "about": "U",
 }
 """The arrays of a file and the kinds of what each may hold. The first four must be there."""
 
-KIND_NAMES = {"f": "floats", "iu": "integers", "b": "bool", "U": "text", "Uiu": "text or integers"}
-
-UNSAID = ("None", "nan", "<NA>", "NaT")
-"""What Python, NumPy and pandas write of a text that is missing."""
+KIND_NAMES = {"f": "floats", "iu": "integers", "b": "bool", "U": "text", "Uiuf": "texts or numbers"}
 
 NEEDED = ("vector", "identity", "camera", "query")
 
@@ -174,7 +171,7 @@ def _embedded(given: Mapping[str, np.ndarray], about: Mapping[str, Any], path: P
     arrays["clothes"] = arrays["clothes"].astype(np.str_)
     rows = zip(*(arrays[name].tolist() for name in ("identity", "camera", "name", "group", "clothes")), strict=True)
     tracklets = tuple(
-        Tracklet((name,), identity, camera, {"group": group, "clothes": "" if worn in UNSAID else worn})
+        Tracklet((name,), identity, camera, {"group": group, "clothes": worn})
         for identity, camera, name, group, worn in rows
     )
     queries = int(arrays["query"].sum())

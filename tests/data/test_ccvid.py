@@ -73,7 +73,8 @@ def test_an_outfit_may_be_a_number(tree: Path) -> None:
     found = read(tree)
     zero = replace(found, query=tuple(replace(t, traits={"clothes": 0}) for t in found.query))
     assert [t.worn for t in zero.query] == ["0", "0", "0"] and not undressed(zero.query)
-    assert replace(found.query[0], traits={}).worn == ""
+    for missing in ({}, {"clothes": ""}, {"clothes": None}, {"clothes": float("nan")}):
+        assert replace(found.query[0], traits=missing).worn == ""  # type: ignore[arg-type]
     prints = {fingerprint(Tree(tree), each) for each in (found, zero, replace(found, query=()))}
     assert len(prints) == 3
 

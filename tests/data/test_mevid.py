@@ -44,16 +44,13 @@ def test_a_frame_that_is_missing_is_named(tree: Path) -> None:
 @pytest.mark.parametrize(
     ("file", "line", "text", "told"),
     [
-        ("track_train_info.txt", 1, "3 7 103 21 300", "line 2: 3 to 7 are no frames of train_name.txt"),
-        ("track_train_info.txt", 1, "4 3 103 21 300", "line 2: 4 to 3 are no frames"),
-        ("track_train_info.txt", 1, "3 4 103 21 -1", "line 2: 3 to 4 are no frames of train_name.txt, or a number is"),
         ("track_train_info.txt", 1, "3 4 103 21", "holds a line of 4 numbers, not tracklets as lines of 5"),
         ("track_train_info.txt", 1, "3 4 104 21 300", "says person 104, camera 300, but lists '0103O021C300T001F00000"),
         ("track_train_info.txt", 1, "2 4 103 21 300", "says person 103, camera 300, but lists '0103O020C424T000F00002"),
-        ("train_name.txt", 0, "../../secret", "line 1: says person 103, camera 424, but lists '../../secret'"),
+        ("train_name.txt", 0, "../../secret", "row 1: says person 103, camera 424, but lists '../../secret'"),
         ("query_IDX.txt", 0, "5", "query 5 does not lie in the 5 test tracklets, counted from 0"),
         ("query_IDX.txt", 0, "3", "holds a query twice"),
-        ("track_test_info.txt", 4, "11 13 103 1 505", "line 5: says person 103, camera 505, but lists '0208O001C505"),
+        ("track_test_info.txt", 4, "11 13 103 1 505", "row 5: says person 103, camera 505, but lists '0208O001C505"),
     ],
 )
 def test_rows_that_cannot_be_true_are_named(tree: Path, file: str, line: int, text: str, told: str) -> None:
@@ -63,6 +60,36 @@ def test_rows_that_cannot_be_true_are_named(tree: Path, file: str, line: int, te
     with pytest.raises(UserError, match=re.escape(told)) as error:
         mevid(str(tree))
     assert str(error.value).startswith(str(tree))
+
+
+def test_rows_that_the_authors_code_leaves_out_or_cuts_are_remarked(tree: Path) -> None:
+    known = mevid(str(tree))
+    test = (tree / "track_test_info.txt").read_text().splitlines()
+    test[2:2] = ["14 13 201 3 330", "0 2 -1 3 330"]
+    test[-1] = test[-1].replace("1.300000e+01", "14")
+    (tree / "track_test_info.txt").write_text("\n".join(test))
+    (tree / "query_IDX.txt").write_text("0\n3\n5\n")
+    found = mevid(str(tree))
+    assert (found.query, found.gallery) == (known.query, known.gallery), "queries are rows of the list as it is"
+    assert [told.partition("track_test_info.txt: ")[2] for told in found.remarks] == [
+        "row 3: has no frames; left out",
+        "row 4: is of nobody; left out",
+        "row 7: goes on to frame 14 of 14 in test_name.txt, counted from 0",
+    ]
+
+
+def test_what_is_wrong_with_both_lists_and_the_queries_is_told_at_once(tree: Path) -> None:
+    for part in ("train", "test"):
+        file = tree / f"track_{part}_info.txt"
+        file.write_text(file.read_text().replace(" 330\n", " 331\n").replace(" 424\n", " 425\n"))
+    (tree / "query_IDX.txt").write_text("9\n")
+    with pytest.raises(TreeError) as error:
+        mevid(str(tree))
+    assert [problem.partition(": ")[0].rpartition("/")[2] for problem in error.value.problems] == [
+        "track_train_info.txt",
+        *["track_test_info.txt"] * 2,
+        "query_IDX.txt",
+    ]
 
 
 def test_persons_that_are_trained_on_and_tested_are_named(tree: Path) -> None:

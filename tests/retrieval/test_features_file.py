@@ -207,7 +207,7 @@ def test_clothes_are_kept_and_may_be_given(embedded: Embedded, tmp_path: Path) -
         aps = [evaluate(*each.under(asked), asked).ap for each in (dressed, read, given)]
         np.testing.assert_array_equal(aps[0], aps[1])
         np.testing.assert_array_equal(aps[0], aps[2])
-    with pytest.raises(UserError, match=r"clothes is of another kind or length, <U2 \[9\]; let it be text or integers"):
+    with pytest.raises(UserError, match=r"clothes is of another kind or length, <U2 \[9\]; let it be texts or numbers"):
         given_features(embedded.vectors[POOLING], *columns, np.arange(10) < 3, worn[:9])
 
 
@@ -215,6 +215,8 @@ def test_clothes_are_names_or_numbers_and_what_is_missing_is_none(embedded: Embe
     columns = [[getattr(t, name) for t in embedded.tracklets] for name in ("identity", "camera")]
     query = np.arange(10) < 3
     numbers = np.arange(10) % 3
+    given = given_features(embedded.vectors[POOLING], *columns, query, numbers.astype(float))
+    assert [t.worn for t in given.tracklets] == [str(float(number)) for number in numbers]
     for given in (numbers, numbers.tolist(), torch.from_numpy(numbers), numbers.astype(str), numbers.astype(object)):
         found = given_features(embedded.vectors[POOLING], *columns, query, given)
         assert [t.worn for t in found.tracklets] == [str(number) for number in numbers]
