@@ -178,7 +178,7 @@ def is_verdict(words: list[str]) -> bool:
     return any(word in ("check", "compare", "data", "doctor") for word in words)
 
 
-@cases(40, 700)
+@cases(24, 700)
 @given(command_line())
 @example(["report", "table2", "--results", "x" * 5000])
 @example(["list", "--plugin", "x" * 300])
