@@ -152,10 +152,11 @@ def matches(found: Dataset) -> dict[str, tuple[int, ...]]:
 
 def matches_of(queries: Sequence[Tracklet], gallery: Sequence[Tracklet], clothes: str = ANY) -> tuple[int, ...]:
     """For each query how many tracklets of a gallery it is to find where a protocol wants such `clothes`."""
-    everybody, dressed = (_elsewhere(queries, gallery, worn=worn) for worn in (False, True))
-    if clothes == ANY:
-        return everybody
-    return dressed if clothes == "same" else tuple(a - b for a, b in zip(everybody, dressed, strict=True))
+    found = _elsewhere(queries, gallery, worn=clothes == "same")
+    if clothes != "other":
+        return found
+    same = _elsewhere(queries, gallery, worn=True)
+    return tuple(each - dressed for each, dressed in zip(found, same, strict=True))
 
 
 def _elsewhere(queries: Sequence[Tracklet], gallery: Sequence[Tracklet], *, worn: bool) -> tuple[int, ...]:

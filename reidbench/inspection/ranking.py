@@ -78,10 +78,9 @@ def ranking(
     the score.
     """
     own = gallery.identities == query.identities[row]
-    theirs = np.flatnonzero(own)
-    places = np.setdiff1d(
-        np.arange(len(gallery)), theirs[~query.matches(row, gallery, theirs, protocol)], assume_unique=True
-    )
+    left_out = own.copy()
+    left_out[own] = ~query.matches(row, gallery, np.flatnonzero(own), protocol)
+    places = np.flatnonzero(~left_out)
     order = np.lexsort((own[places], -similarities[places]))
     return places[order[:TOP]], int(own[places].sum())
 

@@ -273,7 +273,8 @@ def copied(root: Path) -> Path:
 
 
 def arguments_of(layout: str, root: Path) -> dict[str, Any]:
-    return {"root": str(root), **({} if layout in ("synthetic", "listed", "mevid") else {"subset": True})}
+    options = registry.datasets()[layout.split()[0]].options
+    return {"root": str(root), **({"subset": True} if "subset" in options else {})}
 
 
 def read(layout: str, root: Path) -> None:
